@@ -1,0 +1,1 @@
+"""Container Kit: container pipelines as AI tools, on a typed pipeline engine."""

@@ -1,0 +1,1 @@
+"""What stages hand to one another: frozen models that survive a trip through JSON, one file a subject."""

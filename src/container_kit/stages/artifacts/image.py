@@ -1,0 +1,43 @@
+"""Building an image: what may be chosen, and what came of it."""
+
+from pydantic import Field
+
+from container_kit.stages.artifacts.base import Artifact
+
+
+class BuildOptions(Artifact):
+    """How an image is built."""
+
+    tag: str | None = None
+    """`name[:tag]`; by default the folder's name and `latest`."""
+    dockerfile: str | None = None
+    """Relative to the source's root; by default `Dockerfile`, or the one that was generated."""
+    target: str | None = None
+    build_args: dict[str, str] = Field(default_factory=dict)
+    """Not for secrets: they stay in the image's history."""
+    secrets: dict[str, str] = Field(default_factory=dict)
+    """For `RUN --mount=type=secret,id=…`: from id to `env:NAME` or `file:PATH`, never the value itself."""
+    no_cache: bool = False
+
+
+class Image(Artifact):
+    """An image in the local engine."""
+
+    id: str
+    """`sha256:…`, the image's configuration digest; empty only in a dry run."""
+    reference: str
+    """`name:tag`."""
+    size: int = 0
+    """Bytes."""
+    platform: str = "linux/amd64"
+    ports: tuple[int, ...] = ()
+    """The TCP ports of EXPOSE."""
+    user: str = ""
+    healthcheck: bool = False
+    steps: int = 0
+    cached_steps: int = 0
+    seconds: float = 0.0
+    builder: str = ""
+    """What built it: `buildkit-session`, `buildkit`, `buildx`, `classic`."""
+    source: str | None = None
+    """The resolved folder that it was built from, where known."""

@@ -1,0 +1,88 @@
+"""The workspace: which folders a run may read, and the faults of a path that it may not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from container_kit.stages.fault import Evidence, FaultCode, WiringError
+
+PATH_MISSING = FaultCode("path.missing", means="The path does not exist.", hint="Give a folder that exists.")
+PATH_NOT_A_DIRECTORY = FaultCode(
+    "path.not_a_directory",
+    means="The path is a file where a folder is needed.",
+    hint="Give the folder of the repository, for example {parent}.",
+)
+PATH_OUTSIDE = FaultCode(
+    "path.outside_workspace",
+    means="The path, after following links, lies outside the allowed folders.",
+    hint="Give a path below {roots}, or have the operator add the folder to CONTAINER_KIT_WORKSPACE.",
+)
+PATH_UNREADABLE = FaultCode(
+    "path.unreadable",
+    means="The server's user may not read the path.",
+    hint="Give the server's user read and execute permission on the folder.",
+)
+PATH_INVALID = FaultCode(
+    "path.invalid", means="The text is not a path.", hint="Give a plain path, without control characters."
+)
+
+FAULTS = (PATH_MISSING, PATH_NOT_A_DIRECTORY, PATH_OUTSIDE, PATH_UNREADABLE, PATH_INVALID)
+
+
+class Workspace:
+    """The allowed roots, resolved once.
+
+    Args:
+        roots: Folders that a caller may name, and everything below them.
+
+    Raises:
+        WiringError: No root was given.
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        if not roots:
+            raise WiringError("a workspace needs at least one root")
+        self.roots = tuple(root.resolve() for root in roots)
+
+    def directory(self, path: str) -> Path:
+        """Resolve a caller's path to a readable folder inside the workspace.
+
+        A relative path is taken from the first root. Links are followed before the check, so that a link cannot
+        lead outside.
+
+        Raises:
+            StageFailure: One of `FAULTS`.
+        """
+        resolved = self._inside(path)
+        try:
+            if not resolved.exists():
+                raise PATH_MISSING(f"{path} does not exist", evidence=[_path_evidence(resolved)])
+            if not resolved.is_dir():
+                raise PATH_NOT_A_DIRECTORY(f"{path} is not a directory", parent=resolved.parent)
+        except PermissionError as error:
+            raise PATH_UNREADABLE(f"{path} cannot be read: permission denied") from error
+        if not os.access(resolved, os.R_OK | os.X_OK):
+            raise PATH_UNREADABLE(f"{path} cannot be read: permission denied")
+        return resolved
+
+    def _inside(self, path: str) -> Path:
+        if not path or any(ord(character) < 32 for character in path):
+            raise PATH_INVALID(f"not a path: {path[:80]!r}")
+        try:
+            resolved = (self.roots[0] / Path(path).expanduser()).resolve()
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+        ) as error:  # a loop of links, an unknown user, a name too long
+            raise PATH_INVALID(f"{path[:80]!r} cannot be resolved: {error}") from error
+        if not any(resolved.is_relative_to(root) for root in self.roots):
+            roots = ", ".join(str(root) for root in self.roots)
+            raise PATH_OUTSIDE(f"{path} is outside the workspace", roots=roots)
+        return resolved
+
+
+def _path_evidence(path: Path) -> Evidence:
+    return Evidence(kind="value", text=f"resolved to {path}")
