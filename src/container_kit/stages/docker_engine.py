@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import http.client
+import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from container_kit.stages.docker_endpoint import Endpoint, EndpointError, EngineConnection, find_endpoint
 from container_kit.stages.fault import Evidence, FaultCode, StageFailure
 
 if TYPE_CHECKING:
@@ -21,6 +24,11 @@ ENGINE_UNREACHABLE = FaultCode(
     means="No Docker Engine answers at its address.",
     hint="Start Docker Engine, or point DOCKER_HOST at one ({host}); `container-kit doctor` shows what is missing.",
     retryable=True,
+)
+ENGINE_ADDRESS = FaultCode(
+    "engine.address",
+    means="DOCKER_HOST, the docker context or the TLS files do not name an engine that could be called.",
+    hint="Correct DOCKER_HOST, DOCKER_CERT_PATH or the docker context (`docker context ls`).",
 )
 ENGINE_LOST = FaultCode(
     "engine.lost",
@@ -44,24 +52,43 @@ ENGINE_ERROR = FaultCode(
     hint="The engine's own words are in the evidence.",
 )
 
-FAULTS = (ENGINE_UNREACHABLE, ENGINE_LOST, ENGINE_DENIED, ENGINE_DISK_FULL, ENGINE_ERROR)
+FAULTS = (ENGINE_UNREACHABLE, ENGINE_ADDRESS, ENGINE_LOST, ENGINE_DENIED, ENGINE_DISK_FULL, ENGINE_ERROR)
 
 _CALLS_AT_ONCE = 8
+_ANSWERS_WITHIN = 5.0
 
 
 class DockerEngine:
     """A Docker Engine, found as the docker command line finds it; connected at the first call.
 
     Args:
-        host: As in DOCKER_HOST, for example `unix:///var/run/docker.sock`; None means DOCKER_HOST, else the default.
+        host: As in DOCKER_HOST, for example `unix:///var/run/docker.sock`; None finds it (`find_endpoint`).
         timeout: Seconds that one ordinary call may take.
     """
 
     def __init__(self, host: str | None = None, timeout: float = 60) -> None:
-        self.host = host or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        self._asked_for = host
         self._timeout = timeout
         self._client: APIClient | None = None
+        self._connecting = threading.Lock()
         self._limit: anyio.CapacityLimiter | None = None
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """Where the engine listens.
+
+        Raises:
+            EndpointError: Its address cannot be used.
+        """
+        return find_endpoint(self._asked_for)
+
+    @property
+    def host(self) -> str:
+        """The engine's address, as in DOCKER_HOST; what was asked for where that cannot be used."""
+        try:
+            return self.endpoint.host
+        except EndpointError:
+            return self._asked_for or "an unusable address"
 
     async def call(self, work: Callable[[APIClient], T]) -> T:
         """Run blocking work with the SDK's low-level client in a thread.
@@ -73,9 +100,31 @@ class DockerEngine:
             StageFailure: One of `FAULTS`. `docker.errors.NotFound` and other answers that the caller should judge are
                 passed through `work`'s own handling first.
         """
+        return await self._in_thread(lambda: self._blocking(work))
+
+    async def ping(self) -> dict[str, str]:
+        """Ask whether the engine is there, within a few seconds.
+
+        Returns:
+            The answer's headers, names in lower case: `api-version`, `builder-version`, `libpod-api-version`, …
+
+        Raises:
+            StageFailure: `engine.unreachable`, `engine.denied` or `engine.address`.
+        """
+        return await self._in_thread(self._ping)
+
+    def connection(self, timeout: float | None = None) -> EngineConnection:
+        """Make an unconnected HTTP connection of the caller's own, for streams and upgrades. It does not block.
+
+        Args:
+            timeout: Seconds for each read and write; None for streams that may be silent for long.
+        """
+        return EngineConnection(self.endpoint, timeout, _ANSWERS_WITHIN)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._limit is None:
             self._limit = anyio.CapacityLimiter(_CALLS_AT_ONCE)
-        return await anyio.to_thread.run_sync(self._blocking, work, limiter=self._limit)
+        return await anyio.to_thread.run_sync(work, limiter=self._limit)
 
     def _blocking(self, work: Callable[[APIClient], T]) -> T:
         from docker.errors import DockerException
@@ -86,11 +135,39 @@ class DockerEngine:
             raise self.translate(error) from error
 
     def _connected(self) -> APIClient:
-        if self._client is None:
-            from docker import APIClient
+        with self._connecting:
+            if self._client is None:
+                self._ping()
+                from docker import APIClient
 
-            self._client = APIClient(base_url=self.host, version="auto", timeout=self._timeout)
-        return self._client
+                tls = self.endpoint.tls.for_sdk() if self.endpoint.tls else False
+                self._client = APIClient(
+                    base_url=self.host, version="auto", timeout=self._timeout, tls=tls, use_ssh_client=True
+                )
+            return self._client
+
+    def _ping(self) -> dict[str, str]:
+        try:
+            connection = self.connection(_ANSWERS_WITHIN)
+        except EndpointError as error:
+            raise ENGINE_ADDRESS(str(error)) from error
+        try:
+            connection.request("GET", "/_ping")
+            response = connection.getresponse()
+            response.read()
+        except (OSError, EndpointError, http.client.HTTPException) as error:
+            raise self._no_answer(error) from error
+        finally:
+            connection.close()
+        return {name.lower(): value for name, value in response.getheaders()}
+
+    def _no_answer(self, error: Exception) -> StageFailure:
+        evidence = [Evidence(kind="value", text=str(error)[:2000] or type(error).__name__)]
+        if isinstance(error, EndpointError):
+            return ENGINE_ADDRESS(str(error))
+        if isinstance(error, PermissionError):
+            return ENGINE_DENIED(f"no permission to use {self.host}", evidence=evidence, host=self.host)
+        return ENGINE_UNREACHABLE(f"no answer from the engine at {self.host}", evidence=evidence, host=self.host)
 
     def translate(self, error: Exception) -> StageFailure:
         """Make a fault of what the SDK or the socket raised."""
@@ -98,11 +175,10 @@ class DockerEngine:
         evidence = [Evidence(kind="value", text=text[:2000])]
         if "no space left on device" in text.lower():
             return ENGINE_DISK_FULL("the engine's disk is full", evidence=evidence)
-        if "permission denied" in text.lower() or isinstance(error, PermissionError):
-            return ENGINE_DENIED(f"no permission to use {self.host}", evidence=evidence, host=self.host)
         if _is_connection_trouble(error):
-            code = ENGINE_UNREACHABLE if self._client is None else ENGINE_LOST
-            return code(f"no answer from the engine at {self.host}", evidence=evidence, host=self.host)
+            return ENGINE_LOST(f"the connection to {self.host} broke", evidence=evidence, host=self.host)
+        if "permission denied" in text.lower() and "socket" in text.lower():
+            return ENGINE_DENIED(f"no permission to use {self.host}", evidence=evidence, host=self.host)
         return ENGINE_ERROR(_first_line(text), evidence=evidence)
 
 
@@ -113,7 +189,7 @@ def _is_connection_trouble(error: Exception) -> bool:
     if isinstance(error, APIError):
         return False
     foreign = (requests.ConnectionError, requests.Timeout, requests.ChunkedEncodingError, OSError)
-    return isinstance(error, foreign) or (
+    return isinstance(error, (*foreign, http.client.HTTPException)) or (
         isinstance(error, DockerException) and "Error while fetching server" in str(error)
     )
 

@@ -1,0 +1,133 @@
+"""Fixtures for all rooms. Unit tests need no Docker Engine; what does is marked `engine`."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from docker import APIClient
+from docker.errors import DockerException
+
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.workspace import Workspace
+from support.contexts import Contexts
+from support.leftovers import sweep
+from support.policy import IN_CI, cannot_run
+from support.private_engine import PrivateEngine, can_have_private_engines
+from support.tiny_image import import_tiny_image
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-slow", action="store_true", help="run the stress tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--run-slow"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run it with --run-slow"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI, a skipped integration test is a failed one, unless it is a stress run."""
+    report = yield
+    real = any(item.get_closest_marker(name) for name in ("engine", "integration"))
+    if IN_CI and real and report.skipped and not item.get_closest_marker("slow") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI=true does not allow: {report.longrepr}"
+    return report
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@functools.cache
+def _why_no_engine() -> str | None:
+    try:
+        with contextlib.closing(APIClient(base_url=DockerEngine().host, version="auto", timeout=5)) as api:
+            api.ping()
+    except (DockerException, OSError) as error:
+        return f"no Docker Engine answers at {DockerEngine().host}: {error}"
+    return None
+
+
+@pytest.fixture
+def docker_api() -> Iterator[APIClient]:
+    """The SDK's low-level client on the machine's engine."""
+    if reason := _why_no_engine():
+        cannot_run(reason)
+    with contextlib.closing(APIClient(base_url=DockerEngine().host, version="auto", timeout=60)) as api:
+        yield api
+
+
+@pytest.fixture
+def engine(docker_api: APIClient) -> Iterator[DockerEngine]:  # noqa: ARG001 - it finds out whether there is one
+    """Our adapter on the machine's engine."""
+    with contextlib.closing(DockerEngine()) as engine:
+        yield engine
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
+    """Gives names `ck-test-…`. At the end of the test, whatever the engine holds under them is removed."""
+    names: list[str] = []
+
+    def name() -> str:
+        names.append(f"ck-test-{uuid.uuid4().hex[:10]}")
+        return names[-1]
+
+    uses_engine = request.node.get_closest_marker("engine") or "docker_api" in request.fixturenames
+    api = request.getfixturevalue("docker_api") if uses_engine else None
+    yield name
+    if api is not None:
+        sweep(api, names)
+
+
+@pytest.fixture(scope="session")
+def tiny_image() -> Iterator[str]:
+    """The name of a small image with busybox on the machine's engine."""
+    if reason := _why_no_engine():
+        cannot_run(reason)
+    reference = f"ck-test-tiny-{uuid.uuid4().hex[:10]}:1"
+    with contextlib.closing(APIClient(base_url=DockerEngine().host, version="auto", timeout=60)) as api:
+        import_tiny_image(api, reference)
+        yield reference
+        api.remove_image(reference, force=True)
+
+
+@pytest.fixture
+def private_engine() -> Iterator[Callable[..., PrivateEngine]]:
+    """Starts Docker Engines of the test's own: `private_engine()`, `private_engine(disk_mb=64)`."""
+    if reason := can_have_private_engines():
+        cannot_run(reason)
+    started: list[PrivateEngine] = []
+
+    def start(disk_mb: int | None = None) -> PrivateEngine:
+        engine = PrivateEngine(disk_mb)
+        started.append(engine)
+        engine.start()
+        return engine
+
+    yield start
+    for engine in started:
+        engine.remove()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A workspace whose only root is the test's own folder."""
+    return Workspace([tmp_path])
+
+
+@pytest.fixture
+def ctx(unique: Callable[[], str], workspace: Workspace) -> Contexts:
+    """Makes stage contexts (`ctx()`, `ctx(dry_run=True)`) and keeps their progress and output."""
+    return Contexts(unique(), workspace)

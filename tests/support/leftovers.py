@@ -1,0 +1,44 @@
+"""Removing what a test made on the machine's engine, found by the test's own names."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import Any
+
+from docker import APIClient
+from docker.errors import APIError
+
+
+def sweep(api: APIClient, names: Iterable[str]) -> None:
+    """Remove containers, images, networks and volumes whose name contains, or a label of which is, one of the names."""
+    for name in names:
+        for container in api.containers(all=True):
+            if _is_of(name, container, container["Names"]):
+                _gone(api.remove_container, container["Id"], force=True, v=True)
+        _remove_images(api, name)
+        for network in api.networks():
+            if _is_of(name, network, [network["Name"]]):
+                _gone(api.remove_network, network["Id"])
+        for volume in api.volumes()["Volumes"] or []:
+            if _is_of(name, volume, [volume["Name"]]):
+                _gone(api.remove_volume, volume["Name"], force=True)
+
+
+def _remove_images(api: APIClient, name: str) -> None:
+    for image in api.images():
+        for tag in image["RepoTags"] or []:
+            if name in tag:
+                _gone(api.remove_image, tag, force=True)
+        if _is_of(name, image, []):
+            _gone(api.remove_image, image["Id"], force=True)
+
+
+def _is_of(name: str, thing: dict[str, Any], names: Iterable[str]) -> bool:
+    labels = thing.get("Labels") or {}
+    return any(name in other for other in names) or name in labels.values()
+
+
+def _gone(remove: Any, *arguments: Any, **options: Any) -> None:
+    with contextlib.suppress(APIError):  # another test, or the stage under test, was faster
+        remove(*arguments, **options)
