@@ -1,0 +1,271 @@
+"""Where the Docker Engine listens, found as the docker command line finds it, and plain connections to it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import socket
+import ssl
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from docker.tls import TLSConfig
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+_TCP_PORT, _TLS_PORT = 2375, 2376
+_ENDED_WITHIN = 2.0
+
+
+class EndpointError(ValueError):
+    """An address, a context or TLS files that cannot be used; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The PEM files of a TLS connection; `ca` None means the system's authorities, `verify` False means none at all."""
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    verify: bool = True
+
+    def context(self) -> ssl.SSLContext:
+        """Make the client side of TLS.
+
+        Raises:
+            EndpointError: A file is missing or is not what it should be.
+        """
+        try:
+            context = ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
+            if self.cert is not None:
+                context.load_cert_chain(str(self.cert), str(self.key) if self.key else None)
+        except (OSError, ssl.SSLError) as error:
+            raise EndpointError(f"the TLS files of the engine cannot be used: {error}") from error
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def for_sdk(self) -> TLSConfig:
+        """The same for the docker SDK."""
+        from docker.tls import TLSConfig
+
+        pair = (str(self.cert), str(self.key)) if self.cert and self.key else None
+        return TLSConfig(client_cert=pair, ca_cert=str(self.ca) if self.ca else None, verify=self.verify)
+
+
+@dataclass(slots=True)
+class Wire:
+    """One open connection to the engine: a socket, and the ssh process behind it where there is one."""
+
+    sock: socket.socket
+    process: subprocess.Popen[bytes] | None = None
+
+    def abort(self) -> None:
+        """Break the connection from any thread; whoever reads or writes it wakes up."""
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Break the connection and end what was behind it."""
+        self.abort()
+        self.sock.close()
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(_ENDED_WITHIN)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An engine's address: `unix://PATH`, `tcp://HOST:PORT` (with TLS where files are given) or `ssh://[USER@]HOST`."""
+
+    host: str
+    tls: TlsFiles | None = None
+
+    def dial(self, timeout: float | None) -> Wire:
+        """Open a connection, without TLS yet.
+
+        Raises:
+            OSError: Nobody listens there.
+            EndpointError: The address is of no known kind.
+        """
+        url = urlsplit(self.host)
+        if url.scheme == "unix":
+            return Wire(_dial_unix(url.netloc + url.path, timeout))
+        if url.scheme in {"tcp", "http", "https"} and url.hostname:
+            return Wire(_dial_tcp(url.hostname, url.port or (_TLS_PORT if self.tls else _TCP_PORT), timeout))
+        if url.scheme == "ssh" and url.hostname:
+            return _dial_ssh(self.host, timeout)
+        raise EndpointError(f"{self.host!r} is not an engine's address (unix://, tcp:// or ssh://)")
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that the engine's certificate must bear; None without TLS."""
+        return urlsplit(self.host).hostname if self.tls else None
+
+    def secure(self, wire: Wire) -> Wire:
+        """Put TLS on a fresh connection where the address asks for it; this blocks for the handshake."""
+        if self.tls is None:
+            return wire
+        return Wire(self.tls.context().wrap_socket(wire.sock, server_hostname=self.server_name), wire.process)
+
+
+class EngineConnection(http.client.HTTPConnection):
+    """One HTTP connection to the engine, which another thread may abort.
+
+    Args:
+        endpoint: Where to connect.
+        timeout: Seconds for each read and write; None waits for as long as the connection lives.
+        connect_timeout: Seconds to connect.
+    """
+
+    def __init__(self, endpoint: Endpoint, timeout: float | None = None, connect_timeout: float = 5) -> None:
+        super().__init__("docker", timeout=timeout)
+        self._endpoint = endpoint
+        self._connect_timeout = connect_timeout
+        self._wire: Wire | None = None
+
+    def connect(self) -> None:
+        """Connect now; the first request does it otherwise."""
+        self._wire = self._endpoint.secure(self._endpoint.dial(self._connect_timeout))
+        self._wire.sock.settimeout(self.timeout)
+        self.sock = self._wire.sock
+
+    def abort(self) -> None:
+        """Break the connection from any thread."""
+        if self._wire is not None:
+            self._wire.abort()
+
+    def close(self) -> None:
+        """Close it and what is behind it."""
+        super().close()
+        if self._wire is not None:
+            self._wire.close()
+
+
+def _dial_unix(path: str, timeout: float | None) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _dial_tcp(host: str, port: int, timeout: float | None) -> socket.socket:
+    sock = socket.create_connection((host, port), timeout)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return sock
+
+
+def _dial_ssh(host: str, timeout: float | None) -> Wire:
+    """Reach a remote engine through the user's own ssh, as the docker command line does."""
+    url = urlsplit(host)
+    ours, theirs = socket.socketpair()
+    command = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={int(timeout or 30)}", "-T"]
+    command += ["-l", url.username] if url.username else []
+    command += ["-p", str(url.port)] if url.port else []
+    remote = ["docker", *(["--host", f"unix://{url.path}"] if url.path.strip("/") else []), "system", "dial-stdio"]
+    command += ["--", str(url.hostname), shlex.join(remote)]
+    try:
+        with theirs:
+            process = subprocess.Popen(
+                command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL
+            )  # noqa: S603 (argv)
+    except BaseException:
+        ours.close()
+        raise
+    ours.settimeout(timeout)
+    return Wire(ours, process)
+
+
+def find_endpoint(host: str | None = None) -> Endpoint:
+    """Find the engine as the docker command line does.
+
+    In this order: `host`, DOCKER_HOST (with DOCKER_TLS_VERIFY, DOCKER_CERT_PATH), DOCKER_CONTEXT, the current context
+    of the docker configuration, the system's socket, a rootless engine's, Docker Desktop's, Podman's.
+
+    Raises:
+        EndpointError: The context named does not exist, or its files cannot be read.
+    """
+    host = host or os.environ.get("DOCKER_HOST")
+    if host:
+        return Endpoint(_with_scheme(host), _tls_from_environment() if host.startswith(("tcp", "http")) else None)
+    context = os.environ.get("DOCKER_CONTEXT") or _configuration().get("currentContext")
+    if context and context != "default":
+        return _of_context(str(context))
+    return Endpoint(next((f"unix://{path}" for path in _usual_sockets() if path.exists()), DEFAULT_HOST))
+
+
+def docker_configuration_folder() -> Path:
+    """The folder of the docker command line's configuration: DOCKER_CONFIG, else `~/.docker`."""
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+
+
+def _configuration() -> dict[str, Any]:
+    path = docker_configuration_folder() / "config.json"
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise EndpointError(f"{path} cannot be read: {error}") from error
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _of_context(name: str) -> Endpoint:
+    from docker.context import ContextAPI
+    from docker.errors import DockerException
+
+    try:
+        context = ContextAPI.get_context(name)
+    except (DockerException, OSError, ValueError) as error:
+        raise EndpointError(f"the docker context {name!r} cannot be read: {error}") from error
+    if context is None:
+        raise EndpointError(f"the docker context {name!r} does not exist")
+    tls = context.TLSConfig
+    if not tls:
+        return Endpoint(_with_scheme(context.Host))
+    ca, cert, key = (Path(file) if file else None for file in (tls.ca_cert, *(tls.cert or (None, None))))
+    return Endpoint(_with_scheme(context.Host), TlsFiles(ca, cert, key, verify=bool(tls.verify)))
+
+
+def _tls_from_environment() -> TlsFiles | None:
+    verify = bool(os.environ.get("DOCKER_TLS_VERIFY"))
+    folder = os.environ.get("DOCKER_CERT_PATH")
+    if not verify and not folder:
+        return None
+    files = {name: Path(folder or docker_configuration_folder()) / f"{name}.pem" for name in ("ca", "cert", "key")}
+    found = {name: path if path.exists() else None for name, path in files.items()}
+    return TlsFiles(found["ca"], found["cert"], found["key"], verify=verify)
+
+
+def _usual_sockets() -> list[Path]:
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    return [
+        Path("/var/run/docker.sock"),
+        runtime / "docker.sock",
+        Path.home() / ".docker/run/docker.sock",
+        runtime / "podman/podman.sock",
+        Path("/run/podman/podman.sock"),
+    ]
+
+
+def _with_scheme(host: str) -> str:
+    if host.startswith("/"):
+        return f"unix://{host}"
+    return host if "://" in host else f"tcp://{host}"
