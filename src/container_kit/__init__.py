@@ -1,1 +1,53 @@
-"""Container Kit: container pipelines as AI tools, on a typed pipeline engine."""
+"""Container Kit: container pipelines as AI tools, on a typed pipeline engine.
+
+A team's own pipelines are made of the names below; `README.md` shows one.
+"""
+
+from container_kit.pipelines.events import Event, Listener
+from container_kit.pipelines.made import Made
+from container_kit.pipelines.metrics import PipelineMetrics
+from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
+from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse, StageResult
+from container_kit.pipelines.retry import RetryPolicy
+from container_kit.pipelines.testing import TestPipeline
+from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.contract import Preview, Stage, StageContext
+from container_kit.stages.fault import (
+    ContainerKitError,
+    Evidence,
+    Fault,
+    FaultCode,
+    NextAction,
+    StageFailure,
+    WiringError,
+)
+from container_kit.stages.workspace import Workspace
+
+__all__ = [
+    "Artifact",
+    "AtomicPipeline",
+    "ContainerKitError",
+    "Event",
+    "Evidence",
+    "Fault",
+    "FaultCode",
+    "Listener",
+    "Made",
+    "NextAction",
+    "Pipeline",
+    "PipelineMetrics",
+    "PipelineOptions",
+    "PipelineRequest",
+    "PipelineResponse",
+    "Preview",
+    "RetryPolicy",
+    "Stage",
+    "StageContext",
+    "StageFailure",
+    "StageResult",
+    "TestPipeline",
+    "WiringError",
+    "WorkflowPipeline",
+    "Workspace",
+    "minutes",
+]

@@ -43,19 +43,25 @@ class Redactor:
         secrets: Values to hide; those under four characters are left alone, for they would blank ordinary text.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_known", "_pattern")
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        values = sorted({value for value in secrets if len(value) >= 4}, key=len, reverse=True)
-        self._values = re.compile("|".join(map(re.escape, values))) if values else None
+        self._known: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self.learn(secrets)
 
-    @classmethod
-    def of_variables(cls, *variables: Mapping[str, str]) -> Redactor:
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Hide these values from now on; a stage calls it when it has read a secret."""
+        self._known.update(secret for secret in secrets if len(secret) >= 4)
+        longest_first = sorted(self._known, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def learn_variables(self, variables: Mapping[str, str]) -> None:
         """Hide the values of those variables whose names look secret."""
-        return cls(value for mapping in variables for name, value in mapping.items() if looks_secret(name))
+        self.learn(value for name, value in variables.items() if looks_secret(name))
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""
-        if self._values is not None:
-            text = self._values.sub(MASK, text)
+        if self._pattern is not None:
+            text = self._pattern.sub(MASK, text)
         return _SHAPES.sub(MASK, text)

@@ -41,3 +41,10 @@ class Image(Artifact):
     """What built it: `buildkit-session`, `buildkit`, `buildx`, `classic`."""
     source: str | None = None
     """The resolved folder that it was built from, where known."""
+
+
+class ImageReference(Artifact):
+    """An image that is in the local engine already."""
+
+    image: str
+    """`name:tag`, `name@sha256:…`, or an image id."""

@@ -1,0 +1,145 @@
+"""The catalog: the pipelines of this product, and the only place that knows their stages.
+
+A pipeline is built, and its stages imported, when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from container_kit.pipelines.made import Made
+from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
+from container_kit.pipelines.retry import RetryPolicy
+from container_kit.stages.artifacts.analysis import Analysis
+from container_kit.stages.artifacts.deployment import DeployOptions
+from container_kit.stages.artifacts.image import BuildOptions, ImageReference
+from container_kit.stages.artifacts.scan import ScanPolicy
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.fault import WiringError
+
+_TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=30, multiplier=2)
+
+
+def _analyze() -> Pipeline:
+    from container_kit.stages.analyze import Analyze
+
+    pipeline = AtomicPipeline("analyze", given=Source, summary="Find out what a repository holds and how it runs.")
+    return pipeline.add_stage(Analyze()).with_timeout(minutes(2))
+
+
+def _write_dockerfile() -> Pipeline:
+    from container_kit.stages.analyze import Analyze
+    from container_kit.stages.dockerfile import WriteDockerfile
+
+    pipeline = AtomicPipeline(
+        "write-dockerfile", given=Source, summary="Write a Dockerfile and .dockerignore that fit the repository."
+    )
+    return pipeline.add_stage(Analyze()).add_stage(WriteDockerfile()).with_timeout(minutes(2))
+
+
+def _build() -> Pipeline:
+    from container_kit.stages.build import BuildImage
+
+    pipeline = AtomicPipeline(
+        "build", given=(Source, BuildOptions), summary="Build an image from the repository's Dockerfile."
+    )
+    return pipeline.add_stage(BuildImage()).with_retry(_TRANSIENT).with_timeout(minutes(30))
+
+
+def _scan() -> Pipeline:
+    from container_kit.stages.find_image import FindImage
+    from container_kit.stages.scan import ScanImage
+
+    pipeline = AtomicPipeline(
+        "scan", given=(ImageReference, ScanPolicy), summary="Look for vulnerabilities in an image."
+    )
+    return pipeline.add_stage(FindImage()).add_stage(ScanImage()).with_timeout(minutes(15))
+
+
+def _scan_source() -> Pipeline:
+    from container_kit.stages.scan import ScanSource
+
+    pipeline = AtomicPipeline(
+        "scan-source",
+        given=(Source, ScanPolicy),
+        summary="Look for vulnerabilities in a repository and its Dockerfile.",
+    )
+    return pipeline.add_stage(ScanSource()).with_timeout(minutes(15))
+
+
+def _deploy() -> Pipeline:
+    from container_kit.stages.deploy import Deploy
+    from container_kit.stages.find_image import FindImage
+    from container_kit.stages.verify import Verify
+
+    pipeline = AtomicPipeline(
+        "deploy", given=(ImageReference, DeployOptions), summary="Run an image here, replacing what runs by that name."
+    )
+    pipeline.add_stage(FindImage()).add_stage(Deploy()).add_stage(Verify())
+    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15))
+
+
+def _full_deployment() -> Pipeline:
+    from container_kit.stages.analyze import Analyze
+    from container_kit.stages.build import BuildImage
+    from container_kit.stages.deploy import Deploy
+    from container_kit.stages.dockerfile import WriteDockerfile
+    from container_kit.stages.scan import ScanImage
+    from container_kit.stages.verify import Verify
+
+    return (
+        WorkflowPipeline(
+            "full-deployment",
+            given=(Source, BuildOptions, ScanPolicy, DeployOptions),
+            summary="From a repository to a healthy container: analyze, build, scan, deploy, verify.",
+        )
+        .add_stage(Analyze())
+        .add_conditional_stage(WriteDockerfile(), when=_lacks_dockerfile)
+        .add_stage(BuildImage())
+        .add_stage(ScanImage())
+        .add_stage(Deploy())
+        .add_stage(Verify())
+        .with_retry(_TRANSIENT)
+        .with_timeout(minutes(45))
+    )
+
+
+def _doctor() -> Pipeline:
+    from container_kit.stages.doctor import Examine
+
+    pipeline = AtomicPipeline("doctor", summary="Say what this machine has, what it lacks and how to get it.")
+    return pipeline.add_stage(Examine()).with_timeout(30)
+
+
+def _lacks_dockerfile(made: Made) -> bool:
+    return made[Analysis].dockerfile is None and made[BuildOptions].dockerfile is None
+
+
+_BUILDERS: dict[str, Callable[[], Pipeline]] = {
+    "analyze": _analyze,
+    "write-dockerfile": _write_dockerfile,
+    "build": _build,
+    "scan": _scan,
+    "scan-source": _scan_source,
+    "deploy": _deploy,
+    "full-deployment": _full_deployment,
+    "doctor": _doctor,
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all pipelines."""
+    return tuple(_BUILDERS)
+
+
+@cache
+def pipeline(name: str) -> Pipeline:
+    """The pipeline of this name. It is shared: do not change it.
+
+    Raises:
+        WiringError: There is none.
+    """
+    if name not in _BUILDERS:
+        raise WiringError(f"no pipeline {name!r}; there are {', '.join(_BUILDERS)}")
+    return _BUILDERS[name]()

@@ -1,0 +1,50 @@
+"""Events: what a run tells its listeners, one frozen record each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.fault import Fault
+
+EventKind = Literal[
+    "run_started",
+    "stage_started",
+    "stage_progress",
+    "stage_output",
+    "stage_retrying",
+    "stage_finished",
+    "stage_failed",
+    "stage_skipped",
+    "stage_previewed",
+    "stage_rolling_back",
+    "stage_rolled_back",
+    "rollback_failed",
+    "run_finished",
+]
+
+
+class Event(Artifact):
+    """One thing that happened in a run. Secrets have been taken out of it."""
+
+    kind: EventKind
+    run_id: str
+    pipeline: str
+    time: float
+    """Seconds since the epoch."""
+    progress: float
+    """How much of the run is done, 0 to 1; never falls within a run."""
+    stage: str | None = None
+    attempt: int = 1
+    message: str = ""
+    """One line for a person; for `stage_output` the raw line."""
+    seconds: float | None = None
+    """How long the finished thing took; for `stage_retrying` the delay before the next attempt."""
+    fault: Fault | None = None
+    status: str | None = None
+    """The run's status, with `run_finished`."""
+
+
+Listener = Callable[[Event], None]
+"""Called on the event loop for each event in order. It must not block, and it ignores kinds that it does not know."""

@@ -1,0 +1,36 @@
+"""The artifacts of a run, by their type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+A = TypeVar("A", bound=BaseModel)
+
+
+class Made:
+    """What was given to a run and made in it: at most one artifact of each type."""
+
+    __slots__ = ("_by_type",)
+
+    def __init__(self, artifacts: Iterable[BaseModel] = ()) -> None:
+        self._by_type: dict[type[BaseModel], BaseModel] = {type(artifact): artifact for artifact in artifacts}
+
+    def __getitem__(self, kind: type[A]) -> A:
+        return self._by_type[kind]  # type: ignore[return-value]  # keyed by its own type
+
+    def get(self, kind: type[A]) -> A | None:
+        """The artifact of this type, or None where nothing made one."""
+        return self._by_type.get(kind)  # type: ignore[return-value]  # keyed by its own type
+
+    def __contains__(self, kind: type[BaseModel]) -> bool:
+        return kind in self._by_type
+
+    def __iter__(self) -> Iterator[BaseModel]:
+        return iter(self._by_type.values())
+
+    def add(self, artifact: BaseModel) -> None:
+        """Add what a stage made."""
+        self._by_type[type(artifact)] = artifact

@@ -1,0 +1,69 @@
+"""The memory runtime: for tests, dry runs and what only reads. Nothing is kept when the process ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+
+from container_kit.pipelines.driver import Run
+from container_kit.pipelines.events import Listener
+from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse
+from container_kit.pipelines.runtime import Cancellation, Envelope, StepCall
+from container_kit.stages.workspace import Workspace
+
+
+class MemoryRuntime:
+    """Carries out steps in the caller's task and keeps nothing."""
+
+    def __init__(self, cancellation: Cancellation | None = None) -> None:
+        self.cancellation = cancellation or Cancellation()
+
+    async def steps(self, calls: Sequence[StepCall]) -> list[Envelope]:
+        """Carry out the calls, several in parallel."""
+        if len(calls) == 1:
+            return [await calls[0].work()]
+        envelopes: dict[str, Envelope] = {}
+
+        async def carry_out(call: StepCall) -> None:
+            envelopes[call.id] = await call.work()
+
+        async with anyio.create_task_group() as group:
+            for call in calls:
+                group.start_soon(carry_out, call)
+        return [envelopes[call.id] for call in calls]
+
+
+async def run_in_memory(
+    pipeline: Pipeline,
+    request: PipelineRequest,
+    *,
+    listeners: Sequence[Listener] = (),
+    workspace: Workspace | None = None,
+    cancellation: Cancellation | None = None,
+) -> PipelineResponse:
+    """Run a pipeline to its end in this task.
+
+    Cancelling the task cancels the run: what the pipeline's kind demands is undone first, shielded.
+
+    Args:
+        cancellation: Lets another task ask the run to stop; the run then ends with a response.
+    """
+    timeout = request.options.timeout or pipeline.timeout
+    run = Run(
+        pipeline=pipeline,
+        request=request,
+        runtime=MemoryRuntime(cancellation),
+        workspace=workspace or Workspace([Path.cwd()]),
+        listeners=listeners,
+        deadline=None if timeout is None else time.time() + timeout,
+    )
+    try:
+        return await run.drive()
+    except anyio.get_cancelled_exc_class():
+        with anyio.CancelScope(shield=True):  # each undo has its own bound
+            await run.abandon()
+        raise

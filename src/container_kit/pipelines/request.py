@@ -1,0 +1,90 @@
+"""What is asked of a pipeline, and what it answers."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+from pydantic import Field, JsonValue, PrivateAttr
+
+from container_kit.pipelines.made import Made
+from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.fault import Fault
+
+StageStatus = Literal["success", "failed", "cancelled", "skipped", "not_run", "rolled_back", "previewed", "unchecked"]
+"""`previewed` and `unchecked` occur in dry runs only; `unchecked` means that a need could not be foretold."""
+
+RunStatus = Literal["success", "failed", "rolled_back", "rollback_incomplete", "cancelled"]
+
+
+def new_run_id() -> str:
+    """An id that cannot be guessed, 96 bits as 24 hexadecimal digits."""
+    return secrets.token_hex(12)
+
+
+class PipelineOptions(Artifact):
+    """How one run is to be carried out."""
+
+    timeout: float | None = Field(default=None, gt=0)
+    """Seconds for the whole run; None means the pipeline's own."""
+    dry_run: bool = False
+    """Go through every stage's validation and say what would be done, changing nothing."""
+
+
+class PipelineRequest(Artifact):
+    """One run that is asked for."""
+
+    type: str
+    """The pipeline's name."""
+    input: dict[str, JsonValue] = Field(default_factory=dict)
+    """The fields of the artifacts that the pipeline is given, side by side."""
+    id: str = Field(default_factory=new_run_id)
+    options: PipelineOptions = PipelineOptions()
+
+
+class StageResult(Artifact):
+    """How one stage ended."""
+
+    name: str
+    status: StageStatus
+    attempts: int = 0
+    seconds: float = 0.0
+    fault: Fault | None = None
+    says: tuple[str, ...] = ()
+    """What the stage would do (dry run), or why it was left out."""
+
+
+class PipelineResponse(Artifact):
+    """How one run ended."""
+
+    id: str
+    pipeline: str
+    status: RunStatus
+    dry_run: bool = False
+    stages: tuple[StageResult, ...]
+    seconds: float
+    fault: Fault | None = None
+    """Why it did not succeed."""
+    trace_id: str | None = None
+    _made: Made = PrivateAttr(default_factory=Made)
+
+    @property
+    def made(self) -> Made:
+        """The artifacts that the run was given and made, by type: `response.made[Image]`."""
+        return self._made
+
+    def stage(self, name: str) -> StageResult:
+        """The result of one stage.
+
+        Raises:
+            KeyError: The pipeline has no such stage.
+        """
+        for result in self.stages:
+            if result.name == name:
+                return result
+        raise KeyError(name)
+
+    def with_made(self, made: Made) -> PipelineResponse:
+        """The same response, carrying the artifacts."""
+        self._made = made
+        return self

@@ -1,0 +1,92 @@
+"""A test pipeline: a pipeline whose stages are replaced by mocks, for tests of a team's own pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from container_kit.pipelines.events import Event
+from container_kit.pipelines.pipeline import Pipeline, Step, WorkflowPipeline
+from container_kit.pipelines.request import PipelineResponse
+from container_kit.pipelines.wiring import Signature
+from container_kit.stages.contract import Stage, StageContext
+from container_kit.stages.fault import Fault, StageFailure, WiringError
+from container_kit.stages.workspace import Workspace
+
+
+class MockStage(Stage[Any]):
+    """A stage that returns or fails as it was told and counts its calls."""
+
+    def __init__(self, name: str, outcomes: Sequence[BaseModel | Fault | None]) -> None:
+        self.name = name  # type: ignore[misc]  # a mock is named by its instance
+        self.executions = 0
+        self.rollbacks = 0
+        self._outcomes = outcomes
+
+    async def execute(self, ctx: StageContext, **needs: Any) -> Any:
+        """Give the next outcome; the last one is given again and again."""
+        outcome = self._outcomes[min(self.executions, len(self._outcomes) - 1)]
+        self.executions += 1
+        if isinstance(outcome, Fault):
+            raise StageFailure(outcome)
+        return outcome
+
+    async def rollback(self, ctx: StageContext, made: Any) -> None:
+        """Count the call."""
+        self.rollbacks += 1
+
+
+class TestPipeline:
+    """Runs a pipeline with mocks in place of some stages; the wiring, retries and undoing stay real.
+
+    Args:
+        pipeline: The pipeline under test; without one, a workflow of the mocks alone in the order they were named.
+    """
+
+    __test__ = False  # it is no test class, whatever pytest makes of its name
+
+    def __init__(self, pipeline: Pipeline | None = None) -> None:
+        self._pipeline = pipeline or WorkflowPipeline("test")
+        self._bare = pipeline is None
+        self._mocks: dict[str, MockStage] = {}
+        self.events: list[Event] = []
+        """What the runs told, in order."""
+
+    def with_mock_stage(
+        self, name: str, *, returns: BaseModel | None = None, fails: Fault | Sequence[Fault] | None = None
+    ) -> Self:
+        """Replace the stage of this name.
+
+        Args:
+            name: The stage's name.
+            returns: The artifact that it makes; after the faults of `fails`, if that is a sequence.
+            fails: A fault that it always fails with, or the faults of its first attempts.
+
+        Raises:
+            WiringError: The pipeline has no such stage, or the artifact is not of the type that the stage makes.
+        """
+        outcomes: list[BaseModel | Fault | None]
+        outcomes = [fails] if isinstance(fails, Fault) else [*(fails or ()), returns]
+        self._mocks[name] = mock = MockStage(name, outcomes)
+        step = next((step for step in self._pipeline.steps() if step.name == name), None)
+        if step is not None:
+            expected = step.signature.makes
+            if isinstance(fails, Fault) or type(returns) is (expected or type(None)):
+                return self
+            raise WiringError(f"stage {name!r} makes {expected and expected.__name__}, not {type(returns).__name__}")
+        if not self._bare:
+            raise WiringError(f"pipeline {self._pipeline.name!r} has no stage {name!r}")
+        makes = None if returns is None else type(returns)
+        self._pipeline.groups.append((Step(mock, Signature((), (), (), makes)),))
+        return self
+
+    async def run(self, *given: BaseModel, workspace: Workspace | None = None, **options: Any) -> PipelineResponse:
+        """Run in memory, as `Pipeline.run` does."""
+        pipeline = self._pipeline.replacing(dict(self._mocks))
+        return await pipeline.run(*given, listeners=[self.events.append], workspace=workspace, **options)
+
+    def mock(self, name: str) -> MockStage:
+        """The mock of this name, to ask for its `executions` and `rollbacks`."""
+        return self._mocks[name]
