@@ -63,6 +63,8 @@ class Workspace:
                 raise PATH_NOT_A_DIRECTORY(f"{path} is not a directory", parent=resolved.parent)
         except PermissionError as error:
             raise PATH_UNREADABLE(f"{path} cannot be read: permission denied") from error
+        except OSError as error:  # a name too long
+            raise PATH_INVALID(f"{path[:80]!r} is no usable path: {error.strerror}") from error
         if not os.access(resolved, os.R_OK | os.X_OK):
             raise PATH_UNREADABLE(f"{path} cannot be read: permission denied")
         return resolved

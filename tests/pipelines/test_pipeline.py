@@ -1,0 +1,113 @@
+"""Wiring: what cannot work is refused while the pipeline is written down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from container_kit import AtomicPipeline, Stage, StageContext, StageFailure, WiringError, WorkflowPipeline
+from support.toys import Bake, Bread, Dough, Flour, Jam, Knead, Meal, OpenJam, Serve
+
+if TYPE_CHECKING:
+    from container_kit import Evidence as Invisible
+
+
+def test_a_need_that_nothing_makes_is_refused() -> None:
+    with pytest.raises(WiringError, match="stage 'bake': nothing earlier makes Dough"):
+        WorkflowPipeline("meal", given=Flour).add_stage(Bake())
+
+
+def test_two_makers_of_one_type_are_refused() -> None:
+    class KneadAgain(Knead):
+        pass
+
+    with pytest.raises(WiringError, match="two stages make Dough"):
+        WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_stage(KneadAgain())
+
+
+def test_two_makers_in_one_parallel_group_are_refused() -> None:
+    class KneadAgain(Knead):
+        pass
+
+    with pytest.raises(WiringError, match="two stages make Dough"):
+        WorkflowPipeline("meal", given=Flour).add_parallel_stages(Knead(), KneadAgain())
+
+
+def test_a_stage_of_a_parallel_group_cannot_need_its_neighbour() -> None:
+    with pytest.raises(WiringError, match="nothing earlier makes Dough"):
+        WorkflowPipeline("meal", given=Flour).add_parallel_stages(Knead(), Bake())
+
+
+def test_a_name_can_be_used_once() -> None:
+    with pytest.raises(WiringError, match="the name is taken"):
+        WorkflowPipeline("meal", given=Dough).add_stage(Bake()).add_stage(Bake())
+
+
+def test_a_required_need_whose_maker_may_be_skipped_is_refused() -> None:
+    class Spread(Stage[Meal]):
+        async def execute(self, ctx: StageContext, jam: Jam) -> Meal:
+            raise AssertionError
+
+    pipeline = WorkflowPipeline("meal", given=Flour).add_conditional_stage(OpenJam(), when=lambda _: False)
+    with pytest.raises(WiringError, match=r"made by 'open-jam' only on a condition; take `Jam \| None`"):
+        pipeline.add_stage(Spread())
+
+
+def test_an_untyped_parameter_is_refused() -> None:
+    class Vague(Stage[Bread]):
+        async def execute(self, ctx: StageContext, dough) -> Bread:  # type: ignore[no-untyped-def]
+            raise AssertionError
+
+    with pytest.raises(WiringError, match="parameter dough must be typed as one artifact"):
+        WorkflowPipeline("meal").add_stage(Vague())
+
+
+def test_an_annotation_that_exists_only_for_type_checkers_is_refused_with_the_way_out() -> None:
+    class Hidden(Stage[Bread]):
+        async def execute(self, ctx: StageContext, evidence: Invisible) -> Bread:
+            raise AssertionError
+
+    with pytest.raises(WiringError, match="not under TYPE_CHECKING"):
+        WorkflowPipeline("meal").add_stage(Hidden())
+
+
+def test_validate_may_ask_only_for_what_execute_asks_for() -> None:
+    class Picky(Bake):
+        async def validate(self, ctx: StageContext, jam: Jam) -> None:
+            raise AssertionError
+
+    with pytest.raises(WiringError, match="jam is no parameter of execute"):
+        WorkflowPipeline("meal", given=(Jam, Dough)).add_stage(Picky())
+
+
+def test_given_artifacts_may_not_share_a_field() -> None:
+    with pytest.raises(WiringError, match="Flour and Dough share the field 'grams'"):
+        WorkflowPipeline("meal", given=(Flour, Dough)).add_stage(Bake())
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_a_timeout_must_be_positive(seconds: float) -> None:
+    with pytest.raises(WiringError, match="a timeout must be positive"):
+        AtomicPipeline("meal").with_timeout(seconds)
+
+
+def test_with_stage_is_add_stage() -> None:
+    pipeline = AtomicPipeline("meal", given=Flour).with_stage(Knead()).with_stage(Bake())
+    assert [step.name for step in pipeline.steps()] == ["knead", "bake"]
+
+
+def test_input_that_does_not_fit_names_each_field() -> None:
+    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead())
+    request = pipeline.request().model_copy(update={"input": {"grams": "many", "yeast": 1}})
+    with pytest.raises(StageFailure) as caught:
+        pipeline.accept(request)
+    fault = caught.value.fault
+    assert fault.code == "request.invalid"
+    assert {evidence.where for evidence in fault.evidence} == {"grams", "yeast"}
+
+
+def test_what_was_given_survives_the_trip_through_a_request() -> None:
+    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_stage(Bake()).add_stage(Serve())
+    flour = Flour(grams=750, mill={"stone": "granite"})
+    assert pipeline.accept(pipeline.request(flour)) == (flour,)
