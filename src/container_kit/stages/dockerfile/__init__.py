@@ -1,0 +1,6 @@
+"""The Dockerfile room: writes one from an analysis, reviews one that is there. Known to others by its stages alone."""
+
+from container_kit.stages.dockerfile.bases import BasePolicy
+from container_kit.stages.dockerfile.write import WriteDockerfile
+
+__all__ = ["BasePolicy", "WriteDockerfile"]

@@ -1,0 +1,95 @@
+"""Static sites: built where there is something to build, then served by nginx as an ordinary user."""
+
+from __future__ import annotations
+
+from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.dockerfile.app import App
+from container_kit.stages.dockerfile.bases import Base, Bases
+from container_kit.stages.dockerfile.ecosystems.node import (
+    IGNORE,
+    install_lines,
+    node_base,
+    node_manager,
+    source_and_build,
+)
+from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime
+
+_NGINX = Base("nginxinc/nginx-unprivileged:1.29-alpine", family="alpine", probe="wget")
+_DEBIAN = Base("debian:bookworm-slim")
+_ROOT = "/srv/www"
+_OUTPUT = {"create-react-app": "build", "gatsby": "public", "eleventy": "_site", "docusaurus": "build",
+    "sveltekit": "build", "nextjs": "out", "nuxt": ".output/public", "nuxtjs": ".output/public"}  # fmt: skip
+_MANY_PAGES = {"astro", "gatsby", "eleventy", "docusaurus", "vitepress", "nextjs", "hugo", "jekyll", "vuepress", "nuxt"}
+
+
+def static(app: App, bases: Bases) -> Recipe:
+    """Make the recipe for a static site."""
+    runtime_base = bases.pick(_NGINX, _DEBIAN, because="a small web server that runs as an ordinary user")
+    one_page = bool(app.build) and app.framework not in _MANY_PAGES
+    site = _built(app, bases) if app.build else _as_it_is(app, runtime_base)
+    lines = (*site.lines, _configuration(app.port or 8080, one_page))
+    runtime = Runtime(
+        runtime_base,
+        ("nginx", "-e", "/dev/stderr", "-c", "/etc/nginx/site.conf", "-g", "daemon off;"),
+        copies=(
+            "COPY --from=build /etc/site.conf /etc/nginx/site.conf",
+            f"COPY --from=build {_output(app)} {_ROOT}",
+        ),
+        packages=("nginx-light",) if runtime_base.family == "debian" else (),
+        workdir=_ROOT,
+    )
+    because = (
+        "an application of one page answers each path with it" if one_page else "a path that is no file is answered 404"
+    )
+    reasons = (Reason(choice="nginx", because=because),)
+    return Recipe((Build(site.base, lines),), runtime, ignore=IGNORE if app.build else (), reasons=reasons)
+
+
+def _built(app: App, bases: Bases) -> Build:
+    base, manager = node_base(app, bases), node_manager(app)
+    return Build(base, install_lines(app, base, manager) + source_and_build(app, manager))
+
+
+def _as_it_is(app: App, base: Base) -> Build:
+    return Build(
+        base,
+        ("USER root", "WORKDIR /app", app.copy_source())
+        if base is not _DEBIAN
+        else ("WORKDIR /app", app.copy_source()),
+    )
+
+
+def _output(app: App) -> str:
+    if not app.build:
+        found = app.module.output_directory.value
+    else:
+        found = app.module.output_directory.value or _OUTPUT.get(app.framework, "dist")
+    return f"{app.folder}/{found.strip('/')}" if found and found.strip("./") else app.folder
+
+
+def _configuration(port: int, one_page: bool) -> str:
+    """The instruction that writes nginx's configuration: all that it writes lies below /tmp."""
+    fallback = "/index.html" if one_page else "=404"
+    lines = (
+        "worker_processes auto;",
+        "pid /tmp/nginx.pid;",
+        "error_log /dev/stderr warn;",
+        "events { worker_connections 1024; }",
+        "http {",
+        "  include /etc/nginx/mime.types;",
+        "  default_type application/octet-stream;",
+        "  charset utf-8;",
+        "  access_log /dev/stdout;",
+        "  client_body_temp_path /tmp/client_body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;",
+        "  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;",
+        "  sendfile on; server_tokens off; absolute_redirect off;",
+        "  gzip on; gzip_types text/css application/javascript application/json image/svg+xml;",
+        "  server {",
+        f"    listen {port};",
+        f"    root {_ROOT};",
+        f"    location / {{ try_files $uri $uri/ $uri.html {fallback}; }}",
+        "  }",
+        "}",
+    )
+    written = " \\\n    ".join(f"'{line}'" for line in lines)
+    return f"RUN printf '%s\\n' \\\n    {written} \\\n    > /etc/site.conf"

@@ -1,0 +1,140 @@
+"""The stage that writes a Dockerfile for a source tree that has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import anyio
+import anyio.to_thread
+
+from container_kit.stages.artifacts.analysis import Analysis
+from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract import Preview, Stage, StageContext
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.dockerfile import app, place
+from container_kit.stages.dockerfile.availability import survey
+from container_kit.stages.dockerfile.bases import Availability, BasePolicy
+from container_kit.stages.dockerfile.generate import SOURCE_IGNORED, Plan, plan
+from container_kit.stages.dockerfile.tree import SourceTree
+from container_kit.stages.fault import FaultCode, StageFailure
+from container_kit.stages.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.workspace import Workspace
+
+
+class WriteDockerfile(Stage[Dockerfile]):
+    """Write a Dockerfile and a .dockerignore from what the analysis found.
+
+    Args:
+        policy: Which base images are used.
+        engine: Asked which base images are there and, through it, their registries; None takes the usual ones.
+    """
+
+    faults: ClassVar[tuple[FaultCode, ...]] = (*PATH_FAULTS, *app.FAULTS, SOURCE_IGNORED, *place.FAULTS)
+
+    def __init__(self, policy: BasePolicy | None = None, engine: DockerEngine | None = None) -> None:
+        self._policy = policy or BasePolicy()
+        self._engine = engine
+
+    async def validate(
+        self, ctx: StageContext, source: Source, analysis: Analysis, options: DockerfileOptions | None = None
+    ) -> None:
+        """Check that the analysis suffices and that nobody's Dockerfile is in the way.
+
+        Raises:
+            StageFailure: One of `faults`.
+        """
+        options = options or DockerfileOptions()
+        proposal = await self._proposal(ctx, source, analysis, options)
+        if options.write and not options.overwrite:
+            target = ctx.workspace.directory(source.path) / proposal.path
+            await anyio.to_thread.run_sync(place.refuse_to_replace, target)
+
+    async def execute(
+        self, ctx: StageContext, source: Source, analysis: Analysis, options: DockerfileOptions | None = None
+    ) -> Dockerfile:
+        """Write `Dockerfile` beside the module and, where there is none, `.dockerignore` at the root.
+
+        An earlier file that was generated and not edited is replaced; any other is left alone, or kept beside the new
+        one where the options say overwrite.
+
+        Raises:
+            StageFailure: One of `faults`; nothing was written then.
+        """
+        options = options or DockerfileOptions()
+        proposal = await self._proposal(ctx, source, analysis, options)
+        if not options.write:
+            return proposal
+        root = ctx.workspace.directory(source.path)
+        with anyio.CancelScope(shield=True):  # two small files: sooner done than undone
+            written = await anyio.to_thread.run_sync(_write, root, proposal, ctx.run_id, options.overwrite)
+        ctx.progress(f"wrote {written.path}" + (" and .dockerignore" if written.ignore else ""), 1.0)
+        return written
+
+    async def rollback(self, ctx: StageContext, made: Dockerfile) -> None:
+        """Take away what was written, unless somebody edited it since, and put back what it replaced.
+
+        Raises:
+            StageFailure: `dockerfile.unwritable`.
+        """
+        if made.written:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(_undo, ctx.workspace, made)
+
+    async def preview(
+        self, ctx: StageContext, source: Source, analysis: Analysis, options: DockerfileOptions | None = None
+    ) -> Preview[Dockerfile]:
+        """Foretell the files, writing nothing."""
+        options = options or DockerfileOptions()
+        proposal = await self._proposal(ctx, source, analysis, options)
+        says = [f"write {proposal.path} ({len(proposal.content.splitlines())} lines)"] if options.write else []
+        if options.write and proposal.ignore:
+            says.append("write .dockerignore")
+        return Preview(tuple(says), proposal)
+
+    async def _proposal(
+        self,
+        ctx: StageContext,
+        source: Source,
+        analysis: Analysis,
+        options: DockerfileOptions,
+    ) -> Dockerfile:
+        root = ctx.workspace.directory(source.path)
+
+        def work() -> Plan:
+            return plan(analysis, source.module, SourceTree(root), options, self._policy)
+
+        planned = await anyio.to_thread.run_sync(work)
+        available = await survey(self._engine, planned.choices()) if self._engine else Availability()
+        return await anyio.to_thread.run_sync(planned.dockerfile, available)
+
+
+def _write(root: Path, proposal: Dockerfile, run_id: str, overwrite: bool) -> Dockerfile:
+    target, ignore = root / proposal.path, root / ".dockerignore"
+    kept = place.place(target, proposal.content, run_id=run_id, overwrite=overwrite)
+    written = proposal.model_copy(
+        update={
+            "written": True,
+            "root": str(root),
+            "replaced": kept.relative_to(root).as_posix() if kept else None,
+        }
+    )
+    if proposal.ignore is not None:
+        try:
+            place.place(ignore, proposal.ignore, run_id=run_id, overwrite=False)
+        except StageFailure:
+            _remove(root, written)
+            raise
+    return written
+
+
+def _undo(workspace: Workspace, made: Dockerfile) -> None:
+    if Path(made.root).is_dir():  # a tree that is gone needs no undoing
+        _remove(workspace.directory(made.root), made)
+
+
+def _remove(root: Path, made: Dockerfile) -> None:
+    place.remove(root / made.path, made.content, root / made.replaced if made.replaced else None)
+    if made.ignore is not None:
+        place.remove(root / ".dockerignore", made.ignore, None)
