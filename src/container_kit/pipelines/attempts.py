@@ -81,7 +81,7 @@ class Attempts:
                 outcome = self._complete(self._stopped(step, cancellation).fault, step, attempt)
             if isinstance(outcome, Fault):
                 record_fault(opened, outcome)
-        return self._told(step, _envelope(outcome, attempt, time.perf_counter() - started))
+        return self.told(step, _envelope(outcome, attempt, time.perf_counter() - started))
 
     async def rehearse(self, step: Step, made: Made) -> Envelope:
         """Validate and preview a stage for a dry run; what only reads is executed."""
@@ -98,7 +98,7 @@ class Attempts:
             return self._previewed(step, Envelope("unchecked", says=(f"needs {needed}, which cannot be foretold",)))
         except Exception as error:  # noqa: BLE001 - a stage's defect is a fault too
             fault = self._complete(self._fault_of(error, step, 1), step, 1)
-            return self._told(step, _envelope(fault, 1, 0.0))
+            return self.told(step, _envelope(fault, 1, 0.0))
         says = tuple(self.redact(line) for line in preview.says)
         return self._previewed(step, Envelope("previewed", preview.makes, says=says))
 
@@ -187,7 +187,8 @@ class Attempts:
             on_output=lambda line: self.reporter.tell("stage_output", name, message=line, attempt=attempt),
         )
 
-    def _told(self, step: Step, envelope: Envelope) -> Envelope:
+    def told(self, step: Step, envelope: Envelope) -> Envelope:
+        """Tell how a stage ended, and return its envelope."""
         self.reporter.advance(step.name, 1.0)
         facts = {"attempt": envelope.attempts, "seconds": envelope.seconds, "fault": envelope.fault}
         if envelope.fault is None:

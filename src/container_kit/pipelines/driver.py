@@ -13,6 +13,7 @@ from functools import partial
 
 from pydantic import BaseModel
 
+from container_kit.pipelines.approval import APPROVAL_REFUSED, APPROVAL_UNANSWERED, Approval
 from container_kit.pipelines.attempts import RUN_CANCELLED, Attempts
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.made import Made
@@ -30,6 +31,11 @@ CONDITION_FAILED = FaultCode(
     "pipeline.condition_failed",
     means="The condition of a conditional stage raised an exception.",
     hint="Correct the `when` of the stage; it may use only artifacts that were made before.",
+)
+ROLLBACK_INCOMPLETE = FaultCode(
+    "rollback.incomplete",
+    means="Some stages could not be undone.",
+    hint="Undone: {undone}. Look at the faults of the others, mend the cause and ask for the rollback again.",
 )
 
 
@@ -81,6 +87,25 @@ class Run:
                 record_fault(opened, fault)
             return self._response(fault)
 
+    async def roll_back(self, done: Sequence[tuple[Step, BaseModel | None]]) -> PipelineResponse:
+        """Undo the stages of a run that ended, the last one first.
+
+        Args:
+            done: Its successful steps in order, with what they made.
+        """
+        self.reporter.tell("run_started", message=f"rolling back {self.pipeline.name}")
+        self._done = list(done)
+        undone = await self._undo()
+        fault = None
+        if self._stuck:
+            fault = ROLLBACK_INCOMPLETE("some stages could not be undone", undone=", ".join(undone) or "nothing").fault
+        return self._response(fault)
+
+    def refuse(self, fault: Fault) -> PipelineResponse:
+        """End the run before it began."""
+        self.reporter.tell("run_started", message=self.pipeline.name)
+        return self._response(fault)
+
     async def abandon(self) -> None:
         """End a run whose caller went away: undo as the pipeline's kind demands. Call it shielded."""
         for name in self._running:
@@ -96,11 +121,29 @@ class Run:
         self._learn_secrets(given)
         for artifact in given:
             self.made.add(artifact)
-        for group in self.pipeline.groups:
-            fault = await self._group(group)
+        for number, group in enumerate(self.pipeline.groups):
+            fault = await self._consent(self.pipeline.approvals.get(number)) or await self._group(group)
             if fault is not None:
                 return fault
-        return None
+        return await self._consent(self.pipeline.approvals.get(len(self.pipeline.groups)))
+
+    async def _consent(self, approval: Approval | None) -> Fault | None:
+        if approval is None or self.dry_run or (approval.when is not None and not approval.when(self.made)):
+            return None
+        question = self.redact(approval.question(self.made))
+        self.reporter.tell("approval_waiting", approval.name, message=question)
+        left = None if self.deadline is None else max(0.0, self.deadline - time.time())
+        timeout = min((limit for limit in (left, approval.timeout) if limit is not None), default=None)
+        answer = await self.runtime.answer(approval.name, timeout)
+        if self.runtime.cancellation.requested:
+            return _cancelled("the run was cancelled while it waited for an answer", None)
+        if answer is None:
+            return APPROVAL_UNANSWERED(f"no answer to: {question}", question=question).fault
+        said = "approved" if answer.approved else "refused"
+        self.reporter.tell("approval_answered", approval.name, message=f"{said} by {answer.by}: {answer.comment}")
+        return (
+            None if answer.approved else APPROVAL_REFUSED(f"{answer.by} refused: {answer.comment}", by=answer.by).fault
+        )
 
     async def _group(self, group: tuple[Step, ...]) -> Fault | None:
         try:
@@ -155,28 +198,33 @@ class Run:
             fault=envelope.fault,
             says=envelope.says,
         )
+        if envelope.replayed:
+            self.attempts.told(step, envelope)
         if envelope.made is not None:
             self.made.add(envelope.made)
         if envelope.status == "success":
             self._done.append((step, envelope.made))
 
     async def _unwind(self, fault: Fault) -> Fault:
-        undone: list[str] = []
-        if self.pipeline.kind == "atomic":
-            for step, made in reversed(self._done):
-                if type(step.stage).rollback is Stage.rollback:
-                    continue
-                call = StepCall(f"undo:{step.name}", None, partial(self.attempts.undo, step, made))
-                [envelope] = await self.runtime.steps([call])
-                if envelope.status == "rolled_back":
-                    undone.append(step.name)
-                    result = self.results[step.name]
-                    self.results[step.name] = result.model_copy(update={"status": "rolled_back"})
-                else:
-                    self._stuck = True
+        undone = await self._undo() if self.pipeline.kind == "atomic" else ()
         resume_at = undone[-1] if undone else fault.stage
         resume = Resume(run_id=self.request.id, stage=resume_at) if resume_at else None
-        return fault.model_copy(update={"rolled_back": tuple(undone), "resume": resume})
+        return fault.model_copy(update={"rolled_back": undone, "resume": resume})
+
+    async def _undo(self) -> tuple[str, ...]:
+        undone = []
+        for step, made in reversed(self._done):
+            if type(step.stage).rollback is Stage.rollback:
+                continue
+            call = StepCall(f"undo:{step.name}", None, partial(self.attempts.undo, step, made))
+            [envelope] = await self.runtime.steps([call])
+            if envelope.status == "rolled_back":
+                undone.append(step.name)
+                result = self.results[step.name]
+                self.results[step.name] = result.model_copy(update={"status": "rolled_back"})
+            else:
+                self._stuck = True
+        return tuple(undone)
 
     def _response(self, fault: Fault | None) -> PipelineResponse:
         status = self._status(fault)

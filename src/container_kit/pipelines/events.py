@@ -18,6 +18,8 @@ EventKind = Literal[
     "stage_failed",
     "stage_skipped",
     "stage_previewed",
+    "approval_waiting",
+    "approval_answered",
     "stage_rolling_back",
     "stage_rolled_back",
     "rollback_failed",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import anyio
 
+from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.driver import Run
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.pipeline import Pipeline
@@ -15,12 +16,15 @@ from container_kit.pipelines.request import PipelineRequest, PipelineResponse
 from container_kit.pipelines.runtime import Cancellation, Envelope, StepCall
 from container_kit.stages.workspace import Workspace
 
+Ask = Callable[[str], Awaitable[Answer]]
+
 
 class MemoryRuntime:
     """Carries out steps in the caller's task and keeps nothing."""
 
-    def __init__(self, cancellation: Cancellation | None = None) -> None:
+    def __init__(self, cancellation: Cancellation | None = None, ask: Ask | None = None) -> None:
         self.cancellation = cancellation or Cancellation()
+        self._ask = ask
 
     async def steps(self, calls: Sequence[StepCall]) -> list[Envelope]:
         """Carry out the calls, several in parallel."""
@@ -36,6 +40,14 @@ class MemoryRuntime:
                 group.start_soon(carry_out, call)
         return [envelopes[call.id] for call in calls]
 
+    async def answer(self, approval: str, timeout: float | None) -> Answer | None:
+        """Put the question to whoever was named; without anybody there is no answer."""
+        if self._ask is None:
+            return None
+        with anyio.move_on_after(timeout):
+            return await self._ask(approval)
+        return None
+
 
 async def run_in_memory(
     pipeline: Pipeline,
@@ -44,6 +56,7 @@ async def run_in_memory(
     listeners: Sequence[Listener] = (),
     workspace: Workspace | None = None,
     cancellation: Cancellation | None = None,
+    ask: Ask | None = None,
 ) -> PipelineResponse:
     """Run a pipeline to its end in this task.
 
@@ -51,12 +64,13 @@ async def run_in_memory(
 
     Args:
         cancellation: Lets another task ask the run to stop; the run then ends with a response.
+        ask: Answers at approval points, by their names; without it they are not passed.
     """
     timeout = request.options.timeout or pipeline.timeout
     run = Run(
         pipeline=pipeline,
         request=request,
-        runtime=MemoryRuntime(cancellation),
+        runtime=MemoryRuntime(cancellation, ask),
         workspace=workspace or Workspace([Path.cwd()]),
         listeners=listeners,
         deadline=None if timeout is None else time.time() + timeout,

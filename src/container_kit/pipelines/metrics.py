@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 
 from container_kit.pipelines.events import Event
 from container_kit.stages.artifacts.base import Artifact
@@ -19,6 +20,14 @@ class MetricsSnapshot(Artifact):
     p95_latency: float = 0.0
     """Seconds; over the last 1,000 executions."""
     retries: int = 0
+
+    @classmethod
+    def of(cls, *, total: int, successes: int, retries: int, latencies: Sequence[float]) -> MetricsSnapshot:
+        """Make a snapshot; p95 is the nearest rank of the latencies."""
+        ordered = sorted(latencies)
+        nearest_rank = max(0, -(-95 * len(ordered) // 100) - 1)
+        p95 = ordered[nearest_rank] if ordered else 0.0
+        return cls(total_executions=total, successes=successes, p95_latency=p95, retries=retries)
 
     @property
     def success_rate(self) -> float:
@@ -74,11 +83,6 @@ class _Series:
         self.latencies: deque[float] = deque(maxlen=_LATENCIES_KEPT)
 
     def snapshot(self) -> MetricsSnapshot:
-        ordered = sorted(self.latencies)
-        nearest_rank = max(0, -(-95 * len(ordered) // 100) - 1)
-        return MetricsSnapshot(
-            total_executions=self.total,
-            successes=self.successes,
-            p95_latency=ordered[nearest_rank] if ordered else 0.0,
-            retries=self.retries,
+        return MetricsSnapshot.of(
+            total=self.total, successes=self.successes, retries=self.retries, latencies=tuple(self.latencies)
         )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from container_kit.pipelines.approval import Approval
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse
@@ -20,6 +21,9 @@ from container_kit.stages.workspace import Workspace
 Kind = Literal["atomic", "workflow"]
 Condition = Callable[[Made], bool]
 """Decides from the artifacts alone whether a stage runs; it must be free of side effects."""
+
+Target = Callable[[Made], str | None]
+"""Names what a run changes, from the given artifacts; None where it changes nothing that others may change."""
 
 REQUEST_INVALID = FaultCode(
     "request.invalid",
@@ -78,6 +82,9 @@ class Pipeline:
         self.timeout: float | None = None
         self.groups: list[tuple[Step, ...]] = []
         """Steps in order; a group of several runs in parallel."""
+        self.approvals: dict[int, Approval] = {}
+        """Approval points, by the number of the group that they stand before."""
+        self.target: Target | None = None
         self._refuse_shared_fields()
 
     def add_stage(self, stage: Stage[Any], *, retry: RetryPolicy | None = None, timeout: float | None = None) -> Self:
@@ -97,6 +104,32 @@ class Pipeline:
         if not stages:
             raise WiringError(f"pipeline {self.name!r}: a parallel group needs at least one stage")
         return self._append(*(Step(stage, Signature.of(stage)) for stage in stages))
+
+    def add_approval(
+        self,
+        name: str,
+        question: Callable[[Made], str],
+        *,
+        when: Condition | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """Let a run wait here until somebody consents; a refusal or no answer is a failure.
+
+        Args:
+            name: Unique in the pipeline.
+            question: The question to put, from the artifacts so far.
+            when: Whether consent is needed at all.
+            timeout: Seconds to wait; None means the run's deadline.
+        """
+        if len(self.groups) in self.approvals or name in {approval.name for approval in self.approvals.values()}:
+            raise WiringError(f"pipeline {self.name!r}: there is an approval point here, or one named {name!r}")
+        self.approvals[len(self.groups)] = Approval(name, question, when, timeout)
+        return self
+
+    def with_target(self, target: Target) -> Self:
+        """Say what a run changes, so that two durable runs with one target never run at once: the second waits."""
+        self.target = target
+        return self
 
     def with_retry(self, policy: RetryPolicy) -> Self:
         """Set the policy for all stages that have none of their own."""
@@ -170,7 +203,8 @@ class Pipeline:
     def replacing(self, stages: dict[str, Stage[Any]]) -> Self:
         """A copy with some stages' work replaced by name, their places and signatures kept."""
         copy = type(self)(self.name, given=self.given, summary=self.summary)
-        copy.retry, copy.timeout = self.retry, self.timeout
+        copy.retry, copy.timeout, copy.target = self.retry, self.timeout, self.target
+        copy.approvals = dict(self.approvals)
         copy.groups = [
             tuple(replace(step, stage=stages.get(step.name, step.stage)) for step in group) for group in self.groups
         ]

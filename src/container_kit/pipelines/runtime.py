@@ -10,6 +10,7 @@ from typing import Protocol
 import anyio
 from pydantic import BaseModel
 
+from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.request import StageStatus
 from container_kit.stages.fault import Fault
 
@@ -24,6 +25,8 @@ class Envelope:
     attempts: int = 0
     seconds: float = 0.0
     says: tuple[str, ...] = ()
+    replayed: bool = False
+    """True where it came from the journal: its events were told when it was carried out."""
 
     @property
     def failed(self) -> bool:
@@ -86,4 +89,8 @@ class Runtime(Protocol):
 
     async def steps(self, calls: Sequence[StepCall]) -> list[Envelope]:
         """Carry out the calls, several at the same time, and return their envelopes in order."""
+        ...
+
+    async def answer(self, approval: str, timeout: float | None) -> Answer | None:
+        """Wait for the answer at an approval point; None after `timeout` seconds or where nobody can answer."""
         ...

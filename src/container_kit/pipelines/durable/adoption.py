@@ -1,0 +1,77 @@
+"""Adoption: runs of a process that died are taken over, each by one other process, and not for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from dbos import DBOS, WorkflowStatus
+
+from container_kit.pipelines.durable.engine import QUEUE, WORKFLOW
+from container_kit.pipelines.durable.history import RUN_PARKED
+from container_kit.pipelines.durable.owners import Owners
+from container_kit.pipelines.events import Event
+
+_log = structlog.get_logger("container_kit.adoption")
+
+
+class Adoption:
+    """Looks for runs whose owner is dead.
+
+    Args:
+        cap: How often one run is taken over; one that is unfinished after that is parked, for a person to look at.
+        tell: Takes the event that says so.
+    """
+
+    def __init__(self, owners: Owners, cap: int, tell: Callable[[Event], Any]) -> None:
+        self._owners = owners
+        self._cap = cap
+        self._tell = tell
+
+    async def look(self) -> list[str]:
+        """Take over what can be; return the ids of the runs."""
+        pending = await DBOS.list_workflows_async(status="PENDING", name=WORKFLOW, load_input=False, load_output=False)
+        adopted = []
+        for owner in {workflow.executor_id for workflow in pending} - {self._owners.me, None}:
+            with self._owners.take_over(str(owner)) as dead:
+                if dead:
+                    adopted += await self._adopt_all(str(owner))
+        return adopted
+
+    async def _adopt_all(self, owner: str) -> list[str]:
+        orphans = await DBOS.list_workflows_async(
+            status="PENDING", name=WORKFLOW, executor_id=owner, load_input=False, load_output=False
+        )
+        return [orphan.workflow_id for orphan in orphans if await self._adopt(orphan)]
+
+    async def _adopt(self, orphan: WorkflowStatus) -> bool:
+        run_id, attributes = orphan.workflow_id, orphan.attributes or {}
+        adoptions = attributes.get("adoptions", 0) + 1
+        if adoptions > self._cap:
+            await self._park(orphan)
+            return False
+        await DBOS.update_workflow_attributes_async(run_id, {"adoptions": adoptions}, merge=True)
+        # A run that waits for its target's turn again keeps its place's rules only in its own queue.
+        queue = QUEUE if orphan.queue_partition_key else None
+        await DBOS.resume_workflow_async(run_id, queue_name=queue)
+        _log.warning("adopted a run of a dead process", run=run_id, owner=orphan.executor_id, adoptions=adoptions)
+        return True
+
+    async def _park(self, orphan: WorkflowStatus) -> None:
+        await DBOS.cancel_workflow_async(orphan.workflow_id)
+        fault = RUN_PARKED(f"the process that carried the run out died {self._cap + 1} times").fault
+        self._tell(
+            Event(
+                kind="run_finished",
+                run_id=orphan.workflow_id,
+                pipeline=(orphan.attributes or {}).get("pipeline", ""),
+                time=time.time(),
+                progress=1.0,
+                message=fault.message,
+                fault=fault,
+                status="failed",
+            )
+        )
+        _log.error("parked a run that keeps killing its process", run=orphan.workflow_id)

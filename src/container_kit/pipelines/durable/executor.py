@@ -1,0 +1,130 @@
+"""The executor: carries out the runs of this process inside DBOS's workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from dbos import DBOS
+from opentelemetry import context as otel_context
+from opentelemetry import propagate
+
+from container_kit.pipelines.driver import Run
+from container_kit.pipelines.durable.event_log import EventLog, RunEvents
+from container_kit.pipelines.durable.history import History
+from container_kit.pipelines.durable.journal import PLAN_CHANGED, RunSpec, plan_of, read_envelope
+from container_kit.pipelines.durable.runtime import DurableRuntime
+from container_kit.pipelines.durable.stage_logs import LogWriter, StageLogs
+from container_kit.pipelines.events import Event, Listener
+from container_kit.pipelines.made import Made
+from container_kit.pipelines.pipeline import Pipeline, Step, WorkflowPipeline
+from container_kit.pipelines.request import PipelineResponse
+from container_kit.pipelines.runtime import Cancellation
+from container_kit.stages.fault import WiringError
+from container_kit.stages.workspace import Workspace
+
+
+class Executor:
+    """Carries out specs.
+
+    Args:
+        find: Finds a pipeline by its name.
+        listeners: Hear the events of all runs that are carried out here.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[str], Pipeline],
+        log: EventLog,
+        logs: StageLogs,
+        history: History,
+        listeners: Sequence[Listener],
+    ) -> None:
+        self._find = find
+        self._log = log
+        self._logs = logs
+        self._history = history
+        self._listeners = listeners
+        self.fresh: set[str] = set()
+        """Runs that were started here a moment ago: nothing of theirs can be in the event log."""
+        self.running: dict[str, Cancellation] = {}
+        self.made: dict[str, Made] = {}
+        """The artifacts of runs that ended here and were not fetched yet."""
+
+    async def carry(self, written: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a spec inside its workflow; the result is a `PipelineResponse` as JSON under `response`."""
+        spec = RunSpec.model_validate(written)
+        run_id = spec.request.id
+        events = RunEvents(self._log, await self._told(run_id))
+        output = self._logs.listener()
+        cancellation = self.running[run_id] = Cancellation()
+        token = otel_context.attach(propagate.extract(spec.trace))
+        try:
+            response = await self._carried_out(spec, cancellation, events, output)
+        finally:
+            otel_context.detach(token)
+            output.close()
+            del self.running[run_id]
+        await self._log.flush()
+        return {"response": response.model_dump(mode="json")}
+
+    async def _carried_out(
+        self, spec: RunSpec, cancellation: Cancellation, events: RunEvents, output: LogWriter
+    ) -> PipelineResponse:
+        listeners: list[Listener] = [events, output, *self._listeners]
+        pipeline = self._pipeline(spec)
+        if pipeline is None:
+            return _cannot_go_on(spec, listeners)
+        timeout = spec.request.options.timeout or pipeline.timeout
+        run = Run(
+            pipeline=pipeline,
+            request=spec.request,
+            runtime=DurableRuntime(cancellation, spec.seed),
+            workspace=Workspace([Path(root) for root in spec.roots]),
+            listeners=listeners,
+            deadline=None if timeout is None else events.started_at + timeout,
+        )
+        if spec.rolls_back is None:
+            response = await run.drive()
+        else:
+            response = await run.roll_back(await self._done(pipeline, spec.rolls_back))
+            undone = "rollback_incomplete" if response.fault else "rolled_back"
+            await DBOS.update_workflow_attributes_async(spec.rolls_back, {"undone": undone}, merge=True)
+        self.made[spec.request.id] = run.made
+        return response
+
+    async def _done(self, pipeline: Pipeline, run_id: str) -> list[tuple[Step, Any]]:
+        steps = await self._history.steps(run_id)
+        done = []
+        for step in pipeline.steps():
+            written = steps.get(f"run:{step.name}")
+            if written and written["status"] == "success" and f"undo:{step.name}" not in steps:
+                done.append((step, read_envelope(written, step.signature.makes, replayed=True).made))
+        return done
+
+    async def _told(self, run_id: str) -> Sequence[tuple[int, Event]]:
+        if run_id in self.fresh:
+            self.fresh.discard(run_id)
+            return ()
+        return await anyio.to_thread.run_sync(self._log.all, run_id)
+
+    def _pipeline(self, spec: RunSpec) -> Pipeline | None:
+        try:
+            pipeline = self._find(spec.pipeline)
+        except WiringError:
+            return None
+        return pipeline if plan_of(pipeline) == spec.plan else None
+
+
+def _cannot_go_on(spec: RunSpec, listeners: Sequence[Listener]) -> PipelineResponse:
+    empty = Run(
+        pipeline=WorkflowPipeline(spec.pipeline),
+        request=spec.request,
+        runtime=DurableRuntime(Cancellation(), {}),
+        workspace=Workspace([Path(root) for root in spec.roots]),
+        listeners=listeners,
+    )
+    known = f"pipeline {spec.pipeline!r} with the stages {', '.join(spec.plan)}"
+    return empty.refuse(PLAN_CHANGED(f"this version has no {known}").fault)

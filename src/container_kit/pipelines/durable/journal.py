@@ -1,0 +1,136 @@
+"""The journal's data: what a run was asked to do and what each step gave, as JSON and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, Field, JsonValue
+
+from container_kit.pipelines.made import Made
+from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.request import PipelineRequest, StageStatus
+from container_kit.pipelines.runtime import Envelope
+from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.fault import Fault, FaultCode
+
+NOT_JOURNALABLE = FaultCode(
+    "stage.not_journalable",
+    means="A stage made an artifact that does not survive a trip through JSON, so the run could not be continued.",
+    hint="Give the artifact's fields types that pydantic can write as JSON and read back; the evidence says which.",
+)
+PLAN_CHANGED = FaultCode(
+    "run.plan_changed",
+    means="The pipeline of an older run is gone or has other stages now, so the run cannot be continued.",
+    hint="Ask for a new run; roll this one back first, where it changed something.",
+)
+
+
+class RunSpec(Artifact):
+    """All that is needed to carry out a run in any process."""
+
+    pipeline: str
+    request: PipelineRequest
+    roots: tuple[str, ...]
+    """The workspace of whoever asked."""
+    plan: tuple[str, ...]
+    """The names of the stages when the run was asked for."""
+    caller: str | None = None
+    """Who asked, where callers are told apart."""
+    seed: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    """Envelopes by step id, taken over from the run that this one continues."""
+    retry_of: str | None = None
+    rolls_back: str | None = None
+    """The run whose stages are to be undone, in place of running any."""
+    trace: dict[str, str] = Field(default_factory=dict)
+    """The W3C trace context of whoever asked."""
+
+
+class WrittenEnvelope(Artifact):
+    """An envelope as it stands in the journal."""
+
+    status: StageStatus
+    made: JsonValue = None
+    fault: Fault | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    says: tuple[str, ...] = ()
+
+
+def write_envelope(envelope: Envelope, makes: type[BaseModel] | None) -> dict[str, Any]:
+    """Turn an envelope into JSON; one whose artifact cannot be read back becomes a failure."""
+    try:
+        made = None if envelope.made is None else envelope.made.model_dump(mode="json")
+        if makes is not None and made is not None:
+            makes.model_validate(made)
+    except Exception as error:  # noqa: BLE001 - whatever a foreign model raises
+        fault = NOT_JOURNALABLE(f"{makes and makes.__name__} cannot be journaled: {str(error)[:500]}").fault
+        envelope, made = Envelope("failed", None, fault, envelope.attempts, envelope.seconds), None
+    written = WrittenEnvelope(
+        status=envelope.status,
+        made=made,
+        fault=envelope.fault,
+        attempts=envelope.attempts,
+        seconds=envelope.seconds,
+        says=envelope.says,
+    )
+    return written.model_dump(mode="json")
+
+
+def read_envelope(written: Mapping[str, Any], makes: type[BaseModel] | None, *, replayed: bool) -> Envelope:
+    """Turn JSON back into an envelope.
+
+    Raises:
+        ValidationError: The journal's row is not what was written there.
+    """
+    row = WrittenEnvelope.model_validate(written)
+    made = None if makes is None or row.made is None else makes.model_validate(row.made)
+    return Envelope(row.status, made, row.fault, row.attempts, row.seconds, row.says, replayed)
+
+
+def made_of(pipeline: Pipeline, request: PipelineRequest, steps: Mapping[str, Mapping[str, Any]]) -> Made:
+    """The artifacts of a run, from its journal."""
+    made = Made(pipeline.accept(request))
+    for step in pipeline.steps():
+        written = steps.get(f"run:{step.name}")
+        if written is not None:
+            envelope = read_envelope(written, step.signature.makes, replayed=True)
+            if envelope.made is not None:
+                made.add(envelope.made)
+    return made
+
+
+def plan_of(pipeline: Pipeline) -> tuple[str, ...]:
+    """The names of a pipeline's stages in order."""
+    return tuple(step.name for step in pipeline.steps())
+
+
+def seed_for_retry(
+    pipeline: Pipeline,
+    steps: Mapping[str, Mapping[str, Any]],
+    changed: Iterable[type[BaseModel]],
+    from_stage: str | None,
+) -> dict[str, dict[str, Any]]:
+    """The envelopes that a retry takes over: good, not undone, before the failure, independent of what changed.
+
+    Args:
+        steps: The old run's envelopes by step id, `run:` and `undo:`.
+        changed: The given artifacts that differ now.
+        from_stage: A stage to start again from, though it succeeded.
+    """
+    stale, seed = set(changed), {}
+    for group in pipeline.groups:
+        kept = {}
+        for step in group:
+            written = steps.get(f"run:{step.name}")
+            needs = {need.kind for need in step.signature.execute}
+            good = written is not None and written["status"] == "success" and f"undo:{step.name}" not in steps
+            if written is not None and good and not needs & stale and step.name != from_stage:
+                kept[f"run:{step.name}"] = dict(written)
+            elif step.signature.makes is not None:
+                stale.add(step.signature.makes)
+        seed.update(kept)
+        skipped = {step.name for step in group if step.when is not None and f"run:{step.name}" not in steps}
+        if len(kept) + len(skipped) < len(group):
+            break
+    return seed

@@ -1,0 +1,385 @@
+"""Durable runs: ask for them, follow them, cancel, answer, retry and roll them back, from any process on one store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+import structlog
+from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID
+from opentelemetry import propagate
+from pydantic import BaseModel, JsonValue
+
+from container_kit.pipelines.approval import Answer
+from container_kit.pipelines.catalog import pipeline as from_catalog
+from container_kit.pipelines.durable import engine, store
+from container_kit.pipelines.durable.adoption import Adoption
+from container_kit.pipelines.durable.event_log import EventLog, RunEvents
+from container_kit.pipelines.durable.executor import Executor
+from container_kit.pipelines.durable.history import RUN_NOT_ENDED, RUN_NOT_WAITING, History, RunRecord
+from container_kit.pipelines.durable.journal import RunSpec, made_of, plan_of, seed_for_retry
+from container_kit.pipelines.durable.owners import FileOwners, Owners
+from container_kit.pipelines.durable.postgres_owners import PostgresOwners
+from container_kit.pipelines.durable.stage_logs import StageLogs
+from container_kit.pipelines.events import Event, Listener
+from container_kit.pipelines.made import Made
+from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id
+from container_kit.stages.fault import Fault
+from container_kit.stages.workspace import Workspace
+
+Role = Literal["local", "server", "worker"]
+"""`local`: asks for runs and carries them out. `server`: only asks. `worker`: carries out what others ask for."""
+
+_log = structlog.get_logger("container_kit.runs")
+
+_WATCH_EVERY = 0.25
+_ADOPT_EVERY = 1.0
+_POLL_EVERY = 0.1
+
+
+class DurableRuns:
+    """All runs on one store, as this process sees them. Only one object a process can be open at a time.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql://…`.
+        home: The folder for stage logs and, with SQLite, for the owners' locks.
+        role: What this process does.
+        concurrency: How many queued runs at once, over all processes; None for no limit.
+        adoptions: How often one run is taken over from a dead process before it is parked.
+        find: Finds a pipeline by its name; by default in the catalog.
+        listeners: Hear the events of all runs that are carried out here.
+    """
+
+    history: History
+    logs: StageLogs
+    _owners: Owners
+
+    def __init__(
+        self,
+        url: str,
+        home: Path,
+        *,
+        role: Role = "local",
+        concurrency: int | None = None,
+        adoptions: int = 3,
+        find: Callable[[str], Pipeline] = from_catalog,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.url = url
+        self._home = home
+        self._role = role
+        self._concurrency = concurrency
+        self._adoptions = adoptions
+        self._find = find
+        self._listeners = listeners
+        self._handles: dict[str, Any] = {}
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[DurableRuns]:
+        """Have the store open for as long as the block lasts."""
+        async with anyio.create_task_group() as group:
+            await group.start(self.serve)
+            try:
+                yield self
+            finally:
+                group.cancel_scope.cancel()
+
+    async def serve(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Open the store, say so, and look after the runs until cancelled.
+
+        Raises:
+            StageFailure: One of `store.FAULTS`.
+        """
+        await self._open()
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._events.keep_writing)
+                group.start_soon(self._watch)
+                task_status.started()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._close()
+
+    async def start(
+        self,
+        request: PipelineRequest,
+        workspace: Workspace,
+        *,
+        caller: str | None = None,
+        priority: int | None = None,
+    ) -> str:
+        """Ask for a run; it is in the journal when this returns.
+
+        Args:
+            caller: Who asks, where callers are told apart.
+            priority: 1 is the most urgent; None comes before all.
+
+        Raises:
+            StageFailure: `request.invalid`, or a fault of the store.
+        """
+        pipeline = self._find(request.type)
+        spec = RunSpec(
+            pipeline=request.type,
+            request=request,
+            roots=tuple(str(root) for root in workspace.roots),
+            plan=plan_of(pipeline),
+            caller=caller,
+        )
+        return await self._submit(pipeline, spec, priority)
+
+    async def wait(self, run_id: str) -> PipelineResponse:
+        """Wait for a run's end.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        handle = self._handles.pop(run_id, None)
+        if handle is not None:
+            result = await handle.get_result()
+            response = PipelineResponse.model_validate(result["response"])
+        else:
+            response = await self._awaited(run_id)
+        return response.with_made(await self.made(run_id))
+
+    async def made(self, run_id: str) -> Made:
+        """The artifacts of a run so far.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        here = self._executor.made.pop(run_id, None)
+        if here is not None:
+            return here
+        spec = await self.history.spec(run_id)
+        steps: dict[str, Any] = {**spec.seed, **await self.history.steps(run_id)}
+        return made_of(self._find(spec.pipeline), spec.request, steps)
+
+    async def events(self, run_id: str, after: int = 0) -> AsyncIterator[tuple[int, Event]]:
+        """A run's events with their numbers, from the start or behind number `after`, until its last one.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        await self.history.workflow(run_id)
+        async for numbered in self._events.follow(run_id, after):
+            yield numbered
+
+    async def cancel(self, run_id: str) -> RunRecord:
+        """Ask a run to stop, wherever it is carried out; what its kind demands is undone. One that ended stays so.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        record = await self.history.get(run_id)
+        if record.status not in ("queued", "running", "waiting"):
+            return record
+        await DBOS.update_workflow_attributes_async(run_id, {"cancel": True}, merge=True)
+        if record.status == "queued":
+            await DBOS.cancel_workflow_async(run_id)
+            self._tell_end(record, "cancelled")
+        elif run_id in self._executor.running:
+            self._executor.running[run_id].request()
+        if record.approval is not None:
+            await self.answer(run_id, Answer(approved=False, cancelled=True))
+        return await self.history.get(run_id)
+
+    async def answer(self, run_id: str, answer: Answer) -> None:
+        """Answer the question that a run waits with.
+
+        Raises:
+            StageFailure: `run.unknown`, or `run.not_waiting` where it asks nothing.
+        """
+        record = await self.history.get(run_id)
+        if record.approval is None:
+            raise RUN_NOT_WAITING(f"run {run_id} is {record.status} and asks nothing", status=record.status)
+        await DBOS.send_async(run_id, answer.model_dump(mode="json"), record.approval)
+
+    async def retry(
+        self, run_id: str, changes: Mapping[str, JsonValue] | None = None, *, from_stage: str | None = None
+    ) -> str:
+        """Ask for a new run that goes on where another one failed; what it made and still holds is taken over.
+
+        Args:
+            changes: Fields of the input that are different now; what depends on them is made again.
+            from_stage: A stage to start again from, though it succeeded; by default the one that failed.
+
+        Raises:
+            StageFailure: `run.unknown`, `run.not_ended`, `request.invalid`.
+        """
+        spec = await self._ended_spec(run_id)
+        pipeline = self._find(spec.pipeline)
+        old = spec.request
+        request = old.model_copy(update={"id": new_run_id(), "input": {**old.input, **(changes or {})}})
+        before, after = pipeline.accept(old), pipeline.accept(request)
+        changed: list[type[BaseModel]] = [type(new) for was, new in zip(before, after, strict=True) if was != new]
+        steps: dict[str, Any] = {**spec.seed, **await self.history.steps(run_id)}
+        seed = seed_for_retry(pipeline, steps, changed, from_stage)
+        new_spec = {"request": request, "plan": plan_of(pipeline), "seed": seed, "retry_of": run_id}
+        return await self._submit(pipeline, spec.model_copy(update=new_spec), None)
+
+    async def roll_back(self, run_id: str) -> str:
+        """Ask for a run that undoes the stages of another one which has ended.
+
+        Raises:
+            StageFailure: `run.unknown`, `run.not_ended`.
+        """
+        spec = await self._ended_spec(run_id)
+        request = spec.request.model_copy(update={"id": new_run_id()})
+        update = {"request": request, "rolls_back": run_id, "seed": {}}
+        return await self._submit(self._find(spec.pipeline), spec.model_copy(update=update), None)
+
+    async def prune(self, *, keep: int, max_age: float) -> list[str]:
+        """Forget runs that ended, with their events and logs.
+
+        Args:
+            keep: How many of the newest to keep at most.
+            max_age: Seconds after its end for which a run is kept.
+
+        Returns:
+            The ids of the runs that are gone.
+        """
+        oldest = time.time() - max_age
+        records = await self.history.runs(limit=keep + 10_000)
+        ended = [record for record in records if record.status not in ("queued", "running", "waiting")]
+        gone = [record.id for number, record in enumerate(ended) if number >= keep or record.updated < oldest]
+        if gone:
+            await DBOS.delete_workflows_async(gone)
+            await anyio.to_thread.run_sync(self._events.forget, gone)
+            await anyio.to_thread.run_sync(self.logs.forget, gone)
+        return gone
+
+    async def _submit(self, pipeline: Pipeline, spec: RunSpec, priority: int | None) -> str:
+
+        run_id = spec.request.id
+        given = Made(pipeline.accept(spec.request))
+        target = pipeline.target(given) if pipeline.target else None
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier)
+        written = spec.model_copy(update={"trace": carrier}).model_dump(mode="json")
+        attributes = {
+            key: value
+            for key, value in {
+                "pipeline": spec.pipeline,
+                "caller": spec.caller,
+                "retry_of": spec.retry_of,
+                "rolls_back": spec.rolls_back,
+            }.items()
+            if value is not None
+        }
+        if self._role == "local" and target is None:
+            self._executor.fresh.add(run_id)
+            with SetWorkflowID(run_id), SetWorkflowAttributes(attributes):
+                self._handles[run_id] = await DBOS.start_workflow_async(self._workflow, written)
+            return run_id
+        options: dict[str, Any] = {
+            "workflow_name": engine.WORKFLOW,
+            "queue_name": engine.QUEUE,
+            "workflow_id": run_id,
+            "queue_partition_key": target or run_id,
+            "attributes": attributes,
+        }
+        if priority is not None:
+            options["priority"] = priority
+        await DBOS.enqueue_workflow_with_options_async(options, written)  # type: ignore[arg-type]
+        return run_id
+
+    async def _awaited(self, run_id: str) -> PipelineResponse:
+        async for _ in self.events(run_id):
+            pass
+        while True:  # the last event is written just before the workflow's own end
+            record = await self.history.get(run_id)
+            if record.response is not None:
+                return record.response
+            if record.status == "cancelled" or record.fault is not None:
+                return _without_response(record)
+            await anyio.sleep(_POLL_EVERY)
+
+    async def _ended_spec(self, run_id: str) -> RunSpec:
+
+        record = await self.history.get(run_id)
+        if record.status in ("queued", "running", "waiting"):
+            raise RUN_NOT_ENDED(f"run {run_id} is {record.status}", status=record.status)
+        return await self.history.spec(run_id)
+
+    async def _open(self) -> None:
+        await anyio.to_thread.run_sync(self._connect)
+
+        self._events = EventLog(self._database)
+        self.history = History(self._database, self._events)
+        self.logs = StageLogs(self._home / "logs")
+        self._executor = Executor(self._find, self._events, self.logs, self.history, self._listeners)
+        self._adoption = Adoption(self._owners, self._adoptions, self._tell)
+        self._workflow = engine.make(
+            self._database,
+            self._owners.me,
+            self._executor.carry,
+            listen=self._role != "server",
+            polling=_POLL_EVERY,
+        )
+        await engine.launch(concurrency=self._concurrency, polling=_POLL_EVERY)
+
+    def _connect(self) -> None:
+
+        self._database = store.connect(self.url)
+        with store.translated(self.url):
+            sqlite = self.url.startswith("sqlite")
+            self._owners = FileOwners(self._home / "owners") if sqlite else PostgresOwners(self._database.url)
+
+    async def _close(self) -> None:
+
+        await engine.shut_down()
+        await anyio.to_thread.run_sync(self._owners.close)
+        await anyio.to_thread.run_sync(self._database.dispose)
+
+    async def _watch(self) -> None:
+        next_adoption = 0.0
+        while True:
+            try:
+                await anyio.to_thread.run_sync(self._owners.stay_alive)
+                await self._hear_cancellations()
+                if self._role != "server" and time.monotonic() >= next_adoption:
+                    await self._adoption.look()
+                    next_adoption = time.monotonic() + _ADOPT_EVERY
+            except Exception as error:  # noqa: BLE001 - the store may be away for a while; runs wait for it
+                _log.warning("the store does not answer", error=str(error)[:200])
+            await anyio.sleep(_WATCH_EVERY)
+
+    async def _hear_cancellations(self) -> None:
+
+        running = dict(self._executor.running)
+        if not running:
+            return
+        workflows = await DBOS.list_workflows_async(workflow_ids=list(running), load_input=False, load_output=False)
+        for workflow in workflows:
+            if (workflow.attributes or {}).get("cancel"):
+                running[workflow.workflow_id].request()
+
+    def _tell(self, event: Event) -> None:
+        told = self._events.all(event.run_id)
+        RunEvents(self._events, told)(event)
+
+    def _tell_end(self, record: RunRecord, status: str) -> None:
+        self._tell(
+            Event(
+                kind="run_finished",
+                run_id=record.id,
+                pipeline=record.pipeline,
+                time=time.time(),
+                progress=1.0,
+                message=f"{record.pipeline}: {status} before it began",
+                status=status,
+            )
+        )
+
+
+def _without_response(record: RunRecord) -> PipelineResponse:
+    fault = record.fault or Fault(code="run.cancelled", message=record.message)
+    status: Any = "cancelled" if record.status == "cancelled" else "failed"
+    return PipelineResponse(id=record.id, pipeline=record.pipeline, status=status, stages=(), seconds=0.0, fault=fault)
