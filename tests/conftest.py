@@ -105,13 +105,13 @@ def tiny_image() -> Iterator[str]:
 
 @pytest.fixture
 def private_engine() -> Iterator[Callable[..., PrivateEngine]]:
-    """Starts Docker Engines of the test's own: `private_engine()`, `private_engine(disk_mb=64)`."""
+    """Starts Docker Engines of the test's own: `private_engine()`, `(disk_mb=64)`, `(outbound=True)`."""
     if reason := can_have_private_engines():
         cannot_run(reason)
     started: list[PrivateEngine] = []
 
-    def start(disk_mb: int | None = None) -> PrivateEngine:
-        engine = PrivateEngine(disk_mb)
+    def start(disk_mb: int | None = None, *, outbound: bool = False) -> PrivateEngine:
+        engine = PrivateEngine(disk_mb, outbound=outbound)
         started.append(engine)
         engine.start()
         return engine

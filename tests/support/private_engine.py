@@ -31,13 +31,14 @@ _NEEDED = ("unshare", "nsenter", "dockerd", "docker-init", "ip", "iptables")
 class PrivateEngine:
     """One dockerd. `host` is its DOCKER_HOST; `api` a low-level client.
 
-    Containers have no way out of the engine's network. The ports that they publish are reached inside `network()`.
+    The ports that its containers publish are reached inside `network()`.
 
     Args:
         disk_mb: Keep the engine's data on a memory disk of this size; None keeps it in the temporary folder.
+        outbound: Let containers and builds reach the outside (it takes the program slirp4netns).
     """
 
-    def __init__(self, disk_mb: int | None = None) -> None:
+    def __init__(self, disk_mb: int | None = None, *, outbound: bool = False) -> None:
         # A socket's path has at most 108 bytes, hence not pytest's temporary folder.
         self.home = Path(tempfile.mkdtemp(prefix="ck-engine-", dir="/tmp"))
         self.host = f"unix://{self.home}/docker.sock"
@@ -46,6 +47,7 @@ class PrivateEngine:
         self._namespaces = self._hold_namespaces(disk_mb)
         children = Path(f"/proc/{self._namespaces.pid}/task/{self._namespaces.pid}/children")
         self._init = int(children.read_text().split()[0])
+        self._way_out = self._open_way_out() if outbound else None
         self._clients: list[APIClient] = []
         self._daemon: subprocess.Popen[bytes] | None = None
 
@@ -65,6 +67,22 @@ class PrivateEngine:
             holder.kill()
             cannot_run("this machine does not allow namespaces of a test's own")
         return holder
+
+    def _open_way_out(self) -> subprocess.Popen[bytes]:
+        if shutil.which("slirp4netns") is None:
+            cannot_run("an engine with a way out needs slirp4netns: apt-get install slirp4netns")
+        reading, writing = os.pipe()
+        way_out = subprocess.Popen(
+            ["slirp4netns", "--configure", "--mtu=65520", f"--ready-fd={writing}", str(self._init), "tap0"],
+            pass_fds=[writing],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(writing)
+        ready = os.read(reading, 1)
+        os.close(reading)
+        assert ready == b"1", "slirp4netns ended"
+        return way_out
 
     @property
     def api(self) -> APIClient:
@@ -145,6 +163,9 @@ class PrivateEngine:
         assert self._namespaces.stdin is not None
         assert self._namespaces.stdout is not None
         self._namespaces.stdin.close()
+        if self._way_out is not None:
+            self._way_out.terminate()
+            self._way_out.wait(10)
         self._namespaces.wait(20)
         self._namespaces.stdout.close()
         if self._daemon is not None:
