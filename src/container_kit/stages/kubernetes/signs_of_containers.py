@@ -157,7 +157,7 @@ def _end_grace(code: FaultCode, container: Container) -> float:
 def _repair(code: FaultCode, limit: str) -> tuple[NextAction, ...]:
     if code is OUT_OF_MEMORY:
         doubled = _doubled(limit)
-        return repair(f"Give it more memory than {limit}.", **({"memory": doubled} if doubled else {}))
+        return repair(f"Give it more memory than {limit}.", **({"memory_limit": doubled} if doubled else {}))
     return ()
 
 

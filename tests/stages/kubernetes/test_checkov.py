@@ -1,0 +1,66 @@
+"""checkov on generated manifests. It brings a hundred packages, so it has its own environment and runs on demand."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions, Manifests
+from container_kit.stages.kubernetes.application import application
+from container_kit.stages.kubernetes.layouts import lay_out
+from container_kit.stages.kubernetes.manifests import objects
+
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(600)]
+
+IMAGE = ClusterImage(reference="registry.test/shop/web:1.4@sha256:" + "0123456789abcdef" * 4)
+
+
+@pytest.fixture
+def checkov(tmp_path: Path) -> str:
+    """The program that CHECKOV names, else one that is installed for this test."""
+    if named := os.environ.get("CHECKOV"):
+        return named
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = str(tmp_path / "venv/bin/python")
+    subprocess.run([python, "-m", "pip", "install", "-q", "checkov>=3.3,<4"], check=True, timeout=500)
+    return str(tmp_path / "venv/bin/checkov")
+
+
+@pytest.mark.parametrize(
+    ("options", "accepted"),
+    [
+        (
+            KubernetesOptions(port=8080, health_path="/health", host="a.example.com", tls_secret="tls", max_replicas=5),
+            set(),
+        ),
+        (
+            KubernetesOptions(port=80, secrets={"DATABASE_URL": "db/url"}, writable_paths=("/app/cache",)),
+            {"CKV_K8S_35"},  # secrets as files rather than variables: applications read the variable that they read
+        ),
+    ],
+)
+def test_checkov_finds_nothing_else(
+    options: KubernetesOptions, accepted: set[str], checkov: str, tmp_path: Path
+) -> None:
+    found = objects(application(options, IMAGE, "shop", None, None))
+    manifests = Manifests(name="web", namespace="shop", objects=tuple(found))
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    for name, text in lay_out(manifests, "files").files.items():
+        (folder / name).write_text(text)
+    report = run(checkov, folder)
+    assert report["summary"]["passed"] > 60
+    assert {check["check_id"] for check in report["results"]["failed_checks"]} == accepted
+
+
+def run(checkov: str, folder: Path) -> dict[str, Any]:
+    command = [checkov, "-d", str(folder), "--framework", "kubernetes", "-o", "json", "--soft-fail", "--skip-download"]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True).stdout
+    report: dict[str, Any] = json.loads(printed)
+    return report
