@@ -183,9 +183,8 @@ def _dial_ssh(host: str, timeout: float | None) -> Wire:
     command += ["--", str(url.hostname), shlex.join(remote)]
     try:
         with theirs:
-            process = subprocess.Popen(
-                command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL
-            )  # noqa: S603 (argv)
+            end = theirs.fileno()
+            process = subprocess.Popen(command, stdin=end, stdout=end, stderr=subprocess.DEVNULL)  # noqa: S603 (an argv)
     except BaseException:
         ours.close()
         raise

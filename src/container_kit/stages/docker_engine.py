@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from container_kit.stages.docker_endpoint import Endpoint, EndpointError, EngineConnection, find_endpoint
@@ -55,7 +57,10 @@ ENGINE_ERROR = FaultCode(
 FAULTS = (ENGINE_UNREACHABLE, ENGINE_ADDRESS, ENGINE_LOST, ENGINE_DENIED, ENGINE_DISK_FULL, ENGINE_ERROR)
 
 _CALLS_AT_ONCE = 8
+_STREAMS_AT_ONCE = 16
 _ANSWERS_WITHIN = 5.0
+_ASKED_EVERY = 10.0
+_MISSES = 2
 
 
 class DockerEngine:
@@ -71,7 +76,8 @@ class DockerEngine:
         self._timeout = timeout
         self._client: APIClient | None = None
         self._connecting = threading.Lock()
-        self._limit: anyio.CapacityLimiter | None = None
+        self._calls = anyio.CapacityLimiter(_CALLS_AT_ONCE)
+        self._streams = anyio.CapacityLimiter(_STREAMS_AT_ONCE)
 
     @cached_property
     def endpoint(self) -> Endpoint:
@@ -113,6 +119,65 @@ class DockerEngine:
         """
         return await self._in_thread(self._ping)
 
+    async def stream(self, work: Callable[[], T], abort: Callable[[], None]) -> T:
+        """Run long blocking work on connections of its own in a thread; a cancel aborts it and waits for its end.
+
+        The engine is asked now and then whether it still lives, so that one that hangs cannot hold the work for ever.
+
+        Args:
+            work: May take as long as it needs.
+            abort: Called from another thread when it should stop; `work` then ends soon.
+
+        Raises:
+            StageFailure: `engine.lost` where the engine stopped answering; what `work` raises passes through.
+        """
+        lost: list[StageFailure] = []
+
+        async def watch() -> None:
+            lost.append(await self._falls_silent())
+            abort()
+
+        async def abort_at_the_end() -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                abort()  # the thread then ends; the call that waits for it does so even when cancelled
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(abort_at_the_end)
+            group.start_soon(watch)
+            outcome = await anyio.to_thread.run_sync(_captured, work, limiter=self._streams)
+            group.cancel_scope.cancel()
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        if isinstance(outcome, _Raised):
+            raise (lost[0] if lost else outcome.error) from outcome.error
+        return outcome
+
+    async def _falls_silent(self) -> StageFailure:
+        """Wait until the engine has not answered several times in a row."""
+        missed = 0
+        while True:
+            await anyio.sleep(_ASKED_EVERY)
+            try:
+                await self.ping()
+                missed = 0
+            except StageFailure as failure:
+                missed += 1
+                if missed >= _MISSES:
+                    return self.lost(failure)
+
+    def lost(self, error: Exception) -> StageFailure:
+        """Make the fault of a connection that broke."""
+        evidence = [Evidence(kind="value", text=str(error)[:2000] or type(error).__name__)]
+        return ENGINE_LOST(f"the connection to {self.host} broke", evidence=evidence, host=self.host)
+
+    def close(self) -> None:
+        """Close idle connections. The engine can be used again afterwards."""
+        with self._connecting:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
     def connection(self, timeout: float | None = None) -> EngineConnection:
         """Make an unconnected HTTP connection of the caller's own, for streams and upgrades. It does not block.
 
@@ -122,9 +187,7 @@ class DockerEngine:
         return EngineConnection(self.endpoint, timeout, _ANSWERS_WITHIN)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        if self._limit is None:
-            self._limit = anyio.CapacityLimiter(_CALLS_AT_ONCE)
-        return await anyio.to_thread.run_sync(work, limiter=self._limit)
+        return await anyio.to_thread.run_sync(work, limiter=self._calls)
 
     def _blocking(self, work: Callable[[APIClient], T]) -> T:
         from docker.errors import DockerException
@@ -176,10 +239,23 @@ class DockerEngine:
         if "no space left on device" in text.lower():
             return ENGINE_DISK_FULL("the engine's disk is full", evidence=evidence)
         if _is_connection_trouble(error):
-            return ENGINE_LOST(f"the connection to {self.host} broke", evidence=evidence, host=self.host)
+            return self.lost(error)
         if "permission denied" in text.lower() and "socket" in text.lower():
             return ENGINE_DENIED(f"no permission to use {self.host}", evidence=evidence, host=self.host)
         return ENGINE_ERROR(_first_line(text), evidence=evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: Exception
+
+
+def _captured(work: Callable[[], T]) -> T | _Raised:
+    """Run work; an error comes back as a value, so that it is not wrapped by the tasks around it."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 (raised again by the caller)
+        return _Raised(error)
 
 
 def _is_connection_trouble(error: Exception) -> bool:

@@ -11,7 +11,10 @@ class BuildOptions(Artifact):
     tag: str | None = None
     """`name[:tag]`; by default the folder's name and `latest`."""
     dockerfile: str | None = None
-    """Relative to the source's root; by default `Dockerfile`, or the one that was generated."""
+    """Relative to the source's root; by default the one that was generated, else the module's, else the root's."""
+    context: str | None = None
+    """The folder that COPY takes from, relative to the source's root; by default the root, or the module's folder where
+    the module has a Dockerfile of its own that was not generated."""
     target: str | None = None
     build_args: dict[str, str] = Field(default_factory=dict)
     """Not for secrets: they stay in the image's history."""
@@ -41,6 +44,8 @@ class Image(Artifact):
     """What built it: `buildkit-session`, `buildkit`, `buildx`, `classic`."""
     source: str | None = None
     """The resolved folder that it was built from, where known."""
+    previous_id: str | None = None
+    """What the reference named before, where that was another image; it gets the name back on rollback."""
 
 
 class ImageReference(Artifact):

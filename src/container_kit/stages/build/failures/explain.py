@@ -1,0 +1,111 @@
+"""From a failed build to its fault."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.build.dockerfile import Instruction, ParsedDockerfile
+from container_kit.stages.build.failures.sign import Failure, Sign
+from container_kit.stages.build.inputs import Inputs
+from container_kit.stages.build.progress import BuildLog, Step
+from container_kit.stages.docker_engine import ENGINE_DISK_FULL
+from container_kit.stages.fault import FaultCode, StageFailure
+
+STEP_FAILED = FaultCode(
+    "build.step_failed",
+    means="A RUN instruction ended with an exit code other than 0, for a reason that has no code of its own.",
+    hint="Read the end of the log in the evidence, and correct {where}.",
+)
+BUILD_FAILED = FaultCode(
+    "build.failed",
+    means="The builder gave up for a reason that has no code of its own.",
+    hint="The builder's own words are in the evidence.",
+)
+
+_BUILDER_SIGNS: tuple[Sign, ...] = ()
+_OUTPUT_SIGNS: tuple[Sign, ...] = ()
+
+FAULTS: tuple[FaultCode, ...] = tuple(
+    dict.fromkeys([STEP_FAILED, BUILD_FAILED, *(sign.code for sign in (*_BUILDER_SIGNS, *_OUTPUT_SIGNS))])
+)
+
+_EXIT_CODE = re.compile(r"(?:exit code|returned a non-zero code|exit status):? (\d+)")
+_COUNTED = {"FROM", "RUN", "COPY", "ADD", "WORKDIR"}
+_POSITION = re.compile(r"\[(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<of>\d+)\] ")
+
+
+def explain(log: BuildLog, inputs: Inputs) -> StageFailure:
+    """Make the fault of a build that ended with an error."""
+    step = log.failed or _last_step(log)
+    error = log.error or (step.error if step else "") or "the builder gave no reason"
+    exit_code = _EXIT_CODE.search(error)
+    instruction = _instruction(step, inputs.parsed) if step is not None else None
+    failure = Failure(
+        error=error,
+        output="\n".join(step.tail) if step is not None else "",
+        inputs=inputs,
+        instruction=instruction or _quoted_line(error, inputs.parsed),
+        exit_code=int(exit_code[1]) if exit_code else None,
+        shown=(step.instruction or "") if step is not None else "",
+    )
+    return _classified(failure)
+
+
+def _classified(failure: Failure) -> StageFailure:
+    if failure.exit_code is None:
+        if "no space left on device" in failure.error.lower():
+            return ENGINE_DISK_FULL("the engine's disk is full", evidence=failure.evidence)
+        return _first(_BUILDER_SIGNS, failure, failure.error) or BUILD_FAILED(
+            f"{failure.where}: {_short(failure.error)}", evidence=failure.evidence
+        )
+    found = _first(_OUTPUT_SIGNS, failure, f"{failure.output}\n{failure.error}")
+    says = f"{failure.where}: the command ended with exit code {failure.exit_code}"
+    return found or STEP_FAILED(says, evidence=failure.evidence, where=failure.where)
+
+
+def _first(signs: tuple[Sign, ...], failure: Failure, text: str) -> StageFailure | None:
+    for sign in signs:
+        match = sign.pattern.search(text)
+        if match is not None:
+            return sign.of(failure, match)
+    return None
+
+
+def _last_step(log: BuildLog) -> Step | None:
+    """The classic builder names no step: the last that began is the one that failed."""
+    return next(reversed(log.instructions), None) if log.expected else None
+
+
+def _instruction(step: Step, parsed: ParsedDockerfile) -> Instruction | None:
+    """Find the line of a step: by its place in its stage, else by its text."""
+    if step.instruction is None:
+        return None
+    place = _POSITION.match(step.name)
+    if place is not None:
+        for number, stage in enumerate(parsed.stages):
+            if place["stage"] in {stage.name, f"stage-{number}"} or (
+                place["stage"] is None and len(parsed.stages) == 1
+            ):
+                counted = [one for one in stage.instructions if one.word in _COUNTED]
+                if counted and any(counted[0].arguments.split()[0] == s.name for s in parsed.stages[:number]):
+                    counted = counted[1:]  # a stage that continues another one has no FROM step
+                if len(counted) == int(place["of"]):
+                    return counted[int(place["number"]) - 1]
+    shown = _plain(step.instruction)
+    return next((one for one in parsed.instructions if _plain(one.text) == shown), None)
+
+
+def _quoted_line(error: str, parsed: ParsedDockerfile) -> Instruction | None:
+    """Find the line that the builder names in its words."""
+    found = re.search(r"(?:[Dd]ockerfile|parse error)[^\n]*?(?:line |:)(\d+)", error)
+    if found is None:
+        return None
+    return next((one for one in parsed.instructions if one.line <= int(found[1]) <= one.last_line), None)
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).replace("\\", "").lower()
+
+
+def _short(error: str) -> str:
+    return error.strip().splitlines()[-1].split(": ", 1)[-1][:300] if error.strip() else error

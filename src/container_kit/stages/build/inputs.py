@@ -1,0 +1,281 @@
+"""What a build starts from: the caller's words checked and made a `BuildRequest`, before anything is changed."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.artifacts.image import BuildOptions
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.build import reference
+from container_kit.stages.build.dockerfile import ParsedDockerfile, parse
+from container_kit.stages.build.ignore import Patterns
+from container_kit.stages.contract import StageContext
+from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.redaction import Redactor, looks_secret
+
+DOCKERFILE_MISSING = FaultCode(
+    "dockerfile.missing",
+    means="There is no Dockerfile where one was looked for.",
+    hint="Name the Dockerfile (`dockerfile`), or have one generated.",
+)
+DOCKERFILE_UNREADABLE = FaultCode(
+    "dockerfile.unreadable",
+    means="The Dockerfile cannot be read, or is no text.",
+    hint="Make {path} a readable text file in UTF-8.",
+)
+IGNORE_INVALID = FaultCode(
+    "dockerfile.ignore_invalid",
+    means="A line of .dockerignore is no pattern.",
+    hint="Correct the pattern in {path}.",
+)
+TAG_INVALID = FaultCode(
+    "build.tag_invalid",
+    means="The tag is not a valid image reference.",
+    hint="Use lower-case letters, digits, `-`, `_`, `.` and `/`, for example {example}.",
+)
+TARGET_UNKNOWN = FaultCode(
+    "build.target_unknown",
+    means="The Dockerfile has no stage of that name.",
+    hint="Use one of the stages of {path}: {stages}.",
+)
+SECRET_MISSING = FaultCode(
+    "build.secret_missing",
+    means="A build secret comes from a variable or file that is not there, or one that is needed was not given.",
+    hint="Give the secret {id} as `env:NAME` or `file:PATH`, naming what the server's process can read.",
+)
+ARGUMENT_INVALID = FaultCode(
+    "build.argument_invalid",
+    means="A build argument's name is not a variable's name.",
+    hint="Use letters, digits and `_` for the name of a build argument.",
+)
+
+FAULTS = (
+    DOCKERFILE_MISSING,
+    DOCKERFILE_UNREADABLE,
+    IGNORE_INVALID,
+    TAG_INVALID,
+    TARGET_UNKNOWN,
+    SECRET_MISSING,
+    ARGUMENT_INVALID,
+)
+
+_USUAL_NAMES = ("Dockerfile", "dockerfile", "Containerfile")
+_LARGEST_DOCKERFILE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One build, everything about it read and checked."""
+
+    root: Path
+    """The resolved source folder."""
+    context: Path
+    parsed: ParsedDockerfile
+    content: str = field(repr=False)
+    """The Dockerfile's text."""
+    reference: str
+    ignore: Patterns
+    ignore_path: str
+    """Where the ignore patterns stand, relative to the root."""
+    secrets: Mapping[str, bytes] = field(repr=False)
+    redact: Redactor
+    """Hides the secrets of this build."""
+    file: Path | None = None
+    """The Dockerfile on disk; None for one that was only proposed."""
+    proposed_ignore: str | None = None
+    """The ignore file that was proposed with it."""
+
+    @contextlib.contextmanager
+    def dockerfile_folder(self) -> Iterator[tuple[Path, str]]:
+        """The folder and name of the Dockerfile; one that was only proposed is put in a folder for the while."""
+        if self.file is not None:
+            real = self.file.resolve()  # a link is not followed by the engine
+            yield real.parent, real.name
+            return
+        with tempfile.TemporaryDirectory(prefix="container-kit-") as folder:
+            (Path(folder) / "Dockerfile").write_text(self.content, encoding="utf-8")
+            if self.proposed_ignore is not None:
+                (Path(folder) / "Dockerfile.dockerignore").write_text(self.proposed_ignore, encoding="utf-8")
+            yield Path(folder), "Dockerfile"
+
+
+def read(ctx: StageContext, source: Source, options: BuildOptions, dockerfile: Dockerfile | None) -> Inputs:
+    """Read and check everything that a build needs but the engine. It blocks for small files only.
+
+    Raises:
+        StageFailure: One of `FAULTS`, of the workspace's or of the Dockerfile's.
+    """
+    root = ctx.workspace.directory(source.path)
+    module = _below(ctx, root, source.module)
+    file, content = _dockerfile(ctx, root, module, options, dockerfile)
+    context = _context(ctx, root, module, options, dockerfile, file)
+    path = _relative(file, root) if file is not None else (dockerfile.path if dockerfile else "Dockerfile")
+    parsed = parse(content, path)
+    parsed.check()
+    _check_target(parsed, options.target)
+    _check_arguments(options.build_args)
+    secrets = _secrets(ctx, root, options.secrets)
+    proposed = dockerfile.ignore if dockerfile is not None and file is None else None
+    ignore_file = _ignore_file(context, file)
+    text = proposed if proposed is not None else (_text(ignore_file, root) if ignore_file else "")
+    ignore_path = _relative(ignore_file, root) if ignore_file else ".dockerignore"
+    return Inputs(
+        root=root,
+        context=context,
+        parsed=parsed,
+        content=content,
+        reference=_reference(root, source.module, options.tag),
+        ignore=_patterns(text, ignore_path),
+        ignore_path=ignore_path,
+        secrets=secrets,
+        redact=_redactor(options.build_args, secrets),
+        file=file,
+        proposed_ignore=proposed,
+    )
+
+
+def _below(ctx: StageContext, root: Path, relative: str) -> Path:
+    return root if relative in {"", "."} else ctx.workspace.directory(str(root / relative))
+
+
+def _dockerfile(
+    ctx: StageContext, root: Path, module: Path, options: BuildOptions, made: Dockerfile | None
+) -> tuple[Path | None, str]:
+    """Find the Dockerfile: the one asked for, the one made, the module's, the root's."""
+    if options.dockerfile is None and made is not None and not made.written:
+        return None, made.content
+    asked = options.dockerfile or (made.path if made is not None else None)
+    if asked is not None:
+        candidates = [root / asked]
+    else:
+        candidates = [folder / name for folder in dict.fromkeys((module, root)) for name in _USUAL_NAMES]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise _missing(root, module, asked)
+    ctx.workspace.directory(str(found.resolve().parent))
+    return found, _text(found, root)
+
+
+def _missing(root: Path, module: Path, asked: str | None) -> StageFailure:
+    places = sorted(
+        _relative(path, root)
+        for folder in dict.fromkeys((root, module, *(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")))
+        for path in folder.glob("*ockerfile*")
+        if path.is_file() and not path.name.endswith(".dockerignore")
+    )[:20]
+    near = difflib.get_close_matches(asked or "Dockerfile", places, 3, 0.3)
+    actions = [NextAction(why=f"{path} is there; build with it.", arguments={"dockerfile": path}) for path in near]
+    looked = asked or "Dockerfile"
+    evidence = [Evidence(kind="file", text=f"{looked} does not exist", where=looked)]
+    return DOCKERFILE_MISSING(f"there is no {looked} in {root}", evidence=evidence, next_actions=actions)
+
+
+def _text(path: Path, root: Path) -> str:
+    shown = _relative(path, root)
+    try:
+        if path.stat().st_size > _LARGEST_DOCKERFILE:
+            raise DOCKERFILE_UNREADABLE(f"{shown} is over {_LARGEST_DOCKERFILE >> 20} MB", path=shown)
+        content = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        evidence = [Evidence(kind="file", text=str(error), where=shown)]
+        raise DOCKERFILE_UNREADABLE(f"{shown} cannot be read as text", evidence=evidence, path=shown) from error
+    if "\0" in content:
+        raise DOCKERFILE_UNREADABLE(f"{shown} is binary", path=shown)
+    return content
+
+
+def _context(
+    ctx: StageContext, root: Path, module: Path, options: BuildOptions, made: Dockerfile | None, file: Path | None
+) -> Path:
+    if options.context is not None:
+        return _below(ctx, root, options.context)
+    modules_own = made is None and options.dockerfile is None and file is not None and file.parent == module
+    return module if modules_own else root
+
+
+def _ignore_file(context: Path, file: Path | None) -> Path | None:
+    """The Dockerfile's own ignore file wins over the context's, as with BuildKit."""
+    own = [file.with_name(f"{file.name}.dockerignore")] if file is not None else []
+    return next((path for path in [*own, context / ".dockerignore"] if path.is_file()), None)
+
+
+def _patterns(text: str, path: str) -> Patterns:
+    try:
+        return Patterns.of_ignore_file(text)
+    except ValueError as error:
+        raise IGNORE_INVALID(f"{path}: {error}", path=path) from error
+
+
+def _reference(root: Path, module: str, tag: str | None) -> str:
+    own = reference.from_folder(root.name if module in {"", "."} else f"{root.name}-{module}")
+    if tag is None:
+        return own
+    try:
+        return reference.complete(tag)
+    except ValueError as error:
+        actions = [NextAction(why="Use a valid name.", arguments={"tag": own})]
+        raise TAG_INVALID(str(error), next_actions=actions, example=own) from error
+
+
+def _check_target(parsed: ParsedDockerfile, target: str | None) -> None:
+    names = [stage.name.lower() for stage in parsed.stages if stage.name]
+    numbers = [str(number) for number in range(len(parsed.stages))]
+    if target is None or target.lower() in {*names, *numbers}:
+        return
+    near = difflib.get_close_matches(target.lower(), names, 1, 0.3)
+    actions = [NextAction(why=f"The stage {name} exists.", arguments={"target": name}) for name in near]
+    stages = ", ".join(names) or "none has a name; leave target out"
+    evidence = [Evidence(kind="value", text=f"stages: {stages}", where=parsed.path)]
+    raise TARGET_UNKNOWN(
+        f"{parsed.path} has no stage {target!r}",
+        evidence=evidence,
+        next_actions=actions,
+        path=parsed.path,
+        stages=stages,
+    )
+
+
+def _check_arguments(arguments: Mapping[str, str]) -> None:
+    for name in arguments:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ARGUMENT_INVALID(f"{name[:100]!r} is not a build argument's name")
+
+
+def _secrets(ctx: StageContext, root: Path, wanted: Mapping[str, str]) -> dict[str, bytes]:
+    return {id_: _secret(ctx, root, id_, place) for id_, place in wanted.items()}
+
+
+def _secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
+    kind, _, name = place.partition(":")
+    if kind == "env" and name in os.environ:
+        return os.environ[name].encode()
+    if kind == "file" and name:
+        path = (root / Path(name).expanduser()).resolve()
+        ctx.workspace.directory(str(path.parent))
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise SECRET_MISSING(f"the secret {id_} cannot be read from the file {name}", id=id_) from error
+    # Whatever follows an unknown kind may be the secret itself: it is not repeated.
+    says = f"the variable {name} is not set" if kind == "env" else "it must be given as `env:NAME` or `file:PATH`"
+    raise SECRET_MISSING(f"the secret {id_} cannot be read: {says}", id=id_)
+
+
+def _redactor(arguments: Mapping[str, str], secrets: Mapping[str, bytes]) -> Redactor:
+    values = [value for name, value in arguments.items() if looks_secret(name)]
+    for secret in secrets.values():
+        text = secret.decode(errors="replace").strip()
+        values += [text, *(line.strip() for line in text.splitlines() if len(line.strip()) >= 8)]
+    return Redactor(values)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
