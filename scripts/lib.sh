@@ -91,7 +91,7 @@ set_up_engine() {
         complain "$reason${DOCKER_HOST:+ DOCKER_HOST is set, so no other engine is started here.}"
         return 1
     fi
-    command -v dockerd >/dev/null || install "Docker Engine" docker.io iptables busybox-static || return 1
+    command -v dockerd >/dev/null || install "Docker Engine" docker.io iptables mount busybox-static || return 1
     ask_engine >/dev/null && return # installing it may have started it
     reason=$(why_no_install)
     if [ -n "$reason" ]; then
@@ -118,7 +118,7 @@ start_engine() {
         sleep 0.5
     done
     complain "Docker Engine does not start: $(ask_engine)"
-    [ -z "${daemon:-}" ] || tail -n 15 "$log" >&2
+    [ -z "${daemon:-}" ] || tail -n 5 "$log" >&2
     return 1
 }
 
