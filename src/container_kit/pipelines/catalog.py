@@ -13,6 +13,7 @@ from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowP
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.deployment import DeployOptions
+from container_kit.stages.artifacts.dockerfile import DockerfileOptions
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
@@ -33,7 +34,9 @@ def _write_dockerfile() -> Pipeline:
     from container_kit.stages.dockerfile import WriteDockerfile
 
     pipeline = AtomicPipeline(
-        "write-dockerfile", given=Source, summary="Write a Dockerfile and .dockerignore that fit the repository."
+        "write-dockerfile",
+        given=(Source, DockerfileOptions),
+        summary="Write a Dockerfile and .dockerignore that fit the repository.",
     )
     return pipeline.add_stage(Analyze()).add_stage(WriteDockerfile()).with_timeout(minutes(2))
 
@@ -80,6 +83,21 @@ def _deploy() -> Pipeline:
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15))
 
 
+def _deploy_source() -> Pipeline:
+    from container_kit.stages.deploy import Deploy
+    from container_kit.stages.find_built_image import FindBuiltImage
+    from container_kit.stages.find_image import FindImage
+    from container_kit.stages.verify import Verify
+
+    pipeline = AtomicPipeline(
+        "deploy-source",
+        given=(Source, DeployOptions),
+        summary="Run the newest image that was built from a folder, replacing what runs by that name.",
+    )
+    pipeline.add_stage(FindBuiltImage()).add_stage(FindImage()).add_stage(Deploy()).add_stage(Verify())
+    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15))
+
+
 def _full_deployment() -> Pipeline:
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
@@ -123,6 +141,7 @@ _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "scan": _scan,
     "scan-source": _scan_source,
     "deploy": _deploy,
+    "deploy-source": _deploy_source,
     "full-deployment": _full_deployment,
     "doctor": _doctor,
 }

@@ -1,0 +1,57 @@
+"""Finding the newest image that was built from a folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from container_kit.stages.artifacts.image import ImageReference
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract import Stage, StageContext
+from container_kit.stages.docker_engine import FAULTS as ENGINE_FAULTS
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.fault import FaultCode, NextAction
+from container_kit.stages.workspace import FAULTS as PATH_FAULTS
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+NO_IMAGE = FaultCode(
+    "deploy.no_image",
+    means="No image in the local engine was built from the folder.",
+    hint="Build {path} first, or name an image or the run that built one.",
+)
+
+
+class FindBuiltImage(Stage[ImageReference]):
+    """Find the newest image that was built from the folder."""
+
+    read_only = True
+    faults = (NO_IMAGE, *PATH_FAULTS, *ENGINE_FAULTS)
+
+    def __init__(self, engine: DockerEngine | None = None) -> None:
+        self._engine = engine or DockerEngine()
+
+    async def execute(self, ctx: StageContext, source: Source) -> ImageReference:
+        """Look for images that bear the folder in their label `io.container-kit.source`.
+
+        Raises:
+            StageFailure: `deploy.no_image` with the call that builds one, or a fault of the path or the engine.
+        """
+        folder = str(ctx.workspace.directory(source.path))
+        reference = await self._engine.call(lambda api: _newest(api, folder))
+        if reference is None:
+            raise NO_IMAGE(
+                f"no image was built from {source.path}",
+                next_actions=[NextAction(tool="build", why=f"build an image from {source.path}")],
+                path=source.path,
+            )
+        return ImageReference(image=reference)
+
+
+def _newest(api: APIClient, folder: str) -> str | None:
+    images = api.images(filters={"label": f"io.container-kit.source={folder}"})
+    if not images:
+        return None
+    newest = max(images, key=lambda image: image["Created"])
+    tags = [tag for tag in newest.get("RepoTags") or [] if tag != "<none>:<none>"]
+    return str(tags[0] if tags else newest["Id"])

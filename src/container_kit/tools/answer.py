@@ -1,0 +1,60 @@
+"""From a run's response to a tool's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pydantic import BaseModel, JsonValue
+
+from container_kit.pipelines.request import PipelineResponse
+from container_kit.tools.offer import Answer
+from container_kit.tools.schema import product_name
+
+Summary = Callable[[PipelineResponse], str]
+"""A few lines that say what a successful run made, for clients and people that read only text."""
+
+
+def success(response: PipelineResponse, products: Iterable[type[BaseModel]], summary: Summary) -> Answer:
+    """The answer of a run that succeeded, with what it made by name."""
+    data: dict[str, JsonValue] = {
+        "run": response.id,
+        "status": response.status,
+        "seconds": round(response.seconds, 3),
+        "stages": [stage_data(response, number) for number in range(len(response.stages))],
+    }
+    for kind in products:
+        made = response.made.get(kind)
+        if made is not None:
+            data[product_name(kind)] = compact(made.model_dump(mode="json"))
+    if response.dry_run:
+        data["dry_run"] = True
+        return Answer(_foretold(response), data)
+    return Answer(f"{summary(response)}\nrun: {response.id}", data)
+
+
+def stage_data(response: PipelineResponse, number: int) -> dict[str, JsonValue]:
+    """One stage of a run, without what is empty."""
+    stage = response.stages[number]
+    data: dict[str, JsonValue] = {"name": stage.name, "status": stage.status}
+    if stage.attempts:
+        data |= {"seconds": round(stage.seconds, 3), "attempts": stage.attempts}
+    if stage.says:
+        data["says"] = list(stage.says)
+    return data
+
+
+def compact(value: Any) -> Any:
+    """JSON without nulls, empty texts and empty collections: an assistant pays for every character."""
+    if isinstance(value, dict):
+        items = {key: compact(item) for key, item in value.items()}
+        return {key: item for key, item in items.items() if item not in (None, "", [], {})}
+    if isinstance(value, list):
+        return [compact(item) for item in value]
+    return value
+
+
+def _foretold(response: PipelineResponse) -> str:
+    lines = [f"dry run of {response.pipeline}: nothing was changed"]
+    lines += [f"- {stage.name}: {'; '.join(stage.says) or stage.status}" for stage in response.stages]
+    return "\n".join(lines)

@@ -1,0 +1,66 @@
+"""`build`: an image from a repository's Dockerfile."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from container_kit.pipelines.request import PipelineResponse
+from container_kit.stages.artifacts.image import Image
+from container_kit.tools.inputs import DryRun, ModulePath, SourcePath, Timeout
+from container_kit.tools.offer import Call, Offer, ToolInput
+from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.schema import answer_schema
+
+
+class BuildInput(ToolInput):
+    """What to build, and how."""
+
+    path: SourcePath
+    module: ModulePath = "."
+    tag: Annotated[str, Field(description="name[:tag]; default: folder name")] | None = None
+    dockerfile: Annotated[str, Field(description="Relative to path")] | None = None
+    target: Annotated[str, Field(description="Stage to stop at")] | None = None
+    build_args: Annotated[dict[str, str], Field(description="No secrets: they stay in the image")] = Field(
+        default_factory=dict
+    )
+    secrets: Annotated[dict[str, str], Field(description="id: env:NAME or file:PATH, never the value")] = Field(
+        default_factory=dict
+    )
+    no_cache: bool = False
+    dry_run: DryRun = False
+    timeout: Timeout | None = None
+
+
+async def _planned(_: Call, asked: BuildInput) -> Plan:
+    return plan("build", asked)
+
+
+def _summary(response: PipelineResponse) -> str:
+    return image_line(response.made[Image])
+
+
+def image_line(image: Image) -> str:
+    """One line about an image."""
+    ports = f", ports {', '.join(map(str, image.ports))}" if image.ports else ""
+    cached = f", {image.cached_steps} of {image.steps} steps cached" if image.steps else ""
+    return f"built {image.reference} ({image.size / 1e6:.0f} MB{ports}{cached}) {image.id[:19]}"
+
+
+BUILD = Offer(
+    name="build",
+    title="Build an image",
+    description=(
+        "Build an image from the repository's Dockerfile with BuildKit; step by step progress. A failure names the "
+        "instruction, line, exit code and log tail: edit that file, then send the next action of the fault. Needs a "
+        "Dockerfile (write-dockerfile). Next: scan or deploy with run set to the id in the answer."
+    ),
+    input=BuildInput,
+    output=answer_schema(Image),
+    toolset="build",
+    effect="adds",
+    work=backed_by_pipeline(_planned, (Image,), _summary),
+    idempotent=True,
+    open_world=True,
+)

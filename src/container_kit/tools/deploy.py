@@ -1,0 +1,85 @@
+"""`deploy`: an image as a healthy container on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from container_kit.pipelines.request import PipelineResponse
+from container_kit.stages.artifacts.deployment import Deployment, Verification
+from container_kit.stages.artifacts.image import Image
+from container_kit.tools.inputs import DryRun, OneTarget, Timeout, image_of
+from container_kit.tools.offer import Call, Offer
+from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.schema import answer_schema
+
+Name = Annotated[str, Field(description="Application name; the same name replaces")]
+HostPort = Annotated[int, Field(ge=1, le=65535, description="On 127.0.0.1; default: a free one")]
+ContainerPort = Annotated[int, Field(ge=1, le=65535)]
+Env = Annotated[dict[str, str], Field(description="Never repeated in results")]
+EnvFile = Annotated[str, Field(description="NAME=value lines; for secrets")]
+HealthPath = Annotated[str, Field(description="Probed with GET")]
+
+
+class DeployInput(OneTarget):
+    """What to deploy, and how."""
+
+    name: Name | None = None
+    port: HostPort | None = None
+    container_port: ContainerPort | None = None
+    env: Env = Field(default_factory=dict)
+    env_file: EnvFile | None = None
+    health_path: HealthPath | None = None
+    health_timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
+    memory_mb: Annotated[int, Field(ge=16)] = 512
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    read_only: Annotated[bool, Field(description="Read-only root, tmpfs at /tmp")] = True
+    dry_run: DryRun = False
+    timeout: Timeout | None = None
+
+
+async def _planned(call: Call, asked: DeployInput) -> Plan:
+    if asked.path is not None:
+        return plan("deploy-source", asked)
+    if asked.run is not None:
+        image = await image_of(call, asked.run)
+        name = asked.name or application_name(image)
+        return plan("deploy", asked, run=None, image=image.id, name=name)
+    return plan("deploy", asked)
+
+
+def application_name(image: Image) -> str:
+    """The last part of an image's name, without its tag: what a deployment of it is called by default."""
+    return image.reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
+
+
+def _summary(response: PipelineResponse) -> str:
+    return deployment_lines(response)
+
+
+def deployment_lines(response: PipelineResponse) -> str:
+    """A deployment in a few lines."""
+    deployment, verification = response.made[Deployment], response.made.get(Verification)
+    lines = [f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})"]
+    if verification is not None:
+        lines += [f"- {check.name}: {check.outcome} {check.detail}".rstrip() for check in verification.checks]
+    return "\n".join(lines)
+
+
+DEPLOY = Offer(
+    name="deploy",
+    title="Deploy an image here",
+    description=(
+        "Run an image as a container on this machine and wait until it is healthy; give image, the run that built it, "
+        "or path for the newest image built from that folder. A deployment of the same name is replaced only once the "
+        "new one is healthy, and comes back on failure. Next: open the url; on failure repair what the evidence shows "
+        "and send a next action."
+    ),
+    input=DeployInput,
+    output=answer_schema(Deployment, Verification),
+    toolset="deploy",
+    effect="replaces",
+    work=backed_by_pipeline(_planned, (Deployment, Verification), _summary),
+    idempotent=False,
+)

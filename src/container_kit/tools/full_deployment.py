@@ -1,0 +1,74 @@
+"""`full-deployment`: from a repository to a healthy container."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from container_kit.pipelines.request import PipelineResponse
+from container_kit.stages.artifacts.deployment import Deployment, Verification
+from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.scan import ScanReport
+from container_kit.tools.build import image_line
+from container_kit.tools.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name, deployment_lines
+from container_kit.tools.inputs import DryRun, FailOn, ModulePath, SourcePath, Timeout, gate
+from container_kit.tools.offer import Call, Offer, ToolInput
+from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.scan import report_lines
+from container_kit.tools.schema import answer_schema
+
+
+class FullDeploymentInput(ToolInput):
+    """What to deploy, and how. The single tools take more options."""
+
+    path: SourcePath
+    module: ModulePath = "."
+    tag: Annotated[str, Field(description="name[:tag]; default: folder name")] | None = None
+    dockerfile: Annotated[str, Field(description="Relative to path")] | None = None
+    build_args: dict[str, str] = Field(default_factory=dict)
+    fail_on: FailOn = "critical"
+    name: Name | None = None
+    port: HostPort | None = None
+    container_port: ContainerPort | None = None
+    env: Env = Field(default_factory=dict)
+    env_file: EnvFile | None = None
+    health_path: HealthPath | None = None
+    health_timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
+    read_only: bool = True
+    dry_run: DryRun = False
+    timeout: Timeout | None = None
+
+
+async def _planned(_: Call, asked: FullDeploymentInput) -> Plan:
+    made = plan("full-deployment", asked)
+    return Plan(made.pipeline, gate(made.input), made.options)
+
+
+def _summary(response: PipelineResponse) -> str:
+    dockerfile = response.made.get(Dockerfile)
+    lines = [f"wrote {dockerfile.path}"] if dockerfile else []
+    lines.append(image_line(response.made[Image]))
+    lines.append(report_lines(response.made[ScanReport]))
+    return "\n".join([*lines, deployment_lines(response)])
+
+
+_PRODUCTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
+
+FULL_DEPLOYMENT = Offer(
+    name="full-deployment",
+    title="Deploy a repository",
+    description=(
+        "From a repository to a healthy, scanned container here in one call: analyze, write a Dockerfile where there "
+        "is none, build, scan, deploy, verify. Use it for 'containerize/run this'. Progress line by line. A failure "
+        "keeps what was done and tells file:line and next actions; the previous deployment stays up. Next: open the "
+        "url, or send a next action; retry-run goes on from the failed stage."
+    ),
+    input=FullDeploymentInput,
+    output=answer_schema(*_PRODUCTS),
+    toolset="deploy",
+    effect="replaces",
+    work=backed_by_pipeline(_planned, _PRODUCTS, _summary),
+    open_world=True,
+)

@@ -1,0 +1,67 @@
+"""Tools backed by a pipeline: arguments to a request, the run, its response to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from container_kit.pipelines.request import PipelineOptions, PipelineRequest
+from container_kit.stages.fault import StageFailure
+from container_kit.tools.answer import Summary, success
+from container_kit.tools.failure import failure, invalid_request
+from container_kit.tools.inputs import parsed
+from container_kit.tools.offer import Answer, Call, ToolInput
+
+_OPTIONS = frozenset(PipelineOptions.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which pipeline a call runs, and on what."""
+
+    pipeline: str
+    input: dict[str, JsonValue]
+    options: PipelineOptions
+
+
+def plan(pipeline: str, asked: ToolInput, **changes: JsonValue) -> Plan:
+    """Make a plan of a tool's input; fields left out stay so, that the pipeline's own defaults hold.
+
+    Args:
+        changes: Fields that differ; None leaves one out.
+    """
+    fields: dict[str, Any] = {**asked.model_dump(mode="json", exclude_unset=True, exclude_none=True), **changes}
+    options = PipelineOptions.model_validate({key: value for key, value in fields.items() if key in _OPTIONS})
+    given = {key: value for key, value in fields.items() if key not in _OPTIONS and value is not None}
+    return Plan(pipeline, given, options)
+
+
+def backed_by_pipeline(
+    planned: Callable[[Call, Any], Awaitable[Plan]], products: Sequence[type[BaseModel]], summary: Summary
+) -> Callable[[Call, Any], Awaitable[Answer]]:
+    """The work of a tool that runs a pipeline."""
+
+    async def work(call: Call, asked: ToolInput) -> Answer:
+        made = await planned(call, asked)
+        request = PipelineRequest(type=made.pipeline, input=made.input, options=made.options)
+        response = await call.runs.carry_out(request, caller=call.caller, on_event=call.on_event)
+        if response.fault is not None:
+            return failure(response.fault, call)
+        return success(response, products, summary)
+
+    return work
+
+
+async def answer(call: Call) -> Answer:
+    """Carry out a call: every failure is an answer, never an exception, but for cancellation and our own defects."""
+    try:
+        try:
+            asked = call.offer.input.model_validate(parsed(dict(call.arguments), call.offer.input))
+        except ValidationError as error:
+            raise invalid_request(call.offer, error) from None  # the error would repeat the values
+        return await call.offer.work(call, asked)
+    except StageFailure as stage_failure:
+        return failure(stage_failure.fault, call)

@@ -1,0 +1,138 @@
+"""A run as tools show it, and how one that is kept in memory comes to be known from its events."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Literal
+
+from container_kit.pipelines.events import Event
+from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, StageResult
+from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.fault import Fault
+
+RunState = Literal[
+    "queued", "running", "waiting", "success", "failed", "rolled_back", "rollback_incomplete", "cancelled"
+]
+UNFINISHED: frozenset[RunState] = frozenset({"queued", "running", "waiting"})
+
+_LOG_LINES = 2000
+
+
+class RunView(Artifact):
+    """One run, as it stands."""
+
+    id: str
+    pipeline: str
+    status: RunState
+    created: float
+    """Seconds since the epoch."""
+    updated: float
+    progress: float = 0.0
+    """0 to 1."""
+    message: str = ""
+    """The newest line that the run told."""
+    stage: str | None = None
+    stages: tuple[StageResult, ...] = ()
+    fault: Fault | None = None
+    question: str | None = None
+    """What it asks a person, while it waits."""
+    retry_of: str | None = None
+    rolls_back: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has ended."""
+        return self.status not in UNFINISHED
+
+
+class LogPart(Artifact):
+    """Some lines of a stage's log."""
+
+    lines: tuple[str, ...]
+    first: int
+    """The number of the first line given; 1 is the oldest that is still kept."""
+    total: int
+    """How many lines are kept."""
+
+
+class MemoryRun:
+    """What is kept of a run that is in no store. Pass it as a listener of the run.
+
+    Args:
+        caller: Who asked for it.
+    """
+
+    def __init__(self, pipeline: Pipeline, request: PipelineRequest, caller: str | None, now: float) -> None:
+        self.caller = caller
+        self.request = request
+        self.response: PipelineResponse | None = None
+        self._view = RunView(id=request.id, pipeline=pipeline.name, status="running", created=now, updated=now)
+        self._stages = {step.name: StageResult(name=step.name, status="not_run") for step in pipeline.steps()}
+        self._logs: dict[str, deque[str]] = {}
+
+    def view(self) -> RunView:
+        """The run as it stands."""
+        return self._view.model_copy(update={"stages": tuple(self._stages.values())})
+
+    def log(self, stage: str, first: int | None, count: int) -> LogPart:
+        """Lines of a stage's log; None for `first` means the last ones."""
+        return log_part(tuple(self._logs.get(stage, ())), first, count)
+
+    def logged_stages(self) -> tuple[str, ...]:
+        """The stages that have a log."""
+        return tuple(self._logs)
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        if event.kind == "stage_output":
+            self._logs.setdefault(event.stage or "", deque(maxlen=_LOG_LINES)).append(event.message)
+            return
+        self._take_stage(event)
+        known: dict[str, object] = {
+            "updated": event.time,
+            "progress": event.progress,
+            "stage": event.stage or self._view.stage,
+        }
+        if event.message:
+            known["message"] = event.message
+        if event.kind == "run_finished":
+            known |= {"status": event.status, "fault": event.fault, "stage": None}
+        self._view = self._view.model_copy(update=known)
+
+    def _take_stage(self, event: Event) -> None:
+        if event.stage not in self._stages:
+            return
+        known = stage_change(event)
+        if known:
+            self._stages[event.stage] = self._stages[event.stage].model_copy(update=known)
+
+
+def stage_change(event: Event) -> dict[str, object]:
+    """The fields of a stage's result that an event sets."""
+    match event.kind:
+        case "stage_finished":
+            return {"status": "success", "attempts": event.attempt, "seconds": event.seconds or 0.0}
+        case "stage_failed":
+            cancelled = event.fault is not None and event.fault.code == "run.cancelled"
+            status = "cancelled" if cancelled else "failed"
+            return {
+                "status": status,
+                "attempts": event.attempt,
+                "seconds": event.seconds or 0.0,
+                "fault": event.fault,
+            }
+        case "stage_skipped" | "stage_previewed":
+            return {"status": event.kind.removeprefix("stage_"), "says": (event.message,) if event.message else ()}
+        case "stage_rolled_back":
+            return {"status": "rolled_back"}
+        case "stage_started":
+            return {"attempts": event.attempt}
+        case _:
+            return {}
+
+
+def log_part(lines: tuple[str, ...], first: int | None, count: int) -> LogPart:
+    """Cut a range of lines out of a log."""
+    begin = max(0, len(lines) - count) if first is None else max(0, first - 1)
+    return LogPart(lines=lines[begin : begin + count], first=begin + 1, total=len(lines))

@@ -1,0 +1,135 @@
+"""The one place where tools start runs, follow them and ask for those of the past."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from container_kit.pipelines.catalog import pipeline as from_catalog
+from container_kit.pipelines.events import Event, Listener
+from container_kit.pipelines.made import Made
+from container_kit.pipelines.memory import run_in_memory
+from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse
+from container_kit.pipelines.runtime import Cancellation
+from container_kit.stages.fault import FaultCode
+from container_kit.stages.workspace import Workspace
+from container_kit.tools.run_view import LogPart, MemoryRun, RunState, RunView
+
+RUN_UNKNOWN = FaultCode(
+    "run.unknown",
+    means="There is no such run, or it was pruned.",
+    hint="List the runs to find the id that is meant.",
+)
+
+_KEPT = 200
+
+
+class Runs:
+    """Runs of this process.
+
+    Args:
+        workspace: The folders that runs may read.
+        listeners: Hear the events of all runs.
+        find: Finds a pipeline by its name; by default in the catalog.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        listeners: Sequence[Listener] = (),
+        find: Callable[[str], Pipeline] = from_catalog,
+    ) -> None:
+        self.workspace = workspace
+        self.find = find
+        self._listeners = listeners
+        self._kept: OrderedDict[str, MemoryRun] = OrderedDict()
+        self._cancellations: dict[str, Cancellation] = {}
+
+    async def carry_out(
+        self, request: PipelineRequest, *, caller: str | None = None, on_event: Callable[[Event], None]
+    ) -> PipelineResponse:
+        """Run to the end. Cancelling this task stops the running stage and undoes what the pipeline's kind demands.
+
+        Raises:
+            WiringError: There is no such pipeline.
+        """
+        pipeline = self.find(request.type)
+        kept = self._keep(MemoryRun(pipeline, request, caller, time.time()))
+        cancellation = self._cancellations[request.id] = Cancellation()
+        try:
+            kept.response = await run_in_memory(
+                pipeline,
+                request,
+                listeners=[kept, on_event, *self._listeners],
+                workspace=self.workspace,
+                cancellation=cancellation,
+            )
+        finally:
+            del self._cancellations[request.id]
+        return kept.response
+
+    async def made(self, run_id: str, caller: str | None = None) -> Made:
+        """What a run has made.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        response = self._get(run_id, caller).response
+        return response.made if response else Made()
+
+    async def get(self, run_id: str, caller: str | None = None) -> RunView:
+        """One run.
+
+        Raises:
+            StageFailure: `run.unknown`; another caller's run is unknown too.
+        """
+        return self._get(run_id, caller).view()
+
+    async def newest(
+        self,
+        *,
+        caller: str | None = None,
+        status: RunState | None = None,
+        pipeline: str | None = None,
+        limit: int = 20,
+    ) -> list[RunView]:
+        """The newest runs that fit, newest first."""
+        views = (kept.view() for kept in reversed(self._kept.values()) if kept.caller == caller)
+        fitting = (v for v in views if status in (None, v.status) and pipeline in (None, v.pipeline))
+        return [view for view, _ in zip(fitting, range(limit), strict=False)]
+
+    async def log(
+        self, run_id: str, stage: str, *, first: int | None = None, count: int = 200, caller: str | None = None
+    ) -> LogPart:
+        """Lines of a stage's log; None for `first` means the last `count` lines.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        return self._get(run_id, caller).log(stage, first, count)
+
+    async def cancel(self, run_id: str, caller: str | None = None) -> RunView:
+        """Ask a run to stop; one that has ended stays as it is.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        kept = self._get(run_id, caller)
+        if run_id in self._cancellations:
+            self._cancellations[run_id].request()
+        return kept.view()
+
+    def _get(self, run_id: str, caller: str | None) -> MemoryRun:
+        kept = self._kept.get(run_id)
+        if kept is None or kept.caller != caller:
+            raise RUN_UNKNOWN(f"no run {run_id[:64]!r}")
+        return kept
+
+    def _keep(self, run: MemoryRun) -> MemoryRun:
+        self._kept[run.request.id] = run
+        ended = [run_id for run_id in self._kept if run_id not in self._cancellations and run_id != run.request.id]
+        for run_id in ended[: max(0, len(self._kept) - _KEPT)]:
+            del self._kept[run_id]
+        return run

@@ -1,0 +1,70 @@
+"""`scan`: vulnerabilities of an image or a repository, and what to change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from container_kit.pipelines.request import PipelineResponse
+from container_kit.stages.artifacts.scan import AllowedFinding, ScanReport
+from container_kit.tools.inputs import FailOn, OneTarget, gate, image_of
+from container_kit.tools.offer import Call, Offer
+from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.schema import answer_schema
+
+
+class ScanInput(OneTarget):
+    """What to scan, and what the gate refuses."""
+
+    fail_on: FailOn = "critical"
+    only_fixable: Annotated[bool, Field(description="Refuse only what a fix exists for")] = True
+    require_scanner: Annotated[bool, Field(description="Refuse when no scanner could look")] = False
+    allow: Annotated[tuple[AllowedFinding, ...], Field(description="Findings to let pass")] = ()
+
+
+async def _planned(call: Call, asked: ScanInput) -> Plan:
+    if asked.path is not None:
+        made = plan("scan-source", asked)
+    elif asked.run is not None:
+        made = plan("scan", asked, run=None, image=(await image_of(call, asked.run)).id)
+    else:
+        made = plan("scan", asked)
+    return Plan(made.pipeline, gate(made.input), made.options)
+
+
+def _summary(response: PipelineResponse) -> str:
+    return report_lines(response.made[ScanReport])
+
+
+def report_lines(report: ScanReport) -> str:
+    """A scan in a few lines: the outcome, the worst findings, the best changes."""
+    totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count) or "none"
+    lines = [f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate} {report.gate_reason}"]
+    lines += [f"- {f.severity} {f.id} {f.package or ''} {f.installed or ''}: {f.title}" for f in report.findings[:10]]
+    lines += [f"change: {c.change} ({c.where or c.kind}) removes {c.removes}" for c in report.changes[:5]]
+    lines += [
+        f"{run.scanner}: {run.outcome}: {run.detail}"
+        for run in report.scanners
+        if run.outcome in ("unavailable", "stale")
+    ]
+    return "\n".join(lines)
+
+
+SCAN = Offer(
+    name="scan",
+    title="Scan for vulnerabilities",
+    description=(
+        "Look for vulnerabilities in an image (image, or run that built it) or in a repository and its Dockerfile "
+        "(path). Lists findings and the changes that remove most of the worst. Outcome is clean, findings, "
+        "unavailable or stale; never clean without a scanner. A refused gate is a failure. Next: make the changes and "
+        "build again, or deploy."
+    ),
+    input=ScanInput,
+    output=answer_schema(ScanReport),
+    toolset="scan",
+    effect="reads",
+    work=backed_by_pipeline(_planned, (ScanReport,), _summary),
+    idempotent=True,
+    open_world=True,
+)

@@ -1,0 +1,57 @@
+"""`write-dockerfile`: a Dockerfile and .dockerignore that fit the repository."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from container_kit.pipelines.request import PipelineResponse
+from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.tools.inputs import DryRun, ModulePath, SourcePath
+from container_kit.tools.offer import Call, Offer, ToolInput
+from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.schema import answer_schema
+
+
+class WriteDockerfileInput(ToolInput):
+    """For which repository, and what the caller decides."""
+
+    path: SourcePath
+    module: ModulePath = "."
+    start_command: str | None = None
+    port: Annotated[int, Field(ge=1, le=65535, description="Port the application listens on")] | None = None
+    base_images: Annotated[dict[str, str], Field(description="Usual base image: the one to use instead")] = Field(
+        default_factory=dict
+    )
+    write: Annotated[bool, Field(description="False only proposes")] = True
+    overwrite: Annotated[bool, Field(description="Replace a hand-written one, keeping it beside")] = False
+    dry_run: DryRun = False
+
+
+async def _planned(_: Call, asked: WriteDockerfileInput) -> Plan:
+    return plan("write-dockerfile", asked)
+
+
+def _summary(response: PipelineResponse) -> str:
+    dockerfile = response.made[Dockerfile]
+    reasons = [f"- {reason.choice}: {reason.because}" for reason in dockerfile.reasons[:15]]
+    verb = "wrote" if dockerfile.written else "proposes (not written)"
+    return "\n".join([f"{verb} {dockerfile.path}:", dockerfile.content.rstrip()[:6000], *reasons])
+
+
+WRITE_DOCKERFILE = Offer(
+    name="write-dockerfile",
+    title="Write a Dockerfile",
+    description=(
+        "Write a Dockerfile and .dockerignore that fit the repository: multi-stage, non-root, cached, with a health "
+        "check; each choice with its reason. A hand-written Dockerfile is left alone unless overwrite is set. Use it "
+        "when analyze found none. Next: build."
+    ),
+    input=WriteDockerfileInput,
+    output=answer_schema(Dockerfile),
+    toolset="build",
+    effect="adds",
+    work=backed_by_pipeline(_planned, (Dockerfile,), _summary),
+    idempotent=True,
+)
