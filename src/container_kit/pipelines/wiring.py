@@ -100,7 +100,7 @@ def _hints(stage: Stage[Any], method: Callable[..., Any]) -> dict[str, Any]:
     except NameError as error:
         raise WiringError(
             f"{_named(stage)}: the annotations of {method.__name__} cannot be resolved ({error}); "
-            "import the artifact at run time, not under TYPE_CHECKING"
+            "define the artifact at the top of its module and import it at run time, not under TYPE_CHECKING"
         ) from error
 
 

@@ -46,6 +46,7 @@ RUN_NOT_WAITING = FaultCode(
 FAULTS = (RUN_UNKNOWN, RUN_PARKED, RUN_NOT_ENDED, RUN_NOT_WAITING)
 
 _P95_SAMPLE = 1000
+_PAGE = 100
 _DBOS_STATES: dict[RunState, list[str]] = {
     "queued": ["ENQUEUED", "DELAYED"],
     "running": ["PENDING"],
@@ -102,27 +103,21 @@ class History:
         limit: int = 50,
     ) -> list[RunRecord]:
         """The newest runs that fit, newest first."""
-        wanted: dict[str, Any] = {}
-        if pipeline is not None:
-            wanted["pipeline"] = pipeline
-        if caller is not None:
-            wanted["caller"] = caller
         found: list[RunRecord] = []
         offset = 0
         while len(found) < limit:
             page = await DBOS.list_workflows_async(
                 status=_DBOS_STATES.get(status, _ENDED) if status else None,
-                attributes=wanted or None,
                 sort_desc=True,
                 name=WORKFLOW,
-                limit=limit,
+                limit=_PAGE,
                 offset=offset,
                 load_input=False,
             )
             records = await self._records(page)
-            found += [record for record in records if status in (None, record.status)]
+            found += [record for record in records if _fits(record, status, pipeline, caller)]
             offset += len(page)
-            if len(page) < limit:
+            if len(page) < _PAGE:
                 break
         return found[:limit]
 
@@ -189,6 +184,11 @@ class History:
     async def _records(self, workflows: list[WorkflowStatus]) -> list[RunRecord]:
         last = await anyio.to_thread.run_sync(self._log.last, [workflow.workflow_id for workflow in workflows])
         return [_record(workflow, last.get(workflow.workflow_id)) for workflow in workflows]
+
+
+def _fits(record: RunRecord, status: RunState | None, pipeline: str | None, caller: str | None) -> bool:
+    wanted = ((status, record.status), (pipeline, record.pipeline), (caller, record.caller))
+    return all(want in (None, has) for want, has in wanted)
 
 
 def _record(workflow: WorkflowStatus, last: Event | None) -> RunRecord:

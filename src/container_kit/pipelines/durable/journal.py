@@ -57,7 +57,7 @@ class WrittenEnvelope(Artifact):
     says: tuple[str, ...] = ()
 
 
-def write_envelope(envelope: Envelope, makes: type[BaseModel] | None) -> dict[str, Any]:
+def write_envelope(envelope: Envelope, makes: type[BaseModel] | None, stage: str) -> dict[str, Any]:
     """Turn an envelope into JSON; one whose artifact cannot be read back becomes a failure."""
     try:
         made = None if envelope.made is None else envelope.made.model_dump(mode="json")
@@ -65,6 +65,7 @@ def write_envelope(envelope: Envelope, makes: type[BaseModel] | None) -> dict[st
             makes.model_validate(made)
     except Exception as error:  # noqa: BLE001 - whatever a foreign model raises
         fault = NOT_JOURNALABLE(f"{makes and makes.__name__} cannot be journaled: {str(error)[:500]}").fault
+        fault = fault.model_copy(update={"stage": stage})
         envelope, made = Envelope("failed", None, fault, envelope.attempts, envelope.seconds), None
     written = WrittenEnvelope(
         status=envelope.status,

@@ -83,13 +83,22 @@ class DurableRuns:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[DurableRuns]:
-        """Have the store open for as long as the block lasts."""
-        async with anyio.create_task_group() as group:
-            await group.start(self.serve)
-            try:
-                yield self
-            finally:
-                group.cancel_scope.cancel()
+        """Have the store open for as long as the block lasts.
+
+        Raises:
+            StageFailure: One of `store.FAULTS`.
+        """
+        try:
+            async with anyio.create_task_group() as group:
+                await group.start(self.serve)
+                try:
+                    yield self
+                finally:
+                    group.cancel_scope.cancel()
+        except BaseExceptionGroup as errors:
+            if len(errors.exceptions) > 1:
+                raise
+            raise errors.exceptions[0] from errors.exceptions[0].__cause__  # the group is ours, not the caller's
 
     async def serve(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Open the store, say so, and look after the runs until cancelled.

@@ -67,4 +67,4 @@ class _Ran:
 
     async def carry_out(self, call: StepCall) -> dict[str, Any]:
         self.here = True
-        return write_envelope(await call.work(), call.makes)
+        return write_envelope(await call.work(), call.makes, call.id.partition(":")[2])

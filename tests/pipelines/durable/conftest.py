@@ -1,0 +1,75 @@
+"""Stores for durable runs: a SQLite file and a database of a real Postgres."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from support.policy import cannot_run
+from support.postgres import Postgres
+
+Spawn = Callable[..., BaseProcess]
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["container_kit.pipelines.durable.runs", "support.bakery"])
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres server of this test process's own."""
+    with tempfile.TemporaryDirectory(prefix="ck-test-postgres-") as folder:
+        try:
+            server = Postgres(Path(folder))
+        except FileNotFoundError as missing:
+            cannot_run(str(missing))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/home/runs.sqlite"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    return postgres.create(f"t{uuid.uuid4().hex}")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.integration)])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Each test once on each kind of store."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Starts a function in a process of its own, which ends with the test, whatever happens."""
+    started: list[BaseProcess] = []
+
+    def start(target: Callable[..., None], *args: object) -> BaseProcess:
+        process = _context.Process(target=target, args=args)
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.is_alive():
+            process.kill()
+        process.join(10)

@@ -1,0 +1,324 @@
+"""Durable runs: asking, following, cancelling, answering, retrying, rolling back, history; on both kinds of store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import pytest
+from pydantic import PlainSerializer
+
+from container_kit import Artifact, Fault, Pipeline, Stage, StageContext, StageFailure, WorkflowPipeline
+from container_kit.pipelines.approval import Answer
+from container_kit.pipelines.durable.history import RunRecord
+from container_kit.pipelines.durable.runs import DurableRuns
+from container_kit.stages.workspace import Workspace
+from support.bakery import One, Order, Three, effects, find
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+
+
+class Odd(Artifact):
+    """Writes JSON that it cannot read back."""
+
+    value: Annotated[int, PlainSerializer(lambda value: f"#{value}")]
+
+
+class MakeOdd(Stage[Odd]):
+    async def execute(self, ctx: StageContext, order: Order) -> Odd:
+        return Odd(value=1)
+
+
+@asynccontextmanager
+async def opened(url: str, home: Path, **options: Any) -> AsyncIterator[DurableRuns]:
+    with anyio.fail_after(40):
+        async with DurableRuns(url, home, **{"find": find, **options}).opened() as runs:
+            yield runs
+
+
+async def asked(runs: DurableRuns, home: Path, pipeline: str, **order: Any) -> str:
+    return await runs.start(find(pipeline).request(Order(folder=str(home), **order)), Workspace([home]))
+
+
+async def until(runs: DurableRuns, run_id: str, status: str) -> RunRecord:
+    while (record := await runs.history.get(run_id)).status != status:
+        await anyio.sleep(0.02)
+    return record
+
+
+async def fault_of(awaitable: Any) -> Fault:
+    with pytest.raises(StageFailure) as caught:
+        await awaitable
+    return caught.value.fault
+
+
+async def test_a_run_gives_its_response_and_what_it_made(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        run_id = await asked(runs, home, "workflow")
+        response = await runs.wait(run_id)
+        assert (response.id, response.status) == (run_id, "success")
+        assert Path(response.made[Three].effect).exists()
+
+
+async def test_a_run_can_be_looked_at_after_its_process_has_gone(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        run_id = await asked(runs, home, "workflow")
+        await runs.wait(run_id)
+    async with opened(store_url, home) as runs:
+        record = await runs.history.get(run_id)
+        assert (record.status, record.pipeline, record.progress) == ("success", "workflow", 1.0)
+        assert Path((await runs.made(run_id))[One].effect).exists()
+        events = [event.kind async for _, event in runs.events(run_id)]
+        assert (events[0], events[-1]) == ("run_started", "run_finished")
+
+
+async def test_cancelling_reaches_the_running_stage_and_undoes_an_atomic_run(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        run_id = await asked(runs, home, "atomic", holds="second")
+        while not list(home.glob(f"attempt-{run_id}-second-*")):
+            await anyio.sleep(0.01)
+        before = time.monotonic()
+        await runs.cancel(run_id)
+        response = await runs.wait(run_id)
+        assert time.monotonic() - before <= 1
+        assert (response.status, response.stage("second").status, effects(home, run_id)) == (
+            "cancelled",
+            "cancelled",
+            [],
+        )
+        assert (await runs.history.get(run_id)).status == "cancelled"
+
+
+async def test_cancelling_a_run_that_has_ended_changes_nothing(sqlite_url: str, home: Path) -> None:
+    async with opened(sqlite_url, home) as runs:
+        run_id = await asked(runs, home, "workflow")
+        await runs.wait(run_id)
+        assert (await runs.cancel(run_id)).status == "success"
+
+
+async def test_a_retry_goes_on_from_the_failed_stage_with_changed_input(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        failed = await asked(runs, home, "workflow", fails="second")
+        response = await runs.wait(failed)
+        assert (response.status, response.fault and response.fault.stage) == ("failed", "second")
+        # `fails` is part of the order that every stage needs, so all of them are made again
+        retried = await runs.wait(await runs.retry(failed, {"fails": None}))
+        assert retried.status == "success"
+        assert effects(home, retried.id) == ["first", "second", "third"]
+
+
+async def test_a_retry_with_the_same_input_takes_over_what_was_made(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        failed = await asked(runs, home, "workflow", fails="third")
+        await runs.wait(failed)
+        again = await runs.retry(failed)
+        response = await runs.wait(again)
+        assert response.fault is not None
+        assert response.fault.stage == "third"
+        assert effects(home, again) == []  # the first two stand as the failed run made them
+        assert (await runs.history.get(again)).retry_of == failed
+
+
+async def test_a_retry_after_a_rollback_starts_at_the_first_undone_stage(sqlite_url: str, home: Path) -> None:
+    async with opened(sqlite_url, home) as runs:
+        failed = await asked(runs, home, "atomic", fails="third")
+        assert (await runs.wait(failed)).status == "rolled_back"
+        response = await runs.wait(again := await runs.retry(failed, {"note": "same failure"}))
+        assert response.status == "rolled_back"
+        assert len(list(home.glob(f"attempt-{again}-first-*"))) == 1
+
+
+async def test_a_retry_can_start_from_a_stage_that_succeeded(sqlite_url: str, home: Path) -> None:
+    async with opened(sqlite_url, home) as runs:
+        done = await asked(runs, home, "workflow")
+        await runs.wait(done)
+        await runs.wait(again := await runs.retry(done, from_stage="second"))
+        assert effects(home, again) == ["second", "third"]
+
+
+async def test_a_finished_workflow_can_be_rolled_back_on_request(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        done = await asked(runs, home, "workflow")
+        await runs.wait(done)
+        undoing = await runs.roll_back(done)
+        response = await runs.wait(undoing)
+        assert [stage.status for stage in response.stages] == ["rolled_back"] * 3
+        assert effects(home, done) == []
+        assert (await runs.history.get(done)).status == "rolled_back"
+
+
+async def test_an_approved_run_goes_on(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        run_id = await asked(runs, home, "guarded")
+        record = await until(runs, run_id, "waiting")
+        assert (record.question or "").startswith("go on with effect-")
+        await runs.answer(run_id, Answer(approved=True, by="ann"))
+        assert (await runs.wait(run_id)).status == "success"
+
+
+async def test_a_refused_run_stops_there(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        run_id = await asked(runs, home, "guarded")
+        await until(runs, run_id, "waiting")
+        await runs.answer(run_id, Answer(approved=False, by="ann", comment="not on a Friday"))
+        response = await runs.wait(run_id)
+        assert response.fault is not None
+        assert (response.fault.code, effects(home, run_id)) == ("approval.refused", ["first"])
+        assert "not on a Friday" in response.fault.message
+
+
+async def test_a_run_that_waits_for_an_answer_can_be_cancelled(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        run_id = await asked(runs, home, "guarded")
+        await until(runs, run_id, "waiting")
+        await runs.cancel(run_id)
+        assert (await runs.wait(run_id)).status == "cancelled"
+
+
+async def test_answering_a_run_that_asks_nothing_is_a_fault(sqlite_url: str, home: Path) -> None:
+    async with opened(sqlite_url, home) as runs:
+        run_id = await asked(runs, home, "workflow")
+        await runs.wait(run_id)
+        assert (await fault_of(runs.answer(run_id, Answer(approved=True)))).code == "run.not_waiting"
+
+
+async def test_two_runs_with_one_target_follow_one_another(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        first = await asked(runs, home, "targeted", note="web", holds="first")
+        await until(runs, first, "running")
+        second = await asked(runs, home, "targeted", note="web")
+        other = await asked(runs, home, "targeted", note="shop")
+        assert (await runs.wait(other)).status == "success"
+        assert (await runs.history.get(second)).status == "queued"
+        (home / "go").touch()
+        assert (await runs.wait(second)).status == "success"
+
+
+async def test_a_queued_run_can_be_cancelled_before_it_begins(sqlite_url: str, home: Path) -> None:
+    async with opened(sqlite_url, home) as runs:
+        first = await asked(runs, home, "targeted", note="web", holds="first")
+        await until(runs, first, "running")
+        second = await asked(runs, home, "targeted", note="web")
+        await runs.cancel(second)
+        assert (await runs.wait(second)).status == "cancelled"
+        (home / "go").touch()
+        await runs.wait(first)
+        assert effects(home, second) == []
+
+
+async def test_runs_are_listed_newest_first_and_by_status_pipeline_and_caller(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        good = await asked(runs, home, "workflow")
+        await runs.wait(good)
+        request = find("atomic").request(Order(folder=str(home), fails="first"))
+        bad = await runs.start(request, Workspace([home]), caller="ann")
+        await runs.wait(bad)
+        assert [record.id for record in await runs.history.runs()] == [bad, good]
+        assert [record.id for record in await runs.history.runs(status="failed")] == [bad]
+        assert [record.id for record in await runs.history.runs(pipeline="workflow")] == [good]
+        assert [record.id for record in await runs.history.runs(caller="ann")] == [bad]
+        assert len(await runs.history.runs(limit=1)) == 1
+
+
+async def test_events_are_followed_live_from_any_number(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        run_id = await asked(runs, home, "workflow", holds="third")
+        seen: list[tuple[int, str, str | None]] = []
+        async for seq, event in runs.events(run_id):
+            seen.append((seq, event.kind, event.stage))
+            if (event.kind, event.stage) == ("stage_finished", "second"):
+                (home / "go").touch()  # it is told while the run goes on, or the run would never end
+        assert [seq for seq, _, _ in seen] == list(range(1, len(seen) + 1))
+        rest = [seq async for seq, _ in runs.events(run_id, after=3)]
+        assert rest == list(range(4, len(seen) + 1))
+
+
+async def test_figures_come_from_the_journal_and_survive_a_restart(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        for order in ({}, {"flaky": "second"}, {"fails": "second"}):
+            await runs.wait(await asked(runs, home, "workflow", **order))
+    async with opened(store_url, home) as runs:
+        figures = await anyio.to_thread.run_sync(runs.history.metrics, "workflow")
+        assert (figures.total_executions, figures.successes, figures.retries) == (3, 2, 1)
+        second = await anyio.to_thread.run_sync(runs.history.metrics, "workflow", "second")
+        assert (second.total_executions, second.successes) == (3, 2)
+        assert figures.p95_latency >= 0.4  # the flaky run waited that long
+
+
+async def test_raw_output_is_kept_in_the_stages_log(sqlite_url: str, home: Path) -> None:
+    async with opened(sqlite_url, home) as runs:
+        run_id = await asked(runs, home, "workflow")
+        await runs.wait(run_id)
+        assert runs.logs.stages(run_id) == ["first", "second", "third"]
+        assert runs.logs.read(run_id, "second").lines == ("second begins",)
+
+
+async def test_old_runs_are_pruned_with_their_events_and_logs(store_url: str, home: Path) -> None:
+    async with opened(store_url, home) as runs:
+        old = await asked(runs, home, "workflow")
+        await runs.wait(old)
+        kept = await asked(runs, home, "workflow")
+        await runs.wait(kept)
+        assert await runs.prune(keep=1, max_age=3600) == [old]
+        assert [record.id for record in await runs.history.runs()] == [kept]
+        assert (await fault_of(runs.history.get(old))).code == "run.unknown"
+        assert runs.logs.stages(old) == []
+        assert await runs.prune(keep=10, max_age=0) == [kept]
+
+
+@pytest.mark.parametrize("call", ["wait", "cancel", "retry", "roll_back", "made"])
+async def test_a_run_that_does_not_exist_is_a_fault(sqlite_url: str, home: Path, call: str) -> None:
+    async with opened(sqlite_url, home) as runs:
+        assert (await fault_of(getattr(runs, call)("nobody"))).code == "run.unknown"
+
+
+async def test_a_run_that_has_not_ended_cannot_be_retried(sqlite_url: str, home: Path) -> None:
+    async with opened(sqlite_url, home) as runs:
+        run_id = await asked(runs, home, "workflow", holds="first")
+        assert (await fault_of(runs.retry(run_id))).code == "run.not_ended"
+        (home / "go").touch()
+        await runs.wait(run_id)
+
+
+async def test_input_that_does_not_fit_is_refused_before_anything_is_journaled(sqlite_url: str, home: Path) -> None:
+    async with opened(sqlite_url, home) as runs:
+        request = find("workflow").request().model_copy(update={"input": {"folder": 1}})
+        assert (await fault_of(runs.start(request, Workspace([home])))).code == "request.invalid"
+        assert await runs.history.runs() == []
+
+
+async def test_the_deadline_counts(sqlite_url: str, home: Path) -> None:
+    async with opened(sqlite_url, home) as runs:
+        request = find("atomic").request(Order(folder=str(home), holds="second"), timeout=0.3)
+        response = await runs.wait(await runs.start(request, Workspace([home])))
+        assert response.fault is not None
+        assert (response.fault.code, response.status, effects(home, response.id)) == ("run.timeout", "rolled_back", [])
+
+
+async def test_a_run_of_a_pipeline_that_is_gone_says_so(sqlite_url: str, home: Path) -> None:
+    def changed(name: str) -> Pipeline:
+        return WorkflowPipeline(name, given=Order)
+
+    async with opened(sqlite_url, home) as runs:
+        failed = await asked(runs, home, "workflow", fails="first")
+        await runs.wait(failed)
+        spec = await runs.history.spec(failed)
+        runs._executor._find = changed
+        request = spec.request.model_copy(update={"id": "0" * 24})
+        response = await runs.wait(
+            await runs._submit(find("workflow"), spec.model_copy(update={"request": request}), None)
+        )
+        assert response.fault is not None
+        assert response.fault.code == "run.plan_changed"
+
+
+async def test_an_artifact_that_json_cannot_carry_fails_its_stage(sqlite_url: str, home: Path) -> None:
+    pipeline = WorkflowPipeline("odd", given=Order).add_stage(MakeOdd())
+    async with opened(sqlite_url, home, find=lambda _: pipeline) as runs:
+        response = await runs.wait(await runs.start(pipeline.request(Order(folder=str(home))), Workspace([home])))
+        assert response.fault is not None
+        assert (response.fault.code, response.fault.stage) == ("stage.not_journalable", "make-odd")

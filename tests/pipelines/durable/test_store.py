@@ -1,0 +1,134 @@
+"""The store: what is wrong with it is said, and nothing in it is ever run."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+import sqlite3
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import pytest
+import sqlalchemy as sa
+
+from container_kit import StageFailure
+from container_kit.pipelines.durable import store
+from container_kit.pipelines.durable.runs import DurableRuns
+from container_kit.stages.workspace import Workspace
+from support.bakery import Order, find
+
+pytestmark = pytest.mark.anyio
+
+
+async def code_of_opening(url: str, home: Path) -> str:
+    try:
+        async with DurableRuns(url, home, find=find).opened():
+            return "opened"
+    except StageFailure as failure:
+        return failure.fault.code
+
+
+async def test_the_folder_of_the_store_is_closed_to_others(tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    assert await code_of_opening(f"sqlite:///{home}/runs.sqlite", home) == "opened"
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+async def test_a_file_that_is_no_database_is_a_fault(home: Path) -> None:
+    (home / "runs.sqlite").write_bytes(b"this is no database" * 100)
+    assert await code_of_opening(f"sqlite:///{home}/runs.sqlite", home) == "store.corrupt"
+
+
+async def test_a_damaged_database_is_a_fault(home: Path) -> None:
+    path = home / "runs.sqlite"
+    assert await code_of_opening(f"sqlite:///{path}", home) == "opened"
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 8000)
+    assert await code_of_opening(f"sqlite:///{path}", home) == "store.corrupt"
+
+
+async def test_a_store_of_a_newer_version_is_a_fault(home: Path) -> None:
+    path = home / "runs.sqlite"
+    await code_of_opening(f"sqlite:///{path}", home)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE container_kit_layout SET version = 99")
+    connection.close()
+    assert await code_of_opening(f"sqlite:///{path}", home) == "store.newer"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(
+        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if made.returncode:
+        pytest.skip(f"no file system can be mounted here: {made.stderr!r}")
+    yield folder
+    subprocess.run(["/usr/bin/umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.integration
+async def test_a_read_only_store_is_a_fault(small_disk: Path) -> None:
+    subprocess.run(["/usr/bin/mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert await code_of_opening(f"sqlite:///{small_disk}/runs.sqlite", small_disk) == "store.read_only"
+
+
+@pytest.mark.integration
+async def test_a_full_disk_is_a_fault(small_disk: Path) -> None:
+    with suppress(OSError):
+        (small_disk / "filler").write_bytes(b"x" * 3_000_000)
+    assert await code_of_opening(f"sqlite:///{small_disk}/runs.sqlite", small_disk) in (
+        "store.disk_full",
+        "store.read_only",
+    )
+
+
+async def test_a_database_that_does_not_answer_is_a_fault(home: Path) -> None:
+    with anyio.fail_after(20):
+        assert await code_of_opening("postgresql://nobody@127.0.0.1:1/none", home) == "store.unreachable"
+
+
+async def test_a_fault_never_shows_the_databases_password() -> None:
+    with pytest.raises(StageFailure) as caught:
+        store.connect("postgresql://nobody:hunter2hunter2@127.0.0.1:1/none")
+    assert "hunter2" not in caught.value.fault.model_dump_json()
+
+
+class Exploit:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.mark,))
+
+
+@pytest.mark.parametrize("table", ["operation_outputs", "workflow_status"])
+async def test_a_pickled_row_is_never_unpickled(sqlite_url: str, home: Path, table: str) -> None:
+    mark = home / "exploited"
+    payload = base64.b64encode(pickle.dumps(Exploit(mark))).decode()
+    assert pickle.loads(base64.b64decode(payload)) is None  # noqa: S301 - the planted row would do harm
+    assert mark.exists()
+    mark.unlink()
+    async with DurableRuns(sqlite_url, home, find=find).opened() as runs:
+        run_id = await runs.start(find("workflow").request(Order(folder=str(home))), Workspace([home]))
+        await runs.wait(run_id)
+        column = "output" if table == "operation_outputs" else "inputs"
+        with store.connect(sqlite_url).begin() as connection:
+            connection.execute(
+                sa.text(f"UPDATE {table} SET {column} = :payload, serialization = 'py_pickle'"),  # noqa: S608 - two literals
+                {"payload": payload},
+            )
+        for look in (runs.history.get, runs.history.steps, runs.made, runs.retry, runs.roll_back):
+            with suppress(Exception):  # any refusal will do, as long as nothing is run
+                await look(run_id)
+    assert not mark.exists()
