@@ -1,0 +1,94 @@
+"""The stage that scans an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import anyio.to_thread
+
+from container_kit.stages import docker_engine, workspace
+from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.artifacts.image import BuildOptions, Image
+from container_kit.stages.artifacts.scan import ScanPolicy, ScanReport
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract import Stage, StageContext
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.fault import FaultCode
+from container_kit.stages.scan import archive, gate, layers
+from container_kit.stages.scan.advice import Known
+from container_kit.stages.scan.conclusion import conclude
+from container_kit.stages.scan.hadolint import lint
+from container_kit.stages.scan.instructions import lineage
+from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, together, unavailable
+from container_kit.stages.scan.tree import Tree, tree_of
+from container_kit.stages.scan.trivy import Trivy
+
+
+class ScanImage(Stage[ScanReport]):
+    """Look for known vulnerabilities, secrets and Dockerfile problems in an image, and let it pass the policy or not.
+
+    Args:
+        engine: Where the image is.
+        settings: Where scanners and databases are.
+    """
+
+    read_only: ClassVar[bool] = True
+    faults: ClassVar[tuple[FaultCode, ...]] = (*gate.FAULTS, *archive.FAULTS, *docker_engine.FAULTS, *workspace.FAULTS)
+
+    def __init__(self, engine: DockerEngine, settings: ScannerSettings | None = None) -> None:
+        self._engine = engine
+        self._settings = settings or ScannerSettings()
+
+    async def execute(
+        self,
+        ctx: StageContext,
+        image: Image,
+        policy: ScanPolicy | None = None,
+        source: Source | None = None,
+        dockerfile: Dockerfile | None = None,
+        options: BuildOptions | None = None,
+    ) -> ScanReport:
+        """Scan with every scanner that is there.
+
+        Args:
+            ctx: The run.
+            image: The image; in a dry run it may not be built yet, then nothing can be looked at.
+            policy: What to refuse; None means the default policy.
+            source: The tree that it was built from, to name lines in it; None means the one that the image names.
+            dockerfile: The Dockerfile that it was built with, where one was written.
+            options: What was asked of the build: the Dockerfile's path, the target, build arguments.
+
+        Raises:
+            StageFailure: One of `faults`. A missing scanner is none of them: the report says `unavailable`.
+        """
+        policy = policy or ScanPolicy()
+        tree = await anyio.to_thread.run_sync(tree_of, ctx, image, source, dockerfile, options or BuildOptions())
+        if ctx.dry_run and not image.id:
+            results = [unavailable("image", "dry run: the image is not built yet")]
+            return conclude(image.reference, results, Known(), policy, self._settings.cap)
+        async with archive.scratch_folder() as folder:
+            ctx.progress(f"exporting {image.reference} for scanning")
+            exported = await archive.export(self._engine, image, folder)
+            results = await self._look(ctx, exported, folder, tree)
+            known = await anyio.to_thread.run_sync(_what_is_known, exported, tree)
+        return await anyio.to_thread.run_sync(conclude, image.reference, results, known, policy, self._settings.cap)
+
+    async def _look(self, ctx: StageContext, exported: Path, folder: Path, tree: Tree) -> list[ScannerResult]:
+        looks = [lambda: Trivy(self._settings, folder).image(ctx, exported)]
+        if tree.content:
+            where = tree.root or folder
+            looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, where))
+        return await together(looks)
+
+
+def _what_is_known(exported: Path, tree: Tree) -> Known:
+    configuration = layers.configuration(exported)
+    line = lineage(tree.content, tree.target, tree.build_args) if tree.content else None
+    return Known(
+        root=tree.root,
+        module=tree.module,
+        dockerfile=tree.dockerfile,
+        lineage=line,
+        origins=layers.origins(configuration, line) if configuration else {},
+    )

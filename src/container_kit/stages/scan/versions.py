@@ -1,0 +1,60 @@
+"""Comparing versions as each ecosystem does, through `univers`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+
+@cache
+def _scheme(ecosystem: str) -> Any:
+    from univers import versions
+
+    schemes = {
+        "deb": versions.DebianVersion,
+        "apk": versions.AlpineLinuxVersion,
+        "rpm": versions.RpmVersion,
+        "pypi": versions.PypiVersion,
+        "npm": versions.SemverVersion,
+        "cargo": versions.SemverVersion,
+        "golang": versions.GolangVersion,
+        "maven": versions.MavenVersion,
+        "gem": versions.RubygemsVersion,
+        "nuget": versions.NugetVersion,
+        "composer": versions.ComposerVersion,
+    }
+    return schemes.get(ecosystem)
+
+
+def parse(ecosystem: str | None, text: str) -> Any:
+    """Make a version that compares; None where the scheme or the text is unknown."""
+    scheme = _scheme(ecosystem or "")
+    if scheme is None:
+        return None
+    try:
+        return scheme(text)
+    except Exception:  # noqa: BLE001 - each scheme of univers raises what it likes
+        return None
+
+
+def is_less(ecosystem: str | None, one: str, other: str) -> bool | None:
+    """Tell whether a version comes before another; None where they cannot be compared."""
+    left, right = parse(ecosystem, one), parse(ecosystem, other)
+    if left is None or right is None:
+        return None
+    try:
+        return bool(left < right)
+    except Exception:  # noqa: BLE001 - as above: for example a number against a word
+        return None
+
+
+def lowest_fix(ecosystem: str | None, installed: str, fixes: Iterable[str]) -> str | None:
+    """Choose the lowest of the fixed versions that is above the installed one; the first where that cannot be told."""
+    candidates = [fix for fix in fixes if fix]
+    above = [fix for fix in candidates if is_less(ecosystem, installed, fix)]
+    best: str | None = None
+    for fix in above:
+        if best is None or is_less(ecosystem, fix, best):
+            best = fix
+    return best or (candidates[0] if candidates else None)

@@ -1,0 +1,69 @@
+"""Images with planted packages, real scanners, and a database that knows nothing but planted findings."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from docker import APIClient
+
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.scan import ScannerSettings
+from support.planted import packed
+from support.scanners import scanner_programs
+from support.trivy_database import write_trivy_database
+
+
+@pytest.fixture
+def imported(docker_api: APIClient, unique: Callable[[], str]) -> Callable[..., Image]:
+    """Makes a base image of files: `imported({"etc/os-release": …}, tag="2", name="…")`."""
+
+    def make(files: Mapping[str, str | bytes], tag: str = "1", name: str | None = None) -> Image:
+        repository = name or unique()
+        docker_api.import_image_from_data(packed(files), repository=repository, tag=tag)
+        reference = f"{repository}:{tag}"
+        return Image(id=docker_api.inspect_image(reference)["Id"], reference=reference)
+
+    return make
+
+
+@pytest.fixture
+def built(docker_api: APIClient, unique: Callable[[], str]) -> Callable[[Path], Image]:
+    """Builds a folder with a Dockerfile into an image."""
+
+    def build(folder: Path) -> Image:
+        reference = f"{unique()}:1"
+        files = {
+            str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+        }
+        for event in docker_api.build(
+            fileobj=io.BytesIO(packed(files)), custom_context=True, tag=reference, rm=True, forcerm=True, decode=True
+        ):
+            assert "error" not in event, event
+        return Image(id=docker_api.inspect_image(reference)["Id"], reference=reference, source=str(folder))
+
+    return build
+
+
+@pytest.fixture
+def trivy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for Trivy's database; outside of the workspace."""
+    return tmp_path_factory.mktemp("trivy")
+
+
+@pytest.fixture
+def real_scanners(trivy_cache: Path) -> ScannerSettings:
+    """The real Trivy and hadolint, never going to the network; a database is written by the test."""
+    return ScannerSettings(search_path=str(scanner_programs()), trivy_cache=trivy_cache, update_databases=False)
+
+
+@pytest.fixture
+def planted(trivy_cache: Path) -> Callable[..., None]:
+    """Writes the database: `planted(debian={…}, pypi={…}, severities={…})`."""
+
+    def write(**contents: object) -> None:
+        write_trivy_database(trivy_cache, **contents)  # type: ignore[arg-type] # passed on as it is
+
+    return write
