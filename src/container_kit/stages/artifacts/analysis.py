@@ -75,6 +75,10 @@ class Module(Artifact):
     """`pip`, `uv`, `poetry`, `npm`, `yarn`, `pnpm`, `bun`, `go`, `maven`, `gradle`, …"""
     build_command: Finding[str] = Finding()
     start_command: Finding[str] = Finding()
+    start_program: Finding[str] = Finding()
+    """What a script behind the start command runs: `node server.js` behind `npm start`."""
+    entrypoint: Finding[str] = Finding()
+    """The file (relative to the module) or class that is started."""
     port: Finding[int] = Finding()
     health_endpoint: Finding[str] = Finding()
     output_directory: Finding[str] = Finding()
@@ -112,12 +116,16 @@ class Analysis(Artifact):
     """The resolved folder."""
     modules: tuple[Module, ...]
     """The deployable ones first; the root before what lies below it."""
+    libraries: tuple[str, ...] = ()
+    """Folders of the workspace that only other modules use; not modules of their own."""
     workspace_tool: str | None = None
     """What ties the modules together: `npm`, `pnpm`, `nx`, `turbo`, `uv`, `cargo`, `go-work`, `maven`, `gradle`, …"""
     files: tuple[DeploymentFile, ...] = ()
     risks: tuple[Risk, ...] = ()
     unread: tuple[str, ...] = ()
     """What could not be read and why, `path: reason`."""
+    question: str | None = None
+    """What to ask where no module was found."""
     truncated: str | None = None
     """Where something was left out to keep the result small: what, and the arguments that show it."""
 

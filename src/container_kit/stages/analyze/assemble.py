@@ -1,0 +1,152 @@
+"""From candidates to modules: each folder is read by its ecosystems, completed by what other files say, and settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.code import note_variable, scan
+from container_kit.stages.analyze.deployment_files import BuildContext, Deployments
+from container_kit.stages.analyze.discovery import Candidate
+from container_kit.stages.analyze.ecosystem import Ecosystem
+from container_kit.stages.analyze.folder import Folder
+from container_kit.stages.analyze.platform_files import read_command_port, read_platform_files
+from container_kit.stages.analyze.services import services
+from container_kit.stages.analyze.system_packages import system_packages
+from container_kit.stages.analyze.versions import read_tool_versions
+from container_kit.stages.artifacts.analysis import Module, Variable
+
+MAX_VARIABLES = 40
+
+
+@dataclass(slots=True)
+class Described:
+    """A candidate with the draft that won, before it is settled."""
+
+    candidate: Candidate
+    folder: Folder
+    draft: Draft
+    ecosystem: Ecosystem
+    variables: dict[str, Variable] = field(default_factory=dict)
+
+
+def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> Described:
+    """Let each of the candidate's ecosystems read the folder, and keep the one that is the application."""
+    drafts = []
+    for ecosystem in candidate.ecosystems:
+        draft = Draft(ecosystem.name)
+        ecosystem.describe(folder, draft)
+        _apply_framework(ecosystem, draft)
+        drafts.append((ecosystem, draft))
+    ecosystem, draft = max(drafts, key=lambda pair: _weight(pair[1]))  # of equals the first: lowest rank
+    read_platform_files(folder, draft)
+    _read_containers(folder, draft, deployments)
+    read_tool_versions(folder, draft)
+    found = scan(folder, draft, ecosystem.sources)
+    read_command_port(draft)
+    _read_samples(folder, found.variables)
+    return Described(candidate, folder, draft, ecosystem, found.variables)
+
+
+def _apply_framework(ecosystem: Ecosystem, draft: Draft) -> None:
+    """Claim the first framework of the ecosystem's table that is a runtime dependency; its port goes with it."""
+    chosen = draft.framework.value
+    for framework in ecosystem.frameworks:
+        place = next((draft.dependencies[name] for name in framework.packages if name in draft.dependencies), None)
+        if chosen is None and place is not None:
+            draft.framework.add(framework.name, "declared", place, confidence=0.93)
+            chosen = framework.name
+        if framework.name == chosen:
+            draft.role.add(framework.role, "framework", place, confidence=0.75)
+            draft.port.add(framework.port, "framework", place)
+
+
+def _weight(draft: Draft) -> float:
+    """How much a draft looks like the application of a folder that several ecosystems have files in."""
+    role = draft.role.value
+    if role in {"web", "worker"}:
+        return 3
+    if role == "static":
+        return 1.5
+    return 1 if draft.start else 0
+
+
+def _read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> None:
+    facts = deployments.dockerfile(folder.path)
+    context: BuildContext | None = deployments.context(folder.path)
+    if facts is not None:
+        if facts.port:
+            draft.port.add(facts.port[0], "configuration", facts.port[1])
+        if facts.command and draft.role.value != "static":
+            draft.start.add(facts.command[0], "configuration", facts.command[1], confidence=0.8)
+    if context is not None and context.port:
+        draft.port.add(context.port[0], "configuration", context.port[1], confidence=0.84)
+    if context is not None and context.command:
+        draft.start.add(context.command[0], "configuration", context.command[1], confidence=0.7)
+
+
+def _read_samples(folder: Folder, variables: dict[str, Variable]) -> None:
+    for path in (".env.example", ".env.sample", ".env.template", ".env.dist", "env.example"):
+        for number, line in enumerate(folder.text(path).splitlines(), 1):
+            name, found, value = line.strip().removeprefix("export ").partition("=")
+            if found and name.isidentifier() and name.isupper():
+                place = f"{folder.place(path).rpartition(':')[0]}:{number}"
+                note_variable(variables, name, False, value.strip().strip("\"'") or None, place)
+
+
+def settle(described: Described, deployments: Deployments) -> Module:
+    """Turn what was claimed into findings, with a question for what a deployment needs and nobody said."""
+    draft, folder = described.draft, described.folder
+    _settle_role(draft)
+    role = draft.role.value
+    if role in {"library", "cli", "worker"} and not _serves(draft):
+        draft.port.drop()
+    elif not draft.port:
+        draft.port.question = f"On which port does {draft.name or folder.base} listen?"
+    if role == "library":
+        draft.start.drop()
+    elif not draft.start and role != "static":
+        draft.start.question = f"Which command starts {draft.name or folder.base}?"
+    context = deployments.context(folder.path)
+    return Module(
+        path=folder.path or ".",
+        name=draft.name or folder.base,
+        role=draft.role.finding(),
+        language=draft.language.finding(),
+        language_version=draft.version.finding(),
+        framework=draft.framework.finding(),
+        package_manager=draft.package_manager.finding(),
+        build_command=draft.build.finding(),
+        start_command=draft.start.finding(),
+        start_program=draft.program.finding(),
+        entrypoint=draft.entrypoint.finding(),
+        port=draft.port.finding(),
+        health_endpoint=draft.health.finding(),
+        output_directory=draft.output.finding(),
+        variables=tuple(described.variables[name] for name in sorted(described.variables))[:MAX_VARIABLES],
+        services=services(draft, described.variables, context.services if context else ()),
+        system_packages=system_packages(folder, draft),
+        manifests=tuple(dict.fromkeys(_rooted(folder, draft))),
+    )
+
+
+def _rooted(folder: Folder, draft: Draft) -> list[str]:
+    return [f"{folder.path}/{name}" if folder.path else name for name in draft.manifests if name]
+
+
+def _serves(draft: Draft) -> bool:
+    """Tell whether something other than a default says that it listens."""
+    best = draft.port.best
+    return best is not None and best.known_by in {"declared", "configuration"}
+
+
+def _settle_role(draft: Draft) -> None:
+    """Where nobody said what the module is: what listens is web, what starts is a command, the rest is a library."""
+    best = draft.port.best
+    listens = best is not None and best.known_by != "framework"
+    if listens and best is not None and draft.role.value in {None, "cli"}:
+        draft.role.add("web", best.known_by, *best.places, confidence=0.92)
+    elif draft.start:
+        draft.role.add("cli", "guess", confidence=0.5)
+    else:
+        draft.role.add("library", "guess", confidence=0.4)

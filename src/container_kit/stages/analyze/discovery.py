@@ -1,0 +1,180 @@
+"""Discovery: which folders are modules, by workspaces, manifests, build contexts and, last, bare source files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from container_kit.stages.analyze.ecosystem import Ecosystem, ecosystems
+from container_kit.stages.analyze.folder import NOT_THE_APPLICATION, Folder
+from container_kit.stages.analyze.tree import Tree, join
+
+MAX_DESCRIBED = 60
+"""Modules that are described in one call; more are counted, and shown by asking for a folder."""
+
+NEVER_MODULES = NOT_THE_APPLICATION | frozenset(
+    ["dist", "build", "out", "target", "bin", "obj", "coverage", "public/build", ".git", "tools", "scripts", "script", "hack", "ci", "tutorial", "tutorials", "playground", "playgrounds", "sandbox", "buildsrc", "src-tauri", "cypress", "docs-examples", "wp-content", "archetype-resources", "boilerplate", "skeleton", "scaffold", "scaffolds", "blueprints", "_templates", "patches", "perf", "smoke-tests", "__testfixtures__", "starters"]
+)
+"""Folders (in lower case) below the root whose manifests never make a module."""
+_NATIVE = ("android", "ios", "macos", "windows", "linux", "web")
+_DEPLOYED_NAMES = ("apps", "app", "services", "service", "server", "backend", "api", "web", "frontend", "client", "cmd")
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A folder that may be a module, with the ecosystems whose files it has."""
+
+    path: str
+    ecosystems: list[Ecosystem]
+    member: bool = False
+    """True where a workspace or a compose file names it."""
+    bare: bool = False
+
+
+@dataclass(slots=True)
+class Discovery:
+    """What was found before anything was described."""
+
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    workspace_tool: str | None = None
+    workspaces: dict[str, str] = field(default_factory=dict)
+    """The folders that tie others together, with their tool."""
+    left_out: int = 0
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """All candidates' folders."""
+        return frozenset(self.candidates)
+
+
+def discover(tree: Tree, contexts: Iterable[str] = (), start: str = "") -> Discovery:
+    """Find candidates at and below a folder.
+
+    Args:
+        tree: The tree.
+        contexts: Folders that deployment files build from.
+        start: The folder to begin at.
+    """
+    found = Discovery()
+    _by_manifests(tree, found, start)
+    _by_workspaces(tree, found)
+    for context in contexts:
+        if context == start or context.startswith(f"{start}/" if start else ""):
+            _by_context(tree, found, context)
+    if start not in found.candidates and (bare := _bare(tree, start, alone=not found.candidates)):
+        found.candidates = {start: bare, **found.candidates}
+    _keep_likeliest(tree, found, start)
+    return found
+
+
+def _by_manifests(tree: Tree, found: Discovery, start: str) -> None:
+    exact: dict[str, list[Ecosystem]] = {}
+    suffixes: dict[str, list[Ecosystem]] = {}
+    for ecosystem in ecosystems():
+        for name in ecosystem.manifests:
+            (suffixes if name.startswith("*") else exact).setdefault(name.lstrip("*"), []).append(ecosystem)
+    names, ends = exact.keys(), tuple(suffixes)
+    for path, listing in _applications(tree, start):
+        hits = [e for name in names & listing for e in exact[name] if not tree.ignored(join(path, name))]
+        for name in listing:
+            if name.endswith(ends):
+                hits.extend(e for end in ends if name.endswith(end) for e in suffixes[end])
+        if hits:
+            unique = sorted({e.name: e for e in hits}.values(), key=lambda e: e.rank)
+            found.candidates[path] = Candidate(path, unique)
+
+
+def _applications(tree: Tree, start: str) -> Iterable[tuple[str, set[str]]]:
+    """The folders that may hold modules with their files, the root first, none below tests, examples or build output."""
+    pending = [start]
+    while pending:
+        path = pending.pop()
+        listing = tree.folders.get(path)
+        if listing is None:
+            continue
+        yield path, listing.files
+        mobile = "pubspec.yaml" in listing.files or {"package.json", "app.json"} <= listing.files
+        for name in reversed(listing.folders):
+            if name.lower() not in NEVER_MODULES and not (mobile and name in _NATIVE):
+                pending.append(join(path, name))
+
+
+def _by_workspaces(tree: Tree, found: Discovery) -> None:
+    for path, candidate in list(found.candidates.items()):
+        if candidate.member:
+            continue
+        for ecosystem in candidate.ecosystems:
+            tied = ecosystem.workspace(Folder(tree, path)) if ecosystem.workspace else None
+            if tied is None:
+                continue
+            tool, members = tied
+            found.workspaces[path] = tool
+            found.workspace_tool = found.workspace_tool or tool
+            for member in members:
+                place = _normal(join(path, member))
+                if place in found.candidates and place != path:
+                    found.candidates[place].member = True
+
+
+def _normal(path: str) -> str:
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and parts:
+            parts.pop()
+        elif part not in {"", ".", ".."}:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _by_context(tree: Tree, found: Discovery, context: str) -> None:
+    if context in found.candidates:
+        found.candidates[context].member = True
+        return
+    prefix = f"{context}/" if context else ""
+    if context and not any(path.startswith(prefix) for path in found.candidates):
+        if bare := _bare(tree, context, alone=True):
+            bare.member = True
+            found.candidates[context] = bare
+
+
+def _bare(tree: Tree, path: str, *, alone: bool) -> Candidate | None:
+    """A folder without a manifest that is an application all the same, by its files; `alone` looks further."""
+    folder = Folder(tree, path)
+    choices = [e for e in ecosystems() if e.bare]
+    for ecosystem in choices:
+        if any(_matches(folder, pattern, exact=not alone) for pattern in ecosystem.bare):
+            return Candidate(path, [ecosystem], bare=True)
+    if not alone:
+        return None
+    for ecosystem in choices:
+        if ecosystem.sources and folder.files(*ecosystem.sources, limit=1, depth=4) and ecosystem.name != "static":
+            return Candidate(path, [ecosystem], bare=True)
+    return None
+
+
+def _matches(folder: Folder, pattern: str, *, exact: bool) -> bool:
+    if "*" not in pattern:
+        return folder.has(pattern)
+    return not exact and any(fnmatchcase(name, pattern) for name in folder.names)
+
+
+def _keep_likeliest(tree: Tree, found: Discovery, start: str) -> None:
+    if len(found.candidates) <= MAX_DESCRIBED:
+        return
+
+    def likely(candidate: Candidate) -> tuple[bool, bool, bool, int, str]:
+        listing = tree.folders[candidate.path].files
+        named = any(part in _DEPLOYED_NAMES for part in candidate.path.split("/"))
+        return (
+            candidate.path != start,
+            "Dockerfile" not in listing,
+            not named,
+            candidate.path.count("/"),
+            candidate.path,
+        )
+
+    kept = sorted(found.candidates.values(), key=likely)[:MAX_DESCRIBED]
+    paths = {candidate.path for candidate in kept}
+    found.left_out = len(found.candidates) - len(kept)
+    found.candidates = {path: c for path, c in found.candidates.items() if path in paths}

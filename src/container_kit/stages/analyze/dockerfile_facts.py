@@ -1,0 +1,128 @@
+"""What an existing Dockerfile says of its application, and the problems that are plain from the file alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from container_kit.stages.redaction import looks_secret
+
+_SHELL_FORM = re.compile(r"^\[.*\]$", re.DOTALL)
+_WRAPPED = re.compile(r"^(?:/bin/)?(?:ba|da)?sh -c ")
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction with its line."""
+
+    name: str
+    value: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class DockerfileFacts:
+    """The last stage's ports, command and base, with their places; and problems as `line N: …`."""
+
+    path: str
+    port: tuple[int, str] | None = None
+    command: tuple[str, str] | None = None
+    base: tuple[str, str] | None = None
+    bases: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def read_dockerfile(path: str, text: str) -> DockerfileFacts:
+    """Read one; a file without `FROM` says nothing and has that as its problem."""
+    instructions = list(_instructions(text))
+    stages = [i for i in instructions if i.name == "FROM"]
+    if not stages:
+        return DockerfileFacts(path, problems=("line 1: no FROM instruction",))
+    last = [i for i in instructions if i.line > stages[-1].line]
+    arguments = dict(i.value.partition("=")[::2] for i in instructions if i.name in {"ARG", "ENV"} and "=" in i.value)
+    return DockerfileFacts(
+        path,
+        _port(path, last, arguments),
+        _command(path, last),
+        (stages[-1].value.split()[0], f"{path}:{stages[-1].line}"),
+        tuple(stage.value.split()[0] for stage in stages if stage.value),
+        tuple(_problems(instructions, stages, last)),
+    )
+
+
+def _instructions(text: str) -> list[Instruction]:
+    found: list[Instruction] = []
+    pending, start = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        start = start or number
+        pending += stripped.removesuffix("\\") if stripped.endswith("\\") else stripped
+        if stripped.endswith("\\"):
+            pending += " "
+            continue
+        if match := re.match(r"([A-Za-z]+)\s+(.*)", pending, re.DOTALL):
+            found.append(Instruction(match[1].upper(), match[2].strip(), start))
+        pending, start = "", 0
+    return found
+
+
+def _port(path: str, last: list[Instruction], arguments: dict[str, str]) -> tuple[int, str] | None:
+    for instruction in last:
+        if instruction.name == "EXPOSE":
+            first = instruction.value.split()[0].partition("/")[0]
+            if found := re.fullmatch(r"\$\{?(\w+)(?::-(\d+))?\}?", first):
+                first = arguments.get(found[1], found[2] or "").strip("\"'")
+            if first.isdigit() and 0 < int(first) < 65536:
+                return int(first), f"{path}:{instruction.line}"
+    return None
+
+
+def _command(path: str, last: list[Instruction]) -> tuple[str, str] | None:
+    words: list[str] = []
+    line = 0
+    for name in ("ENTRYPOINT", "CMD"):
+        instruction = next((i for i in reversed(last) if i.name == name), None)
+        if instruction:
+            words.append(_plain(instruction.value))
+            line = instruction.line
+    command = " ".join(word for word in words if word)
+    return (command, f"{path}:{line}") if command else None
+
+
+def _plain(value: str) -> str:
+    """The command of an exec or shell form as one line."""
+    if _SHELL_FORM.match(value):
+        try:
+            value = " ".join(str(word) for word in json.loads(value))
+        except (ValueError, TypeError, RecursionError):
+            return value
+    return _WRAPPED.sub("", value)
+
+
+def _problems(instructions: list[Instruction], stages: list[Instruction], last: list[Instruction]) -> list[str]:
+    problems: list[str] = []
+    names = {m[1].lower() for s in stages if (m := re.search(r"\s[aA][sS]\s+(\S+)", s.value))}
+    for stage in stages:
+        image = next((word for word in stage.value.split() if not word.startswith("--")), "")
+        tag = image.rpartition("/")[2].partition(":")[2]
+        if (
+            image.lower() not in names
+            and image != "scratch"
+            and "$" not in image
+            and "@" not in image
+            and tag in {"", "latest"}
+        ):
+            problems.append(f"line {stage.line}: base image {image} is not pinned to a version")
+    for instruction in instructions:
+        name = re.match(r"(\w+)[= ]\s*(\S+)", instruction.value)
+        if instruction.name in {"ENV", "ARG"} and name and looks_secret(name[1]) and not name[2].startswith("$"):
+            problems.append(f"line {instruction.line}: {name[1]} looks like a secret and stays in the image")
+    users = [i for i in last if i.name == "USER"]
+    if not users or users[-1].value.split(":")[0] in {"root", "0"}:
+        problems.append(f"line {users[-1].line if users else stages[-1].line}: the container runs as root")
+    if not any(i.name in {"CMD", "ENTRYPOINT"} for i in last):
+        problems.append(f"line {stages[-1].line}: the last stage names no command")
+    return problems

@@ -1,0 +1,55 @@
+"""How an ecosystem is described: a declaration that reads like documentation, and one function for what is peculiar."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.folder import Folder
+from container_kit.stages.artifacts.analysis import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """A framework, known by the exact names of its runtime packages."""
+
+    name: str
+    packages: tuple[str, ...]
+    port: int | None = None
+    """Where it listens when nothing else is said."""
+    role: Role = "web"
+
+
+@dataclass(frozen=True, slots=True)
+class Ecosystem:
+    """One language's way of building applications."""
+
+    name: str
+    describe: Callable[[Folder, Draft], None]
+    """Claims what the manifests and a few source files say."""
+    manifests: tuple[str, ...] = ()
+    """File names that open a module; `*.suffix` for any name with that suffix."""
+    bare: tuple[str, ...] = ()
+    """Source files that make an application without any manifest; only asked where no manifest is found."""
+    frameworks: tuple[Framework, ...] = ()
+    """The first whose package is a runtime dependency is the framework, where the code says nothing better."""
+    workspace: Callable[[Folder], tuple[str, Iterable[str]] | None] | None = None
+    """The tool that ties modules together in this folder, and the paths (relative to it) of its members."""
+    sources: tuple[str, ...] = ()
+    """Suffixes of its source files."""
+    rank: int = 50
+    """Of several ecosystems in one folder the lowest is the application, the others build its assets."""
+
+
+@cache
+def ecosystems() -> tuple[Ecosystem, ...]:
+    """All ecosystems: each module of the package `ecosystems` declares one or more as `ECOSYSTEMS`."""
+    package = importlib.import_module("container_kit.stages.analyze.ecosystems")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+    found = [ecosystem for module in modules for ecosystem in module.ECOSYSTEMS]
+    return tuple(sorted(found, key=lambda ecosystem: ecosystem.rank))

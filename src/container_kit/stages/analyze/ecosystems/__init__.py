@@ -1,0 +1,1 @@
+"""One file an ecosystem; what it declares as `ECOSYSTEMS` is found by itself."""

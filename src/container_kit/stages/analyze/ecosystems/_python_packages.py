@@ -1,0 +1,196 @@
+"""Python packaging: which dependencies are declared where, by which tool, for which interpreter."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.folder import Folder
+
+_REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*([=<>~!@;#].*)?$")
+_LOCKS = {
+    "uv.lock": "uv",
+    "poetry.lock": "poetry",
+    "pdm.lock": "pdm",
+    "Pipfile.lock": "pipenv",
+    "conda-lock.yml": "conda",
+}
+_BACKENDS = {"poetry": "poetry", "pdm": "pdm", "uv_build": "uv"}
+_REQUIREMENT_FILES = ("requirements.txt", "requirements/production.txt", "requirements/prod.txt", "requirements/base.txt",
+    "requirements/requirements.txt", "requirements-prod.txt", "requirements.in", "requirements/main.txt")  # fmt: skip
+
+
+def normal(name: str) -> str:
+    """A package's name as PEP 503 writes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_packages(folder: Folder, draft: Draft) -> None:
+    """Claim package manager, interpreter version and dependencies."""
+    _read_requirements(folder, draft)
+    _read_pyproject(folder, draft)
+    _read_pipfile(folder, draft)
+    _read_conda(folder, draft)
+    _read_setup(folder, draft)
+    for lock, tool in _LOCKS.items():
+        if folder.has(lock):
+            draft.package_manager.add(tool, "declared", folder.place(lock))
+            draft.manifests.append(lock)
+            draft.locked = True
+    _read_versions(folder, draft)
+
+
+def _add(draft: Draft, names: Iterable[str], place: str, *, tools: bool = False) -> None:
+    into = draft.tools if tools else draft.dependencies
+    for name in names:
+        found = _REQUIREMENT.match(str(name).split(";")[0])
+        if found or (found := re.match(r"\s*([A-Za-z0-9][\w.-]*)", str(name))):
+            into.setdefault(normal(found[1]), place)
+
+
+def _read_requirements(folder: Folder, draft: Draft) -> None:
+    pinned = False
+    for path in _REQUIREMENT_FILES:
+        text = folder.text(path)
+        if not folder.has(path):
+            continue
+        draft.manifests.append(path)
+        full = folder.place(path).rpartition(":")[0]
+        draft.package_manager.add("pip", "declared", f"{full}:1", confidence=0.93)
+        lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", "-"))]
+        pinned = pinned or (bool(lines) and all("==" in line or " @ " in line for line in lines))
+        for number, line in enumerate(text.splitlines(), 1):
+            if (found := _REQUIREMENT.match(line)) and not line.lstrip().startswith(("#", "-")):
+                draft.dependencies.setdefault(normal(found[1]), f"{full}:{number}")
+    draft.locked = draft.locked or pinned
+
+
+def _read_pyproject(folder: Folder, draft: Draft) -> None:
+    if not folder.has("pyproject.toml"):
+        return
+    draft.manifests.append("pyproject.toml")
+    data = folder.toml("pyproject.toml")
+    project, tools = _table(data, "project"), _table(data, "tool")
+    poetry = _table(tools, "poetry")
+    draft.name = draft.name or str(project.get("name") or poetry.get("name") or "")
+
+    def place(needle: str | re.Pattern[str] | None) -> str:
+        return folder.place("pyproject.toml", needle)
+
+    for name in _strings(project.get("dependencies")) or list(_table(poetry, "dependencies")):
+        _add(draft, [name], place(re.split(r"[\[<>=~! ;]", name)[0]))
+    for group in _table(data, "dependency-groups").values():
+        _add(draft, _strings(group), place("dependency-groups"), tools=True)
+    for group in _table(project, "optional-dependencies").values():
+        _add(draft, _strings(group), place("optional-dependencies"), tools=True)
+    for key in ("poetry", "pdm", "uv", "hatch"):
+        if key in tools and key != "hatch":
+            draft.package_manager.add(key, "declared", place(f"[tool.{key}"), confidence=0.955)
+    backend = str(_table(data, "build-system").get("build-backend", ""))
+    for start, tool in _BACKENDS.items():
+        if backend.startswith(start):
+            draft.package_manager.add(tool, "declared", place("build-backend"), confidence=0.95)
+    draft.package_manager.add("pip", "configuration", place(None), confidence=0.7)
+    version = project.get("requires-python") or _table(poetry, "dependencies").get("python")
+    if isinstance(version, str):
+        draft.version.add(version, "declared", place(re.compile(r"requires-python|^python\s*=", re.MULTILINE)))
+    scripts = _table(project, "scripts") or _table(poetry, "scripts")
+    for name in list(scripts)[:1]:
+        draft.start.add(str(name), "declared", place(str(name)), confidence=0.55)
+        draft.role.add("cli", "declared", place(str(name)), confidence=0.5)
+
+
+def _read_pipfile(folder: Folder, draft: Draft) -> None:
+    if not folder.has("Pipfile"):
+        return
+    draft.manifests.append("Pipfile")
+    draft.package_manager.add("pipenv", "declared", folder.place("Pipfile"), confidence=0.96)
+    data = folder.toml("Pipfile")
+    for name in _table(data, "packages"):
+        _add(draft, [name], folder.place("Pipfile", name))
+    _add(draft, _table(data, "dev-packages"), folder.place("Pipfile", "dev-packages"), tools=True)
+    requires = _table(data, "requires")
+    version = requires.get("python_full_version") or requires.get("python_version")
+    draft.version.add(str(version) if version else None, "declared", folder.place("Pipfile", "python_"))
+
+
+def _read_conda(folder: Folder, draft: Draft) -> None:
+    path = folder.first("environment.yml", "environment.yaml", "conda.yml", "conda.yaml")
+    if path is None:
+        return
+    draft.manifests.append(path)
+    draft.package_manager.add("conda", "declared", folder.place(path), confidence=0.94)
+    for entry in folder.yaml(path).get("dependencies") or []:
+        if isinstance(entry, dict):
+            _add(draft, _strings(entry.get("pip")), folder.place(path, "pip:"))
+        elif isinstance(entry, str) and re.match(r"python\s*=", entry):
+            draft.version.add(entry.split("=", 1)[1].strip("= "), "declared", folder.place(path, entry))
+        elif isinstance(entry, str):
+            _add(draft, [entry.split("=")[0].rpartition("::")[2]], folder.place(path, entry))
+
+
+def _read_setup(folder: Folder, draft: Draft) -> None:
+    if folder.has("setup.py"):
+        draft.manifests.append("setup.py")
+        draft.package_manager.add("pip", "configuration", folder.place("setup.py"), confidence=0.8)
+        for keyword, value in _setup_arguments(folder.text("setup.py")).items():
+            if keyword == "install_requires":
+                _add(draft, _strings(value), folder.place("setup.py", "install_requires"))
+            elif keyword == "python_requires":
+                draft.version.add(str(value), "declared", folder.place("setup.py", "python_requires"))
+            elif keyword == "name" and isinstance(value, str):
+                draft.name = draft.name or value
+    if folder.has("setup.cfg"):
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            parser.read_string(folder.text("setup.cfg"))
+        except configparser.Error:
+            return
+        requires = parser.get("options", "install_requires", fallback="")
+        _add(
+            draft,
+            [line for line in requires.splitlines() if line.strip()],
+            folder.place("setup.cfg", "install_requires"),
+        )
+        version = parser.get("options", "python_requires", fallback="")
+        draft.version.add(version, "declared", folder.place("setup.cfg", "python_requires"))
+        if requires:
+            draft.package_manager.add("pip", "configuration", folder.place("setup.cfg"), confidence=0.8)
+
+
+def _setup_arguments(text: str) -> dict[str, Any]:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "setup":
+            return {k.arg: _literal(k.value) for k in node.keywords if k.arg}
+    return {}
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _read_versions(folder: Folder, draft: Draft) -> None:
+    if found := re.match(r"\s*(?:python-|cpython-)?(\d[\w.]*)", folder.text(".python-version")):
+        draft.version.add(found[1], "declared", folder.place(".python-version"), confidence=0.985)
+    if found := re.match(r"\s*(?:python-)?(\d[\w.]*)", folder.text("runtime.txt")):
+        draft.version.add(found[1], "declared", folder.place("runtime.txt"), confidence=0.982)
+
+
+def _table(data: Any, key: str) -> dict[str, Any]:
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _strings(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []

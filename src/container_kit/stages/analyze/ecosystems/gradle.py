@@ -1,0 +1,120 @@
+"""Java, Kotlin and Groovy built by Gradle; and plain Java without a build tool."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.ecosystem import Ecosystem
+from container_kit.stages.analyze.ecosystems._jvm import FRAMEWORKS, claim_main, is_framework, main_class, read_language
+from container_kit.stages.analyze.folder import Folder
+
+_BUILD_FILES = ("build.gradle", "build.gradle.kts")
+_PLUGIN = re.compile(
+    r"""(?:\bid\s*\(?\s*|apply\s+plugin\s*:\s*)['"]([\w.-]+)['"]|\balias\(\s*libs\.plugins\.([\w.]+)\s*\)"""
+)
+_DEPENDENCY = re.compile(r"""\b(\w*[iI]mplementation|api|compile|runtimeOnly|compileOnly|providedCompile|runtime|testImplementation|testCompile)\b
+    \s*\(?\s*(?:platform\(|enforcedPlatform\()?\s*(?:['"]([^'":\s]+):([^'":\s]+)|libs\.([\w.]+)|group\s*:\s*['"][^'"]+['"]\s*,\s*name\s*:\s*['"]([^'"]+))""", re.VERBOSE)  # fmt: skip  # noqa: E501 - one expression
+_VERSION = re.compile(r"""(?:JavaLanguageVersion\.of\(\s*|jvmToolchain\(\s*|JavaVersion\.VERSION_(?:1_)?|(?:source|target)Compatibility\s*=\s*['"]?(?:1\.)?|jvmTarget\s*=\s*['"]|release\s*=\s*)(\d+)""")  # fmt: skip  # noqa: E501 - one expression
+
+
+def describe(folder: Folder, draft: Draft) -> None:
+    """Read the build file of the folder, its settings and its version catalogue."""
+    build = folder.first(*_BUILD_FILES) or folder.first("settings.gradle", "settings.gradle.kts") or ""
+    text = folder.text(build)
+    draft.manifests.append(build)
+    draft.locked = True  # versions are named, though not hashed
+    read_language(folder, draft, build, "kotlin" if "kotlin(" in text or "org.jetbrains.kotlin" in text else "java")
+    draft.package_manager.add("gradle", "declared", folder.place(build))
+    draft.name = _project_name(folder)
+    _read_dependencies(folder, draft, build, text)
+    if found := _VERSION.search(text):
+        draft.version.add(found[1], "declared", folder.place(build, found[0]))
+    _claim_start(folder, draft, build, text)
+
+
+def _project_name(folder: Folder) -> str:
+    settings = folder.first("settings.gradle", "settings.gradle.kts")
+    found = re.search(r"""rootProject\.name\s*=\s*['"]([^'"]+)""", folder.text(settings))
+    return found[1] if found else folder.base
+
+
+def _read_dependencies(folder: Folder, draft: Draft, build: str, text: str) -> None:
+    where = folder.place(build).rpartition(":")[0]
+    for found in _PLUGIN.finditer(text):
+        name = (found[1] or _catalogued(found[2])).lower()
+        draft.dependencies.setdefault(name, f"{where}:{_line(text, found)}")
+    for found in _DEPENDENCY.finditer(text):
+        name = (found[3] or found[5] or _catalogued(found[4] or "")).lower()
+        into = draft.tools if found[1].startswith("test") else draft.dependencies
+        into.setdefault(name, f"{where}:{_line(text, found)}")
+
+
+def _catalogued(alias: str) -> str:
+    """The usual artifact behind a version catalogue's alias: `libs.ktor.server.core` is `ktor-server-core`."""
+    name = alias.replace(".", "-")
+    known = {"spring-boot": "org.springframework.boot", "ktor": "io.ktor.plugin", "quarkus": "io.quarkus",
+             "micronaut-application": "io.micronaut.application"}  # fmt: skip
+    return known.get(name, name)
+
+
+def _line(text: str, found: re.Match[str]) -> int:
+    return text.count("\n", 0, found.start()) + 1
+
+
+def _claim_start(folder: Folder, draft: Draft, build: str, text: str) -> None:
+    tool = "./gradlew" if folder.has("gradlew") else "gradle"
+    place = folder.place(build)
+    framework = is_framework(draft)
+    main = claim_main(folder, draft)
+    runs = (
+        framework
+        or main
+        or re.search(r"mainClass|mainClassName|['\"]application['\"]|^\s*application\b", text, re.MULTILINE)
+    )
+    if not runs:
+        draft.role.add("library", "code", place, confidence=0.8)
+        draft.build.add(f"{tool} build -x test", "framework", place)
+        return
+    version = re.search(r"""^\s*version\s*=?\s*['"]([^'"]+)""", text, re.MULTILINE)
+    stem = f"{draft.name}-{version[1]}" if version else draft.name
+    jar = "build/quarkus-app/quarkus-run.jar" if framework == "quarkus" else f"build/libs/{stem}.jar"
+    task = {"spring-boot": "bootJar", "quarkus": "build", "ktor": "buildFatJar", "micronaut": "shadowJar"}.get(
+        framework or "", ""
+    )
+    task = task or ("shadowJar" if "shadow" in text else "build -x test")
+    draft.build.add(f"{tool} {task}", "framework", place, confidence=0.8)
+    draft.output.add(jar, "framework", place)
+    applies = re.search(r"mainClass|mainClassName|['\"]application['\"]|^\s*application\b", text, re.MULTILINE)
+    draft.start.add(f"java -jar {jar}", "framework", place, confidence=0.78)
+    draft.start.add(f"{tool} {'bootRun' if framework == 'spring-boot' else 'run'}", "framework", place,
+                    confidence=0.77 if applies else 0.5)  # fmt: skip
+
+
+def workspace(folder: Folder) -> tuple[str, list[str]] | None:
+    """The projects that the settings file includes."""
+    settings = folder.first("settings.gradle", "settings.gradle.kts")
+    text = folder.text(settings)
+    statements = re.findall(r"^\s*include\b\s*\(?((?:\s*['\"][^'\"]+['\"]\s*,?)+)", text, re.MULTILINE)
+    names = [name for statement in statements for name in re.findall(r"['\"]([^'\"]+)['\"]", statement)]
+    return ("gradle", [name.strip(":").replace(":", "/") for name in names]) if names else None
+
+
+def describe_plain(folder: Folder, draft: Draft) -> None:
+    """Java without a build tool: a class with a main method."""
+    main = main_class(folder)
+    source = (folder.files(".java", limit=1, depth=14) or [""])[0]
+    draft.language.add("java", "code", folder.place(source), confidence=0.95)
+    if main is None:
+        draft.role.add("library", "guess", folder.place(source))
+        return
+    draft.entrypoint.add(main[0], "code", main[1])
+    draft.start.add(f"java -cp out {main[0]}", "code", main[1], confidence=0.5)
+    draft.build.add("javac -d out $(find . -name '*.java')", "guess", main[1])
+
+
+ECOSYSTEMS = (
+    Ecosystem("gradle", describe, manifests=("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"),
+              frameworks=FRAMEWORKS, workspace=workspace, sources=(".java", ".kt", ".groovy", ".properties", ".yml", ".yaml"), rank=11),
+    Ecosystem("java", describe_plain, bare=("Main.java", "App.java", "*.java"), frameworks=FRAMEWORKS, sources=(".java",), rank=12),
+)  # fmt: skip

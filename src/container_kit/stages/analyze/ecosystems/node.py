@@ -1,0 +1,313 @@
+"""JavaScript and TypeScript on Node or Bun: npm, yarn, pnpm, bun."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
+from container_kit.stages.analyze.ecosystems._node_packages import (
+    Package,
+    read_manager,
+    read_package,
+    read_version,
+    workspace_members,
+)
+from container_kit.stages.analyze.folder import Folder
+from container_kit.stages.artifacts.analysis import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A framework that builds a front end, known by a package of any kind."""
+
+    name: str
+    packages: tuple[str, ...]
+    port: int
+    output: str
+    serves: str | None = None
+    """The command that serves what was built, where the framework brings a server; None for static files."""
+    develops: str | None = None
+    """The command that serves the sources."""
+
+
+SITES = (
+    Site("nextjs", ("next",), 3000, ".next", "next start"),
+    Site("nuxt", ("nuxt", "nuxt3", "nuxt-edge"), 3000, ".output", "node .output/server/index.mjs"),
+    Site("remix", ("@remix-run/node", "@remix-run/serve", "@remix-run/react", "@remix-run/dev"), 3000, "build",
+         "remix-serve ./build/server/index.js"),
+    Site("react-router", ("@react-router/node", "@react-router/serve", "@react-router/dev"), 3000, "build",
+         "react-router-serve ./build/server/index.js"),
+    Site("tanstack-start", ("@tanstack/react-start", "@tanstack/start", "@tanstack/solid-start"), 3000, ".output",
+         "node .output/server/index.mjs"),
+    Site("redwoodjs", ("@redwoodjs/core",), 8910, "web/dist", "yarn rw serve"),
+    Site("blitz", ("blitz",), 3000, ".next", "blitz start"),
+    Site("sveltekit", ("@sveltejs/kit",), 3000, "build", "node build"),
+    Site("solidstart", ("@solidjs/start", "solid-start"), 3000, ".output", "node .output/server/index.mjs"),
+    Site("qwik", ("@builder.io/qwik-city", "@builder.io/qwik", "@qwik.dev/router"), 5173, "dist", None, "vite"),
+    Site("analog", ("@analogjs/platform",), 3000, "dist", "node dist/analog/server/index.mjs"),
+    Site("astro", ("astro",), 4321, "dist", None, "astro dev"),
+    Site("gatsby", ("gatsby",), 8000, "public", None, "gatsby develop"),
+    Site("docusaurus", ("@docusaurus/core",), 3000, "build", "docusaurus serve"),
+    Site("vitepress", ("vitepress",), 5173, "docs/.vitepress/dist", None, "vitepress dev"),
+    Site("vuepress", ("vuepress", "@vuepress/cli"), 8080, "docs/.vuepress/dist", None, "vuepress dev"),
+    Site("eleventy", ("@11ty/eleventy",), 8080, "_site", None, "eleventy --serve"),
+    Site("hexo", ("hexo",), 4000, "public", None, "hexo server"),
+    Site("ionic", ("@ionic/angular", "@ionic/react", "@ionic/vue"), 8100, "www", None, "ionic serve"),
+    Site("expo", ("expo",), 8081, "dist", None, "expo start"),
+    Site("storybook", ("@storybook/web-components",), 6006, "storybook-static"),
+    Site("angular", ("@angular/core", "@angular/cli"), 4200, "dist", None, "ng serve"),
+    Site("ember", ("ember-cli", "ember-source"), 4200, "dist", None, "ember serve"),
+    Site("create-react-app", ("react-scripts", "react-app-rewired", "@craco/craco"), 3000, "build", None, "react-scripts start"),
+    Site("vue-cli", ("@vue/cli-service",), 8080, "dist", None, "vue-cli-service serve"),
+    Site("preact-cli", ("preact-cli",), 8080, "build"),
+    Site("umi", ("umi", "@umijs/max"), 8000, "dist", None, "umi dev"),
+    Site("stencil", ("@stencil/core",), 3333, "www"),
+    Site("rsbuild", ("@rsbuild/core",), 3000, "dist", None, "rsbuild dev"),
+    Site("vite", ("vite",), 5173, "dist", None, "vite"),
+    Site("parcel", ("parcel", "parcel-bundler"), 1234, "dist", None, "parcel"),
+    Site("webpack", ("webpack-dev-server",), 8080, "dist", None, "webpack serve"),
+)  # fmt: skip
+
+SERVERS = (
+    Framework("nestjs", ("@nestjs/core",), 3000),
+    Framework("adonisjs", ("@adonisjs/core",), 3333),
+    Framework("strapi", ("@strapi/strapi", "strapi"), 1337),
+    Framework("keystone", ("@keystone-6/core",), 3000),
+    Framework("payload", ("payload",), 3000),
+    Framework("directus", ("directus",), 8055),
+    Framework("ghost", ("ghost",), 2368),
+    Framework("medusa", ("@medusajs/medusa",), 9000),
+    Framework("meteor", ("meteor-node-stubs",), 3000),
+    Framework("sails", ("sails",), 1337),
+    Framework("loopback", ("@loopback/rest", "loopback"), 3000),
+    Framework("feathers", ("@feathersjs/feathers",), 3030),
+    Framework("moleculer", ("moleculer-web",), 3000),
+    Framework("elysia", ("elysia",), 3000),
+    Framework("hono", ("hono", "@hono/node-server"), 3000),
+    Framework("fastify", ("fastify", "fastify-cli"), 3000),
+    Framework("koa", ("koa",), 3000),
+    Framework("hapi", ("@hapi/hapi", "hapi"), 3000),
+    Framework("restify", ("restify",), 8080),
+    Framework("polka", ("polka",), 3000),
+    Framework("h3", ("h3", "nitropack", "nitro"), 3000),
+    Framework("express", ("express", "@feathersjs/express"), 3000),
+    Framework("apollo-server", ("@apollo/server", "apollo-server"), 4000),
+    Framework("graphql-yoga", ("graphql-yoga",), 4000),
+    Framework("json-server", ("json-server",), 3000),
+    Framework("socket.io", ("socket.io",), 3000),
+    Framework("discord.js", ("discord.js", "eris"), None, "worker"),
+    Framework("telegraf", ("telegraf", "grammy"), None, "worker"),
+    Framework("electron", ("electron",), None, "cli"),
+)
+_META = {"nextjs", "nuxt", "remix", "react-router", "sveltekit", "solidstart", "tanstack-start", "redwoodjs", "blitz"}
+_OWN_SERVER = {"nestjs", "adonisjs", "strapi", "keystone", "sails", "directus", "medusa", "meteor", "loopback"}
+_ENTRIES = ("server", "index", "app", "main", "src/server", "src/index", "src/main", "src/app", "bin/www", "api/index")
+_CONFIGS = {"vite": "vite.config.*", "nextjs": "next.config.*", "nuxt": "nuxt.config.*", "astro": "astro.config.*",
+    "sveltekit": "svelte.config.*", "angular": "angular.json", "gatsby": "gatsby-config.*"}  # fmt: skip
+
+
+def describe(folder: Folder, draft: Draft) -> None:
+    """Read `package.json`, then decide between the server, the site and the program that it describes."""
+    package = read_package(folder)
+    draft.manifests.extend(name for name in ("package.json",) if folder.has(name))
+    draft.name = str(package.data.get("name") or "")
+    draft.private = package.data.get("private") is True
+    for names, into in ((package.runtime, draft.dependencies), (package.tools, draft.tools)):
+        into.update({name.lower(): folder.place("package.json", f'"{name}"') for name in names})
+    _read_language(folder, package, draft)
+    read_manager(folder, package, draft)
+    read_version(folder, package, draft)
+    _read_application(folder, package, draft)
+    if "build" in package.scripts:
+        draft.build.add(f"{_runner(draft)} run build", "declared", folder.place("package.json", '"build"'))
+
+
+def _read_language(folder: Folder, package: Package, draft: Draft) -> None:
+    place = folder.place("package.json")
+    config = folder.first("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json")
+    scripts = folder.files(".ts", ".tsx", ".mts", limit=5, depth=4)
+    scripts = [path for path in scripts if not path.endswith((".d.ts", "vite.config.ts", "config.ts"))]
+    if scripts:
+        draft.language.add("typescript", "declared", folder.place(config) if config else folder.place(scripts[0]))
+    elif (config or package.has("typescript", "ts-node", "tsx")) and not folder.files(
+        ".js", ".jsx", ".mjs", limit=1, depth=4
+    ):
+        draft.language.add("typescript", "declared", folder.place(config) if config else place, confidence=0.93)
+    else:
+        draft.language.add("javascript", "declared", place)
+
+
+def _runner(draft: Draft) -> str:
+    return draft.package_manager.value or "npm"
+
+
+def _read_application(folder: Folder, package: Package, draft: Draft) -> None:
+    site = next((site for site in SITES if package.has(*site.packages) or _configured(folder, site.name)), None)
+    servers = [server for server in SERVERS if any(name in package.runtime for name in server.packages)]
+    server = servers[0] if servers else None
+    if site and (site.name in _META or not _runs_server(folder, package, server)):
+        _describe_site(folder, package, draft, site)
+    else:
+        _describe_server(folder, package, draft, server)
+
+
+def _configured(folder: Folder, name: str) -> bool:
+    return name in _CONFIGS and name != "vite" and bool(folder.matching(_CONFIGS[name]))
+
+
+def _runs_server(folder: Folder, package: Package, server: Framework | None) -> bool:
+    """Tell whether a package with front-end tools is started as a server: it has a framework for one, and starts it."""
+    if server is None:
+        return False
+    if server.name in _OWN_SERVER:
+        return True
+    start = package.scripts.get("start:prod") or package.scripts.get("start") or ""
+    starts = re.search(r"\b(node|tsx|ts-node|nodemon|bun|pm2|nest)\b", start) is not None
+    return starts or (not start and any(folder.first(f"{entry}.js", f"{entry}.ts") for entry in _ENTRIES[:1]))
+
+
+def _describe_site(folder: Folder, package: Package, draft: Draft, site: Site) -> None:
+    named = next((name for name in site.packages if package.has(name)), None)
+    place = (
+        folder.place("package.json", f'"{named}"') if named else folder.place(folder.matching(_CONFIGS[site.name])[0])
+    )
+    draft.framework.add(site.name, "declared", place)
+    draft.output.add(site.output, "framework", place)
+    role, served = _served(folder, package, site)
+    draft.role.add(role, "framework", place, confidence=0.85)
+    script = _start_script(package, ("start:prod", "start", "serve", "preview", "dev"))
+    if script:
+        _claim_script(folder, package, draft, script, 0.75 if script.startswith("start") else 0.55)
+    command = served or (site.develops if role == "static" else None)
+    draft.start.add(
+        f"npx {command}" if command and not command.startswith("node ") else command, "framework", place, confidence=0.4
+    )
+    if served:
+        draft.program.add(served, "framework", place, confidence=0.7)
+    _script_ports(folder, package, draft, script)
+    _config_port(folder, draft, site)
+    draft.port.add(site.port if not (served and site.name == "astro") else 4321, "framework", place)
+
+
+def _served(folder: Folder, package: Package, site: Site) -> tuple[Role, str | None]:
+    """The site's role, and the command that serves it in production where it has a server of its own."""
+    if site.name == "nextjs" and _config_says(folder, "next.config.*", r"output\s*:\s*['\"]export"):
+        return "static", None
+    if site.name == "astro":
+        server = package.has("@astrojs/node") or _config_says(
+            folder, "astro.config.*", r"output\s*:\s*['\"](server|hybrid)"
+        )
+        return ("web", "node ./dist/server/entry.mjs") if server else ("static", None)
+    if site.name == "sveltekit" and package.has("@sveltejs/adapter-static"):
+        return "static", None
+    if site.name == "nuxt" and _config_says(folder, "nuxt.config.*", r"ssr\s*:\s*false"):
+        return "static", None
+    if site.name == "angular" and package.has("@angular/ssr", "@nguniversal/express-engine"):
+        return "web", f"node dist/{package.data.get('name', 'app')}/server/server.mjs"
+    if site.name == "docusaurus":
+        return "static", None
+    return ("web", site.serves) if site.serves else ("static", None)
+
+
+def _config_says(folder: Folder, pattern: str, expression: str) -> bool:
+    return any(re.search(expression, folder.source(path)) for path in folder.matching(pattern))
+
+
+def _config_port(folder: Folder, draft: Draft, site: Site) -> None:
+    for path in folder.matching(_CONFIGS.get(site.name, "vite.config.*"), "vue.config.js", "rsbuild.config.*"):
+        found = re.search(r"(?:server|devServer|preview)\s*:\s*\{[^}]*?\bport\s*:\s*(?:[^,\n}]*?(?:\|\||\?\?)\s*)?['\"]?(\d{2,5})",
+                          folder.source(path))  # fmt: skip
+        if found:
+            draft.port.add(int(found[1]), "configuration", folder.place(path, found[0][-20:]))
+
+
+def _start_script(package: Package, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if package.scripts.get(name)), None)
+
+
+def _claim_script(folder: Folder, package: Package, draft: Draft, script: str, trust: float) -> None:
+    runner = _runner(draft)
+    short = script == "start" and runner != "bun"
+    place = folder.place("package.json", re.compile(rf'"{re.escape(script)}"\s*:'))
+    draft.start.add(f"{runner} {script}" if short else f"{runner} run {script}", "declared", place, confidence=trust)
+    draft.program.add(package.scripts[script], "declared", place, confidence=trust)
+
+
+def _describe_server(folder: Folder, package: Package, draft: Draft, server: Framework | None) -> None:
+    if server:
+        named = next(name for name in server.packages if name in package.runtime)
+        place = folder.place("package.json", f'"{named}"')
+        draft.framework.add(server.name, "declared", place, confidence=0.95)
+        draft.role.add(server.role, "framework", place, confidence=0.9)
+        draft.port.add(server.port, "framework", place)
+    names = (
+        ("start:prod", "start:production", "start", "serve", "server", "preview", "dev")
+        if server
+        else ("start:prod", "start")
+    )
+    script = _start_script(package, names)
+    if script:
+        _claim_script(folder, package, draft, script, 0.93)
+        _script_ports(folder, package, draft, script)
+    _read_entry(folder, package, draft, scripted=bool(script))
+    if not server and not draft.start:
+        _describe_package(folder, package, draft)
+
+
+def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: bool) -> None:
+    """The file that is run: the one that the start script names, `main`, or a usual name."""
+    started = re.search(r"(?:node|bun|tsx|ts-node|nodemon)\s+(?:run\s+|-\S+\s+)*([\w./-]+)", draft.program.value or "")
+    main = package.data.get("main") or package.data.get("module")
+    usual = [f"{entry}{suffix}" for entry in _ENTRIES for suffix in (".js", ".ts", ".mjs", ".cjs", "")]
+    wanted: list[str | None] = [started[1] if started else None, main if isinstance(main, str) else None, *usual]
+    names = [name.removeprefix("./") for name in wanted if name]
+    entry = next(
+        (n for name in names for n in (name, f"{name}.js", f"{name}/index.js") if folder.has(n) and "." in n), None
+    )
+    if entry is None:
+        return
+    place = folder.place(entry)
+    draft.entrypoint.add(entry, "code", place)
+    publishes = not draft.private and bool(
+        package.data.get("files") or package.data.get("exports") or package.data.get("types")
+    )
+    if not publishes:
+        typed = entry.endswith(("ts", "tsx"))
+        command = f"bun {entry}" if _runner(draft) == "bun" else f"npx tsx {entry}" if typed else f"node {entry}"
+        draft.start.add(command, "code", place, confidence=0.5 if scripted else 0.8)
+        if not typed:
+            draft.program.add(command, "code", place, confidence=0.5)
+
+
+def _script_ports(folder: Folder, package: Package, draft: Draft, script: str | None) -> None:
+    for name in dict.fromkeys([script, "start", "dev"]):
+        found = re.search(r"(?:--port[ =]|\s-p[ =]?|\bPORT=)(\d{2,5})\b", package.scripts.get(name or "", ""))
+        if found:
+            trust = 0.92 if name == script else 0.6
+            draft.port.add(int(found[1]), "declared", folder.place("package.json", f'"{name}"'), confidence=trust)
+
+
+def _describe_package(folder: Folder, package: Package, draft: Draft) -> None:
+    place = folder.place("package.json")
+    if package.data.get("bin"):
+        draft.role.add("cli", "declared", folder.place("package.json", '"bin"'), confidence=0.9)
+    elif package.data.get("main") or package.data.get("exports") or package.data.get("module"):
+        draft.role.add("library", "declared", place, confidence=0.85)
+    else:
+        draft.role.add("library", "guess", place, confidence=0.4)
+
+
+ECOSYSTEMS = (
+    Ecosystem(
+        "node",
+        describe,
+        manifests=("package.json", "bun.lock", "bun.lockb"),
+        bare=("server.js", "index.js", "app.js", "index.ts", "main.js", "server.ts", "index.mjs", "app.ts"),
+        frameworks=SERVERS,
+        workspace=workspace_members,
+        sources=(".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts"),
+        rank=60,
+    ),
+)

@@ -1,0 +1,252 @@
+"""Python: pip, uv, poetry, pdm, pipenv, conda."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
+from container_kit.stages.analyze.ecosystems._python_code import PythonFile, read_python
+from container_kit.stages.analyze.ecosystems._python_packages import normal, read_packages
+from container_kit.stages.analyze.folder import Folder
+
+FRAMEWORKS = (
+    Framework("django", ("django", "djangorestframework", "wagtail", "django-cms"), 8000),
+    Framework("reflex", ("reflex",), 3000),
+    Framework("chainlit", ("chainlit",), 8000),
+    Framework("streamlit", ("streamlit",), 8501),
+    Framework("gradio", ("gradio",), 7860),
+    Framework("nicegui", ("nicegui",), 8080),
+    Framework("fasthtml", ("python-fasthtml",), 5001),
+    Framework("dash", ("dash",), 8050),
+    Framework("fastapi", ("fastapi", "fastapi-cli", "fastapi-slim"), 8000),
+    Framework("litestar", ("litestar",), 8000),
+    Framework("quart", ("quart",), 5000),
+    Framework("sanic", ("sanic",), 8000),
+    Framework("robyn", ("robyn",), 8080),
+    Framework("blacksheep", ("blacksheep",), 8000),
+    Framework("flask", ("flask", "apiflask", "flask-restful", "connexion"), 5000),
+    Framework("pyramid", ("pyramid",), 6543),
+    Framework("falcon", ("falcon",), 8000),
+    Framework("bottle", ("bottle",), 8080),
+    Framework("tornado", ("tornado",), 8888),
+    Framework("aiohttp", ("aiohttp",), 8080),
+    Framework("cherrypy", ("cherrypy",), 8080),
+    Framework("starlette", ("starlette",), 8000),
+    Framework("panel", ("panel",), 5006),
+    Framework("celery", ("celery",), None, "worker"),
+    Framework("scrapy", ("scrapy",), None, "worker"),
+    Framework("discord.py", ("discord-py", "py-cord", "nextcord"), None, "worker"),
+    Framework("python-telegram-bot", ("python-telegram-bot", "aiogram"), None, "worker"),
+)
+_BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}
+_ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
+_WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}
+_ENTRIES = ("main.py", "app.py", "server.py", "wsgi.py", "asgi.py", "application.py", "run.py", "api.py", "index.py", "bot.py",
+    "worker.py", "web.py", "start.py", "hello.py", "__main__.py", "streamlit_app.py", "Home.py")  # fmt: skip
+_MAX_READ = 40
+
+
+def describe(folder: Folder, draft: Draft) -> None:
+    """Read packaging first, then the files that could be the application."""
+    draft.language.add("python", "declared", *[folder.place(path) for path in _manifests(folder)[:1]])
+    read_packages(folder, draft)
+    draft.package_manager.add("pip", "guess", confidence=0.5)
+    files = _read_files(folder)
+    if not draft.language.best or not draft.language.best.places:
+        draft.language.add("python", "code", *[folder.place(f.path) for f in files[:1]], confidence=0.981)
+    if folder.has("manage.py") and _is_django(folder):
+        _describe_django(folder, draft)
+        return
+    application = _application(files, draft)
+    framework = _framework(application, files, draft)
+    if framework is not None:
+        entry = application or _entry(files, framework)
+        places = [_at(folder, entry)] if application and entry else []
+        declared = next((draft.dependencies[p] for p in framework.packages if p in draft.dependencies), None)
+        draft.framework.add(framework.name, "code" if application else "declared", *places, declared,
+                            confidence=0.97 if application and declared else None)  # fmt: skip
+        _describe_application(folder, draft, framework.name, entry)
+    else:
+        _describe_program(folder, draft, files)
+
+
+def _manifests(folder: Folder) -> list[str]:
+    names = ("pyproject.toml", "requirements.txt", "Pipfile", "setup.py", "environment.yml", "setup.cfg", "uv.lock")
+    return [name for name in names if folder.has(name)]
+
+
+def _read_files(folder: Folder) -> list[PythonFile]:
+    """The likeliest entry files first, then the others from the outside in."""
+    paths = folder.files(".py", limit=200, depth=4)
+    order = {name: place for place, name in enumerate(_ENTRIES)}
+
+    def likely(path: str) -> tuple[int, int, str]:
+        name = path.rpartition("/")[2]
+        skipped = name in {"setup.py", "conftest.py"} or name.startswith("test_")
+        return (99 if skipped else path.removeprefix("src/").count("/"), order.get(name, 50), path)
+
+    chosen = sorted(paths, key=likely)[:_MAX_READ]
+    return [read_python(path, folder.source(path)) for path in chosen]
+
+
+def _at(folder: Folder, file: PythonFile) -> str:
+    return f"{folder.place(file.path).rpartition(':')[0]}:{file.line}"
+
+
+def _application(files: list[PythonFile], draft: Draft) -> PythonFile | None:
+    """The file whose application object belongs to the framework of the outermost one; one bound at module level wins."""
+    found = [file for file in files if file.application and file.kind and file.kind != "celery"]
+    bound = [file for file in found if file.application and not file.application.endswith("()")]
+    outermost = [*bound[:1], *found[:1]]
+    if not outermost:
+        return next((file for file in files if file.application and file.path.endswith(("wsgi.py", "asgi.py"))), None)
+    depth = min(file.path.count("/") for file in found)
+    near = [file for file in bound if file.path.count("/") <= depth + 1]
+    starters = [f for f in files if f.application and f.path in {"wsgi.py", "asgi.py"}]
+    for starter in starters:
+        starter.kind = starter.kind or found[0].kind
+    return (near or starters or outermost)[0]
+
+
+def _framework(application: PythonFile | None, files: list[PythonFile], draft: Draft) -> Framework | None:
+    if application and application.kind:
+        for framework in FRAMEWORKS:
+            if framework.name == application.kind:
+                return framework
+    imported = [_BY_PACKAGE.get(normal(name)) for file in files[:3] for name in sorted(file.imports)]
+    used = {framework.name for framework in imported if framework}
+    declared = [f for f in FRAMEWORKS if any(package in draft.dependencies for package in f.packages)]
+    for framework in declared:
+        if framework.name in used:
+            return framework
+    if declared:
+        return declared[0] if declared[0].name not in {"aiohttp", "starlette", "tornado"} else None
+    return next((f for f in FRAMEWORKS if f.name in used and f.name not in {"aiohttp", "tornado"}), None)
+
+
+def _entry(files: list[PythonFile], framework: Framework) -> PythonFile | None:
+    using = [f for f in files if any(normal(name) in framework.packages for name in f.imports)]
+    outer = [f for f in using if f.runs_itself] or using
+    return (outer or [f for f in files if f.runs_itself] or files or [None])[0]  # type: ignore[list-item]
+
+
+def _describe_application(folder: Folder, draft: Draft, framework: str, entry: PythonFile | None) -> None:
+    if entry is None:
+        return
+    place = _at(folder, entry)
+    draft.entrypoint.add(entry.path, "code", place)
+    if entry.port:
+        draft.port.add(entry.port[0], "code", f"{place.rpartition(':')[0]}:{entry.port[1]}")
+    for command, trust in _commands(framework, entry, draft):
+        draft.start.add(command, "code" if trust > 0.8 else "framework", place, confidence=trust)
+
+
+def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple[str, float]]:
+    """Start commands with what each is worth, by what is installed and what the file does."""
+    port = entry.port[0] if entry.port else None
+    run = (f"python {entry.path}", 0.85 if entry.runs_itself else 0.3)
+    has = draft.dependencies.__contains__
+    target = entry.target if entry.application else f"{entry.module}:app"
+    if framework in _ASGI or framework in _WSGI:
+        target = f"'{target}'" if target.endswith("()") and has("gunicorn") else target
+        if has("gunicorn"):
+            worker = " -k uvicorn.workers.UvicornWorker" if framework in _ASGI and has("uvicorn") else ""
+            yield f"gunicorn{worker} --bind 0.0.0.0:{port or 8000} {target}", 0.86
+        if framework in _ASGI and not (entry.runs_itself and entry.port):
+            factory = " --factory" if target.strip("'").endswith("()") else ""
+            name = target.strip("'").removesuffix("()")
+            yield (
+                f"uvicorn {name}{factory} --host 0.0.0.0 --port {port or 8000}",
+                0.855 if not entry.runs_itself else 0.84,
+            )
+        if framework == "flask":
+            yield f"flask --app {entry.module} run --host 0.0.0.0 --port {port or 5000}", 0.7
+        yield run
+        return
+    tools = {
+        "streamlit": f"streamlit run {entry.path} --server.address 0.0.0.0 --server.port 8501",
+        "chainlit": f"chainlit run {entry.path} --host 0.0.0.0 --port 8000",
+        "reflex": "reflex run --env prod",
+        "sanic": f"sanic {entry.module}:{entry.application or 'app'} --host 0.0.0.0 --port {port or 8000}",
+        "celery": f"celery -A {entry.module} worker",
+        "panel": f"panel serve {entry.path} --address 0.0.0.0 --port 5006",
+    }
+    if framework in tools:
+        yield tools[framework], 0.8
+    yield run[0], max(run[1], 0.6)
+
+
+def _is_django(folder: Folder) -> bool:
+    return "django" in folder.source("manage.py").lower()
+
+
+def _describe_django(folder: Folder, draft: Draft) -> None:
+    place = folder.place("manage.py", "DJANGO_SETTINGS_MODULE")
+    draft.framework.add("django", "code", place, draft.dependencies.get("django"), confidence=0.985)
+    draft.entrypoint.add("manage.py", "code", place)
+    found = re.search(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([\w.]+)", folder.source("manage.py"))
+    wsgi = _django_server(folder, found[1] if found else "")
+    if wsgi and "gunicorn" in draft.dependencies:
+        draft.start.add(f"gunicorn --bind 0.0.0.0:8000 {wsgi}", "code", place, confidence=0.86)
+    elif wsgi and ({"daphne", "uvicorn"} & draft.dependencies.keys()):
+        server = "daphne -b 0.0.0.0 -p 8000" if "daphne" in draft.dependencies else "uvicorn --host 0.0.0.0 --port 8000"
+        draft.start.add(f"{server} {wsgi.replace('.wsgi', '.asgi')}:application", "code", place, confidence=0.7)
+    draft.start.add("python manage.py runserver 0.0.0.0:8000", "framework", place, confidence=0.8)
+    draft.port.add(8000, "framework", place, confidence=0.85)
+
+
+def _django_server(folder: Folder, settings: str) -> str | None:
+    for path in folder.files("wsgi.py", "asgi.py", limit=10, depth=4):
+        if path.endswith("wsgi.py"):
+            return path.removesuffix(".py").replace("/", ".")
+    package = settings.partition(".")[0]
+    return f"{package}.wsgi" if package and folder.has(f"{package}/wsgi.py") else None
+
+
+def _describe_program(folder: Folder, draft: Draft, files: list[PythonFile]) -> None:
+    """No framework: a script, a library, or a server of the standard library."""
+    runnable = [file for file in files if file.runs_itself]
+    named = [file for file in files if file.path.rpartition("/")[2] in _ENTRIES]
+    entry = next((file for file in named if file.runs_itself), None) or (runnable or named or [None])[0]  # type: ignore[list-item]
+    if entry is None and len(files) == 1 and "/" not in files[0].path and files[0].path != "setup.py":
+        entry = files[0]
+    packaged = any(folder.has(name) for name in ("setup.py", "setup.cfg")) or "[build-system]" in folder.text(
+        "pyproject.toml"
+    )
+    if entry is None or (packaged and entry.path.count("/") > 1 and not draft.start):
+        draft.role.add("library", "configuration" if packaged else "guess", confidence=0.7)
+        return
+    place = _at(folder, entry)
+    if entry.path.endswith("__main__.py"):
+        command = f"python -m {entry.module.removesuffix('.__main__')}"
+    else:
+        command = f"python {entry.path}"
+    draft.entrypoint.add(entry.path, "code", place)
+    draft.start.add(command, "code", place, confidence=0.85 if entry.runs_itself else 0.75)
+    if entry.port:
+        draft.port.add(entry.port[0], "code", place)
+
+
+ECOSYSTEMS = (
+    Ecosystem(
+        "python",
+        describe,
+        manifests=(
+            "pyproject.toml",
+            "requirements.txt",
+            "Pipfile",
+            "setup.py",
+            "environment.yml",
+            "environment.yaml",
+            "uv.lock",
+            "poetry.lock",
+            "manage.py",
+        ),  # fmt: skip
+        bare=("*.py",),
+        frameworks=FRAMEWORKS,
+        sources=(".py",),
+        rank=30,
+    ),
+)

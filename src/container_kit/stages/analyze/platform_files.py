@@ -1,0 +1,92 @@
+"""What files of hosting platforms say of a module: Procfile, nixpacks, railpack, railway, fly, render, heroku, app.json."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.folder import Folder
+
+_PROCESS = re.compile(r"^(\w[\w-]*):\s*(\S.*)$", re.MULTILINE)
+_PORT_OPTION = re.compile(
+    r"(?:--port[= ]|--bind[= ]\S*?:|\s-b[= ]?\S*?:|\s-p[= ]?|-Dserver\.port=|--server\.port[= ]|:\$\{PORT:-|\bPORT=)(\d{2,5})\b"
+)
+
+
+def read_platform_files(folder: Folder, draft: Draft) -> None:
+    """Claim start command, build command, port and health endpoint; a Procfile's first web process is the word."""
+    _read_procfile(folder, draft)
+    for path, keys in _FILES.items():
+        if folder.has(path):
+            data = folder.json(path) if path.endswith(".json") else folder.toml(path)
+            if not path.endswith((".json", ".toml")):
+                data = folder.yaml(path)
+            for field, dotted in keys.items():
+                _claim(folder, draft, path, field, _at(data, dotted))
+
+
+_FILES: dict[str, dict[str, str]] = {
+    "nixpacks.toml": {"start": "start.cmd", "build": "phases.build.cmds.0"},
+    "nixpacks.json": {"start": "start.cmd", "build": "phases.build.cmds.0"},
+    "railpack.json": {"start": "deploy.startCommand"},
+    "railway.json": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
+    "railway.toml": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
+    "render.yaml": {
+        "start": "services.0.startCommand",
+        "build": "services.0.buildCommand",
+        "health": "services.0.healthCheckPath",
+    },
+    "fly.toml": {"port": "http_service.internal_port", "port2": "services.0.internal_port", "start": "processes.app"},
+    "heroku.yml": {"start": "run.web"},
+    "app.yaml": {"start": "entrypoint"},
+    "vercel.json": {"build": "buildCommand", "output": "outputDirectory"},
+    "netlify.toml": {"build": "build.command", "output": "build.publish"},
+    "project.toml": {},
+}
+
+
+def _read_procfile(folder: Folder, draft: Draft) -> None:
+    processes = dict(_PROCESS.findall(folder.text("Procfile")))
+    for name in ("web", "worker", *processes):
+        if command := processes.get(name):
+            place = folder.place("Procfile", f"{name}:")
+            draft.start.add(command.strip(), "declared", place, confidence=0.97 if name == "web" else 0.6)
+            if name == "web":
+                draft.role.add("web", "declared", place, confidence=0.95)
+            elif "web" not in processes:
+                draft.role.add("worker", "declared", place, confidence=0.7)
+            return
+
+
+def _at(data: Any, dotted: str) -> Any:
+    for key in dotted.split("."):
+        if isinstance(data, list):
+            data = data[int(key)] if key.isdigit() and int(key) < len(data) else None
+        else:
+            data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _claim(folder: Folder, draft: Draft, path: str, field: str, value: Any) -> None:
+    if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+        return
+    place = folder.place(path, str(value).splitlines()[0][:60])
+    if field.startswith("port"):
+        if str(value).isdigit():
+            draft.port.add(int(value), "configuration", place, confidence=0.94)
+    elif field == "health":
+        draft.health.add(str(value), "configuration", place)
+    elif field == "output":
+        draft.output.add(str(value), "configuration", place)
+    else:
+        claims = draft.start if field == "start" else draft.build
+        claims.add(str(value), "declared", place, confidence=0.96)
+
+
+def read_command_port(draft: Draft) -> None:
+    """Claim the port that the best start command names."""
+    best = draft.start.best
+    found = _PORT_OPTION.search(f" {best.value}") if best else None
+    if best and found and best.confidence >= 0.6:
+        draft.port.add(int(found[1]), best.known_by, *best.places[:1], confidence=max(best.confidence, 0.93))

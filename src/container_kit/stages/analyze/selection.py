@@ -1,0 +1,83 @@
+"""Selection: which of the described folders are modules, and which are parts of others."""
+
+from __future__ import annotations
+
+from container_kit.stages.analyze.assemble import Described
+from container_kit.stages.analyze.discovery import Discovery
+
+_ASSET_FOLDERS = {
+    "assets",
+    "static",
+    "resources",
+    "theme",
+    "themes",
+    "webpack",
+    "js",
+    "public",
+    "styles",
+    "css",
+    "email",
+    "emails",
+}
+_DEPLOYABLE = {"web", "worker", "static", "cli"}
+
+
+def select(described: list[Described], discovery: Discovery) -> tuple[list[Described], tuple[str, ...]]:
+    """Choose the modules, the deployable ones first, and name the libraries that only serve other modules."""
+    kept = [one for one in described if not _is_part(one, described, discovery)]
+    deployable = [one for one in kept if role_of(one) in _DEPLOYABLE]
+    libraries = [one for one in kept if role_of(one) == "library"]
+    published = [one for one in libraries if not deployable or _is_published(one, kept)]
+    if not deployable:
+        published = [one for one in published if one.folder.path not in discovery.workspaces] or published
+    internal = tuple(one.folder.path for one in libraries if one not in published and one.folder.path)
+    return deployable + published, internal
+
+
+def role_of(one: Described) -> str:
+    """The role as far as it is known before a module is settled."""
+    draft = one.draft
+    if draft.role.value in {None, "cli"} and (best := draft.port.best) and best.known_by != "framework":
+        return "web"
+    return draft.role.value or ("cli" if draft.start else "library")
+
+
+def _is_part(one: Described, described: list[Described], discovery: Discovery) -> bool:
+    """Tell whether a folder is not a module: a workspace's root that is no application, assets, or a stray manifest."""
+    path = one.folder.path
+    if path in discovery.workspaces and len(described) > 1:
+        return not _is_application(one)
+    if not path or one.candidate.member:
+        return False
+    above = [
+        other
+        for other in described
+        if path.startswith(f"{other.folder.path}/" if other.folder.path else "") and other is not one
+    ]
+    if above and role_of(one) == "library":
+        return True
+    nearest = max(above, key=lambda other: len(other.folder.path), default=None)
+    if nearest is not None and one.draft.ecosystem == "node" and nearest.draft.ecosystem != "node":
+        inner = path[len(nearest.folder.path) :].strip("/").split("/")
+        return role_of(one) == "static" and any(part in _ASSET_FOLDERS for part in inner)
+    return (
+        role_of(one) == "library"
+        and one.draft.ecosystem in {"python", "node"}
+        and not one.folder.files(*one.ecosystem.sources, limit=1)
+    )
+
+
+def _is_application(one: Described) -> bool:
+    """Tell whether a workspace's root is an application itself, not only the place of its scripts."""
+    if one.draft.ecosystem != "node":
+        return role_of(one) in _DEPLOYABLE and bool(one.draft.start)
+    entry = one.draft.entrypoint.value
+    return bool(one.draft.framework) or (entry is not None and one.folder.has(entry) and bool(one.draft.program))
+
+
+def _is_published(one: Described, kept: list[Described]) -> bool:
+    """Tell whether a library is published on its own: nothing marks it private and no other module here uses it."""
+    if one.draft.ecosystem != "node" or one.draft.private:
+        return False
+    name = one.draft.name.lower()
+    return not any(name in other.draft.dependencies or name in other.draft.tools for other in kept if other is not one)

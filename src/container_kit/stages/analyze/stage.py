@@ -1,0 +1,73 @@
+"""The stage: a source tree in, its analysis out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from container_kit.stages.analyze.survey import analyze
+from container_kit.stages.artifacts.analysis import Analysis
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract import Stage, StageContext
+from container_kit.stages.fault import Evidence, FaultCode, NextAction
+from container_kit.stages.workspace import FAULTS as PATH_FAULTS
+
+EMPTY = FaultCode(
+    "analyze.empty",
+    means="The folder holds no files.",
+    hint="Put the application's files into {path}, or give the folder that holds them.",
+)
+MODULE_MISSING = FaultCode(
+    "analyze.module_missing",
+    means="The source tree has no folder at the module's path.",
+    hint="Give a module's path as the analysis of the whole tree names it, for example {example}.",
+)
+
+
+class Analyze(Stage[Analysis]):
+    """Find out what a repository holds and how it runs."""
+
+    name = "analyze"
+    read_only = True
+    timeout = 60.0
+    faults = (EMPTY, MODULE_MISSING, *PATH_FAULTS)
+
+    async def validate(self, ctx: StageContext, source: Source) -> None:
+        """Check that the folder exists and may be read."""
+        ctx.workspace.directory(source.path)
+
+    async def execute(self, ctx: StageContext, source: Source) -> Analysis:
+        """Walk the tree in a worker thread.
+
+        Raises:
+            StageFailure: The folder is empty or may not be read, or the module's folder does not exist.
+        """
+        root = ctx.workspace.directory(source.path)
+        ctx.progress("reading the source tree")
+        await anyio.to_thread.run_sync(_check, root, source)
+        analysis = await anyio.to_thread.run_sync(analyze, root, source.module, abandon_on_cancel=True)
+        ctx.progress(_summary(analysis), 1.0)
+        return analysis
+
+
+def _check(root: Path, source: Source) -> None:
+    inner = (root / source.module).resolve()
+    if not inner.is_relative_to(root) or not inner.is_dir():
+        raise MODULE_MISSING(f"{source.path} has no folder {source.module}", example="'.'",
+                             next_actions=[NextAction(why="Analyze the whole tree to see its modules.", arguments={"module": "."})])  # fmt: skip
+    if next((entry for entry in inner.iterdir() if entry.name != ".git"), None) is None:
+        raise EMPTY(
+            f"{inner} is empty", path=inner, evidence=[Evidence(kind="value", text="no files but .git, if that")]
+        )
+
+
+def _summary(analysis: Analysis) -> str:
+    if not analysis.modules:
+        return "no application found"
+    shown = [
+        f"{module.path} ({module.framework.value or module.language.value or 'unknown'})"
+        for module in analysis.modules[:4]
+    ]
+    return f"found {len(analysis.modules)} module{'s'[: len(analysis.modules) > 1]}: {', '.join(shown)}"

@@ -1,0 +1,231 @@
+"""The source tree: one bounded walk that never leaves the root, and bounded reading of what it found."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from container_kit.stages.analyze.documents import Malformed, parse_json, parse_toml, parse_xml, parse_yaml
+from container_kit.stages.analyze.ignore import IgnoreRules
+
+MAX_FILES = 400_000
+MAX_DEPTH = 64
+MAX_MANIFEST = 2 * 1024 * 1024
+MAX_SOURCE = 64 * 1024
+
+PRUNED = frozenset(
+    [".git", ".hg", ".svn", ".bzr", "node_modules", "bower_components", "jspm_packages", ".venv", "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".eggs", ".next", ".nuxt", ".output", ".svelte-kit", ".angular", ".turbo", ".parcel-cache", ".cache", ".gradle", ".idea", ".vs", ".terraform", ".serverless", ".yarn", ".pnpm-store", ".dart_tool", ".stack-work", "dist-newstyle", "_build", "elm-stuff", ".zig-cache", "zig-cache", "zig-out", ".cpcache", ".bloop", ".metals"]
+)
+"""Folders that hold what tools put there, never source."""
+
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(slots=True)
+class Listing:
+    """The names in one folder."""
+
+    files: set[str] = field(default_factory=set)
+    folders: list[str] = field(default_factory=list)
+    rules: IgnoreRules | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be read, and where."""
+
+    path: str
+    reason: str
+    line: int | None = None
+    malformed: bool = False
+    """True where it was read but its format's parser refused it."""
+
+
+class Tree:
+    """All names below a root, and the contents that were asked for.
+
+    Paths are relative to the root with `/` between names; the root itself is the empty string.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folders: dict[str, Listing] = {}
+        self.files = 0
+        self.problems: dict[str, Problem] = {}
+        self.cut_short = False
+        """True where a bound ended the walk."""
+        self._real_root = os.path.realpath(root)
+        self._texts: dict[str, str | None] = {}
+        self._parsed: dict[str, Any] = {}
+        self._walk()
+
+    def _walk(self) -> None:
+        pending: list[tuple[str, IgnoreRules | None]] = [("", None)]
+        while pending:
+            path, rules = pending.pop()
+            listing = self._list(path)
+            if ".gitignore" in listing.files and (text := self.text(f"{path}/.gitignore".lstrip("/"))):
+                rules = IgnoreRules(f"{path}/" if path else "", text, rules)
+            listing.rules = rules
+            self.folders[path] = listing
+            self.files += len(listing.files)
+            if self.files > MAX_FILES or path.count("/") >= MAX_DEPTH:
+                self.cut_short = True
+                if self.files > MAX_FILES:
+                    return
+                continue
+            prefix = f"{path}/" if path else ""
+            if rules is not None:
+                listing.folders = [n for n in listing.folders if not rules.ignores(prefix + n, n, folder=True)]
+            pending.extend((prefix + name, rules) for name in reversed(listing.folders))
+
+    def _list(self, path: str) -> Listing:
+        listing = Listing()
+        files, folders = listing.files, listing.folders
+        try:
+            with os.scandir(f"{self._real_root}/{path}" if path else self._real_root) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if not name.isascii() and not _is_text(name):
+                        self._note(f"{path}/{ascii(name)[1:-1]}".lstrip("/"), "its name is not UTF-8")
+                    elif entry.is_dir(follow_symlinks=False):
+                        if name not in PRUNED:
+                            folders.append(name)
+                    else:
+                        files.add(name)
+        except OSError as error:
+            self._note(path or ".", f"cannot be listed: {error.strerror}")
+        folders.sort()
+        return listing
+
+    def exists(self, path: str) -> bool:
+        """Tell whether the walk saw a file of this path."""
+        folder, _, name = path.rpartition("/")
+        listing = self.folders.get(folder)
+        return listing is not None and name in listing.files
+
+    def below(self, path: str) -> Iterator[str]:
+        """The folders at and below a path that are part of the tree, outer before inner."""
+        level = [path] if path in self.folders else []
+        while level:
+            yield from level
+            children = (join(above, name) for above in level for name in self.folders[above].folders)
+            level = [child for child in children if child in self.folders]
+
+    def ignored(self, path: str) -> bool:
+        """Tell whether ignore rules leave a file out."""
+        folder, _, name = path.rpartition("/")
+        listing = self.folders.get(folder)
+        return listing is not None and listing.rules is not None and listing.rules.ignores(path, name, folder=False)
+
+    def text(self, path: str, *, limit: int = MAX_MANIFEST) -> str | None:
+        """The content of a manifest, or None (with a problem noted) where it cannot be read or is larger than `limit`."""
+        if path not in self._texts:
+            self._texts[path] = self._text(path, limit, whole=True)
+        return self._texts[path]
+
+    def source(self, path: str) -> str:
+        """The first 64 KiB of a source file, empty where it cannot be read."""
+        if path not in self._texts:
+            self._texts[path] = self._text(path, MAX_SOURCE, whole=False)
+        return self._texts[path] or ""
+
+    def _text(self, path: str, limit: int, *, whole: bool) -> str | None:
+        try:
+            content = self._read(path, limit)
+        except OSError as error:
+            self._note(path, error.strerror or "cannot be read")
+            return None
+        if whole and len(content) > limit:
+            self._note(path, f"larger than {limit // 1024} KiB")
+            return None
+        if b"\0" in content[:4096] and content[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+            if whole:
+                self._note(path, "binary content", malformed=True)
+            return None
+        return decoded(content)
+
+    def _read(self, path: str, limit: int) -> bytes:
+        """Read at most limit + 1 bytes of a regular file inside the root.
+
+        Raises:
+            OSError: It vanished, may not be read, is no regular file, or is a link that leads outside.
+        """
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        place = f"{self._real_root}/{path}"
+        try:
+            handle = os.open(place, flags)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            target = os.path.realpath(place)
+            if not target.startswith(self._real_root.rstrip("/") + "/"):
+                raise OSError(errno.EPERM, "a link that leads out of the tree") from error
+            handle = os.open(target, flags)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            chunks, left = [], limit + 1
+            while left > 0 and (chunk := os.read(handle, left)):
+                chunks.append(chunk)
+                left -= len(chunk)
+            return b"".join(chunks)
+        finally:
+            os.close(handle)
+
+    def _note(self, path: str, reason: str, line: int | None = None, *, malformed: bool = False) -> None:
+        self.problems.setdefault(path, Problem(path, reason, line, malformed))
+
+    def json(self, path: str) -> dict[str, Any]:
+        """A JSON object, or an empty one where there is none that can be read."""
+        value = self._document(path, parse_json)
+        return value if isinstance(value, dict) else {}
+
+    def toml(self, path: str) -> dict[str, Any]:
+        """A TOML table, or an empty one where there is none that can be read."""
+        return self._document(path, parse_toml) or {}
+
+    def yaml(self, path: str) -> list[Any]:
+        """The documents of a YAML stream; none where it cannot be read."""
+        return self._document(path, parse_yaml) or []
+
+    def xml(self, path: str) -> Any:
+        """The root element without namespaces, or None where it cannot be read."""
+        return self._document(path, parse_xml)
+
+    def _document(self, path: str, parse: Callable[[str], Parsed]) -> Parsed | None:
+        if path not in self._parsed:
+            self._parsed[path] = None
+            text = self.text(path) if self.exists(path) else None
+            if text is not None:
+                try:
+                    self._parsed[path] = parse(text)
+                except Malformed as error:
+                    self._note(path, error.reason, error.line, malformed=True)
+        made: Parsed | None = self._parsed[path]
+        return made
+
+
+def join(folder: str, name: str) -> str:
+    """The path of a name in a folder of the tree."""
+    return f"{folder}/{name}" if folder else name
+
+
+def decoded(content: bytes) -> str:
+    """Decode UTF-8, or UTF-16 where a byte order mark says so; what is neither is replaced."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", errors="replace").replace("\r\n", "\n")
+    return content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
