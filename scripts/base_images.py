@@ -187,8 +187,9 @@ def _debian(context: Path) -> tuple[str, str]:
     )
     if (context / "rootfs.tar").stat().st_size < 20_000_000:
         raise CannotMake("mmdebstrap made an empty system")
-    keep_none = "echo 'APT::Keep-Downloaded-Packages \"false\";' >/etc/apt/apt.conf.d/docker-clean"
-    return "Debian bookworm packages", f'FROM scratch\nADD rootfs.tar /\nRUN {keep_none}\nCMD ["bash"]\n'
+    no_cache = 'APT::Keep-Downloaded-Packages "false"; Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";'
+    settings = f"echo '{no_cache}' >/etc/apt/apt.conf.d/docker-clean"
+    return "Debian bookworm packages", f'FROM scratch\nADD rootfs.tar /\nRUN {settings}\nCMD ["bash"]\n'
 
 
 def _debian_sources() -> str:

@@ -152,6 +152,25 @@ set_up_base_images() {
     .venv/bin/python scripts/base_images.py "$@"
 }
 
+# Other real programs that tests run; a test whose program is missing is skipped and says so.
+set_up_test_programs() {
+    local entry packages=()
+    for entry in docker-registry slirp4netns shellcheck mmdebstrap ip:iproute2; do
+        command -v "${entry%:*}" >/dev/null || packages+=("${entry#*:}")
+    done
+    if [ ! -d /usr/lib/postgresql ]; then
+        packages+=(postgresql)
+        [ "$(id -u)" != 0 ] || no_database_server
+    fi
+    [ ${#packages[@]} = 0 ] || install "the programs that tests use" "${packages[@]}"
+}
+
+# Tests start servers of their own; Debian's package would make and start one for all.
+no_database_server() {
+    mkdir -p /etc/postgresql-common/createcluster.d
+    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/container-kit.conf
+}
+
 # set_up [BASE IMAGE…]: all of the above, one process at a time.
 set_up() {
     exec 9>"$logs/lock"

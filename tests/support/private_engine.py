@@ -31,7 +31,8 @@ _NEEDED = ("unshare", "nsenter", "dockerd", "docker-init", "ip", "iptables")
 class PrivateEngine:
     """One dockerd. `host` is its DOCKER_HOST; `api` a low-level client.
 
-    The ports that its containers publish are reached inside `network()`.
+    It reaches no registry but those on its own 127.0.0.1. The ports that its containers publish are reached inside
+    `network()`.
 
     Args:
         disk_mb: Keep the engine's data on a memory disk of this size; None keeps it in the temporary folder.
@@ -97,7 +98,13 @@ class PrivateEngine:
         A container without an init takes ten seconds to stop.
         """
         with self.log.open("ab") as log:
-            self._daemon = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._daemon = subprocess.Popen(
+                self._command(),
+                env={**os.environ, "HTTPS_PROXY": "http://127.0.0.1:9"},  # the same everywhere: no public registry
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         _until(self._answers, within, lambda: f"dockerd did not come up:\n{self.log.read_text()[-3000:]}")
 
     def _command(self) -> list[str]:
