@@ -9,6 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from container_kit.pipelines.pipeline import REQUEST_INVALID
 from container_kit.stages.fault import Evidence, Fault, NextAction, StageFailure
+from container_kit.tools.answer import compact
 from container_kit.tools.offer import Answer, Call, Offer
 
 TEXT_LIMIT = 10_000
@@ -22,7 +23,7 @@ _EVIDENCE_LIMIT = 4_000
 def failure(fault: Fault, call: Call) -> Answer:
     """The answer that tells a fault."""
     complete = _completed(fault, call)
-    data = {key: value for key, value in complete.model_dump(mode="json").items() if value not in (None, [], "")}
+    data = compact(complete.model_dump(mode="json"))
     return Answer(fault_text(complete), data, complete)
 
 

@@ -1,0 +1,164 @@
+"""`container-kit run PIPELINE TARGET [options]`: a tool's work on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import anyio
+from pydantic import JsonValue
+from pydantic.fields import FieldInfo
+
+from container_kit.server import logs, settings, telemetry
+from container_kit.server.console import Console, make_console
+from container_kit.server.transports import until_signalled
+from container_kit.stages.fault import WiringError
+from container_kit.stages.workspace import Workspace
+from container_kit.tools.offer import Answer, Call, Offer
+from container_kit.tools.offered import ALL
+from container_kit.tools.pipeline_tool import answer
+from container_kit.tools.runs import Runs
+
+_TARGET = "its target"  # no option can be called so
+_TARGETS = ("path", "image", "run")
+
+
+def run(words: Sequence[str]) -> int:
+    """Run a pipeline and show how it goes; the result is the only thing on stdout.
+
+    Args:
+        words: The pipeline's name, then its target and options.
+
+    Raises:
+        WiringError: There is no such pipeline, or the settings cannot be used.
+    """
+    offered = {offer.name: offer for offer in ALL}
+    if not words or words[0] in ("-h", "--help"):
+        return _list(offered.values())
+    if words[0] not in offered:
+        raise WiringError(f"no pipeline {words[0]!r}; there are {', '.join(offered)}")
+    offer = offered[words[0]]
+    asked = vars(parser_of(offer).parse_args(words[1:]))
+    as_json = asked.pop("json")
+    chosen = settings.load()
+    logs.configure(chosen.log_level, chosen.log_format)
+    telemetry.configure()
+    console = make_console(quiet=as_json)
+    call = Call(
+        offer=offer,
+        arguments=_arguments(offer, asked),
+        runs=Runs(_workspace(chosen, asked.get(_TARGET))),
+        offered=offered,
+        on_event=console.on_event,
+    )
+    return anyio.run(_carry_out, call, console, as_json)
+
+
+def _list(offers: Iterable[Offer]) -> int:
+    print("usage: container-kit run PIPELINE PATH|IMAGE [options]\n")  # noqa: T201
+    for offer in offers:
+        print(f"  {offer.name:18} {offer.title}")  # noqa: T201
+    print("\n`container-kit run PIPELINE --help` shows the options of one.")  # noqa: T201
+    return 0
+
+
+async def _carry_out(call: Call, console: Console, as_json: bool) -> int:
+    answers: list[Answer] = []
+
+    async def work() -> None:
+        answers.append(await answer(call))
+
+    with console:
+        interrupted = await until_signalled(work)
+    if interrupted or not answers:
+        console.interrupted()
+        return 130
+    [answered] = answers
+    if as_json:
+        print(json.dumps(answered.data, indent=2, ensure_ascii=False))  # noqa: T201
+    elif answered.fault is not None:
+        console.fault(answered.fault)
+    else:
+        console.success(answered)
+    return 0 if answered.fault is None else 1
+
+
+def parser_of(offer: Offer) -> argparse.ArgumentParser:
+    """The command line of a tool: its target by position, its other arguments as options."""
+    parser = argparse.ArgumentParser(prog=f"container-kit run {offer.name}", description=offer.description)
+    fields = offer.input.model_fields
+    if any(name in fields for name in _TARGETS):
+        kinds = [name.upper() for name in ("path", "image") if name in fields]
+        parser.add_argument(_TARGET, metavar="|".join(kinds), nargs="?" if "run" in fields else None)
+    for name, field in fields.items():
+        if name not in ("path", "image"):
+            _add_option(parser, name, field)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+def _add_option(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
+    kind = _kind(field.annotation)
+    options: dict[str, Any] = {"dest": name, "default": None, "help": _description(field)}
+    if kind is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif typing.get_origin(kind) is dict:
+        options |= {"action": "append", "metavar": "NAME=VALUE"}
+    elif typing.get_origin(kind) is tuple:
+        options["metavar"] = "JSON"
+    else:
+        options["metavar"] = getattr(kind, "__name__", "TEXT").upper().replace("STR", "TEXT")
+    parser.add_argument(f"--{name.replace('_', '-')}", **options)
+
+
+def _description(field: FieldInfo) -> str | None:
+    """The description of a field; in `Annotated[X, Field(…)] | None` it stands at the part."""
+    parts = [field, *(data for part in typing.get_args(field.annotation) for data in typing.get_args(part)[1:])]
+    return next((part.description for part in parts if isinstance(part, FieldInfo) and part.description), None)
+
+
+def _kind(annotation: Any) -> Any:
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _kind(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+        return _kind(kinds[0])
+    return annotation
+
+
+def _arguments(offer: Offer, asked: dict[str, Any]) -> dict[str, JsonValue]:
+    given = {name: value for name, value in asked.items() if value is not None and name != _TARGET}
+    target = asked.get(_TARGET)
+    if target is not None:
+        given[_target_of(offer, target)] = target
+    return {name: _pairs(name, value) if isinstance(value, list) else value for name, value in given.items()}
+
+
+def _target_of(offer: Offer, target: str) -> str:
+    """Whether a target is a folder or an image; what is there as a folder, or looks like a path, is one."""
+    from pathlib import Path
+
+    if "image" not in offer.input.model_fields:
+        return "path"
+    return "path" if target.startswith((".", "/", "~")) or Path(target).is_dir() else "image"
+
+
+def _pairs(name: str, values: list[str]) -> dict[str, JsonValue]:
+    pairs = [value.partition("=") for value in values]
+    if not all(separator for _, separator, _ in pairs):
+        raise WiringError(f"--{name.replace('_', '-')} takes NAME=VALUE")
+    return {key: value for key, _, value in pairs}
+
+
+def _workspace(chosen: settings.Settings, target: str | None) -> Workspace:
+    """Whoever types a path at the command line may read it; the workspace binds assistants."""
+    from pathlib import Path
+
+    roots = list(chosen.workspace)
+    if target and "workspace" not in chosen.model_fields_set:
+        roots.append(Path(target).expanduser().absolute())
+    return Workspace(roots)

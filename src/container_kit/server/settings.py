@@ -1,0 +1,128 @@
+"""Settings: `CONTAINER_KIT_*` variables, then `container-kit.toml` in the current directory, then defaults."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from container_kit.stages.fault import WiringError
+
+FILE = "container-kit.toml"
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""A list in TOML, comma-separated in a variable."""
+
+
+class Settings(BaseSettings):
+    """All that an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix="CONTAINER_KIT_", toml_file=FILE, extra="forbid", frozen=True)
+
+    workspace: Annotated[tuple[Path, ...], NoDecode] = Field(default_factory=lambda: (Path.cwd(),))
+    """Folders that runs may read; in the variable separated as in PATH."""
+    home: Path = Field(default_factory=lambda: state_folder())
+    """Where state is kept."""
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_format: Literal["console", "json"] = "console"
+
+    toolsets: Names = ()
+    """Toolsets to offer; empty means the default ones."""
+    tools: Names = ()
+    """Single tools to offer, whatever their toolset."""
+    exclude_tools: Names = ()
+    read_only: bool = False
+    """Offer only tools that change nothing; it wins over every other choice."""
+    disable_destructive: bool = False
+    """Offer no tool that may replace or remove what is there."""
+    pipelines: Names = ()
+    """Modules whose pipelines are offered as tools."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    allowed_hosts: Names = ()
+    """Host headers to accept away from loopback, for example `kit.example.org` or `kit.example.org:*`."""
+    allowed_origins: Names = ()
+    token: SecretStr | None = None
+    """A bearer token that every HTTP request must carry."""
+    oauth_issuer: str | None = None
+    """An OAuth authorization server whose tokens are accepted."""
+    public_url: str | None = None
+    """The URL by which clients reach this server; the audience of OAuth tokens."""
+    max_body_bytes: int = Field(default=1_048_576, ge=1024)
+    max_concurrent_calls: int = Field(default=64, ge=1)
+    """Tool calls that are carried out at once over HTTP; more are refused with 503."""
+    calls_per_minute: int = Field(default=600, ge=1)
+    """HTTP requests a minute from one caller; more are refused with 429."""
+
+    @field_validator("workspace", mode="before")
+    @classmethod
+    def _paths(cls, value: Any) -> Any:
+        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("workspace")
+    @classmethod
+    def _folders(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        for folder in value:
+            if not folder.expanduser().is_dir():
+                raise ValueError(f"{folder} is not a directory")
+        return tuple(folder.expanduser().resolve() for folder in value)
+
+    @field_validator(
+        "toolsets", "tools", "exclude_tools", "pipelines", "allowed_hosts", "allowed_origins", mode="before"
+    )
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a caller names them
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments of the command line, then variables, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        overrides: Settings of the command line; None is left out.
+
+    Raises:
+        WiringError: One of them cannot be used; the message names it and repeats no value.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
+            for detail in error.errors(include_input=False, include_url=False)
+        ]
+        raise WiringError("; ".join(problems)) from None
+    except ValueError as error:  # TOML that cannot be parsed
+        raise WiringError(f"{FILE}: {error}") from error
+
+
+def state_folder() -> Path:
+    """Where a program keeps state on this platform (on Linux the XDG base directory specification)."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "container-kit"
+    if sys.platform == "darwin":
+        return Path("~/Library/Application Support/container-kit").expanduser()
+    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "container-kit"
