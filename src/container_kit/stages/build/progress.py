@@ -14,7 +14,7 @@ from typing import Any
 _STEP = re.compile(r"\[(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<of>\d+)\] (?P<instruction>.*)", re.DOTALL)
 _CLASSIC_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _CLASSIC_CHATTER = re.compile(r"\s*(--->? |Removing intermediate container|Successfully (built|tagged) |COMMIT )")
-_TAIL_LINES = 60
+_TAIL_LINES = 300
 _LINE_LIMIT = 4000
 _SHOWN = 100
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.build.dockerfile import Instruction, ParsedDockerfile
-from container_kit.stages.build.failures.sign import Failure, Sign
+from container_kit.stages.build.failures import base, copying, network, packages, process
+from container_kit.stages.build.failures.sign import Failure, Sign, edit_and_retry
 from container_kit.stages.build.inputs import Inputs
 from container_kit.stages.build.progress import BuildLog, Step
 from container_kit.stages.docker_engine import ENGINE_DISK_FULL
@@ -22,15 +23,19 @@ BUILD_FAILED = FaultCode(
     hint="The builder's own words are in the evidence.",
 )
 
-_BUILDER_SIGNS: tuple[Sign, ...] = ()
-_OUTPUT_SIGNS: tuple[Sign, ...] = ()
+_OUTPUT_SIGNS: tuple[Sign, ...] = (*network.SIGNS, *packages.SIGNS, *process.SIGNS)
 
-FAULTS: tuple[FaultCode, ...] = tuple(
-    dict.fromkeys([STEP_FAILED, BUILD_FAILED, *(sign.code for sign in (*_BUILDER_SIGNS, *_OUTPUT_SIGNS))])
+FAULTS: tuple[FaultCode, ...] = (
+    STEP_FAILED,
+    BUILD_FAILED,
+    *base.FAULTS,
+    *copying.FAULTS,
+    *(sign.code for sign in _OUTPUT_SIGNS),
 )
 
 _EXIT_CODE = re.compile(r"(?:exit code|returned a non-zero code|exit status):? (\d+)")
 _COUNTED = {"FROM", "RUN", "COPY", "ADD", "WORKDIR"}
+_PULLED = re.compile(r"/v2/(?:library/)?([^\s\"]+?)/(?:manifests|blobs)/")
 _POSITION = re.compile(r"\[(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<of>\d+)\] ")
 
 
@@ -53,22 +58,40 @@ def explain(log: BuildLog, inputs: Inputs) -> StageFailure:
 
 def _classified(failure: Failure) -> StageFailure:
     if failure.exit_code is None:
-        if "no space left on device" in failure.error.lower():
-            return ENGINE_DISK_FULL("the engine's disk is full", evidence=failure.evidence)
-        return _first(_BUILDER_SIGNS, failure, failure.error) or BUILD_FAILED(
-            f"{failure.where}: {_short(failure.error)}", evidence=failure.evidence
-        )
-    found = _first(_OUTPUT_SIGNS, failure, f"{failure.output}\n{failure.error}")
+        return _of_builder(failure)
+    for sign in _OUTPUT_SIGNS:
+        if found := sign.explain(failure, f"{failure.output}\n{failure.error}"):
+            return found
     says = f"{failure.where}: the command ended with exit code {failure.exit_code}"
-    return found or STEP_FAILED(says, evidence=failure.evidence, where=failure.where)
+    repair = STEP_FAILED.hint.format(where=failure.where)
+    return STEP_FAILED(says, evidence=failure.evidence(), next_actions=[edit_and_retry(repair)], where=failure.where)
 
 
-def _first(signs: tuple[Sign, ...], failure: Failure, text: str) -> StageFailure | None:
-    for sign in signs:
-        match = sign.pattern.search(text)
-        if match is not None:
-            return sign.of(failure, match)
-    return None
+def _of_builder(failure: Failure) -> StageFailure:
+    """Explain what no command in the build said, but the builder itself."""
+    if "no space left on device" in failure.error.lower():
+        return ENGINE_DISK_FULL("the engine's disk is full", evidence=failure.evidence())
+    for explanation in (base.explain_secret, base.explain_stage, base.explain_frontend, copying.explain):
+        if found := explanation(failure):
+            return found
+    located = failure.at(instruction) if (instruction := _base_of(failure)) else failure
+    for sign in base.SIGNS:
+        if found := sign.explain(located, failure.error):
+            return found
+    return BUILD_FAILED(f"{failure.where}: {_short(failure.error)}", evidence=failure.evidence())
+
+
+def _base_of(failure: Failure) -> Instruction | None:
+    """Find the FROM (or `--from`) whose image the builder's words are about, where they name no line."""
+    if failure.instruction is not None:
+        return None
+    pulled = _PULLED.search(failure.error)
+    if pulled is not None:
+        froms = [one for one in failure.inputs.parsed.instructions if one.word == "FROM" or "--from=" in one.rest]
+        return next((one for one in froms if pulled[1] in one.rest), None)
+    words = [word for word in re.split(r"[\s\"()]+", failure.error.replace(": ", " ")) if len(word) > 2]
+    bases = [one for one in failure.inputs.parsed.instructions if one.word in {"FROM", "ADD"}]
+    return next((one for one in bases for word in words if word.removeprefix("docker.io/library/") in one.rest), None)
 
 
 def _last_step(log: BuildLog) -> Step | None:

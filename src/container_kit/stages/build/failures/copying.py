@@ -1,0 +1,150 @@
+"""A COPY or ADD whose source is not there: missing, ignored, outside the context, or missing in another stage."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import posixpath
+import re
+
+from container_kit.stages.build.dockerfile import Instruction
+from container_kit.stages.build.failures.sign import Failure, edit_and_retry
+from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
+
+FILE_MISSING = FaultCode(
+    "build.file_missing",
+    means="COPY or ADD names a file that is not in the build context.",
+    hint="Correct the path {path} in {where}, or create the file; paths are relative to {context}.",
+)
+FILE_IGNORED = FaultCode(
+    "build.file_ignored",
+    means="COPY or ADD names a file that .dockerignore leaves out.",
+    hint="Add the line `!{path}` at the end of {ignore}, or take the pattern {pattern} out of it.",
+)
+FILE_OUTSIDE = FaultCode(
+    "build.file_outside_context",
+    means="COPY or ADD names a file above the build context.",
+    hint="Build with a context that holds the file (`context`), and write the path relative to it.",
+)
+FILE_MISSING_IN_STAGE = FaultCode(
+    "build.file_missing_in_stage",
+    means="COPY --from names a file that the other stage or image does not hold.",
+    hint="Correct the path {path} in {where}, or make {stage} produce it.",
+)
+
+FAULTS = (FILE_MISSING, FILE_IGNORED, FILE_OUTSIDE, FILE_MISSING_IN_STAGE)
+
+_NOT_THERE = re.compile(
+    r"failed to compute cache key|failed to calculate checksum|no source files were specified|COPY failed|ADD failed"
+    r"|lstat .*no such file|no such file or directory$|: not found$"
+)
+_FROM = re.compile(r"--from=(\S+)")
+
+
+def explain(failure: Failure) -> StageFailure | None:
+    """Make the fault where a COPY or ADD found no source; None where it is something else."""
+    instruction = failure.instruction
+    if instruction is None or instruction.word not in {"COPY", "ADD"} or not _NOT_THERE.search(failure.error):
+        return None
+    other = _FROM.search(instruction.rest)
+    sources = _sources(instruction)
+    if other is not None:
+        return _in_stage(failure, other[1], sources)
+    for source in sources:
+        found = _outside(failure, source) or _ignored(failure, source) or _missing(failure, source)
+        if found is not None:
+            return found
+    return None
+
+
+def _sources(instruction: Instruction) -> list[str]:
+    text = instruction.arguments
+    if text.startswith("["):
+        try:
+            return [str(part) for part in json.loads(text)][:-1]
+        except ValueError:
+            return []
+    return text.split()[:-1]
+
+
+def _in_stage(failure: Failure, stage: str, sources: list[str]) -> StageFailure:
+    named = next((source for source in sources if source.rsplit("/", 1)[-1] in failure.error), None)
+    path = named or ", ".join(sources)
+    facts = {"path": path, "stage": stage, "where": failure.where}
+    repair = FILE_MISSING_IN_STAGE.hint.format(**facts)
+    return FILE_MISSING_IN_STAGE(
+        f"{failure.where}: {path} does not exist in {stage}",
+        evidence=failure.evidence(),
+        next_actions=[edit_and_retry(repair)],
+        path=path,
+        stage=stage,
+        where=failure.where,
+    )
+
+
+def _outside(failure: Failure, source: str) -> StageFailure | None:
+    if not posixpath.normpath(source).startswith(".."):
+        return None
+    above = failure.inputs.context.parent
+    actions = [edit_and_retry(f"Write {source} relative to the context, or choose a context that holds it.")]
+    if above.is_relative_to(failure.inputs.root) and (failure.inputs.context / source).exists():
+        context = above.relative_to(failure.inputs.root).as_posix()
+        actions.insert(0, NextAction(why=f"{source} lies in this folder.", arguments={"context": context}))
+    message = f"{failure.where}: {source} lies outside the build context"
+    return FILE_OUTSIDE(message, evidence=failure.evidence(), next_actions=actions)
+
+
+def _ignored(failure: Failure, source: str) -> StageFailure | None:
+    path = _cleaned(source)
+    pattern = failure.inputs.ignore.which(path) if path else None
+    if pattern is None or not (failure.inputs.context / path).exists():
+        return None
+    ignore = failure.inputs.ignore_path
+    place = f"{ignore}:{pattern.line}"
+    evidence = [Evidence(kind="file", text=pattern.text, where=place), *failure.evidence()]
+    repair = f"Add the line `!{path}` at the end of {ignore}, or take `{pattern.text}` (line {pattern.line}) out."
+    return FILE_IGNORED(
+        f"{failure.where}: {path} is left out by the pattern {pattern.text} ({place})",
+        evidence=evidence,
+        next_actions=[edit_and_retry(repair)],
+        path=path,
+        ignore=ignore,
+        pattern=pattern.text,
+    )
+
+
+def _missing(failure: Failure, source: str) -> StageFailure | None:
+    path = _cleaned(source)
+    context = failure.inputs.context
+    wild = any(character in path for character in "*?[")
+    if "$" in path or "://" in source or (not wild and (context / path).exists()):
+        return None
+    near = _near(failure, path)
+    says = f"{failure.where}: {path} does not exist in the build context"
+    repair = f"Correct {path} in {failure.where}" + (
+        f"; did you mean {' or '.join(near)}?" if near else ", or create it."
+    )
+    evidence = failure.evidence()
+    if near:
+        evidence.insert(0, Evidence(kind="file", text=f"what is there: {', '.join(near)}"))
+    return FILE_MISSING(
+        says,
+        evidence=evidence,
+        next_actions=[edit_and_retry(repair)],
+        path=path,
+        where=failure.where,
+        context=str(context),
+    )
+
+
+def _near(failure: Failure, path: str) -> list[str]:
+    folder, _, name = path.rpartition("/")
+    try:
+        names = [item.name for item in (failure.inputs.context / folder).iterdir()]
+    except OSError:
+        return []
+    return [posixpath.join(folder, one) for one in difflib.get_close_matches(name, names, 3, 0.6)]
+
+
+def _cleaned(source: str) -> str:
+    return posixpath.normpath("/" + source.strip("\"'")).strip("/")
