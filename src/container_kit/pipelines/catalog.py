@@ -14,6 +14,7 @@ from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions
+from container_kit.stages.artifacts.examination import Surroundings
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
@@ -126,7 +127,9 @@ def _full_deployment() -> Pipeline:
 def _doctor() -> Pipeline:
     from container_kit.stages.doctor import Examine
 
-    pipeline = AtomicPipeline("doctor", summary="Say what this machine has, what it lacks and how to get it.")
+    pipeline = AtomicPipeline(
+        "doctor", given=Surroundings, summary="Say what this machine has, what it lacks and how to get it."
+    )
     return pipeline.add_stage(Examine()).with_timeout(30)
 
 

@@ -1,0 +1,5 @@
+"""Examining the machine that Container Kit runs on. It changes nothing."""
+
+from container_kit.stages.doctor.stage import Examine
+
+__all__ = ["Examine"]

@@ -1,0 +1,52 @@
+"""This machine: Python, and the folders that Container Kit reads and writes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+import anyio.to_thread
+
+from container_kit.stages.artifacts.examination import HostCheck
+
+
+async def python() -> list[HostCheck]:
+    """Tell which Python runs this; a wrong one would not have come so far."""
+    detail = f"{platform.python_version()} at {sys.executable}, on {platform.platform(terse=True)}"
+    return [HostCheck(name="python", outcome="ok", detail=detail, needed=True)]
+
+
+async def workspace(root: Path) -> list[HostCheck]:
+    """Look whether a workspace root can be read."""
+    return [await anyio.to_thread.run_sync(_workspace, root, abandon_on_cancel=True)]
+
+
+def _workspace(root: Path) -> HostCheck:
+    name = f"workspace {root}"
+    if not root.is_dir():
+        detail, repair = "it is not a directory", "Name folders that exist in CONTAINER_KIT_WORKSPACE."
+    elif not os.access(root, os.R_OK | os.X_OK):
+        detail, repair = "this user may not read it", f"Give this user read and execute permission on {root}."
+    else:
+        return HostCheck(name=name, outcome="ok", detail="readable", needed=True)
+    return HostCheck(name=name, outcome="problem", detail=detail, get=repair, needed=True)
+
+
+async def state_folder(home: Path) -> list[HostCheck]:
+    """Look whether state can be kept."""
+    return [await anyio.to_thread.run_sync(_state_folder, home, abandon_on_cancel=True)]
+
+
+def _state_folder(home: Path) -> HostCheck:
+    name = f"state folder {home}"
+    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
+    if not nearest.is_dir():
+        detail, repair = f"{nearest} is not a directory", "Set CONTAINER_KIT_HOME to a folder."
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        detail, repair = f"this user may not write to {nearest}", "Set CONTAINER_KIT_HOME to a folder of this user."
+    else:
+        detail = "writable" if nearest == home else "made at the first run"
+        return HostCheck(name=name, outcome="ok", detail=detail, needed=True)
+    return HostCheck(name=name, outcome="problem", detail=detail, get=repair, needed=True)
