@@ -1,0 +1,71 @@
+"""Deno: `deno.json`, its tasks, and scripts that import by address."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
+from container_kit.stages.analyze.folder import Folder
+
+FRAMEWORKS = (
+    Framework("fresh", ("fresh", "$fresh"), 8000),
+    Framework("oak", ("oak",), 8000),
+    Framework("hono", ("hono",), 8000),
+    Framework("lume", ("lume",), 3000, "static"),
+    Framework("aleph", ("aleph",), 3000),
+)
+_IMPORT = re.compile(r"""from\s+["'](?:https://deno\.land/x/|jsr:@?|npm:@?)(?:[\w-]+/)?([\w$-]+)[@/"']""")
+_ENTRIES = ("main.ts", "mod.ts", "server.ts", "index.ts", "app.ts", "main.js", "src/main.ts", "src/index.ts", "src/server.ts",
+    "src/mod.ts", "main.tsx", "index.js", "dev.ts")  # fmt: skip
+
+
+def describe(folder: Folder, draft: Draft) -> None:
+    """Read the configuration's imports and tasks, then the entry file."""
+    manifest = folder.first("deno.json", "deno.jsonc", "deno.lock") or ""
+    data: dict[str, Any] = folder.json(manifest) if manifest and manifest != "deno.lock" else {}
+    place = folder.place(manifest)
+    draft.manifests.extend(name for name in ("deno.json", "deno.jsonc", "deno.lock") if folder.has(name))
+    draft.locked = folder.has("deno.lock")
+    scripts = folder.files(".ts", ".tsx", limit=5, depth=4)
+    draft.language.add("typescript" if scripts or not folder.files(".js", limit=1) else "javascript", "declared", place)
+    draft.package_manager.add("deno", "declared", place, confidence=0.985)
+    for name in _table(data, "imports"):
+        draft.dependencies.setdefault(name.strip("/@").rpartition("/")[2].lower(), folder.place(manifest, f'"{name}"'))
+    entry = folder.first(*_ENTRIES) or next(iter(folder.files(".ts", ".js", limit=1, depth=2)), None)
+    if entry:
+        for found in _IMPORT.finditer(folder.source(entry)):
+            draft.dependencies.setdefault(found[1].lower(), folder.place(entry, found[0]))
+    _claim_start(folder, draft, manifest, data, entry)
+
+
+def _claim_start(folder: Folder, draft: Draft, manifest: str, data: dict[str, Any], entry: str | None) -> None:
+    tasks = {k: v if isinstance(v, str) else v.get("command", "") for k, v in _table(data, "tasks").items() if isinstance(v, str | dict)}
+    task = next((name for name in ("start", "serve", "preview", "dev") if name in tasks), None)
+    if task:
+        draft.start.add(f"deno task {task}", "declared", folder.place(manifest, f'"{task}"'), confidence=0.9 if task == "start" else 0.6)
+        draft.program.add(str(tasks[task]), "declared", folder.place(manifest, f'"{task}"'))
+    if "build" in tasks:
+        draft.build.add("deno task build", "declared", folder.place(manifest, '"build"'))
+    if entry is None:
+        draft.role.add("library", "guess") if not task else None
+        return
+    draft.entrypoint.add(entry, "code", folder.place(entry))
+    draft.start.add(f"deno run -A {entry}", "code", folder.place(entry), confidence=0.75)
+    if re.search(r"Deno\.serve\b|\bserve\(|\.listen\(", folder.source(entry)):
+        draft.role.add("web", "code", folder.place(entry), confidence=0.9)
+        draft.port.add(8000, "framework", folder.place(entry), confidence=0.75)
+
+
+def _table(data: Any, key: str) -> dict[str, Any]:
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+
+
+ECOSYSTEMS = (
+    Ecosystem("deno", describe, manifests=("deno.json", "deno.jsonc", "deno.lock"), frameworks=FRAMEWORKS,
+              sources=(".ts", ".tsx", ".js"), rank=33),
+)  # fmt: skip
