@@ -1,0 +1,158 @@
+"""Tools through the real client and server in memory, in both protocol eras, over mocked stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import jsonschema
+import pytest
+from mcp.client import Client
+from pydantic import JsonValue
+
+from container_kit import Evidence, Fault, NextAction, Stage, StageContext, Workspace
+from container_kit.stages.artifacts.image import Image
+from container_kit.tools.sdk import TOOL_FAILURE
+from support.tools import IMAGE, connected, runs_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", ["legacy", "auto"])]
+
+FAILED = Fault(
+    code="build.step_failed",
+    message="pip install failed with exit code 1",
+    hint="Correct requirements.txt.",
+    evidence=(Evidence(kind="instruction", where="Dockerfile:3", text="RUN pip install -r requirements.txt"),),
+    next_actions=(NextAction(why="edit requirements.txt:1, then build again"),),
+)
+
+
+class Waiting(Stage[Image]):
+    """Builds until somebody is tired of it."""
+
+    def __init__(self) -> None:
+        self.started = anyio.Event()
+        self.tidied = anyio.Event()
+
+    async def execute(self, ctx: StageContext, **needs: Any) -> Image:
+        try:
+            ctx.progress("step 1/2", 0.5)
+            self.started.set()
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.lowlevel.checkpoint()
+                self.tidied.set()
+        raise AssertionError
+
+
+async def call(client: Client, tool: str, **arguments: JsonValue) -> Any:
+    with anyio.fail_after(10):
+        return await client.call_tool(tool, arguments)
+
+
+async def test_a_success_tells_the_run_the_stages_and_the_product(mode: str, workspace: Workspace) -> None:
+    async with connected(runs_of(workspace, {"build": {"build": IMAGE}}), mode) as client:
+        result = await call(client, "build", path=".")
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    assert not result.is_error
+    assert result.structured_content["image"]["reference"] == "shop:latest"
+    assert result.structured_content["stages"][0]["name"] == "build"
+    assert result.structured_content["run"] in result.content[0].text
+    jsonschema.validate(result.structured_content, tools["build"].output_schema)
+
+
+async def test_a_failure_is_a_fault_in_the_text_the_structure_and_the_draft_key(
+    mode: str, workspace: Workspace
+) -> None:
+    async with connected(runs_of(workspace, {"build": {"build": FAILED}}), mode) as client:
+        result = await call(client, "build", path=".", tag="shop:1")
+    assert result.is_error
+    assert "build.step_failed" in result.content[0].text
+    assert "Dockerfile:3" in result.content[0].text
+    fault = result.structured_content
+    assert fault["next_actions"] == [
+        {"why": FAILED.next_actions[0].why, "arguments": {"path": ".", "tag": "shop:1"}, "tool": "build"}
+    ]
+    assert result.meta[TOOL_FAILURE] == fault
+
+
+async def test_a_next_action_works_as_it_stands(mode: str, workspace: Workspace) -> None:
+    once = runs_of(workspace, {"build": {"build": FAILED}})
+    async with connected(once, mode) as client:
+        action = (await call(client, "build", path=".")).structured_content["next_actions"][0]
+    repaired = runs_of(workspace, {"build": {"build": IMAGE}})
+    async with connected(repaired, mode) as client:
+        assert not (await call(client, action["tool"], **action["arguments"])).is_error
+
+
+async def test_arguments_that_do_not_fit_are_a_fault_that_repeats_no_value(mode: str, workspace: Workspace) -> None:
+    async with connected(runs_of(workspace, {}), mode) as client:
+        result = await call(client, "deploy", image="shop", env={"PASSWORD": ["planted-value"]}, prot=80)
+    assert result.structured_content["code"] == "request.invalid"
+    assert {fact["where"] for fact in result.structured_content["evidence"]} == {"env.PASSWORD", "prot"}
+    assert "planted-value" not in result.model_dump_json()
+
+
+@pytest.mark.parametrize("arguments", [{}, {"path": ".", "image": "shop"}, {"image": "shop", "run": "r"}])
+async def test_a_deploy_takes_exactly_one_target(
+    mode: str, workspace: Workspace, arguments: dict[str, JsonValue]
+) -> None:
+    async with connected(runs_of(workspace, {}), mode) as client:
+        result = await call(client, "deploy", **arguments)
+    assert result.structured_content["code"] == "request.invalid"
+    assert "exactly one of path, image and run" in result.content[0].text
+
+
+async def test_objects_that_came_as_json_text_are_understood(mode: str, workspace: Workspace) -> None:
+    async with connected(runs_of(workspace, {"build": {"build": IMAGE}}), mode) as client:
+        result = await call(client, "build", path=".", build_args='{"VERSION": "1"}')
+    assert not result.is_error
+
+
+async def test_an_unknown_tool_is_a_clear_error(mode: str, workspace: Workspace) -> None:
+    async with connected(runs_of(workspace, {}), mode) as client:
+        result = await call(client, "reboot")
+    assert result.is_error
+    assert "Unknown tool: reboot" in result.content[0].text
+
+
+async def test_progress_rises_and_reaches_the_total(mode: str, workspace: Workspace) -> None:
+    figures: list[float] = []
+
+    async def take(progress: float, total: float | None, message: str | None) -> None:
+        assert total == 100
+        assert message
+        figures.append(progress)
+
+    runs = runs_of(workspace, {"build": {"build": IMAGE}})
+    async with connected(runs, mode) as client:
+        await client.call_tool("build", {"path": "."}, progress_callback=take)
+        with anyio.fail_after(5):
+            while figures[-1:] != [100]:
+                await anyio.lowlevel.checkpoint()
+    assert figures == sorted(set(figures))
+
+
+async def test_cancelling_a_call_reaches_the_stage_and_lets_it_clean_up(mode: str, workspace: Workspace) -> None:
+    stage = Waiting()
+    stage.name = "build"  # type: ignore[misc]  # it stands in for that stage
+    runs = runs_of(workspace, {"build": {"build": stage}})
+    async with connected(runs, mode) as client, anyio.create_task_group() as group:
+        group.start_soon(client.call_tool, "build", {"path": "."})
+        with anyio.fail_after(5):
+            await stage.started.wait()
+            group.cancel_scope.cancel()
+    with anyio.fail_after(5):
+        await stage.tidied.wait()
+    [run] = await runs.newest()
+    assert run.status == "cancelled"
+
+
+async def test_a_deploy_goes_on_from_the_image_of_a_run(mode: str, workspace: Workspace) -> None:
+    runs = runs_of(workspace, {"build": {"build": IMAGE}})
+    async with connected(runs, mode) as client:
+        built = await call(client, "build", path=".")
+        scanned = await call(client, "scan", run=built.structured_content["run"], dry_run=True)
+        unknown = await call(client, "scan", run="0" * 24)
+    assert scanned.structured_content["code"] == "request.invalid"  # a scan changes nothing: it has no dry run
+    assert unknown.structured_content["code"] == "run.unknown"
