@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import requests
@@ -146,9 +146,17 @@ class PrivateEngine:
         for line in self.api.load_image(source.get_image(reference)):
             assert "error" not in line, line
 
-    def import_tiny(self, reference: str) -> None:
+    def import_tiny(self, reference: str, *, labels: Mapping[str, str] | None = None) -> None:
         """Import the tiny busybox image under a name."""
-        import_tiny_image(self.api, reference)
+        import_tiny_image(self.api, reference, labels=labels)
+
+    def run(self, *command: str) -> str:
+        """Run a program in the engine's namespaces, where its disk and network are; return what it prints."""
+        inside = ("nsenter", f"--target={self._init}", "--mount", "--net", "--pid")
+        environment = {**os.environ, "DOCKER_HOST": self.host}
+        return subprocess.run(
+            [*inside, *command], env=environment, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
 
     @contextlib.contextmanager
     def network(self) -> Iterator[None]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import tarfile
+from collections.abc import Mapping
 
 from docker import APIClient
 
@@ -13,17 +15,18 @@ from support.policy import cannot_run
 _APPLETS = ("cat", "dd", "echo", "env", "false", "httpd", "id", "ls", "nc", "sh", "sleep", "touch", "true", "wget")
 
 
-def import_tiny_image(api: APIClient, reference: str) -> None:
+def import_tiny_image(api: APIClient, reference: str, *, labels: Mapping[str, str] | None = None) -> None:
     """Import busybox under a name: a shell, `sleep`, `httpd`, `wget`; it runs `sleep infinity`.
 
     Args:
         api: The engine to import it into.
         reference: `name:tag`.
+        labels: Labels that it carries.
     """
+    changes = ["CMD sleep infinity", "ENV PATH=/bin"]
+    changes += [f"LABEL {name}={json.dumps(value)}" for name, value in (labels or {}).items()]
     repository, _, tag = reference.rpartition(":")
-    api.import_image_from_data(
-        _root_filesystem(), repository=repository, tag=tag, changes=["CMD sleep infinity", "ENV PATH=/bin"]
-    )
+    api.import_image_from_data(_root_filesystem(), repository=repository, tag=tag, changes=changes)
 
 
 def _root_filesystem() -> bytes:

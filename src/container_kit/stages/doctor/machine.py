@@ -25,10 +25,13 @@ async def workspace(root: Path) -> list[HostCheck]:
 
 def _workspace(root: Path) -> HostCheck:
     name = f"workspace {root}"
-    if not root.is_dir():
-        detail, repair = "it is not a directory", "Name folders that exist in CONTAINER_KIT_WORKSPACE."
-    elif not os.access(root, os.R_OK | os.X_OK):
+    try:
+        with os.scandir(root) as entries:
+            next(entries, None)
+    except PermissionError:
         detail, repair = "this user may not read it", f"Give this user read and execute permission on {root}."
+    except OSError as error:
+        detail, repair = f"it cannot be read: {error.strerror}", "Name folders that exist in CONTAINER_KIT_WORKSPACE."
     else:
         return HostCheck(name=name, outcome="ok", detail="readable", needed=True)
     return HostCheck(name=name, outcome="problem", detail=detail, get=repair, needed=True)
@@ -41,10 +44,10 @@ async def state_folder(home: Path) -> list[HostCheck]:
 
 def _state_folder(home: Path) -> HostCheck:
     name = f"state folder {home}"
-    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
+    nearest = next(folder for folder in (home, *home.parents) if os.path.lexists(folder))
     if not nearest.is_dir():
         detail, repair = f"{nearest} is not a directory", "Set CONTAINER_KIT_HOME to a folder."
-    elif not os.access(nearest, os.W_OK | os.X_OK):
+    elif not os.access(nearest, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         detail, repair = f"this user may not write to {nearest}", "Set CONTAINER_KIT_HOME to a folder of this user."
     else:
         detail = "writable" if nearest == home else "made at the first run"
