@@ -22,6 +22,6 @@ def serve(asked: argparse.Namespace) -> int:
     chosen = settings.load(host=asked.host, port=asked.port)
     logs.configure(chosen.log_level, chosen.log_format)
     telemetry.configure()
-    server = make_server(Runs(Workspace(chosen.workspace)), ALL)
-    anyio.run(transports.serve, server, asked.transport, chosen)
+    runs = Runs(Workspace(chosen.workspace))
+    anyio.run(transports.serve, make_server(runs, ALL), runs, asked.transport, chosen)
     return 0

@@ -6,6 +6,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+import anyio
+
 from container_kit.pipelines.catalog import pipeline as from_catalog
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.made import Made
@@ -120,6 +122,18 @@ class Runs:
         if run_id in self._cancellations:
             self._cancellations[run_id].request()
         return kept.view()
+
+    async def stop(self, within: float) -> None:
+        """Ask all running runs to stop and wait for their clean-up.
+
+        Args:
+            within: Seconds to wait at most.
+        """
+        for cancellation in self._cancellations.values():
+            cancellation.request()
+        with anyio.move_on_after(within):
+            while self._cancellations:  # noqa: ASYNC110 - seldom, and over in a moment
+                await anyio.sleep(0.05)
 
     def _get(self, run_id: str, caller: str | None) -> MemoryRun:
         kept = self._kept.get(run_id)
