@@ -115,3 +115,20 @@ class ScanReport(Artifact):
     gate: Literal["passed", "refused", "not_checked"] = "passed"
     """`not_checked` where no scanner with a current database could look."""
     gate_reason: str = ""
+
+
+class Sbom(Artifact):
+    """A software bill of materials of an image."""
+
+    target: str
+    """The image reference."""
+    format: Literal["cyclonedx"] = "cyclonedx"
+    spec_version: str
+    """The version of the CycloneDX specification that the document follows."""
+    made_by: str
+    """`syft`, `trivy` or `builtin`, with its version."""
+    components: int
+    unread: tuple[str, ...] = ()
+    """What is in the image but not in the document, one line each, as far as known."""
+    document: str
+    """The JSON document itself, often some hundred kilobytes: offer it as a resource, not in a text."""

@@ -104,9 +104,11 @@ def _newer_base(finding: ScanFinding, known: Known) -> _Remedy:
 
 
 def _newer_system_package(finding: ScanFinding, origin: Origin | None, known: Known) -> _Remedy:
-    made = f"`{_short(origin.instruction)}`" if origin else "the instruction that installs it"
-    change = f"build again without cache, so that {made} installs {finding.package} {finding.fixed} or later"
-    return _Remedy("system_packages", known.place(origin.line if origin else None), change)
+    wanted = f"{finding.package} {finding.fixed} or later"
+    if origin is None or origin.from_base is None:
+        return _Remedy("system_packages", None, f"take a base image that has {wanted}, or upgrade it in the Dockerfile")
+    change = f"build again without cache, so that `{_short(origin.instruction)}` installs {wanted}"
+    return _Remedy("system_packages", known.place(origin.line), change)
 
 
 def _newer_dependency(finding: ScanFinding, origin: Origin | None, known: Known) -> _Remedy:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import anyio
@@ -19,6 +20,9 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.docker_endpoint import EndpointError, EngineConnection
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import Evidence, FaultCode
+
+if TYPE_CHECKING:
+    from docker import APIClient
 
 IMAGE_MISSING = FaultCode(
     "scan.image_missing",
@@ -47,14 +51,38 @@ async def scratch_folder() -> AsyncIterator[Path]:
             await anyio.to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
+async def find(engine: DockerEngine, image: Image) -> str:
+    """Give the id of an image that the engine has.
+
+    Raises:
+        StageFailure: `scan.image_missing`, or the engine's.
+    """
+
+    def inspect(api: APIClient) -> str | None:
+        from docker.errors import ImageNotFound
+
+        try:
+            return str(api.inspect_image(image.id or image.reference)["Id"])
+        except ImageNotFound:
+            return None
+
+    found = await engine.call(inspect)
+    if found is None:
+        raise IMAGE_MISSING(
+            f"the engine has no image {image.reference} {image.id}".rstrip(),
+            reference=image.reference,
+            host=engine.host,
+        )
+    return found
+
+
 async def export(engine: DockerEngine, image: Image, folder: Path) -> Path:
     """Write an image into a file as `docker save` does. Cancelling breaks the connection, so that both ends stop.
 
     Raises:
         StageFailure: One of `FAULTS`, or the engine's.
     """
-    name = image.id or image.reference
-    await engine.ping()
+    name = await find(engine, image)
     path = folder / "image.tar"
     download = _Download(engine.connection(_SILENT_FOR), f"/images/{quote(name, safe='')}/get", path)
     try:
@@ -70,10 +98,6 @@ async def export(engine: DockerEngine, image: Image, folder: Path) -> Path:
         raise engine.translate(error) from error
     finally:
         download.connection.abort()
-    if status == http.client.NOT_FOUND:
-        raise IMAGE_MISSING(
-            f"the engine has no image {image.reference} ({name})", reference=image.reference, host=engine.host
-        )
     if status != http.client.OK:
         raise engine.translate(OSError(f"the engine answered {status} to the export of {image.reference}"))
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,9 +16,10 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract import Stage, StageContext
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import FaultCode
-from container_kit.stages.scan import archive, gate, layers
+from container_kit.stages.scan import archive, builtin, gate, layers
 from container_kit.stages.scan.advice import Known
 from container_kit.stages.scan.conclusion import conclude
+from container_kit.stages.scan.grype import Grype
 from container_kit.stages.scan.hadolint import lint
 from container_kit.stages.scan.instructions import lineage
 from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, together, unavailable
@@ -68,18 +70,32 @@ class ScanImage(Stage[ScanReport]):
             results = [unavailable("image", "dry run: the image is not built yet")]
             return conclude(image.reference, results, Known(), policy, self._settings.cap)
         async with archive.scratch_folder() as folder:
-            ctx.progress(f"exporting {image.reference} for scanning")
-            exported = await archive.export(self._engine, image, folder)
-            results = await self._look(ctx, exported, folder, tree)
-            known = await anyio.to_thread.run_sync(_what_is_known, exported, tree)
+            results, known = await self._look(ctx, image, folder, tree)
         return await anyio.to_thread.run_sync(conclude, image.reference, results, known, policy, self._settings.cap)
 
-    async def _look(self, ctx: StageContext, exported: Path, folder: Path, tree: Tree) -> list[ScannerResult]:
-        looks = [lambda: Trivy(self._settings, folder).image(ctx, exported)]
+    async def _look(
+        self, ctx: StageContext, image: Image, folder: Path, tree: Tree
+    ) -> tuple[list[ScannerResult], Known]:
+        if self._is_blind():
+            await archive.find(self._engine, image)
+            exported = folder / "nothing"
+        else:
+            ctx.progress(f"exporting {image.reference} for scanning")
+            exported = await archive.export(self._engine, image, folder)
+        looks: list[Callable[[], Awaitable[ScannerResult]]] = [
+            lambda: Trivy(self._settings, folder).image(ctx, exported),
+            lambda: Grype(self._settings, folder).image(ctx, exported),
+        ]
         if tree.content:
-            where = tree.root or folder
-            looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, where))
-        return await together(looks)
+            looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, tree.root or folder))
+        results = await together(looks)
+        if not any(result.looked for result in results if result.run.looks_for == "vulnerabilities"):
+            results.append(await builtin.scan(self._settings, ctx, exported))
+        return results, await anyio.to_thread.run_sync(_what_is_known, exported, tree)
+
+    def _is_blind(self) -> bool:
+        """Whether nothing is there that could look into an image, so that exporting it is of no use."""
+        return self._settings.osv is None and not any(map(self._settings.program, ("trivy", "grype")))
 
 
 def _what_is_known(exported: Path, tree: Tree) -> Known:

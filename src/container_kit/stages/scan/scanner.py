@@ -115,3 +115,12 @@ async def together(looks: Sequence[Callable[[], Awaitable[ScannerResult]]]) -> l
         for number in range(len(looks)):
             tasks.start_soon(look, number)
     return [results[number] for number in sorted(results)]
+
+
+def instant(text: str) -> datetime:
+    """Read an RFC 3339 instant; what cannot be read is long ago."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

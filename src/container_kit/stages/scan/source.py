@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from container_kit.stages.scan import gate
 from container_kit.stages.scan.advice import Known
 from container_kit.stages.scan.archive import scratch_folder
 from container_kit.stages.scan.conclusion import conclude
+from container_kit.stages.scan.grype import Grype
 from container_kit.stages.scan.hadolint import lint
 from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, together
 from container_kit.stages.scan.tree import Tree, tree_of
@@ -69,7 +71,10 @@ class ScanSource(Stage[ScanReport]):
         )
 
     async def _look(self, ctx: StageContext, folder: Path, scratch: Path, tree: Tree) -> list[ScannerResult]:
-        looks = [lambda: Trivy(self._settings, scratch).source(ctx, folder)]
+        looks: list[Callable[[], Awaitable[ScannerResult]]] = [
+            lambda: Trivy(self._settings, scratch).source(ctx, folder),
+            lambda: Grype(self._settings, scratch).source(ctx, folder),
+        ]
         if tree.content:
             looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, folder))
         return await together(looks)

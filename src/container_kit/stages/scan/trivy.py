@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from container_kit.stages.artifacts.scan import ScannerRun
 from container_kit.stages.contract import StageContext
 from container_kit.stages.scan.process import Finished, ProgramTrouble, run
-from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, looked, unavailable
+from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, instant, looked, unavailable
 from container_kit.stages.scan.trivy_json import Report, Versions
 
 _NAME = "trivy"
@@ -68,6 +68,19 @@ class Trivy:
         """Scan a folder: its lock files and requirements, secrets, Dockerfiles and other configuration."""
         what = ["--scanners", "vuln,secret,misconfig", "--skip-check-update"]
         return await self._scan(ctx, ["fs", *what, str(folder)])
+
+    async def describe(self, archive: Path) -> Finished:
+        """Make a bill of materials of an image's archive (CycloneDX); this needs no database.
+
+        Raises:
+            ProgramTrouble: Trivy is refused, or could not be run to its end.
+        """
+        program = self.settings.program(_NAME) or _NAME
+        if refusal := _refusal(await anyio.to_thread.run_sync(_stamped_version, Path(program))):
+            raise ProgramTrouble(refusal)
+        options = ["--quiet", "--cache-backend", "memory", "--offline-scan", "--skip-java-db-update", *self._cache()]
+        argv = [program, "image", "--format", "cyclonedx", *options, "--input", str(archive)]
+        return await self._run(argv, self.settings.timeout)
 
     async def _scan(self, ctx: StageContext, what: list[str]) -> ScannerResult:
         program = self.settings.program(_NAME)
@@ -150,7 +163,7 @@ def _judged(settings: ScannerSettings, versions: Versions, answer: Finished, uns
     except ValidationError as error:
         return unavailable(_NAME, f"Trivy's answer cannot be read: {error.error_count()} problems", versions.version)
     assert versions.database is not None  # noqa: S101 - checked before the scan
-    made = _instant(versions.database.updated)
+    made = instant(versions.database.updated)
     notes = [unseen] if unseen else []
     notes += [] if report.packages else ["Trivy found no package that it knows"]
     notes += [f"{report.unsupported} gets no more security updates"] if report.unsupported else []
@@ -173,16 +186,7 @@ def _environment() -> dict[str, str]:
 
 
 def _is_due(versions: Versions) -> bool:
-    return versions.database is None or _instant(versions.database.next) <= datetime.now(UTC)
-
-
-def _instant(text: str) -> datetime:
-    """Read an RFC 3339 instant; what cannot be read is long ago."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return versions.database is None or instant(versions.database.next) <= datetime.now(UTC)
 
 
 def _refusal(version: str | None) -> str | None:

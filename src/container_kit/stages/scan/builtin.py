@@ -1,0 +1,103 @@
+"""The built-in matcher, for where no scanner is installed: the image's packages against exports of OSV advisories."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio.to_thread
+
+from container_kit.stages.artifacts.scan import ScanFinding, ScannerRun
+from container_kit.stages.contract import StageContext
+from container_kit.stages.scan import osv
+from container_kit.stages.scan.inventory import Inventory, UnreadableArchive, read
+from container_kit.stages.scan.packages import Package
+from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, instant, looked, unavailable
+
+_NAME = "builtin"
+_GET_IT = (
+    "the built-in matcher needs a folder of OSV exports (https://google.github.io/osv.dev/data/#data-dumps): "
+    "`ECOSYSTEM/all.zip` for each of {ecosystems}"
+)
+
+
+async def scan(settings: ScannerSettings, ctx: StageContext, archive: Path) -> ScannerResult:
+    """Match the packages of an image's archive, as `docker save` makes it."""
+    if settings.osv is None:
+        return unavailable(_NAME, _GET_IT.format(ecosystems="the image's ecosystems, for example PyPI and Debian:12"))
+    ctx.progress("reading the packages of the image's layers")
+    try:
+        inventory = await anyio.to_thread.run_sync(read, archive)
+    except UnreadableArchive as error:
+        return unavailable(_NAME, str(error))
+    ctx.progress(f"comparing {len(inventory.packages)} packages with the advisories in {settings.osv}")
+    return await anyio.to_thread.run_sync(_matched, settings, settings.osv, inventory)
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What came of all ecosystems."""
+
+    findings: list[ScanFinding] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    newest: dict[str, str] = field(default_factory=dict)
+    """By ecosystem, the last change to its advisories."""
+
+
+def _matched(settings: ScannerSettings, folder: Path, inventory: Inventory) -> ScannerResult:
+    result = _Sum(unseen=list(inventory.unread))
+    if not inventory.packages:
+        result.unseen.append("no package that the built-in matcher knows is in the image")
+    groups: defaultdict[str | None, list[Package]] = defaultdict(list)
+    for package in inventory.packages:
+        groups[osv.ecosystem_of(package, inventory.system)].append(package)
+    for ecosystem, packages in groups.items():
+        _match_all(result, folder, ecosystem, packages)
+    return _judged(settings, result, len(inventory.packages))
+
+
+def _match_all(result: _Sum, folder: Path, ecosystem: str | None, packages: list[Package]) -> None:
+    names = {_advised(package) for package in packages}
+    advisories = osv.load(folder, ecosystem, names) if ecosystem else None
+    if advisories is None:
+        kind = ecosystem or f"{packages[0].ecosystem} of this distribution"
+        result.unseen.append(f"{len(packages)} packages of {kind} were not checked: no export of its advisories")
+        return
+    result.newest[ecosystem or ""] = advisories.newest
+    if advisories.unreadable:
+        result.unseen.append(f"{advisories.unreadable} advisories of {ecosystem} cannot be read")
+    for package in packages:
+        result.findings += _findings(result, advisories, package)
+
+
+def _findings(result: _Sum, advisories: osv.Advisories, package: Package) -> Iterator[ScanFinding]:
+    for advisory, affected in advisories.by_package[_advised(package)]:
+        verdict = osv.match(affected, package)
+        if verdict.affected:
+            yield osv.finding(advisory, package, verdict.fixed)
+        elif verdict.affected is None:
+            result.unseen.append(f"{package.name} {package.version} cannot be compared with {advisory.id}")
+
+
+def _advised(package: Package) -> str:
+    """A package's name as advisories write it; Python's in normal form (PEP 503)."""
+    name = package.advised_as[0]
+    return re.sub(r"[-_.]+", "-", name).lower() if package.ecosystem == "pypi" else name
+
+
+def _judged(settings: ScannerSettings, result: _Sum, packages: int) -> ScannerResult:
+    oldest = min((instant(moment) for moment in result.newest.values()), default=None)
+    stale = oldest is not None and settings.is_stale(oldest)
+    if stale and oldest:
+        result.unseen.append(f"the newest advisory is of {oldest:%Y-%m-%d}, too old to prove absence: export again")
+    record = ScannerRun(
+        scanner=_NAME,
+        outcome="clean",
+        packages=packages,
+        database=oldest.isoformat() if oldest else None,
+    )
+    unseen = "; ".join(result.unseen[:10]) or None
+    return looked(record, tuple(result.findings), unseen=unseen, stale=stale)

@@ -1,0 +1,243 @@
+"""Advisories in the OSV format (schema 1.x) from exports in a folder, and which packages they concern."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cmp_to_key
+from pathlib import Path
+from typing import Any
+
+import anyio.from_thread
+from pydantic import BaseModel, ValidationError
+
+from container_kit.stages.artifacts.scan import ScanFinding, Severity
+from container_kit.stages.scan import versions
+from container_kit.stages.scan.packages import Package, System
+from container_kit.stages.scan.scanner import severity
+
+_CHECKED_EVERY = 500
+_RATED: tuple[tuple[float, Severity], ...] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
+_LANGUAGES = {"pypi": "PyPI", "npm": "npm", "maven": "Maven", "golang": "Go", "gem": "RubyGems", "cargo": "crates.io"}
+
+
+class _Name(BaseModel):
+    ecosystem: str = ""
+    name: str = ""
+
+
+class _Event(BaseModel):
+    introduced: str | None = None
+    fixed: str | None = None
+    last_affected: str | None = None
+
+
+class _Range(BaseModel):
+    type: str = ""
+    events: list[_Event] = []
+
+
+class _Affected(BaseModel):
+    package: _Name = _Name()
+    ranges: list[_Range] = []
+    versions: list[str] = []
+
+
+class _Score(BaseModel):
+    type: str = ""
+    score: str = ""
+
+
+class Advisory(BaseModel):
+    """One OSV record."""
+
+    id: str
+    aliases: list[str] = []
+    upstream: list[str] = []
+    summary: str = ""
+    details: str = ""
+    modified: str = ""
+    withdrawn: str | None = None
+    affected: list[_Affected] = []
+    severity: list[_Score] = []
+    database_specific: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Advisories:
+    """The advisories of one ecosystem that name packages of an image."""
+
+    by_package: defaultdict[str, list[tuple[Advisory, _Affected]]] = field(default_factory=lambda: defaultdict(list))
+    newest: str = ""
+    """The last change to any record of the export."""
+    unreadable: int = 0
+
+
+def ecosystem_of(package: Package, system: System | None) -> str | None:
+    """The OSV name of a package's ecosystem, `PyPI` or `Debian:12`; None where there is none."""
+    if package.ecosystem in _LANGUAGES:
+        return _LANGUAGES[package.ecosystem]
+    if system is None:
+        return None
+    if system.id == "debian":
+        return f"Debian:{system.version.partition('.')[0]}"
+    if system.id == "ubuntu":
+        return f"Ubuntu:{system.version}"
+    if system.id == "alpine":
+        return f"Alpine:v{'.'.join(system.version.split('.')[:2])}"
+    return None
+
+
+def load(folder: Path, ecosystem: str, names: set[str]) -> Advisories | None:
+    """Read an ecosystem's export: `all.zip` or JSON files in a folder of its name, or of its name without release.
+
+    Args:
+        folder: The folder of exports.
+        ecosystem: As in OSV, for example `Debian:12`.
+        names: The packages that matter.
+
+    Returns:
+        None where there is no export of this ecosystem.
+    """
+    records = _records(folder, ecosystem)
+    if records is None:
+        return None
+    loaded = Advisories()
+    for number, content in enumerate(records):
+        if number % _CHECKED_EVERY == 0:
+            anyio.from_thread.check_cancelled()
+        _add(loaded, content, ecosystem, names)
+    return loaded
+
+
+def _records(folder: Path, ecosystem: str) -> Iterator[bytes] | None:
+    for name in (ecosystem, ecosystem.partition(":")[0]):
+        place = folder / name
+        if (place / "all.zip").is_file():
+            return _zipped(place / "all.zip")
+        if place.is_dir():
+            return (file.read_bytes() for file in sorted(place.glob("*.json")))
+    return None
+
+
+def _zipped(path: Path) -> Iterator[bytes]:
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.filename.endswith(".json"):
+                yield archive.read(entry)
+
+
+def _add(loaded: Advisories, content: bytes, ecosystem: str, names: set[str]) -> None:
+    """Keep a record that names one of the packages; checking the others' form would cost more than all the rest."""
+    try:
+        record = json.loads(content)
+        loaded.newest = max(loaded.newest, str(record.get("modified", "")))
+        if not any(part["package"]["name"] in names for part in record.get("affected") or () if "package" in part):
+            return
+        advisory = Advisory.model_validate(record)
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
+        loaded.unreadable += 1
+        return
+    if advisory.withdrawn:
+        return
+    for affected in advisory.affected:
+        if affected.package.name in names and _is_of(affected.package.ecosystem, ecosystem):
+            loaded.by_package[affected.package.name].append((advisory, affected))
+
+
+def _is_of(named: str, ecosystem: str) -> bool:
+    """Ubuntu's names have further parts (`Ubuntu:22.04:LTS`, `Ubuntu:Pro:…`), of which the release counts."""
+    return named == ecosystem or named.startswith(f"{ecosystem}:")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Whether an advisory concerns a version; `affected` None means that the versions cannot be compared."""
+
+    affected: bool | None
+    fixed: str | None = None
+
+
+def match(affected: _Affected, package: Package) -> Match:
+    """Evaluate an advisory as the schema says ("Evaluation", affected[].ranges[].events)."""
+    version = package.advised_as[1]
+    verdicts = [_in_range(part.events, package.ecosystem, version) for part in affected.ranges if part.type != "GIT"]
+    hit = version in affected.versions or any(verdicts)
+    if not hit:
+        return Match(None if None in verdicts else False)
+    fixes = [event.fixed for part in affected.ranges if part.type != "GIT" for event in part.events if event.fixed]
+    above = [fix for fix in fixes if versions.is_less(package.ecosystem, version, fix)]
+    return Match(True, versions.lowest_fix(package.ecosystem, version, above))
+
+
+def _in_range(events: Iterable[_Event], ecosystem: str, version: str) -> bool | None:
+    """Whether a version lies between an introduction and what ends it; None where it cannot be compared."""
+    inside = False
+    for event in sorted(events, key=_in_order(ecosystem)):
+        if event.introduced is not None:
+            before = event.introduced != "0" and versions.is_less(ecosystem, version, event.introduced)
+            inside = inside or before is False
+        elif event.fixed is not None:
+            before = versions.is_less(ecosystem, version, event.fixed)
+            inside = inside and before is True
+        elif event.last_affected is not None:
+            after = versions.is_less(ecosystem, event.last_affected, version)
+            before, inside = after, inside and after is not True
+        else:
+            continue
+        if before is None:
+            return None
+    return inside
+
+
+def _in_order(ecosystem: str) -> Callable[[_Event], Any]:
+    """Events of a range may stand in any order; evaluating them needs that of their versions."""
+
+    def compare(one: _Event, other: _Event) -> int:
+        left, right = (event.introduced or event.fixed or event.last_affected or "0" for event in (one, other))
+        if left == right or "0" in {left, right}:
+            return (left != "0") - (right != "0")
+        return -1 if versions.is_less(ecosystem, left, right) else 1
+
+    return cmp_to_key(compare)
+
+
+def finding(advisory: Advisory, package: Package, fixed: str | None) -> ScanFinding:
+    """Tell of a package that an advisory concerns."""
+    return ScanFinding(
+        id=advisory.id,
+        aliases=tuple(dict.fromkeys([*advisory.aliases, *advisory.upstream])),
+        kind="vulnerability",
+        severity=rated(advisory),
+        title=advisory.summary or advisory.details.partition("\n")[0][:200],
+        package=package.name,
+        ecosystem=package.ecosystem,
+        installed=package.version,
+        fixed=fixed,
+        path=package.path or None,
+        layer=package.layer,
+        found_by=("builtin",),
+    )
+
+
+def rated(advisory: Advisory) -> Severity:
+    """The database's own word, else the worst CVSS base score's (CVSS 3.1, section 5)."""
+    word = (advisory.database_specific or {}).get("severity")
+    if isinstance(word, str) and severity(word) != "unknown":
+        return severity(word)
+    worst = max((_score(score) for score in advisory.severity), default=0.0)
+    return next((name for least, name in _RATED if worst >= least), "unknown")
+
+
+def _score(score: _Score) -> float:
+    from cvss import CVSS2, CVSS3, CVSS4, CVSSError
+
+    kinds: Mapping[str, Any] = {"CVSS_V2": CVSS2, "CVSS_V3": CVSS3, "CVSS_V4": CVSS4}
+    try:
+        made = kinds[score.type](score.score)
+    except (CVSSError, KeyError):
+        return 0.0
+    return float(made.base_score)
