@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
 from container_kit import RetryPolicy, TestPipeline, WorkflowPipeline
-from container_kit.pipelines import tracing
 from support.toys import Bake, Bread, Flour, Knead, burnt, cold
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +22,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("test"))  # the global provider can be set only once
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)  # the real one can be set only once
     yield exporter
     provider.shutdown()
 

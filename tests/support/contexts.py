@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import structlog
-
 from container_kit.stages.contract import StageContext
 from container_kit.stages.redaction import Redactor
 from container_kit.stages.workspace import Workspace
@@ -34,7 +32,6 @@ class Contexts:
             dry_run=False,
             workspace=workspace,
             redact=Redactor(),
-            log=structlog.get_logger(),
             on_progress=self._progress,
             on_output=self.lines.append,
         )

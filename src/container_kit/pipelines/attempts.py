@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import structlog
 from pydantic import BaseModel
 
 from container_kit.pipelines.made import Made
@@ -146,17 +145,20 @@ class Attempts:
         timeout = step.timeout or step.stage.timeout
         with span(f"attempt {attempt}", stage=step.name, attempt=attempt) as opened:
             try:
-                with anyio.move_on_after(timeout) as scope:
-                    await step.stage.validate(ctx, **arguments(step.signature.validate, made))
-                    product = await step.stage.execute(ctx, **arguments(step.signature.execute, made))
-                    return self._checked(step, product)
-                assert scope.cancelled_caught  # noqa: S101 - nothing else leads here
+                if timeout is None:
+                    return await self._work(step, ctx, made)
+                with anyio.move_on_after(timeout):
+                    return await self._work(step, ctx, made)
                 fault = STAGE_TIMEOUT(f"{step.name} took longer than {timeout:.0f} s", seconds=timeout).fault
             except Exception as error:  # noqa: BLE001 - a stage's defect is a fault too
                 fault = self._fault_of(error, step, attempt)
             fault = self._complete(fault, step, attempt)
             record_fault(opened, fault)
             return fault
+
+    async def _work(self, step: Step, ctx: StageContext, made: Made) -> BaseModel | None:
+        await step.stage.validate(ctx, **arguments(step.signature.validate, made))
+        return self._checked(step, await step.stage.execute(ctx, **arguments(step.signature.execute, made)))
 
     def _checked(self, step: Step, product: Any) -> BaseModel | None:
         expected = step.signature.makes
@@ -180,9 +182,6 @@ class Attempts:
             dry_run=self.dry_run,
             workspace=self.workspace,
             redact=self.redact,
-            log=structlog.get_logger("container_kit.stage").bind(
-                run=self.run_id, pipeline=self.pipeline.name, stage=name, trace=current_trace_id()
-            ),
             on_progress=on_progress,
             on_output=lambda line: self.reporter.tell("stage_output", name, message=line, attempt=attempt),
         )

@@ -152,7 +152,7 @@ class Run:
             return failure.fault
         if self.runtime.cancellation.requested:
             return _cancelled("the run was cancelled", group[0].name)
-        siblings = Cancellation(self.runtime.cancellation)
+        siblings = Cancellation(self.runtime.cancellation) if len(steps) > 1 else self.runtime.cancellation
         calls = [StepCall(f"run:{s.name}", s.signature.makes, partial(self._call, s, siblings)) for s in steps]
         envelopes = await self.runtime.steps(calls) if calls else []
         for step, envelope in zip(steps, envelopes, strict=True):
@@ -166,7 +166,7 @@ class Run:
         self._running.add(step.name)
         envelope = await self.attempts.execute(step, self.made, siblings)
         self._running.discard(step.name)
-        if envelope.failed:
+        if envelope.failed and siblings is not self.runtime.cancellation:
             siblings.request()
         return envelope
 

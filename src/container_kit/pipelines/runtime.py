@@ -43,6 +43,11 @@ class StepCall:
     makes: type[BaseModel] | None
     work: Callable[[], Awaitable[Envelope]]
 
+    @property
+    def stage(self) -> str:
+        """The stage's name."""
+        return self.id.partition(":")[2]
+
 
 class Cancellation:
     """Whether work was asked to stop, and the scopes that are to hear of it.

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+import structlog
+
 from container_kit.stages.fault import FaultCode
 from container_kit.stages.redaction import Redactor
 from container_kit.stages.workspace import Workspace
@@ -32,8 +34,6 @@ class StageContext:
     """The folders that a run may read; every path from a caller goes through it."""
     redact: Redactor
     """Takes known secrets out of a text. Events and faults pass through it anyway."""
-    log: FilteringBoundLogger
-    """structlog, with run, stage and trace bound; it goes to stderr."""
     on_progress: Callable[[str, float | None], None] = field(repr=False)
     on_output: Callable[[str], None] = field(repr=False)
 
@@ -51,6 +51,14 @@ class StageContext:
     def output(self, line: str) -> None:
         """Keep one raw line of what a tool or container printed in the stage's log. Never blocks."""
         self.on_output(line)
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """structlog, with run and stage bound; it goes to stderr."""
+        logger: FilteringBoundLogger = structlog.get_logger("container_kit.stage").bind(
+            run=self.run_id, pipeline=self.pipeline, stage=self.stage
+        )
+        return logger
 
     @property
     def labels(self) -> dict[str, str]:

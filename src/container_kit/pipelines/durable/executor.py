@@ -101,7 +101,7 @@ class Executor:
         for step in pipeline.steps():
             written = steps.get(f"run:{step.name}")
             if written and written["status"] == "success" and f"undo:{step.name}" not in steps:
-                done.append((step, read_envelope(written, step.signature.makes, replayed=True).made))
+                done.append((step, read_envelope(written, step.signature.makes, step.name, replayed=True).made))
         return done
 
     async def _told(self, run_id: str) -> Sequence[tuple[int, Event]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
@@ -57,36 +58,42 @@ class WrittenEnvelope(Artifact):
     says: tuple[str, ...] = ()
 
 
-def write_envelope(envelope: Envelope, makes: type[BaseModel] | None, stage: str) -> dict[str, Any]:
-    """Turn an envelope into JSON; one whose artifact cannot be read back becomes a failure."""
+def write_envelope(envelope: Envelope, stage: str) -> dict[str, Any]:
+    """Turn an envelope into JSON; one whose artifact cannot be written becomes a failure."""
     try:
         made = None if envelope.made is None else envelope.made.model_dump(mode="json")
-        if makes is not None and made is not None:
-            makes.model_validate(made)
     except Exception as error:  # noqa: BLE001 - whatever a foreign model raises
-        fault = NOT_JOURNALABLE(f"{makes and makes.__name__} cannot be journaled: {str(error)[:500]}").fault
-        fault = fault.model_copy(update={"stage": stage})
-        envelope, made = Envelope("failed", None, fault, envelope.attempts, envelope.seconds), None
-    written = WrittenEnvelope(
-        status=envelope.status,
-        made=made,
-        fault=envelope.fault,
-        attempts=envelope.attempts,
-        seconds=envelope.seconds,
-        says=envelope.says,
-    )
-    return written.model_dump(mode="json")
+        envelope, made = _not_journalable(envelope, type(envelope.made), stage, error), None
+    return {
+        "status": envelope.status,
+        "made": made,
+        "fault": None if envelope.fault is None else envelope.fault.model_dump(mode="json"),
+        "attempts": envelope.attempts,
+        "seconds": envelope.seconds,
+        "says": list(envelope.says),
+    }
 
 
-def read_envelope(written: Mapping[str, Any], makes: type[BaseModel] | None, *, replayed: bool) -> Envelope:
-    """Turn JSON back into an envelope.
+def read_envelope(written: Mapping[str, Any], makes: type[BaseModel] | None, stage: str, *, replayed: bool) -> Envelope:
+    """Turn JSON back into an envelope; one whose artifact cannot be read becomes a failure.
 
     Raises:
-        ValidationError: The journal's row is not what was written there.
+        ValidationError: The journal's row is no envelope.
     """
     row = WrittenEnvelope.model_validate(written)
-    made = None if makes is None or row.made is None else makes.model_validate(row.made)
-    return Envelope(row.status, made, row.fault, row.attempts, row.seconds, row.says, replayed)
+    envelope = Envelope(row.status, None, row.fault, row.attempts, row.seconds, row.says, replayed)
+    if makes is None or row.made is None:
+        return envelope
+    try:
+        return replace(envelope, made=makes.model_validate(row.made))
+    except Exception as error:  # noqa: BLE001 - whatever a foreign model raises
+        return _not_journalable(envelope, makes, stage, error)
+
+
+def _not_journalable(envelope: Envelope, makes: type[Any], stage: str, error: Exception) -> Envelope:
+    fault = NOT_JOURNALABLE(f"{makes.__name__} cannot be journaled: {str(error)[:500]}").fault
+    fault = fault.model_copy(update={"stage": stage})
+    return replace(envelope, status="failed", made=None, fault=fault)
 
 
 def made_of(pipeline: Pipeline, request: PipelineRequest, steps: Mapping[str, Mapping[str, Any]]) -> Made:
@@ -95,7 +102,7 @@ def made_of(pipeline: Pipeline, request: PipelineRequest, steps: Mapping[str, Ma
     for step in pipeline.steps():
         written = steps.get(f"run:{step.name}")
         if written is not None:
-            envelope = read_envelope(written, step.signature.makes, replayed=True)
+            envelope = read_envelope(written, step.signature.makes, step.name, replayed=True)
             if envelope.made is not None:
                 made.add(envelope.made)
     return made

@@ -39,6 +39,7 @@ Role = Literal["local", "server", "worker"]
 
 _log = structlog.get_logger("container_kit.runs")
 
+_UNENDED = ("queued", "running", "waiting")
 _WATCH_EVERY = 0.25
 _ADOPT_EVERY = 1.0
 _POLL_EVERY = 0.1
@@ -187,7 +188,7 @@ class DurableRuns:
             StageFailure: `run.unknown`.
         """
         record = await self.history.get(run_id)
-        if record.status not in ("queued", "running", "waiting"):
+        if record.status not in _UNENDED:
             return record
         await DBOS.update_workflow_attributes_async(run_id, {"cancel": True}, merge=True)
         if record.status == "queued":
@@ -256,7 +257,7 @@ class DurableRuns:
         """
         oldest = time.time() - max_age
         records = await self.history.runs(limit=keep + 10_000)
-        ended = [record for record in records if record.status not in ("queued", "running", "waiting")]
+        ended = [record for record in records if record.status not in _UNENDED]
         gone = [record.id for number, record in enumerate(ended) if number >= keep or record.updated < oldest]
         if gone:
             await DBOS.delete_workflows_async(gone)
@@ -306,14 +307,14 @@ class DurableRuns:
             record = await self.history.get(run_id)
             if record.response is not None:
                 return record.response
-            if record.status == "cancelled" or record.fault is not None:
+            if record.status not in _UNENDED:
                 return _without_response(record)
             await anyio.sleep(_POLL_EVERY)
 
     async def _ended_spec(self, run_id: str) -> RunSpec:
 
         record = await self.history.get(run_id)
-        if record.status in ("queued", "running", "waiting"):
+        if record.status in _UNENDED:
             raise RUN_NOT_ENDED(f"run {run_id} is {record.status}", status=record.status)
         return await self.history.spec(run_id)
 

@@ -31,14 +31,14 @@ class DurableRuntime:
         todo = [call for call in calls if call.id not in self._seed]
         for call in calls:
             if call.id in self._seed:
-                envelopes[call.id] = read_envelope(self._seed[call.id], call.makes, replayed=True)
+                envelopes[call.id] = read_envelope(self._seed[call.id], call.makes, call.stage, replayed=True)
         # Ids are drawn in plan order before anything is awaited; drawn within the branches, a replay could swap them.
         slots = [DBOS.reserve_step() for _ in todo]
 
         async def journaled(slot: Any, call: StepCall) -> None:
             ran = _Ran()
             written = await slot.run_async({"name": call.id}, partial(ran.carry_out, call))
-            envelopes[call.id] = read_envelope(written, call.makes, replayed=not ran.here)
+            envelopes[call.id] = read_envelope(written, call.makes, call.stage, replayed=not ran.here)
 
         if len(todo) == 1:
             await journaled(slots[0], todo[0])
@@ -67,4 +67,4 @@ class _Ran:
 
     async def carry_out(self, call: StepCall) -> dict[str, Any]:
         self.here = True
-        return write_envelope(await call.work(), call.makes, call.id.partition(":")[2])
+        return write_envelope(await call.work(), call.stage)
