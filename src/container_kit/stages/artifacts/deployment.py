@@ -6,6 +6,8 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.base import Artifact
 
+Probe = Literal["http", "tcp"]
+
 
 class DeployOptions(Artifact):
     """How an image is deployed."""
@@ -27,6 +29,14 @@ class DeployOptions(Artifact):
     cpus: float = Field(default=1.0, gt=0)
     read_only: bool = True
     """A read-only root file system, with a tmpfs at /tmp."""
+    user: str | None = None
+    """`UID`, `UID:GID` or a name; by default the image's own where that is not root, else 65534. Root has to be asked for."""
+    volumes: dict[str, str] = Field(default_factory=dict)
+    """From a volume's name to the path in the container; a volume outlives its containers."""
+    probe: Probe = "http"
+    """How health is asked: GET `health_path`, or `tcp` for a connection that stays open."""
+    keep: int = Field(default=3, ge=1, le=50)
+    """How many replaced containers are kept, stopped, for going back."""
 
 
 class Deployment(Artifact):
@@ -47,6 +57,8 @@ class Deployment(Artifact):
     seconds_to_healthy: float = 0.0
     gap_seconds: float = 0.0
     """How long no container held the public port during the swap."""
+    probe: Probe = "http"
+    health_path: str = "/"
 
 
 class Check(Artifact):

@@ -1,0 +1,9 @@
+"""Deploying an image. Others know this room by `Deploy`, `DeployOptions` and `Deployment`.
+
+The new version runs beside the old one and proves itself before it takes the public port; the same process then
+serves. `swap` tells how the port changes hands, `recovery` what happens if we die in between.
+"""
+
+from container_kit.stages.deploy.stage import Deploy
+
+__all__ = ["Deploy"]

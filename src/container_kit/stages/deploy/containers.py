@@ -1,0 +1,187 @@
+"""The containers of an application on the engine, and the two networks that decide which of them is served.
+
+A container's port mapping names no host address. Engine gives it that of the network which is the container's
+gateway: 127.0.0.2 on `out`, where a candidate starts, and 127.0.0.1 on `front`, whose name sorts first and so takes
+over as gateway as soon as the container joins it. To join `front` is thus to be served, without a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from container_kit.stages.docker_engine import DockerEngine
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+APP = "io.container-kit.app"
+CANDIDATE = "-candidate"
+"""How the name of a container ends until it has taken the port; renaming it is the commit of a swap."""
+PUBLIC, STAGING = "127.0.0.1", "127.0.0.2"
+RESTART_POLICY = {"Name": "unless-stopped", "MaximumRetryCount": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The names of the networks; `front` must sort before `out`, for the first one is the gateway."""
+
+    front: str = "container-kit-front"
+    out: str = "container-kit-out"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A container of an application, as the engine lists it."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    running: bool
+    created: int
+    """Seconds since the epoch."""
+    networks: frozenset[str]
+    labels: Mapping[str, str] = field(repr=False)
+
+    @property
+    def candidate(self) -> bool:
+        """Whether it has not taken the port yet."""
+        return self.name.endswith(CANDIDATE)
+
+
+class Containers:
+    """Calls on the engine; each takes it as done where it finds done what it wants."""
+
+    def __init__(self, engine: DockerEngine, networks: Networks) -> None:
+        self.engine = engine
+        self.networks = networks
+
+    async def of(self, app: str) -> list[Found]:
+        """All containers of an application, running or not, the newest first."""
+        filters = {"label": f"{APP}={app}"}
+        listed = await self.engine.call(lambda api: api.containers(all=True, filters=filters))
+        return sorted(map(_found, listed), key=lambda found: found.created, reverse=True)
+
+    def served(self, found: list[Found]) -> Found | None:
+        """The one that holds the public port, or would if it ran."""
+        return next((one for one in found if self.networks.front in one.networks), None)
+
+    async def make_networks(self) -> None:
+        """Create the networks where they are missing."""
+        await self.engine.call(lambda api: _make_network(api, self.networks.front, PUBLIC))
+        await self.engine.call(lambda api: _make_network(api, self.networks.out, STAGING))
+
+    async def inspect(self, container: str) -> dict[str, Any] | None:
+        """All that the engine knows of a container; None where it is gone."""
+
+        def work(api: APIClient) -> dict[str, Any] | None:
+            from docker.errors import NotFound
+
+            with suppress(NotFound):
+                found: dict[str, Any] = api.inspect_container(container)
+                return found
+            return None
+
+        return await self.engine.call(work)
+
+    async def connect(self, container: str, network: str) -> None:
+        """Join a network."""
+
+        def work(api: APIClient) -> None:
+            if network not in _networks_of(api, container):
+                api.connect_container_to_network(container, network)
+
+        await self.engine.call(work)
+
+    async def disconnect(self, container: str, network: str) -> None:
+        """Leave a network."""
+
+        def work(api: APIClient) -> None:
+            if network in _networks_of(api, container):
+                api.disconnect_container_from_network(container, network)
+
+        await self.engine.call(work)
+
+    async def start(self, container: str) -> None:
+        """Start it."""
+        await self.engine.call(lambda api: api.start(container))
+
+    async def stop(self, container: str, grace: int) -> None:
+        """Ask it to stop; kill it after `grace` seconds."""
+        await self.engine.call(lambda api: api.stop(container, timeout=grace))
+
+    async def commit(self, found: str) -> None:
+        """Give a container the name and restart policy of one that serves."""
+
+        def work(api: APIClient) -> None:
+            name = api.inspect_container(found)["Name"].lstrip("/")
+            api.update_container(found, restart_policy=RESTART_POLICY)
+            if name.endswith(CANDIDATE):
+                api.rename(found, name.removesuffix(CANDIDATE))
+
+        await self.engine.call(work)
+
+    async def remove(self, container: str) -> None:
+        """Remove it with its anonymous volumes, running or not."""
+
+        def work(api: APIClient) -> None:
+            from docker.errors import APIError, NotFound
+
+            try:
+                api.remove_container(container, force=True, v=True)
+            except NotFound:
+                return
+            except APIError as error:
+                if "already in progress" not in str(error):
+                    raise
+
+        await self.engine.call(work)
+
+    async def log_tail(self, container: str, lines: int = 40) -> str:
+        """The last lines that it printed, on both streams; empty where they cannot be had."""
+
+        def work(api: APIClient) -> str:
+            from docker.errors import APIError
+
+            with suppress(APIError):
+                return bytes(api.logs(container, tail=lines)).decode("utf-8", "replace").strip()
+            return ""
+
+        return await self.engine.call(work)
+
+
+def _found(listed: dict[str, Any]) -> Found:
+    return Found(
+        id=listed["Id"],
+        name=listed["Names"][0].lstrip("/") if listed["Names"] else listed["Id"][:12],
+        image=listed["Image"],
+        image_id=listed["ImageID"],
+        running=listed["State"] in ("running", "restarting", "paused"),
+        created=listed["Created"],
+        networks=frozenset((listed.get("NetworkSettings") or {}).get("Networks") or ()),
+        labels=listed.get("Labels") or {},
+    )
+
+
+def _networks_of(api: APIClient, container: str) -> dict[str, Any]:
+    networks: dict[str, Any] = api.inspect_container(container)["NetworkSettings"]["Networks"] or {}
+    return networks
+
+
+def _make_network(api: APIClient, name: str, address: str) -> None:
+    from docker.errors import APIError
+
+    if any(network["Name"] == name for network in api.networks(names=[name])):
+        return
+    options = {
+        "com.docker.network.bridge.host_binding_ipv4": address,
+        "com.docker.network.bridge.enable_icc": "false",  # applications must not reach one another
+    }
+    try:
+        api.create_network(name, "bridge", options, check_duplicate=True, labels={"io.container-kit.network": name})
+    except APIError as error:
+        if error.status_code != 409:  # another process was faster
+            raise

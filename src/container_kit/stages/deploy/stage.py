@@ -1,0 +1,67 @@
+"""The stage `deploy`."""
+
+from __future__ import annotations
+
+from container_kit.stages.artifacts.analysis import Analysis
+from container_kit.stages.artifacts.deployment import Deployment, DeployOptions
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract import Preview, Stage, StageContext
+from container_kit.stages.deploy import local, wish
+from container_kit.stages.deploy.local import LocalTarget
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.workspace import FAULTS as PATH_FAULTS
+
+
+class Deploy(Stage[Deployment]):
+    """Run an image on this machine, replacing the version that serves once the new one has proved itself."""
+
+    faults = (*wish.FAULTS, *local.FAULTS, *PATH_FAULTS)
+
+    def __init__(self, engine: DockerEngine | None = None) -> None:
+        self._target = LocalTarget(engine or DockerEngine())
+
+    async def validate(
+        self,
+        ctx: StageContext,
+        image: Image,
+        options: DeployOptions,
+        source: Source | None = None,
+        analysis: Analysis | None = None,
+    ) -> None:
+        """Check the options, the file of variables and the port.
+
+        Raises:
+            StageFailure: One of `faults`.
+        """
+        await self._target.check(await wish.resolve(ctx, image, options, source, analysis))
+
+    async def execute(
+        self,
+        ctx: StageContext,
+        image: Image,
+        options: DeployOptions,
+        source: Source | None = None,
+        analysis: Analysis | None = None,
+    ) -> Deployment:
+        """Start the new version beside the old one, wait until it is healthy, and let it take the port.
+
+        Raises:
+            StageFailure: One of `faults`; what served before serves still.
+        """
+        return await self._target.apply(ctx, await wish.resolve(ctx, image, options, source, analysis))
+
+    async def preview(
+        self,
+        ctx: StageContext,
+        image: Image,
+        options: DeployOptions,
+        source: Source | None = None,
+        analysis: Analysis | None = None,
+    ) -> Preview[Deployment]:
+        """Say which version would be replaced by which, on which port."""
+        return Preview(await self._target.plan(await wish.resolve(ctx, image, options, source, analysis)))
+
+    async def rollback(self, ctx: StageContext, made: Deployment) -> None:
+        """Let the version that was replaced serve again, and remove the new one."""
+        await self._target.undo(ctx, made)
