@@ -40,6 +40,8 @@ class Base:
     family: Family = "debian"
     probe: Probe = "bash"
     """The program for the health check."""
+    user: str | None = None
+    """The numeric `user:group` that the image runs as by itself; None for root, then a user is made."""
 
 
 @dataclass(frozen=True, slots=True)

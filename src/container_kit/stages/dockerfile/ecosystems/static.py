@@ -14,7 +14,7 @@ from container_kit.stages.dockerfile.ecosystems.node import (
 )
 from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime
 
-_NGINX = Base("nginxinc/nginx-unprivileged:1.29-alpine", family="alpine", probe="wget")
+_NGINX = Base("nginxinc/nginx-unprivileged:1.29-alpine", family="alpine", probe="wget", user="101:101")
 _DEBIAN = Base("debian:bookworm-slim")
 _ROOT = "/srv/www"
 _OUTPUT = {"create-react-app": "build", "gatsby": "public", "eleventy": "_site", "docusaurus": "build",
@@ -30,9 +30,9 @@ def static(app: App, bases: Bases) -> Recipe:
     lines = (*site.lines, _configuration(app.port or 8080, one_page))
     runtime = Runtime(
         runtime_base,
-        ("nginx", "-e", "/dev/stderr", "-c", "/etc/nginx/site.conf", "-g", "daemon off;"),
+        ("nginx", "-e", "/dev/stderr", "-c", "/etc/nginx/site.conf"),
         copies=(
-            "COPY --from=build /etc/site.conf /etc/nginx/site.conf",
+            "COPY --from=build /tmp/site.conf /etc/nginx/site.conf",
             f"COPY --from=build {_output(app)} {_ROOT}",
         ),
         packages=("nginx-light",) if runtime_base.family == "debian" else (),
@@ -51,12 +51,7 @@ def _built(app: App, bases: Bases) -> Build:
 
 
 def _as_it_is(app: App, base: Base) -> Build:
-    return Build(
-        base,
-        ("USER root", "WORKDIR /app", app.copy_source())
-        if base is not _DEBIAN
-        else ("WORKDIR /app", app.copy_source()),
-    )
+    return Build(base, ("WORKDIR /app", app.copy_source()))
 
 
 def _output(app: App) -> str:
@@ -71,6 +66,7 @@ def _configuration(port: int, one_page: bool) -> str:
     """The instruction that writes nginx's configuration: all that it writes lies below /tmp."""
     fallback = "/index.html" if one_page else "=404"
     lines = (
+        "daemon off;",
         "worker_processes auto;",
         "pid /tmp/nginx.pid;",
         "error_log /dev/stderr warn;",
@@ -92,4 +88,5 @@ def _configuration(port: int, one_page: bool) -> str:
         "}",
     )
     written = " \\\n    ".join(f"'{line}'" for line in lines)
-    return f"RUN printf '%s\\n' \\\n    {written} \\\n    > /etc/site.conf"
+    why = "# The variables are nginx's own.\n# hadolint ignore=SC2016\n"
+    return f"{why}RUN printf '%s\\n' \\\n    {written} \\\n    > /tmp/site.conf"

@@ -1,0 +1,204 @@
+"""Applications to generate Dockerfiles for: a module as the analysis describes it, and the files that it speaks of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from container_kit.stages.artifacts.analysis import Analysis, Finding, Module
+from container_kit.stages.artifacts.dockerfile import DockerfileOptions
+
+
+def finding(value: Any, place: str = "") -> Finding[Any]:
+    """A finding that is known well."""
+    return Finding(value=value, confidence=0.9, known_by="code", places=(place,) if place else ())
+
+
+def module(language: str, *, path: str = ".", role: str = "web", place: str = "", **facts: Any) -> Module:
+    """A module; facts are values of findings, apart from `manifests`, `variables` and `system_packages`."""
+    plain = {name: facts.pop(name) for name in ("manifests", "variables") if name in facts}
+    packages = tuple(finding(name) for name in facts.pop("system_packages", ()))
+    findings = {name: finding(value, place if name == "start_command" else "") for name, value in facts.items()}
+    return Module(
+        path=path,
+        name="sample",
+        role=finding(role),
+        language=finding(language),
+        system_packages=packages,
+        **plain,
+        **findings,
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """One application."""
+
+    name: str
+    module: Module
+    files: dict[str, str] = field(default_factory=dict)
+    workspace: str | None = None
+    sisters: tuple[Module, ...] = ()
+
+    def write(self, folder: Path) -> Path:
+        """Put the files into a folder."""
+        for path, text in self.files.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return folder
+
+    def analysis(self, folder: Path) -> Analysis:
+        """What the analysis says of them."""
+        return Analysis(root=str(folder), modules=(self.module, *self.sisters), workspace_tool=self.workspace)
+
+    options: DockerfileOptions = DockerfileOptions()
+
+
+def package(**fields: Any) -> str:
+    """A package.json."""
+    return json.dumps({"name": "sample", "version": "1.0.0"} | fields)
+
+
+PYTHON = (
+    Case(
+        "python-pip",
+        module("python", package_manager="pip", framework="flask", start_command="gunicorn app:app", port=8000,
+            language_version="3.11", manifests=("requirements.txt",), health_endpoint="/health"),
+        {"requirements.txt": "flask\ngunicorn\n", "app.py": ""},
+    ),
+    Case(
+        "python-pip-compiled",
+        module("python", package_manager="pip", framework="django", start_command="gunicorn site.wsgi", port=8000,
+            manifests=("requirements.txt",), system_packages=("libpq-dev", "gettext"),
+            build_command="python manage.py collectstatic --noinput"),
+        {"requirements.txt": "django\npsycopg2\ngunicorn\n", "manage.py": ""},
+    ),
+    Case(
+        "python-pyproject",
+        module("python", package_manager="pip", framework="fastapi", start_command="uvicorn sample.main:app", port=8000,
+            manifests=("pyproject.toml",), language_version=">=3.10,<3.13", place="src/sample/main.py:3"),
+        {"pyproject.toml": "[project]\nname='sample'\nversion='1'\ndependencies=['fastapi','uvicorn']\n"},
+    ),
+    Case(
+        "python-uv",
+        module("python", package_manager="uv", framework="fastapi", start_command="uv run uvicorn main:app", port=8000,
+            manifests=("pyproject.toml", "uv.lock"), language_version=">=3.11"),
+        {"pyproject.toml": "[project]\nname='sample'\nversion='1'\n", "uv.lock": ""},
+    ),
+    Case(
+        "python-poetry",
+        module("python", package_manager="poetry", framework="flask", start_command="poetry run flask run", port=5000,
+            manifests=("pyproject.toml", "poetry.lock"), language_version="^3.11"),
+        {"pyproject.toml": "[tool.poetry]\nname='sample'\n", "poetry.lock": ""},
+    ),
+    Case(
+        "python-pdm",
+        module("python", package_manager="pdm", start_command="python -m uvicorn main:app", port=8000,
+            manifests=("pyproject.toml", "pdm.lock")),
+        {"pyproject.toml": "[project]\nname='sample'\nversion='1'\n", "pdm.lock": ""},
+    ),
+    Case(
+        "python-pipenv-worker",
+        module("python", role="worker", package_manager="pipenv", start_command="celery -A tasks worker",
+            manifests=("Pipfile", "Pipfile.lock")),
+        {"Pipfile": "", "Pipfile.lock": "{}", "tasks.py": ""},
+    ),
+    Case(
+        "python-service-of-a-monorepo",
+        module("python", path="services/api", package_manager="pip", start_command="uvicorn main:app", port=9000,
+            manifests=("services/api/requirements.txt",)),
+        {"services/api/requirements.txt": "uvicorn\n", "services/api/main.py": "", "services/web/index.html": ""},
+    ),
+)  # fmt: skip
+
+NODE = (
+    Case(
+        "node-npm-express",
+        module("javascript", package_manager="npm", framework="express", start_command="npm start", port=3000,
+            language_version=">=18", manifests=("package.json", "package-lock.json")),
+        {"package.json": package(scripts={"start": "node server.js"}), "package-lock.json": "{}", "server.js": ""},
+    ),
+    Case(
+        "node-yarn-typescript",
+        module("typescript", package_manager="yarn", framework="nestjs", start_command="yarn start:prod", port=3000,
+            build_command="yarn build", manifests=("package.json", "yarn.lock")),
+        {"package.json": package(scripts={"build": "nest build", "start:prod": "node dist/main"}), "yarn.lock": ""},
+    ),
+    Case(
+        "node-yarn-berry",
+        module("javascript", package_manager="yarn", start_command="node index.js", port=3000,
+            manifests=("package.json", "yarn.lock", ".yarnrc.yml")),
+        {"package.json": package(packageManager="yarn@4.9.1"), "yarn.lock": "", ".yarnrc.yml": ""},
+    ),
+    Case(
+        "node-pnpm-next",
+        module("typescript", package_manager="pnpm", framework="nextjs", start_command="pnpm start", port=3000,
+            build_command="pnpm run build", output_directory=".next", manifests=("package.json", "pnpm-lock.yaml")),
+        {"package.json": package(scripts={"build": "next build", "start": "next start"}), "pnpm-lock.yaml": ""},
+    ),
+    Case(
+        "node-workspace-member",
+        module("javascript", path="apps/api", package_manager="npm", start_command="npm start", port=4000,
+            manifests=("package.json", "package-lock.json", "apps/api/package.json")),
+        {"package.json": package(workspaces=["apps/*"]), "package-lock.json": "{}",
+            "apps/api/package.json": package(scripts={"start": "node index.js"}),
+            "apps/web/package.json": package()},
+        workspace="npm",
+        sisters=(module("javascript", path="apps/web", role="static", manifests=("apps/web/package.json",)),),
+    ),
+)  # fmt: skip
+
+STATIC = (
+    Case(
+        "static-vite",
+        module("typescript", role="static", package_manager="npm", framework="vite", build_command="npm run build",
+            output_directory="dist", manifests=("package.json", "package-lock.json")),
+        {"package.json": package(scripts={"build": "vite build"}), "package-lock.json": "{}"},
+    ),
+    Case("static-plain", module("html", role="static"), {"index.html": "<h1>hello</h1>"}),
+)  # fmt: skip
+
+GO = (
+    Case(
+        "go-command",
+        module("go", package_manager="go", framework="gin", start_command="./server", port=8080,
+            build_command="go build -o server ./cmd/server", language_version="1.22", manifests=("go.mod", "go.sum")),
+        {"go.mod": "module x\n", "go.sum": "", "templates/index.html": ""},
+    ),
+    Case(
+        "go-standard-library",
+        module("go", package_manager="go", start_command="go run .", port=8080, manifests=("go.mod",)),
+        {"go.mod": "module x\n", "main.go": ""},
+    ),
+)  # fmt: skip
+
+JAVA = (
+    Case(
+        "java-maven-spring",
+        module("java", package_manager="maven", framework="spring-boot", port=8080, language_version="17",
+            start_command="java -jar target/demo-0.0.1.jar", manifests=("pom.xml",), health_endpoint="/actuator/health"),
+        {"pom.xml": "<project/>"},
+    ),
+    Case(
+        "java-gradle-spring",
+        module("kotlin", package_manager="gradle", framework="spring-boot", port=8080, language_version="21",
+            start_command="./gradlew bootRun", manifests=("build.gradle.kts", "settings.gradle.kts")),
+        {"build.gradle.kts": "", "settings.gradle.kts": "", "gradlew": "", "gradle/wrapper/gradle-wrapper.jar": ""},
+    ),
+    Case(
+        "java-gradle-application",
+        module("java", package_manager="gradle", port=7000, language_version="21", start_command="./gradlew run",
+            manifests=("build.gradle",), place="src/main/java/com/example/Main.java:5"),
+        {"build.gradle": "", "src/main/java/com/example/Main.java": "package com.example;\n"},
+    ),
+    Case(
+        "java-javac",
+        module("java", port=8080, start_command="java Main", language_version="17", place="Main.java:4"),
+        {"Main.java": "public class Main {}"},
+    ),
+)  # fmt: skip
+
+CASES = (*PYTHON, *NODE, *STATIC, *GO, *JAVA)

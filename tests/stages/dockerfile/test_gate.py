@@ -1,0 +1,54 @@
+"""Every generated Dockerfile passes the gate, and says what it is known to say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from stages.dockerfile.cases import CASES, Case
+from stages.dockerfile.gate import check
+
+from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.dockerfile.bases import Availability, BasePolicy
+from container_kit.stages.dockerfile.generate import plan
+from container_kit.stages.dockerfile.tree import SourceTree
+
+GOLDEN = Path(__file__).parent / "golden"
+BARE_HOST = Availability(
+    frozenset({"python:3.11-slim", "node:20-slim", "debian:bookworm-slim", "eclipse-temurin:17-jdk"}), known=True
+)
+"""A host that can pull nothing and has these four images."""
+
+
+def generate(case: Case, folder: Path, availability: Availability) -> Dockerfile:
+    tree = SourceTree(case.write(folder))
+    planned = plan(case.analysis(folder), case.module.path, tree, case.options, BasePolicy())
+    return planned.dockerfile(availability)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_generated_dockerfile_passes_the_gate(case: Case, tmp_path: Path) -> None:
+    made = generate(case, tmp_path, Availability())
+    check(made, tmp_path, case.module.manifests)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_it_passes_the_gate_on_a_host_that_can_pull_nothing(case: Case, tmp_path: Path) -> None:
+    made = generate(case, tmp_path, BARE_HOST)
+    check(made, tmp_path, case.module.manifests)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_text_is_the_one_that_was_reviewed(case: Case, tmp_path: Path) -> None:
+    """After a change: UPDATE_GOLDEN=1, then read the difference before it is committed."""
+    made = generate(case, tmp_path, Availability())
+    file = GOLDEN / f"{case.name}.Dockerfile"
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(made.content)
+    assert made.content == file.read_text()
+
+
+def test_each_golden_file_has_its_case() -> None:
+    assert {file.stem for file in GOLDEN.iterdir()} == {case.name for case in CASES}
