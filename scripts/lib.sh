@@ -49,14 +49,18 @@ find_python() {
     return 1
 }
 
+# What .venv must have been set up for.
+wanted_state() { echo "$PWD $(sha256sum pyproject.toml)"; }
+
+is_set_up() { [ "$(cat .venv/set-up-for 2>/dev/null)" = "$(wanted_state)" ] && .venv/bin/python -c '' 2>/dev/null; }
+
 # Whether .venv was set up in another folder; its programs name the interpreter there.
 moved() { [ -f .venv/set-up-for ] && ! grep -qF "$PWD " .venv/set-up-for; }
 
 # The package, editable, with what its development needs, in .venv; nothing is done when it is up to date.
 set_up_python() {
-    local python state
-    state="$PWD $(sha256sum pyproject.toml)"
-    if [ "$(cat .venv/set-up-for 2>/dev/null)" = "$state" ] && .venv/bin/python -c '' 2>/dev/null; then return; fi
+    local python
+    is_set_up && return
     python=$(find_python) || { install "Python 3.11 with venv" python3 python3-venv && python=$(find_python); } ||
         return 1
     say "Setting up Python packages in .venv"
@@ -65,7 +69,7 @@ set_up_python() {
     fi
     quietly pip.log .venv/bin/python -m pip install --upgrade "pip>=25.1" || return 1 # --group came with 25.1
     quietly pip.log .venv/bin/python -m pip install --editable . --group dev || return 1
-    echo "$state" >.venv/set-up-for
+    wanted_state >.venv/set-up-for
 }
 
 # Prints why no engine answers, and fails: with 2 where one is there that this user may not use.
@@ -108,7 +112,7 @@ start_engine() {
         quietly engine.log systemctl start docker
     else
         mount_cgroups
-        drop_stale_pid_file
+        drop_stale_pid_file /var/run/docker.pid
         setsid dockerd >>"$log" 2>&1 </dev/null 9>&- &
         daemon=$!
     fi
@@ -138,9 +142,8 @@ mount_cgroups() {
 
 # After a `kill -9` the file names a process that is gone or, worse, another one; then dockerd would not start.
 drop_stale_pid_file() {
-    local file=/var/run/docker.pid
-    [ -f "$file" ] || return 0
-    [ "$(cat "/proc/$(cat "$file")/comm" 2>/dev/null)" = dockerd ] || rm -f "$file"
+    [ -f "$1" ] || return 0
+    [ "$(cat "/proc/$(cat "$1")/comm" 2>/dev/null)" = dockerd ] || rm -f "$1"
 }
 
 # set_up_base_images [NAME…]: those that neither the engine nor a registry has.
