@@ -22,6 +22,6 @@ def serve(asked: argparse.Namespace) -> int:
     chosen = settings.load(host=asked.host, port=asked.port)
     logs.configure(chosen.log_level, chosen.log_format)
     telemetry.configure()
-    runs = Runs(Workspace(chosen.workspace))
+    runs = Runs(Workspace(chosen.workspace), chosen.store_of_runs())
     anyio.run(transports.serve, make_server(runs, ALL), runs, asked.transport, chosen)
     return 0

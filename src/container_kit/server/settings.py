@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from container_kit.stages.fault import WiringError
+from container_kit.tools.stored_runs import Store
 
 FILE = "container-kit.toml"
 
@@ -33,6 +34,8 @@ class Settings(BaseSettings):
     """Folders that runs may read; in the variable separated as in PATH."""
     home: Path = Field(default_factory=lambda: state_folder())
     """Where state is kept."""
+    store: str | None = None
+    """Where runs are kept: `postgresql://…`; by default a SQLite file in `home`."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["console", "json"] = "console"
 
@@ -64,6 +67,10 @@ class Settings(BaseSettings):
     """Tool calls that are carried out at once over HTTP; more are refused with 503."""
     calls_per_minute: int = Field(default=600, ge=1)
     """HTTP requests a minute from one caller; more are refused with 429."""
+
+    def store_of_runs(self) -> Store:
+        """Where runs are kept."""
+        return Store(self.store or f"sqlite:///{self.home.expanduser() / 'runs.db'}", self.home.expanduser())
 
     @field_validator("workspace", mode="before")
     @classmethod

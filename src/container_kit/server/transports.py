@@ -26,10 +26,11 @@ _GRACE = 20
 
 async def serve(server: MCPServer, runs: Runs, transport: Transport, settings: Settings) -> None:
     """Serve until the client goes away or a signal comes."""
-    if transport == "stdio":
-        await _serve_stdio(server, runs)
-    else:
-        await _serve_http(http_app(server, transport, settings), runs, transport, settings)
+    async with runs.opened():
+        if transport == "stdio":
+            await _serve_stdio(server, runs)
+        else:
+            await _serve_http(http_app(server, transport, settings), runs, transport, settings)
 
 
 def http_app(server: MCPServer, transport: Literal["sse", "http"], settings: Settings) -> Starlette:

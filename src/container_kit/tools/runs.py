@@ -1,53 +1,62 @@
-"""The one place where tools start runs, follow them and ask for those of the past."""
+"""The one place where tools start runs, follow them and ask for those of the past.
+
+What only reads, and dry runs, are kept in memory; what changes the world is kept in the store, if there is one.
+"""
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import anyio
+from pydantic import JsonValue
 
 from container_kit.pipelines.catalog import pipeline as from_catalog
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.made import Made
-from container_kit.pipelines.memory import run_in_memory
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.pipelines.request import PipelineRequest, PipelineResponse
-from container_kit.pipelines.runtime import Cancellation
-from container_kit.stages.fault import FaultCode
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id
 from container_kit.stages.workspace import Workspace
-from container_kit.tools.run_view import LogPart, MemoryRun, RunState, RunView
+from container_kit.tools.memory_runs import RUN_UNKNOWN, MemoryRuns
+from container_kit.tools.run_view import LogPart, RunState, RunView
+from container_kit.tools.stored_runs import Store, StoredRuns
 
-RUN_UNKNOWN = FaultCode(
-    "run.unknown",
-    means="There is no such run, or it was pruned.",
-    hint="List the runs to find the id that is meant.",
-)
-
-_KEPT = 200
+Find = Callable[[str], Pipeline]
 
 
 class Runs:
-    """Runs of this process.
+    """Runs, wherever they are kept. A run is known to its caller alone.
 
     Args:
         workspace: The folders that runs may read.
-        listeners: Hear the events of all runs.
+        store: Where runs that change the world are kept; None keeps them in memory too.
+        listeners: Hear the events of all runs that are carried out here.
         find: Finds a pipeline by its name; by default in the catalog.
     """
 
     def __init__(
         self,
         workspace: Workspace,
+        store: Store | None = None,
+        *,
         listeners: Sequence[Listener] = (),
-        find: Callable[[str], Pipeline] = from_catalog,
+        find: Find = from_catalog,
     ) -> None:
         self.workspace = workspace
         self.find = find
-        self._listeners = listeners
-        self._kept: OrderedDict[str, MemoryRun] = OrderedDict()
-        self._cancellations: dict[str, Cancellation] = {}
+        self._memory = MemoryRuns(workspace, listeners)
+        self._stored = None if store is None else StoredRuns(store, find, listeners)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Runs]:
+        """Let the store be opened for as long as the block lasts."""
+        async with anyio.create_task_group() as group:
+            if self._stored is not None:
+                self._stored.live_in(group)
+            try:
+                yield self
+            finally:
+                group.cancel_scope.cancel()
 
     async def carry_out(
         self, request: PipelineRequest, *, caller: str | None = None, on_event: Callable[[Event], None]
@@ -56,38 +65,33 @@ class Runs:
 
         Raises:
             WiringError: There is no such pipeline.
+            StageFailure: The store cannot be used, or the request does not fit.
         """
         pipeline = self.find(request.type)
-        kept = self._keep(MemoryRun(pipeline, request, caller, time.time()))
-        cancellation = self._cancellations[request.id] = Cancellation()
-        try:
-            kept.response = await run_in_memory(
-                pipeline,
-                request,
-                listeners=[kept, on_event, *self._listeners],
-                workspace=self.workspace,
-                cancellation=cancellation,
-            )
-        finally:
-            del self._cancellations[request.id]
-        return kept.response
+        if self._stored is None or request.options.dry_run or _only_reads(pipeline):
+            return await self._memory.carry_out(pipeline, request, caller, on_event)
+        run_id = await self._stored.start(request, self.workspace, caller)
+        return await self._stored.follow(run_id, on_event)
 
     async def made(self, run_id: str, caller: str | None = None) -> Made:
         """What a run has made.
 
         Raises:
-            StageFailure: `run.unknown`.
+            StageFailure: `run.unknown`; another caller's run is unknown too.
         """
-        response = self._get(run_id, caller).response
-        return response.made if response else Made()
+        if run_id in self._memory:
+            return self._memory.made(run_id, caller)
+        return await self._store_with(run_id).made(run_id, caller)
 
     async def get(self, run_id: str, caller: str | None = None) -> RunView:
         """One run.
 
         Raises:
-            StageFailure: `run.unknown`; another caller's run is unknown too.
+            StageFailure: `run.unknown`.
         """
-        return self._get(run_id, caller).view()
+        if run_id in self._memory:
+            return self._memory.get(run_id, caller)
+        return await self._store_with(run_id).get(run_id, caller)
 
     async def newest(
         self,
@@ -97,10 +101,11 @@ class Runs:
         pipeline: str | None = None,
         limit: int = 20,
     ) -> list[RunView]:
-        """The newest runs that fit, newest first."""
-        views = (kept.view() for kept in reversed(self._kept.values()) if kept.caller == caller)
-        fitting = (v for v in views if status in (None, v.status) and pipeline in (None, v.pipeline))
-        return [view for view, _ in zip(fitting, range(limit), strict=False)]
+        """The newest runs that fit, newest first, without their stages."""
+        found = self._memory.newest(caller, status, pipeline, limit)
+        if self._stored is not None and self._stored.exists:
+            found += await self._stored.newest(caller, status, pipeline, limit)
+        return sorted(found, key=lambda view: view.created, reverse=True)[:limit]
 
     async def log(
         self, run_id: str, stage: str, *, first: int | None = None, count: int = 200, caller: str | None = None
@@ -110,7 +115,9 @@ class Runs:
         Raises:
             StageFailure: `run.unknown`.
         """
-        return self._get(run_id, caller).log(stage, first, count)
+        if run_id in self._memory:
+            return self._memory.log(run_id, caller, stage, first, count)
+        return await self._store_with(run_id).log(run_id, caller, stage, first, count)
 
     async def cancel(self, run_id: str, caller: str | None = None) -> RunView:
         """Ask a run to stop; one that has ended stays as it is.
@@ -118,32 +125,60 @@ class Runs:
         Raises:
             StageFailure: `run.unknown`.
         """
-        kept = self._get(run_id, caller)
-        if run_id in self._cancellations:
-            self._cancellations[run_id].request()
-        return kept.view()
+        if run_id in self._memory:
+            return self._memory.cancel(run_id, caller)
+        await self._store_with(run_id).cancel(run_id, caller)
+        return await self.get(run_id, caller)
+
+    async def retry(
+        self,
+        run_id: str,
+        changes: Mapping[str, JsonValue],
+        *,
+        from_stage: str | None = None,
+        caller: str | None = None,
+        on_event: Callable[[Event], None],
+    ) -> PipelineResponse:
+        """Run again from the stage that failed, with changed input; a run in memory is run from its start.
+
+        Raises:
+            StageFailure: `run.unknown`, `run.not_ended`, `request.invalid`.
+        """
+        if run_id in self._memory:
+            request = self._memory.request(run_id, caller)
+            again = request.model_copy(update={"id": new_run_id(), "input": {**request.input, **changes}})
+            return await self.carry_out(again, caller=caller, on_event=on_event)
+        stored = self._store_with(run_id)
+        return await stored.follow(await stored.retry(run_id, caller, changes, from_stage), on_event)
+
+    async def roll_back(
+        self, run_id: str, *, caller: str | None = None, on_event: Callable[[Event], None]
+    ) -> PipelineResponse:
+        """Undo what a run did that has ended.
+
+        Raises:
+            StageFailure: `run.unknown`, also for one in memory, which changed nothing; `run.not_ended`.
+        """
+        stored = self._store_with(run_id)
+        return await stored.follow(await stored.roll_back(run_id, caller), on_event)
 
     async def stop(self, within: float) -> None:
-        """Ask all running runs to stop and wait for their clean-up.
+        """Ask the runs that were started here to stop and wait for their clean-up.
 
         Args:
             within: Seconds to wait at most.
         """
-        for cancellation in self._cancellations.values():
-            cancellation.request()
         with anyio.move_on_after(within):
-            while self._cancellations:  # noqa: ASYNC110 - seldom, and over in a moment
-                await anyio.sleep(0.05)
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._memory.stop)
+                if self._stored is not None:
+                    group.start_soon(self._stored.stop)
 
-    def _get(self, run_id: str, caller: str | None) -> MemoryRun:
-        kept = self._kept.get(run_id)
-        if kept is None or kept.caller != caller:
+    def _store_with(self, run_id: str) -> StoredRuns:
+        if self._stored is None or not self._stored.exists:
             raise RUN_UNKNOWN(f"no run {run_id[:64]!r}")
-        return kept
+        return self._stored
 
-    def _keep(self, run: MemoryRun) -> MemoryRun:
-        self._kept[run.request.id] = run
-        ended = [run_id for run_id in self._kept if run_id not in self._cancellations and run_id != run.request.id]
-        for run_id in ended[: max(0, len(self._kept) - _KEPT)]:
-            del self._kept[run_id]
-        return run
+
+def _only_reads(pipeline: Pipeline) -> bool:
+    return all(step.stage.read_only for step in pipeline.steps())
