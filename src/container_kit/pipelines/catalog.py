@@ -18,9 +18,16 @@ from container_kit.stages.artifacts.examination import Surroundings
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
+from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import WiringError
 
 _TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=30, multiplier=2)
+
+
+@cache
+def _engine() -> DockerEngine:
+    """One engine for all stages, so that its connections and its limit on calls are shared."""
+    return DockerEngine()
 
 
 def _analyze() -> Pipeline:
@@ -39,7 +46,7 @@ def _write_dockerfile() -> Pipeline:
         given=(Source, DockerfileOptions),
         summary="Write a Dockerfile and .dockerignore that fit the repository.",
     )
-    return pipeline.add_stage(Analyze()).add_stage(WriteDockerfile()).with_timeout(minutes(2))
+    return pipeline.add_stage(Analyze()).add_stage(WriteDockerfile(engine=_engine())).with_timeout(minutes(2))
 
 
 def _build() -> Pipeline:
@@ -48,7 +55,7 @@ def _build() -> Pipeline:
     pipeline = AtomicPipeline(
         "build", given=(Source, BuildOptions), summary="Build an image from the repository's Dockerfile."
     )
-    return pipeline.add_stage(BuildImage()).with_retry(_TRANSIENT).with_timeout(minutes(30))
+    return pipeline.add_stage(BuildImage(_engine())).with_retry(_TRANSIENT).with_timeout(minutes(30))
 
 
 def _scan() -> Pipeline:
@@ -58,7 +65,7 @@ def _scan() -> Pipeline:
     pipeline = AtomicPipeline(
         "scan", given=(ImageReference, ScanPolicy), summary="Look for vulnerabilities in an image."
     )
-    return pipeline.add_stage(FindImage()).add_stage(ScanImage()).with_timeout(minutes(15))
+    return pipeline.add_stage(FindImage(_engine())).add_stage(ScanImage(_engine())).with_timeout(minutes(15))
 
 
 def _scan_source() -> Pipeline:
@@ -80,7 +87,7 @@ def _deploy() -> Pipeline:
     pipeline = AtomicPipeline(
         "deploy", given=(ImageReference, DeployOptions), summary="Run an image here, replacing what runs by that name."
     )
-    pipeline.add_stage(FindImage()).add_stage(Deploy()).add_stage(Verify())
+    pipeline.add_stage(FindImage(_engine())).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15))
 
 
@@ -95,7 +102,9 @@ def _deploy_source() -> Pipeline:
         given=(Source, DeployOptions),
         summary="Run the newest image that was built from a folder, replacing what runs by that name.",
     )
-    pipeline.add_stage(FindBuiltImage()).add_stage(FindImage()).add_stage(Deploy()).add_stage(Verify())
+    pipeline.add_stage(FindBuiltImage(_engine())).add_stage(FindImage(_engine())).add_stage(
+        Deploy(_engine())
+    ).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15))
 
 
@@ -114,11 +123,11 @@ def _full_deployment() -> Pipeline:
             summary="From a repository to a healthy container: analyze, build, scan, deploy, verify.",
         )
         .add_stage(Analyze())
-        .add_conditional_stage(WriteDockerfile(), when=_lacks_dockerfile)
-        .add_stage(BuildImage())
-        .add_stage(ScanImage())
-        .add_stage(Deploy())
-        .add_stage(Verify())
+        .add_conditional_stage(WriteDockerfile(engine=_engine()), when=_lacks_dockerfile)
+        .add_stage(BuildImage(_engine()))
+        .add_stage(ScanImage(_engine()))
+        .add_stage(Deploy(_engine()))
+        .add_stage(Verify(_engine()))
         .with_retry(_TRANSIENT)
         .with_timeout(minutes(45))
     )
