@@ -165,7 +165,7 @@ async def test_a_cancelled_build_stops_at_once_and_leaves_nothing(
 
 async def _until(happened: Callable[[], bool], within: float) -> None:
     with anyio.fail_after(within):
-        while not happened():  # noqa: ASYNC110 (another process is watched)
+        while not happened():
             await anyio.sleep(0.01)
 
 

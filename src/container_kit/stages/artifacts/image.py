@@ -20,6 +20,9 @@ class BuildOptions(Artifact):
     """Not for secrets: they stay in the image's history."""
     secrets: dict[str, str] = Field(default_factory=dict)
     """For `RUN --mount=type=secret,id=…`: from id to `env:NAME` or `file:PATH`, never the value itself."""
+    ca_file: str | None = None
+    """A PEM file, relative to the source's root, with authorities that RUN instructions shall trust besides the usual
+    ones, for example a company proxy's. Nothing of it stays in the image."""
     no_cache: bool = False
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,12 +13,12 @@ from pathlib import Path
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import reference
+from container_kit.stages.build import authorities, build_secrets, reference
 from container_kit.stages.build.dockerfile import ParsedDockerfile, parse
 from container_kit.stages.build.ignore import Patterns
 from container_kit.stages.contract import StageContext
 from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.redaction import Redactor, looks_secret
+from container_kit.stages.redaction import Redactor
 
 DOCKERFILE_MISSING = FaultCode(
     "dockerfile.missing",
@@ -46,11 +45,6 @@ TARGET_UNKNOWN = FaultCode(
     means="The Dockerfile has no stage of that name.",
     hint="Use one of the stages of {path}: {stages}.",
 )
-SECRET_MISSING = FaultCode(
-    "build.secret_missing",
-    means="A build secret comes from a variable or file that is not there, or one that is needed was not given.",
-    hint="Give the secret {id} as `env:NAME` or `file:PATH`, naming what the server's process can read.",
-)
 ARGUMENT_INVALID = FaultCode(
     "build.argument_invalid",
     means="A build argument's name is not a variable's name.",
@@ -63,8 +57,8 @@ FAULTS = (
     IGNORE_INVALID,
     TAG_INVALID,
     TARGET_UNKNOWN,
-    SECRET_MISSING,
     ARGUMENT_INVALID,
+    *build_secrets.FAULTS,
 )
 
 _USUAL_NAMES = ("Dockerfile", "dockerfile", "Containerfile")
@@ -90,20 +84,22 @@ class Inputs:
     """Hides the secrets of this build."""
     file: Path | None = None
     """The Dockerfile on disk; None for one that was only proposed."""
-    proposed_ignore: str | None = None
-    """The ignore file that was proposed with it."""
+    rewritten: bool = False
+    """Whether `content` differs from what is on disk."""
+    ignore_text: str = ""
+    """The ignore file's content."""
 
     @contextlib.contextmanager
     def dockerfile_folder(self) -> Iterator[tuple[Path, str]]:
         """The folder and name of the Dockerfile; one that was only proposed is put in a folder for the while."""
-        if self.file is not None:
+        if self.file is not None and not self.rewritten:
             real = self.file.resolve()  # a link is not followed by the engine
             yield real.parent, real.name
             return
         with tempfile.TemporaryDirectory(prefix="container-kit-") as folder:
             (Path(folder) / "Dockerfile").write_text(self.content, encoding="utf-8")
-            if self.proposed_ignore is not None:
-                (Path(folder) / "Dockerfile.dockerignore").write_text(self.proposed_ignore, encoding="utf-8")
+            if self.ignore_text:
+                (Path(folder) / "Dockerfile.dockerignore").write_text(self.ignore_text, encoding="utf-8")
             yield Path(folder), "Dockerfile"
 
 
@@ -122,7 +118,11 @@ def read(ctx: StageContext, source: Source, options: BuildOptions, dockerfile: D
     parsed.check()
     _check_target(parsed, options.target)
     _check_arguments(options.build_args)
-    secrets = _secrets(ctx, root, options.secrets)
+    secrets = build_secrets.read(ctx, root, options.secrets)
+    redact = build_secrets.redactor(options.build_args, secrets)
+    if options.ca_file is not None:
+        secrets[authorities.SECRET_ID] = build_secrets.read_authorities(ctx, root, options.ca_file)
+        content = authorities.inject(content, parsed)
     proposed = dockerfile.ignore if dockerfile is not None and file is None else None
     ignore_file = _ignore_file(context, file)
     text = proposed if proposed is not None else (_text(ignore_file, root) if ignore_file else "")
@@ -136,9 +136,10 @@ def read(ctx: StageContext, source: Source, options: BuildOptions, dockerfile: D
         ignore=_patterns(text, ignore_path),
         ignore_path=ignore_path,
         secrets=secrets,
-        redact=_redactor(options.build_args, secrets),
+        rewritten=options.ca_file is not None,
+        redact=redact,
         file=file,
-        proposed_ignore=proposed,
+        ignore_text=text,
     )
 
 
@@ -247,34 +248,6 @@ def _check_arguments(arguments: Mapping[str, str]) -> None:
     for name in arguments:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise ARGUMENT_INVALID(f"{name[:100]!r} is not a build argument's name")
-
-
-def _secrets(ctx: StageContext, root: Path, wanted: Mapping[str, str]) -> dict[str, bytes]:
-    return {id_: _secret(ctx, root, id_, place) for id_, place in wanted.items()}
-
-
-def _secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
-    kind, _, name = place.partition(":")
-    if kind == "env" and name in os.environ:
-        return os.environ[name].encode()
-    if kind == "file" and name:
-        path = (root / Path(name).expanduser()).resolve()
-        ctx.workspace.directory(str(path.parent))
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise SECRET_MISSING(f"the secret {id_} cannot be read from the file {name}", id=id_) from error
-    # Whatever follows an unknown kind may be the secret itself: it is not repeated.
-    says = f"the variable {name} is not set" if kind == "env" else "it must be given as `env:NAME` or `file:PATH`"
-    raise SECRET_MISSING(f"the secret {id_} cannot be read: {says}", id=id_)
-
-
-def _redactor(arguments: Mapping[str, str], secrets: Mapping[str, bytes]) -> Redactor:
-    values = [value for name, value in arguments.items() if looks_secret(name)]
-    for secret in secrets.values():
-        text = secret.decode(errors="replace").strip()
-        values += [text, *(line.strip() for line in text.splitlines() if len(line.strip()) >= 8)]
-    return Redactor(values)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from container_kit.stages.build import authorities
+
 _STEP = re.compile(r"\[(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<of>\d+)\] (?P<instruction>.*)", re.DOTALL)
 _CLASSIC_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _CLASSIC_CHATTER = re.compile(r"\s*(--->? |Removing intermediate container|Successfully (built|tagged) |COMMIT )")
@@ -109,7 +111,8 @@ class BuildLog:
         found = _STEP.match(name)
         if found is None:
             return Step(name)
-        return Step(name, found["instruction"], number=len(self.instructions) + 1)
+        instruction = found["instruction"].replace(authorities.EXPORT, "").replace(authorities.MOUNT, "")
+        return Step(name, instruction, number=len(self.instructions) + 1)
 
     def _take_vertex(self, step: Step, vertex: Any) -> None:
         if vertex.HasField("started") and step.started is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 
+from container_kit.stages.build.build_secrets import SECRET_MISSING
 from container_kit.stages.build.dockerfile import Instruction
 from container_kit.stages.build.failures.sign import Failure, edit_and_retry, sign
-from container_kit.stages.build.inputs import SECRET_MISSING
 from container_kit.stages.fault import FaultCode, NextAction, StageFailure
 
 STAGE_UNKNOWN = FaultCode(

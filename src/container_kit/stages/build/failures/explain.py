@@ -20,7 +20,7 @@ STEP_FAILED = FaultCode(
 BUILD_FAILED = FaultCode(
     "build.failed",
     means="The builder gave up for a reason that has no code of its own.",
-    hint="The builder's own words are in the evidence.",
+    hint="Read the builder's own words in the evidence, and correct {where}.",
 )
 
 _OUTPUT_SIGNS: tuple[Sign, ...] = (*network.SIGNS, *packages.SIGNS, *process.SIGNS)
@@ -78,7 +78,7 @@ def _of_builder(failure: Failure) -> StageFailure:
     for sign in base.SIGNS:
         if found := sign.explain(located, failure.error):
             return found
-    return BUILD_FAILED(f"{failure.where}: {_short(failure.error)}", evidence=failure.evidence())
+    return BUILD_FAILED(f"{failure.where}: {_short(failure.error)}", evidence=failure.evidence(), where=failure.where)
 
 
 def _base_of(failure: Failure) -> Instruction | None:

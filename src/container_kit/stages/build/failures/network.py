@@ -20,7 +20,7 @@ SIGNS = (
         "build.tls_untrusted",
         r"CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_(?:GET_ISSUER_CERT|VERIFY_LEAF)"
         r"|unable to get local issuer|self[- ]signed certificate|x509: certificate"
-        r"|PKIX path building failed|[Cc]ertificate verification failed",
+        r"|PKIX path building failed|[Cc]ertificate verification failed|confirming the ssl certificate",
         "the certificate of a server is not trusted inside the build",
         means="A RUN instruction met a TLS certificate that the image does not trust: a proxy or a private authority.",
         hint="Give ca_file, the PEM file of the authority; it is trusted during the build and stays out of the image.",
@@ -28,7 +28,7 @@ SIGNS = (
     ),
     sign(
         "build.name_unresolved",
-        rf"Could not resolve (?:host:? )?'?{_HOST}|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?P<node>[A-Za-z0-9.-]+)"
+        rf"Could not resolve (?:host: |'){_HOST}|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?P<node>[A-Za-z0-9.-]+)"
         r"|Temporary failure in name resolution|Name or service not known|bad address '(?P<busybox>[^']+)'"
         r"|unable to resolve host address",
         "a host's name {host}{node}{busybox} cannot be resolved inside the build",
