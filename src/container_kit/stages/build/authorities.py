@@ -29,7 +29,7 @@ MOUNT = f"--mount=type=secret,id={SECRET_ID},mode=0444 "
 EXPORT = "export " + " ".join(f"{name}={_PATH}" for name in _VARIABLES) + "; "
 """What is put before each shell command; progress leaves it out again."""
 
-_GAP = re.compile(r"(?:\s|\\[ \t]*\n|(?<=\n)[ \t]*#[^\n]*\n)*")
+_GAP = re.compile(r"(?:\\[ \t]*\r?\n(?:[ \t]*(?:#[^\n]*)?\n)*|[ \t]+)*")
 _FLAG = re.compile(r"--\S+")
 
 
