@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
@@ -88,7 +89,7 @@ def _deploy() -> Pipeline:
         "deploy", given=(ImageReference, DeployOptions), summary="Run an image here, replacing what runs by that name."
     )
     pipeline.add_stage(FindImage(_engine())).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
-    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15))
+    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
 def _deploy_source() -> Pipeline:
@@ -105,7 +106,7 @@ def _deploy_source() -> Pipeline:
     pipeline.add_stage(FindBuiltImage(_engine())).add_stage(FindImage(_engine())).add_stage(
         Deploy(_engine())
     ).add_stage(Verify(_engine()))
-    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15))
+    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
 def _full_deployment() -> Pipeline:
@@ -130,6 +131,7 @@ def _full_deployment() -> Pipeline:
         .add_stage(Verify(_engine()))
         .with_retry(_TRANSIENT)
         .with_timeout(minutes(45))
+        .with_target(_target)
     )
 
 
@@ -140,6 +142,16 @@ def _doctor() -> Pipeline:
         "doctor", given=Surroundings, summary="Say what this machine has, what it lacks and how to get it."
     )
     return pipeline.add_stage(Examine()).with_timeout(30)
+
+
+def _target(made: Made) -> str:
+    """The application that is replaced: two runs that replace the same one follow one another."""
+    name, source, image = made[DeployOptions].name, made.get(Source), made.get(ImageReference)
+    if name is None and source is not None:
+        name = (Path(source.path).resolve() / source.module).name
+    elif name is None and image is not None:
+        name = image.image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    return f"application {(name or '').lower()}"
 
 
 def _lacks_dockerfile(made: Made) -> bool:
