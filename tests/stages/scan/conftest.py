@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from docker import APIClient
 
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.scan import ScannerSettings
 from support.planted import packed
 from support.scanners import scanner_programs
@@ -29,19 +29,23 @@ def imported(docker_api: APIClient, unique: Callable[[], str]) -> Callable[..., 
     return make
 
 
-@pytest.fixture
-def built(docker_api: APIClient, unique: Callable[[], str]) -> Callable[[Path], Image]:
-    """Builds a folder with a Dockerfile into an image."""
+@pytest.fixture(params=["classic", "buildkit"])
+def built(request: pytest.FixtureRequest, docker_api: APIClient, unique: Callable[[], str]) -> Callable[[Path], Image]:
+    """Builds a folder with a Dockerfile into an image, by each of the engine's builders."""
+    version = {"classic": "1", "buildkit": "2"}[request.param]
 
     def build(folder: Path) -> Image:
         reference = f"{unique()}:1"
         files = {
             str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
         }
-        for event in docker_api.build(
-            fileobj=io.BytesIO(packed(files)), custom_context=True, tag=reference, rm=True, forcerm=True, decode=True
-        ):
-            assert "error" not in event, event
+        connection = DockerEngine().connection(60)
+        try:
+            connection.request("POST", f"/build?version={version}&rm=1&forcerm=1&t={reference}", packed(files))
+            events = connection.getresponse().read().decode()
+        finally:
+            connection.close()
+        assert '"error"' not in events, events
         return Image(id=docker_api.inspect_image(reference)["Id"], reference=reference, source=str(folder))
 
     return build

@@ -112,6 +112,35 @@ async def test_a_dependency_is_led_back_to_its_manifest_line_and_layer(
     )  # fmt: skip
 
 
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("built", ["buildkit"], indirect=True)
+async def test_a_real_installation_is_bumped_away(
+    engine: DockerEngine,
+    ctx: Contexts,
+    planted: Callable[..., None],
+    built: Callable[[Path], Image],
+    real_scanners: ScannerSettings,
+    tmp_path: Path,
+) -> None:
+    planted(pypi={"itsdangerous": {"CVE-2099-0004": ("<2.2.0", "2.2.0")}}, severities={"CVE-2099-0004": "CRITICAL"})
+    dockerfile = "FROM python:3.11-slim AS base\nWORKDIR /app\nFROM base\nARG QUIET=--quiet\nCOPY requirements.txt .\n"
+    dockerfile += "RUN pip install $QUIET \\\n    -r requirements.txt\nEXPOSE 80\nUSER 1000\nCMD sleep 1\n"
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    (tmp_path / "requirements.txt").write_text("itsdangerous==2.1.2\n")
+    with pytest.raises(StageFailure) as refused:
+        await ScanImage(engine, real_scanners).execute(ctx(), built(tmp_path))
+    fault = refused.value.fault
+    assert [fact.where for fact in fault.evidence] == ["requirements.txt:1"]
+    assert "critical CVE-2099-0004 itsdangerous 2.1.2 → 2.2.0" in fault.evidence[0].text
+    assert fault.next_actions[0].why.startswith("require itsdangerous 2.2.0 or later in requirements.txt:1")
+
+    (tmp_path / "requirements.txt").write_text("itsdangerous==2.2.0\n")
+    report = await ScanImage(engine, real_scanners).execute(ctx(), built(tmp_path))
+    assert report.gate == "passed"
+    assert report.scanners[0].outcome == "clean"
+    assert not [found for found in report.findings if found.kind == "vulnerability"]
+
+
 async def test_a_finding_is_allowed_until_its_last_day(
     engine: DockerEngine, ctx: Contexts, planted_debian: Callable[..., Image], real_scanners: ScannerSettings
 ) -> None:

@@ -16,8 +16,10 @@ from container_kit.stages.scan.instructions import Instruction, Lineage
 _TRACELESS = frozenset({"ARG", "ONBUILD", "MAINTAINER", "STOPSIGNAL", "SHELL", "LABEL", "WORKDIR"})
 _KEYWORDS = _TRACELESS | {"ADD", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "RUN", "USER", "VOLUME"}
 _CLASSIC = re.compile(r"^/bin/sh -c #\(nop\)\s+")
-_ARGUMENTS = re.compile(r"^\|\d+ (?:.*? )?(?=/\S+ (?:-\S+ )*-c |/bin/)", re.DOTALL)
-_SHELL = re.compile(r"^/\S+ (?:-\S+ )*?-c ")
+_SHELL_CALL = r"/\S+ (?:-\S+ (?:\w+ )?)*?-c "
+_SHELL = re.compile(f"^{_SHELL_CALL}")
+_ARGUMENTS = re.compile(rf"^\|\d+ .*?(?={_SHELL_CALL})", re.DOTALL)
+_MARKED = re.compile(r"^\|(\d+) ")
 
 
 class _Step(BaseModel):
@@ -134,4 +136,12 @@ def _spoken(created_by: str) -> tuple[str, str]:
     keyword, _, rest = text.partition(" ")
     if keyword.upper() != "RUN":
         return keyword.upper(), rest.strip()
-    return "RUN", " ".join(_SHELL.sub("", _ARGUMENTS.sub("", rest.strip())).split())
+    return "RUN", " ".join(_SHELL.sub("", _without_arguments(rest.strip())).split())
+
+
+def _without_arguments(text: str) -> str:
+    """Leave out the build arguments that a history entry starts with: their values may be secret."""
+    shortened = _ARGUMENTS.sub("", text)
+    if marked := _MARKED.match(shortened):  # no shell follows them, so each is taken for one word
+        return " ".join(shortened.split()[1 + int(marked.group(1)) :])
+    return shortened

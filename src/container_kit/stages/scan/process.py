@@ -62,9 +62,10 @@ async def run(
     """
     name = Path(argv[0]).name
     try:
-        process = await anyio.open_process(
-            argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=cwd, env=env, start_new_session=True
-        )
+        with anyio.CancelScope(shield=True):  # cancelled half-way, its children would be left
+            process = await anyio.open_process(
+                argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=cwd, env=env, start_new_session=True
+            )
     except OSError as error:
         raise ProgramTrouble(f"{name} cannot be started: {error.strerror or error}") from error
     out, err = _Kept(most_output), _Kept(None)
