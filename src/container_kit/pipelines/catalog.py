@@ -103,9 +103,8 @@ def _deploy_source() -> Pipeline:
         given=(Source, DeployOptions),
         summary="Run the newest image that was built from a folder, replacing what runs by that name.",
     )
-    pipeline.add_stage(FindBuiltImage(_engine())).add_stage(FindImage(_engine())).add_stage(
-        Deploy(_engine())
-    ).add_stage(Verify(_engine()))
+    pipeline.add_stage(FindBuiltImage(_engine())).add_stage(FindImage(_engine()))
+    pipeline.add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
