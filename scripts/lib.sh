@@ -112,7 +112,8 @@ start_engine() {
         quietly engine.log systemctl start docker
     else
         mount_cgroups
-        drop_stale_pid_file /var/run/docker.pid
+        drop_stale_pid_file /var/run/docker.pid dockerd
+        drop_stale_pid_file /var/run/docker/containerd/containerd.pid containerd
         setsid dockerd >>"$log" 2>&1 </dev/null 9>&- &
         daemon=$!
     fi
@@ -140,10 +141,11 @@ mount_cgroups() {
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
 }
 
-# After a `kill -9` the file names a process that is gone or, worse, another one; then dockerd would not start.
+# drop_stale_pid_file FILE PROGRAM: after a `kill -9` it names a process that is gone or, worse, another one; then
+# dockerd would not start.
 drop_stale_pid_file() {
     [ -f "$1" ] || return 0
-    [ "$(cat "/proc/$(cat "$1")/comm" 2>/dev/null)" = dockerd ] || rm -f "$1"
+    [ "$(cat "/proc/$(cat "$1")/comm" 2>/dev/null)" = "$2" ] || rm -f "$1"
 }
 
 # set_up_base_images [NAME…]: those that neither the engine nor a registry has.

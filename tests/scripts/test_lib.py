@@ -103,11 +103,11 @@ def test_only_a_stale_pid_file_is_dropped(checkout: Path, private_engine: Callab
     engine = private_engine()
     file = checkout / "docker.pid"
     file.write_text(str(os.getpid()))  # taken by another process
-    assert shell(checkout, f"drop_stale_pid_file {file}").returncode == 0
+    assert shell(checkout, f"drop_stale_pid_file {file} dockerd").returncode == 0
     assert not file.exists()
     file.write_text("4194304")  # nobody's
-    shell(checkout, f"drop_stale_pid_file {file}")
+    shell(checkout, f"drop_stale_pid_file {file} dockerd")
     assert not file.exists()
-    engine.run("bash", "-c", f"cd {checkout}; . scripts/lib.sh; drop_stale_pid_file {engine.home}/docker.pid")
+    engine.run("bash", "-c", f"cd {checkout}; . scripts/lib.sh; drop_stale_pid_file {engine.home}/docker.pid dockerd")
     assert (engine.home / "docker.pid").exists()
-    shell(checkout, f"drop_stale_pid_file {file}")  # none at all is fine
+    shell(checkout, f"drop_stale_pid_file {file} dockerd")  # none at all is fine
