@@ -94,7 +94,7 @@ async def base_image(ask: AskEngine, name: str) -> list[HostCheck]:
     except NoAnswer as trouble:
         return [HostCheck(name=title, outcome="problem", detail=str(trouble), get=trouble.repair)]
     if answer.status != 200:
-        repair = f"It comes by itself where the engine reaches a registry; else `docker pull {name}` or `docker load`."
+        repair = "A build pulls it where the engine reaches a registry; else `docker load` it from another machine."
         return [HostCheck(name=title, outcome="missing", detail="not in the engine", get=repair)]
     labels = answer.content.get("Config", {}).get("Labels") or {}
     if labels.get(_MADE_HERE) != "true":
