@@ -2,69 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
-from mcp.client import Client
-from mcp.client.sse import sse_client
-from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from support.servers import EACH, ERAS, SERVE, client_of, environment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
-ERAS = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 
-
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
-    return {**kept, "CONTAINER_KIT_WORKSPACE": str(folder), "CONTAINER_KIT_HOME": str(folder / ".home"), **more}
-
-
-@contextlib.contextmanager
-def listening(transport: str, folder: Path, *options: str, **variables: str) -> Iterator[tuple[str, int]]:
-    """A server on a free port: its address and process id."""
-    command = [sys.executable, "-m", "container_kit.server.main", "serve", "--transport", transport, "--port", "0"]
-    process = subprocess.Popen(
-        [*command, *options], cwd=folder, env=environment(folder, **variables), stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    try:
-        line = process.stderr.readline()
-        found = re.search(r"serving (http://\S+)", line)
-        assert found, line + process.stderr.read()
-        yield found[1], process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(15)
-        process.stderr.close()
-
-
-@contextlib.asynccontextmanager
-async def client_of(transport: str, folder: Path, mode: str, **options: Any) -> AsyncIterator[Client]:
-    if transport == "stdio":
-        arguments = ["-m", "container_kit.server.main", "serve"]
-        parameters = StdioServerParameters(command=sys.executable, args=arguments, cwd=folder, env=environment(folder))
-        async with Client(stdio_client(parameters), mode=mode, **options) as client:
-            yield client
-        return
-    with listening(transport, folder) as (url, _):
-        target: Any = sse_client(url) if transport == "sse" else url
-        async with Client(target, mode=mode, **options) as client:
-            yield client
-
-
-@pytest.mark.parametrize(
-    ("transport", "mode"),
-    [("stdio", "legacy"), ("stdio", "auto"), ("sse", "legacy"), ("http", "legacy"), ("http", "auto")],
-)
+@pytest.mark.parametrize(("transport", "mode"), EACH)
 async def test_tools_progress_and_faults_over_each_transport(transport: str, mode: str, tmp_path: Path) -> None:
     lines: list[str] = []
 
@@ -97,7 +47,7 @@ async def test_a_repository_is_analyzed_over_http(tmp_path: Path) -> None:
 
 def test_standard_input_that_ends_ends_the_server(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "container_kit.server.main", "serve"],
+        [sys.executable, *SERVE],
         cwd=tmp_path,
         env=environment(tmp_path),
         stdin=subprocess.DEVNULL,
@@ -110,7 +60,7 @@ def test_standard_input_that_ends_ends_the_server(tmp_path: Path) -> None:
 
 def test_a_signal_ends_a_server_whose_client_says_nothing(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "container_kit.server.main", "serve"],
+        [sys.executable, *SERVE],
         cwd=tmp_path,
         env=environment(tmp_path),
         stdin=subprocess.PIPE,

@@ -40,7 +40,7 @@ def _summary(response: PipelineResponse) -> str:
 def report_lines(report: ScanReport) -> str:
     """A scan in a few lines: the outcome, the worst findings, the best changes."""
     totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count) or "none"
-    lines = [f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate} {report.gate_reason}"]
+    lines = [f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate}"]
     lines += [f"- {f.severity} {f.id} {f.package or ''} {f.installed or ''}: {f.title}" for f in report.findings[:10]]
     lines += [f"change: {c.change} ({c.where or c.kind}) removes {c.removes}" for c in report.changes[:5]]
     lines += [
