@@ -106,6 +106,8 @@ class Draft:
     """Runtime dependencies by exact name (lower case), each with the place that declares it."""
     tools: dict[str, str] = field(default_factory=dict)
     """Dependencies of development and build, likewise."""
+    scripts: list[str] = field(default_factory=list)
+    """Commands that an installed package offers."""
     manifests: list[str] = field(default_factory=list)
     """Manifests and lockfiles, relative to the root of the tree."""
     locked: bool = False

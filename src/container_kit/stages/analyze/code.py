@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from container_kit.stages.analyze.claims import Draft
@@ -10,8 +11,16 @@ from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.artifacts.analysis import Variable
 from container_kit.stages.redaction import MASK, Redactor, looks_secret
 
-MAX_SCANNED = 40
+MAX_SCANNED = 30
 """Source files that are scanned in one module."""
+MAX_CHARACTERS = 400_000
+"""Characters that are scanned in one module."""
+
+_PORT_WORDS = ("port", "PORT", "Port", "isten", "bind", "Bind", "erve(", "erver(", ".Run(", ".run(", ".Start(", "0.0.0.0", "127.0.0.1",
+    '":', "scotty", "warp", "htons", "Address(", "127,", "0, 0, 0", "[::]")  # fmt: skip
+_VARIABLE_WORDS = ("env", "ENV", "Env", "${", "config(")
+_HEALTH_WORDS = ("health", "live", "ready", "readi", "ping", "/up", "status", "heartbeat")
+_LONGEST_LINE = 400
 
 _NUMBER = r"(?P<port>\d{2,5})\b"
 _PORTS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
@@ -88,7 +97,6 @@ _VARIABLES: tuple[re.Pattern[str], ...] = tuple(
         r"Platform\.environment\[\s*['\"](?P<name>\w+)['\"]\s*\](?P<must>!)?(?:\s*\?\?\s*(?P<default>[^\s;,)]+))?",
     )
 )
-_MENTIONS_ENVIRONMENT = re.compile(r"env|ENV|\$\{")
 _AMBIENT = {"NODE_ENV", "PATH", "HOME", "USER", "CI", "PWD", "SHELL", "LANG", "HOSTNAME", "REQUEST_METHOD", "REQUEST_URI", "TMPDIR",
     "HTTP_HOST", "SCRIPT_NAME", "SERVER_NAME", "DOCUMENT_ROOT", "REMOTE_ADDR", "TERM", "PUBLIC_URL", "BASE_URL", "APPDATA"}  # fmt: skip
 _ADDRESS = re.compile(r"_(?:URL|URI|DSN)$|^(?:DATABASE|REDIS|MONGO|DB)_")
@@ -109,18 +117,40 @@ def scan(folder: Folder, draft: Draft, suffixes: tuple[str, ...], *, limit: int 
     """Scan the entry point and the outermost source files; claim ports and health endpoints."""
     found = Scan()
     entry = draft.entrypoint.value
-    files = folder.files(*suffixes, limit=200, depth=14)[: limit * 3] if suffixes else []
+    files = folder.files(*suffixes, limit=200, depth=14) if suffixes else []
     files = [path for path in files if not _is_test(path)]
     chosen = [path for path in (entry,) if path and folder.has(path)] + sorted(files, key=_likely)[:limit]
-    serves = False
+    serves, characters = False, 0
     for path in dict.fromkeys(chosen):
         text = folder.source(path)
+        characters += len(text)
+        if characters > MAX_CHARACTERS:
+            break
+        where = folder.place(path).rpartition(":")[0]
         if draft.role.value not in {"library", "static"}:
-            serves = _claim_ports(folder, draft, path, text, near=not serves) or serves
-            _claim_health(folder, draft, path, text)
-        if _MENTIONS_ENVIRONMENT.search(text):
-            _read_variables(folder, found, path, text)
+            serves = _claim_ports(draft, where, text, near=not serves) or serves
+            _claim_health(draft, where, text)
+        _read_variables(found, where, text)
     return found
+
+
+def _lines(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """The lines (with their numbers) that hold one of some words, each once; found by plain search, for that is fast."""
+    starts: set[int] = set()
+    for word in words:
+        at = text.find(word)
+        while at >= 0:
+            starts.add(text.rfind("\n", 0, at) + 1)
+            end = text.find("\n", at)
+            at = text.find(word, end) if end >= 0 else -1
+    number, before = 1, 0
+    for start in sorted(starts):
+        number += text.count("\n", before, start)
+        before = start
+        end = text.find("\n", start)
+        line = text[start : end if end >= 0 else len(text)]
+        if len(line) <= _LONGEST_LINE:
+            yield number, line
 
 
 def _is_test(path: str) -> bool:
@@ -140,53 +170,55 @@ def _likely(path: str) -> tuple[int, int]:
     return order, path.count("/")
 
 
-def _claim_ports(folder: Folder, draft: Draft, path: str, text: str, *, near: bool) -> bool:
+def _claim_ports(draft: Draft, where: str, text: str, *, near: bool) -> bool:
     """Claim what a file listens on; the first file that says so counts more than later ones."""
     claimed = False
-    for pattern, trust in _PORTS:
-        for found in pattern.finditer(text):
-            port = int(found["port"])
-            line_start = text.rfind("\n", 0, found.start()) + 1
-            if _is_noise(port, text[line_start : found.start()]) or (trust < 0.8 and claimed):
-                continue
-            trust_here = trust if near else trust - 0.1
-            draft.port.add(port, "code", _place(folder, path, text, found.start("port")), confidence=trust_here)
-            claimed = True
+    for number, line in _lines(text, _PORT_WORDS):
+        for pattern, trust in _PORTS:
+            found = pattern.search(line)
+            if found and not _is_noise(int(found["port"]), line, found.start(), trust):
+                worth = trust if near else trust - 0.1
+                draft.port.add(int(found["port"]), "code", f"{where}:{number}", confidence=worth)
+                claimed = True
+                break
     return claimed
 
 
-def _is_noise(port: int, before: str) -> bool:
-    comment = before.lstrip().startswith(("//", "#", "*", "--", "%", ";"))
+def _is_noise(port: int, line: str, at: int, trust: float) -> bool:
+    if port in _NOT_OURS or port < 80 or port > 65535 or (port in {80, 443} and trust < 0.9):
+        return True
+    before = line[:at].lower()
     return (
-        port in _NOT_OURS or port < 80 or port > 65535 or comment or "fetch(" in before or "connect" in before.lower()
+        before.lstrip().startswith(("//", "#", "*", "--", "%", ";")) or "fetch(" in before or "connect" in line.lower()
     )
 
 
-def _place(folder: Folder, path: str, text: str, at: int) -> str:
-    return f"{folder.place(path).rpartition(':')[0]}:{text.count(chr(10), 0, at) + 1}"
+def _claim_health(draft: Draft, where: str, text: str) -> None:
+    for number, line in _lines(text, _HEALTH_WORDS):
+        for found in _HEALTH.finditer(line):
+            path = "/" + found["path"].strip("/")
+            order = next((i for i, word in enumerate(_HEALTH_ORDER) if word in path), 9)
+            plain = not found["path"].startswith("/")
+            routed = re.search(
+                r"(?i)path\(|route|get[ (]|resource" if plain else r"(?i)get|route|path|handle|map|match|url|use|==",
+                line,
+            )
+            if routed:
+                draft.health.add(path, "code", f"{where}:{number}", confidence=0.88 - order * 0.06)
 
 
-def _claim_health(folder: Folder, draft: Draft, path: str, text: str) -> None:
-    for found in _HEALTH.finditer(text):
-        where = "/" + found["path"].strip("/")
-        order = next((i for i, word in enumerate(_HEALTH_ORDER) if word in where), 9)
-        plain = not found["path"].startswith("/")
-        line = text[text.rfind("\n", 0, found.start()) + 1 : text.find("\n", found.end()) % (len(text) + 1)]
-        routed = re.search(r"(?i)get|route|path|handle|map|match|url|use|==", line) is not None
-        if routed and not (plain and not re.search(r"(?i)path\(|route|get[ (]|resource", line)):
-            draft.health.add(where, "code", _place(folder, path, text, found.start()), confidence=0.88 - order * 0.06)
-
-
-def _read_variables(folder: Folder, scan_: Scan, path: str, text: str) -> None:
-    for pattern in _VARIABLES:
-        for found in pattern.finditer(text):
-            name = found["name"]
-            groups = found.groupdict()
-            default = _plain(groups.get("default") or groups.get("default1"))
-            if name in _AMBIENT or ((before := scan_.variables.get(name)) and len(before.places) >= 3):
-                continue
-            must = default is None and (bool(groups.get("must")) or bool(_ADDRESS.search(name)) or looks_secret(name))
-            note_variable(scan_.variables, name, must, default, _place(folder, path, text, found.start()))
+def _read_variables(found: Scan, where: str, text: str) -> None:
+    for number, line in _lines(text, _VARIABLE_WORDS):
+        for pattern in _VARIABLES:
+            for match in pattern.finditer(line):
+                name, groups = match["name"], match.groupdict()
+                if name in _AMBIENT or not name.isidentifier():
+                    continue
+                default = _plain(groups.get("default") or groups.get("default1"))
+                must = default is None and (
+                    bool(groups.get("must")) or bool(_ADDRESS.search(name)) or looks_secret(name)
+                )
+                note_variable(found.variables, name, must, default, f"{where}:{number}")
 
 
 def note_variable(variables: dict[str, Variable], name: str, required: bool, default: str | None, place: str) -> None:

@@ -14,7 +14,44 @@ MAX_DESCRIBED = 60
 """Modules that are described in one call; more are counted, and shown by asking for a folder."""
 
 NEVER_MODULES = NOT_THE_APPLICATION | frozenset(
-    ["dist", "build", "out", "target", "bin", "obj", "coverage", "public/build", ".git", "tools", "scripts", "script", "hack", "ci", "tutorial", "tutorials", "playground", "playgrounds", "sandbox", "buildsrc", "src-tauri", "cypress", "docs-examples", "wp-content", "archetype-resources", "boilerplate", "skeleton", "scaffold", "scaffolds", "blueprints", "_templates", "patches", "perf", "smoke-tests", "__testfixtures__", "starters"]
+    [
+        "dist",
+        "build",
+        "out",
+        "target",
+        "bin",
+        "obj",
+        "coverage",
+        "public/build",
+        ".git",
+        "tools",
+        "scripts",
+        "script",
+        "hack",
+        "ci",
+        "tutorial",
+        "tutorials",
+        "playground",
+        "playgrounds",
+        "sandbox",
+        "buildsrc",
+        "src-tauri",
+        "cypress",
+        "docs-examples",
+        "wp-content",
+        "archetype-resources",
+        "boilerplate",
+        "skeleton",
+        "scaffold",
+        "scaffolds",
+        "blueprints",
+        "_templates",
+        "patches",
+        "perf",
+        "smoke-tests",
+        "__testfixtures__",
+        "starters",
+    ]
 )
 """Folders (in lower case) below the root whose manifests never make a module."""
 _NATIVE = ("android", "ios", "macos", "windows", "linux", "web")
@@ -143,14 +180,23 @@ def _bare(tree: Tree, path: str, *, alone: bool) -> Candidate | None:
     folder = Folder(tree, path)
     choices = [e for e in ecosystems() if e.bare]
     for ecosystem in choices:
-        if any(_matches(folder, pattern, exact=not alone) for pattern in ecosystem.bare):
+        if any(_matches(folder, pattern, exact=not alone) for pattern in ecosystem.bare) and _is_recognised(
+            folder, ecosystem
+        ):
             return Candidate(path, [ecosystem], bare=True)
     if not alone:
         return None
     for ecosystem in choices:
-        if ecosystem.sources and folder.files(*ecosystem.sources, limit=1, depth=4) and ecosystem.name != "static":
+        by_sources = (
+            ecosystem.sources and ecosystem.name != "static" and folder.files(*ecosystem.sources, limit=1, depth=4)
+        )
+        if by_sources and _is_recognised(folder, ecosystem):
             return Candidate(path, [ecosystem], bare=True)
     return None
+
+
+def _is_recognised(folder: Folder, ecosystem: Ecosystem) -> bool:
+    return ecosystem.recognises is None or ecosystem.recognises(folder)
 
 
 def _matches(folder: Folder, pattern: str, *, exact: bool) -> bool:

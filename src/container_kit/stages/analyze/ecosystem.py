@@ -35,6 +35,8 @@ class Ecosystem:
     """File names that open a module; `*.suffix` for any name with that suffix."""
     bare: tuple[str, ...] = ()
     """Source files that make an application without any manifest; only asked where no manifest is found."""
+    recognises: Callable[[Folder], bool] | None = None
+    """Looks into the bare files where their names alone do not tell."""
     frameworks: tuple[Framework, ...] = ()
     """The first whose package is a runtime dependency is the framework, where the code says nothing better."""
     workspace: Callable[[Folder], tuple[str, Iterable[str]] | None] | None = None

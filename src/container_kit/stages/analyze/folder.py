@@ -12,7 +12,51 @@ from container_kit.stages.analyze.tree import Tree, join
 
 MAX_SOURCES = 200
 NOT_THE_APPLICATION = frozenset(
-    ["test", "tests", "__tests__", "testing", "testdata", "test-data", "spec", "specs", "e2e", "cypress", "playwright", "fixtures", "fixture", "__fixtures__", "mocks", "__mocks__", "example", "examples", "samples", "sample", "demo", "demos", "benchmark", "benchmarks", "bench", "vendor", "third_party", "third-party", "node_modules", "stories", ".storybook", ".github", ".circleci", ".devcontainer", ".vscode", "venv", "env", "virtualenv", "site-packages", "snapshots", "__snapshots__", "templates-test", "integration-tests"]
+    [
+        "test",
+        "tests",
+        "__tests__",
+        "testing",
+        "testdata",
+        "test-data",
+        "spec",
+        "specs",
+        "e2e",
+        "cypress",
+        "playwright",
+        "fixtures",
+        "fixture",
+        "__fixtures__",
+        "mocks",
+        "__mocks__",
+        "example",
+        "examples",
+        "samples",
+        "sample",
+        "demo",
+        "demos",
+        "benchmark",
+        "benchmarks",
+        "bench",
+        "vendor",
+        "third_party",
+        "third-party",
+        "node_modules",
+        "stories",
+        ".storybook",
+        ".github",
+        ".circleci",
+        ".devcontainer",
+        ".vscode",
+        "venv",
+        "env",
+        "virtualenv",
+        "site-packages",
+        "snapshots",
+        "__snapshots__",
+        "templates-test",
+        "integration-tests",
+    ]
 )
 """Folders whose content says nothing about the module itself."""
 

@@ -19,6 +19,7 @@ _ASSET_FOLDERS = {
     "email",
     "emails",
 }
+_DOCUMENTATION = {"docs", "doc", "documentation"}
 _DEPLOYABLE = {"web", "worker", "static", "cli"}
 
 
@@ -49,22 +50,27 @@ def _is_part(one: Described, described: list[Described], discovery: Discovery) -
         return not _is_application(one)
     if not path or one.candidate.member:
         return False
+    role = role_of(one)
+    if path.rpartition("/")[2] in _DOCUMENTATION and (role != "static" or not one.draft.framework):
+        return True
     above = [
         other
         for other in described
-        if path.startswith(f"{other.folder.path}/" if other.folder.path else "") and other is not one
+        if other is not one and path.startswith(f"{other.folder.path}/" if other.folder.path else "")
     ]
-    if above and role_of(one) == "library":
-        return True
-    nearest = max(above, key=lambda other: len(other.folder.path), default=None)
-    if nearest is not None and one.draft.ecosystem == "node" and nearest.draft.ecosystem != "node":
+    if not above:
+        return role == "library" and not one.folder.files(*one.ecosystem.sources, limit=1)
+    nearest = max(above, key=lambda other: len(other.folder.path))
+    if one.draft.ecosystem == "node" and nearest.draft.ecosystem != "node":
         inner = path[len(nearest.folder.path) :].strip("/").split("/")
-        return role_of(one) == "static" and any(part in _ASSET_FOLDERS for part in inner)
-    return (
-        role_of(one) == "library"
-        and one.draft.ecosystem in {"python", "node"}
-        and not one.folder.files(*one.ecosystem.sources, limit=1)
-    )
+        if any(part in _ASSET_FOLDERS for part in inner) and (role != "web" or not one.draft.framework):
+            return True
+    if one.folder.has("Dockerfile"):
+        return False
+    same = nearest.draft.ecosystem == one.draft.ecosystem and one.draft.ecosystem == "python"
+    if same and not set(one.draft.manifests) - {"setup.py"} and nearest.draft.manifests:
+        return True
+    return role in {"library", "cli"}
 
 
 def _is_application(one: Described) -> bool:
@@ -72,7 +78,10 @@ def _is_application(one: Described) -> bool:
     if one.draft.ecosystem != "node":
         return role_of(one) in _DEPLOYABLE and bool(one.draft.start)
     entry = one.draft.entrypoint.value
-    return bool(one.draft.framework) or (entry is not None and one.folder.has(entry) and bool(one.draft.program))
+    built = one.folder.has("index.html") or any(
+        one.folder.has_folder(name) for name in ("src", "app", "pages", "routes", "public")
+    )
+    return (bool(one.draft.framework) and built) or (entry is not None and bool(one.draft.program))
 
 
 def _is_published(one: Described, kept: list[Described]) -> bool:

@@ -19,7 +19,49 @@ MAX_MANIFEST = 2 * 1024 * 1024
 MAX_SOURCE = 64 * 1024
 
 PRUNED = frozenset(
-    [".git", ".hg", ".svn", ".bzr", "node_modules", "bower_components", "jspm_packages", ".venv", "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".eggs", ".next", ".nuxt", ".output", ".svelte-kit", ".angular", ".turbo", ".parcel-cache", ".cache", ".gradle", ".idea", ".vs", ".terraform", ".serverless", ".yarn", ".pnpm-store", ".dart_tool", ".stack-work", "dist-newstyle", "_build", "elm-stuff", ".zig-cache", "zig-cache", "zig-out", ".cpcache", ".bloop", ".metals"]
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".bzr",
+        "node_modules",
+        "bower_components",
+        "jspm_packages",
+        ".venv",
+        "__pycache__",
+        ".tox",
+        ".nox",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        ".eggs",
+        ".next",
+        ".nuxt",
+        ".output",
+        ".svelte-kit",
+        ".angular",
+        ".turbo",
+        ".parcel-cache",
+        ".cache",
+        ".gradle",
+        ".idea",
+        ".vs",
+        ".terraform",
+        ".serverless",
+        ".yarn",
+        ".pnpm-store",
+        ".dart_tool",
+        ".stack-work",
+        "dist-newstyle",
+        "_build",
+        "elm-stuff",
+        ".zig-cache",
+        "zig-cache",
+        "zig-out",
+        ".cpcache",
+        ".bloop",
+        ".metals",
+    ]
 )
 """Folders that hold what tools put there, never source."""
 

@@ -11,6 +11,7 @@ from container_kit.stages.analyze.documents import salvage_pairs
 from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.analyze.tree import join
 
+_CALLS = re.compile(r"(?:\b(?:npm|yarn|pnpm|bun) (?:run )?(?:-s |--silent )?|\brun-[sp] )([\w:.-]+)\s*(?:--.*)?$")
 _LOCKS = {"bun.lock": "bun", "bun.lockb": "bun", "pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn", "package-lock.json": "npm",
     "npm-shrinkwrap.json": "npm"}  # fmt: skip
 _SIGNS = {
@@ -30,6 +31,16 @@ class Package:
     scripts: dict[str, str] = field(default_factory=dict)
     runtime: dict[str, str] = field(default_factory=dict)
     tools: dict[str, str] = field(default_factory=dict)
+
+    def resolved(self, name: str) -> str:
+        """What a script runs in the end, other scripts that it calls looked up."""
+        command = self.scripts.get(name, "")
+        for _ in range(4):
+            found = _CALLS.search(command)
+            if found is None or found[1] not in self.scripts or found[1] == name:
+                break
+            command = self.scripts[found[1]]
+        return command
 
     def has(self, *names: str) -> bool:
         """Tell whether one of these is a dependency of any kind."""

@@ -22,8 +22,11 @@ _APPLICATIONS = {
     "Celery": "celery",
 }
 """Classes whose instance is the application, and their frameworks."""
-_FACTORIES = {"create_app": None, "make_app": None, "get_app": None}
+_FACTORIES = ("create_app", "make_app")
 _RUNNERS = {"run", "run_app", "run_server", "launch", "serve", "listen", "run_until_complete", "main"}
+_WORTH_PARSING = (*(f"{name}(" for name in _APPLICATIONS), *(f"{name}(" for name in _FACTORIES), "__main__", "falcon.App", "web.Application",
+    "get_wsgi_application", "get_asgi_application", ".run(", ".launch(", "serve(")  # fmt: skip
+"""Words without which a file is no application: reading its syntax would be wasted time."""
 _SIMPLE_IMPORT = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_]\w*)", re.MULTILINE)
 
 
@@ -60,6 +63,9 @@ class PythonFile:
 def read_python(path: str, text: str) -> PythonFile:
     """Read a file; one that does not parse still gives its imports."""
     found = PythonFile(path)
+    if not any(word in text for word in _WORTH_PARSING):
+        found.imports = frozenset(_SIMPLE_IMPORT.findall(text))
+        return found
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a stray backslash in a stranger's string is no news
@@ -71,6 +77,8 @@ def read_python(path: str, text: str) -> PythonFile:
     found.imports = frozenset(_imports(tree))
     for node in tree.body:
         _read_statement(node, found)
+    if found.kind == "aiohttp" and "tornado" in found.imports:
+        found.kind = "tornado"  # both call it web.Application
     return found
 
 
@@ -90,9 +98,12 @@ def _read_statement(node: ast.stmt, found: PythonFile) -> None:
     if isinstance(node, ast.Assign | ast.AnnAssign):
         _read_assignment(node, found)
     elif isinstance(node, ast.FunctionDef) and node.name in _FACTORIES and found.application is None:
-        found.application, found.line = f"{node.name}()", node.lineno
-        found.kind = next((kind for kind in map(_kind, ast.walk(node)) if kind), None)
-    elif (isinstance(node, ast.If) and _is_main_guard(node.test)) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _name(node.value.func) in _RUNNERS):
+        kind = next((kind for kind in map(_kind, ast.walk(node)) if kind), None)
+        if kind:
+            found.application, found.line, found.kind = f"{node.name}()", node.lineno, kind
+    elif (isinstance(node, ast.If) and _is_main_guard(node.test)) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _name(node.value.func) in _RUNNERS
+    ):
         found.runs_itself = True
         _read_calls(node, found)
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in {"main", "run", "start", "serve"}:
@@ -107,7 +118,9 @@ def _read_assignment(node: ast.Assign | ast.AnnAssign, found: PythonFile) -> Non
     kind = _kind(node.value)
     wraps = called in {"get_wsgi_application", "get_asgi_application"}
     made = called in _FACTORIES or called == "Bottle" or (called == "default_app")
-    if (kind and kind != "celery" and (found.kind is None or found.application == "create_app()")) or (kind == "celery" and found.kind is None):
+    if (kind and kind != "celery" and (found.kind is None or found.application == "create_app()")) or (
+        kind == "celery" and found.kind is None
+    ):
         found.application, found.kind, found.line = target.id, kind, node.lineno
     elif (wraps or made) and (found.application is None or found.application.endswith("()")):
         found.application, found.line = target.id, node.lineno

@@ -98,10 +98,16 @@ def _read_pyproject(folder: Folder, draft: Draft) -> None:
     version = project.get("requires-python") or _table(poetry, "dependencies").get("python")
     if isinstance(version, str):
         draft.version.add(version, "declared", place(re.compile(r"requires-python|^python\s*=", re.MULTILINE)))
-    scripts = _table(project, "scripts") or _table(poetry, "scripts")
-    for name in list(scripts)[:1]:
-        draft.start.add(str(name), "declared", place(str(name)), confidence=0.55)
-        draft.role.add("cli", "declared", place(str(name)), confidence=0.5)
+    _claim_scripts(draft, _table(project, "scripts") or _table(poetry, "scripts"), place("scripts]"))
+
+
+def _claim_scripts(draft: Draft, names: Iterable[str], place: str) -> None:
+    """Claim the first console script: what an installed package offers to run."""
+    own = normal(draft.name)
+    for name in sorted(map(str, names), key=lambda name: normal(name) != own)[:1]:
+        draft.scripts.append(name)
+        draft.start.add(name, "declared", place, confidence=0.845)
+        draft.role.add("cli", "declared", place, confidence=0.5)
 
 
 def _read_pipfile(folder: Folder, draft: Draft) -> None:
@@ -144,6 +150,8 @@ def _read_setup(folder: Folder, draft: Draft) -> None:
                 draft.version.add(str(value), "declared", folder.place("setup.py", "python_requires"))
             elif keyword == "name" and isinstance(value, str):
                 draft.name = draft.name or value
+            elif keyword == "entry_points" and not draft.scripts:
+                _claim_scripts(draft, _console_scripts(value), folder.place("setup.py", "entry_points"))
     if folder.has("setup.cfg"):
         parser = configparser.ConfigParser(interpolation=None, strict=False)
         try:
@@ -158,8 +166,25 @@ def _read_setup(folder: Folder, draft: Draft) -> None:
         )
         version = parser.get("options", "python_requires", fallback="")
         draft.version.add(version, "declared", folder.place("setup.cfg", "python_requires"))
+        entry_points = parser.get("options.entry_points", "console_scripts", fallback="")
+        if not draft.scripts:
+            _claim_scripts(
+                draft, _script_names(entry_points.splitlines()), folder.place("setup.cfg", "console_scripts")
+            )
         if requires:
             draft.package_manager.add("pip", "configuration", folder.place("setup.cfg"), confidence=0.8)
+
+
+def _console_scripts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return _script_names(
+            _strings(value.get("console_scripts")) or str(value.get("console_scripts", "")).splitlines()
+        )
+    return _script_names(str(value).partition("[console_scripts]")[2].partition("[")[0].splitlines()) if value else []
+
+
+def _script_names(lines: Iterable[str]) -> list[str]:
+    return [line.partition("=")[0].strip() for line in lines if "=" in line]
 
 
 def _setup_arguments(text: str) -> dict[str, Any]:

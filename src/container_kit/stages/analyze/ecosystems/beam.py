@@ -83,6 +83,14 @@ def describe_gleam(folder: Folder, draft: Draft) -> None:
 
 
 ECOSYSTEMS = (
-    Ecosystem("elixir", describe_elixir, manifests=("mix.exs",), frameworks=ELIXIR, workspace=umbrella, sources=(".ex", ".exs"), rank=27),
+    Ecosystem(
+        "elixir",
+        describe_elixir,
+        manifests=("mix.exs",),
+        frameworks=ELIXIR,
+        workspace=umbrella,
+        sources=(".ex", ".exs"),
+        rank=27,
+    ),
     Ecosystem("gleam", describe_gleam, manifests=("gleam.toml",), frameworks=GLEAM, sources=(".gleam",), rank=28),
 )

@@ -17,17 +17,23 @@ FRAMEWORKS = (
     Framework("poco", ("poco",), 9980),
     Framework("cutelyst", ("cutelyst",), 3000),
 )
-_INCLUDES = re.compile(r"^\s*#\s*include\s*[<\"](?:(drogon|crow|oatpp|pistache|httplib|Poco|Cutelyst)[/.\w-]*)[>\"]", re.MULTILINE)
+_INCLUDES = re.compile(
+    r"^\s*#\s*include\s*[<\"](?:(drogon|crow|oatpp|pistache|httplib|Poco|Cutelyst)[/.\w-]*)[>\"]", re.MULTILINE
+)
 _CPP = (".cpp", ".cc", ".cxx", ".hpp", ".c++")
 
 
 def describe(folder: Folder, draft: Draft) -> None:
     """Find the build tool, the target and, by the includes, a web framework."""
-    manifest = folder.first("CMakeLists.txt", "meson.build", "configure.ac", "Makefile", "makefile", "GNUmakefile") or ""
+    manifest = (
+        folder.first("CMakeLists.txt", "meson.build", "configure.ac", "Makefile", "makefile", "GNUmakefile") or ""
+    )
     cpp, c = folder.files(*_CPP, limit=200), folder.files(".c", limit=200)
     source = (cpp or c or [manifest])[0]
     text = folder.text(manifest)
-    named = re.search(r"project\s*\([^)]*?\b(CXX|C)\b\s*\)", text) or re.search(r"project\s*\([^)]*?['\"](cpp|c)['\"]", text)
+    named = re.search(r"project\s*\([^)]*?\b(CXX|C)\b\s*\)", text) or re.search(
+        r"project\s*\([^)]*?['\"](cpp|c)['\"]", text
+    )
     language = ("cpp" if named[1].lower() in {"cxx", "cpp"} else "c") if named and not (cpp and c) else None
     most = "cpp" if len(cpp) * 2 >= len(c) and cpp else "c"
     draft.language.add(language or most, "declared" if language else "code", folder.place(source), confidence=0.93)
@@ -46,7 +52,10 @@ def describe(folder: Folder, draft: Draft) -> None:
 
 
 def _claim_start(folder: Folder, draft: Draft, manifest: str, text: str, sources: list[str]) -> None:
-    main = next((path for path in sources if re.search(r"\bmain\s*\(", folder.source(path)) and "test" not in path.lower()), None)
+    main = next(
+        (path for path in sources if re.search(r"\bmain\s*\(", folder.source(path)) and "test" not in path.lower()),
+        None,
+    )
     if manifest == "CMakeLists.txt":
         target = re.search(r"add_executable\s*\(\s*([\w${}.-]+)", text)
         project = re.search(r"project\s*\(\s*([\w.-]+)", text)
@@ -59,7 +68,13 @@ def _claim_start(folder: Folder, draft: Draft, manifest: str, text: str, sources
     else:
         target = re.search(r"^(?:TARGET|PROG|PROGRAM|BIN|EXEC|NAME|EXE)\w*\s*[:?]?=\s*(\S+)", text, re.MULTILINE)
         target = target or re.search(r"-o\s+([\w./-]+)(?<!\.o)\b", text)
-        name = target[1] if target and "$" not in target[1] else main.rpartition("/")[2].partition(".")[0] if main else None
+        name = (
+            target[1]
+            if target and "$" not in target[1]
+            else main.rpartition("/")[2].partition(".")[0]
+            if main
+            else None
+        )
         compiler = "g++" if draft.language.value == "cpp" else "gcc"
         build, start = ("make", f"./{name}") if manifest else (f"{compiler} -o {name} {main}", f"./{name}")
     if name is None or main is None:

@@ -25,7 +25,8 @@ def describe(folder: Folder, draft: Draft) -> None:
     """Read the configuration's imports and tasks, then the entry file."""
     manifest = folder.first("deno.json", "deno.jsonc", "deno.lock") or ""
     data: dict[str, Any] = folder.json(manifest) if manifest and manifest != "deno.lock" else {}
-    place = folder.place(manifest)
+    bare = next(iter(folder.files(".ts", ".js", ".tsx", limit=1, depth=3)), "")
+    place = folder.place(manifest or bare)
     draft.manifests.extend(name for name in ("deno.json", "deno.jsonc", "deno.lock") if folder.has(name))
     draft.locked = folder.has("deno.lock")
     scripts = folder.files(".ts", ".tsx", limit=5, depth=4)
@@ -41,10 +42,19 @@ def describe(folder: Folder, draft: Draft) -> None:
 
 
 def _claim_start(folder: Folder, draft: Draft, manifest: str, data: dict[str, Any], entry: str | None) -> None:
-    tasks = {k: v if isinstance(v, str) else v.get("command", "") for k, v in _table(data, "tasks").items() if isinstance(v, str | dict)}
+    tasks = {
+        k: v if isinstance(v, str) else v.get("command", "")
+        for k, v in _table(data, "tasks").items()
+        if isinstance(v, str | dict)
+    }
     task = next((name for name in ("start", "serve", "preview", "dev") if name in tasks), None)
     if task:
-        draft.start.add(f"deno task {task}", "declared", folder.place(manifest, f'"{task}"'), confidence=0.9 if task == "start" else 0.6)
+        draft.start.add(
+            f"deno task {task}",
+            "declared",
+            folder.place(manifest, f'"{task}"'),
+            confidence=0.9 if task == "start" else 0.6,
+        )
         draft.program.add(str(tasks[task]), "declared", folder.place(manifest, f'"{task}"'))
     if "build" in tasks:
         draft.build.add("deno task build", "declared", folder.place(manifest, '"build"'))
@@ -63,9 +73,14 @@ def _table(data: Any, key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _is_deno(folder: Folder) -> bool:
+    """Scripts that only Deno can run: they import by address or use the `Deno` object."""
+    texts = (folder.source(path) for path in folder.files(".ts", ".js", ".tsx", limit=10, depth=3))
+    return any(re.search(r"\bDeno\.\w|from\s+[\"'](?:https://|jsr:|npm:)", text) for text in texts)
 
 
 ECOSYSTEMS = (
-    Ecosystem("deno", describe, manifests=("deno.json", "deno.jsonc", "deno.lock"), frameworks=FRAMEWORKS,
+    Ecosystem("deno", describe, manifests=("deno.json", "deno.jsonc", "deno.lock"), bare=("main.ts", "mod.ts", "index.ts", "*.ts"),
+              recognises=_is_deno, frameworks=FRAMEWORKS,
               sources=(".ts", ".tsx", ".js"), rank=33),
 )  # fmt: skip

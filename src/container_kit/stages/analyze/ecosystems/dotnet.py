@@ -91,7 +91,9 @@ def _claim_web(folder: Folder, draft: Draft, place: str) -> None:
     urls = re.findall(r'"applicationUrl"\s*:\s*"([^"]+)"', folder.text(launch))
     plain = [m for url in urls for m in re.findall(r"http://[^:;\"]+:(\d+)", url)]
     for port in plain[:2]:
-        draft.port.add(int(port), "configuration", folder.place(launch, port), confidence=0.7 if port == plain[-1] else 0.65)
+        draft.port.add(
+            int(port), "configuration", folder.place(launch, port), confidence=0.7 if port == plain[-1] else 0.65
+        )
     version = re.match(r"\d+", draft.version.value or "8")
     draft.port.add(8080 if version and int(version[0]) >= 8 else 80, "framework", place, confidence=0.55)
     for path in folder.matching("appsettings*.json"):

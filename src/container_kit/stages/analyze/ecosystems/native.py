@@ -60,7 +60,10 @@ def describe_swift(folder: Folder, draft: Draft) -> None:
     for found in re.finditer(r"\.package\([^)]*url:\s*\"[^\"]*/([\w.-]+?)(?:\.git)?\"", text):
         draft.dependencies.setdefault(found[1].lower(), folder.place("Package.swift", found[1]))
     named = re.search(r"\.executable(?:Target)?\(\s*name:\s*\"([^\"]+)\"", text)
-    main = next((p for p in folder.files(".swift", depth=4) if p.endswith(("main.swift", "entrypoint.swift", "App.swift"))), None)
+    main = next(
+        (p for p in folder.files(".swift", depth=4) if p.endswith(("main.swift", "entrypoint.swift", "App.swift"))),
+        None,
+    )
     if named or main:
         package = re.search(r"name:\s*\"([^\"]+)\"", text)
         target = named[1] if named else package[1] if package else folder.base
@@ -101,7 +104,13 @@ def describe_dart(folder: Folder, draft: Draft) -> None:
     usual = [p for p in binaries if p in {"bin/server.dart", "bin/main.dart", f"bin/{draft.name}.dart"}] or binaries
     if usual:
         draft.entrypoint.add(usual[0], "code", folder.place(usual[0]))
-        _claim_program(draft, f"dart run {usual[0]}", "dart run", f"dart compile exe {usual[0]} -o bin/server", folder.place(usual[0]))
+        _claim_program(
+            draft,
+            f"dart run {usual[0]}",
+            "dart run",
+            f"dart compile exe {usual[0]} -o bin/server",
+            folder.place(usual[0]),
+        )
     else:
         draft.role.add("library", "declared", place, confidence=0.8)
 
@@ -123,9 +132,17 @@ def describe_crystal(folder: Folder, draft: Draft) -> None:
         name, target = next(iter(targets.items()))
         main = target.get("main") if isinstance(target, dict) else None
         draft.entrypoint.add(main if isinstance(main, str) else None, "declared", folder.place("shard.yml", "targets:"))
-        _claim_program(draft, f"./bin/{name}", f"crystal run {main}", "shards build --release", folder.place("shard.yml", "targets:"))
+        _claim_program(
+            draft,
+            f"./bin/{name}",
+            f"crystal run {main}",
+            "shards build --release",
+            folder.place("shard.yml", "targets:"),
+        )
     elif folder.has(f"src/{draft.name}.cr") and (draft.dependencies.keys() & {"kemal", "lucky", "amber", "athena"}):
-        draft.start.add(f"crystal run src/{draft.name}.cr", "code", folder.place(f"src/{draft.name}.cr"), confidence=0.7)
+        draft.start.add(
+            f"crystal run src/{draft.name}.cr", "code", folder.place(f"src/{draft.name}.cr"), confidence=0.7
+        )
     else:
         draft.role.add("library", "declared", place, confidence=0.75)
 
@@ -135,14 +152,18 @@ def describe_haskell(folder: Folder, draft: Draft) -> None:
     cabal = next(iter(folder.matching("*.cabal")), None)
     manifest = cabal or folder.first("package.yaml", "stack.yaml", "cabal.project") or "package.yaml"
     text, place = folder.text(cabal or "package.yaml"), folder.place(manifest)
-    draft.manifests.extend(p for p in (cabal, "package.yaml", "stack.yaml", "stack.yaml.lock", "cabal.project") if p and folder.has(p))
+    draft.manifests.extend(
+        p for p in (cabal, "package.yaml", "stack.yaml", "stack.yaml.lock", "cabal.project") if p and folder.has(p)
+    )
     stack = folder.has("stack.yaml")
     draft.locked = bool(folder.first("stack.yaml", "cabal.project.freeze"))
     draft.language.add("haskell", "declared", place)
     draft.package_manager.add("stack" if stack else "cabal", "declared", folder.place("stack.yaml") if stack else place)
     if found := re.search(r"^name:\s*(\S+)", text, re.MULTILINE):
         draft.name = found[1]
-    for found in re.finditer(r"^[\s,-]*(?:build-depends:)?[\s,]*([A-Za-z][\w-]*)\s*(?:[\^<>=&|{].*|,.*)?$", text, re.MULTILINE):
+    for found in re.finditer(
+        r"^[\s,-]*(?:build-depends:)?[\s,]*([A-Za-z][\w-]*)\s*(?:[\^<>=&|{].*|,.*)?$", text, re.MULTILINE
+    ):
         draft.dependencies.setdefault(found[1].lower(), folder.place(cabal or "package.yaml", found[1]))
     if found := re.search(r"(?:ghc|resolver|snapshot)[\s:-]+(?:lts-)?([\d.]+)", folder.text("stack.yaml")):
         draft.version.add(found[1], "declared", folder.place("stack.yaml", found[0]), confidence=0.5)
@@ -171,7 +192,9 @@ def describe_zig(folder: Folder, draft: Draft) -> None:
     for found in re.finditer(r"\.(?:@\")?([\w.-]+)\"?\s*=\s*\.\{", block):
         draft.dependencies.setdefault(found[1].lower(), folder.place("build.zig.zon", found[1]))
     if "addExecutable" in text:
-        named = re.search(r"addExecutable\(.*?\.?name\s*=\s*\"([^\"]+)\"", text, re.DOTALL) or re.search(r"addExecutable\(\"([^\"]+)\"", text)
+        named = re.search(r"addExecutable\(.*?\.?name\s*=\s*\"([^\"]+)\"", text, re.DOTALL) or re.search(
+            r"addExecutable\(\"([^\"]+)\"", text
+        )
         draft.name = named[1] if named else folder.base
         place = folder.place("build.zig", "addExecutable")
         draft.entrypoint.add(folder.first("src/main.zig", "main.zig"), "code", place)

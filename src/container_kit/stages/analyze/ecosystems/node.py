@@ -105,7 +105,7 @@ _META = {"nextjs", "nuxt", "remix", "react-router", "sveltekit", "solidstart", "
 _OWN_SERVER = {"nestjs", "adonisjs", "strapi", "keystone", "sails", "directus", "medusa", "meteor", "loopback"}
 _ENTRIES = ("server", "index", "app", "main", "src/server", "src/index", "src/main", "src/app", "bin/www", "api/index")
 _CONFIGS = {"vite": "vite.config.*", "nextjs": "next.config.*", "nuxt": "nuxt.config.*", "astro": "astro.config.*",
-    "sveltekit": "svelte.config.*", "angular": "angular.json", "gatsby": "gatsby-config.*"}  # fmt: skip
+ "angular": "angular.json", "gatsby": "gatsby-config.*"}  # fmt: skip
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -163,7 +163,7 @@ def _runs_server(folder: Folder, package: Package, server: Framework | None) -> 
         return False
     if server.name in _OWN_SERVER:
         return True
-    start = package.scripts.get("start:prod") or package.scripts.get("start") or ""
+    start = package.resolved("start:prod") or package.resolved("start")
     starts = re.search(r"\b(node|tsx|ts-node|nodemon|bun|pm2|nest)\b", start) is not None
     return starts or (not start and any(folder.first(f"{entry}.js", f"{entry}.ts") for entry in _ENTRIES[:1]))
 
@@ -232,7 +232,7 @@ def _claim_script(folder: Folder, package: Package, draft: Draft, script: str, t
     short = script == "start" and runner != "bun"
     place = folder.place("package.json", re.compile(rf'"{re.escape(script)}"\s*:'))
     draft.start.add(f"{runner} {script}" if short else f"{runner} run {script}", "declared", place, confidence=trust)
-    draft.program.add(package.scripts[script], "declared", place, confidence=trust)
+    draft.program.add(package.resolved(script), "declared", place, confidence=trust)
 
 
 def _describe_server(folder: Folder, package: Package, draft: Draft, server: Framework | None) -> None:
@@ -249,7 +249,7 @@ def _describe_server(folder: Folder, package: Package, draft: Draft, server: Fra
     )
     script = _start_script(package, names)
     if script:
-        _claim_script(folder, package, draft, script, 0.93)
+        _claim_script(folder, package, draft, script, 0.55 if script == "dev" else 0.93)
         _script_ports(folder, package, draft, script)
     _read_entry(folder, package, draft, scripted=bool(script))
     if not server and not draft.start:
@@ -270,10 +270,18 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
         return
     place = folder.place(entry)
     draft.entrypoint.add(entry, "code", place)
-    publishes = not draft.private and bool(
-        package.data.get("files") or package.data.get("exports") or package.data.get("types")
+    publishes = (
+        not draft.framework
+        and not draft.private
+        and bool(package.data.get("files") or package.data.get("exports") or package.data.get("types"))
     )
-    if not publishes:
+    alone = (
+        not folder.path
+        or draft.framework
+        or scripted
+        or re.search(r"\b(listen|serve|createServer)\(", folder.source(entry))
+    )
+    if not publishes and alone:
         typed = entry.endswith(("ts", "tsx"))
         command = f"bun {entry}" if _runner(draft) == "bun" else f"npx tsx {entry}" if typed else f"node {entry}"
         draft.start.add(command, "code", place, confidence=0.5 if scripted else 0.8)

@@ -26,7 +26,15 @@ FRAMEWORKS = (
     Framework("silex", ("silex/silex",), 8080),
     Framework("reactphp", ("react/http",), 8080),
 )
-_HOMES = ("public/index.php", "web/index.php", "webroot/index.php", "htdocs/index.php", "www/index.php", "index.php", "src/index.php")
+_HOMES = (
+    "public/index.php",
+    "web/index.php",
+    "webroot/index.php",
+    "htdocs/index.php",
+    "www/index.php",
+    "index.php",
+    "src/index.php",
+)
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -59,7 +67,11 @@ def _claim_start(folder: Folder, draft: Draft, home: str | None, data: dict[str,
         draft.port.add(8000, "framework", place, confidence=0.7)
         return
     if folder.has("wp-config.php") or folder.has("wp-config-sample.php") or folder.has("wp-load.php"):
-        draft.framework.add("wordpress", "code", folder.place(folder.first("wp-load.php", "wp-config.php", "wp-config-sample.php") or ""))
+        draft.framework.add(
+            "wordpress",
+            "code",
+            folder.place(folder.first("wp-load.php", "wp-config.php", "wp-config-sample.php") or ""),
+        )
     library = data.get("type") == "library" or (data and home is None)
     if home is None or (library and home not in _HOMES[:5]):
         draft.role.add("library", "declared" if library else "guess", confidence=0.8)

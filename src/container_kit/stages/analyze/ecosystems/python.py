@@ -43,9 +43,11 @@ FRAMEWORKS = (
 _BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}
 _ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
 _WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}
+_ALSO_CLIENTS = {"aiohttp", "starlette"}
+"""Packages that are used without serving anything too; only an application object in the code tells."""
 _ENTRIES = ("main.py", "app.py", "server.py", "wsgi.py", "asgi.py", "application.py", "run.py", "api.py", "index.py", "bot.py",
     "worker.py", "web.py", "start.py", "hello.py", "__main__.py", "streamlit_app.py", "Home.py")  # fmt: skip
-_MAX_READ = 40
+_MAX_READ = 24
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -56,20 +58,25 @@ def describe(folder: Folder, draft: Draft) -> None:
     files = _read_files(folder)
     if not draft.language.best or not draft.language.best.places:
         draft.language.add("python", "code", *[folder.place(f.path) for f in files[:1]], confidence=0.981)
-    if folder.has("manage.py") and _is_django(folder):
-        _describe_django(folder, draft)
+    manage = _django_manage(folder)
+    if manage:
+        _describe_django(folder, draft, manage)
         return
-    application = _application(files, draft)
+    application = _application(files)
     framework = _framework(application, files, draft)
-    if framework is not None:
-        entry = application or _entry(files, framework)
-        places = [_at(folder, entry)] if application and entry else []
-        declared = next((draft.dependencies[p] for p in framework.packages if p in draft.dependencies), None)
-        draft.framework.add(framework.name, "code" if application else "declared", *places, declared,
-                            confidence=0.97 if application and declared else None)  # fmt: skip
-        _describe_application(folder, draft, framework.name, entry)
-    else:
+    if framework is None:
         _describe_program(folder, draft, files)
+        return
+    declared = next((draft.dependencies[name] for name in framework.packages if name in draft.dependencies), None)
+    place = _at(folder, application) if application else None
+    if application and declared:
+        draft.framework.add(framework.name, "code", place, declared, confidence=0.97)
+    else:
+        draft.framework.add(framework.name, "code" if application else "declared", place, declared, confidence=0.88)
+    if framework.name == "django":
+        _claim_django_server(folder, draft, "")
+    else:
+        _describe_application(folder, draft, framework.name, application or _entry(files, framework))
 
 
 def _manifests(folder: Folder) -> list[str]:
@@ -95,7 +102,7 @@ def _at(folder: Folder, file: PythonFile) -> str:
     return f"{folder.place(file.path).rpartition(':')[0]}:{file.line}"
 
 
-def _application(files: list[PythonFile], draft: Draft) -> PythonFile | None:
+def _application(files: list[PythonFile]) -> PythonFile | None:
     """The file whose application object belongs to the framework of the outermost one; one bound at module level wins."""
     found = [file for file in files if file.application and file.kind and file.kind != "celery"]
     bound = [file for file in found if file.application and not file.application.endswith("()")]
@@ -118,18 +125,18 @@ def _framework(application: PythonFile | None, files: list[PythonFile], draft: D
     imported = [_BY_PACKAGE.get(normal(name)) for file in files[:3] for name in sorted(file.imports)]
     used = {framework.name for framework in imported if framework}
     declared = [f for f in FRAMEWORKS if any(package in draft.dependencies for package in f.packages)]
-    for framework in declared:
-        if framework.name in used:
-            return framework
-    if declared:
-        return declared[0] if declared[0].name not in {"aiohttp", "starlette", "tornado"} else None
-    return next((f for f in FRAMEWORKS if f.name in used and f.name not in {"aiohttp", "tornado"}), None)
+    if not any(file.kind == "celery" and file.path.count("/") < 2 for file in files):
+        declared = [f for f in declared if f.name != "celery"]
+        used.discard("celery")
+    declared = [f for f in declared if f.name not in _ALSO_CLIENTS]
+    chosen = [f for f in declared if f.name in used] or declared
+    return next(iter([*chosen, *(f for f in FRAMEWORKS if f.name in used - _ALSO_CLIENTS)]), None)
 
 
 def _entry(files: list[PythonFile], framework: Framework) -> PythonFile | None:
     using = [f for f in files if any(normal(name) in framework.packages for name in f.imports)]
-    outer = [f for f in using if f.runs_itself] or using
-    return (outer or [f for f in files if f.runs_itself] or files or [None])[0]  # type: ignore[list-item]
+    named = [f for f in using if f.path.rpartition("/")[2] in _ENTRIES]
+    return next(iter([*(f for f in using if f.runs_itself), *named, *using]), None) or _program(files, packaged=False)
 
 
 def _describe_application(folder: Folder, draft: Draft, framework: str, entry: PythonFile | None) -> None:
@@ -149,6 +156,8 @@ def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple
     run = (f"python {entry.path}", 0.85 if entry.runs_itself else 0.3)
     has = draft.dependencies.__contains__
     target = entry.target if entry.application else f"{entry.module}:app"
+    if draft.scripts and entry.path.removeprefix("src/").count("/") > 0:
+        yield draft.scripts[0], 0.865
     if framework in _ASGI or framework in _WSGI:
         target = f"'{target}'" if target.endswith("()") and has("gunicorn") else target
         if has("gunicorn"):
@@ -162,7 +171,10 @@ def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple
                 0.855 if not entry.runs_itself else 0.84,
             )
         if framework == "flask":
-            yield f"flask --app {entry.module} run --host 0.0.0.0 --port {port or 5000}", 0.7
+            yield (
+                f"flask --app {entry.module} run --host 0.0.0.0 --port {port or 5000}",
+                0.7 if entry.application else 0.35,
+            )
         yield run
         return
     tools = {
@@ -178,55 +190,69 @@ def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple
     yield run[0], max(run[1], 0.6)
 
 
-def _is_django(folder: Folder) -> bool:
-    return "django" in folder.source("manage.py").lower()
+def _django_manage(folder: Folder) -> str | None:
+    """The outermost `manage.py` that is Django's, looking two folders deep."""
+    for path in folder.files("manage.py", limit=5, depth=3):
+        if path.rpartition("/")[2] == "manage.py" and "django" in folder.source(path).lower():
+            return path
+    return None
 
 
-def _describe_django(folder: Folder, draft: Draft) -> None:
-    place = folder.place("manage.py", "DJANGO_SETTINGS_MODULE")
+def _describe_django(folder: Folder, draft: Draft, manage: str) -> None:
+    place = folder.place(manage, "DJANGO_SETTINGS_MODULE")
     draft.framework.add("django", "code", place, draft.dependencies.get("django"), confidence=0.985)
-    draft.entrypoint.add("manage.py", "code", place)
-    found = re.search(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([\w.]+)", folder.source("manage.py"))
-    wsgi = _django_server(folder, found[1] if found else "")
-    if wsgi and "gunicorn" in draft.dependencies:
-        draft.start.add(f"gunicorn --bind 0.0.0.0:8000 {wsgi}", "code", place, confidence=0.86)
-    elif wsgi and ({"daphne", "uvicorn"} & draft.dependencies.keys()):
-        server = "daphne -b 0.0.0.0 -p 8000" if "daphne" in draft.dependencies else "uvicorn --host 0.0.0.0 --port 8000"
-        draft.start.add(f"{server} {wsgi.replace('.wsgi', '.asgi')}:application", "code", place, confidence=0.7)
-    draft.start.add("python manage.py runserver 0.0.0.0:8000", "framework", place, confidence=0.8)
+    draft.entrypoint.add(manage, "code", place)
+    _claim_django_server(folder, draft, manage)
+    draft.start.add(f"python {manage} runserver 0.0.0.0:8000", "framework", place, confidence=0.8)
     draft.port.add(8000, "framework", place, confidence=0.85)
 
 
-def _django_server(folder: Folder, settings: str) -> str | None:
+def _claim_django_server(folder: Folder, draft: Draft, manage: str) -> None:
+    """Claim the production server that is a dependency, with the module that serves."""
+    has = draft.dependencies.__contains__
     for path in folder.files("wsgi.py", "asgi.py", limit=10, depth=4):
-        if path.endswith("wsgi.py"):
-            return path.removesuffix(".py").replace("/", ".")
-    package = settings.partition(".")[0]
-    return f"{package}.wsgi" if package and folder.has(f"{package}/wsgi.py") else None
+        asgi = path.endswith("asgi.py")
+        module = path.removesuffix(".py").removeprefix("src/").replace("/", ".")
+        inside = manage.rpartition("/")[0]
+        if inside:
+            module = module.removeprefix(inside.replace("/", ".") + ".")
+        if not asgi and has("gunicorn"):
+            draft.start.add(f"gunicorn --bind 0.0.0.0:8000 {module}", "code", folder.place(path), confidence=0.86)
+        elif asgi and (has("daphne") or has("uvicorn")) and not has("gunicorn"):
+            server = "daphne -b 0.0.0.0 -p 8000" if has("daphne") else "uvicorn --host 0.0.0.0 --port 8000"
+            draft.start.add(f"{server} {module}:application", "code", folder.place(path), confidence=0.7)
+        elif not asgi and not manage:
+            draft.start.add(f"gunicorn --bind 0.0.0.0:8000 {module}", "guess", folder.place(path), confidence=0.5)
 
 
 def _describe_program(folder: Folder, draft: Draft, files: list[PythonFile]) -> None:
     """No framework: a script, a library, or a server of the standard library."""
-    runnable = [file for file in files if file.runs_itself]
-    named = [file for file in files if file.path.rpartition("/")[2] in _ENTRIES]
-    entry = next((file for file in named if file.runs_itself), None) or (runnable or named or [None])[0]  # type: ignore[list-item]
-    if entry is None and len(files) == 1 and "/" not in files[0].path and files[0].path != "setup.py":
-        entry = files[0]
-    packaged = any(folder.has(name) for name in ("setup.py", "setup.cfg")) or "[build-system]" in folder.text(
-        "pyproject.toml"
-    )
-    if entry is None or (packaged and entry.path.count("/") > 1 and not draft.start):
-        draft.role.add("library", "configuration" if packaged else "guess", confidence=0.7)
+    packaged = bool(folder.first("setup.py", "setup.cfg")) or "[build-system]" in folder.text("pyproject.toml")
+    entry = _program(files, packaged=packaged)
+    if entry is None:
+        if not draft.start:
+            draft.role.add("library", "configuration" if packaged else "guess", confidence=0.7)
         return
     place = _at(folder, entry)
-    if entry.path.endswith("__main__.py"):
-        command = f"python -m {entry.module.removesuffix('.__main__')}"
-    else:
-        command = f"python {entry.path}"
+    inner = entry.path.endswith("__main__.py") and "/" in entry.path
+    command = f"python -m {entry.module.removesuffix('.__main__')}" if inner else f"python {entry.path}"
     draft.entrypoint.add(entry.path, "code", place)
     draft.start.add(command, "code", place, confidence=0.85 if entry.runs_itself else 0.75)
     if entry.port:
-        draft.port.add(entry.port[0], "code", place)
+        draft.port.add(entry.port[0], "code", f"{place.rpartition(':')[0]}:{entry.port[1]}")
+
+
+def _program(files: list[PythonFile], *, packaged: bool) -> PythonFile | None:
+    """The file that is run: one with a usual name, else one that runs itself; of a package only `__main__.py`."""
+    files = [f for f in files if f.path not in {"setup.py", "conftest.py", "noxfile.py", "fabfile.py"}]
+    inner = [f for f in files if f.path.endswith("/__main__.py")]
+    outer = [f for f in files if not packaged or "/" not in f.path]
+    named = [f for f in outer if f.path.rpartition("/")[2] in _ENTRIES]
+    running = [f for f in outer if f.runs_itself]
+    alone = outer if len(outer) == 1 and "/" not in outer[0].path else []
+    return next(
+        iter([*(f for f in named if f.runs_itself), *inner, *(named if not packaged else ()), *running, *alone]), None
+    )
 
 
 ECOSYSTEMS = (

@@ -42,10 +42,17 @@ def describe(folder: Folder, draft: Draft) -> None:
 
 def _read_gems(folder: Folder, draft: Draft, manifest: str) -> None:
     text = folder.text(manifest)
-    grouped = [(m.start(), m.end()) for m in re.finditer(r"^group\s+:(?:development|test)\b.*?^end", text, re.MULTILINE | re.DOTALL)]
+    grouped = [
+        (m.start(), m.end())
+        for m in re.finditer(r"^group\s+:(?:development|test)\b.*?^end", text, re.MULTILINE | re.DOTALL)
+    ]
     for found in _GEM.finditer(text):
         development = any(start <= found.start() < end for start, end in grouped)
-        into = draft.tools if development or re.search(r"group:?s?\s*(?:=>)?\s*\[?:(?:development|test)", found[2]) else draft.dependencies
+        into = (
+            draft.tools
+            if development or re.search(r"group:?s?\s*(?:=>)?\s*\[?:(?:development|test)", found[2])
+            else draft.dependencies
+        )
         line = text.count("\n", 0, found.start(1)) + 1
         into.setdefault(found[1].lower(), f"{folder.place(manifest).rpartition(':')[0]}:{line}")
     for path in folder.matching("*.gemspec"):
@@ -54,7 +61,9 @@ def _read_gems(folder: Folder, draft: Draft, manifest: str) -> None:
 
 def _read_version(folder: Folder, draft: Draft, manifest: str) -> None:
     text = folder.text(".ruby-version").strip()
-    draft.version.add(text.removeprefix("ruby-").split("\n")[0][:20], "declared", folder.place(".ruby-version"), confidence=0.985)
+    draft.version.add(
+        text.removeprefix("ruby-").split("\n")[0][:20], "declared", folder.place(".ruby-version"), confidence=0.985
+    )
     if found := re.search(r"^\s*ruby\s*\(?\s*['\"]([^'\"]+)['\"]", folder.text(manifest), re.MULTILINE):
         draft.version.add(found[1], "declared", folder.place(manifest, found[0].strip()))
     if found := re.search(r"RUBY VERSION\s+ruby (\d[\d.]*)", folder.text("Gemfile.lock")):
@@ -63,15 +72,21 @@ def _read_version(folder: Folder, draft: Draft, manifest: str) -> None:
 
 def _claim_start(folder: Folder, draft: Draft, place: str) -> None:
     if "rails" in draft.dependencies or folder.has("bin/rails") or folder.has("config/application.rb"):
-        draft.framework.add("rails", "declared", draft.dependencies.get("rails") or folder.place("config/application.rb"))
+        draft.framework.add(
+            "rails", "declared", draft.dependencies.get("rails") or folder.place("config/application.rb")
+        )
         server = folder.place("config.ru") if folder.has("config.ru") else place
         draft.start.add("bin/rails server -b 0.0.0.0", "framework", server, confidence=0.8)
         if folder.has("config/puma.rb"):
-            draft.start.add("bundle exec puma -C config/puma.rb", "framework", folder.place("config/puma.rb"), confidence=0.6)
+            draft.start.add(
+                "bundle exec puma -C config/puma.rb", "framework", folder.place("config/puma.rb"), confidence=0.6
+            )
         draft.port.add(3000, "framework", server, confidence=0.85)
         return
     if folder.has("_config.yml") and not folder.has("config.ru"):
-        draft.framework.add("jekyll", "declared", draft.dependencies.get("jekyll"), folder.place("_config.yml"), confidence=0.9)
+        draft.framework.add(
+            "jekyll", "declared", draft.dependencies.get("jekyll"), folder.place("_config.yml"), confidence=0.9
+        )
         draft.role.add("static", "framework", folder.place("_config.yml"), confidence=0.95)
         draft.build.add("bundle exec jekyll build", "framework", place, confidence=0.85)
         draft.start.add("bundle exec jekyll serve --host 0.0.0.0", "framework", place, confidence=0.5)

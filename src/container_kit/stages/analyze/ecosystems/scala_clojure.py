@@ -22,7 +22,11 @@ SCALA = (
     Framework("tapir", ("tapir-core",), 8080),
 )
 CLOJURE = (
-    Framework("luminus", ("luminus-transit", "luminus-undertow", "luminus-jetty", "luminus-http-kit", "luminus-migrations"), 3000),
+    Framework(
+        "luminus",
+        ("luminus-transit", "luminus-undertow", "luminus-jetty", "luminus-http-kit", "luminus-migrations"),
+        3000,
+    ),
     Framework("pedestal", ("io.pedestal/pedestal.service", "io.pedestal/pedestal.jetty"), 8080),
     Framework("compojure", ("compojure", "compojure/compojure", "metosin/compojure-api"), 3000),
     Framework("reitit", ("metosin/reitit", "metosin/reitit-ring"), 3000),
@@ -37,7 +41,11 @@ def describe_sbt(folder: Folder, draft: Draft) -> None:
     build = folder.first("build.sbt", "project/build.properties", "build.sc", "build.mill") or "build.sbt"
     tool = "mill" if build.startswith(("build.sc", "build.mill")) else "sbt"
     place = folder.place(build)
-    texts = {path: folder.text(path) for path in (build, "project/plugins.sbt", "project/Dependencies.scala") if folder.has(path)}
+    texts = {
+        path: folder.text(path)
+        for path in (build, "project/plugins.sbt", "project/Dependencies.scala")
+        if folder.has(path)
+    }
     draft.manifests.append(build)
     draft.locked = True  # exact versions are named
     draft.language.add("scala", "declared", place)
@@ -100,7 +108,9 @@ def _claim_clojure_start(folder: Folder, draft: Draft, manifest: str, text: str,
         alias = re.search(r":(run[\w-]*|start|main|server)\s+\{", text)
         space = main[1] if main else re.sub(r"^(?:src/)?(?:clj/)?", "", gen[0] if gen else "").rpartition(".")[0]
         space = space.replace("/", ".").replace("_", "-")
-        draft.start.add(f"clojure -M:{alias[1]}" if alias else f"clojure -M -m {space}", "framework", place, confidence=0.75)
+        draft.start.add(
+            f"clojure -M:{alias[1]}" if alias else f"clojure -M -m {space}", "framework", place, confidence=0.75
+        )
         if folder.has("build.clj"):
             draft.build.add("clojure -T:build uber", "framework", folder.place("build.clj"))
     else:

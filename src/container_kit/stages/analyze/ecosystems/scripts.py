@@ -32,7 +32,14 @@ LANGUAGES = (
     Language("lua", (".lua",), ("main", "app", "init", "server"), "lua {file}", None, 76),
     Language("julia", (".jl",), ("main", "app", "server"), "julia {file}", None, 77),
     Language("r", (".R", ".r"), ("app", "main", "plumber", "server"), "Rscript {file}", None, 78),
-    Language("shell", (".sh", ".bash"), ("start", "run", "main", "entrypoint", "app", "index", "server", "hello"), "bash {file}", None, 89),
+    Language(
+        "shell",
+        (".sh", ".bash"),
+        ("start", "run", "main", "entrypoint", "app", "index", "server", "hello"),
+        "bash {file}",
+        None,
+        89,
+    ),
 )
 
 
@@ -52,8 +59,14 @@ def describe(language: Language, folder: Folder, draft: Draft) -> None:
     draft.locked = True
     known = _stem(entry) in order or len(near) == 1
     facts = {"file": entry, "stem": _stem(entry)}
-    shebang = re.match(r"#!\s*(?:/usr)?/bin/(?:env\s+)?(\w+)", folder.source(entry)) if language.name == "shell" else None
-    start = f"{shebang[1]} {entry}" if shebang and shebang[1] in {"sh", "bash", "zsh", "ash"} else language.start.format(**facts)
+    shebang = (
+        re.match(r"#!\s*(?:/usr)?/bin/(?:env\s+)?(\w+)", folder.source(entry)) if language.name == "shell" else None
+    )
+    start = (
+        f"{shebang[1]} {entry}"
+        if shebang and shebang[1] in {"sh", "bash", "zsh", "ash"}
+        else language.start.format(**facts)
+    )
     draft.start.add(start, "code" if known else "guess", place, confidence=0.75 if known else 0.5)
     if language.build:
         draft.build.add(language.build.format(**facts), "framework", place)
