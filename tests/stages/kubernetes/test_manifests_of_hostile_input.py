@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from typing import Any
 
-import jsonschema
-import kubernetes_validate.utils as schemas
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from referencing import Registry, Resource
 
 from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions, Manifests
 from container_kit.stages.fault import StageFailure
@@ -21,6 +17,7 @@ from container_kit.stages.kubernetes.application import application
 from container_kit.stages.kubernetes.layouts import lay_out
 from container_kit.stages.kubernetes.manifests import objects
 from container_kit.stages.kubernetes.yaml_text import read, write
+from support.kubernetes.schema import validator
 
 Json = dict[str, Any]
 
@@ -60,20 +57,6 @@ CHANGES = st.fixed_dictionaries(
         "egress_ports": st.lists(st.integers(-1, 70000), max_size=3).map(tuple),
     },
 )
-
-
-@functools.cache
-def validator(kind: str, api_version: str) -> jsonschema.Draft202012Validator:
-    """The strict schema of kubernetes-validate, read once."""
-    newest = next(version for version in reversed(schemas.all_versions()) if version.startswith("1.36"))
-    folder = f"kubernetes-json-schema/v{newest}-local-strict"
-    api = (
-        api_version.split("/")[0].split(".")[0] + "-" + api_version.split("/")[1] if "/" in api_version else api_version
-    )
-    schema = schemas.schema_contents(f"{folder}/{kind.lower()}-{api}.json", "1.36")
-    definitions = schemas.schema_contents(f"{folder}/_definitions.json", "1.36")
-    registry: Registry[Any] = Resource.from_contents(schema) @ Registry()
-    return jsonschema.Draft202012Validator(schema, registry=Resource.from_contents(definitions) @ registry)
 
 
 def made(changes: Json, image: str = "registry.test/web:1") -> list[Json] | StageFailure:

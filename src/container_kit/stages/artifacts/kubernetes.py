@@ -66,6 +66,8 @@ class KubernetesOptions(Artifact):
     """A Secret of type kubernetes.io/tls for the host."""
     egress_ports: tuple[int, ...] = (443,)
     """TCP ports that the pods may connect to beside DNS and the services that the analysis found."""
+    take_over: bool = False
+    """Take fields over that another field manager owns, such as kubectl after `rollout undo`."""
     timeout: float = Field(default=300.0, gt=0, le=3600)
     """Seconds within which the rollout must have succeeded."""
     on_first_failure: Literal["delete", "scale_to_zero", "keep"] = "delete"
@@ -112,11 +114,23 @@ class Manifests(Artifact):
         return [found for found in self.objects if found.get("kind") == kind]
 
 
+class ManifestLayout(Artifact):
+    """How manifests are written."""
+
+    layout: Layout = "files"
+    folder: str = "k8s"
+    """Relative to the source's root."""
+
+
 class ManifestFiles(Artifact):
     """Manifests as files, by path."""
 
     layout: Layout
     files: dict[str, str]
+    folder: str = ""
+    """Where they were written; empty where they were not."""
+    replaced: dict[str, str | None] = Field(default_factory=dict)
+    """What stood in each file before; None where there was none."""
 
 
 class Applied(Artifact):
@@ -126,10 +140,11 @@ class Applied(Artifact):
     api_version: str
     name: str
     namespace: str | None
-    change: Literal["created", "changed", "unchanged"]
+    uid: str | None = None
+    change: Literal["created", "changed", "unchanged", "deleted"]
     before: dict[str, JsonValue] | None = None
-    """What our field manager had applied before; None where it had applied nothing."""
-    existed: bool = False
+    """The manifest that restores what was there: what we had applied, or the bare object where that was another's;
+    None for a new object."""
 
 
 class KubernetesDeployment(Artifact):

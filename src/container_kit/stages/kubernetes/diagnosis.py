@@ -39,7 +39,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 STABLE_SECONDS = 5.0
-"""How long a complete rollout must stay so where `minReadySeconds` asks for less."""
+"""Enough to see a container that ends soon after its start."""
 
 _RANK = {code.code: rank for rank, code in enumerate(ROLLOUT_FAULTS)}
 
@@ -70,13 +70,20 @@ class Diagnosis:
         name: The Deployment's name; None takes the first that is seen.
         since: The server's time of the apply; what was last seen before it is not of this rollout.
         needs_endpoints: Services that must have a ready address before a rollout counts as a success.
+        stable_seconds: How long a complete rollout must stay so where `minReadySeconds` asks for less.
     """
 
     def __init__(
-        self, name: str | None = None, *, since: datetime | None = None, needs_endpoints: tuple[str, ...] = ()
+        self,
+        name: str | None = None,
+        *,
+        since: datetime | None = None,
+        needs_endpoints: tuple[str, ...] = (),
+        stable_seconds: float = STABLE_SECONDS,
     ) -> None:
         self.state = RolloutState(name, since)
-        self._needs_endpoints = needs_endpoints
+        self.needs_endpoints = needs_endpoints
+        self._least_stable = stable_seconds
         self._first_seen: dict[tuple[str, str], float] = {}
         self._signs: list[Sign] = []
         self._complete_since: float | None = None
@@ -116,6 +123,11 @@ class Diagnosis:
             moments.append(self._complete_since + self._stable_seconds)
         return min(moments, default=None)
 
+    @property
+    def suspicion(self) -> Sign | None:
+        """What is most likely wrong so far, decisive or not; None where nothing is."""
+        return min(self._signs, key=lambda sign: _RANK[sign.code.code], default=None)
+
     def _look(self, t: float) -> None:
         self._looked_at = t
         self._signs = [sign for rule in RULES for sign in rule(self.state)]
@@ -134,12 +146,12 @@ class Diagnosis:
             return
         told = min(decisive, key=lambda sign: _RANK[sign.code.code])
         if told.code is PROGRESS_DEADLINE:  # Kubernetes gave up: what was still being waited for is the cause
-            told = min(self._signs, key=lambda sign: _RANK[sign.code.code])
+            told = self.suspicion or told
         self.verdict = Failed(t, told.failure().fault)
 
     @property
     def _stable_seconds(self) -> float:
-        return max(STABLE_SECONDS, float(dig(self.state.deployment, "spec", "minReadySeconds") or 0))
+        return max(self._least_stable, float(dig(self.state.deployment, "spec", "minReadySeconds") or 0))
 
     @property
     def _reached(self) -> bool:
@@ -150,4 +162,4 @@ class Diagnosis:
             for endpoint in found.get("endpoints") or []
             if dig(endpoint, "conditions", "ready") is not False
         }
-        return reached.issuperset(self._needs_endpoints)
+        return reached.issuperset(self.needs_endpoints)

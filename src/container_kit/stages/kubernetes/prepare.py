@@ -1,0 +1,182 @@
+"""Looking at the cluster before anything is built: context, permissions, namespace, pull secret, quota, delivery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+
+from container_kit.stages.artifacts.deployment import Check
+from container_kit.stages.artifacts.kubernetes import Cluster, KubernetesOptions
+from container_kit.stages.contract import Preview, Stage, StageContext
+from container_kit.stages.fault import Evidence, FaultCode, StageFailure
+from container_kit.stages.kubernetes.api import KubernetesApi, connect
+from container_kit.stages.kubernetes.api_faults import FAULTS as API_FAULTS
+from container_kit.stages.kubernetes.api_faults import FORBIDDEN
+from container_kit.stages.kubernetes.application import check_options
+from container_kit.stages.kubernetes.delivery import DELIVERY_FAULTS, find_delivery
+from container_kit.stages.kubernetes.fields import FAULTS as FIELD_FAULTS
+from container_kit.stages.kubernetes.fields import namespace as check_namespace
+from container_kit.stages.kubernetes.kubeconfig import FAULTS as KUBECONFIG_FAULTS
+from container_kit.stages.kubernetes.manifests import restricted_namespace
+from container_kit.stages.kubernetes.quota import check_quota
+from container_kit.stages.kubernetes.rollout_faults import PULL_SECRET_MISSING, QUOTA
+
+Json = dict[str, Any]
+
+NAMESPACE_MISSING = FaultCode(
+    "kubernetes.namespace_missing",
+    means="The namespace does not exist, or is being deleted.",
+    hint="Create namespace {namespace}, or let it be made with create_namespace=true.",
+)
+
+_NEEDED = (
+    ("get", "apps", "deployments", ""),
+    ("create", "apps", "deployments", ""),
+    ("patch", "apps", "deployments", ""),
+    ("patch", "", "services", ""),
+    ("patch", "", "serviceaccounts", ""),
+    ("patch", "networking.k8s.io", "networkpolicies", ""),
+    ("patch", "policy", "poddisruptionbudgets", ""),
+    ("watch", "", "pods", ""),
+    ("watch", "", "events", ""),
+    ("watch", "apps", "replicasets", ""),
+    ("watch", "discovery.k8s.io", "endpointslices", ""),
+)
+_HELPFUL = (("get", "", "pods", "log"), ("delete", "apps", "deployments", ""), ("get", "", "services", "proxy"))
+"""Without these a rollout works, but tells less or cannot be undone wholly."""
+
+
+class PrepareCluster(Stage[Cluster]):
+    """Check that the cluster can take the application, before anything is built.
+
+    Args:
+        kubeconfig: Paths as in KUBECONFIG; None takes that variable.
+    """
+
+    faults = (
+        NAMESPACE_MISSING, PULL_SECRET_MISSING, QUOTA, *DELIVERY_FAULTS, *FIELD_FAULTS, *API_FAULTS, *KUBECONFIG_FAULTS
+    )  # fmt: skip
+
+    def __init__(self, kubeconfig: str | None = None) -> None:
+        self._kubeconfig = kubeconfig
+
+    async def validate(self, ctx: StageContext, options: KubernetesOptions) -> None:
+        """Check the options alone; the cluster is asked in `execute`.
+
+        Raises:
+            StageFailure: `kubernetes.option_invalid`, `kubernetes.secret_literal`.
+        """
+        check_options(options)
+
+    async def execute(self, ctx: StageContext, options: KubernetesOptions) -> Cluster:
+        """Look at the cluster; only a missing namespace is made, where that was asked for.
+
+        Raises:
+            StageFailure: What the cluster lacks.
+        """
+        return await self._look(ctx, options, make=True)
+
+    async def preview(self, ctx: StageContext, options: KubernetesOptions) -> Preview[Cluster]:
+        """What was found, and whether a namespace would be made."""
+        cluster = await self._look(ctx, options, make=False)
+        made = [check.detail for check in cluster.checks if check.name == "namespace" and "would be" in check.detail]
+        return Preview((f"context {cluster.context}, Kubernetes {cluster.version}", *made), cluster)
+
+    async def _look(self, ctx: StageContext, options: KubernetesOptions, *, make: bool) -> Cluster:
+        async with connect(options.context, self._kubeconfig) as api:
+            ctx.progress(f"looking at the cluster of context {api.context}", 0.1)
+            version = await api.get("/version")
+            namespace = check_namespace("namespace", options.namespace or api.namespace)
+            permissions = await _permissions(api, namespace)
+            found = await _namespace(api, namespace, options, make=make)
+            pull_secret = await _pull_secret(api, namespace, options)
+            quota = await check_quota(api, namespace, options)
+            delivery, registry, delivered = await find_delivery(api, options)
+        return Cluster(
+            context=api.context,
+            server=api.server,
+            version=str(version.get("gitVersion") or ""),
+            namespace=namespace,
+            delivery=delivery,
+            registry=registry,
+            checks=(found, *permissions, *pull_secret, *quota, delivered),
+        )
+
+
+async def _permissions(api: KubernetesApi, namespace: str) -> list[Check]:
+    """Ask for each permission; the missing ones are told together."""
+    missing: list[str] = []
+    limit = anyio.CapacityLimiter(6)
+    broken: list[StageFailure] = []
+
+    async def ask(verb: str, group: str, resource: str, subresource: str) -> None:
+        async with limit:
+            try:
+                if not await _allowed(api, namespace, verb, group, resource, subresource):
+                    missing.append(f"{verb} {resource}{'/' + subresource if subresource else ''}")
+            except StageFailure as failure:
+                broken.append(failure)
+
+    async with anyio.create_task_group() as tasks:
+        for asked in (*_NEEDED, *_HELPFUL):
+            tasks.start_soon(ask, *asked)
+    if broken:
+        raise broken[0]
+    needed = sorted({f"{verb} {resource}" for verb, _, resource, _ in _NEEDED} & set(missing))
+    if needed:
+        words = ", ".join(needed)
+        evidence = [Evidence(kind="condition", text=f"not allowed: {words}", where=f"namespace/{namespace}")]
+        raise FORBIDDEN(f"missing permissions in namespace {namespace}: {words}", evidence=evidence, missing=words)
+    if missing:
+        return [Check(name="permissions", outcome="not_checked", detail=f"not allowed, helpful: {', '.join(missing)}")]
+    return [Check(name="permissions", outcome="ok", detail=f"all {len(_NEEDED) + len(_HELPFUL)} that are used")]
+
+
+async def _allowed(api: KubernetesApi, namespace: str, verb: str, group: str, resource: str, subresource: str) -> bool:
+    asked = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
+    if subresource:
+        asked["subresource"] = subresource
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+    body = {**review, "spec": {"resourceAttributes": asked}}
+    answer = await api.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
+    return bool((answer.get("status") or {}).get("allowed"))
+
+
+async def _namespace(api: KubernetesApi, namespace: str, options: KubernetesOptions, *, make: bool) -> Check:
+    path = f"/api/v1/namespaces/{namespace}"
+    try:
+        found = await api.find(path)
+    except StageFailure as failure:
+        if failure.fault.code != "kubernetes.forbidden":
+            raise
+        return Check(name="namespace", outcome="not_checked", detail=f"{namespace} may not be looked at")
+    if found is None and options.create_namespace:
+        if make:
+            await api.apply(restricted_namespace(namespace), path)
+        done = "was" if make else "would be"
+        return Check(name="namespace", outcome="ok", detail=f"{namespace} {done} made; it enforces restricted")
+    phase = ((found or {}).get("status") or {}).get("phase")
+    if found is None or phase == "Terminating":
+        what = "is being deleted" if found is not None else "does not exist"
+        evidence = [Evidence(kind="condition", text=f"namespace {namespace}: {phase or 'not found'}")]
+        raise NAMESPACE_MISSING(f"namespace {namespace} {what}", evidence=evidence, namespace=namespace)
+    return Check(name="namespace", outcome="ok", detail=f"{namespace} is there")
+
+
+async def _pull_secret(api: KubernetesApi, namespace: str, options: KubernetesOptions) -> list[Check]:
+    if options.pull_secret is None:
+        return []
+    name = options.pull_secret
+    try:
+        found = await api.find(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+    except StageFailure as failure:
+        if failure.fault.code != "kubernetes.forbidden":
+            raise
+        return [Check(name="pull_secret", outcome="not_checked", detail=f"Secret {name} may not be read")]
+    kind = (found or {}).get("type")
+    if found is None or kind not in ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"):
+        what = "does not exist" if found is None else f"is of type {kind}"
+        evidence = [Evidence(kind="condition", text=f"Secret {name} {what}", where=f"namespace/{namespace}")]
+        raise PULL_SECRET_MISSING(f"pull secret {name} {what}", evidence=evidence, secret=name)
+    return [Check(name="pull_secret", outcome="ok", detail=f"{name} is there")]
