@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, JsonValue
@@ -10,12 +10,10 @@ from pydantic import BaseModel, JsonValue
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.tools.offer import Answer
 from container_kit.tools.schema import product_name
-
-Summary = Callable[[PipelineResponse], str]
-"""A few lines that say what a successful run made, for clients and people that read only text."""
+from container_kit.tools.summary import summary
 
 
-def success(response: PipelineResponse, products: Iterable[type[BaseModel]], summary: Summary) -> Answer:
+def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> Answer:
     """The answer of a run that succeeded, with what it made by name."""
     data: dict[str, JsonValue] = {
         "run": response.id,

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.image import Image
 from container_kit.tools.inputs import DryRun, ModulePath, SourcePath, Timeout
 from container_kit.tools.offer import Call, Offer, ToolInput
@@ -37,17 +36,6 @@ async def _planned(_: Call, asked: BuildInput) -> Plan:
     return plan("build", asked)
 
 
-def _summary(response: PipelineResponse) -> str:
-    return image_line(response.made[Image])
-
-
-def image_line(image: Image) -> str:
-    """One line about an image."""
-    ports = f", ports {', '.join(map(str, image.ports))}" if image.ports else ""
-    cached = f", {image.cached_steps} of {image.steps} steps cached" if image.steps else ""
-    return f"built {image.reference} ({image.size / 1e6:.0f} MB{ports}{cached}) {image.id[:19]}"
-
-
 BUILD = Offer(
     name="build",
     title="Build an image",
@@ -60,7 +48,7 @@ BUILD = Offer(
     output=answer_schema(Image),
     toolset="build",
     effect="adds",
-    work=backed_by_pipeline(_planned, (Image,), _summary),
+    work=backed_by_pipeline(_planned, (Image,)),
     idempotent=True,
     open_world=True,
 )

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.image import Image
 from container_kit.tools.inputs import DryRun, OneTarget, Timeout, image_of
@@ -54,19 +53,6 @@ def application_name(image: Image) -> str:
     return image.reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
-def _summary(response: PipelineResponse) -> str:
-    return deployment_lines(response)
-
-
-def deployment_lines(response: PipelineResponse) -> str:
-    """A deployment in a few lines."""
-    deployment, verification = response.made[Deployment], response.made.get(Verification)
-    lines = [f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})"]
-    if verification is not None:
-        lines += [f"- {check.name}: {check.outcome} {check.detail}".rstrip() for check in verification.checks]
-    return "\n".join(lines)
-
-
 DEPLOY = Offer(
     name="deploy",
     title="Deploy an image here",
@@ -80,6 +66,6 @@ DEPLOY = Offer(
     output=answer_schema(Deployment, Verification),
     toolset="deploy",
     effect="replaces",
-    work=backed_by_pipeline(_planned, (Deployment, Verification), _summary),
+    work=backed_by_pipeline(_planned, (Deployment, Verification)),
     idempotent=False,
 )

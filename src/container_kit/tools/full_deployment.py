@@ -6,17 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.scan import ScanReport
-from container_kit.tools.build import image_line
-from container_kit.tools.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name, deployment_lines
+from container_kit.tools.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name
 from container_kit.tools.inputs import DryRun, FailOn, ModulePath, SourcePath, Timeout, gate
 from container_kit.tools.offer import Call, Offer, ToolInput
 from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
-from container_kit.tools.scan import report_lines
 from container_kit.tools.schema import answer_schema
 
 
@@ -46,14 +43,6 @@ async def _planned(_: Call, asked: FullDeploymentInput) -> Plan:
     return Plan(made.pipeline, gate(made.input), made.options)
 
 
-def _summary(response: PipelineResponse) -> str:
-    dockerfile = response.made.get(Dockerfile)
-    lines = [f"wrote {dockerfile.path}"] if dockerfile else []
-    lines.append(image_line(response.made[Image]))
-    lines.append(report_lines(response.made[ScanReport]))
-    return "\n".join([*lines, deployment_lines(response)])
-
-
 _PRODUCTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
 
 FULL_DEPLOYMENT = Offer(
@@ -69,6 +58,6 @@ FULL_DEPLOYMENT = Offer(
     output=answer_schema(*_PRODUCTS),
     toolset="deploy",
     effect="replaces",
-    work=backed_by_pipeline(_planned, _PRODUCTS, _summary),
+    work=backed_by_pipeline(_planned, _PRODUCTS),
     open_world=True,
 )

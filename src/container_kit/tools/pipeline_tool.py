@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest
 from container_kit.stages.fault import StageFailure
-from container_kit.tools.answer import Summary, success
+from container_kit.tools.answer import success
 from container_kit.tools.failure import failure, invalid_request
 from container_kit.tools.inputs import parsed
 from container_kit.tools.offer import Answer, Call, ToolInput
@@ -40,7 +40,7 @@ def plan(pipeline: str, asked: ToolInput, **changes: JsonValue) -> Plan:
 
 
 def backed_by_pipeline(
-    planned: Callable[[Call, Any], Awaitable[Plan]], products: Sequence[type[BaseModel]], summary: Summary
+    planned: Callable[[Call, Any], Awaitable[Plan]], products: Sequence[type[BaseModel]]
 ) -> Callable[[Call, Any], Awaitable[Answer]]:
     """The work of a tool that runs a pipeline."""
 
@@ -50,7 +50,7 @@ def backed_by_pipeline(
         response = await call.runs.carry_out(request, caller=call.caller, on_event=call.on_event)
         if response.fault is not None:
             return failure(response.fault, call)
-        return success(response, products, summary)
+        return success(response, products)
 
     return work
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.scan import AllowedFinding, ScanReport
 from container_kit.tools.inputs import FailOn, OneTarget, gate, image_of
 from container_kit.tools.offer import Call, Offer
@@ -33,24 +32,6 @@ async def _planned(call: Call, asked: ScanInput) -> Plan:
     return Plan(made.pipeline, gate(made.input), made.options)
 
 
-def _summary(response: PipelineResponse) -> str:
-    return report_lines(response.made[ScanReport])
-
-
-def report_lines(report: ScanReport) -> str:
-    """A scan in a few lines: the outcome, the worst findings, the best changes."""
-    totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count) or "none"
-    lines = [f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate}"]
-    lines += [f"- {f.severity} {f.id} {f.package or ''} {f.installed or ''}: {f.title}" for f in report.findings[:10]]
-    lines += [f"change: {c.change} ({c.where or c.kind}) removes {c.removes}" for c in report.changes[:5]]
-    lines += [
-        f"{run.scanner}: {run.outcome}: {run.detail}"
-        for run in report.scanners
-        if run.outcome in ("unavailable", "stale")
-    ]
-    return "\n".join(lines)
-
-
 SCAN = Offer(
     name="scan",
     title="Scan for vulnerabilities",
@@ -64,7 +45,7 @@ SCAN = Offer(
     output=answer_schema(ScanReport),
     toolset="scan",
     effect="reads",
-    work=backed_by_pipeline(_planned, (ScanReport,), _summary),
+    work=backed_by_pipeline(_planned, (ScanReport,)),
     idempotent=True,
     open_world=True,
 )

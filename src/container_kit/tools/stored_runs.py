@@ -40,6 +40,8 @@ class Store:
     """The folder of stage logs and owners' locks."""
     role: Role = "local"
     concurrency: int | None = None
+    keep_runs: int = 1000
+    keep_seconds: float = 30 * 24 * 3600.0
 
     @property
     def file(self) -> Path | None:
@@ -90,7 +92,7 @@ class StoredRuns:
         return self._durable
 
     async def _serve(self, *, task_status: anyio.abc.TaskStatus[DurableRuns]) -> None:
-        durable_runs = await anyio.to_thread.run_sync(_import)
+        durable_runs, retention = await anyio.to_thread.run_sync(_import)
         durable = durable_runs(
             self._store.url,
             self._store.home,
@@ -98,6 +100,7 @@ class StoredRuns:
             concurrency=self._store.concurrency,
             find=self._find,
             listeners=self._listeners,
+            retention=retention(keep=self._store.keep_runs, max_age=self._store.keep_seconds),
         )
         async with durable.opened():
             task_status.started(durable)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.tools.inputs import DryRun, ModulePath, SourcePath
 from container_kit.tools.offer import Call, Offer, ToolInput
@@ -33,13 +32,6 @@ async def _planned(_: Call, asked: WriteDockerfileInput) -> Plan:
     return plan("write-dockerfile", asked)
 
 
-def _summary(response: PipelineResponse) -> str:
-    dockerfile = response.made[Dockerfile]
-    reasons = [f"- {reason.choice}: {reason.because}" for reason in dockerfile.reasons[:15]]
-    verb = "wrote" if dockerfile.written else "proposes (not written)"
-    return "\n".join([f"{verb} {dockerfile.path}:", dockerfile.content.rstrip()[:6000], *reasons])
-
-
 WRITE_DOCKERFILE = Offer(
     name="write-dockerfile",
     title="Write a Dockerfile",
@@ -52,6 +44,6 @@ WRITE_DOCKERFILE = Offer(
     output=answer_schema(Dockerfile),
     toolset="build",
     effect="adds",
-    work=backed_by_pipeline(_planned, (Dockerfile,), _summary),
+    work=backed_by_pipeline(_planned, (Dockerfile,)),
     idempotent=True,
 )

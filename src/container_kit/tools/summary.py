@@ -1,0 +1,93 @@
+"""What a run made, in a few lines, for clients and people that read only text."""
+
+from __future__ import annotations
+
+from container_kit.pipelines.request import PipelineResponse
+from container_kit.stages.artifacts.analysis import Analysis, Module
+from container_kit.stages.artifacts.deployment import Deployment, Verification
+from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.scan import ScanReport
+
+_DOCKERFILE_SHOWN = 6000
+
+
+def summary(response: PipelineResponse) -> str:
+    """The most telling lines about what a run made; where several artifacts were made, about the later ones."""
+    made = response.made
+    lines: list[str] = []
+    if (analysis := made.get(Analysis)) and len(response.stages) == 1:
+        lines += analysis_lines(analysis)
+    if dockerfile := made.get(Dockerfile):
+        lines += dockerfile_lines(dockerfile, whole=len(response.stages) <= 2)
+    if (image := made.get(Image)) and any(stage.name == "build" for stage in response.stages):
+        lines.append(image_line(image))
+    if report := made.get(ScanReport):
+        lines += report_lines(report)
+    if deployment := made.get(Deployment):
+        lines += deployment_lines(deployment, made.get(Verification))
+    return "\n".join(lines or [f"{response.pipeline}: {response.status} in {response.seconds:.1f} s"])
+
+
+def analysis_lines(analysis: Analysis) -> list[str]:
+    """The modules, the Dockerfile and the risks of a repository."""
+    return [
+        f"{len(analysis.modules)} modules in {analysis.root}",
+        *(_module_line(module) for module in analysis.modules[:20]),
+        f"Dockerfile: {analysis.dockerfile or 'none; write-dockerfile makes one'}",
+        *(f"risk: {risk.message} ({risk.place or risk.kind})" for risk in analysis.risks[:10]),
+        *([analysis.truncated] if analysis.truncated else []),
+    ]
+
+
+def dockerfile_lines(dockerfile: Dockerfile, *, whole: bool) -> list[str]:
+    """A Dockerfile that was written or proposed, with its reasons where the whole is wanted."""
+    verb = "wrote" if dockerfile.written else "proposes, not written,"
+    if not whole:
+        return [f"{verb} {dockerfile.path}"]
+    reasons = [f"- {reason.choice}: {reason.because}" for reason in dockerfile.reasons[:15]]
+    return [f"{verb} {dockerfile.path}:", dockerfile.content.rstrip()[:_DOCKERFILE_SHOWN], *reasons]
+
+
+def image_line(image: Image) -> str:
+    """One line about an image."""
+    ports = f", ports {', '.join(map(str, image.ports))}" if image.ports else ""
+    cached = f", {image.cached_steps} of {image.steps} steps cached" if image.steps else ""
+    return f"built {image.reference} ({image.size / 1e6:.0f} MB{ports}{cached}) {image.id[:19]}"
+
+
+def report_lines(report: ScanReport) -> list[str]:
+    """A scan: its outcome, the worst findings, the best changes, and who could not look."""
+    totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count) or "none"
+    return [
+        f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate}",
+        *(f"- {f.severity} {f.id} {f.package or ''} {f.installed or ''}: {f.title}" for f in report.findings[:10]),
+        *(f"change: {c.change} ({c.where or c.kind}) removes {c.removes}" for c in report.changes[:5]),
+        *(
+            f"{run.scanner}: {run.outcome}: {run.detail}"
+            for run in report.scanners
+            if run.outcome in ("unavailable", "stale")
+        ),
+    ]
+
+
+def deployment_lines(deployment: Deployment, verification: Verification | None) -> list[str]:
+    """A deployment and what was checked of it."""
+    checks = verification.checks if verification else ()
+    return [
+        f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})",
+        *(f"- {check.name}: {check.outcome} {check.detail}".rstrip() for check in checks),
+    ]
+
+
+def _module_line(module: Module) -> str:
+    facts = {
+        "language": f"{module.language.value or '?'} {module.language_version.value or ''}".strip(),
+        "framework": module.framework.value,
+        "start": module.start_command.value,
+        "port": module.port.value,
+        "health": module.health_endpoint.value,
+        "needs": ", ".join(service.kind for service in module.services),
+    }
+    told = "; ".join(f"{name} {value}" for name, value in facts.items() if value)
+    return f"- {module.path} ({module.role.value or 'unknown role'}): {told}"
