@@ -5,7 +5,7 @@ A pipeline is built, and its stages imported, when it is first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -168,6 +168,17 @@ _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "full-deployment": _full_deployment,
     "doctor": _doctor,
 }
+
+
+async def sweep(run_ids: Sequence[str]) -> list[str]:
+    """Remove what forgotten runs left behind and nobody uses; the ids of what is gone.
+
+    Raises:
+        StageFailure: A fault of the engine.
+    """
+    from container_kit.stages.leftovers import sweep
+
+    return await sweep(_engine(), run_ids)
 
 
 def names() -> tuple[str, ...]:

@@ -34,6 +34,10 @@ def _carry_out(words: list[str]) -> int:
         from container_kit.server.command_serve import serve
 
         return serve(asked)
+    if asked.command == "worker":
+        from container_kit.server.command_worker import work
+
+        return work()
     from container_kit.server.command_doctor import doctor
 
     return doctor(as_json=asked.json)
@@ -53,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, help="port to listen on, 0 for any free one (default 8000)")
 
     commands.add_parser("run", help="run a pipeline here, with live progress")
+
+    commands.add_parser("worker", help="carry out the runs that servers ask for on the same store")
 
     doctor = commands.add_parser("doctor", help="say what is there, what is missing and how to get it")
     doctor.add_argument("--json", action="store_true", help="for machines")

@@ -36,6 +36,14 @@ class Settings(BaseSettings):
     """Where state is kept."""
     store: str | None = None
     """Where runs are kept: `postgresql://…`; by default a SQLite file in `home`."""
+    role: Literal["local", "server"] = "local"
+    """`local` carries out the runs that are asked of it; `server` leaves them to workers on the same store."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """How many runs at once over all processes on the store; by default as many as are asked for."""
+    keep_runs: int = Field(default=1000, ge=1)
+    """How many runs that ended are kept."""
+    keep_days: float = Field(default=30.0, gt=0)
+    """For how many days a run that ended is kept."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["console", "json"] = "console"
 
@@ -70,7 +78,15 @@ class Settings(BaseSettings):
 
     def store_of_runs(self) -> Store:
         """Where runs are kept."""
-        return Store(self.store or f"sqlite:///{self.home.expanduser() / 'runs.db'}", self.home.expanduser())
+        home = self.home.expanduser()
+        return Store(
+            self.store or f"sqlite:///{home / 'runs.db'}",
+            home,
+            role=self.role,
+            concurrency=self.concurrency,
+            keep_runs=self.keep_runs,
+            keep_seconds=self.keep_days * 24 * 3600,
+        )
 
     @field_validator("workspace", mode="before")
     @classmethod

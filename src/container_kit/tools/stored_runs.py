@@ -24,7 +24,7 @@ from container_kit.tools.run_view import LogPart, RunState, RunView, stage_chang
 
 if TYPE_CHECKING:
     from container_kit.pipelines.durable.history import RunRecord
-    from container_kit.pipelines.durable.runs import DurableRuns, Role
+    from container_kit.pipelines.durable.runs import DurableRuns, Retention, Role
 
 _ENDING = 60.0
 _A_MOMENT = 0.3
@@ -248,7 +248,7 @@ def _take(stages: dict[str, StageResult], event: Event) -> None:
         stages[event.stage] = stages[event.stage].model_copy(update=stage_change(event))
 
 
-def _import() -> type[DurableRuns]:
-    from container_kit.pipelines.durable.runs import DurableRuns
+def _import() -> tuple[type[DurableRuns], type[Retention]]:
+    from container_kit.pipelines.durable.runs import DurableRuns, Retention
 
-    return DurableRuns
+    return DurableRuns, Retention

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from pydantic import PlainSerializer
 from container_kit import Artifact, Fault, Pipeline, Stage, StageContext, StageFailure, WorkflowPipeline
 from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.durable.history import RunRecord
-from container_kit.pipelines.durable.runs import DurableRuns
+from container_kit.pipelines.durable.runs import DurableRuns, Retention
 from container_kit.stages.workspace import Workspace
 from support.bakery import One, Order, Three, effects, find
 
@@ -258,16 +258,22 @@ async def test_raw_output_is_kept_in_the_stages_log(sqlite_url: str, home: Path)
 
 
 async def test_old_runs_are_pruned_with_their_events_and_logs(store_url: str, home: Path) -> None:
-    async with opened(store_url, home) as runs:
+    swept: list[str] = []
+
+    async def sweep(run_ids: Sequence[str]) -> None:
+        swept.extend(run_ids)
+
+    async with opened(store_url, home, sweep=sweep) as runs:
         old = await asked(runs, home, "workflow")
         await runs.wait(old)
         kept = await asked(runs, home, "workflow")
         await runs.wait(kept)
-        assert await runs.prune(keep=1, max_age=3600) == [old]
+        assert await runs.prune(Retention(keep=1, max_age=3600)) == [old]
         assert [record.id for record in await runs.history.runs()] == [kept]
         assert (await fault_of(runs.history.get(old))).code == "run.unknown"
         assert runs.logs.stages(old) == []
-        assert await runs.prune(keep=10, max_age=0) == [kept]
+        assert await runs.prune(Retention(keep=10, max_age=0)) == [kept]
+    assert swept == [old, kept]
 
 
 @pytest.mark.parametrize("call", ["wait", "cancel", "retry", "roll_back", "made"])

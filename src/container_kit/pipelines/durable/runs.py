@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel, JsonValue
 
 from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.catalog import pipeline as from_catalog
+from container_kit.pipelines.catalog import sweep as sweep_engine
 from container_kit.pipelines.durable import engine, store
 from container_kit.pipelines.durable.adoption import Adoption
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
@@ -37,11 +39,25 @@ from container_kit.stages.workspace import Workspace
 Role = Literal["local", "server", "worker"]
 """`local`: asks for runs and carries them out. `server`: only asks. `worker`: carries out what others ask for."""
 
+Sweep = Callable[[Sequence[str]], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Which runs that ended are kept."""
+
+    keep: int = 1000
+    """How many of the newest at most."""
+    max_age: float = 30 * 24 * 3600.0
+    """Seconds after its end for which a run is kept."""
+
+
 _log = structlog.get_logger("container_kit.runs")
 
 _UNENDED = ("queued", "running", "waiting")
 _WATCH_EVERY = 0.25
 _ADOPT_EVERY = 1.0
+_PRUNE_EVERY = 3600.0
 _POLL_EVERY = 0.1
 
 
@@ -56,6 +72,8 @@ class DurableRuns:
         adoptions: How often one run is taken over from a dead process before it is parked.
         find: Finds a pipeline by its name; by default in the catalog.
         listeners: Hear the events of all runs that are carried out here.
+        retention: Which runs that ended are kept; the others are forgotten once an hour.
+        sweep: Removes what forgotten runs left behind outside the store.
     """
 
     history: History
@@ -72,6 +90,8 @@ class DurableRuns:
         adoptions: int = 3,
         find: Callable[[str], Pipeline] = from_catalog,
         listeners: Sequence[Listener] = (),
+        retention: Retention | None = None,
+        sweep: Sweep = sweep_engine,
     ) -> None:
         self.url = url
         self._home = home
@@ -80,6 +100,8 @@ class DurableRuns:
         self._adoptions = adoptions
         self._find = find
         self._listeners = listeners
+        self._retention = retention or Retention()
+        self._sweep = sweep
         self._handles: dict[str, Any] = {}
 
     @asynccontextmanager
@@ -245,21 +267,14 @@ class DurableRuns:
         update = {"request": request, "rolls_back": run_id, "seed": {}}
         return await self._submit(self._find(spec.pipeline), spec.model_copy(update=update), None)
 
-    async def prune(self, *, keep: int, max_age: float) -> list[str]:
-        """Forget runs that ended, with their events and logs.
-
-        Args:
-            keep: How many of the newest to keep at most.
-            max_age: Seconds after its end for which a run is kept.
-
-        Returns:
-            The ids of the runs that are gone.
-        """
-        oldest = time.time() - max_age
-        records = await self.history.runs(limit=keep + 10_000)
+    async def prune(self, retention: Retention) -> list[str]:
+        """Forget runs that ended, with their events, their logs and what they left behind; give their ids."""
+        oldest = time.time() - retention.max_age
+        records = await self.history.runs(limit=retention.keep + 10_000)
         ended = [record for record in records if record.status not in _UNENDED]
-        gone = [record.id for number, record in enumerate(ended) if number >= keep or record.updated < oldest]
+        gone = [record.id for number, record in enumerate(ended) if number >= retention.keep or record.updated < oldest]
         if gone:
+            await self._sweep(gone)
             await DBOS.delete_workflows_async(gone)
             await anyio.to_thread.run_sync(self._events.forget, gone)
             await anyio.to_thread.run_sync(self.logs.forget, gone)
@@ -349,7 +364,7 @@ class DurableRuns:
         await anyio.to_thread.run_sync(self._database.dispose)
 
     async def _watch(self) -> None:
-        next_adoption = 0.0
+        next_adoption, next_prune = 0.0, time.monotonic() + _PRUNE_EVERY
         while True:
             try:
                 await anyio.to_thread.run_sync(self._owners.stay_alive)
@@ -357,6 +372,9 @@ class DurableRuns:
                 if self._role != "server" and time.monotonic() >= next_adoption:
                     await self._adoption.look()
                     next_adoption = time.monotonic() + _ADOPT_EVERY
+                if time.monotonic() >= next_prune:
+                    next_prune = time.monotonic() + _PRUNE_EVERY
+                    await self.prune(self._retention)
             except Exception as error:  # noqa: BLE001 - the store may be away for a while; runs wait for it
                 _log.warning("the store does not answer", error=str(error)[:200])
             await anyio.sleep(_WATCH_EVERY)

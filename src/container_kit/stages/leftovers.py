@@ -1,0 +1,46 @@
+"""Leftovers: what forgotten runs left in the local engine and nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from container_kit.stages.docker_engine import DockerEngine
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+RUN_LABEL = "io.container-kit.run"
+
+
+async def sweep(engine: DockerEngine, run_ids: Sequence[str]) -> list[str]:
+    """Remove stopped candidates and untagged images that bear a label of these runs.
+
+    What serves, what is kept to go back to and what has a name is left alone.
+
+    Returns:
+        The ids of what was removed.
+
+    Raises:
+        StageFailure: A fault of the engine.
+    """
+    return await engine.call(lambda api: _sweep(api, set(run_ids)))
+
+
+def _sweep(api: APIClient, run_ids: set[str]) -> list[str]:
+    from docker.errors import APIError
+
+    gone: list[str] = []
+    for container in api.containers(all=True, filters={"label": RUN_LABEL, "status": ["created", "exited", "dead"]}):
+        candidate = any(name.endswith("-candidate") for name in container.get("Names") or ())
+        if candidate and container["Labels"][RUN_LABEL] in run_ids:
+            with suppress(APIError):  # it is being removed, or was started meanwhile
+                api.remove_container(container["Id"], v=True)
+                gone.append(container["Id"])
+    for image in api.images(filters={"label": RUN_LABEL, "dangling": True}):
+        if image["Labels"][RUN_LABEL] in run_ids:
+            with suppress(APIError):  # a container needs it still
+                api.remove_image(image["Id"])
+                gone.append(image["Id"])
+    return gone
