@@ -15,6 +15,7 @@ import pytest
 
 from container_kit.stages.build import BuildImage
 from container_kit.stages.docker_engine import DockerEngine
+from support.engine_proxy import EngineProxy
 from support.policy import cannot_run
 
 
@@ -90,3 +91,17 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
     subprocess.run([*command, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
     return cert, key
+
+
+@pytest.fixture
+def proxy(engine: DockerEngine) -> Iterator[Callable[..., EngineProxy]]:
+    """Starts proxies before the machine's engine: `proxy(sessions=False)`, `proxy(podman=True)`."""
+    started: list[EngineProxy] = []
+
+    def start(**options: bool) -> EngineProxy:
+        started.append(EngineProxy(engine.host, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

@@ -32,23 +32,26 @@ def follow(root: Path, paths: Sequence[str]) -> list[str]:
         if not path:
             return ["**"]  # the root itself: everything
         found[path] = None
-        for target in _targets(root, path):
+        for link, target in _targets(root, path):
+            found[link] = None
             budget -= 1
             if budget > 0:
                 waiting.append(target)
     return list(found)
 
 
-def _targets(root: Path, path: str) -> list[str]:
-    """Where the first link on the way of a path points, with the rest of the path behind it."""
+def _targets(root: Path, path: str) -> list[tuple[str, str]]:
+    """The first link on the way of a path, and where it leads with the rest of the path behind it."""
     names = path.split("/")
     for depth, name in enumerate(names):
         parent = posixpath.join("", *names[:depth]) if depth else ""
         rest = names[depth + 1 :]
         if _WILDCARD.search(name):
-            return [_aim(root, parent, match, rest) for match in _links_like(root, parent, name)]
-        if (root / parent / name).is_symlink():
-            return [_aim(root, parent, name, rest)]
+            found = _links_like(root, parent, name)
+        else:
+            found = [name] if (root / parent / name).is_symlink() else []
+        if found or _WILDCARD.search(name):
+            return [(posixpath.join(parent, link), _aim(root, parent, link, rest)) for link in found]
     return []
 
 

@@ -36,6 +36,11 @@ _FLAGS = ("from", "chown", "chmod", "link", "mount", "platform", "interval", "ti
 _REGISTRY = r"(?:Head|Get|Post) \"?https?://(?P<registry>[^/\"]+)"
 
 
+def _is_about_an_image(failure: Failure, _match: re.Match[str]) -> bool:
+    instruction = failure.instruction
+    return instruction is None or instruction.word == "FROM" or "--from=" in instruction.rest
+
+
 def _is_download(failure: Failure, _match: re.Match[str]) -> bool:
     return failure.instruction is not None and failure.instruction.word == "ADD"
 
@@ -131,6 +136,7 @@ SIGNS = (
         "the base image {image}{manifest} does not exist",
         means="The registry answered that it has no such image or tag.",
         hint="Correct the name or the tag of {image}{manifest} in {where}.",
+        when=_is_about_an_image,
     ),
     sign(
         "build.user_unknown",

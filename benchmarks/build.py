@@ -1,0 +1,232 @@
+"""Our build against `docker build` with BuildKit, on the same contexts, in one run.
+
+    python benchmarks/build.py [--quick] [--json]
+
+Each context is built cold, warm and with one file changed, by turns: ours, theirs. A ratio is our time through theirs.
+Ours is the whole stage in a process that runs already, as a server's does; theirs is the command. Needs an engine, the
+image debian:bookworm-slim, and a docker command line that speaks BuildKit (20.10 to 22, or one with buildx).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import anyio
+
+from container_kit.stages.artifacts.image import BuildOptions
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.build import BuildImage
+from container_kit.stages.contract import StageContext
+from container_kit.stages.redaction import Redactor
+from container_kit.stages.workspace import Workspace
+
+OURS, THEIRS = "ck-build-bench-ours", "ck-build-bench-theirs"
+DOCKERFILE = "FROM debian:bookworm-slim\nWORKDIR /app\nCOPY . .\nRUN ls | wc -l\n"
+IGNORE = "node_modules\n**/*.log\n.git\n!docs/keep.log\n"
+SMALL_FILES = 20
+WARM_BUILDS = 3
+IGNORED_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the result."""
+
+    figure: str
+    value: float
+    unit: str
+    bar: float
+    holds: bool
+
+
+def at_most(figure: str, value: float, unit: str, bar: float) -> Figure:
+    """A figure that must not exceed its bar."""
+    return Figure(figure, round(value, 3), unit, bar, value <= bar)
+
+
+def context(run: str, root: Path) -> StageContext:
+    """A stage context that tells nobody."""
+    return StageContext(
+        run_id=run,
+        pipeline="benchmark",
+        stage="build",
+        attempt=1,
+        dry_run=False,
+        workspace=Workspace([root]),
+        redact=Redactor(),
+        on_progress=lambda *_: None,
+        on_output=lambda _: None,
+    )
+
+
+async def ours(stage: BuildImage, root: Path) -> float:
+    """Seconds of our stage."""
+    began = time.monotonic()
+    await stage.execute(context("bench", root), Source(path=str(root)), BuildOptions(tag=OURS))
+    return time.monotonic() - began
+
+
+def theirs(command: str, root: Path) -> float:
+    """Seconds of `docker build`."""
+    began = time.monotonic()
+    _program(command, "build", "-q", "-t", THEIRS, str(root)).check_returncode()
+    return time.monotonic() - began
+
+
+def make_tree(root: Path, files: int, megabytes: float) -> None:
+    """A source folder: some of it to be built, most of it ignored, as real ones are."""
+    root.mkdir(parents=True)
+    (root / "Dockerfile").write_text(DOCKERFILE)
+    (root / ".dockerignore").write_text(IGNORE)
+    size, last = int(megabytes * 1e6 / files), root
+    for number in range(files):
+        top = "node_modules" if number < files * IGNORED_SHARE else "src"
+        folder = root / top / f"{number // 1000}" / f"{number // 50 % 20}"
+        if folder != last:
+            folder.mkdir(parents=True, exist_ok=True)
+            last = folder
+        (folder / f"{number}.js").write_bytes(f"// {number}\n".encode() + os.urandom(64) + bytes(size))
+
+
+def change(root: Path) -> None:
+    """Change one file."""
+    (root / "changed.txt").write_text(str(uuid.uuid4()))
+
+
+@contextmanager
+def two_trees(files: int, megabytes: float) -> Iterator[tuple[Path, Path]]:
+    """The same tree twice, so that neither builder profits from what the engine has of the other's."""
+    folder = Path(tempfile.mkdtemp(prefix="ck-build-bench-"))
+    try:
+        make_tree(folder / "ours", files, megabytes)
+        shutil.copytree(folder / "ours", folder / "theirs", copy_function=shutil.copyfile)
+        for name in ("ours", "theirs"):
+            change(folder / name)
+        yield folder / "ours", folder / "theirs"
+    finally:
+        shutil.rmtree(folder)
+
+
+async def compare(name: str, stage: BuildImage, command: str, size: tuple[int, float], rounds: int) -> list[Figure]:
+    """The three ratios of one context, each the quotient of medians."""
+    times: dict[str, list[tuple[float, float]]] = {"cold": [], "warm": [], "changed": []}
+    with two_trees(*size) as (our_tree, their_tree):
+        for number in range(rounds):
+            if number:  # another path is a context that the engine has never seen
+                our_tree = our_tree.rename(our_tree.with_name(f"ours-{number}"))
+                their_tree = their_tree.rename(their_tree.with_name(f"theirs-{number}"))
+            for kind in ("cold", *["warm"] * WARM_BUILDS, "changed"):
+                if kind != "warm":
+                    change(our_tree)
+                    change(their_tree)
+                pair = (await ours(stage, our_tree), await asyncio.to_thread(theirs, command, their_tree))
+                times[kind].append(pair)
+    figures = []
+    for kind, pairs in times.items():
+        our, their = (statistics.median(side) for side in zip(*pairs, strict=True))
+        print(f"{name} {kind}: ours {our:.3f} s, docker build {their:.3f} s", file=sys.stderr, flush=True)
+        figures.append(at_most(f"build.{name}.{kind}.ratio", our / their, "x docker build", 1.0))
+    return figures
+
+
+async def memory(stage: BuildImage, size: tuple[int, float]) -> Figure:
+    """How far the resident memory rises above what it was before, while a cold context goes out."""
+    with two_trees(*size) as (tree, _):
+        before = _kilobytes("VmRSS")
+        _forget_peak()
+        await ours(stage, tree)
+        return at_most("build.memory_over_idle", (_kilobytes("VmHWM") - before) / 1024, "MB", 150)
+
+
+def _forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _kilobytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+async def cancel(stage: BuildImage) -> Figure:
+    """From the cancel of a running `RUN sleep` until its process is gone."""
+    folder = Path(tempfile.mkdtemp(prefix="ck-build-bench-"))
+    seconds = 4000 + int.from_bytes(os.urandom(2), "big")
+    (folder / "Dockerfile").write_text(f"FROM debian:bookworm-slim\nRUN sleep {seconds}\n")
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(ours, stage, folder)
+            while not _runs(seconds):  # noqa: ASYNC110 (another process is watched)
+                await anyio.sleep(0.02)
+            began = time.monotonic()
+            group.cancel_scope.cancel()
+        while _runs(seconds):  # noqa: ASYNC110 (as above)
+            await anyio.sleep(0.005)
+        return at_most("build.cancel", time.monotonic() - began, "s", 0.5)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _runs(seconds: int) -> bool:
+    return _program("pgrep", "-f", f"^sleep {seconds}$").returncode == 0
+
+
+def _program(*command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 (ours)
+
+
+def buildkit_command() -> str:
+    """Find a docker command line that builds with BuildKit."""
+    for folder in ("/usr/bin", *os.environ["PATH"].split(":")):
+        command = f"{folder}/docker"
+        if not os.access(command, os.X_OK):
+            continue
+        said = _program(command, "--version").stdout
+        buildx = _program(command, "buildx", "version").returncode == 0
+        if buildx or 19 <= int(said.split()[2].split(".")[0]) <= 22:
+            return command
+    raise SystemExit("no docker command line with BuildKit was found (Debian's docker.io has one)")
+
+
+async def run(quick: bool) -> list[Figure]:
+    """All figures."""
+    stage, command = BuildImage(), buildkit_command()
+    with two_trees(SMALL_FILES, 0.1) as (tree, _):
+        await ours(stage, tree)  # a server has its libraries loaded
+    big = (5_000, 45.0) if quick else (100_000, 900.0)
+    figures = [await memory(stage, big)]
+    figures += await compare("small", stage, command, (SMALL_FILES, 0.1), 5)
+    figures += await compare("large", stage, command, big, 1 if quick else 2)
+    figures.append(await cancel(stage))
+    for image in (OURS, THEIRS):
+        _program(command, "rmi", "-f", image)
+    return figures
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a large context of 5,000 files, not 100,000")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    arguments = parser.parse_args()
+    result = anyio.run(run, arguments.quick)
+    if arguments.json:
+        print(json.dumps([asdict(figure) for figure in result], indent=2))
+    else:
+        for figure in result:
+            sign = "holds" if figure.holds else "MISSED"
+            print(f"{figure.figure:32} {figure.value:8.3f} {figure.unit:16} <= {figure.bar:<6} {sign}")
+    raise SystemExit(0 if all(figure.holds for figure in result) else 1)

@@ -1,0 +1,69 @@
+"""Engines that die, hang, fill up or are spoken to over TLS while they build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import pytest
+
+from container_kit.stages.artifacts.image import BuildOptions
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.build import BuildImage
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.fault import StageFailure
+from support.contexts import Contexts
+from support.private_engine import PrivateEngine
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+
+Write = Callable[..., Path]
+
+
+async def test_an_engine_killed_in_the_middle_is_a_fault_at_once_and_the_build_works_again_afterwards(
+    private_engine: Callable[..., PrivateEngine], ctx: Contexts, write: Write
+) -> None:
+    private = private_engine()
+    private.import_tiny("base:1")
+    root = write(Dockerfile="FROM base:1\nRUN echo working && sleep 2\n")
+    stage = BuildImage(DockerEngine(private.host))
+    faults: list[str] = []
+
+    async def build() -> None:
+        try:
+            await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag="app"))
+        except StageFailure as failure:
+            faults.append(failure.fault.code)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(build)
+        with anyio.fail_after(20):
+            while "working" not in ctx.lines:
+                await anyio.sleep(0.02)
+        await anyio.to_thread.run_sync(private.kill)
+        with anyio.fail_after(5):
+            while not faults:
+                await anyio.sleep(0.02)
+    assert faults == ["engine.lost"]
+    with anyio.fail_after(5), pytest.raises(StageFailure) as caught:
+        await stage.validate(ctx(), Source(path=str(root)))
+    assert caught.value.fault.code == "engine.unreachable"
+    await anyio.to_thread.run_sync(private.start)
+    image = await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag="app"))
+    assert image.id
+    assert [one["RepoTags"] for one in private.api.images(name="app")] == [["app:latest"]]
+
+
+async def test_a_full_disk_is_told_as_such(
+    private_engine: Callable[..., PrivateEngine], ctx: Contexts, write: Write
+) -> None:
+    private = private_engine(disk_mb=48)
+    private.import_tiny("base:1")
+    root = write(Dockerfile="FROM base:1\nCOPY big /big\n")
+    (root / "big").write_bytes(bytes(64 << 20))
+    stage = BuildImage(DockerEngine(private.host))
+    with anyio.fail_after(30), pytest.raises(StageFailure) as caught:
+        await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag="app"))
+    assert caught.value.fault.code == "engine.disk_full"
+    assert private.api.images(name="app") == []
