@@ -24,10 +24,9 @@ ANALYZE = Offer(
     name="analyze",
     title="Analyze a repository",
     description=(
-        "Find out what a repository holds and how it runs: modules, language, framework, commands, port, variables, "
-        "services, existing Dockerfiles, risks; each with file:line and confidence. Changes nothing. Use it before "
-        "writing or repairing a Dockerfile. Next: write-dockerfile where there is none, else build; or "
-        "full-deployment for all at once."
+        "What a repository holds and how it runs: modules, language, framework, commands, port, variables, "
+        "services, Dockerfiles, risks, each with file:line. Changes nothing. Next: write-dockerfile where there is "
+        "none, else build; or full-deployment for all at once."
     ),
     input=AnalyzeInput,
     output=answer_schema(Analysis),

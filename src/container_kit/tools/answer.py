@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
-from container_kit.pipelines.request import PipelineResponse
+from container_kit.pipelines.request import PipelineResponse, StageResult
 from container_kit.tools.offer import Answer
 from container_kit.tools.schema import product_name
 from container_kit.tools.summary import summary
@@ -19,7 +19,7 @@ def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> 
         "run": response.id,
         "status": response.status,
         "seconds": round(response.seconds, 3),
-        "stages": [stage_data(response, number) for number in range(len(response.stages))],
+        "stages": [stage_data(stage) for stage in response.stages],
     }
     for kind in products:
         made = response.made.get(kind)
@@ -31,9 +31,8 @@ def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> 
     return Answer(f"{summary(response)}\nrun: {response.id}", data)
 
 
-def stage_data(response: PipelineResponse, number: int) -> dict[str, JsonValue]:
-    """One stage of a run, without what is empty."""
-    stage = response.stages[number]
+def stage_data(stage: StageResult) -> dict[str, JsonValue]:
+    """A stage of a run, without what is empty."""
     data: dict[str, JsonValue] = {"name": stage.name, "status": stage.status}
     if stage.attempts:
         data |= {"seconds": round(stage.seconds, 3), "attempts": stage.attempts}

@@ -40,9 +40,9 @@ BUILD = Offer(
     name="build",
     title="Build an image",
     description=(
-        "Build an image from the repository's Dockerfile with BuildKit; step by step progress. A failure names the "
-        "instruction, line, exit code and log tail: edit that file, then send the next action of the fault. Needs a "
-        "Dockerfile (write-dockerfile). Next: scan or deploy with run set to the id in the answer."
+        "Build an image from the repository's Dockerfile (write-dockerfile makes one). A failure names "
+        "instruction, line, exit code and log tail: edit that file, then send the fault's next action. Next: scan "
+        "or deploy with run set to the answer's run."
     ),
     input=BuildInput,
     output=answer_schema(Image),

@@ -57,10 +57,9 @@ DEPLOY = Offer(
     name="deploy",
     title="Deploy an image here",
     description=(
-        "Run an image as a container on this machine and wait until it is healthy; give image, the run that built it, "
-        "or path for the newest image built from that folder. A deployment of the same name is replaced only once the "
-        "new one is healthy, and comes back on failure. Next: open the url; on failure repair what the evidence shows "
-        "and send a next action."
+        "Run an image here and wait until it is healthy: image, the run that built it, or path for the newest "
+        "image built from it. The same name is replaced only once the new one is healthy. Next: open the url; on "
+        "failure mend what the evidence shows and send a next action."
     ),
     input=DeployInput,
     output=answer_schema(Deployment, Verification),

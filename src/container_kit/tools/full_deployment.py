@@ -49,13 +49,13 @@ FULL_DEPLOYMENT = Offer(
     name="full-deployment",
     title="Deploy a repository",
     description=(
-        "From a repository to a healthy, scanned container here in one call: analyze, write a Dockerfile where there "
-        "is none, build, scan, deploy, verify. Use it for 'containerize/run this'. Progress line by line. A failure "
-        "keeps what was done and tells file:line and next actions; the previous deployment stays up. Next: open the "
-        "url, or send a next action; retry-run goes on from the failed stage."
+        "From a repository to a healthy, scanned container here in one call: analyze, write a Dockerfile where "
+        "there is none, build, scan, deploy, verify. Use it for 'containerize this' or 'run this'. A failure keeps "
+        "what was done and the previous deployment. Next: open the url, or mend what the fault names and "
+        "retry-run."
     ),
     input=FullDeploymentInput,
-    output=answer_schema(*_PRODUCTS),
+    output=answer_schema(None, *_PRODUCTS),
     toolset="deploy",
     effect="replaces",
     work=backed_by_pipeline(_planned, _PRODUCTS),

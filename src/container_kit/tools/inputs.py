@@ -8,17 +8,16 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.artifacts.scan import Severity
 from container_kit.stages.fault import FaultCode, NextAction
 from container_kit.tools.offer import Call, ToolInput
 
 SourcePath = Annotated[str, Field(description="Repository folder")]
-ModulePath = Annotated[str, Field(description="Module in a monorepo, relative to path")]
+ModulePath = Annotated[str, Field(description="Module of a monorepo")]
 RunId = Annotated[str, Field(description="Run that built the image")]
 ImageName = Annotated[str, Field(description="Image in the local engine")]
-DryRun = Annotated[bool, Field(description="Check and say what would be done, change nothing")]
-Timeout = Annotated[float, Field(gt=0, description="Seconds for the whole run")]
-FailOn = Annotated[Severity | Literal["never"], Field(description="Refuse findings this bad; never lets all pass")]
+DryRun = Annotated[bool, Field(description="Only say what would be done")]
+Timeout = Annotated[float, Field(gt=0, description="Seconds")]
+FailOn = Annotated[Literal["low", "medium", "high", "critical", "never"], Field(description="Refuse findings this bad")]
 
 RUN_WITHOUT_IMAGE = FaultCode(
     "run.without_image",

@@ -1,25 +1,83 @@
-"""Which tools are offered."""
+"""Which tools are offered: the operator's choice."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from container_kit.stages.fault import WiringError
 from container_kit.tools.analyze import ANALYZE
 from container_kit.tools.build import BUILD
+from container_kit.tools.cancel_run import CANCEL_RUN
 from container_kit.tools.deploy import DEPLOY
 from container_kit.tools.full_deployment import FULL_DEPLOYMENT
+from container_kit.tools.get_run import GET_RUN
+from container_kit.tools.list_runs import LIST_RUNS
 from container_kit.tools.offer import Offer
+from container_kit.tools.retry_run import RETRY_RUN
+from container_kit.tools.rollback_run import ROLLBACK_RUN
 from container_kit.tools.scan import SCAN
 from container_kit.tools.write_dockerfile import WRITE_DOCKERFILE
 
-ALL: tuple[Offer, ...] = (FULL_DEPLOYMENT, ANALYZE, WRITE_DOCKERFILE, BUILD, SCAN, DEPLOY)
-"""The tools of this product, the one for the main job first."""
+PIPELINES: tuple[Offer, ...] = (FULL_DEPLOYMENT, ANALYZE, WRITE_DOCKERFILE, BUILD, SCAN, DEPLOY)
+"""The tools that run a pipeline, the one for the main job first."""
+RUNS: tuple[Offer, ...] = (LIST_RUNS, GET_RUN, RETRY_RUN, CANCEL_RUN, ROLLBACK_RUN)
+ALL: tuple[Offer, ...] = (*PIPELINES, *RUNS)
+"""All tools of this product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an operator wants to be offered."""
+
+    toolsets: Sequence[str] = ()
+    """These toolsets; with `tools` empty too, all of them."""
+    tools: Sequence[str] = ()
+    """These tools, whatever their toolset."""
+    exclude_tools: Sequence[str] = ()
+    read_only: bool = False
+    """Only tools that change nothing, whatever else is chosen."""
+    disable_destructive: bool = False
+
+
+def chosen(offers: Sequence[Offer], choice: Choice) -> tuple[Offer, ...]:
+    """The tools of a choice, in their order.
+
+    Raises:
+        WiringError: A name is none, or nothing is left.
+    """
+    _refuse_unknown("toolset", choice.toolsets, {offer.toolset for offer in offers})
+    names = {offer.name for offer in offers}
+    _refuse_unknown("tool", (*choice.tools, *choice.exclude_tools), names)
+    left = tuple(offer for offer in offers if _wanted(offer, choice))
+    if not left:
+        raise WiringError("the choice of tools leaves none to offer")
+    return left
+
+
+def _wanted(offer: Offer, choice: Choice) -> bool:
+    if offer.name in choice.exclude_tools:
+        return False
+    if choice.read_only and offer.effect != "reads":
+        return False
+    if choice.disable_destructive and offer.effect == "replaces":
+        return False
+    everything = not choice.toolsets and not choice.tools
+    return everything or offer.toolset in choice.toolsets or offer.name in choice.tools
+
+
+def _refuse_unknown(kind: str, asked: Sequence[str], known: set[str]) -> None:
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        raise WiringError(f"no {kind} {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
 def instructions(offered: Mapping[str, Offer]) -> str:
     """What an assistant is told of the tools that it has."""
     lines = ["Container Kit turns a repository into a healthy, scanned container on this machine."]
     lines += [line for name, line in _ADVICE if name in offered]
+    if all(offer.effect == "reads" for offer in offered.values()):
+        lines.append("Only tools that change nothing are offered here.")
     lines.append(
         "A failure is structured: code, evidence with file:line, hint and next_actions. Repair what the evidence "
         "names, then send the first next action as it stands. Every answer has a run id; later tools take it as run."
@@ -33,4 +91,6 @@ _ADVICE = (
     ("build", "To repair a build: edit the file and line that the fault names, then build again."),
     ("scan", "Findings come with the changes that remove most of them."),
     ("deploy", "A deploy by the same name replaces the earlier one only once the new one is healthy."),
+    ("get-run", "After a lost connection, list-runs and get-run tell how a run ended."),
+    ("retry-run", "retry-run goes on from the failed stage instead of starting over."),
 )

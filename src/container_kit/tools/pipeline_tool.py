@@ -6,15 +6,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest
-from container_kit.stages.fault import StageFailure
+from container_kit.stages.fault import FaultCode, StageFailure
 from container_kit.tools.answer import success
 from container_kit.tools.failure import failure, invalid_request
 from container_kit.tools.inputs import parsed
 from container_kit.tools.offer import Answer, Call, ToolInput
 
+TOOL_CRASHED = FaultCode(
+    "tool.crashed",
+    means="A tool raised an exception of its own: a defect in Container Kit.",
+    hint="Report it with the server's log; the arguments are not the cause.",
+)
+
+_log = structlog.get_logger("container_kit.tools")
 _OPTIONS = frozenset(PipelineOptions.model_fields)
 
 
@@ -55,6 +64,11 @@ def backed_by_pipeline(
     return work
 
 
+def products_of(pipeline: Pipeline) -> list[type[BaseModel]]:
+    """What a pipeline makes, in order."""
+    return [step.signature.makes for step in pipeline.steps() if step.signature.makes is not None]
+
+
 async def answer(call: Call) -> Answer:
     """Carry out a call: every failure is an answer, never an exception, but for cancellation and our own defects."""
     try:
@@ -65,3 +79,6 @@ async def answer(call: Call) -> Answer:
         return await call.offer.work(call, asked)
     except StageFailure as stage_failure:
         return failure(stage_failure.fault, call)
+    except Exception as error:  # noqa: BLE001 - an assistant must be told; the log holds the rest
+        _log.exception("tool crashed", tool=call.offer.name)
+        return failure(TOOL_CRASHED(f"{call.offer.name} crashed: {type(error).__name__}").fault, call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from container_kit.stages.artifacts.scan import AllowedFinding, ScanReport
 from container_kit.tools.inputs import FailOn, OneTarget, gate, image_of
@@ -19,7 +19,11 @@ class ScanInput(OneTarget):
     fail_on: FailOn = "critical"
     only_fixable: Annotated[bool, Field(description="Refuse only what a fix exists for")] = True
     require_scanner: Annotated[bool, Field(description="Refuse when no scanner could look")] = False
-    allow: Annotated[tuple[AllowedFinding, ...], Field(description="Findings to let pass")] = ()
+    allow: Annotated[
+        tuple[AllowedFinding, ...],
+        Field(description="Let pass: id, reason, expires (YYYY-MM-DD), package"),
+        WithJsonSchema({"type": "array", "items": {"type": "object"}}),
+    ] = ()
 
 
 async def _planned(call: Call, asked: ScanInput) -> Plan:
@@ -36,10 +40,9 @@ SCAN = Offer(
     name="scan",
     title="Scan for vulnerabilities",
     description=(
-        "Look for vulnerabilities in an image (image, or run that built it) or in a repository and its Dockerfile "
-        "(path). Lists findings and the changes that remove most of the worst. Outcome is clean, findings, "
-        "unavailable or stale; never clean without a scanner. A refused gate is a failure. Next: make the changes and "
-        "build again, or deploy."
+        "Look for vulnerabilities in an image (image, or the run that built it) or a repository (path), and for "
+        "the changes that remove most of them. Outcome: clean, findings, unavailable, stale. A refused gate is a "
+        "failure. Next: make the changes and build, or deploy."
     ),
     input=ScanInput,
     output=answer_schema(ScanReport),

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-_NOISE = ("title", "default")
+_NOISE = frozenset({"title", "exclusiveMinimum", "minimum", "maximum"})
+"""What a model need not know beforehand: bounds are told in a fault if they are ever overstepped."""
+_PLAIN_DEFAULTS: tuple[Any, ...] = (None, [], {}, False, ".")
 
 
 def input_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -16,21 +18,26 @@ def input_schema(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
     trimmed: dict[str, Any] = _trimmed(schema, definitions)
-    trimmed.pop("description", None)
+    for known in ("description", "additionalProperties"):  # that unknown arguments are refused is told by a fault
+        trimmed.pop(known, None)
     return trimmed
 
 
-def answer_schema(*products: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a pipeline tool's answer: how the run went, and each product one level deep."""
+def answer_schema(product: type[BaseModel] | None = None, *more: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a pipeline tool's answer: how the run went, and what it made.
+
+    Args:
+        product: What it is called for, shown with the fields that it always has.
+        more: What else it makes; another tool shows the fields.
+    """
     properties: dict[str, Any] = {
         "run": {"type": "string"},
-        "status": {"type": "string"},
-        "seconds": {"type": "number"},
-        "stages": {"type": "array", "items": {"type": "object"}},
+        "stages": {"type": "array"},
     }
-    for product in products:
+    if product is not None:
         properties[product_name(product)] = _shallow(product)
-    return {"type": "object", "properties": properties, "required": ["run", "status", "stages"]}
+    properties |= {product_name(kind): {"type": "object"} for kind in more}
+    return {"type": "object", "properties": properties, "required": ["run", "stages"]}
 
 
 def product_name(kind: type[BaseModel]) -> str:
@@ -42,7 +49,8 @@ def _shallow(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema(mode="serialization")
     definitions = schema.get("$defs", {})
     fields = schema.get("properties", {})
-    return {"type": "object", "properties": {name: _type_of(field, definitions) for name, field in fields.items()}}
+    always = [name for name, field in model.model_fields.items() if field.is_required()]
+    return {"type": "object", "properties": {name: _type_of(fields[name], definitions) for name in always}}
 
 
 def _type_of(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +76,7 @@ def _trimmed(value: Any, definitions: dict[str, Any]) -> Any:
         if key == "properties"
         else _trimmed(item, definitions)
         for key, item in value.items()
-        if key not in _NOISE or (key == "default" and item not in (None, [], {}))
+        if key not in _NOISE and not (key == "default" and item in _PLAIN_DEFAULTS)
     }
 
 

@@ -78,6 +78,6 @@ def _annotations(offer: Offer) -> ToolAnnotations:
     return ToolAnnotations(
         read_only_hint=False,
         destructive_hint=offer.effect == "replaces",
-        idempotent_hint=offer.idempotent,
+        idempotent_hint=offer.idempotent or None,
         open_world_hint=offer.open_world,
     )

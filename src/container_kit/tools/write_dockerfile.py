@@ -36,9 +36,9 @@ WRITE_DOCKERFILE = Offer(
     name="write-dockerfile",
     title="Write a Dockerfile",
     description=(
-        "Write a Dockerfile and .dockerignore that fit the repository: multi-stage, non-root, cached, with a health "
-        "check; each choice with its reason. A hand-written Dockerfile is left alone unless overwrite is set. Use it "
-        "when analyze found none. Next: build."
+        "Write a Dockerfile and .dockerignore that fit the repository: multi-stage, non-root, cached, "
+        "health-checked, each choice with its reason. A hand-written one stays unless overwrite. Use it when "
+        "analyze found none. Next: build."
     ),
     input=WriteDockerfileInput,
     output=answer_schema(Dockerfile),

@@ -1,0 +1,54 @@
+"""`get-run`: one run, and a part of a stage's log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, JsonValue
+
+from container_kit.tools.offer import Answer, Call, Offer, ToolInput
+from container_kit.tools.run_data import RUN_SCHEMA, run_data, run_lines
+from container_kit.tools.run_view import LogPart
+
+AnyRun = Annotated[str, Field(description="Run id")]
+
+
+class GetRunInput(ToolInput):
+    """Which run, and what of its log."""
+
+    run: AnyRun
+    stage: Annotated[str, Field(description="Show this stage's log")] | None = None
+    first: Annotated[int, Field(ge=1, description="First line; default: the last lines")] | None = None
+    lines: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+async def _get(call: Call, asked: GetRunInput) -> Answer:
+    run = await call.runs.get(asked.run, call.caller)
+    data, lines = run_data(run), run_lines(run)
+    if asked.stage is not None:
+        part = await call.runs.log(run.id, asked.stage, first=asked.first, count=asked.lines, caller=call.caller)
+        data["log"] = log_data(part)
+        lines += [f"log of {asked.stage}, lines {part.first} to {part.first + len(part.lines) - 1} of {part.total}:"]
+        lines += part.lines
+    return Answer("\n".join(lines)[-40_000:], data)
+
+
+def log_data(part: LogPart) -> dict[str, JsonValue]:
+    """A part of a log."""
+    return {"lines": list(part.lines), "first": part.first, "total": part.total}
+
+
+GET_RUN = Offer(
+    name="get-run",
+    title="Look at a run",
+    description=(
+        "How a run stands or ended: stages, fault, evidence, question; with stage, lines of its log. Use it after "
+        "a lost connection. Next: retry-run, rollback-run or cancel-run."
+    ),
+    input=GetRunInput,
+    output=RUN_SCHEMA,
+    toolset="runs",
+    effect="reads",
+    work=_get,
+    idempotent=True,
+)
