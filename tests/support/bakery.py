@@ -35,6 +35,8 @@ class Order(Artifact):
     """This stage fails once, and is tried again."""
     holds: str | None = None
     """This stage goes on only once a file `go` is in the folder."""
+    slow: float = 0.0
+    """Seconds that each stage works."""
     note: str = ""
     secrets: dict[str, str] = Field(default_factory=dict)
 
@@ -71,6 +73,7 @@ async def leave_effect(ctx: StageContext, order: Order, name: str) -> str:
     if order.flaky == name and not flaw.exists():
         flaw.touch()
         raise OVEN_COLD("cold", degrees=1)
+    await anyio.sleep(order.slow)
     while order.holds == name and not (folder / "go").exists():
         await anyio.sleep(0.01)
     found = list(folder.glob(f"effect-{ctx.run_id}-{name}-*"))
@@ -162,6 +165,7 @@ def ask(url: str, home: str, pipeline: str, order: dict[str, Any], run_id: str) 
         async with DurableRuns(url, Path(home), find=find).opened() as runs:
             request = find(pipeline).request(Order(**order), id=run_id)
             await runs.start(request, Workspace([Path(home)]))
+            (Path(home) / f"asked-{run_id}").touch()
             with anyio.fail_after(30):
                 await runs.wait(run_id)
 

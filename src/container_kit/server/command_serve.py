@@ -6,6 +6,7 @@ import argparse
 
 import anyio
 
+from container_kit.pipelines.instruments import Instruments
 from container_kit.server import logs, settings, telemetry, transports
 from container_kit.server.app import make_server
 from container_kit.stages.workspace import Workspace
@@ -22,6 +23,6 @@ def serve(asked: argparse.Namespace) -> int:
     chosen = settings.load(host=asked.host, port=asked.port)
     logs.configure(chosen.log_level, chosen.log_format)
     telemetry.configure()
-    runs = Runs(Workspace(chosen.workspace), chosen.store_of_runs())
+    runs = Runs(Workspace(chosen.workspace), chosen.store_of_runs(), listeners=[Instruments()])
     anyio.run(transports.serve, make_server(runs, ALL), runs, asked.transport, chosen)
     return 0

@@ -8,6 +8,7 @@ import sys
 import anyio
 
 from container_kit.pipelines.durable.runs import DurableRuns, Retention
+from container_kit.pipelines.instruments import Instruments
 from container_kit.server import logs, settings, telemetry
 from container_kit.stages.fault import StageFailure
 
@@ -36,6 +37,7 @@ async def _until_a_signal(chosen: settings.Settings) -> None:
         store.home,
         role="worker",
         concurrency=store.concurrency,
+        listeners=[Instruments()],
         retention=Retention(keep=store.keep_runs, max_age=store.keep_seconds),
     )
     async with runs.opened():

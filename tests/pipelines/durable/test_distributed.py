@@ -12,6 +12,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from container_kit.pipelines.durable.runs import DurableRuns
 from container_kit.stages.workspace import Workspace
@@ -76,6 +77,23 @@ async def test_a_killed_workers_run_is_adopted_within_five_seconds_and_the_story
         assert [seq for seq, _, _ in told] == list(range(1, len(told) + 1))
         assert [stage for _, kind, stage in told if kind == "stage_finished"] == ["first", "second", "third"]
         assert effects(home, run_id) == ["first", "second", "third"]
+
+
+async def test_one_trace_goes_on_through_other_processes_and_a_crash(
+    spawn: Spawn, postgres_url: str, home: Path
+) -> None:
+    for _ in range(2):
+        spawn(bakery.work, postgres_url, str(home), "worker")
+    tracer = TracerProvider().get_tracer("client")
+    async with DurableRuns(postgres_url, home, role="server", find=find).opened() as runs:
+        with anyio.fail_after(40), tracer.start_as_current_span("a call") as span:
+            run_id = await asked(runs, home, "workflow", holds="second")
+            [victim] = await attempts_of(home, run_id, "second")
+            os.kill(victim, signal.SIGKILL)
+            await attempts_of(home, run_id, "second", at_least=2)
+            (home / "go").touch()
+            response = await runs.wait(run_id)
+        assert response.trace_id == f"{span.get_span_context().trace_id:032x}"
 
 
 async def test_cancelling_reaches_a_stage_in_another_process(spawn: Spawn, postgres_url: str, home: Path) -> None:
