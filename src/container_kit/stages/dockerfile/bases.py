@@ -40,6 +40,10 @@ class Base:
     family: Family = "debian"
     probe: Probe = "bash"
     """The program for the health check."""
+    usual: str = ""
+    """The reference before the policy changed it; empty for a candidate that was not chosen yet."""
+    version: str = ""
+    """The language's version, where a recipe has to know which one it got."""
     user: str | None = None
     """The numeric `user:group` that the image runs as by itself; None for root, then a user is made."""
 
@@ -81,7 +85,8 @@ class Bases:
         reference = self._policy.apply(chosen.reference)
         self._explain(reference, chosen, candidates[0], because)
         digest = self._availability.digests.get(reference) if self._policy.pin else None
-        return replace(chosen, reference=f"{reference}@{digest}" if digest and "@" not in reference else reference)
+        pinned = f"{reference}@{digest}" if digest and "@" not in reference else reference
+        return replace(chosen, reference=pinned, usual=chosen.reference)
 
     def _can_have(self, base: Base) -> bool:
         reference = self._policy.apply(base.reference)

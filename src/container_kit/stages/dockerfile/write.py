@@ -15,7 +15,7 @@ from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.dockerfile import app, place
 from container_kit.stages.dockerfile.availability import survey
-from container_kit.stages.dockerfile.bases import Availability, BasePolicy
+from container_kit.stages.dockerfile.bases import BasePolicy
 from container_kit.stages.dockerfile.generate import SOURCE_IGNORED, Plan, plan
 from container_kit.stages.dockerfile.tree import SourceTree
 from container_kit.stages.fault import FaultCode, StageFailure
@@ -28,14 +28,15 @@ class WriteDockerfile(Stage[Dockerfile]):
 
     Args:
         policy: Which base images are used.
-        engine: Asked which base images are there and, through it, their registries; None takes the usual ones.
+        engine: Asked which base images are there and, through it, what registries have; where none answers, the usual
+            ones are taken.
     """
 
     faults: ClassVar[tuple[FaultCode, ...]] = (*PATH_FAULTS, *app.FAULTS, SOURCE_IGNORED, *place.FAULTS)
 
     def __init__(self, policy: BasePolicy | None = None, engine: DockerEngine | None = None) -> None:
         self._policy = policy or BasePolicy()
-        self._engine = engine
+        self._engine = engine or DockerEngine()
 
     async def validate(
         self, ctx: StageContext, source: Source, analysis: Analysis, options: DockerfileOptions | None = None
@@ -106,7 +107,7 @@ class WriteDockerfile(Stage[Dockerfile]):
             return plan(analysis, source.module, SourceTree(root), options, self._policy)
 
         planned = await anyio.to_thread.run_sync(work)
-        available = await survey(self._engine, planned.choices()) if self._engine else Availability()
+        available = await survey(self._engine, planned.choices())
         return await anyio.to_thread.run_sync(planned.dockerfile, available)
 
 

