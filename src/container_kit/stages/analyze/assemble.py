@@ -53,7 +53,7 @@ def _apply_framework(ecosystem: Ecosystem, draft: Draft) -> None:
     chosen = draft.framework.value
     for framework in ecosystem.frameworks:
         place = next((draft.dependencies[name] for name in framework.packages if name in draft.dependencies), None)
-        if chosen is None and place is not None:
+        if chosen is None and place is not None and not framework.also_client:
             draft.framework.add(framework.name, "declared", place, confidence=0.93)
             chosen = framework.name
         if framework.name == chosen:

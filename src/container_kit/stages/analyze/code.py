@@ -46,6 +46,8 @@ _PORTS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
         (r"\(\s*\"(?:0\.0\.0\.0|127\.0\.0\.1|localhost|::)\"\s*,\s*" + _NUMBER, 0.92),
         (r"[\"'`](?:https?://)?(?:0\.0\.0\.0|127\.0\.0\.1|\[::\]|\*|\+):" + _NUMBER + r"[\"'`/;]", 0.85),
         (r"[\"`]:" + _NUMBER + r"[\"`]", 0.8),
+        # an option of the command line with its default
+        (r"['\"](?:-p,?\s*)?-{0,2}(?:http[-_]?|listen[-_]?|server[-_]?|web[-_]?)?port\b(?:[ =]?<\w+>)?['\"][^\n]{0,80}?[\s(=,:'\"]" + _NUMBER, 0.82),
         # a name
         (r"(?:set\s+:port,|\.port\(|server\.port\s*=|\.Port\s*=|\bUsePort\()\s*" + _NUMBER, 0.9),
         (r"(?i:\b(?:http_?|server_?|listen_?|app_?|default_?)?port)\b['\"]?\s*(?::\s*\w+\s*)?(?::=|=>|=|:)\s*(?:\w+\()?['\"`:]*" + _NUMBER, 0.75),

@@ -120,6 +120,19 @@ def _by_manifests(tree: Tree, found: Discovery, start: str) -> None:
         if hits:
             unique = sorted({e.name: e for e in hits}.values(), key=lambda e: e.rank)
             found.candidates[path] = Candidate(path, unique)
+    if start in found.candidates:
+        _add_what_the_sources_say(Folder(tree, start), found.candidates[start])
+
+
+def _add_what_the_sources_say(folder: Folder, candidate: Candidate) -> None:
+    """Where a `package.json` only holds tools and there is no JavaScript, the application is what the other sources are."""
+    if [e.name for e in candidate.ecosystems] != ["node"] or folder.files(*candidate.ecosystems[0].sources, limit=1, depth=5):
+        return
+    for ecosystem in ecosystems():
+        if ecosystem.bare and ecosystem.sources and ecosystem.name != "static" and _is_recognised(folder, ecosystem):
+            if folder.files(*ecosystem.sources, limit=1, depth=4):
+                candidate.ecosystems.insert(0, ecosystem)
+                return
 
 
 def _applications(tree: Tree, start: str) -> Iterable[tuple[str, set[str]]]:
@@ -178,31 +191,49 @@ def _by_context(tree: Tree, found: Discovery, context: str) -> None:
 def _bare(tree: Tree, path: str, *, alone: bool) -> Candidate | None:
     """A folder without a manifest that is an application all the same, by its files; `alone` looks further."""
     folder = Folder(tree, path)
-    choices = [e for e in ecosystems() if e.bare]
+    choices = [ecosystem for ecosystem in ecosystems() if ecosystem.bare]
+    programs = [ecosystem for ecosystem in choices if ecosystem.rank < _LAST_RESORT]
+    others = [ecosystem for ecosystem in choices if ecosystem.rank >= _LAST_RESORT]
+    found = _named(folder, programs)
+    if found is None and alone:
+        found = _most(folder, programs) or _named(folder, others) or _globbed(folder, others)
+    elif found is None:
+        found = _named(folder, others)
+    return Candidate(path, [found], bare=True) if found else None
+
+
+_LAST_RESORT = 85
+"""The rank from which an ecosystem's files are found beside any other's: shell scripts, pages, platforms' files."""
+
+
+def _named(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
+    """The first ecosystem of which a usual entry file is there."""
     for ecosystem in choices:
-        if any(_matches(folder, pattern, exact=not alone) for pattern in ecosystem.bare) and _is_recognised(
-            folder, ecosystem
-        ):
-            return Candidate(path, [ecosystem], bare=True)
-    if not alone:
-        return None
-    for ecosystem in choices:
-        by_sources = (
-            ecosystem.sources and ecosystem.name != "static" and folder.files(*ecosystem.sources, limit=1, depth=4)
-        )
-        if by_sources and _is_recognised(folder, ecosystem):
-            return Candidate(path, [ecosystem], bare=True)
+        if any(folder.has(name) for name in ecosystem.bare if "*" not in name) and _is_recognised(folder, ecosystem):
+            return ecosystem
     return None
+
+
+def _most(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
+    """The ecosystem with the most source files, those directly in the folder counting more."""
+    weights: list[tuple[int, Ecosystem]] = []
+    for ecosystem in choices:
+        files = folder.files(*(end for end in ecosystem.sources if end.startswith(".")), limit=100, depth=5) if ecosystem.sources else []
+        weight = sum(3 if "/" not in path else 1 for path in files)
+        if weight and _is_recognised(folder, ecosystem):
+            weights.append((weight, ecosystem))
+    return max(weights, key=lambda pair: pair[0])[1] if weights else None
+
+
+def _globbed(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
+    for ecosystem in choices:
+        if any(fnmatchcase(name, pattern) for pattern in ecosystem.bare for name in folder.names):
+            return ecosystem
+    return next((e for e in choices if e.name == "shell" and folder.files(*e.sources, limit=1, depth=3)), None)
 
 
 def _is_recognised(folder: Folder, ecosystem: Ecosystem) -> bool:
     return ecosystem.recognises is None or ecosystem.recognises(folder)
-
-
-def _matches(folder: Folder, pattern: str, *, exact: bool) -> bool:
-    if "*" not in pattern:
-        return folder.has(pattern)
-    return not exact and any(fnmatchcase(name, pattern) for name in folder.names)
 
 
 def _keep_likeliest(tree: Tree, found: Discovery, start: str) -> None:

@@ -22,6 +22,8 @@ class Framework:
     port: int | None = None
     """Where it listens when nothing else is said."""
     role: Role = "web"
+    also_client: bool = False
+    """True where the package is used without serving anything too, so that only code tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ def _is_part(one: Described, described: list[Described], discovery: Discovery) -
             return True
     if one.folder.has("Dockerfile"):
         return False
+    if one.draft.ecosystem == "c-family" == nearest.draft.ecosystem:
+        return True
     same = nearest.draft.ecosystem == one.draft.ecosystem and one.draft.ecosystem == "python"
     if same and not set(one.draft.manifests) - {"setup.py"} and nearest.draft.manifests:
         return True

@@ -168,7 +168,7 @@ class Tree:
     def text(self, path: str, *, limit: int = MAX_MANIFEST) -> str | None:
         """The content of a manifest, or None (with a problem noted) where it cannot be read or is larger than `limit`."""
         if path not in self._texts:
-            self._texts[path] = self._text(path, limit, whole=True)
+            self._texts[path] = self._text(path, limit, whole=True) if self.exists(path) else None
         return self._texts[path]
 
     def source(self, path: str) -> str:

@@ -85,7 +85,8 @@ def read_manager(folder: Folder, package: Package, draft: Draft) -> None:
     for name in ("bun", "pnpm", "yarn"):
         if any(re.match(rf"{name}\b", script) for script in package.scripts.values()):
             draft.package_manager.add(name, "configuration", folder.place("package.json", f'"{name} '), confidence=0.7)
-    draft.package_manager.add("npm", "framework", folder.place("package.json"), confidence=0.69)
+    place = folder.place("package.json") if folder.has("package.json") else None
+    draft.package_manager.add("npm", "framework", place, confidence=0.69)
 
 
 def _read_lock(folder: Folder, draft: Draft, *, own: bool) -> bool:

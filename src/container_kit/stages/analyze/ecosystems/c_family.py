@@ -52,37 +52,43 @@ def describe(folder: Folder, draft: Draft) -> None:
 
 
 def _claim_start(folder: Folder, draft: Draft, manifest: str, text: str, sources: list[str]) -> None:
-    main = next(
-        (path for path in sources if re.search(r"\bmain\s*\(", folder.source(path)) and "test" not in path.lower()),
-        None,
-    )
-    if manifest == "CMakeLists.txt":
-        target = re.search(r"add_executable\s*\(\s*([\w${}.-]+)", text)
-        project = re.search(r"project\s*\(\s*([\w.-]+)", text)
-        name = _expanded(target[1], text, project[1] if project else "") if target else None
-        build, start = "cmake -B build && cmake --build build", f"./build/{name}"
-    elif manifest == "meson.build":
-        target = re.search(r"executable\s*\(\s*'([^']+)'", text)
-        name = target[1] if target else None
-        build, start = "meson setup build && meson compile -C build", f"./build/{name}"
-    else:
-        target = re.search(r"^(?:TARGET|PROG|PROGRAM|BIN|EXEC|NAME|EXE)\w*\s*[:?]?=\s*(\S+)", text, re.MULTILINE)
-        target = target or re.search(r"-o\s+([\w./-]+)(?<!\.o)\b", text)
-        name = (
-            target[1]
-            if target and "$" not in target[1]
-            else main.rpartition("/")[2].partition(".")[0]
-            if main
-            else None
-        )
-        compiler = "g++" if draft.language.value == "cpp" else "gcc"
-        build, start = ("make", f"./{name}") if manifest else (f"{compiler} -o {name} {main}", f"./{name}")
-    if name is None or main is None:
+    main = next((p for p in sources if re.search(r"\bmain\s*\(", folder.source(p)) and "test" not in p.lower()), None)
+    name, sure = _target(folder, manifest, text, main)
+    if name is None or (main is None and not sure):
         draft.role.add("library", "code", folder.place(manifest) if manifest else None, confidence=0.7)
         return
-    draft.entrypoint.add(main, "code", folder.place(main))
-    draft.build.add(build, "framework", folder.place(manifest or main), confidence=0.8)
-    draft.start.add(start, "declared", folder.place(manifest or main, name), confidence=0.75)
+    compiler = "g++" if draft.language.value == "cpp" else "gcc"
+    build, start = {
+        "CMakeLists.txt": ("cmake -B build && cmake --build build", f"./build/{name}"),
+        "meson.build": ("meson setup build && meson compile -C build", f"./build/{name}"),
+        "configure.ac": ("./configure && make", f"./{name}"),
+        "": (f"{compiler} -o {name} {main}", f"./{name}"),
+    }.get(manifest, ("make", f"./{name}"))
+    draft.entrypoint.add(main, "code", folder.place(main) if main else None)
+    draft.build.add(build, "framework", folder.place(manifest or main or ""), confidence=0.8)
+    draft.start.add(start, "declared" if sure else "guess", folder.place(manifest or main or "", name), confidence=0.75 if sure else 0.4)
+
+
+def _target(folder: Folder, manifest: str, text: str, main: str | None) -> tuple[str | None, bool]:
+    """The program that the build makes, and whether the build file names it."""
+    if manifest == "CMakeLists.txt":
+        project = re.search(r"project\s*\(\s*([\w.-]+)", text, re.IGNORECASE)
+        inner = [folder.text(path) for path in folder.files("CMakeLists.txt", limit=12, depth=3)]
+        for one in [text, *inner]:
+            if target := re.search(r"add_executable\s*\(\s*([\w${}.-]+)", one, re.IGNORECASE):
+                return _expanded(target[1], one, project[1] if project else ""), True
+        return None, False
+    if manifest == "meson.build":
+        target = re.search(r"(?:executable|build_target)\s*\(\s*'([^']+)'", text)
+        return (target[1], True) if target else (None, False)
+    if manifest == "configure.ac":
+        target = re.search(r"AC_INIT\(\s*\[?([\w.-]+)", text)
+        return (target[1].lower(), False) if target else (None, False)
+    target = re.search(r"^(?:TARGET|PROG|PROGRAM|BIN|EXEC|NAME|EXE)\w*\s*[:?]?=\s*(\w[\w.-]*)\s*$", text, re.MULTILINE)
+    target = target or re.search(r"-o\s+(\w[\w-]*)(?=\s|$)", text)
+    if target:
+        return target[1], True
+    return (main.rpartition("/")[2].partition(".")[0], not manifest) if main else (None, False)
 
 
 def _expanded(name: str, text: str, project: str) -> str:
@@ -93,8 +99,13 @@ def _expanded(name: str, text: str, project: str) -> str:
     return name
 
 
+def _has_sources(folder: Folder) -> bool:
+    return bool(folder.files(*_CPP, ".c", limit=1))
+
+
 ECOSYSTEMS = (
     Ecosystem("c-family", describe, manifests=("CMakeLists.txt", "meson.build"),
               bare=("Makefile", "main.cpp", "main.c", "main.cc", "configure.ac", "*.cpp", "*.c", "*.cc"), frameworks=FRAMEWORKS,
-              sources=(*_CPP, ".c", ".h"), rank=70),
+              sources=(*_CPP, ".c", ".h"), recognises=_has_sources,
+        rank=70),
 )  # fmt: skip

@@ -103,6 +103,7 @@ SERVERS = (
 )
 _META = {"nextjs", "nuxt", "remix", "react-router", "sveltekit", "solidstart", "tanstack-start", "redwoodjs", "blitz"}
 _OWN_SERVER = {"nestjs", "adonisjs", "strapi", "keystone", "sails", "directus", "medusa", "meteor", "loopback"}
+_SUFFIXES = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts")
 _ENTRIES = ("server", "index", "app", "main", "src/server", "src/index", "src/main", "src/app", "bin/www", "api/index")
 _CONFIGS = {"vite": "vite.config.*", "nextjs": "next.config.*", "nuxt": "nuxt.config.*", "astro": "astro.config.*",
  "angular": "angular.json", "gatsby": "gatsby-config.*"}  # fmt: skip
@@ -125,7 +126,8 @@ def describe(folder: Folder, draft: Draft) -> None:
 
 
 def _read_language(folder: Folder, package: Package, draft: Draft) -> None:
-    place = folder.place("package.json")
+    sources = folder.files(*_SUFFIXES, limit=1, depth=4)
+    place = folder.place("package.json" if folder.has("package.json") else (sources or ["index.js"])[0])
     config = folder.first("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json")
     scripts = folder.files(".ts", ".tsx", ".mts", limit=5, depth=4)
     scripts = [path for path in scripts if not path.endswith((".d.ts", "vite.config.ts", "config.ts"))]
@@ -202,6 +204,8 @@ def _served(folder: Folder, package: Package, site: Site) -> tuple[Role, str | N
         return ("web", "node ./dist/server/entry.mjs") if server else ("static", None)
     if site.name == "sveltekit" and package.has("@sveltejs/adapter-static"):
         return "static", None
+    if site.name == "react-router" and _config_says(folder, "react-router.config.*", r"ssr\s*:\s*false"):
+        return "static", None
     if site.name == "nuxt" and _config_says(folder, "nuxt.config.*", r"ssr\s*:\s*false"):
         return "static", None
     if site.name == "angular" and package.has("@angular/ssr", "@nguniversal/express-engine"):
@@ -252,6 +256,9 @@ def _describe_server(folder: Folder, package: Package, draft: Draft, server: Fra
         _claim_script(folder, package, draft, script, 0.55 if script == "dev" else 0.93)
         _script_ports(folder, package, draft, script)
     _read_entry(folder, package, draft, scripted=bool(script))
+    if (draft.program.value or "").startswith("wrangler"):
+        draft.role.add("web", "configuration", *(draft.start.best.places if draft.start.best else ()), confidence=0.85)
+        draft.port.add(8787, "framework", folder.place("package.json", "wrangler"))
     if not server and not draft.start:
         _describe_package(folder, package, draft)
 
@@ -270,6 +277,8 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
         return
     place = folder.place(entry)
     draft.entrypoint.add(entry, "code", place)
+    if not draft.framework and not package.runtime:
+        _claim_imported(folder, draft, entry)
     publishes = (
         not draft.framework
         and not draft.private
@@ -289,6 +298,15 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
             draft.program.add(command, "code", place, confidence=0.5)
 
 
+def _claim_imported(folder: Folder, draft: Draft, entry: str) -> None:
+    """Without declared dependencies the entry file's imports tell the framework."""
+    imported = set(re.findall(r"(?:require\(|from)\s*['\"]([^'\"]+)['\"]", folder.source(entry)))
+    server = next((server for server in SERVERS if imported & set(server.packages)), None)
+    if server:
+        named = next(name for name in server.packages if name in imported)
+        draft.framework.add(server.name, "code", folder.place(entry, named))
+
+
 def _script_ports(folder: Folder, package: Package, draft: Draft, script: str | None) -> None:
     for name in dict.fromkeys([script, "start", "dev"]):
         found = re.search(r"(?:--port[ =]|\s-p[ =]?|\bPORT=)(\d{2,5})\b", package.scripts.get(name or "", ""))
@@ -298,7 +316,7 @@ def _script_ports(folder: Folder, package: Package, draft: Draft, script: str | 
 
 
 def _describe_package(folder: Folder, package: Package, draft: Draft) -> None:
-    place = folder.place("package.json")
+    place = folder.place("package.json") if folder.has("package.json") else None
     if package.data.get("bin"):
         draft.role.add("cli", "declared", folder.place("package.json", '"bin"'), confidence=0.9)
     elif package.data.get("main") or package.data.get("exports") or package.data.get("module"):
@@ -307,15 +325,22 @@ def _describe_package(folder: Folder, package: Package, draft: Draft) -> None:
         draft.role.add("library", "guess", place, confidence=0.4)
 
 
+def _is_node(folder: Folder) -> bool:
+    """Tell scripts of a server from those of a page: only the former require, export or ask the process."""
+    server = re.compile(r"\brequire\(|\bmodule\.exports\b|\bprocess\.|\bBun\.|from\s+['\"](?:node:|express|http|fs|path)|createServer")
+    return any(server.search(folder.source(path)) for path in folder.files(*_SUFFIXES, limit=10, depth=3))
+
+
 ECOSYSTEMS = (
     Ecosystem(
         "node",
         describe,
         manifests=("package.json", "bun.lock", "bun.lockb"),
         bare=("server.js", "index.js", "app.js", "index.ts", "main.js", "server.ts", "index.mjs", "app.ts"),
+        recognises=_is_node,
         frameworks=SERVERS,
         workspace=workspace_members,
-        sources=(".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts"),
+        sources=_SUFFIXES,
         rank=60,
     ),
 )

@@ -72,8 +72,9 @@ def _claim_start(folder: Folder, draft: Draft, home: str | None, data: dict[str,
             "code",
             folder.place(folder.first("wp-load.php", "wp-config.php", "wp-config-sample.php") or ""),
         )
-    library = data.get("type") == "library" or (data and home is None)
-    if home is None or (library and home not in _HOMES[:5]):
+    kind = data.get("type") or "project"
+    library = kind != "project" or (bool(data) and home is None)
+    if home is None or (library and home not in _HOMES[:6]) or "plugin" in str(kind):
         draft.role.add("library", "declared" if library else "guess", confidence=0.8)
         return
     root = home.rpartition("/")[0]

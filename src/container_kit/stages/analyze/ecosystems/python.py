@@ -31,11 +31,11 @@ FRAMEWORKS = (
     Framework("falcon", ("falcon",), 8000),
     Framework("bottle", ("bottle",), 8080),
     Framework("tornado", ("tornado",), 8888),
-    Framework("aiohttp", ("aiohttp",), 8080),
+    Framework("aiohttp", ("aiohttp",), 8080, also_client=True),
     Framework("cherrypy", ("cherrypy",), 8080),
-    Framework("starlette", ("starlette",), 8000),
+    Framework("starlette", ("starlette",), 8000, also_client=True),
     Framework("panel", ("panel",), 5006),
-    Framework("celery", ("celery",), None, "worker"),
+    Framework("celery", ("celery",), None, "worker", also_client=True),
     Framework("scrapy", ("scrapy",), None, "worker"),
     Framework("discord.py", ("discord-py", "py-cord", "nextcord"), None, "worker"),
     Framework("python-telegram-bot", ("python-telegram-bot", "aiogram"), None, "worker"),
@@ -43,8 +43,6 @@ FRAMEWORKS = (
 _BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}
 _ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
 _WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}
-_ALSO_CLIENTS = {"aiohttp", "starlette"}
-"""Packages that are used without serving anything too; only an application object in the code tells."""
 _ENTRIES = ("main.py", "app.py", "server.py", "wsgi.py", "asgi.py", "application.py", "run.py", "api.py", "index.py", "bot.py",
     "worker.py", "web.py", "start.py", "hello.py", "__main__.py", "streamlit_app.py", "Home.py")  # fmt: skip
 _MAX_READ = 24
@@ -128,9 +126,9 @@ def _framework(application: PythonFile | None, files: list[PythonFile], draft: D
     if not any(file.kind == "celery" and file.path.count("/") < 2 for file in files):
         declared = [f for f in declared if f.name != "celery"]
         used.discard("celery")
-    declared = [f for f in declared if f.name not in _ALSO_CLIENTS]
+    declared = [f for f in declared if not f.also_client or f.name == "celery"]
     chosen = [f for f in declared if f.name in used] or declared
-    return next(iter([*chosen, *(f for f in FRAMEWORKS if f.name in used - _ALSO_CLIENTS)]), None)
+    return next(iter([*chosen, *(f for f in FRAMEWORKS if f.name in used and not f.also_client)]), None)
 
 
 def _entry(files: list[PythonFile], framework: Framework) -> PythonFile | None:

@@ -28,7 +28,7 @@ LANGUAGES = (
     Language("cobol", (".cbl", ".cob", ".cobol"), ("index", "main", "app"), "./{stem}", "cobc -x -o {stem} {file}", 71),
     Language("scheme", (".scm", ".ss", ".sld"), ("main", "index", "app", "server", "haunt"), "guile {file}", None, 72),
     Language("racket", (".rkt",), ("main", "server", "app"), "racket {file}", None, 73),
-    Language("perl", (".pl", ".psgi", ".pm"), ("app", "main", "server", "index"), "perl {file}", None, 75),
+    Language("perl", (".pl", ".psgi"), ("app", "main", "server", "index"), "perl {file}", None, 75),
     Language("lua", (".lua",), ("main", "app", "init", "server"), "lua {file}", None, 76),
     Language("julia", (".jl",), ("main", "app", "server"), "julia {file}", None, 77),
     Language("r", (".R", ".r"), ("app", "main", "plumber", "server"), "Rscript {file}", None, 78),
