@@ -12,11 +12,8 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
-
-if TYPE_CHECKING:
-    from docker.tls import TLSConfig
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _TCP_PORT, _TLS_PORT = 2375, 2376
@@ -52,13 +49,6 @@ class TlsFiles:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
-
-    def for_sdk(self) -> TLSConfig:
-        """The same for the docker SDK."""
-        from docker.tls import TLSConfig
-
-        pair = (str(self.cert), str(self.key)) if self.cert and self.key else None
-        return TLSConfig(client_cert=pair, ca_cert=str(self.ca) if self.ca else None, verify=self.verify)
 
 
 @dataclass(slots=True)
@@ -118,7 +108,11 @@ class Endpoint:
         """Put TLS on a fresh connection where the address asks for it; this blocks for the handshake."""
         if self.tls is None:
             return wire
-        return Wire(self.tls.context().wrap_socket(wire.sock, server_hostname=self.server_name), wire.process)
+        try:
+            return Wire(self.tls.context().wrap_socket(wire.sock, server_hostname=self.server_name), wire.process)
+        except BaseException:
+            wire.close()
+            raise
 
 
 class EngineConnection(http.client.HTTPConnection):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -200,14 +200,20 @@ class DockerEngine:
     def _connected(self) -> APIClient:
         with self._connecting:
             if self._client is None:
-                self._ping()
-                from docker import APIClient
-
-                tls = self.endpoint.tls.for_sdk() if self.endpoint.tls else False
-                self._client = APIClient(
-                    base_url=self.host, version="auto", timeout=self._timeout, tls=tls, use_ssh_client=True
-                )
+                self._client = self._connect(self._ping().get("api-version"))
             return self._client
+
+    def _connect(self, version: str | None) -> APIClient:
+        from docker import APIClient
+
+        options: dict[str, Any] = {"version": version or "auto", "timeout": self._timeout}
+        if self.endpoint.tls is None and not self.host.startswith("ssh://"):
+            return APIClient(base_url=self.host, **options)
+        from container_kit.stages.docker_transport import DialingAdapter
+
+        client = APIClient(base_url="tcp://docker:2375", **options)  # the adapter dials elsewhere
+        client.mount("http://docker:2375", DialingAdapter(self.endpoint, _ANSWERS_WITHIN))
+        return client
 
     def _ping(self) -> dict[str, str]:
         try:
