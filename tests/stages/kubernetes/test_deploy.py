@@ -9,39 +9,23 @@ import anyio
 import pytest
 from starlette.responses import JSONResponse
 
-from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, KubernetesOptions, Manifests
+from container_kit.stages.artifacts.kubernetes import KubernetesOptions, Manifests
 from container_kit.stages.fault import Fault, StageFailure
-from container_kit.stages.kubernetes.application import application
 from container_kit.stages.kubernetes.deploy import DeployToKubernetes
-from container_kit.stages.kubernetes.manifests import objects
 from support.contexts import Contexts
 from support.kubernetes.api_server import ApiServer
+from support.kubernetes.application import CLUSTER, manifests, quick
 from support.kubernetes.server_side_apply import owned_fields
 
 pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
-CLUSTER = Cluster(context="test", server="", version="v1.36.0", namespace="shop", delivery="registry")
 KINDS = ("serviceaccounts", "networkpolicies", "deployments", "poddisruptionbudgets", "services")
-
-
-def manifests(behaves: str = "ok", version: str = "1", **options: Any) -> Manifests:
-    """An application whose image is named after the recorded stream that the emulator replays for it."""
-    image = ClusterImage(reference=f"registry.test/{behaves}:{version}")
-    app = application(KubernetesOptions(name="web", port=8080, **options), image, "shop", None, None)
-    return Manifests(name="web", namespace="shop", objects=tuple(objects(app)))
 
 
 @pytest.fixture
 def stage(kubeconfig: str) -> DeployToKubernetes:
     return DeployToKubernetes(kubeconfig, stable_seconds=0.2)
-
-
-def quick(found: Manifests) -> Manifests:
-    """The recorded streams run 20 times as fast; waiting does too."""
-    for one in found.of_kind("Deployment"):
-        one["spec"]["minReadySeconds"] = 0
-    return found
 
 
 async def failed(stage: DeployToKubernetes, ctx: Contexts, made: Manifests, **options: Any) -> Fault:

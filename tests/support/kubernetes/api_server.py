@@ -6,6 +6,7 @@ CONTAINER_KIT_TEST_KUBECONFIG. A Deployment behaves as the recorded stream that 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import threading
@@ -38,10 +39,14 @@ class ApiServer:
         """(verb, resource) that the user may not do."""
         self.failing: list[Response | None] = []
         """Answers to give to the next requests that change something, instead of doing it; None does it."""
+        self.busy: list[Response] = []
+        """Answers to give to the next requests, whatever they are."""
         self.log = "Traceback: the last words\n"
         self.application: tuple[int, str] = (200, "hello")
         """What the deployed application answers through the API proxy."""
         self.requests: list[tuple[str, str]] = []
+        self.tokens: list[str] = []
+        """The Authorization header of each request."""
         self.watches = 0
         """Watches that are open now."""
         self.port = 0
@@ -85,6 +90,7 @@ class ApiServer:
     async def _run(self, server: uvicorn.Server) -> None:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
+            self.store.loop = asyncio.get_running_loop()
             await server._serve()
             tasks.cancel_scope.cancel()
 
@@ -101,7 +107,10 @@ class ApiServer:
     async def _answer(self, request: Request) -> Response:
         path = request.path_params["path"].strip("/").split("/")
         self.requests.append((request.method, request.url.path))
+        self.tokens.append(request.headers.get("authorization", ""))
         try:
+            if self.busy:
+                return self.busy.pop(0)
             changes = request.method in ("PATCH", "POST") and "dryRun" not in request.query_params
             if self.failing and changes and (answer := self.failing.pop(0)) is not None:
                 return answer

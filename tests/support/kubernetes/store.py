@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import re
 import uuid
@@ -66,6 +67,8 @@ class Store:
     oldest: int = 0
     """Watches from before it are told 410 Gone."""
     changed: anyio.Event = field(default_factory=anyio.Event)
+    loop: asyncio.AbstractEventLoop | None = None
+    """The server's."""
 
     def put(self, key: Key, found: Json) -> Json:
         """Store an object as it is; what does not change keeps its version."""
@@ -107,8 +110,10 @@ class Store:
         self._wake()
 
     def _wake(self) -> None:
-        self.changed.set()
-        self.changed = anyio.Event()
+        """Tests change objects too, from another thread than the server's."""
+        before, self.changed = self.changed, anyio.Event()
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(before.set)
 
     def apply(self, key: Key, wanted: Json, manager: str, *, force: bool, dry_run: bool) -> tuple[Json, bool]:
         """Server-side apply; gives the object and whether it is new."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -106,8 +107,10 @@ class RolloutWatch:
         root = "/api/v1" if group == "v1" else f"/apis/{group}"
         async with send:
             try:
-                async for seen in follow(self._api, f"{root}/namespaces/{self._namespace}/{plural}", kind):
-                    await send.send(seen)
+                path = f"{root}/namespaces/{self._namespace}/{plural}"
+                async with aclosing(follow(self._api, path, kind)) as changes:
+                    async for seen in changes:
+                        await send.send(seen)
             except StageFailure as failure:
                 await send.send(failure)
 

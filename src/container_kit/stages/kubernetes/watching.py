@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,17 +34,16 @@ class _Expired(Exception):
     """The resource version is too old (410 Gone): list again."""
 
 
-async def follow(api: KubernetesApi, path: str, kind: str, *, selector: str = "") -> AsyncIterator[Seen]:
+async def follow(api: KubernetesApi, path: str, kind: str) -> AsyncGenerator[Seen, None]:
     """Every object of a collection as it is, and then each change, without end.
 
     A watch that ends is taken up where it ended; one that is too old begins anew, and what vanished meanwhile is told
-    as deleted. Cancelling the caller closes the connection.
+    as deleted. Close it (`contextlib.aclosing`) when done, so that its connection is closed at that moment.
 
     Args:
         api: The connection.
         path: The collection's address.
         kind: What it holds; lists leave it out of their items.
-        selector: A field selector.
 
     Raises:
         StageFailure: The API refused to list or watch, or did not answer several times in a row.
@@ -51,20 +51,20 @@ async def follow(api: KubernetesApi, path: str, kind: str, *, selector: str = ""
     known: dict[str, Json] = {}
     version: str | None = None
     failures = 0
-    select = {"fieldSelector": selector} if selector else {}
     while True:
         try:
             if version is None:
-                listed = await api.get(path, **select)
+                listed = await api.get(path)
                 version = str(listed["metadata"].get("resourceVersion", ""))
                 for seen in _differences(kind, known, listed.get("items") or []):
                     yield seen
-            async for seen in _watched(api, path, kind, version, select):
-                version = str(seen.found["metadata"]["resourceVersion"])
-                failures = 0
-                if seen.kind != "BOOKMARK":
-                    _keep(known, seen)
-                    yield seen
+            async with aclosing(_watched(api, path, kind, version)) as changes:
+                async for seen in changes:
+                    version = str(seen.found["metadata"]["resourceVersion"])
+                    failures = 0
+                    if seen.kind != "BOOKMARK":
+                        _keep(known, seen)
+                        yield seen
         except (_Expired, StageFailure) as failure:
             failures += 1
             lasting = isinstance(failure, StageFailure) and not failure.fault.retryable
@@ -74,10 +74,8 @@ async def follow(api: KubernetesApi, path: str, kind: str, *, selector: str = ""
             await anyio.sleep(min(0.05 * 2**failures, _LONGEST_PAUSE))
 
 
-async def _watched(
-    api: KubernetesApi, path: str, kind: str, version: str, select: dict[str, str]
-) -> AsyncIterator[Seen]:
-    asked = {**select, "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": _SECONDS_A_WATCH}
+async def _watched(api: KubernetesApi, path: str, kind: str, version: str) -> AsyncGenerator[Seen, None]:
+    asked = {"resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": _SECONDS_A_WATCH}
     try:
         async with api.stream(path, **asked) as lines:
             async for line in lines:

@@ -1,0 +1,208 @@
+"""Getting an image to the nodes.
+
+The loaders of kind, k3d and minikube cannot exist here: programs of their names note what they were asked for. Pushing
+is done for real, to a registry on this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.kubernetes import Cluster
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.fault import StageFailure
+from container_kit.stages.kubernetes.deliver import DeliverImage, load_command, named_by_content, push_target
+from support.contexts import Contexts
+from support.policy import cannot_run
+
+pytestmark = pytest.mark.anyio
+
+IMAGE = Image(id="sha256:" + "ab" * 32, reference="shop/web:1.4")
+
+
+def on(delivery: str, context: str = "kind-dev", registry: str | None = None) -> Cluster:
+    return Cluster(context=context, server="", version="", namespace="shop", delivery=delivery, registry=registry)  # type: ignore[arg-type]
+
+
+def test_a_loaded_image_is_named_by_its_content() -> None:
+    assert named_by_content(IMAGE) == "shop/web:ck-abababababab"
+    assert named_by_content(IMAGE.model_copy(update={"reference": "web"})) == "web:ck-abababababab"
+
+
+@pytest.mark.parametrize(
+    ("reference", "registry", "pushed"),
+    [
+        ("web:1", "registry.test/team", "registry.test/team/web:1"),
+        ("shop/web:1", "registry.test:5000", "registry.test:5000/web:1"),
+        ("localhost:5000/web:2", "registry.test", "registry.test/web:2"),
+        ("registry.test/shop/web:2", None, "registry.test/shop/web:2"),
+        ("web", "registry.test", "registry.test/web:latest"),
+    ],
+)
+def test_an_image_is_pushed_under_the_registry(reference: str, registry: str | None, pushed: str) -> None:
+    assert push_target(IMAGE.model_copy(update={"reference": reference}), registry).reference == pushed
+
+
+def test_an_image_whose_name_says_no_registry_needs_one() -> None:
+    with pytest.raises(StageFailure, match="registry"):
+        push_target(IMAGE, None)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "context", "command"),
+    [
+        ("kind", "kind-dev", "kind load docker-image a:1 --name dev"),
+        ("k3d", "k3d-dev", "k3d image import a:1 --cluster dev"),
+        ("minikube", "minikube", "minikube image load a:1 --profile minikube"),
+    ],
+)
+def test_each_loader_is_told_its_cluster(delivery: str, context: str, command: str) -> None:
+    assert load_command(on(delivery, context), "a:1") == command.split()
+
+
+@pytest.fixture
+def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Puts a program named `kind` on the path, that notes its arguments and does as it is told."""
+
+    def make(body: str) -> Path:
+        program = tmp_path / "bin" / "kind"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n{body}\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        return tmp_path / "asked"
+
+    return make
+
+
+@pytest.fixture
+def built(tiny_image: str, docker_api: object, unique: Callable[[], str]) -> Image:
+    """A real image under a name of the test's own, which is swept away afterwards."""
+    name = unique()
+    docker_api.tag(tiny_image, name, "1")  # type: ignore[attr-defined]
+    details = docker_api.inspect_image(tiny_image)  # type: ignore[attr-defined]
+    return Image(id=details["Id"], reference=f"{name}:1")
+
+
+@pytest.mark.engine
+async def test_an_image_is_loaded_under_its_content_name(
+    loader: Callable[[str], Path], engine: DockerEngine, built: Image, ctx: Contexts
+) -> None:
+    asked = loader("echo 'Image: loaded'")
+    made = await DeliverImage(engine).execute(ctx(), built, on("kind"))
+    assert made.reference == named_by_content(built)
+    assert made.pull_policy == "IfNotPresent"
+    assert asked.read_text().strip() == f"load docker-image {made.reference} --name dev"
+    assert ctx.lines == ["Image: loaded"]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("body", ["echo no nodes found for cluster; exit 1", "echo 'ERRO[0000] failed to import'"])
+async def test_a_loader_that_fails_is_a_fault_with_its_words(
+    body: str, loader: Callable[[str], Path], engine: DockerEngine, built: Image, ctx: Contexts
+) -> None:
+    loader(body)
+    with pytest.raises(StageFailure) as caught:
+        await DeliverImage(engine).execute(ctx(), built, on("kind"))
+    assert caught.value.fault.code == "kubernetes.load_failed"
+    assert "failed" in caught.value.fault.evidence[0].text or "no nodes" in caught.value.fault.evidence[0].text
+
+
+@pytest.mark.engine
+async def test_a_cancelled_load_ends_its_program(
+    loader: Callable[[str], Path], engine: DockerEngine, built: Image, ctx: Contexts, tmp_path: Path
+) -> None:
+    asked = loader(f"echo $$ > {tmp_path}/pid; exec sleep 60")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(DeliverImage(engine).execute, ctx(), built, on("kind"))
+        with anyio.fail_after(10):
+            while not (asked.exists() and (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
+    with anyio.fail_after(5):
+        while Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists():
+            await anyio.sleep(0.01)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """A registry of the test's own on this machine."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        cannot_run("docker-registry is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = tmp_path / "registry.yml"
+    settings.write_text(
+        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}}}\n"
+        f"http: {{addr: 127.0.0.1:{port}}}\n"
+    )
+    running = subprocess.Popen([str(program), "serve", str(settings)], stderr=subprocess.DEVNULL)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+@pytest.mark.engine
+async def test_a_pushed_image_is_named_by_its_digest(
+    registry: str, engine: DockerEngine, built: Image, ctx: Contexts
+) -> None:
+    target = on("registry", registry=f"{registry}/team")
+    with anyio.fail_after(30):
+        await listening(registry)
+        made = await DeliverImage(engine).execute(ctx(), built, target)
+        again = await DeliverImage(engine).execute(ctx(), built, target)
+    name = built.reference.removesuffix(":1")
+    try:
+        assert re.fullmatch(rf"{re.escape(registry)}/team/{name}:1@sha256:[0-9a-f]{{64}}", made.reference)
+        assert made.pull_policy == "Always"
+        assert again.reference == made.reference
+        assert any("Pushed" in line for line in ctx.lines)
+    finally:
+        await engine.call(lambda api: api.remove_image(f"{registry}/team/{name}:1", force=True))
+
+
+@pytest.mark.engine
+async def test_a_registry_that_is_not_there_is_a_fault(engine: DockerEngine, built: Image, ctx: Contexts) -> None:
+    name = built.reference.removesuffix(":1")
+    try:
+        with pytest.raises(StageFailure) as caught:
+            await DeliverImage(engine).execute(ctx(), built, on("registry", registry="127.0.0.1:9"))
+        assert caught.value.fault.code == "kubernetes.push_failed"
+        assert "127.0.0.1:9" in caught.value.fault.hint
+    finally:
+        await engine.call(lambda api: api.remove_image(f"127.0.0.1:9/{name}:1", force=True))
+
+
+async def listening(address: str) -> None:
+    host, _, port = address.partition(":")
+    while True:
+        try:
+            stream = await anyio.connect_tcp(host, int(port))
+        except OSError:
+            await anyio.sleep(0.02)
+        else:
+            await stream.aclose()
+            return
+
+
+async def test_a_preview_tells_where_the_image_would_go(ctx: Contexts) -> None:
+    stage = DeliverImage()
+    pushed = await stage.preview(ctx(dry_run=True), IMAGE, on("registry", registry="registry.test"))
+    assert pushed.says == ("push registry.test/web:1.4",)
+    loaded = await stage.preview(ctx(dry_run=True), IMAGE, on("kind"))
+    assert loaded.makes is not None
+    assert loaded.makes.reference == "shop/web:ck-abababababab"
