@@ -19,7 +19,7 @@ from container_kit import StageFailure
 from container_kit.pipelines.durable import store
 from container_kit.pipelines.durable.runs import DurableRuns
 from container_kit.stages.workspace import Workspace
-from support.bakery import Order, find
+from support.bakery import Order, effects, find
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +89,27 @@ async def test_a_full_disk_is_a_fault(small_disk: Path) -> None:
         "store.disk_full",
         "store.read_only",
     )
+
+
+@pytest.mark.integration
+async def test_a_disk_that_fills_up_in_the_middle_loses_nothing(small_disk: Path, home: Path) -> None:
+    filler = small_disk / "filler"
+    async with DurableRuns(f"sqlite:///{small_disk}/runs.sqlite", small_disk, find=find).opened() as runs:
+        request = find("workflow").request(Order(folder=str(home), holds="second"))
+        run_id = await runs.start(request, Workspace([home]))
+        while not list(home.glob(f"attempt-{run_id}-second-*")):
+            await anyio.sleep(0.01)
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+        (home / "go").touch()
+        with pytest.raises(StageFailure) as caught, anyio.fail_after(20):
+            await runs.wait(run_id)
+        assert caught.value.fault.code == "store.disk_full"
+        filler.unlink()
+        with anyio.fail_after(30):
+            assert (await runs.wait(run_id)).status == "success"
+        assert effects(home, run_id) == ["first", "second", "third"]
 
 
 async def test_a_database_that_does_not_answer_is_a_fault(home: Path) -> None:

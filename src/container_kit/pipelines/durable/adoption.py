@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import structlog
@@ -16,29 +16,42 @@ from container_kit.pipelines.events import Event
 
 _log = structlog.get_logger("container_kit.adoption")
 
+_DROPPED_AFTER = 5.0
+"""Seconds for which a run may stand in the journal before its own process carries it out."""
+
 
 class Adoption:
     """Looks for runs whose owner is dead.
 
     Args:
+        running: The runs that this process carries out.
         cap: How often one run is taken over; one that is unfinished after that is parked, for a person to look at.
         tell: Takes the event that says so.
     """
 
-    def __init__(self, owners: Owners, cap: int, tell: Callable[[Event], Any]) -> None:
+    def __init__(self, owners: Owners, running: Container[str], cap: int, tell: Callable[[Event], Any]) -> None:
         self._owners = owners
+        self._running = running
         self._cap = cap
         self._tell = tell
 
     async def look(self) -> list[str]:
-        """Take over what can be; return the ids of the runs."""
+        """Take over what can be; return the ids of the runs.
+
+        A run of this very process that it does not carry out any more was dropped when the store failed it, for
+        example with a full disk; it is taken up again like one of a dead process.
+        """
         pending = await DBOS.list_workflows_async(status="PENDING", name=WORKFLOW, load_input=False, load_output=False)
-        adopted = []
+        adopted = [orphan.workflow_id for orphan in pending if self._dropped(orphan) and await self._adopt(orphan)]
         for owner in {workflow.executor_id for workflow in pending} - {self._owners.me, None}:
             with self._owners.take_over(str(owner)) as dead:
                 if dead:
                     adopted += await self._adopt_all(str(owner))
         return adopted
+
+    def _dropped(self, workflow: WorkflowStatus) -> bool:
+        mine = workflow.executor_id == self._owners.me and workflow.workflow_id not in self._running
+        return mine and time.time() - (workflow.updated_at or 0) / 1000 > _DROPPED_AFTER
 
     async def _adopt_all(self, owner: str) -> list[str]:
         orphans = await DBOS.list_workflows_async(
@@ -56,7 +69,7 @@ class Adoption:
         # A run that waits for its target's turn again keeps its place's rules only in its own queue.
         queue = QUEUE if orphan.queue_partition_key else None
         await DBOS.resume_workflow_async(run_id, queue_name=queue)
-        _log.warning("adopted a run of a dead process", run=run_id, owner=orphan.executor_id, adoptions=adoptions)
+        _log.warning("adopted a run that nobody carries out", run=run_id, owner=orphan.executor_id, adoptions=adoptions)
         return True
 
     async def _park(self, orphan: WorkflowStatus) -> None:

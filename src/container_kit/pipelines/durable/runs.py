@@ -170,11 +170,12 @@ class DurableRuns:
         """Wait for a run's end.
 
         Raises:
-            StageFailure: `run.unknown`.
+            StageFailure: `run.unknown`, or a fault of the store; the run is then taken up again when the store is well.
         """
         handle = self._handles.pop(run_id, None)
         if handle is not None:
-            result = await handle.get_result()
+            with store.translated(self.url):
+                result = await handle.get_result()
             response = PipelineResponse.model_validate(result["response"])
         else:
             response = await self._awaited(run_id)
@@ -300,7 +301,7 @@ class DurableRuns:
         }
         if self._role == "local" and target is None:
             self._executor.fresh.add(run_id)
-            with SetWorkflowID(run_id), SetWorkflowAttributes(attributes):
+            with store.translated(self.url), SetWorkflowID(run_id), SetWorkflowAttributes(attributes):
                 self._handles[run_id] = await DBOS.start_workflow_async(self._workflow, written)
             return run_id
         options: dict[str, Any] = {
@@ -312,7 +313,8 @@ class DurableRuns:
         }
         if priority is not None:
             options["priority"] = priority
-        await DBOS.enqueue_workflow_with_options_async(options, written)  # type: ignore[arg-type]
+        with store.translated(self.url):
+            await DBOS.enqueue_workflow_with_options_async(options, written)  # type: ignore[arg-type]
         return run_id
 
     async def _awaited(self, run_id: str) -> PipelineResponse:
@@ -340,7 +342,7 @@ class DurableRuns:
         self.history = History(self._database, self._events)
         self.logs = StageLogs(self._home / "logs")
         self._executor = Executor(self._find, self._events, self.logs, self.history, self._listeners)
-        self._adoption = Adoption(self._owners, self._adoptions, self._tell)
+        self._adoption = Adoption(self._owners, self._executor.running, self._adoptions, self._tell)
         self._workflow = engine.make(
             self._database,
             self._owners.me,
