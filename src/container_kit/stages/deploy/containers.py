@@ -67,7 +67,8 @@ class Containers:
 
     def served(self, found: list[Found]) -> Found | None:
         """The one that holds the public port, or would if it ran."""
-        return next((one for one in found if self.networks.front in one.networks), None)
+        there = [one for one in found if self.networks.front in one.networks]
+        return max(there, key=lambda one: one.running, default=None)
 
     async def make_networks(self) -> None:
         """Create the networks where they are missing."""
@@ -91,7 +92,7 @@ class Containers:
         """Join a network."""
 
         def work(api: APIClient) -> None:
-            if network not in _networks_of(api, container):
+            if network not in _joined(api.inspect_container(container)):
                 api.connect_container_to_network(container, network)
 
         await self.engine.call(work)
@@ -100,7 +101,7 @@ class Containers:
         """Leave a network."""
 
         def work(api: APIClient) -> None:
-            if network in _networks_of(api, container):
+            if network in _joined(api.inspect_container(container)):
                 api.disconnect_container_from_network(container, network)
 
         await self.engine.call(work)
@@ -159,16 +160,25 @@ def _found(listed: dict[str, Any]) -> Found:
         name=listed["Names"][0].lstrip("/") if listed["Names"] else listed["Id"][:12],
         image=listed["Image"],
         image_id=listed["ImageID"],
-        running=listed["State"] in ("running", "restarting", "paused"),
+        running=_runs(listed),
         created=listed["Created"],
-        networks=frozenset((listed.get("NetworkSettings") or {}).get("Networks") or ()),
+        networks=_joined(listed),
         labels=listed.get("Labels") or {},
     )
 
 
-def _networks_of(api: APIClient, container: str) -> dict[str, Any]:
-    networks: dict[str, Any] = api.inspect_container(container)["NetworkSettings"]["Networks"] or {}
-    return networks
+def _runs(details: dict[str, Any]) -> bool:
+    state = details["State"]
+    return state in ("running", "restarting", "paused") if isinstance(state, str) else bool(state["Running"])
+
+
+def _joined(details: dict[str, Any]) -> frozenset[str]:
+    """The networks of a container, as listed or inspected.
+
+    One that could not be joined stays in a running container's list, without a gateway; in a stopped one's, none has.
+    """
+    networks = (details.get("NetworkSettings") or {}).get("Networks") or {}
+    return frozenset(name for name, one in networks.items() if one.get("Gateway") or not _runs(details))
 
 
 def _make_network(api: APIClient, name: str, address: str) -> None:

@@ -79,6 +79,8 @@ _NO_COMMAND = re.compile(
     r"executable file not found|no such file or directory|command not found|not found in \$PATH", re.IGNORECASE
 )
 _WRONG_CPU = re.compile(r"exec format error", re.IGNORECASE)
+_MEMORY = re.compile(r"OutOfMemoryError|heap out of memory|^MemoryError|Cannot allocate memory", re.MULTILINE)
+_SIGKILLED = 137
 _WRITTEN = re.compile(r"""['"]?(/[\w./-]+)['"]?""")
 
 
@@ -123,7 +125,8 @@ def ended(seen: Scene) -> StageFailure:
     """The fault of a container whose process ended."""
     wish, code = seen.wish, seen.state.get("ExitCode", -1)
     evidence = seen.evidence(Evidence(kind="exit_code", text=str(code), where=wish.image))
-    if seen.state.get("OOMKilled") or (code == 137 and re.search("out of memory|oom", seen.log, re.IGNORECASE)):
+    # Nobody but the kernel kills a candidate, and Engine does not always notice that it was for memory.
+    if seen.state.get("OOMKilled") or code == _SIGKILLED or _MEMORY.search(seen.log):
         return _out_of_memory(wish, evidence)
     if _WRONG_CPU.search(seen.log):
         return WRONG_ARCHITECTURE(
@@ -143,7 +146,7 @@ def ended(seen: Scene) -> StageFailure:
 def _out_of_memory(wish: Wish, evidence: list[Evidence]) -> StageFailure:
     limit, more = wish.options.memory_mb, wish.options.memory_mb * 2
     again = NextAction(why=f"Allow {more} MB", arguments={"memory_mb": more})
-    message = f"{wish.app} was killed for using more than {limit} MB of memory"
+    message = f"{wish.app} was killed: it needs more than its {limit} MB of memory"
     return OUT_OF_MEMORY(message, evidence=evidence, next_actions=[again], more=more, limit=limit)
 
 

@@ -20,6 +20,9 @@ from container_kit.stages.deploy.lock import held
 from container_kit.stages.deploy.recovery import recover
 from container_kit.stages.docker_engine import DockerEngine
 
+_LOOKS = (0.0, 0.5, 1.5)
+"""Seconds before each look: Engine may still be at work on a call of the dead, whose effect shows only then."""
+
 
 @asynccontextmanager
 async def guarded(containers: Containers, app: str) -> AsyncIterator[None]:
@@ -59,7 +62,9 @@ def _dismissed(process: subprocess.Popen[bytes]) -> None:
 async def _watch(wish: dict[str, str]) -> None:
     containers = Containers(DockerEngine(wish["host"]), Networks(wish["front"], wish["out"]))
     async with held(wish["host"], wish["app"]):
-        await recover(containers, wish["app"])
+        for pause in _LOOKS:
+            await anyio.sleep(pause)
+            await recover(containers, wish["app"])
 
 
 def main() -> None:

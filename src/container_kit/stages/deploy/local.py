@@ -122,7 +122,7 @@ class LocalTarget:
         with anyio.move_on_after(_RETURN_SECONDS):  # going back works even for one that answers nothing
             await prove.answers(self._containers, previous.id, _port(previous), *_probe(previous))
         with anyio.CancelScope(shield=True):
-            await swap.swap(self._containers, serving, previous.id)
+            await swap.swap(self._containers, serving, _port(serving), previous.id)
 
     @asynccontextmanager
     async def _candidate(self, ctx: StageContext, wish: Wish, port: int | None) -> AsyncIterator[str]:
@@ -138,12 +138,13 @@ class LocalTarget:
 
     async def _change(self, wish: Wish, old: Found | None, new: str, port: int) -> float:
         try:
-            gap = await swap.swap(self._containers, old, new)
+            gap = await swap.swap(self._containers, old, _port(old) if old else port, new)
             await swap.settled(wish.app, port, wish.options.probe, wish.health_path)
             await self._containers.commit(new)
         except BaseException as error:
             await swap.revert(self._containers, old, new)
-            if isinstance(error, StageFailure) and candidate.is_port_conflict(error):
+            moved = old is None or _port(old) != port
+            if moved and isinstance(error, StageFailure) and candidate.is_port_conflict(error):
                 raise await candidate.port_in_use(self._containers, wish.app, port) from error
             raise
         return gap

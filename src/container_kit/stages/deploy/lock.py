@@ -31,16 +31,16 @@ async def held(engine_host: str, app: str, wait: float = 60) -> AsyncIterator[No
     Raises:
         StageFailure: `deploy.busy`, after `wait` seconds.
     """
-    # flock(2): the lock belongs to the open file and goes with it, however the process ends.
-    descriptor = os.open(_path(engine_host, app), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    path = _path(engine_host, app)
+    deadline = anyio.current_time() + wait
+    while (descriptor := _taken(path)) is None:
+        if anyio.current_time() > deadline:
+            raise BUSY(f"another deployment of {app} is at work", retry_after=30, app=app)
+        await anyio.sleep(_ASK_EVERY)
     try:
-        deadline = anyio.current_time() + wait
-        while not _taken(descriptor):
-            if anyio.current_time() > deadline:
-                raise BUSY(f"another deployment of {app} is at work", retry_after=30, app=app)
-            await anyio.sleep(_ASK_EVERY)
         yield
     finally:
+        path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
@@ -51,9 +51,14 @@ def _path(engine_host: str, app: str) -> Path:
     return folder / f"{which}-{app}.lock"
 
 
-def _taken(descriptor: int) -> bool:
+def _taken(path: Path) -> int | None:
+    # flock(2): the lock belongs to the open file and goes with it, however the process ends.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        if path.stat().st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):  # held, or its holder has just removed the file
+        pass
+    os.close(descriptor)
+    return None

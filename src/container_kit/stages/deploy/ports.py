@@ -26,16 +26,20 @@ class Listener:
     inode: str
 
 
-def is_free(port: int) -> bool:
-    """Whether a listener could take this port on both of our addresses."""
-    try:
-        for address in (PUBLIC, STAGING):
-            with closing(socket.socket()) as trial:
-                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                trial.bind((address, port))
-    except OSError:
-        return False
+def can_listen(address: str, port: int) -> bool:
+    """Whether a listener could take a port; connections that linger do not matter."""
+    with closing(socket.socket()) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((address, port))
+        except OSError:
+            return False
     return True
+
+
+def is_free(port: int) -> bool:
+    """Whether a port is free on both of our addresses."""
+    return can_listen(PUBLIC, port) and can_listen(STAGING, port)
 
 
 def free_port(app: str, taken: Iterable[int] = ()) -> int:

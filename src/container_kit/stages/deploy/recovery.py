@@ -26,7 +26,7 @@ async def recover(containers: Containers, app: str) -> Found | None:
         serving = None
     if serving is None and (serving := _last_to_serve(found)) is not None:
         await serve(containers, serving.id)
-    if serving is not None:
+    if serving is not None and serving.candidate:
         await containers.commit(serving.id)
     for other in found:
         if serving is None or other.id != serving.id:

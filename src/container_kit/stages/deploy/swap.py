@@ -7,6 +7,7 @@ import anyio
 from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.deploy import probe
 from container_kit.stages.deploy.containers import PUBLIC, Containers, Found
+from container_kit.stages.deploy.ports import can_listen
 from container_kit.stages.fault import Evidence, FaultCode, StageFailure
 
 SWAP_FAILED = FaultCode(
@@ -16,33 +17,34 @@ SWAP_FAILED = FaultCode(
     retryable=True,
 )
 
-_RACE = ("port is already allocated", "address already in use")
+_LOOK_EVERY = 0.002
+_FREE_WITHIN = 5.0
 _PAUSE = 0.02
 _ANSWERS_WITHIN = 5.0
 
 
-async def swap(containers: Containers, old: Found | None, new: str) -> float:
-    """Let `new` take the port that `old` holds. Not to be cancelled half-way; `revert` puts it back.
+async def swap(containers: Containers, old: Found | None, old_port: int, new: str) -> float:
+    """Let `new` take the place of `old` on the public side. Not to be cancelled half-way; `revert` undoes it.
 
     Returns:
         Seconds from the old version's leaving to the new one's arrival.
 
     Raises:
-        StageFailure: The engine's, where the new one could not take the port.
+        StageFailure: The engine's, where one could not leave or the other could not join.
     """
     front, out = containers.networks.front, containers.networks.out
     if old is None:
         await containers.connect(new, front)
         return 0.0
-    # Else its port mapping would move to the address where the new one is.
+    # Otherwise its port mapping would fall back to the address where the new one is.
     await containers.disconnect(old.id, out)
     began = anyio.current_time()
     failures: list[StageFailure] = []
     async with anyio.create_task_group() as group:
-        left = anyio.Event()
-        group.start_soon(_leave, containers, old.id, left)
-        # Joining takes a moment before it needs the port: begun now, it finds the port just free.
-        group.start_soon(_join, containers, new, left, failures)
+        group.start_soon(_leave, containers, old.id, failures)
+        # Leaving goes on for a while after the port is free. A join before that would fail and spoil the container.
+        await _freed(old_port)
+        await _join(containers, new, failures)
     if failures:
         raise failures[0]
     return anyio.current_time() - began
@@ -64,34 +66,28 @@ async def settled(app: str, port: int, kind: Probe, path: str) -> None:
         StageFailure: `deploy.swap_failed`.
     """
     deadline = anyio.current_time() + _ANSWERS_WITHIN
-    while True:
-        last = await probe.ask(PUBLIC, port, kind, path)
-        if last.healthy:
-            return
+    while not (last := await probe.ask(PUBLIC, port, kind, path)).healthy:
         if anyio.current_time() > deadline:
-            break
+            evidence = [Evidence(kind="http", text=last.says, where=f"{PUBLIC}:{port}")]
+            raise SWAP_FAILED(f"{app} did not answer on port {port} after the swap: {last.says}", evidence=evidence)
         await anyio.sleep(_PAUSE)
-    evidence = [Evidence(kind="http", text=last.says, where=f"{PUBLIC}:{port}")]
-    raise SWAP_FAILED(f"{app} did not answer on port {port} after the swap: {last.says}", evidence=evidence)
 
 
-async def _leave(containers: Containers, old: str, left: anyio.Event) -> None:
+async def _freed(port: int) -> None:
+    with anyio.move_on_after(_FREE_WITHIN):
+        while not can_listen(PUBLIC, port):  # noqa: ASYNC110 (another process frees it)
+            await anyio.sleep(_LOOK_EVERY)
+
+
+async def _leave(containers: Containers, old: str, failures: list[StageFailure]) -> None:
     try:
         await containers.disconnect(old, containers.networks.front)
-    finally:
-        left.set()
+    except StageFailure as failure:
+        failures.append(failure)
 
 
-async def _join(containers: Containers, new: str, left: anyio.Event, failures: list[StageFailure]) -> None:
-    while True:
-        free = left.is_set()
-        try:
-            await containers.connect(new, containers.networks.front)
-        except StageFailure as failure:
-            said = " ".join(one.text for one in failure.fault.evidence)
-            if free or not any(words in said for words in _RACE):
-                failures.append(failure)
-                return
-            await left.wait()
-        else:
-            return
+async def _join(containers: Containers, new: str, failures: list[StageFailure]) -> None:
+    try:
+        await containers.connect(new, containers.networks.front)
+    except StageFailure as failure:
+        failures.append(failure)
