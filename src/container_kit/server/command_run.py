@@ -19,7 +19,8 @@ from container_kit.server.transports import until_signalled
 from container_kit.stages.fault import WiringError
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.offer import Answer, Call, Offer
-from container_kit.tools.offered import ALL
+from container_kit.tools.offered import PIPELINES
+from container_kit.tools.own import finder, offer_of, own_pipelines
 from container_kit.tools.pipeline_tool import answer
 from container_kit.tools.runs import Runs
 
@@ -36,7 +37,9 @@ def run(words: Sequence[str]) -> int:
     Raises:
         WiringError: There is no such pipeline, or the settings cannot be used.
     """
-    offered = {offer.name: offer for offer in ALL}
+    chosen = settings.load()
+    own = own_pipelines(chosen.pipelines)
+    offered = {offer.name: offer for offer in (*PIPELINES, *map(offer_of, own))}
     if not words or words[0] in ("-h", "--help"):
         return _list(offered.values())
     if words[0] not in offered:
@@ -44,14 +47,13 @@ def run(words: Sequence[str]) -> int:
     offer = offered[words[0]]
     asked = vars(parser_of(offer).parse_args(words[1:]))
     as_json = asked.pop("json")
-    chosen = settings.load()
     logs.configure(chosen.log_level, chosen.log_format)
     telemetry.configure()
     console = make_console(quiet=as_json)
     call = Call(
         offer=offer,
         arguments=_arguments(offer, asked),
-        runs=Runs(_workspace(chosen, asked.get(_TARGET))),
+        runs=Runs(_workspace(chosen, asked.get(_TARGET)), find=finder(own)),
         offered=offered,
         on_event=console.on_event,
     )

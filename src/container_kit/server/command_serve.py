@@ -9,8 +9,8 @@ import anyio
 from container_kit.pipelines.instruments import Instruments
 from container_kit.server import logs, settings, telemetry, transports
 from container_kit.server.app import make_server
+from container_kit.server.offers import offers_of
 from container_kit.stages.workspace import Workspace
-from container_kit.tools.offered import ALL
 from container_kit.tools.runs import Runs
 
 
@@ -20,9 +20,11 @@ def serve(asked: argparse.Namespace) -> int:
     Raises:
         WiringError: The settings cannot be used.
     """
-    chosen = settings.load(host=asked.host, port=asked.port)
+    names = ("host", "port", "toolsets", "tools", "exclude_tools", "read_only", "disable_destructive", "pipelines")
+    chosen = settings.load(**{name: getattr(asked, name) for name in names})
     logs.configure(chosen.log_level, chosen.log_format)
     telemetry.configure()
-    runs = Runs(Workspace(chosen.workspace), chosen.store_of_runs(), listeners=[Instruments()])
-    anyio.run(transports.serve, make_server(runs, ALL), runs, asked.transport, chosen)
+    offers, find = offers_of(chosen)
+    runs = Runs(Workspace(chosen.workspace), chosen.store_of_runs(), listeners=[Instruments()], find=find)
+    anyio.run(transports.serve, make_server(runs, offers), runs, asked.transport, chosen)
     return 0

@@ -11,6 +11,7 @@ from container_kit.pipelines.durable.runs import DurableRuns, Retention
 from container_kit.pipelines.instruments import Instruments
 from container_kit.server import logs, settings, telemetry
 from container_kit.stages.fault import StageFailure
+from container_kit.tools.own import finder, own_pipelines
 
 
 def work() -> int:
@@ -36,6 +37,7 @@ async def _until_a_signal(chosen: settings.Settings) -> None:
         store.url,
         store.home,
         role="worker",
+        find=finder(own_pipelines(chosen.pipelines)),
         concurrency=store.concurrency,
         listeners=[Instruments()],
         retention=Retention(keep=store.keep_runs, max_age=store.keep_seconds),

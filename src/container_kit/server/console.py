@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import time
@@ -211,4 +212,4 @@ def _option(flag: str, value: JsonValue) -> list[str]:
         return [flag if value else f"--no-{flag[2:]}"]
     if isinstance(value, dict):
         return [word for key, item in value.items() for word in (flag, f"{key}={item}")]
-    return [flag, str(value)]
+    return [flag, value if isinstance(value, str) else json.dumps(value)]
