@@ -1,0 +1,69 @@
+"""Real registries, a small image to push, and an environment without anybody's credentials."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import APIClient
+
+from container_kit.stages.artifacts.image import Image
+from support.planted import packed
+from support.registry import Registry
+
+
+@pytest.fixture(autouse=True)
+def docker_config(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty docker configuration; the developer's own credentials are not used."""
+    folder = tmp_path_factory.mktemp("docker-config")
+    for name in ("DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "CONTAINER_KIT_REGISTRY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def log_in(docker_config: Path) -> Callable[..., None]:
+    """Writes docker's configuration: `log_in(host, "user", "password")`, with more settings by name."""
+
+    def write(host: str = "", username: str = "", password: str = "", **more: Any) -> None:
+        auth = base64.b64encode(f"{username}:{password}".encode()).decode()
+        auths = {"auths": {host: {"auth": auth}}} if host else {}
+        (docker_config / "config.json").write_text(json.dumps(auths | more))
+
+    return write
+
+
+@pytest.fixture
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Registry]]:
+    """Starts registries: `registry()`, `registry({"user": "password"})`, `registry(delete=False)`."""
+    started: list[Registry] = []
+
+    def start(users: dict[str, str] | None = None, **options: Any) -> Registry:
+        made = Registry(tmp_path_factory.mktemp("registry"), users, **options)
+        started.append(made)
+        return made.start()
+
+    yield start
+    for made in started:
+        made.kill()
+
+
+@pytest.fixture
+def image(docker_api: APIClient, unique: Callable[[], str]) -> Callable[..., Image]:
+    """Makes an image with content of its own: `image()`, `image(megabytes=40)`."""
+
+    def make(megabytes: float = 0.01) -> Image:
+        name = unique()
+        docker_api.import_image_from_data(
+            packed({"data": os.urandom(int(megabytes * 2**20))}), repository=name, tag="1"
+        )
+        return Image(id=docker_api.inspect_image(f"{name}:1")["Id"], reference=f"{name}:1")
+
+    return make

@@ -1,0 +1,267 @@
+"""PushImage from a real engine to real registries."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+from docker import APIClient
+
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.push import PushedImage, PushOptions
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.fault import Fault, StageFailure
+from container_kit.stages.push import PushImage
+from support.contexts import Contexts
+from support.registry import Registry
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration]
+
+Images = Callable[..., Image]
+Registries = Callable[..., Registry]
+
+SCHEMA = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def ask(registry: Registry, path: str) -> tuple[int, bytes]:
+    """What an unrelated client is given."""
+    connection = http.client.HTTPConnection(registry.host, timeout=5)
+    try:
+        connection.request("GET", path, headers={"Accept": SCHEMA})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def in_registry(registry: Registry, path: str, tag: str) -> str | None:
+    """The digest of what a tag names, computed from its content; None where it is not there."""
+    status, content = ask(registry, f"/v2/{path}/manifests/{tag}")
+    return None if status == http.client.NOT_FOUND else f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+async def fault_of(stage: PushImage, ctx: Contexts, image: Image, options: PushOptions) -> Fault:
+    with pytest.raises(StageFailure) as failed:
+        await stage.execute(ctx(), image, options)
+    assert failed.value.fault.code in {code.code for code in stage.faults}
+    return failed.value.fault
+
+
+@pytest.fixture
+def options(unique: Callable[[], str]) -> Callable[..., PushOptions]:
+    """Options with a path of the test's own: `options(registry)`."""
+    path = unique()
+
+    def make(registry: Registry | str, **more: Any) -> PushOptions:
+        host = registry if isinstance(registry, str) else registry.host
+        return PushOptions(repository=f"{host}/{path}/shop", **more)
+
+    return make
+
+
+async def test_the_digest_is_the_registrys_own(
+    engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, made = registry(), image()
+    pushed = await PushImage(engine).execute(ctx(), made, options(there, tag="v1"))
+    assert pushed.digest == in_registry(there, pushed.repository, "v1")
+    assert pushed.digest != made.id
+    assert pushed.pinned == f"{there.host}/{pushed.repository}@{pushed.digest}"
+    assert (pushed.confirmed_by, pushed.previous_digest, pushed.layers_pushed) == ("registry", None, 1)
+    assert ctx.fractions[-1] == 1.0
+    assert PushedImage.model_validate_json(pushed.model_dump_json()) == pushed
+    docker_api.remove_image(pushed.reference)
+    docker_api.pull(pushed.pinned)
+    assert docker_api.inspect_image(pushed.pinned)["Id"] == made.id
+
+
+async def test_the_tag_is_the_images_own_by_default_and_a_second_push_sends_nothing(
+    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, made = registry(), image()
+    first = await PushImage(engine).execute(ctx(), made, options(there))
+    again = await PushImage(engine).execute(ctx(), made, options(there))
+    assert (first.tag, again.digest) == ("1", first.digest)
+    assert (again.layers_pushed, again.layers_there_before, again.previous_digest) == (0, 1, first.digest)
+
+
+async def test_a_password_is_found_in_dockers_configuration(
+    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any, log_in: Callable[..., None]
+) -> None:
+    there = registry({"ann": "planted-password"})
+    log_in(there.host, "ann", "planted-password")
+    pushed = await PushImage(engine).execute(ctx(), image(), options(there))
+    assert pushed.confirmed_by == "registry"
+    assert "planted-password" not in pushed.model_dump_json()
+
+
+@pytest.mark.parametrize("password", [None, "wrong-password"])
+async def test_no_or_wrong_credentials_are_unauthorized_before_anything_is_sent(
+    engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, registry: Registries, options: Any,
+    log_in: Callable[..., None], password: str | None,
+) -> None:  # fmt: skip
+    there, made = registry({"ann": "right-password"}), image()
+    if password:
+        log_in(there.host, "ann", password)
+    stage, wanted = PushImage(engine), options(there)
+    fault = await fault_of(stage, ctx, made, wanted)
+    assert (fault.code, fault.retryable) == ("push.unauthorized", False)
+    assert f"docker login {there.host}" in fault.hint
+    assert "wrong-password" not in fault.model_dump_json()
+    with pytest.raises(StageFailure, match=r"push\.unauthorized"):
+        await stage.validate(ctx(), wanted, made)
+    assert there.blobs() == 0
+    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+
+
+async def test_plain_http_elsewhere_than_on_this_machine_is_insecure(
+    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any, docker_api: APIClient
+) -> None:
+    bridge = docker_api.inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"]
+    there = registry(address=bridge)
+    fault = await fault_of(PushImage(engine), ctx, image(), options(there))
+    assert (fault.code, fault.retryable) == ("push.registry_insecure", False)
+    assert f'"insecure-registries": ["{there.host}"]' in fault.hint
+
+
+@pytest.mark.parametrize(
+    ("host", "code", "retryable"),
+    [("registry.invalid", "push.registry_unknown", False), ("127.0.0.1:1", "push.registry_unreachable", True)],
+)
+async def test_a_registry_that_is_not_there(
+    engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, options: Any, host: str, code: str,
+    retryable: bool,
+) -> None:  # fmt: skip
+    made = image()
+    fault = await fault_of(PushImage(engine), ctx, made, options(host))
+    assert (fault.code, fault.retryable) == (code, retryable)
+    assert host in fault.hint
+    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+
+
+async def test_an_image_that_is_not_there(
+    engine: DockerEngine, ctx: Contexts, registry: Registries, options: Any, unique: Callable[[], str]
+) -> None:
+    missing = Image(id="", reference=f"{unique()}:1")
+    fault = await fault_of(PushImage(engine), ctx, missing, options(registry()))
+    assert (fault.code, missing.reference in fault.hint) == ("push.image_missing", True)
+
+
+async def test_a_registry_that_dies_in_the_middle_is_retryable_and_nothing_is_reported_as_pushed(
+    engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, made = registry(), image(megabytes=60)
+    faults: list[Fault] = []
+
+    async def push() -> None:
+        faults.append(await fault_of(PushImage(engine), ctx, made, options(there)))
+
+    with anyio.fail_after(45):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(push)
+            while not there.uploading():
+                await anyio.sleep(0.005)
+            there.kill()
+    assert (faults[0].code, faults[0].retryable) == ("push.registry_lost", True)
+    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    there.start()
+    pushed = await PushImage(engine).execute(ctx(), made, options(there))
+    assert pushed.digest == in_registry(there, pushed.repository, "1")
+
+
+async def test_cancelling_stops_the_engine_and_leaves_nothing_behind(
+    engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, made = registry(), image(megabytes=60)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(PushImage(engine).execute, ctx(), made, options(there))
+            while not there.uploading():
+                await anyio.sleep(0.005)
+            before = anyio.current_time()
+            tasks.cancel_scope.cancel()
+    assert anyio.current_time() - before < 2
+    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    path = options(there).repository.partition("/")[2]
+    assert in_registry(there, path, "1") is None
+
+
+async def test_rollback_removes_a_tag_that_was_free(
+    engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, made, stage = registry(), image(), PushImage(engine)
+    pushed = await stage.execute(ctx(), made, options(there))
+    await stage.rollback(ctx(), pushed)
+    assert in_registry(there, pushed.repository, pushed.tag) is None
+    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    await stage.rollback(ctx(), pushed)  # once more, as after a crash
+
+
+async def test_rollback_lets_the_tag_name_again_what_it_named_before(
+    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, stage = registry(), PushImage(engine)
+    first = await stage.execute(ctx(), image(), options(there, tag="live"))
+    second = await stage.execute(ctx(), image(), options(there, tag="live"))
+    assert second.previous_digest == first.digest
+    await stage.rollback(ctx(), second)
+    assert in_registry(there, second.repository, "live") == first.digest
+    assert in_registry(there, second.repository, second.digest) is None
+
+
+async def test_rollback_takes_no_other_tag_with_it(
+    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, stage, made = registry(), PushImage(engine), image()
+    kept = await stage.execute(ctx(), made, options(there, tag="kept"))
+    other = await stage.execute(ctx(), made, options(there, tag="other"))
+    with pytest.raises(StageFailure, match=r"push\.cannot_undo"):  # this registry cannot delete a tag alone
+        await stage.rollback(ctx(), other)
+    assert in_registry(there, kept.repository, "kept") == kept.digest
+
+
+async def test_rollback_leaves_what_somebody_else_pushed_since(
+    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, stage = registry(), PushImage(engine)
+    ours = await stage.execute(ctx(), image(), options(there, tag="live"))
+    theirs = await stage.execute(ctx(), image(), options(there, tag="live"))
+    await stage.rollback(ctx(), ours)
+    assert in_registry(there, theirs.repository, "live") == theirs.digest
+
+
+async def test_a_registry_that_forbids_deletion_is_told(
+    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, stage = registry(delete=False), PushImage(engine)
+    pushed = await stage.execute(ctx(), image(), options(there))
+    with pytest.raises(StageFailure) as failed:
+        await stage.rollback(ctx(), pushed)
+    assert failed.value.fault.code == "push.cannot_undo"
+    assert in_registry(there, pushed.repository, pushed.tag) == pushed.digest
+
+
+async def test_rollback_with_the_registry_gone_can_be_tried_again(
+    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, stage = registry(), PushImage(engine)
+    pushed = await stage.execute(ctx(), image(), options(there))
+    there.kill()
+    with pytest.raises(StageFailure) as failed:
+        await stage.rollback(ctx(), pushed)
+    assert (failed.value.fault.code, failed.value.fault.retryable) == ("push.registry_unreachable", True)
+
+
+async def test_a_dry_run_says_where_it_would_push(
+    engine: DockerEngine, ctx: Contexts, registry: Registries, options: Any
+) -> None:
+    there = registry()
+    preview = await PushImage(engine).preview(ctx(dry_run=True), options(there), Image(id="", reference="shop:3"))
+    assert preview.says == (f"push shop:3 to {options(there).repository}:3",)
+    assert json.loads(ask(there, "/v2/_catalog")[1]) == {"repositories": []}
