@@ -113,6 +113,7 @@ def private_engine() -> Iterator[Callable[..., PrivateEngine]]:
     def start(disk_mb: int | None = None, *, outbound: bool = False) -> PrivateEngine:
         engine = PrivateEngine(disk_mb, outbound=outbound)
         started.append(engine)
+        engine.open()
         engine.start()
         return engine
 

@@ -45,18 +45,27 @@ class PrivateEngine:
         self.host = f"unix://{self.home}/docker.sock"
         self.log = self.home / "dockerd.log"
         self._cgroup = self.home.name
-        self._namespaces = self._hold_namespaces(disk_mb)
+        self._disk_mb = disk_mb
+        self._outbound = outbound
+        self._init = 0
+        self._namespaces: subprocess.Popen[bytes] | None = None
+        self._way_out: subprocess.Popen[bytes] | None = None
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._clients: list[APIClient] = []
+
+    def open(self) -> None:
+        """Make its namespaces, and the way out of them where it has one."""
+        self._namespaces = self._hold_namespaces()
         children = Path(f"/proc/{self._namespaces.pid}/task/{self._namespaces.pid}/children")
         self._init = int(children.read_text().split()[0])
-        self._way_out = self._open_way_out() if outbound else None
-        self._clients: list[APIClient] = []
-        self._daemon: subprocess.Popen[bytes] | None = None
+        if self._outbound:
+            self._open_way_out()
 
-    def _hold_namespaces(self, disk_mb: int | None) -> subprocess.Popen[bytes]:
+    def _hold_namespaces(self) -> subprocess.Popen[bytes]:
         """Make the namespaces; they end with our side of the pipe, hence never outlive this process."""
         data = self.home / "data"
         data.mkdir()
-        disk = f"mount -t tmpfs -o size={disk_mb}m tmpfs {data};" if disk_mb else ""
+        disk = f"mount -t tmpfs -o size={self._disk_mb}m tmpfs {data};" if self._disk_mb else ""
         script = f"set -e; ip link set lo up; {disk} echo ready; exec cat >/dev/null"
         holder = subprocess.Popen(
             [*_NAMESPACES, "docker-init", "--", "sh", "-c", script],
@@ -65,15 +74,15 @@ class PrivateEngine:
         )
         assert holder.stdout is not None
         if holder.stdout.readline() != b"ready\n":
-            holder.kill()
+            holder.communicate()
             cannot_run("this machine does not allow namespaces of a test's own")
         return holder
 
-    def _open_way_out(self) -> subprocess.Popen[bytes]:
-        if shutil.which("slirp4netns") is None:
-            cannot_run("an engine with a way out needs slirp4netns: apt-get install slirp4netns")
+    def _open_way_out(self) -> None:
+        if shutil.which("slirp4netns") is None or not Path("/dev/net/tun").exists():
+            cannot_run("an engine with a way out needs slirp4netns (apt-get install slirp4netns) and /dev/net/tun")
         reading, writing = os.pipe()
-        way_out = subprocess.Popen(
+        self._way_out = subprocess.Popen(
             ["slirp4netns", "--configure", "--mtu=65520", f"--ready-fd={writing}", str(self._init), "tap0"],
             pass_fds=[writing],
             stdout=subprocess.DEVNULL,
@@ -83,7 +92,6 @@ class PrivateEngine:
         ready = os.read(reading, 1)
         os.close(reading)
         assert ready == b"1", "slirp4netns ended"
-        return way_out
 
     @property
     def api(self) -> APIClient:
@@ -175,14 +183,11 @@ class PrivateEngine:
         """End everything and delete it."""
         for client in self._clients:
             client.close()
-        assert self._namespaces.stdin is not None
-        assert self._namespaces.stdout is not None
-        self._namespaces.stdin.close()
+        if self._namespaces is not None:
+            self._namespaces.communicate(timeout=20)  # it ends when its input does
         if self._way_out is not None:
             self._way_out.terminate()
             self._way_out.wait(10)
-        self._namespaces.wait(20)
-        self._namespaces.stdout.close()
         if self._daemon is not None:
             self._daemon.wait(20)
         _until(self._deleted, 20, lambda: f"{self.home} or the cgroup {self._cgroup} cannot be removed")
