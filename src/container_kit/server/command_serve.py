@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import anyio
 
 from container_kit.pipelines.instruments import Instruments
+from container_kit.pipelines.metrics import PipelineMetrics
 from container_kit.server import logs, settings, telemetry, transports
 from container_kit.server.app import make_server
+from container_kit.server.auth import sdk_settings, verifier
 from container_kit.server.offers import offers_of
+from container_kit.server.probes import add_probes
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.runs import Runs
 
@@ -25,6 +29,16 @@ def serve(asked: argparse.Namespace) -> int:
     logs.configure(chosen.log_level, chosen.log_format)
     telemetry.configure()
     offers, find = offers_of(chosen)
-    runs = Runs(Workspace(chosen.workspace), chosen.store_of_runs(), listeners=[Instruments()], find=find)
-    anyio.run(transports.serve, make_server(runs, offers), runs, asked.transport, chosen)
+    metrics = PipelineMetrics()
+    runs = Runs(Workspace(chosen.workspace), chosen.store_of_runs(), listeners=[Instruments(), metrics], find=find)
+    if asked.transport == "stdio":
+        anyio.run(transports.serve_stdio, make_server(runs, offers), runs)
+        return 0
+    tokens = verifier(chosen)
+    server = make_server(runs, offers, auth=sdk_settings(chosen), tokens=tokens)
+    add_probes(server, runs, metrics, [offer.name for offer in offers if offer.toolset != "runs"], tokens)
+    app = transports.http_app(server, asked.transport, chosen)
+    with transports.listen(chosen) as listening:
+        print(f"serving {transports.address(listening, asked.transport)}", file=sys.stderr, flush=True)  # noqa: T201
+        anyio.run(transports.serve_http, app, runs, listening)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -11,7 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
+from container_kit.server.auth import transport_security
+from container_kit.server.limits import Limits
 from container_kit.server.settings import Settings
+from container_kit.stages.fault import WiringError
 from container_kit.tools.runs import Runs
 
 if TYPE_CHECKING:
@@ -24,20 +28,20 @@ Transport = Literal["stdio", "sse", "http"]
 _GRACE = 20
 
 
-async def serve(server: MCPServer, runs: Runs, transport: Transport, settings: Settings) -> None:
-    """Serve until the client goes away or a signal comes."""
-    async with runs.opened():
-        if transport == "stdio":
-            await _serve_stdio(server, runs)
-        else:
-            await _serve_http(http_app(server, transport, settings), runs, transport, settings)
-
-
 def http_app(server: MCPServer, transport: Literal["sse", "http"], settings: Settings) -> Starlette:
-    """The ASGI application of a transport."""
-    if transport == "sse":
-        return server.sse_app(host=settings.host, max_request_body_size=settings.max_body_bytes)
-    return server.streamable_http_app(host=settings.host, max_request_body_size=settings.max_body_bytes)
+    """The ASGI application of a transport, within its limits.
+
+    Raises:
+        WiringError: It would be open to others without a token.
+    """
+    make = server.sse_app if transport == "sse" else server.streamable_http_app
+    app = make(
+        host=settings.host,
+        max_request_body_size=settings.max_body_bytes,
+        transport_security=transport_security(settings),
+    )
+    app.add_middleware(Limits, at_once=settings.max_concurrent_calls, a_minute=settings.calls_per_minute)
+    return app
 
 
 async def until_signalled(work: Callable[[], Awaitable[None]]) -> bool:
@@ -60,8 +64,9 @@ async def _on_signal(react: Callable[[], object]) -> None:
             react()
 
 
-async def _serve_stdio(server: MCPServer, runs: Runs) -> None:
-    async with anyio.create_task_group() as group:
+async def serve_stdio(server: MCPServer, runs: Runs) -> None:
+    """Serve one client until it closes standard input or a signal comes."""
+    async with runs.opened(), anyio.create_task_group() as group:
 
         async def leave() -> None:
             await runs.stop(_GRACE)
@@ -74,21 +79,40 @@ async def _serve_stdio(server: MCPServer, runs: Runs) -> None:
         group.cancel_scope.cancel()
 
 
-async def _serve_http(app: Starlette, runs: Runs, transport: str, settings: Settings) -> None:
-    server = _uvicorn(app, settings)
-    async with anyio.create_task_group() as group:
+async def serve_http(app: Starlette, runs: Runs, listening: socket.socket) -> None:
+    """Serve an application on a socket until a signal comes."""
+    server = _uvicorn(app)
+    async with runs.opened(), anyio.create_task_group() as group:
 
         async def leave() -> None:
             await runs.stop(_GRACE)
             server.should_exit = True
 
         group.start_soon(_on_signal, lambda: group.start_soon(leave))
-        group.start_soon(_announce, server, transport, settings.host)
-        await server.serve()
+        await server.serve([listening])
         group.cancel_scope.cancel()
 
 
-def _uvicorn(app: Starlette, settings: Settings) -> uvicorn.Server:
+def listen(settings: Settings) -> socket.socket:
+    """Open the socket that the settings name.
+
+    Raises:
+        WiringError: The address or port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise WiringError(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}") from error
+
+
+def address(listening: socket.socket, transport: str) -> str:
+    """The URL of the endpoint of a transport on this socket."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/{'sse' if transport == 'sse' else 'mcp'}"
+
+
+def _uvicorn(app: Starlette) -> uvicorn.Server:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -97,21 +121,4 @@ def _uvicorn(app: Starlette, settings: Settings) -> uvicorn.Server:
             """Signals are ours: runs are stopped before connections are closed."""
             yield
 
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=2,
-    )
-    return Server(config)
-
-
-async def _announce(server: uvicorn.Server, transport: str, host: str) -> None:
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
-        await anyio.sleep(0.02)
-    [listening, *_] = server.servers[0].sockets
-    place = f"[{host}]" if ":" in host else host
-    path = "sse" if transport == "sse" else "mcp"
-    print(f"serving http://{place}:{listening.getsockname()[1]}/{path}", file=sys.stderr, flush=True)  # noqa: T201
+    return Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))

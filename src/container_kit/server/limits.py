@@ -1,0 +1,69 @@
+"""Limits over HTTP: requests at once and requests a minute, each refused with what the client may do."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_CALLERS_KEPT = 1000
+_MINUTE = 60.0
+
+
+class Limits:
+    """ASGI middleware that bounds POST requests: others are streams that wait, or questions about health.
+
+    Args:
+        at_once: How many are carried out at the same time.
+        a_minute: How many one caller (an address, or a token) may send in a minute.
+    """
+
+    def __init__(self, app: ASGIApp, at_once: int, a_minute: int) -> None:
+        self._app = app
+        self._at_once = at_once
+        self._a_minute = a_minute
+        self._running = 0
+        self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it with 429 or 503."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        wait = self._wait(_caller(scope))
+        if wait is not None:
+            await _refusal(429, f"more than {self._a_minute} requests a minute", wait)(scope, receive, send)
+            return
+        if self._running >= self._at_once:
+            await _refusal(503, f"{self._at_once} requests are being carried out", 1)(scope, receive, send)
+            return
+        self._running += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running -= 1
+
+    def _wait(self, caller: str) -> float | None:
+        """Seconds until the caller may send again; None where it may now."""
+        now = time.monotonic()
+        began, count = self._windows.pop(caller, (now, 0))
+        if now - began >= _MINUTE:
+            began, count = now, 0
+        self._windows[caller] = (began, count + 1)
+        if len(self._windows) > _CALLERS_KEPT:
+            self._windows.popitem(last=False)
+        return None if count < self._a_minute else max(1.0, began + _MINUTE - now)
+
+
+def _caller(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return str(hash(value))
+    return str(scope["client"][0]) if scope["client"] else ""
+
+
+def _refusal(status: int, why: str, wait: float) -> JSONResponse:
+    error = {"code": -32000, "message": f"{why}; send it again after {wait:.0f} s"}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers={"Retry-After": f"{wait:.0f}"})
