@@ -201,4 +201,114 @@ JAVA = (
     ),
 )  # fmt: skip
 
-CASES = (*PYTHON, *NODE, *STATIC, *GO, *JAVA)
+OTHERS = (
+    Case(
+        "bun-hono",
+        module("typescript", package_manager="bun", framework="hono", start_command="bun run src/index.ts", port=3000,
+            manifests=("package.json", "bun.lock")),
+        {"package.json": package(), "bun.lock": "{}"},
+    ),
+    Case(
+        "deno-serve",
+        module("typescript", package_manager="deno", start_command="deno task start", port=8000,
+            manifests=("deno.json", "deno.lock")),
+        {"deno.json": json.dumps({"tasks": {"start": "deno run --allow-net main.ts"}}), "deno.lock": "{}"},
+    ),
+    Case(
+        "ruby-rails",
+        module("ruby", package_manager="bundler", framework="rails", start_command="bin/rails server -b 0.0.0.0",
+            port=3000, language_version="3.3.5", manifests=("Gemfile", "Gemfile.lock"), health_endpoint="/up",
+            system_packages=("libpq-dev",)),
+        {"Gemfile": "", "Gemfile.lock": "", "app/assets/x.css": ""},
+    ),
+    Case(
+        "ruby-sinatra",
+        module("ruby", package_manager="bundler", framework="sinatra", start_command="bundle exec puma", port=9292,
+            manifests=("Gemfile", "Gemfile.lock")),
+        {"Gemfile": "", "Gemfile.lock": ""},
+    ),
+    Case(
+        "php-laravel",
+        module("php", package_manager="composer", framework="laravel", start_command="php artisan serve", port=8000,
+            language_version="^8.2", output_directory="public", manifests=("composer.json", "composer.lock")),
+        {"composer.json": json.dumps({"require": {"ext-gd": "*", "ext-json": "*"}}), "composer.lock": "{}"},
+    ),
+    Case("php-plain", module("php", start_command="php -S 0.0.0.0:80", port=80), {"index.php": ""}),
+    Case(
+        "dotnet-web",
+        module("csharp", package_manager="nuget", framework="aspnetcore", start_command="dotnet Shop.dll", port=8080,
+            language_version="net8.0", manifests=("Shop.csproj", "packages.lock.json")),
+        {"Shop.csproj": "<Project/>", "packages.lock.json": "{}"},
+    ),
+    Case(
+        "rust-axum",
+        module("rust", package_manager="cargo", framework="axum", start_command="./target/release/shop", port=3000,
+            manifests=("Cargo.toml", "Cargo.lock")),
+        {"Cargo.toml": '[package]\nname = "shop"\nversion = "1.0.0"\n', "Cargo.lock": "", "src/main.rs": ""},
+    ),
+    Case(
+        "elixir-phoenix",
+        module("elixir", package_manager="mix", framework="phoenix", start_command="mix phx.server", port=4000,
+            manifests=("mix.exs", "mix.lock")),
+        {"mix.exs": "app: :shop,", "mix.lock": "", "assets/app.js": ""},
+    ),
+    Case(
+        "gleam-wisp",
+        module("gleam", package_manager="gleam", start_command="gleam run", port=8000,
+            manifests=("gleam.toml", "manifest.toml")),
+        {"gleam.toml": "", "manifest.toml": ""},
+    ),
+    Case(
+        "scala-play",
+        module("scala", package_manager="sbt", framework="play", start_command="sbt run", port=9000,
+            manifests=("build.sbt", "project/build.properties")),
+        {"build.sbt": "", "project/build.properties": ""},
+    ),
+    Case(
+        "clojure-leiningen",
+        module("clojure", package_manager="leiningen", start_command="lein run", port=3000, manifests=("project.clj",)),
+        {"project.clj": ""},
+    ),
+    Case(
+        "dart-shelf",
+        module("dart", package_manager="pub", start_command="dart run bin/server.dart", port=8080,
+            manifests=("pubspec.yaml", "pubspec.lock")),
+        {"pubspec.yaml": "", "pubspec.lock": ""},
+    ),
+    Case(
+        "swift-vapor",
+        module("swift", package_manager="swiftpm", framework="vapor", port=8080,
+            start_command=".build/release/App serve --hostname 0.0.0.0", manifests=("Package.swift", "Package.resolved")),
+        {"Package.swift": "", "Package.resolved": "{}", "Public/x.css": ""},
+    ),
+    Case(
+        "crystal-kemal",
+        module("crystal", package_manager="shards", start_command="./bin/shop", port=3000,
+            manifests=("shard.yml", "shard.lock")),
+        {"shard.yml": "", "shard.lock": ""},
+    ),
+    Case(
+        "haskell-servant",
+        module("haskell", package_manager="cabal", start_command="cabal run shop", port=8080, manifests=("shop.cabal",)),
+        {"shop.cabal": ""},
+    ),
+    Case(
+        "static-jekyll",
+        module("ruby", role="static", package_manager="bundler", framework="jekyll", output_directory="_site",
+            build_command="bundle exec jekyll build", manifests=("Gemfile", "Gemfile.lock")),
+        {"Gemfile": "", "Gemfile.lock": ""},
+    ),
+    Case(
+        "static-mkdocs",
+        module("python", role="static", package_manager="pip", framework="mkdocs", output_directory="site",
+            build_command="mkdocs build", manifests=("requirements.txt",)),
+        {"requirements.txt": "mkdocs\n"},
+    ),
+    Case(
+        "static-hugo",
+        module("html", role="static", framework="hugo", output_directory="public", build_command="hugo --minify"),
+        {"hugo.toml": ""},
+    ),
+)  # fmt: skip
+
+CASES = (*PYTHON, *NODE, *STATIC, *GO, *JAVA, *OTHERS)

@@ -42,6 +42,8 @@ PORT_UNKNOWN = FaultCode(
 FAULTS = (MODULE_MISSING, NOTHING_TO_RUN, LANGUAGE_UNKNOWN, START_UNKNOWN, PORT_UNKNOWN)
 
 _PORT_BY_VARIABLE = 8080
+_COMPILED = {"go", "rust", "csharp", "fsharp", "java", "kotlin", "clojure", "dart", "swift", "crystal", "elixir",
+    "gleam", "php"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,17 +190,7 @@ def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, s
 
 def _compiled(module: Module) -> bool:
     """Tell whether the build itself makes the one program to run, so that no command is needed."""
-    return module.language.value in {
-        "go",
-        "rust",
-        "csharp",
-        "fsharp",
-        "java",
-        "kotlin",
-        "dart",
-        "swift",
-        "crystal",
-    } and (module.package_manager.value is not None)
+    return module.language.value in _COMPILED and module.package_manager.value is not None
 
 
 def _port(module: Module, role: Role, options: DockerfileOptions) -> int | None:
@@ -209,10 +201,15 @@ def _port(module: Module, role: Role, options: DockerfileOptions) -> int | None:
     if role != "web":
         return None
     if module.port.value:
-        return module.port.value
+        return _unprivileged(module.port.value) if module.language.value == "php" else module.port.value
     if any(variable.name == "PORT" for variable in module.variables):
         return _PORT_BY_VARIABLE
     raise PORT_UNKNOWN(_ask(module.port, f"the port of {module.path} is unknown"), evidence=_evidence(module.port))
+
+
+def _unprivileged(port: int) -> int:
+    """The port that a server of our own choice listens on: a web server's usual one is root's."""
+    return port if port >= 1024 else _PORT_BY_VARIABLE
 
 
 def _manifests(analysis: Analysis, module: Module, tree: SourceTree) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from container_kit.stages.dockerfile.bases import Availability, BasePolicy, Base
 from container_kit.stages.dockerfile.ignore import ignore_text, is_ignored, read_patterns
 from container_kit.stages.dockerfile.recipe import Recipe
 from container_kit.stages.dockerfile.render import USER, dockerfile_text, is_own
-from container_kit.stages.dockerfile.table import RECIPES
+from container_kit.stages.dockerfile.table import RECIPES, Generator, recipe_for
 from container_kit.stages.dockerfile.tree import SourceTree
 from container_kit.stages.fault import Evidence, FaultCode
 
@@ -27,12 +27,13 @@ class Plan:
     """All that a Dockerfile is generated from, but for the host's images."""
 
     app: App
+    generator: Generator
     policy: BasePolicy
 
     def choices(self) -> tuple[tuple[str, ...], ...]:
         """Return the base images that could be used, each choice in its order of preference."""
         bases = Bases(self.policy, Availability())
-        _recipe(self.app, bases)
+        self.generator(self.app, bases)
         return tuple(dict.fromkeys(bases.asked))
 
     def dockerfile(self, availability: Availability) -> Dockerfile:
@@ -42,7 +43,7 @@ class Plan:
             StageFailure: `dockerfile.source_ignored`, and those of `app.FAULTS` that only a recipe can find.
         """
         bases = Bases(self.policy, availability)
-        recipe = _recipe(self.app, bases)
+        recipe = self.generator(self.app, bases)
         path = self.app.inside("Dockerfile")
         return Dockerfile(
             path=path,
@@ -72,14 +73,10 @@ def plan(analysis: Analysis, module: str, tree: SourceTree, options: DockerfileO
         StageFailure: One of `app.FAULTS`.
     """
     app = settle(analysis, module, tree, options)
-    if app.role != "static" and app.language not in RECIPES:
+    generator = recipe_for(app)
+    if generator is None:
         raise LANGUAGE_UNKNOWN(f"there is no recipe for {app.language}", languages=", ".join(sorted(RECIPES)))
-    return Plan(app, policy.model_copy(update={"images": policy.images | options.base_images}))
-
-
-def _recipe(app: App, bases: Bases) -> Recipe:
-    name = "html" if app.role == "static" else app.language
-    return RECIPES[name](app, bases)
+    return Plan(app, generator, policy.model_copy(update={"images": policy.images | options.base_images}))
 
 
 def _shared_reasons(app: App) -> tuple[Reason, ...]:

@@ -8,15 +8,14 @@ import shlex
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
-from container_kit.stages.dockerfile.packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, environment, system_packages
+from container_kit.stages.dockerfile.ecosystems._program import DEBIAN, program
+from container_kit.stages.dockerfile.packages import build_packages
+from container_kit.stages.dockerfile.recipe import Build, Recipe, cached, environment, system_packages
 from container_kit.stages.dockerfile.versions import allows
 
 _NEWEST = "1.25"
-_DEBIAN = Base("debian:bookworm-slim")
 _WITH_PIP = Base("python:3.11-slim")
 _CACHES = ("/go/pkg/mod", "/root/.cache/go-build")
-_RESOURCES = ("templates", "static", "public", "views", "assets", "web", "migrations", "locales", "config", "configs")
 
 
 def go(app: App, bases: Bases) -> Recipe:
@@ -25,12 +24,9 @@ def go(app: App, bases: Bases) -> Recipe:
     base = _toolchain(app, bases, cgo)
     runtime_base = bases.pick(
         *(() if cgo else (Base("alpine:3.22", family="alpine", probe="wget"),)),
-        _DEBIAN,
+        DEBIAN,
         because="a C library has to be there" if cgo else "small, and it has a program for the health check",
     )
-    command, package = app.command() if app.start else None, _package(app)
-    arguments = _arguments(command.arguments) if command else ()
-    resources = [name for name in _RESOURCES if name in app.tree.names(app.module.path)]
     lines = (
         *_tools(base, app),
         *environment({"CGO_ENABLED": "1" if cgo else "0", "GOMODCACHE": _CACHES[0], "GOTOOLCHAIN": "local"}),
@@ -39,22 +35,11 @@ def go(app: App, bases: Bases) -> Recipe:
         *app.enter(),
         *((cached(_CACHES[0], "go mod download"),) if app.has("go.mod") else ()),
         app.copy_source(),
-        cached(_CACHES, f'go build -trimpath -ldflags="-s -w" -o /out/app {package}'),
+        cached(_CACHES, f'go build -trimpath -ldflags="-s -w" -o /out/app {_package(app)}'),
     )
-    runtime = Runtime(
-        runtime_base,
-        ("/usr/local/bin/app", *arguments),
-        copies=(
-            "COPY --from=build /out/app /usr/local/bin/app",
-            *(f"COPY --from=build {app.folder}/{name} {app.folder}/{name}" for name in resources),
-        ),
-        environment=dict(command.environment) if command else {},
-        packages=("ca-certificates", *runtime_packages(app.packages)) if runtime_base.family == "debian" else (),
-        workdir=app.folder,
-    )
-    return Recipe(
-        (Build(base, lines),), runtime, ignore=("bin", "**/*.test", "**/*.out"), reasons=_reasons(cgo, resources)
-    )
+    linked = "the system packages are needed through cgo" if cgo else "one static program needs no C library"
+    reasons = (Reason(choice=f"CGO_ENABLED={int(cgo)}", because=linked),)
+    return program(app, Build(base, lines), runtime_base, ignore=("bin", "**/*.test", "**/*.out"), reasons=reasons)
 
 
 def _toolchain(app: App, bases: Bases, cgo: bool) -> Base:
@@ -90,19 +75,3 @@ def _package(app: App) -> str:
         if file.endswith(".go"):
             return f"./{folder}" if folder else "."
     return "."
-
-
-def _arguments(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """What the program itself is given: `go run ./cmd/x serve` and `./x serve` both give `serve`."""
-    if arguments[:2] == ("go", "run"):
-        rest = arguments[2:]
-        while rest and (rest[0].startswith("-") or rest[0].startswith(".") or rest[0].endswith(".go")):
-            rest = rest[1:]
-        return rest
-    return arguments[1:]
-
-
-def _reasons(cgo: bool, resources: list[str]) -> tuple[Reason, ...]:
-    linked = "the system packages are needed through cgo" if cgo else "one static program needs no C library"
-    copied = (Reason(choice=f"copies {', '.join(resources)}", because="programs read such folders when they run"),)
-    return (Reason(choice=f"CGO_ENABLED={int(cgo)}", because=linked), *(copied if resources else ()))

@@ -17,7 +17,7 @@ _MODULES = (
     "jdk.zipfs"
 )
 """What frameworks and plain services use; a program that needs another fails when it starts, by name."""
-_LINK = f"jlink --add-modules {_MODULES} --strip-debug --no-header-files --no-man-pages --output /opt/java"
+_LINK = f"jlink --add-modules {_MODULES} --no-header-files --no-man-pages --output /opt/java"
 _DEBIAN = Base("debian:bookworm-slim")
 _OPTIONS = "-XX:MaxRAMPercentage=75.0 -XX:+ExitOnOutOfMemoryError"
 _JAR = (
@@ -32,7 +32,9 @@ def java(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a program on the Java virtual machine."""
     build, command = {"maven": _maven, "gradle": _gradle}.get(app.manager, _javac)(app, bases)
     runtime_base = bases.pick(
-        Base(f"eclipse-temurin:{build.base.version}-jre"), _DEBIAN, because="runs what was compiled, and no more"
+        Base(f"eclipse-temurin:{build.base.version}-jre"),
+        *(() if build.base.version == "8" else (_DEBIAN,)),  # jlink came with Java 9
+        because="runs what was compiled, and no more",
     )
     declared = app.command() if app.start else None
     environment = {"JAVA_TOOL_OPTIONS": _OPTIONS} | ({"SERVER_PORT": str(app.port)} if app.port else {})

@@ -59,7 +59,9 @@ def node(app: App, bases: Bases) -> Recipe:
 
 
 def node_base(app: App, bases: Bases) -> Base:
-    """Choose the image with Node.js."""
+    """Choose the image with Node.js, or with Bun where that is the package manager."""
+    if app.manager == "bun":
+        return bases.pick(Base("oven/bun:1-slim", probe="bun"), because="the project is run by Bun")
     return bases.pick(
         *(Base(f"node:{version}-slim", probe="node") for version in preferred(app.version, _VERSIONS)),
         because=f"the project asks for Node.js {app.version}"
@@ -195,4 +197,15 @@ def _yarn_berry(app: App) -> Manager:
     )  # fmt: skip
 
 
-_MANAGERS = {"npm": _npm, "pnpm": _pnpm, "yarn": _yarn}
+def _bun(app: App) -> Manager:
+    locked = app.has("bun.lock") or app.has("bun.lockb")
+    return Manager(
+        "bun install --frozen-lockfile" if locked else "bun install",
+        chain("rm -rf node_modules", f"bun install --production{' --frozen-lockfile' if locked else ''}"),
+        "/root/.bun/install/cache",
+        "bun run",
+        "the lockfile is installed as it is, or the build fails" if locked else "there is no lockfile to keep to",
+    )
+
+
+_MANAGERS = {"bun": _bun, "npm": _npm, "pnpm": _pnpm, "yarn": _yarn}

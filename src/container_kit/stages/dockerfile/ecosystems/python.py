@@ -44,12 +44,22 @@ class _Install:
     add: str = "pip install"
 
 
-def python(app: App, bases: Bases) -> Recipe:
-    """Make the recipe for a Python application."""
-    base = bases.pick(
+def python_build(app: App, bases: Bases) -> Build:
+    """A build stage that installs and then runs the build command, for a site that Python generates."""
+    base = _base(app, bases)
+    return Build(base, _build(app, base, _MANAGERS.get(app.manager, _pip)(app), ""))
+
+
+def _base(app: App, bases: Bases) -> Base:
+    return bases.pick(
         *(Base(f"python:{version}-slim", probe="python") for version in preferred(app.version, _VERSIONS)),
         because=f"the project asks for Python {app.version}" if app.version else "the default Python",
     )
+
+
+def python(app: App, bases: Bases) -> Recipe:
+    """Make the recipe for a Python application."""
+    base = _base(app, bases)
     command = app.command()
     install = _MANAGERS.get(app.manager, _pip)(app)
     in_source = bool(install.project or install.needs_source or app.build)

@@ -12,7 +12,9 @@ from container_kit.stages.dockerfile.ecosystems.node import (
     node_manager,
     source_and_build,
 )
-from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime
+from container_kit.stages.dockerfile.ecosystems.python import python_build
+from container_kit.stages.dockerfile.ecosystems.ruby import gems
+from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, system_packages
 
 _NGINX = Base("nginxinc/nginx-unprivileged:1.29-alpine", family="alpine", probe="wget", user="101:101")
 _DEBIAN = Base("debian:bookworm-slim")
@@ -27,7 +29,8 @@ def static(app: App, bases: Bases) -> Recipe:
     runtime_base = bases.pick(_NGINX, _DEBIAN, because="a small web server that runs as an ordinary user")
     one_page = bool(app.build) and app.framework not in _MANY_PAGES
     site = _built(app, bases) if app.build else _as_it_is(app, runtime_base)
-    lines = (*site.lines, _configuration(app.port or 8080, one_page))
+    at = site.lines.index("WORKDIR /app") + 1  # before the source, so that it stays cached
+    lines = (*site.lines[:at], _configuration(app.port or 8080, one_page), *site.lines[at:])
     runtime = Runtime(
         runtime_base,
         ("nginx", "-e", "/dev/stderr", "-c", "/etc/nginx/site.conf"),
@@ -46,6 +49,16 @@ def static(app: App, bases: Bases) -> Recipe:
 
 
 def _built(app: App, bases: Bases) -> Build:
+    """The stage that builds the site, with the tools of its language."""
+    if app.language == "ruby":
+        build = gems(app, bases)
+        return Build(build.base, (*build.lines, app.copy_source(), f"RUN {app.build}"))
+    if app.language == "python":
+        return python_build(app, bases)
+    if app.language == "html":
+        base = bases.pick(_DEBIAN, because="its packages include the generator")
+        packages = system_packages(base, ((app.build or "").split()[0],))
+        return Build(base, (*packages, "WORKDIR /app", app.copy_source(), *app.enter(), f"RUN {app.build}"))
     base, manager = node_base(app, bases), node_manager(app)
     return Build(base, install_lines(app, base, manager) + source_and_build(app, manager))
 

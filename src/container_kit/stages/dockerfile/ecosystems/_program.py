@@ -1,0 +1,63 @@
+"""What all languages share whose build makes one program: it is copied alone, with the folders that it reads."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.dockerfile.app import App
+from container_kit.stages.dockerfile.bases import Base
+from container_kit.stages.dockerfile.packages import runtime_packages
+from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime
+
+DEBIAN = Base("debian:bookworm-slim")
+PROGRAM = "/usr/local/bin/app"
+_RESOURCES = ("templates", "static", "public", "views", "Views", "Public", "Resources", "assets", "web", "migrations",
+    "locales", "config", "configs", "priv")  # fmt: skip
+
+
+def program(
+    app: App,
+    build: Build,
+    base: Base,
+    *,
+    libraries: tuple[str, ...] = (),
+    ignore: tuple[str, ...] = (),
+    reasons: tuple[Reason, ...] = (),
+) -> Recipe:
+    """Make the recipe for a build stage that leaves the program as `/out/app`.
+
+    Args:
+        app: The application.
+        build: The stage that builds it.
+        base: What it runs on.
+        libraries: Packages of the base's distribution that the program loads.
+        ignore: Lines for the ignore file.
+        reasons: What the caller has to say.
+    """
+    command = app.command() if app.start else None
+    resources = [name for name in _RESOURCES if name in app.tree.names(app.module.path)]
+    certificates = ("ca-certificates",) if base.family == "debian" else ()
+    runtime = Runtime(
+        base,
+        (PROGRAM, *(arguments(command.arguments) if command else ())),
+        copies=(
+            f"COPY --from=build /out/app {PROGRAM}",
+            *(f"COPY --from=build {app.folder}/{name} {app.folder}/{name}" for name in resources),
+        ),
+        environment=dict(command.environment) if command else {},
+        packages=(*certificates, *libraries, *(runtime_packages(app.packages) if base.family == "debian" else ())),
+        workdir=app.folder,
+    )
+    copied = (Reason(choice=f"copies {', '.join(resources)}", because="programs read such folders when they run"),)
+    return Recipe((build,), runtime, ignore=ignore, reasons=(*reasons, *(copied if resources else ())))
+
+
+def arguments(words: tuple[str, ...]) -> tuple[str, ...]:
+    """What the program itself is given: `go run ./cmd/x serve` and `./x serve` both give `serve`."""
+    if len(words) > 1 and words[1] == "run":
+        rest = words[2:]
+        while rest and re.match(r"-|\.|.*\.\w+$", rest[0]):
+            rest = rest[1:]
+        return rest
+    return words[1:]

@@ -1,0 +1,63 @@
+""".NET: restored and published by the SDK, run by ASP.NET's runtime."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.dockerfile.app import START_UNKNOWN, App
+from container_kit.stages.dockerfile.bases import Base, Bases
+from container_kit.stages.dockerfile.packages import runtime_packages
+from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, environment
+from container_kit.stages.dockerfile.versions import preferred
+
+_VERSIONS = ("8.0", "10.0", "9.0", "7.0", "6.0")
+_CACHE = "/root/.nuget/packages"
+_REGISTRY = "mcr.microsoft.com/dotnet"
+
+
+def dotnet(app: App, bases: Bases) -> Recipe:
+    """Make the recipe for a .NET application."""
+    declared = re.search(r"\d+(\.\d+)?", app.version or "")
+    version = f"{float(declared[0]):.1f}" if declared else preferred(None, _VERSIONS)[0]
+    because = f"the project targets .NET {version}" if declared else "the default .NET, with long-term support"
+    base = bases.pick(Base(f"{_REGISTRY}/sdk:{version}"), because=because)
+    runtime_base = bases.pick(Base(f"{_REGISTRY}/aspnet:{version}"), because="runs what was published, and no more")
+    project = _project(app)
+    locked = " --locked-mode" if app.has("packages.lock.json") else ""
+    lines = (
+        *environment({"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"}),
+        "WORKDIR /app",
+        *app.copy_manifests(),
+        cached(_CACHE, f"dotnet restore {project}{locked}"),
+        "COPY . .",
+        cached(_CACHE, f"dotnet publish {project} --configuration Release --no-restore --output /out"),
+    )
+    command = app.command() if app.start else None
+    runtime = Runtime(
+        runtime_base,
+        ("dotnet", _assembly(app, project)),
+        copies=("COPY --from=build /out /app",),
+        environment=({"ASPNETCORE_URLS": f"http://+:{app.port}"} if app.port else {})
+        | {"DOTNET_EnableDiagnostics": "0"}
+        | (dict(command.environment) if command else {}),
+        packages=runtime_packages(app.packages),
+    )
+    kept = "packages.lock.json is kept to" if locked else "there is no packages.lock.json to keep to"
+    return Recipe(
+        (Build(base, lines),), runtime, ignore=("**/bin", "**/obj"), reasons=(Reason(choice="restore", because=kept),)
+    )
+
+
+def _project(app: App) -> str:
+    prefix = "" if app.module.path == "." else f"{app.module.path}/"
+    projects = [path for path in app.manifests if re.search(r"\.(cs|fs|vb)proj$", path)]
+    own = [path for path in projects if path.startswith(prefix)] or projects
+    if not own:
+        raise START_UNKNOWN(f"the project file of {app.module.path} is unknown", path=app.module.path)
+    return own[0]
+
+
+def _assembly(app: App, project: str) -> str:
+    named = re.search(r"([\w.-]+\.dll)\b", app.start or "")
+    return named[1] if named else re.sub(r"\.\w+proj$", ".dll", project.rsplit("/", 1)[-1])
