@@ -35,17 +35,28 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
     drafts = []
     for ecosystem in candidate.ecosystems:
         draft = Draft(ecosystem.name)
-        ecosystem.describe(folder, draft)
+        if ecosystem.language and not folder.matching(*ecosystem.manifests):
+            _describe_sources(ecosystem, folder, draft)
+        else:
+            ecosystem.describe(folder, draft)
         _apply_framework(ecosystem, draft)
         drafts.append((ecosystem, draft))
     ecosystem, draft = max(drafts, key=lambda pair: _weight(pair[1]))  # of equals the first: lowest rank
     read_platform_files(folder, draft)
     _read_containers(folder, draft, deployments)
     read_tool_versions(folder, draft)
-    found = scan(folder, draft, ecosystem.sources)
+    found = scan(folder, draft, ecosystem.sources + ecosystem.settings)
     read_command_port(draft)
     _read_samples(folder, found.variables)
     return Described(candidate, folder, draft, ecosystem, found.variables)
+
+
+def _describe_sources(ecosystem: Ecosystem, folder: Folder, draft: Draft) -> None:
+    """Without the manifest of an ecosystem that needs one, its source files tell the language and no more."""
+    draft.locked = True
+    for path in folder.files(*ecosystem.sources, limit=1):
+        draft.language.add(ecosystem.language, "code", folder.place(path))
+    draft.role.add("library", "guess", confidence=0.3)
 
 
 def _apply_framework(ecosystem: Ecosystem, draft: Draft) -> None:

@@ -126,10 +126,12 @@ def _by_manifests(tree: Tree, found: Discovery, start: str) -> None:
 
 def _add_what_the_sources_say(folder: Folder, candidate: Candidate) -> None:
     """Where a `package.json` only holds tools and there is no JavaScript, the application is what the other sources are."""
-    if [e.name for e in candidate.ecosystems] != ["node"] or folder.files(*candidate.ecosystems[0].sources, limit=1, depth=5):
+    if [e.name for e in candidate.ecosystems] != ["node"] or folder.files(
+        *candidate.ecosystems[0].sources, limit=1, depth=5
+    ):
         return
     for ecosystem in ecosystems():
-        if ecosystem.bare and ecosystem.sources and ecosystem.name != "static" and _is_recognised(folder, ecosystem):
+        if _tells_by_sources(ecosystem) and ecosystem.name != "node" and _is_recognised(folder, ecosystem):
             if folder.files(*ecosystem.sources, limit=1, depth=4):
                 candidate.ecosystems.insert(0, ecosystem)
                 return
@@ -191,9 +193,8 @@ def _by_context(tree: Tree, found: Discovery, context: str) -> None:
 def _bare(tree: Tree, path: str, *, alone: bool) -> Candidate | None:
     """A folder without a manifest that is an application all the same, by its files; `alone` looks further."""
     folder = Folder(tree, path)
-    choices = [ecosystem for ecosystem in ecosystems() if ecosystem.bare]
-    programs = [ecosystem for ecosystem in choices if ecosystem.rank < _LAST_RESORT]
-    others = [ecosystem for ecosystem in choices if ecosystem.rank >= _LAST_RESORT]
+    programs = [ecosystem for ecosystem in ecosystems() if ecosystem.rank < _LAST_RESORT]
+    others = [ecosystem for ecosystem in ecosystems() if ecosystem.rank >= _LAST_RESORT]
     found = _named(folder, programs)
     if found is None and alone:
         found = _most(folder, programs) or _named(folder, others) or _globbed(folder, others)
@@ -217,8 +218,8 @@ def _named(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
 def _most(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
     """The ecosystem with the most source files, those directly in the folder counting more."""
     weights: list[tuple[int, Ecosystem]] = []
-    for ecosystem in choices:
-        files = folder.files(*(end for end in ecosystem.sources if end.startswith(".")), limit=100, depth=5) if ecosystem.sources else []
+    for ecosystem in filter(_tells_by_sources, choices):
+        files = folder.files(*ecosystem.sources, limit=100, depth=5)
         weight = sum(3 if "/" not in path else 1 for path in files)
         if weight and _is_recognised(folder, ecosystem):
             weights.append((weight, ecosystem))
@@ -230,6 +231,10 @@ def _globbed(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
         if any(fnmatchcase(name, pattern) for pattern in ecosystem.bare for name in folder.names):
             return ecosystem
     return next((e for e in choices if e.name == "shell" and folder.files(*e.sources, limit=1, depth=3)), None)
+
+
+def _tells_by_sources(ecosystem: Ecosystem) -> bool:
+    return bool(ecosystem.sources) and bool(ecosystem.bare or ecosystem.language) and ecosystem.name != "static"
 
 
 def _is_recognised(folder: Folder, ecosystem: Ecosystem) -> bool:

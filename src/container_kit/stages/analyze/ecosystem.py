@@ -45,6 +45,10 @@ class Ecosystem:
     """The tool that ties modules together in this folder, and the paths (relative to it) of its members."""
     sources: tuple[str, ...] = ()
     """Suffixes of its source files."""
+    settings: tuple[str, ...] = ()
+    """Suffixes of its configuration files, which name ports and variables too."""
+    language: str = ""
+    """The language that source files alone tell, for an ecosystem whose applications need a manifest."""
     rank: int = 50
     """Of several ecosystems in one folder the lowest is the application, the others build its assets."""
 

@@ -40,7 +40,7 @@ FRAMEWORKS = (
 _MAIN = re.compile(r"static\s+(?:final\s+)?void\s+main\s*\(|^\s*(?:suspend\s+)?fun\s+main\s*\(|\bobject\s+\w+\s+extends\s+(?:App|IOApp)\b"
                    r"|def\s+main\s*\(|^\s*void\s+main\s*\(|@main\s+def|\(:gen-class", re.MULTILINE)  # fmt: skip
 _LANGUAGES = (("kotlin", "src/main/kotlin", ".kt"), ("scala", "src/main/scala", ".scala"), ("groovy", "src/main/groovy", ".groovy"),
-    ("java", "src/main/java", ".java"))  # fmt: skip
+    ("clojure", "src/main/clojure", ".clj"), ("java", "src/main/java", ".java"))  # fmt: skip
 
 
 def read_language(folder: Folder, draft: Draft, manifest: str, usual: str = "java") -> None:

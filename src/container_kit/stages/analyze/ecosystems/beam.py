@@ -90,7 +90,16 @@ ECOSYSTEMS = (
         frameworks=ELIXIR,
         workspace=umbrella,
         sources=(".ex", ".exs"),
+        language="elixir",
         rank=27,
     ),
-    Ecosystem("gleam", describe_gleam, manifests=("gleam.toml",), frameworks=GLEAM, sources=(".gleam",), rank=28),
+    Ecosystem(
+        "gleam",
+        describe_gleam,
+        manifests=("gleam.toml",),
+        frameworks=GLEAM,
+        sources=(".gleam",),
+        language="gleam",
+        rank=28,
+    ),
 )

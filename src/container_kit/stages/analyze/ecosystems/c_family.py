@@ -66,7 +66,12 @@ def _claim_start(folder: Folder, draft: Draft, manifest: str, text: str, sources
     }.get(manifest, ("make", f"./{name}"))
     draft.entrypoint.add(main, "code", folder.place(main) if main else None)
     draft.build.add(build, "framework", folder.place(manifest or main or ""), confidence=0.8)
-    draft.start.add(start, "declared" if sure else "guess", folder.place(manifest or main or "", name), confidence=0.75 if sure else 0.4)
+    draft.start.add(
+        start,
+        "declared" if sure else "guess",
+        folder.place(manifest or main or "", name),
+        confidence=0.75 if sure else 0.4,
+    )
 
 
 def _target(folder: Folder, manifest: str, text: str, main: str | None) -> tuple[str | None, bool]:

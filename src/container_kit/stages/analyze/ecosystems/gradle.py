@@ -115,6 +115,6 @@ def describe_plain(folder: Folder, draft: Draft) -> None:
 
 ECOSYSTEMS = (
     Ecosystem("gradle", describe, manifests=("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"),
-              frameworks=FRAMEWORKS, workspace=workspace, sources=(".java", ".kt", ".groovy", ".properties", ".yml", ".yaml"), rank=11),
+              frameworks=FRAMEWORKS, workspace=workspace, sources=(".java", ".kt", ".groovy"), settings=(".properties", ".yml", ".yaml"), rank=11),
     Ecosystem("java", describe_plain, bare=("Main.java", "App.java", "*.java"), frameworks=FRAMEWORKS, sources=(".java",), rank=12),
 )  # fmt: skip

@@ -134,5 +134,5 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
 
 ECOSYSTEMS = (
     Ecosystem("maven", describe, manifests=("pom.xml",), frameworks=FRAMEWORKS, workspace=workspace,
-              sources=(".java", ".kt", ".scala", ".groovy", ".properties", ".yml", ".yaml"), rank=10),
+              sources=(".java", ".kt", ".scala", ".groovy"), settings=(".properties", ".yml", ".yaml"), rank=10),
 )  # fmt: skip

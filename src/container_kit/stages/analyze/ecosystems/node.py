@@ -45,7 +45,7 @@ SITES = (
     Site("blitz", ("blitz",), 3000, ".next", "blitz start"),
     Site("sveltekit", ("@sveltejs/kit",), 3000, "build", "node build"),
     Site("solidstart", ("@solidjs/start", "solid-start"), 3000, ".output", "node .output/server/index.mjs"),
-    Site("qwik", ("@builder.io/qwik-city", "@builder.io/qwik", "@qwik.dev/router"), 5173, "dist", None, "vite"),
+    Site("qwik", ("@builder.io/qwik-city", "@qwik.dev/router"), 5173, "dist", None, "vite"),
     Site("analog", ("@analogjs/platform",), 3000, "dist", "node dist/analog/server/index.mjs"),
     Site("astro", ("astro",), 4321, "dist", None, "astro dev"),
     Site("gatsby", ("gatsby",), 8000, "public", None, "gatsby develop"),
@@ -62,6 +62,7 @@ SITES = (
     Site("create-react-app", ("react-scripts", "react-app-rewired", "@craco/craco"), 3000, "build", None, "react-scripts start"),
     Site("vue-cli", ("@vue/cli-service",), 8080, "dist", None, "vue-cli-service serve"),
     Site("preact-cli", ("preact-cli",), 8080, "build"),
+    Site("waku", ("waku",), 3000, "dist", "waku start"),
     Site("umi", ("umi", "@umijs/max"), 8000, "dist", None, "umi dev"),
     Site("stencil", ("@stencil/core",), 3333, "www"),
     Site("rsbuild", ("@rsbuild/core",), 3000, "dist", None, "rsbuild dev"),
@@ -101,7 +102,18 @@ SERVERS = (
     Framework("telegraf", ("telegraf", "grammy"), None, "worker"),
     Framework("electron", ("electron",), None, "cli"),
 )
-_META = {"nextjs", "nuxt", "remix", "react-router", "sveltekit", "solidstart", "tanstack-start", "redwoodjs", "blitz"}
+_META = {
+    "waku",
+    "nextjs",
+    "nuxt",
+    "remix",
+    "react-router",
+    "sveltekit",
+    "solidstart",
+    "tanstack-start",
+    "redwoodjs",
+    "blitz",
+}
 _OWN_SERVER = {"nestjs", "adonisjs", "strapi", "keystone", "sails", "directus", "medusa", "meteor", "loopback"}
 _SUFFIXES = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts")
 _ENTRIES = ("server", "index", "app", "main", "src/server", "src/index", "src/main", "src/app", "bin/www", "api/index")
@@ -327,7 +339,9 @@ def _describe_package(folder: Folder, package: Package, draft: Draft) -> None:
 
 def _is_node(folder: Folder) -> bool:
     """Tell scripts of a server from those of a page: only the former require, export or ask the process."""
-    server = re.compile(r"\brequire\(|\bmodule\.exports\b|\bprocess\.|\bBun\.|from\s+['\"](?:node:|express|http|fs|path)|createServer")
+    server = re.compile(
+        r"\brequire\(|\bmodule\.exports\b|\bprocess\.|\bBun\.|from\s+['\"](?:node:|express|http|fs|path)|createServer"
+    )
     return any(server.search(folder.source(path)) for path in folder.files(*_SUFFIXES, limit=10, depth=3))
 
 

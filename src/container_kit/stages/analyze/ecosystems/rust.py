@@ -103,6 +103,8 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
 
 
 ECOSYSTEMS = (
-    Ecosystem("rust", describe, manifests=("Cargo.toml",), frameworks=FRAMEWORKS, workspace=workspace, sources=(".rs", "Rocket.toml"),
+    Ecosystem("rust", describe, manifests=("Cargo.toml",), frameworks=FRAMEWORKS, workspace=workspace, sources=(".rs",),
+        settings=("Rocket.toml",),
+        language="rust",
               rank=21),
 )  # fmt: skip

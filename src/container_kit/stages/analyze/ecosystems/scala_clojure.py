@@ -119,7 +119,10 @@ def _claim_clojure_start(folder: Folder, draft: Draft, manifest: str, text: str,
 
 ECOSYSTEMS = (
     Ecosystem("sbt", describe_sbt, manifests=("build.sbt", "build.sc", "build.mill"), frameworks=SCALA,
-              sources=(".scala", ".conf"), rank=13),
-    Ecosystem("clojure", describe_clojure, manifests=("project.clj", "deps.edn"), frameworks=CLOJURE, sources=(".clj", ".cljc", ".edn"),
+              sources=(".scala",),
+        settings=(".conf",), rank=13),
+    Ecosystem("clojure", describe_clojure, manifests=("project.clj", "deps.edn"), frameworks=CLOJURE, sources=(".clj", ".cljc"),
+        settings=(".edn",),
+        language="clojure",
               rank=14),
 )  # fmt: skip
