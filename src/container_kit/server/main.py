@@ -38,6 +38,10 @@ def _carry_out(words: list[str]) -> int:
         from container_kit.server.command_worker import work
 
         return work()
+    if asked.command == "install":
+        from container_kit.server.command_install import install
+
+        return install(asked.client, only_print=asked.print)
     from container_kit.server.command_doctor import doctor
 
     return doctor(as_json=asked.json)
@@ -67,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="run a pipeline here, with live progress")
 
     commands.add_parser("worker", help="carry out the runs that servers ask for on the same store")
+
+    install = commands.add_parser("install", help="have a client start this server")
+    install.add_argument("client", choices=("claude-code", "claude-desktop", "vscode", "cursor", "codex"))
+    install.add_argument("--print", action="store_true", help="print the entry, write nothing")
 
     doctor = commands.add_parser("doctor", help="say what is there, what is missing and how to get it")
     doctor.add_argument("--json", action="store_true", help="for machines")
