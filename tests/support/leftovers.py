@@ -30,7 +30,7 @@ def _remove_images(api: APIClient, name: str) -> None:
         for tag in image["RepoTags"] or []:
             if name in tag:
                 _gone(api.remove_image, tag, force=True)
-        if _is_of(name, image, []):
+        if _is_of(name, image, image["RepoDigests"] or []):  # pulled or pushed by digest, it may have no tag
             _gone(api.remove_image, image["Id"], force=True)
 
 
