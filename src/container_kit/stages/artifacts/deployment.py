@@ -35,6 +35,8 @@ class DeployOptions(Artifact):
     """From a volume's name to the path in the container; a volume outlives its containers."""
     probe: Probe = "http"
     """How health is asked: GET `health_path`, or `tcp` for a connection that stays open."""
+    gapless: bool = False
+    """Put HAProxy before the application, so that not one request fails when versions change; else 0.2 s are lost."""
     keep: int = Field(default=3, ge=1, le=50)
     """How many replaced containers are kept, stopped, for going back."""
 
@@ -59,6 +61,8 @@ class Deployment(Artifact):
     """How long no container held the public port during the swap."""
     probe: Probe = "http"
     health_path: str = "/"
+    gapless: bool = False
+    """Whether it is served through HAProxy."""
 
 
 class Check(Artifact):

@@ -8,8 +8,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.contract import StageContext
-from container_kit.stages.deploy import diagnose
-from container_kit.stages.deploy.containers import APP, CANDIDATE, Containers
+from container_kit.stages.deploy import diagnose, proxy
+from container_kit.stages.deploy.containers import (
+    APP,
+    CANDIDATE,
+    CONTAINER_PORT,
+    GAPLESS,
+    HEALTH_PATH,
+    IMAGE,
+    PORT,
+    PROBE,
+    Containers,
+)
 from container_kit.stages.deploy.ports import free_port, holder
 from container_kit.stages.deploy.wish import Wish
 from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
@@ -29,12 +39,6 @@ PORT_IN_USE = FaultCode(
 )
 
 FAULTS = (IMAGE_MISSING, PORT_IN_USE)
-
-PORT = "io.container-kit.port"
-CONTAINER_PORT = "io.container-kit.container-port"
-PROBE = "io.container-kit.probe"
-HEALTH_PATH = "io.container-kit.health-path"
-IMAGE = "io.container-kit.image"
 
 _TMPFS = {"/tmp": "size=64m,mode=1777"}  # noqa: S108 (a path in the container)
 _PIDS = 256
@@ -105,19 +109,24 @@ def _create(api: APIClient, ctx: StageContext, network: str, wish: Wish, port: i
         HEALTH_PATH: wish.health_path,
         PORT: str(port or ""),
         CONTAINER_PORT: str(wish.container_port or ""),
+        **({GAPLESS: "haproxy"} if wish.options.gapless else {}),
     }
-    publish = {wish.container_port: port} if port is not None else {}
+    # Behind a proxy, any free port of 127.0.0.2 will do for the probe.
+    publish = {wish.container_port: None if wish.options.gapless else port} if port is not None else {}
     for volume in wish.options.volumes:
         api.create_volume(f"{wish.app}-{volume}", labels={APP: wish.app})
+    name = f"{wish.app}-{secrets.token_hex(4)}{CANDIDATE}"
     created = api.create_container(
         _reference(api, wish),
-        name=f"{wish.app}-{secrets.token_hex(4)}{CANDIDATE}",
+        name=name,
         user=wish.user,
         environment=dict(wish.env),
         labels=labels,
         ports=list(publish),
         host_config=_host_config(api, network, wish, publish),
     )
+    if wish.options.gapless:
+        api.connect_container_to_network(created["Id"], proxy.network(wish.app), aliases=[proxy.alias(name)])
     return str(created["Id"])
 
 
@@ -131,7 +140,7 @@ def _reference(api: APIClient, wish: Wish) -> str:
     return wish.image_id or wish.image
 
 
-def _host_config(api: APIClient, network: str, wish: Wish, publish: dict[int | None, int]) -> dict[str, Any]:
+def _host_config(api: APIClient, network: str, wish: Wish, publish: dict[int | None, int | None]) -> dict[str, Any]:
     memory = wish.options.memory_mb << 20
     config: dict[str, Any] = api.create_host_config(
         network_mode=network,

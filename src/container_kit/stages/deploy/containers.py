@@ -12,14 +12,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.docker_engine import DockerEngine
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 APP = "io.container-kit.app"
+IMAGE = "io.container-kit.image"
+PORT = "io.container-kit.port"
+CONTAINER_PORT = "io.container-kit.container-port"
+PROBE = "io.container-kit.probe"
+HEALTH_PATH = "io.container-kit.health-path"
+GAPLESS = "io.container-kit.gapless"
+PROXY = "io.container-kit.proxy"
+"""Labels that tell of a container what nothing else does."""
 CANDIDATE = "-candidate"
 """How the name of a container ends until it has taken the port; renaming it is the commit of a swap."""
+APP_NETWORK = "container-kit-app-"
+"""How the name of a network begins where an application meets its proxy; it has no way out."""
 PUBLIC, STAGING = "127.0.0.1", "127.0.0.2"
 RESTART_POLICY = {"Name": "unless-stopped", "MaximumRetryCount": 0}
 
@@ -47,6 +58,41 @@ class Found:
     labels: Mapping[str, str] = field(repr=False)
 
     @property
+    def app(self) -> str:
+        """The application's name."""
+        return self.labels[APP]
+
+    @property
+    def port(self) -> int:
+        """The public port on which it is, or is to be, served; 0 for a trial run."""
+        return int(self.labels.get(PORT) or 0)
+
+    @property
+    def container_port(self) -> int:
+        """The port that the application listens on."""
+        return int(self.labels.get(CONTAINER_PORT) or 0)
+
+    @property
+    def probe(self) -> Probe:
+        """How its health is asked."""
+        return "tcp" if self.labels.get(PROBE) == "tcp" else "http"
+
+    @property
+    def health_path(self) -> str:
+        """What is asked for."""
+        return self.labels.get(HEALTH_PATH) or "/"
+
+    @property
+    def gapless(self) -> bool:
+        """Whether it is served through a proxy."""
+        return GAPLESS in self.labels
+
+    @property
+    def proxy(self) -> bool:
+        """Whether it is such a proxy itself."""
+        return PROXY in self.labels
+
+    @property
     def candidate(self) -> bool:
         """Whether it has not taken the port yet."""
         return self.name.endswith(CANDIDATE)
@@ -69,6 +115,20 @@ class Containers:
         """The one that holds the public port, or would if it ran."""
         there = [one for one in found if self.networks.front in one.networks]
         return max(there, key=lambda one: one.running, default=None)
+
+    async def get(self, app: str, container: str) -> Found | None:
+        """One of an application's containers by its id."""
+        return next((one for one in await self.of(app) if one.id == container), None)
+
+    async def staging_port(self, container: str, container_port: int) -> int:
+        """The port of 127.0.0.2 at which a container that is not served can be reached; 0 where it is not running."""
+        details = await self.inspect(container) or {}
+        published = ((details.get("NetworkSettings") or {}).get("Ports") or {}).get(f"{container_port}/tcp") or []
+        return next((int(one["HostPort"]) for one in published), 0)
+
+    async def make_app_network(self, name: str) -> None:
+        """Create a network without a way out, where an application meets what belongs to it."""
+        await self.engine.call(lambda api: _make_network(api, name, None))
 
     async def make_networks(self) -> None:
         """Create the networks where they are missing."""
@@ -178,10 +238,14 @@ def _joined(details: dict[str, Any]) -> frozenset[str]:
     One that could not be joined stays in a running container's list, without a gateway; in a stopped one's, none has.
     """
     networks = (details.get("NetworkSettings") or {}).get("Networks") or {}
-    return frozenset(name for name, one in networks.items() if one.get("Gateway") or not _runs(details))
+    return frozenset(
+        name
+        for name, one in networks.items()
+        if one.get("Gateway") or (name.startswith(APP_NETWORK) and one.get("EndpointID")) or not _runs(details)
+    )
 
 
-def _make_network(api: APIClient, name: str, address: str) -> None:
+def _make_network(api: APIClient, name: str, address: str | None) -> None:
     from docker.errors import APIError
 
     if any(network["Name"] == name for network in api.networks(names=[name])):
@@ -190,8 +254,10 @@ def _make_network(api: APIClient, name: str, address: str) -> None:
         "com.docker.network.bridge.host_binding_ipv4": address,
         "com.docker.network.bridge.enable_icc": "false",  # applications must not reach one another
     }
+    apart = {"internal": True} if address is None else {"options": options}
     try:
-        api.create_network(name, "bridge", options, check_duplicate=True, labels={"io.container-kit.network": name})
+        labels = {"io.container-kit.network": name}
+        api.create_network(name, "bridge", check_duplicate=True, labels=labels, **apart)
     except APIError as error:
         if error.status_code != 409:  # another process was faster
             raise

@@ -1,4 +1,4 @@
-"""The local engine as a target: candidate, proof, swap, and the way back."""
+"""The local engine as a target: candidate, proof, change of hands, and the way back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager, suppress
 
 import anyio
 
-from container_kit.stages.artifacts.deployment import Deployment, Probe
+from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.contract import StageContext
-from container_kit.stages.deploy import candidate, prove, swap
-from container_kit.stages.deploy.containers import PUBLIC, Containers, Found, Networks
+from container_kit.stages.deploy import candidate, prove, proxy, swap
+from container_kit.stages.deploy.containers import IMAGE, PUBLIC, Containers, Found, Networks
 from container_kit.stages.deploy.guard import guarded
+from container_kit.stages.deploy.hand_over import Serving, hand_back, hand_over, serving
 from container_kit.stages.deploy.lock import BUSY, held
 from container_kit.stages.deploy.ports import free_port, is_free
 from container_kit.stages.deploy.recovery import recover, retire
@@ -23,10 +24,10 @@ from container_kit.stages.fault import FaultCode, StageFailure
 NO_WAY_BACK = FaultCode(
     "deploy.previous_gone",
     means="The container that this deployment replaced is not there any more.",
-    hint="Deploy the earlier image {image} by its name instead.",
+    hint="Deploy an earlier image of {app} by its name instead; `docker images` lists them.",
 )
 
-FAULTS = (BUSY, NO_WAY_BACK, swap.SWAP_FAILED, *candidate.FAULTS, *prove.FAULTS, *ENGINE_FAULTS)
+FAULTS = (BUSY, NO_WAY_BACK, swap.SWAP_FAILED, *proxy.FAULTS, *candidate.FAULTS, *prove.FAULTS, *ENGINE_FAULTS)
 
 _RUN = "io.container-kit.run"
 _CLEANUP_SECONDS = 60.0
@@ -53,44 +54,44 @@ class LocalTarget:
         """
         found = await self._containers.of(wish.app)
         wanted = wish.options.port
-        if wanted is not None and wanted not in {_port(one) for one in found if one.running} and not is_free(wanted):
+        if wanted is not None and wanted not in {one.port for one in found if one.running} and not is_free(wanted):
             raise await candidate.port_in_use(self._containers, wish.app, wanted)
 
     async def plan(self, wish: Wish) -> tuple[str, ...]:
         """Say what would change, a line for each."""
         found = await self._containers.of(wish.app)
-        old = self._containers.served(found)
-        port = self._port_for(wish, old)
-        lines = [
-            f"replace {old.image} by {wish.image} on {PUBLIC}:{port}, once the new version has proved itself"
-            if old
-            else f"run {wish.image} as {wish.app} on {PUBLIC}:{port}"
-        ]
-        if old and _port(old) != port:
-            lines.append(f"move from port {_port(old)} to {port}")
+        now = await serving(self._containers, found)
+        port, old = self._port_for(wish, now), now.version
+        how = "without a gap, through HAProxy" if wish.options.gapless else "once the new version has proved itself"
+        lines = [f"run {wish.image} as {wish.app} on {PUBLIC}:{port}"]
+        if old:
+            lines = [f"replace {old.image} by {wish.image} on {PUBLIC}:{port}, {how}"]
+        if old and old.port != port:
+            lines.append(f"move from port {old.port} to {port}")
         lines += [f"remove {one.name}, which a deployment that died left behind" for one in found if one.candidate]
         return tuple(lines)
 
     async def apply(self, ctx: StageContext, wish: Wish) -> Deployment:
-        """Run the version, replace the one that serves when it has proved itself, and stop that one.
+        """Run the version, let it serve in the place of what does when it has proved itself, and stop that.
 
         Raises:
             StageFailure: One of `FAULTS`. The version that served before then serves still.
         """
         async with held(self._engine.host, wish.app):
-            await self._containers.make_networks()
-            old = await recover(self._containers, wish.app)
-            port = self._port_for(wish, old)
+            now = await recover(self._containers, wish.app)
+            haproxy = await self._prepare(ctx, wish)
+            port = self._port_for(wish, now)
             wish = await self._with_container_port(ctx, wish)
             async with self._candidate(ctx, wish, port) as new, guarded(self._containers, wish.app):
                 ctx.progress(f"waiting until {wish.app} is healthy", 0.2)
-                seconds = await prove.healthy(self._containers, new, wish, port)
+                staging = await self._containers.staging_port(new, wish.container_port or 0)
+                seconds = await prove.healthy(self._containers, new, wish, staging)
                 ctx.progress(f"healthy after {seconds:.1f} s; taking port {port}", 0.7)
                 with anyio.CancelScope(shield=True):
-                    gap = await self._change(wish, old, new, port)
+                    gap = await self._change(now, await self._found(wish.app, new), haproxy)
             with anyio.CancelScope(shield=True):
-                await self._settle(ctx, wish, old, new)
-            return await self._deployment(wish.app, new, old, seconds, gap)
+                await self._settle(ctx, wish, now, new)
+            return await self._deployment(wish.app, new, now, seconds, gap)
 
     async def undo(self, ctx: StageContext, made: Deployment) -> None:
         """Go back to the version that a deployment replaced, or to none. Undone already, it stays undone.
@@ -99,30 +100,36 @@ class LocalTarget:
             StageFailure: `deploy.previous_gone`, or the engine's.
         """
         async with held(self._engine.host, made.name):
-            serving = await recover(self._containers, made.name)
-            if serving is None or serving.id != made.container_id:
+            now = await recover(self._containers, made.name)
+            if now.version is None or now.version.id != made.container_id:
                 return  # undone before, or replaced by a later deployment
             if made.previous_container_id is None:
-                await self._containers.remove(made.container_id)
+                await self._remove_all(now)
                 return
-            found = {one.id: one for one in await self._containers.of(made.name)}
-            previous = found.get(made.previous_container_id)
+            previous = await self._containers.get(made.name, made.previous_container_id)
             if previous is None:
-                raise NO_WAY_BACK(f"the version before {made.container_name} is gone", image="")
+                raise NO_WAY_BACK(f"the version before {made.container_name} is gone", app=made.name)
             ctx.progress(f"starting {previous.name} again")
-            async with guarded(self._containers, made.name):
-                await self._return(serving, previous)
+            await self._return(now, previous)
             with anyio.CancelScope(shield=True):
                 await self._containers.remove(made.container_id)
+                await recover(self._containers, made.name)
 
-    async def _return(self, serving: Found, previous: Found) -> None:
-        """Start a kept version beside the one that serves, and swap them."""
-        await self._containers.connect(previous.id, self._containers.networks.out)
-        await self._containers.start(previous.id)
-        with anyio.move_on_after(_RETURN_SECONDS):  # going back works even for one that answers nothing
-            await prove.answers(self._containers, previous.id, _port(previous), *_probe(previous))
-        with anyio.CancelScope(shield=True):
-            await swap.swap(self._containers, serving, _port(serving), previous.id)
+    async def _return(self, now: Serving, previous: Found) -> None:
+        """Start a kept version beside the one that serves, and let it take over."""
+        haproxy = await proxy.make_image(self._containers) if previous.gapless else None
+        try:
+            async with guarded(self._containers, previous.app):
+                await self._containers.connect(previous.id, self._containers.networks.out)
+                await self._containers.start(previous.id)
+                staging = await self._containers.staging_port(previous.id, previous.container_port)
+                with anyio.move_on_after(_RETURN_SECONDS):  # going back works even to one that answers nothing
+                    await prove.answers(self._containers, previous, staging)
+                with anyio.CancelScope(shield=True):
+                    await hand_over(self._containers, now, previous, haproxy)
+        except BaseException:
+            await self._clean_up(previous.app)
+            raise
 
     @asynccontextmanager
     async def _candidate(self, ctx: StageContext, wish: Wish, port: int | None) -> AsyncIterator[str]:
@@ -131,32 +138,53 @@ class LocalTarget:
         try:
             yield await candidate.start(ctx, self._containers, wish, port)
         except BaseException:
-            # Without an engine nothing can be cleaned up: the next deployment does it.
-            with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANUP_SECONDS), suppress(StageFailure):
-                await recover(self._containers, wish.app)
+            await self._clean_up(wish.app)
             raise
 
-    async def _change(self, wish: Wish, old: Found | None, new: str, port: int) -> float:
+    async def _clean_up(self, app: str) -> None:
+        # Without an engine nothing can be cleaned up: the next deployment does it.
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANUP_SECONDS), suppress(StageFailure):
+            await recover(self._containers, app)
+
+    async def _prepare(self, ctx: StageContext, wish: Wish) -> str | None:
+        """Make the networks, and find the proxy's image where one is wanted."""
+        await self._containers.make_networks()
+        if not wish.options.gapless:
+            return None
+        await self._containers.make_app_network(proxy.network(wish.app))
+        ctx.progress("looking for HAProxy")
+        return await proxy.make_image(self._containers)
+
+    async def _change(self, now: Serving, new: Found, haproxy: str | None) -> float:
         try:
-            gap = await swap.swap(self._containers, old, _port(old) if old else port, new)
-            await swap.settled(wish.app, port, wish.options.probe, wish.health_path)
-            await self._containers.commit(new)
+            gap = await hand_over(self._containers, now, new, haproxy)
+            await swap.settled(new.app, new.port, new.probe, new.health_path)
+            await self._containers.commit(new.id)
         except BaseException as error:
-            await swap.revert(self._containers, old, new)
-            moved = old is None or _port(old) != port
+            await hand_back(self._containers, now, new)
+            moved = now.holder is None or now.holder.port != new.port
             if moved and isinstance(error, StageFailure) and candidate.is_port_conflict(error):
-                raise await candidate.port_in_use(self._containers, wish.app, port) from error
+                raise await candidate.port_in_use(self._containers, new.app, new.port) from error
             raise
         return gap
 
-    async def _settle(self, ctx: StageContext, wish: Wish, old: Found | None, new: str) -> None:
+    async def _settle(self, ctx: StageContext, wish: Wish, before: Serving, new: str) -> None:
         """Stop the old version and drop what is too old to go back to."""
-        if old is not None:
-            ctx.progress(f"stopping {old.name}", 0.9)
-            await retire(self._containers, old.id)
-        kept = [one for one in await self._containers.of(wish.app) if one.id != new and not one.candidate]
+        if before.version is not None:
+            ctx.progress(f"stopping {before.version.name}", 0.9)
+            await retire(self._containers, before.version.id)
+        now = await serving(self._containers, await self._containers.of(wish.app))
+        if before.holder and before.holder.proxy and now.holder and before.holder.id != now.holder.id:
+            await self._containers.remove(before.holder.id)
+        found = await self._containers.of(wish.app)
+        kept = [one for one in found if one.id != new and not one.candidate and not one.proxy]
         for one in kept[wish.options.keep :]:
             await self._containers.remove(one.id)
+
+    async def _remove_all(self, now: Serving) -> None:
+        for one in (now.holder, now.version):
+            if one is not None:
+                await self._containers.remove(one.id)
 
     async def _with_container_port(self, ctx: StageContext, wish: Wish) -> Wish:
         """Where nothing tells the application's port, run it once and look."""
@@ -169,37 +197,33 @@ class LocalTarget:
             await self._containers.remove(trial)
         return wish.on(port)
 
-    def _port_for(self, wish: Wish, old: Found | None) -> int:
-        return wish.options.port or (_port(old) if old else 0) or free_port(wish.app)
+    def _port_for(self, wish: Wish, now: Serving) -> int:
+        return wish.options.port or (now.version.port if now.version else 0) or free_port(wish.app)
 
-    async def _deployment(self, app: str, new: str, old: Found | None, seconds: float, gap: float) -> Deployment:
-        found = {one.id: one for one in await self._containers.of(app)}
-        run = found[new].labels.get(_RUN)
+    async def _found(self, app: str, container: str) -> Found:
+        found = await self._containers.get(app, container)
+        if found is None:
+            raise swap.SWAP_FAILED(f"the new container of {app} was removed by somebody else")
+        return found
+
+    async def _deployment(self, app: str, new: str, before: Serving, seconds: float, gap: float) -> Deployment:
+        made = await self._found(app, new)
         # A run that died after its swap and is run again replaces itself; the way back leads past it.
-        before = [one.id for one in found.values() if one.id != new and one.labels.get(_RUN) != run]
-        probe, path = _probe(found[new])
-        port = _port(found[new])
+        others = (one for one in await self._containers.of(app) if one.id != new and not one.proxy)
+        previous = next((one.id for one in others if one.labels.get(_RUN) != made.labels.get(_RUN)), None)
         return Deployment(
             name=app,
-            url=f"http://{PUBLIC}:{port}",
+            url=f"http://{PUBLIC}:{made.port}",
             container_id=new,
-            container_name=found[new].name,
-            image=found[new].labels[candidate.IMAGE],
-            image_id=found[new].image_id,
-            host_port=port,
-            container_port=int(found[new].labels[candidate.CONTAINER_PORT]),
-            previous_container_id=before[0] if old and before else None,
+            container_name=made.name,
+            image=made.labels[IMAGE],
+            image_id=made.image_id,
+            host_port=made.port,
+            container_port=made.container_port,
+            previous_container_id=previous if before.version else None,
             seconds_to_healthy=round(seconds, 3),
             gap_seconds=round(gap, 3),
-            probe=probe,
-            health_path=path,
+            probe=made.probe,
+            health_path=made.health_path,
+            gapless=made.gapless,
         )
-
-
-def _port(found: Found) -> int:
-    return int(found.labels.get(candidate.PORT) or 0)
-
-
-def _probe(found: Found) -> tuple[Probe, str]:
-    kind: Probe = "tcp" if found.labels.get(candidate.PROBE) == "tcp" else "http"
-    return kind, found.labels.get(candidate.HEALTH_PATH) or "/"

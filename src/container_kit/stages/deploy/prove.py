@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import anyio
 
-from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.deploy import diagnose, probe
-from container_kit.stages.deploy.containers import STAGING, Containers
+from container_kit.stages.deploy.containers import STAGING, Containers, Found
 from container_kit.stages.deploy.wish import Wish
 from container_kit.stages.fault import FaultCode, NextAction, StageFailure
 
@@ -98,10 +97,10 @@ async def _still_runs(containers: Containers, container: str, wish: Wish) -> Non
         raise diagnose.ended(await diagnose.scene(containers, container, wish))
 
 
-async def answers(containers: Containers, container: str, port: int, kind: Probe, path: str) -> bool:
+async def answers(containers: Containers, found: Found, port: int) -> bool:
     """Wait until a container that was proved before answers on `127.0.0.2:port`; False where it ended."""
-    while not (await probe.ask(STAGING, port, kind, path)).healthy:
-        details = await containers.inspect(container)
+    while not (await probe.ask(STAGING, port, found.probe, found.health_path)).healthy:
+        details = await containers.inspect(found.id)
         if not ((details or {}).get("State") or {}).get("Running"):
             return False
         await anyio.sleep(_BETWEEN / 5)

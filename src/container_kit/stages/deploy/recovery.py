@@ -1,59 +1,59 @@
 """Putting an application right after a deployment that died: one version serves, and nothing half made is left.
 
-Everything is read from the engine, for it alone knows what came to pass: who is on the `front` network, who runs,
-and whose name still says candidate.
+Everything is read from the engine, for it alone knows what came to pass: who is on the `front` network, whom the proxy
+serves, who runs, and whose name still says candidate.
 """
 
 from __future__ import annotations
 
+from container_kit.stages.deploy import proxy
 from container_kit.stages.deploy.containers import Containers, Found
+from container_kit.stages.deploy.hand_over import Serving, serving
 
 STOP_GRACE = 10
 """Seconds that a replaced version has to finish what it does, as `docker stop` gives."""
 
 
-async def recover(containers: Containers, app: str) -> Found | None:
-    """Make one version serve and remove the leftovers. The application's lock must be held.
-
-    Returns:
-        The version that serves; None where there is none.
-    """
+async def recover(containers: Containers, app: str) -> Serving:
+    """Make one version serve and remove the leftovers. The application's lock must be held."""
     found = await containers.of(app)
-    serving = containers.served(found)
-    if serving is not None and serving.candidate and not serving.running:  # it took the port and died
-        await containers.remove(serving.id)
-        found.remove(serving)
-        serving = None
-    if serving is None and (serving := _last_to_serve(found)) is not None:
-        await serve(containers, serving.id)
-    if serving is not None and serving.candidate:
-        await containers.commit(serving.id)
-    for other in found:
-        if serving is None or other.id != serving.id:
-            await _put_away(containers, other)
-    return await current(containers, app)
+    now = await serving(containers, found)
+    died = now.version is not None and now.version.candidate and not now.version.running
+    if now.version is None or died:
+        now = await _serve_again(containers, now, [one for one in found if one is not now.version])
+    if now.version is not None and now.version.candidate:
+        await containers.commit(now.version.id)
+    leftovers = [one for one in found if one not in (now.holder, now.version)]
+    if now.holder and now.holder.proxy and now.version and any(one.running for one in leftovers):
+        await proxy.point(containers, now.holder.id, now.version)  # it may have died before telling the proxy
+    for one in leftovers:
+        await _put_away(containers, one)
+    return await serving(containers, await containers.of(app))
 
 
-async def current(containers: Containers, app: str) -> Found | None:
-    """The version that is on the public port, whether it runs or not."""
-    return containers.served(await containers.of(app))
-
-
-async def serve(containers: Containers, container: str) -> None:
-    """Put a container on the public port, started if need be. It must not be taken."""
-    await containers.connect(container, containers.networks.front)
-    await containers.connect(container, containers.networks.out)
-    await containers.start(container)
-
-
-def _last_to_serve(found: list[Found]) -> Found | None:
-    """The one whose place nobody took: in the middle of a swap it still runs; after one only the newest may."""
-    proved = [one for one in found if not one.candidate]
-    return next((one for one in proved if one.running), None)
+async def _serve_again(containers: Containers, now: Serving, found: list[Found]) -> Serving:
+    """Give the port back to the version that had it: the one that was proved and still runs."""
+    version = next((one for one in found if one.running and not one.candidate and not one.proxy), None)
+    if version is None:
+        return Serving()
+    front, out = containers.networks.front, containers.networks.out
+    if not version.gapless:
+        if now.holder is not None:
+            await containers.remove(now.holder.id)
+        holder = version
+    else:
+        holder = now.holder or next((one for one in found if one.proxy), version)
+        if holder.proxy:
+            await proxy.point(containers, holder.id, version)
+    await containers.connect(holder.id, front)
+    await containers.connect(holder.id, out)
+    if holder.proxy:
+        await containers.connect(holder.id, proxy.network(holder.app))
+    return Serving(holder, version)
 
 
 async def _put_away(containers: Containers, other: Found) -> None:
-    if other.candidate:
+    if other.candidate or other.proxy:
         await containers.remove(other.id)
     elif other.running:
         await retire(containers, other.id)

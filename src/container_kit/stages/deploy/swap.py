@@ -32,12 +32,13 @@ async def swap(containers: Containers, old: Found | None, old_port: int, new: st
     Raises:
         StageFailure: The engine's, where one could not leave or the other could not join.
     """
-    front, out = containers.networks.front, containers.networks.out
+    front = containers.networks.front
     if old is None:
         await containers.connect(new, front)
         return 0.0
-    # Otherwise its port mapping would fall back to the address where the new one is.
-    await containers.disconnect(old.id, out)
+    # Otherwise its port mapping would fall back to another network's address, perhaps that of the new one.
+    for network in old.networks - {front}:
+        await containers.disconnect(old.id, network)
     began = anyio.current_time()
     failures: list[StageFailure] = []
     async with anyio.create_task_group() as group:
@@ -56,7 +57,8 @@ async def revert(containers: Containers, old: Found | None, new: str) -> None:
         await containers.disconnect(new, containers.networks.front)
     if old is not None:
         await containers.connect(old.id, containers.networks.front)
-        await containers.connect(old.id, containers.networks.out)
+        for network in old.networks:
+            await containers.connect(old.id, network)
 
 
 async def settled(app: str, port: int, kind: Probe, path: str) -> None:
