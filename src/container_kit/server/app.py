@@ -11,6 +11,7 @@ from mcp.server.auth.settings import AuthSettings
 
 from container_kit.tools.offer import Offer
 from container_kit.tools.offered import instructions
+from container_kit.tools.resources import add_prompts, add_resources
 from container_kit.tools.runs import Runs
 from container_kit.tools.sdk import sdk_tool
 
@@ -25,7 +26,7 @@ def make_server(
         tokens: Checks the callers' tokens.
     """
     offered = {offer.name: offer for offer in offers}
-    return MCPServer(
+    server = MCPServer(
         "container-kit",
         title="Container Kit",
         version=version("container-kit"),
@@ -35,3 +36,6 @@ def make_server(
         auth=auth,
         token_verifier=tokens,
     )
+    add_resources(server, runs, offered)
+    add_prompts(server, offered)
+    return server

@@ -1,0 +1,123 @@
+"""Resources, prompts and completions: runs, their logs and the pipelines, to be read without a tool."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.request_state import authenticated_principal
+from mcp_types import Completion
+
+from container_kit.stages.fault import StageFailure, WiringError
+from container_kit.tools.offer import Offer
+from container_kit.tools.run_data import run_data
+from container_kit.tools.runs import Runs
+
+_COMPLETIONS = 100
+_LOG_LINES = 1000
+
+
+def add_resources(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -> None:
+    """Add what can be read: `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `pipeline://{name}`."""
+
+    async def run(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - the name in the template
+        try:
+            return json.dumps(run_data(await runs.get(id, authenticated_principal(ctx.request_context))))
+        except StageFailure as failure:
+            raise ResourceNotFoundError(str(failure)) from failure
+
+    async def log(id: str, stage: str, ctx: Context[Any, Any], first: int = 0, lines: int = _LOG_LINES) -> str:  # noqa: A002 - as above
+        caller = authenticated_principal(ctx.request_context)
+        count = max(1, min(lines, _LOG_LINES))
+        try:
+            part = await runs.log(id, stage, first=first or None, count=count, caller=caller)
+        except StageFailure as failure:
+            raise ResourceNotFoundError(str(failure)) from failure
+        return "\n".join(part.lines)
+
+    def pipeline(name: str) -> str:
+        try:
+            return json.dumps(_plan(runs, name))
+        except WiringError as error:
+            raise ResourceNotFoundError(str(error)) from error
+
+    add: Any = server.resource
+    json_type, plain = "application/json", "text/plain"
+    add("run://{id}", name="run", description="How a run stands or ended", mime_type=json_type)(run)
+    add(
+        "run://{id}/stages/{stage}/log{?first,lines}",
+        name="log",
+        description="Lines of a stage's log; by default the last ones",
+        mime_type=plain,
+    )(log)
+    add("pipeline://{name}", name="pipeline", description="Stages and input", mime_type=json_type)(pipeline)
+    _add_completions(server, runs, offered)
+
+
+def add_prompts(server: MCPServer, offered: Mapping[str, Offer]) -> None:
+    """Add prompts for those jobs whose tools are offered."""
+
+    def containerize(path: str) -> str:
+        return (
+            f"Containerize the repository at {path}: call full-deployment with dry_run first, tell me what it would "
+            "do, then call it. If it fails, mend the file that the fault names and send its first next action."
+        )
+
+    def repair_run(run: str) -> str:
+        return (
+            f"Run {run} failed. Call get-run for it, with the failed stage for its log. Explain the cause in one "
+            "sentence with file:line, mend it, and call retry-run."
+        )
+
+    def review_scan(image: str) -> str:
+        return (
+            f"Scan {image} with scan. List what matters, the worst first, and propose the fewest changes that remove "
+            "most of it, each with the file and line to edit. Say so if no scanner could look."
+        )
+
+    prompts: tuple[tuple[str, str, Any, str], ...] = (
+        ("full-deployment", "containerize", containerize, "From a repository to a running container"),
+        ("retry-run", "repair-run", repair_run, "Find out why a run failed, mend it, go on"),
+        ("scan", "review-scan", review_scan, "Review the vulnerabilities of an image"),
+    )
+    for tool, name, prompt, description in prompts:
+        if tool in offered:
+            add: Any = server.prompt(name=name, description=description)
+            add(prompt)
+
+
+def _add_completions(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -> None:
+    async def complete(_ref: Any, argument: Any, _context: Any) -> Completion | None:
+        known: list[str] = []
+        if argument.name in ("id", "run"):
+            known = [run.id for run in await runs.newest(limit=_COMPLETIONS)]
+        elif argument.name == "name":
+            known = [offer.name for offer in offered.values() if offer.toolset != "runs"]
+        elif argument.name == "stage":
+            known = _stage_names(runs, offered)
+        fitting = [value for value in known if value.startswith(argument.value)]
+        return Completion(values=fitting[:_COMPLETIONS], total=len(fitting), has_more=len(fitting) > _COMPLETIONS)
+
+    decorate: Any = server.completion
+    decorate()(complete)
+
+
+def _stage_names(runs: Runs, offered: Mapping[str, Offer]) -> list[str]:
+    pipelines = [offer.name for offer in offered.values() if offer.toolset != "runs"]
+    return sorted({step.name for name in pipelines for step in runs.find(name).steps()})
+
+
+def _plan(runs: Runs, name: str) -> dict[str, Any]:
+    pipeline = runs.find(name)
+    return {
+        "name": pipeline.name,
+        "kind": pipeline.kind,
+        "summary": pipeline.summary,
+        "timeout": pipeline.timeout,
+        "stages": [[step.name for step in group] for group in pipeline.groups],
+        "given": {kind.__name__: sorted(kind.model_fields) for kind in pipeline.given},
+    }

@@ -1,0 +1,58 @@
+"""Resources, prompts and completions through the real client, in both protocol eras."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from mcp.shared.exceptions import MCPError
+from mcp_types import PromptReference, ResourceTemplateReference
+
+from container_kit import Workspace
+from container_kit.tools.offered import ALL, Choice, chosen
+from support.tools import IMAGE, connected, runs_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", ["legacy", "auto"])]
+
+
+async def test_a_run_its_log_and_its_pipeline_can_be_read(mode: str, workspace: Workspace) -> None:
+    async with connected(runs_of(workspace, {"build": {"build": IMAGE}}), mode) as client:
+        built = await client.call_tool("build", {"path": "."})
+        assert built.structured_content is not None
+        run = built.structured_content["run"]
+        seen = json.loads((await client.read_resource(f"run://{run}")).contents[0].text)  # type: ignore[union-attr]
+        log = (await client.read_resource(f"run://{run}/stages/build/log?lines=5")).contents[0]
+        plan = json.loads((await client.read_resource("pipeline://full-deployment")).contents[0].text)  # type: ignore[union-attr]
+    assert (seen["id"], seen["status"]) == (run, "success")
+    assert log.text == ""  # type: ignore[union-attr]  # the mock said nothing
+    assert plan["stages"][0] == ["analyze"]
+
+
+@pytest.mark.parametrize("uri", ["run://" + "0" * 24, "run://none/stages/build/log", "pipeline://kitchen"])
+async def test_what_is_not_there_is_said_so(mode: str, workspace: Workspace, uri: str) -> None:
+    async with connected(runs_of(workspace, {}), mode) as client:
+        with pytest.raises(MCPError) as raised:
+            await client.read_resource(uri)
+    assert raised.value.error.code == -32602
+
+
+async def test_prompts_are_those_whose_tools_are_offered(mode: str, workspace: Workspace) -> None:
+    offers = chosen(ALL, Choice(toolsets=["scan"]))
+    async with connected(runs_of(workspace, {}), mode, offers) as client:
+        prompts = (await client.list_prompts()).prompts
+        text = (await client.get_prompt("review-scan", {"image": "shop:1"})).messages[0].content
+    assert [prompt.name for prompt in prompts] == ["review-scan"]
+    assert "shop:1" in text.text  # type: ignore[union-attr]
+
+
+async def test_ids_names_and_stages_are_completed(mode: str, workspace: Workspace) -> None:
+    async with connected(runs_of(workspace, {"build": {"build": IMAGE}}), mode) as client:
+        built = await client.call_tool("build", {"path": "."})
+        assert built.structured_content is not None
+        run = built.structured_content["run"]
+        prompt = PromptReference(name="repair-run")
+        ids = await client.complete(prompt, {"name": "run", "value": run[:4]})
+        template = ResourceTemplateReference(uri="pipeline://{name}")
+        names = await client.complete(template, {"name": "name", "value": "full"})
+    assert ids.completion.values == [run]
+    assert names.completion.values == ["full-deployment"]
