@@ -24,6 +24,14 @@ class BuildOptions(Artifact):
     """A PEM file, relative to the source's root, with authorities that RUN instructions shall trust besides the usual
     ones, for example a company proxy's. Nothing of it stays in the image."""
     no_cache: bool = False
+    platforms: tuple[str, ...] = ()
+    """For example `linux/arm64`; by default the engine's own. More than one needs docker buildx."""
+    builder: str | None = None
+    """The name of a buildx builder (`docker buildx ls`), for example a remote one."""
+    cache_from: tuple[str, ...] = ()
+    """Where buildx reads a build cache, for example `type=registry,ref=registry.example/app:cache`."""
+    cache_to: tuple[str, ...] = ()
+    """Where buildx writes its build cache."""
 
 
 class Image(Artifact):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def read(ctx: StageContext, root: Path, wanted: Mapping[str, str]) -> dict[str, 
 
 
 def _secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
+    if not re.fullmatch(r"[\w.-]+", id_):  # a comma would be another field of buildx's --secret
+        raise SECRET_MISSING(f"{id_[:100]!r} is not a secret's id: use letters, digits, `.`, `-` and `_`", id="ID")
     kind, _, name = place.partition(":")
     if kind == "env" and name in os.environ:
         return os.environ[name].encode()

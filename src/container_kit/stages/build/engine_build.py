@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from container_kit.stages.build.context import walk
 from container_kit.stages.build.ignore import Patterns
-from container_kit.stages.build.session import Credentials, Session, SessionContent, SessionRefused
+from container_kit.stages.build.session import Credentials, Session, SessionContent
 from container_kit.stages.build.tar import write_tar
 from container_kit.stages.docker_endpoint import Endpoint, EngineConnection
 
@@ -39,8 +39,12 @@ class BuildRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     credentials: Credentials = field(default=lambda _: ("", ""), repr=False)
-    platform: str | None = None
     no_cache: bool = False
+    platforms: tuple[str, ...] = ()
+    builder: str | None = None
+    """The name of a builder of buildx."""
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -50,7 +54,7 @@ class BuildRequest:
             "target": self.target or "",
             "buildargs": json.dumps(dict(self.build_args)),
             "labels": json.dumps(dict(self.labels)),
-            "platform": self.platform or "",
+            "platform": ",".join(self.platforms),
             "nocache": "1" if self.no_cache else "",
             "rm": "1",
             "forcerm": "1",
@@ -196,27 +200,3 @@ def _message(body: bytes) -> str:
         return str(loaded["message"])
     except (ValueError, KeyError, TypeError):
         return body[:2000].decode(errors="replace")
-
-
-def choose(endpoint: Endpoint, request: BuildRequest, engine: Mapping[str, str]) -> Builder:
-    """Choose how to build from what the engine says of itself.
-
-    Args:
-        endpoint: The engine.
-        request: What is to be built.
-        engine: The headers of its answer to a ping.
-    """
-    if "libpod-api-version" in engine or engine.get("ostype", "linux") != "linux":
-        return TarBuilder(endpoint, request, buildkit=False)
-    return SessionBuilder(endpoint, request)
-
-
-__all__ = [
-    "BuildRequest",
-    "Builder",
-    "EngineRefused",
-    "SessionBuilder",
-    "SessionRefused",
-    "TarBuilder",
-    "choose",
-]

@@ -19,12 +19,13 @@ def id_of(api: APIClient, reference: str) -> str | None:
     return str(found["Id"]) if found is not None else None
 
 
-def describe(api: APIClient, image_id: str) -> dict[str, Any]:
+def describe(api: APIClient, image: str) -> dict[str, Any]:
     """What is known of an image, as fields of `Image`."""
-    found = api.inspect_image(image_id)
+    found = api.inspect_image(image)
     config = found.get("Config") or {}
     variant = found.get("Variant")
     return {
+        "id": str(found["Id"]),
         "size": int(found.get("Size") or 0),
         "platform": f"{found.get('Os', 'linux')}/{found.get('Architecture', '')}" + (f"/{variant}" if variant else ""),
         "ports": _tcp_ports(config.get("ExposedPorts") or {}),

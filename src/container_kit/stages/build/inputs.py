@@ -47,8 +47,8 @@ TARGET_UNKNOWN = FaultCode(
 )
 ARGUMENT_INVALID = FaultCode(
     "build.argument_invalid",
-    means="A build argument's name is not a variable's name.",
-    hint="Use letters, digits and `_` for the name of a build argument.",
+    means="A build argument, platform, builder or cache is not in the form that it needs.",
+    hint="Correct {what}: {form}.",
 )
 
 FAULTS = (
@@ -117,7 +117,7 @@ def read(ctx: StageContext, source: Source, options: BuildOptions, dockerfile: D
     parsed = parse(content, path)
     parsed.check()
     _check_target(parsed, options.target)
-    _check_arguments(options.build_args)
+    _check_forms(options)
     secrets = build_secrets.read(ctx, root, options.secrets)
     redact = build_secrets.redactor(options.build_args, secrets)
     if options.ca_file is not None:
@@ -244,10 +244,26 @@ def _check_target(parsed: ParsedDockerfile, target: str | None) -> None:
     )
 
 
-def _check_arguments(arguments: Mapping[str, str]) -> None:
-    for name in arguments:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ARGUMENT_INVALID(f"{name[:100]!r} is not a build argument's name")
+_CACHE = r"[\w./:@-]+|type=(registry|inline|gha|s3|azblob)(,\S*)?"
+_FORMS = {
+    "build_args": (r"[A-Za-z_][A-Za-z0-9_]*", "a name is of letters, digits and `_`"),
+    "platforms": (r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_]+)?", "a platform is OS/ARCHITECTURE, for example linux/arm64"),
+    "builder": (r"[\w.-]+", "a builder's name is of letters, digits, `.`, `-` and `_`"),
+    # a cache in a local folder would be a path that escapes the workspace
+    "cache_from": (
+        r"[\w./:@-]+|type=(registry|inline|gha|s3|azblob)(,[^\s]*)?",
+        "a cache lies in a registry, gha, s3 or azblob",
+    ),
+}
+_FORMS["cache_to"] = _FORMS["cache_from"]
+
+
+def _check_forms(options: BuildOptions) -> None:
+    for what, (expression, form) in _FORMS.items():
+        value = getattr(options, what)
+        for text in [value] if isinstance(value, str) else value or ():
+            if not re.fullmatch(expression, text):
+                raise ARGUMENT_INVALID(f"{text[:100]!r} in {what}: {form}", what=what, form=form)
 
 
 def _relative(path: Path, root: Path) -> str:

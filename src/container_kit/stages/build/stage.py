@@ -13,18 +13,13 @@ import anyio.to_thread
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import context, credentials, failures, images, inputs
+from container_kit.stages.build import buildx, context, credentials, failures, images, inputs
 from container_kit.stages.build import dockerfile as dockerfiles
-from container_kit.stages.build.engine_build import (
-    Builder,
-    BuildRequest,
-    EngineRefused,
-    SessionRefused,
-    TarBuilder,
-    choose,
-)
+from container_kit.stages.build.choice import choose, without_session
+from container_kit.stages.build.engine_build import Builder, BuildRequest, EngineRefused
 from container_kit.stages.build.inputs import Inputs
 from container_kit.stages.build.progress import BuildLog
+from container_kit.stages.build.session import SessionRefused
 from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.docker_engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker_engine import DockerEngine
@@ -45,6 +40,7 @@ class BuildImage(Stage[Image]):
         *inputs.FAULTS,
         *dockerfiles.FAULTS,
         *context.FAULTS,
+        *buildx.FAULTS,
         *failures.FAULTS,
     )
 
@@ -95,11 +91,10 @@ class BuildImage(Stage[Image]):
             raise failures.explain(log, read)
         if log.image_id is None:
             raise self._engine.lost(ConnectionResetError("the engine's answer ended before the build did"))
-        image_id = log.image_id
-        facts = await self._engine.call(lambda api: images.describe(api, image_id))
+        built = log.image_id
+        facts = await self._engine.call(lambda api: images.describe(api, built))
         steps = log.instructions
         return Image(
-            id=image_id,
             reference=read.reference,
             **facts,
             steps=len(steps),
@@ -107,7 +102,7 @@ class BuildImage(Stage[Image]):
             seconds=round(time.monotonic() - began, 3),
             builder=builder.name,
             source=str(read.root),
-            previous_id=before if before != image_id else None,
+            previous_id=before if before != facts["id"] else None,
         )
 
     async def _run(
@@ -127,13 +122,17 @@ class BuildImage(Stage[Image]):
                 secrets=read.secrets,
                 credentials=credentials.for_registry,
                 no_cache=options.no_cache,
+                platforms=options.platforms,
+                builder=options.builder,
+                cache_from=options.cache_from,
+                cache_to=options.cache_to,
             )
             builder = choose(self._engine.endpoint, request, about)
             try:
                 return builder, await self._run_builder(builder, relay)
             except SessionRefused as refused:
                 ctx.log.info("no BuildKit session, sending the whole context", reason=str(refused))
-                builder = TarBuilder(self._engine.endpoint, request, buildkit=True)
+                builder = without_session(self._engine.endpoint, request)
                 return builder, await self._run_builder(builder, relay)
 
     async def _run_builder(self, builder: Builder, relay: _Relay) -> BuildLog:

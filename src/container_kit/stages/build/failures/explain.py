@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from container_kit.stages.build.buildx import BUILDX_UNSUPPORTED
 from container_kit.stages.build.dockerfile import Instruction, ParsedDockerfile
 from container_kit.stages.build.failures import base, copying, network, packages, process
 from container_kit.stages.build.failures.sign import Failure, Sign, edit_and_retry
@@ -36,6 +37,7 @@ FAULTS: tuple[FaultCode, ...] = (
 _EXIT_CODE = re.compile(r"(?:exit code|returned a non-zero code|exit status):? (\d+)")
 _COUNTED = {"FROM", "RUN", "COPY", "ADD", "WORKDIR"}
 _PULLED = re.compile(r"/v2/(?:library/)?([^\s\"]+?)/(?:manifests|blobs)/")
+_NOT_BY_THIS_BUILDER = re.compile(r"is not supported for the \S+ driver|no builder \S+ found")
 _POSITION = re.compile(r"\[(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<of>\d+)\] ")
 
 
@@ -74,6 +76,10 @@ def _of_builder(failure: Failure) -> StageFailure:
     for explanation in (base.explain_secret, base.explain_stage, base.explain_frontend, copying.explain):
         if found := explanation(failure):
             return found
+    if re.search(
+        r"is not supported for the (?P<driver>\S+) driver|failed to find driver|no builder \S+ found", failure.error
+    ):
+        return BUILDX_UNSUPPORTED(failure.error.splitlines()[0][:300], evidence=failure.evidence())
     located = failure.at(instruction) if (instruction := _base_of(failure)) else failure
     for sign in base.SIGNS:
         if found := sign.explain(located, failure.error):
