@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from container_kit.stages.kubernetes.api_faults import refusal
 from container_kit.stages.kubernetes.diagnosis import Diagnosis, Failed, Verdict
 
-QUIET_SECONDS = 60.0
+QUIET_SECONDS = 400.0
 
 
 def diagnose(path: Path) -> dict[str, Any]:
@@ -29,6 +30,9 @@ def diagnose(path: Path) -> dict[str, Any]:
         seen = json.loads(line)
         last = max(last, float(seen["t"]))
         kind = seen.get("kind") or seen["object"]["kind"]
+        if kind == "Status":  # the API refused the apply itself
+            refused = refusal(seen["object"].get("code", 500), seen["object"], path.stem)
+            return {"stream": path.name, **_told(Failed(last, refused.fault)), "cpu_ms": 0.0}
         if diagnosis.observe(last, kind, seen["object"], deleted=seen.get("type") == "DELETED"):
             break
     verdict = diagnosis.advance(last + QUIET_SECONDS)

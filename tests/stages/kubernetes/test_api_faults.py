@@ -24,6 +24,7 @@ CONFLICT = {
 }
 IMMUTABLE = {"reason": "FieldValueInvalid", "message": "Invalid value: field is immutable", "field": "spec.selector"}
 REQUIRED = {"reason": "FieldValueRequired", "message": "Required value", "field": "spec.x"}
+UNDECLARED = "failed to create typed patch object (shop/web; apps/v1): .spec.replica: field not declared in schema"
 UNKNOWN_FIELD = 'strict decoding error: unknown field "spec.replica"'
 
 CASES = [
@@ -35,6 +36,7 @@ CASES = [
     (422, status(422, "Invalid", 'Deployment "web" is invalid', IMMUTABLE), "immutable", "spec.selector"),
     (422, status(422, "Invalid", "invalid", REQUIRED), "invalid", "spec.x"),
     (400, status(400, "BadRequest", UNKNOWN_FIELD), "invalid", "evidence"),
+    (500, status(500, "InternalError", UNDECLARED), "invalid", ".spec.replica"),
     (429, status(429, "TooManyRequests", "too many requests"), "busy", "7"),
     (503, "upstream connect error", "busy", "7"),
     (500, "not even JSON", "api_error", "evidence"),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from container_kit.stages.fault import Fault
@@ -123,6 +128,33 @@ def test_a_command_that_is_not_there_is_told_at_its_first_start() -> None:
     state = {"waiting": {"reason": "RunContainerError", "message": words}}
     verdict = story.pod(2.0, state=state, lastState=ended(128, "StartError", words))
     assert "serve-it" in told(verdict, "command_not_found").hint
+
+
+def test_a_command_that_is_not_there_is_told_by_the_event_before_the_status() -> None:
+    story = Story().begins()
+    words = (
+        "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create "
+        'failed: unable to start container process: exec: "/srv/run": stat /srv/run: no such file or directory: unknown'
+    )
+    told(story.event(1.2, "Failed", words, container="app"), "command_not_found")
+
+
+def test_a_pod_whose_sandbox_cannot_be_made_is_told_after_half_a_minute() -> None:
+    story = Story(deadline=600).begins()
+    words = "Failed to create pod sandbox: plugin type=calico failed: no IP addresses available"
+    assert story.event(1, "FailedCreatePodSandBox", words) is None
+    assert story.quiet(30) is None
+    told(story.quiet(32), "sandbox_failed")
+
+
+def test_an_apply_that_the_api_refused_is_told_by_the_benchmark_too(tmp_path: Path) -> None:
+    causes = [{"reason": "FieldValueInvalid", "message": "field is immutable", "field": "spec.selector"}]
+    status = {"code": 422, "reason": "Invalid", "message": "invalid", "details": {"causes": causes}}
+    path = tmp_path / "refused.jsonl"
+    path.write_text(json.dumps({"t": 0.05, "kind": "Status", "object": status}))
+    command = [sys.executable, str(Path(__file__).parents[3] / "benchmarks/diagnose.py"), str(path), "--json"]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True).stdout
+    assert json.loads(printed)["class"] == "immutable"
 
 
 def test_a_start_that_fails_for_the_architecture_is_told_as_such() -> None:

@@ -83,6 +83,20 @@ async def test_a_missing_namespace_is_a_fault_unless_it_may_be_made(
     assert made["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
+async def test_a_namespace_that_was_made_goes_again_if_nothing_runs_in_it(
+    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+) -> None:
+    made = await prepared(stage, ctx, namespace="new", create_namespace=True)
+    cluster.add("apps/v1", "Deployment", "theirs", "new", spec={})
+    await stage.rollback(ctx(), made)
+    assert cluster.get("namespaces", "new", "") is not None
+    cluster.store.delete(("deployments", "new", "theirs"))
+    await stage.rollback(ctx(), made)
+    assert cluster.get("namespaces", "new", "") is None
+    await stage.rollback(ctx(), await prepared(stage, ctx))
+    assert cluster.get("namespaces", "shop", "") is not None, "that one was there before"
+
+
 async def test_a_namespace_that_is_being_deleted_is_a_fault(
     stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:

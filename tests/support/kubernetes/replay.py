@@ -39,13 +39,14 @@ class _Rewriting:
     """Puts the names, labels and times of the present Deployment in the place of the recorded ones."""
 
     def __init__(self, recorded: list[Json], deployment: Json) -> None:
-        found = next(seen["object"] for seen in recorded if seen["kind"] == "Deployment")
+        found = _found_spec(recorded)
         self._old, self._new = found["metadata"], deployment["metadata"]
         self._template = deployment["spec"]["template"]
+        self._images = tuple(_image(one) for one in (found, deployment))
         self._generation = str(self._new["generation"])
 
     def __call__(self, found: Json) -> Json:
-        text = json.dumps(found)
+        text = json.dumps(found).replace(*self._images)
         text = text.replace(self._old["uid"], self._new["uid"])
         text = text.replace(f'"{self._old["namespace"]}"', f'"{self._new["namespace"]}"')
         name = re.escape(self._old["name"])
@@ -77,6 +78,15 @@ class _Rewriting:
             text = json.dumps(made).replace('"name": "app"', f'"name": "{names[0]}"')
             made = json.loads(text)
         return made
+
+
+def _found_spec(recorded: list[Json]) -> Json:
+    found: Json = next(seen["object"] for seen in recorded if seen["kind"] == "Deployment")
+    return found
+
+
+def _image(deployment: Json) -> str:
+    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def _store(store: Store, found: Json, deployment: Json) -> None:

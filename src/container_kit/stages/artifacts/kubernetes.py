@@ -82,6 +82,8 @@ class Cluster(Artifact):
     version: str
     """As the API tells it, for example `v1.36.1`."""
     namespace: str
+    namespace_uid: str | None = None
+    """Set where the namespace was made for this deployment, so that it can be taken away again."""
     delivery: Literal["registry", "kind", "k3d", "minikube", "shared"]
     """How an image gets to its nodes; `shared` where they use the local engine's images."""
     registry: str | None = None

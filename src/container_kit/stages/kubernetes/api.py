@@ -34,6 +34,8 @@ Json = dict[str, Any]
 
 FIELD_MANAGER = "container-kit"
 _SECONDS = 20.0
+_SILENCE = 320.0
+"""Seconds after which a silent watch is dead: the server ends each one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ class KubernetesApi:
         """
         import httpx2
 
-        timeout = httpx2.Timeout(_SECONDS, read=None)
+        timeout = httpx2.Timeout(_SECONDS, read=_SILENCE)
         with self._faults(path):
             async with self._http.stream("GET", path, params={**params, "watch": "true"}, timeout=timeout) as answer:
                 if answer.status_code >= 400:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from container_kit.stages.fault import Evidence, FaultCode, StageFailure
@@ -65,6 +66,9 @@ API_ERROR = FaultCode(
     retryable=True,
 )
 
+_UNDECLARED = re.compile(r"(\.[^:]+): field not declared in schema")
+"""How server-side apply words an unknown field; some versions answer it with 500."""
+
 FAULTS = (
     UNREACHABLE, CERTIFICATE, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, KIND_UNKNOWN, CONFLICT, IMMUTABLE, INVALID, BUSY,
     API_ERROR,
@@ -109,7 +113,9 @@ def _classed(
     if status in (429, 503, 504) or (status == 409 and not causes):
         seconds = retry_after or 1.0
         return BUSY(told, evidence=evidence, retry_after=seconds, seconds=f"{seconds:g}")
-    if status in (400, 422):
+    if status in (400, 422) or _UNDECLARED.search(message):
+        if undeclared := _UNDECLARED.search(message):
+            fields = undeclared.group(1)
         code = IMMUTABLE if any("immutable" in cause["message"] for cause in causes) else INVALID
         return code(told, evidence=evidence, fields=fields, what=what)
     return API_ERROR(told, evidence=evidence)

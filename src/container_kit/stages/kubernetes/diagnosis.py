@@ -13,13 +13,14 @@ from container_kit.stages.fault import Fault
 from container_kit.stages.kubernetes.rollout_faults import PROGRESS_DEADLINE, ROLLOUT_FAULTS
 from container_kit.stages.kubernetes.rollout_state import Json, RolloutState, dig
 from container_kit.stages.kubernetes.signs import WATCHED, Rule, Sign
-from container_kit.stages.kubernetes.signs_of_containers import setup_signs, termination_signs
+from container_kit.stages.kubernetes.signs_of_containers import setup_signs, start_signs, termination_signs
 from container_kit.stages.kubernetes.signs_of_images import image_signs
 from container_kit.stages.kubernetes.signs_of_pods import (
     creation_signs,
     deadline_signs,
     endpoint_signs,
     eviction_signs,
+    sandbox_signs,
     scheduling_signs,
     volume_signs,
 )
@@ -30,7 +31,9 @@ RULES: tuple[Rule, ...] = (
     scheduling_signs,
     image_signs,
     setup_signs,
+    start_signs,
     volume_signs,
+    sandbox_signs,
     termination_signs,
     probe_signs,
     eviction_signs,
@@ -126,7 +129,8 @@ class Diagnosis:
     @property
     def suspicion(self) -> Sign | None:
         """What is most likely wrong so far, decisive or not; None where nothing is."""
-        return min(self._signs, key=lambda sign: _RANK[sign.code.code], default=None)
+        blamed = (sign for sign in self._signs if not sign.within_budget)
+        return min(blamed, key=lambda sign: _RANK[sign.code.code], default=None)
 
     def _look(self, t: float) -> None:
         self._looked_at = t

@@ -83,13 +83,23 @@ class PrepareCluster(Stage[Cluster]):
         made = [check.detail for check in cluster.checks if check.name == "namespace" and "would be" in check.detail]
         return Preview((f"context {cluster.context}, Kubernetes {cluster.version}", *made), cluster)
 
+    async def rollback(self, ctx: StageContext, made: Cluster) -> None:
+        """Take away a namespace that was made, unless somebody runs something in it by now."""
+        if made.namespace_uid is None:
+            return
+        async with connect(made.context, self._kubeconfig) as api:
+            pods = await api.get(f"/api/v1/namespaces/{made.namespace}/pods")
+            deployments = await api.get(f"/apis/apps/v1/namespaces/{made.namespace}/deployments")
+            if not deployments.get("items") and all(_is_going(pod) for pod in pods.get("items") or []):
+                await api.delete(f"/api/v1/namespaces/{made.namespace}", uid=made.namespace_uid)
+
     async def _look(self, ctx: StageContext, options: KubernetesOptions, *, make: bool) -> Cluster:
         async with connect(options.context, self._kubeconfig) as api:
             ctx.progress(f"looking at the cluster of context {api.context}", 0.1)
             version = await api.get("/version")
             namespace = check_namespace("namespace", options.namespace or api.namespace)
             permissions = await _permissions(api, namespace)
-            found = await _namespace(api, namespace, options, make=make)
+            found, uid = await _namespace(api, namespace, options, make=make)
             pull_secret = await _pull_secret(api, namespace, options)
             quota = await check_quota(api, namespace, options)
             delivery, registry, delivered = await find_delivery(api, options)
@@ -98,10 +108,15 @@ class PrepareCluster(Stage[Cluster]):
             server=api.server,
             version=str(version.get("gitVersion") or ""),
             namespace=namespace,
+            namespace_uid=uid,
             delivery=delivery,
             registry=registry,
             checks=(found, *permissions, *pull_secret, *quota, delivered),
         )
+
+
+def _is_going(pod: Json) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))
 
 
 async def _permissions(api: KubernetesApi, namespace: str) -> list[Check]:
@@ -143,25 +158,28 @@ async def _allowed(api: KubernetesApi, namespace: str, verb: str, group: str, re
     return bool((answer.get("status") or {}).get("allowed"))
 
 
-async def _namespace(api: KubernetesApi, namespace: str, options: KubernetesOptions, *, make: bool) -> Check:
+async def _namespace(
+    api: KubernetesApi, namespace: str, options: KubernetesOptions, *, make: bool
+) -> tuple[Check, str | None]:
+    """What was found, and the uid of a namespace that was made."""
     path = f"/api/v1/namespaces/{namespace}"
     try:
         found = await api.find(path)
     except StageFailure as failure:
         if failure.fault.code != "kubernetes.forbidden":
             raise
-        return Check(name="namespace", outcome="not_checked", detail=f"{namespace} may not be looked at")
+        return Check(name="namespace", outcome="not_checked", detail=f"{namespace} may not be looked at"), None
     if found is None and options.create_namespace:
-        if make:
-            await api.apply(restricted_namespace(namespace), path)
+        made = await api.apply(restricted_namespace(namespace), path) if make else {"metadata": {}}
         done = "was" if make else "would be"
-        return Check(name="namespace", outcome="ok", detail=f"{namespace} {done} made; it enforces restricted")
+        check = Check(name="namespace", outcome="ok", detail=f"{namespace} {done} made; it enforces restricted")
+        return check, made["metadata"].get("uid")
     phase = ((found or {}).get("status") or {}).get("phase")
     if found is None or phase == "Terminating":
         what = "is being deleted" if found is not None else "does not exist"
         evidence = [Evidence(kind="condition", text=f"namespace {namespace}: {phase or 'not found'}")]
         raise NAMESPACE_MISSING(f"namespace {namespace} {what}", evidence=evidence, namespace=namespace)
-    return Check(name="namespace", outcome="ok", detail=f"{namespace} is there")
+    return Check(name="namespace", outcome="ok", detail=f"{namespace} is there"), None
 
 
 async def _pull_secret(api: KubernetesApi, namespace: str, options: KubernetesOptions) -> list[Check]:

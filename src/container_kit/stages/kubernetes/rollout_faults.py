@@ -93,6 +93,12 @@ VOLUME_MISSING = _code(
     "A volume cannot be mounted: what it refers to does not exist or cannot be attached.",
     "Create what volume {volume} refers to, or correct the reference; the evidence names it.",
 )
+SANDBOX_FAILED = _code(
+    "sandbox_failed",
+    "The node cannot make the pod's sandbox: its network plugin or container runtime fails.",
+    "Repair the node or its network plugin, as the evidence says; the pod itself is not the cause.",
+    retryable=True,
+)
 COMMAND_NOT_FOUND = _code(
     "command_not_found",
     "The container's command does not exist in the image or is not executable.",
@@ -158,7 +164,7 @@ NO_ENDPOINTS = _code(
 ROLLOUT_FAULTS = (
     POD_SECURITY, QUOTA, SERVICE_ACCOUNT_MISSING, POD_REFUSED, UNSCHEDULABLE, PULL_SECRET_MISSING, IMAGE_AUTH,
     IMAGE_NOT_FOUND, IMAGE_REFUSED, IMAGE_DNS, IMAGE_PULL_FAILED, IMAGE_NAME_INVALID, IMAGE_NEVER_PULL,
-    CONFIG_MISSING, RUNS_AS_ROOT, CONTAINER_CONFIG, VOLUME_MISSING, BAD_ARCHITECTURE, COMMAND_NOT_FOUND,
+    CONFIG_MISSING, RUNS_AS_ROOT, CONTAINER_CONFIG, VOLUME_MISSING, SANDBOX_FAILED, BAD_ARCHITECTURE, COMMAND_NOT_FOUND,
     READ_ONLY_FILESYSTEM, OUT_OF_MEMORY, EXITED_ZERO, INIT_FAILED, CRASH, PROBE_STARTUP, PROBE_LIVENESS,
     PROBE_READINESS, EVICTED, NO_ENDPOINTS, PROGRESS_DEADLINE,
 )  # fmt: skip

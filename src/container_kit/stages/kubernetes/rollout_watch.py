@@ -35,6 +35,9 @@ ROLLOUT_TIMEOUT = FaultCode(
     retryable=True,
 )
 
+_LONGEST_PREFIX = 50
+"""The API shortens the name of a ReplicaSet from which it makes those of pods."""
+
 _Told = Seen | StageFailure
 
 
@@ -172,9 +175,11 @@ def _matters(diagnosis: Diagnosis, seen: Seen) -> bool:
     """A namespace may be full of others' objects; slices of other Services would look like our own."""
     if seen.kind == "EndpointSlice":
         return dig(seen.found, "metadata", "labels", "kubernetes.io/service-name") in diagnosis.needs_endpoints
-    if seen.kind == "Deployment":
-        return bool(dig(seen.found, "metadata", "name") == diagnosis.state.name)
-    return True
+    about = "involvedObject" if seen.kind == "Event" else "metadata"
+    name, ours = str(dig(seen.found, about, "name") or ""), str(diagnosis.state.name)
+    if seen.kind == "Deployment" or name == ours:
+        return name == ours
+    return name.startswith(f"{ours}-"[:_LONGEST_PREFIX])
 
 
 def _ready(state: RolloutState) -> tuple[int, int]:

@@ -17,6 +17,8 @@ TRANSIENT = 10.0
 """The same for what usually heals: a cache that is not filled yet, a webhook that starts."""
 SCHEDULING = 10.0
 """Seconds in which a cluster autoscaler, which looks every 10 s, says whether it will add a node."""
+SANDBOX = 30.0
+"""Seconds in which a node that has just joined may still lack its network."""
 SCALE_UP = 300.0
 """Seconds that a node which was ordered may take."""
 STARTING = 60.0
@@ -39,6 +41,8 @@ class Sign:
     facts: dict[str, Any] = field(default_factory=dict)
     """Values for the placeholders of the code's hint."""
     repair: tuple[NextAction, ...] = ()
+    within_budget: bool = False
+    """True while what was seen is still allowed for; it is not blamed then when the progress deadline passes."""
 
     @property
     def key(self) -> tuple[str, str]:

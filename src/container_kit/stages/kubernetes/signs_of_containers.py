@@ -22,6 +22,10 @@ from container_kit.stages.kubernetes.rollout_state import Container, RolloutStat
 from container_kit.stages.kubernetes.signs import AT_ONCE, LASTING, WATCHED, Sign, repair
 
 _CONFIG_ERRORS = {"CreateContainerConfigError", "CreateContainerError"}
+_START_FAILED = re.compile(
+    r"executable file not found|exec format error"
+    r"|(OCI runtime|containerd task|start container).*(no such file or directory|permission denied)"
+)
 _MISSING = re.compile(r'(secret|configmap) "([^"]+)" not found|couldn\'t find key (\S+) in (Secret|ConfigMap) (\S+)')
 
 
@@ -77,6 +81,26 @@ def _setup_sign(
         Evidence(kind="condition", text=f"{container.waiting or 'Failed'}: {text[:2000]}", where=container.where),
     )
     return Sign(code, container.where, text[:300], grace, evidence, facts, actions)
+
+
+def start_signs(rollout: RolloutState) -> Iterator[Sign]:
+    """Signs that the runtime cannot start the program; an event tells it before the pod's status does."""
+    for container in rollout.containers():
+        failed = [
+            event for event in container.events if event.reason == "Failed" and _START_FAILED.search(event.message)
+        ]
+        if failed and not container.ever_started:
+            last = max(failed, key=lambda event: event.order)
+            code = BAD_ARCHITECTURE if "exec format error" in last.message else COMMAND_NOT_FOUND
+            words = last.message.removeprefix("Error: ")
+            evidence = (Evidence(kind="condition", text=words[:2000], where=container.where),)
+            facts = {"image": container.image, "command": _command(container)}
+            yield Sign(code, container.where, words[-300:], AT_ONCE, evidence, facts=facts)
+
+
+def _command(container: Container) -> str:
+    asked = [*(container.spec.get("command") or []), *(container.spec.get("args") or [])]
+    return " ".join(asked) or f"the command of {container.image}"
 
 
 def termination_signs(rollout: RolloutState) -> Iterator[Sign]:
@@ -138,8 +162,7 @@ def _end_sign(code: FaultCode, container: Container) -> Sign:
         "image": container.image,
         "container": container.name,
         "limit": limit,
-        "command": " ".join([*(container.spec.get("command") or []), *(container.spec.get("args") or [])])
-        or f"the command of {container.image}",
+        "command": _command(container),
     }
     last_line = words.splitlines()[-1][:200] if words else code.means
     message = f"{container.name} ended with exit code {exit_code}: {last_line}"

@@ -13,6 +13,7 @@ from container_kit.stages.kubernetes.rollout_faults import (
     POD_SECURITY,
     PROGRESS_DEADLINE,
     QUOTA,
+    SANDBOX_FAILED,
     SERVICE_ACCOUNT_MISSING,
     UNSCHEDULABLE,
     VOLUME_MISSING,
@@ -21,6 +22,7 @@ from container_kit.stages.kubernetes.rollout_state import Json, RolloutState, Se
 from container_kit.stages.kubernetes.signs import (
     AT_ONCE,
     LASTING,
+    SANDBOX,
     SCALE_UP,
     SCHEDULING,
     TRANSIENT,
@@ -135,6 +137,16 @@ def volume_signs(rollout: RolloutState) -> Iterator[Sign]:
                     event_evidence(event, f"pod/{name}"),
                     {"volume": named.group(1) if named else "named in the evidence"},
                 )
+
+
+def sandbox_signs(rollout: RolloutState) -> Iterator[Sign]:
+    """Signs that a node cannot even make the pod; on a node that has just joined it heals."""
+    for pod in rollout.current_pods():
+        name = str(dig(pod, "metadata", "name"))
+        for event in rollout.events_of("Pod", name):
+            if event.reason == "FailedCreatePodSandBox" and not _started(pod):
+                evidence = event_evidence(event, f"pod/{name}")
+                yield Sign(SANDBOX_FAILED, f"pod/{name}", _short(event.message), SANDBOX, evidence)
 
 
 def _speaks_of_a_cause(event: SeenEvent) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from container_kit.stages.fault import Evidence, FaultCode
 from container_kit.stages.kubernetes.rollout_faults import PROBE_LIVENESS, PROBE_READINESS, PROBE_STARTUP
 from container_kit.stages.kubernetes.rollout_state import Container, Json, RolloutState, SeenEvent, dig
-from container_kit.stages.kubernetes.signs import AT_ONCE, STARTING, Sign, event_evidence
+from container_kit.stages.kubernetes.signs import AT_ONCE, STARTING, WATCHED, Sign, event_evidence
 
 _REFUSES_FOR_GOOD = re.compile(r"statuscode: (?!408|425|429)4\d\d")
 """The server is up and answers, but never so that the probe is content: another path or port is needed."""
@@ -31,16 +32,22 @@ def _killed(container: Container) -> Iterator[Sign]:
 
 
 def _never_ready(container: Container) -> Iterator[Sign]:
-    """A probe that was answered with a client error is decided; a program that may still start gets longer."""
+    """The probe's own budget is `failureThreshold` failures, one each period.
+
+    Beyond it, a probe that was answered with a client error is decided; a program that may still start gets longer.
+    """
     failures = _failures(container, "readiness")
     probe = container.spec.get("readinessProbe")
     if not failures or not probe or not container.running or container.ready:
         return
-    if sum(event.count for event in failures) < (probe.get("failureThreshold") or 3):
-        return
     last = max(failures, key=lambda event: event.order)
+    threshold = int(probe.get("failureThreshold") or 3)
+    within_budget = sum(event.count for event in failures) < threshold
     decided = _REFUSES_FOR_GOOD.search(last.message) or not _port_is_declared(container, probe)
-    yield _sign(PROBE_READINESS, "readiness", container, failures, AT_ONCE if decided else STARTING, ())
+    budget = float((threshold - 1) * int(probe.get("periodSeconds") or 10))
+    grace = WATCHED if within_budget else budget if decided else max(STARTING, budget)
+    sign = _sign(PROBE_READINESS, "readiness", container, failures, grace, ())
+    yield replace(sign, within_budget=within_budget)
 
 
 def _failures(container: Container, kind: str) -> list[SeenEvent]:

@@ -1,4 +1,4 @@
-"""Verifying what runs in a cluster: replicas, restarts, endpoints, an HTTP answer, the way in, what could not be seen."""
+"""Verifying what runs in a cluster: replicas, restarts, endpoints, an HTTP answer, the way in."""
 
 from __future__ import annotations
 
