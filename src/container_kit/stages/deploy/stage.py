@@ -9,6 +9,7 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.deploy import local, wish
 from container_kit.stages.deploy.local import LocalTarget
+from container_kit.stages.deploy.target import Target
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.workspace import FAULTS as PATH_FAULTS
 
@@ -19,7 +20,7 @@ class Deploy(Stage[Deployment]):
     faults = (*wish.FAULTS, *local.FAULTS, *PATH_FAULTS)
 
     def __init__(self, engine: DockerEngine | None = None) -> None:
-        self._target = LocalTarget(engine or DockerEngine())
+        self._target: Target = LocalTarget(engine or DockerEngine())
 
     async def validate(
         self,
