@@ -54,7 +54,9 @@ class BuildLog:
     image_id: str | None = None
     error: str | None = None
     expected: int = 0
-    """How many instructions the builder announced itself (the classic one does)."""
+    """How many instructions the builder itself announced; 0 where it announced none."""
+    classic: bool = False
+    """Whether it is the classic builder that tells."""
 
     @property
     def instructions(self) -> list[Step]:
@@ -112,6 +114,9 @@ class BuildLog:
         if found is None:
             return Step(name)
         instruction = found["instruction"].replace(authorities.EXPORT, "").replace(authorities.MOUNT, "")
+        if found["stage"] is None:  # a single stage: the builder's own count, whatever it tells of first
+            self.expected = int(found["of"])
+            return Step(name, instruction, number=int(found["number"]))
         return Step(name, instruction, number=len(self.instructions) + 1)
 
     def _take_vertex(self, step: Step, vertex: Any) -> None:
@@ -151,7 +156,7 @@ class BuildLog:
         """Take what the classic builder prints."""
         found = _CLASSIC_STEP.match(text)
         if found:
-            self.expected = int(found[2])
+            self.expected, self.classic = int(found[2]), True
             step = Step(text.strip(), found[3].strip(), number=int(found[1]), started=time.time())
             for previous in self.steps.values():
                 previous.seconds = previous.seconds if previous.seconds is not None else 0.0

@@ -102,7 +102,7 @@ def _base_of(failure: Failure) -> Instruction | None:
 
 def _last_step(log: BuildLog) -> Step | None:
     """The classic builder names no step: the last that began is the one that failed."""
-    return next(reversed(log.instructions), None) if log.expected else None
+    return next(reversed(log.instructions), None) if log.classic else None
 
 
 def _instruction(step: Step, parsed: ParsedDockerfile) -> Instruction | None:
