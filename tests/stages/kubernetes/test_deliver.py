@@ -19,6 +19,7 @@ import pytest
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import Cluster
+from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import StageFailure
 from container_kit.stages.kubernetes.deliver import DeliverImage, load_command, named_by_content, push_target
@@ -197,6 +198,22 @@ async def listening(address: str) -> None:
         else:
             await stream.aclose()
             return
+
+
+async def test_an_image_that_was_pushed_already_is_not_pushed_again(ctx: Contexts) -> None:
+    digest = "sha256:" + "cd" * 32
+    pushed = PushedImage(
+        reference="registry.test/shop/web:1.4",
+        pinned=f"registry.test/shop/web@{digest}",
+        registry="registry.test",
+        repository="shop/web",
+        tag="1.4",
+        digest=digest,
+        confirmed_by="registry",
+        image_id=IMAGE.id,
+    )
+    made = await DeliverImage().execute(ctx(), IMAGE, on("registry"), pushed)
+    assert made.reference == f"registry.test/shop/web:1.4@{digest}"
 
 
 async def test_a_preview_tells_where_the_image_would_go(ctx: Contexts) -> None:

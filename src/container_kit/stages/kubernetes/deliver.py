@@ -11,6 +11,7 @@ import anyio.from_thread
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage
+from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.docker_engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker_engine import DockerEngine
@@ -41,12 +42,17 @@ class DeliverImage(Stage[ClusterImage]):
     def __init__(self, engine: DockerEngine | None = None) -> None:
         self._engine = engine or DockerEngine()
 
-    async def execute(self, ctx: StageContext, image: Image, cluster: Cluster) -> ClusterImage:
-        """Deliver.
+    async def execute(
+        self, ctx: StageContext, image: Image, cluster: Cluster, pushed: PushedImage | None = None
+    ) -> ClusterImage:
+        """Deliver; an image that was pushed already is named by its digest there.
 
         Raises:
             StageFailure: `kubernetes.push_denied`, `kubernetes.push_failed`, `kubernetes.load_failed`, or the engine's.
         """
+        if pushed is not None:
+            reference = f"{pushed.reference}@{pushed.digest}"
+            return ClusterImage(reference=reference, delivered_by=f"registry {pushed.registry}")
         if cluster.delivery == "registry":
             return await self._push(ctx, image, cluster)
         reference = named_by_content(image)
