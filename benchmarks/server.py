@@ -36,16 +36,18 @@ class Server:
     """A server on standard input and output, spoken to without a client library."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("no pipes")
         self._process = process
+        self._sends, self._receives = process.stdin, process.stdout
         self._number = 0
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a request and wait for its answer."""
         self._number += 1
         self._send({"id": self._number, "method": method, "params": params})
-        assert self._process.stdout is not None
         while True:
-            message: dict[str, Any] = json.loads(self._process.stdout.readline())
+            message: dict[str, Any] = json.loads(self._receives.readline())
             if message.get("id") == self._number:
                 return message
 
@@ -55,6 +57,10 @@ class Server:
         self.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=client)
         self._send({"method": "notifications/initialized"})
 
+    def hang_up(self) -> None:
+        """Let it end."""
+        self._sends.close()
+
     def memory(self) -> float:
         """Resident MiB."""
         for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
@@ -63,21 +69,20 @@ class Server:
         raise RuntimeError("no VmRSS")
 
     def _send(self, message: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-        self._process.stdin.flush()
+        self._sends.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        self._sends.flush()
 
 
 @contextmanager
 def started(command: list[str], folder: str) -> Iterator[Server]:
     """A server that was just started."""
     environment = {**os.environ, "CONTAINER_KIT_HOME": f"{folder}/home", "CONTAINER_KIT_WORKSPACE": folder}
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - our own server
         command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
-        yield Server(process)
-        assert process.stdin is not None
-        process.stdin.close()
+        server = Server(process)
+        yield server
+        server.hang_up()
 
 
 def measure(command: list[str], tool: str, arguments: dict[str, Any], calls: int, folder: str) -> dict[str, float]:
@@ -92,7 +97,8 @@ def measure(command: list[str], tool: str, arguments: dict[str, Any], calls: int
             before = time.perf_counter()
             answer = server.ask("tools/call", name=tool, arguments=arguments)
             times.append(time.perf_counter() - before)
-            assert "result" in answer, answer
+            if "result" not in answer:
+                raise RuntimeError(str(answer))
     return {"cold start": cold, "call": statistics.median(times) * 1000, "memory": memory}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import typing
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,6 +11,17 @@ from pydantic import BaseModel
 _NOISE = frozenset({"title", "exclusiveMinimum", "minimum", "maximum"})
 """What a model need not know beforehand: bounds are told in a fault if they are ever overstepped."""
 _PLAIN_DEFAULTS: tuple[Any, ...] = (None, [], {}, False, ".")
+
+
+_JSON_TYPES: dict[Any, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    tuple: "array",
+    list: "array",
+    dict: "object",
+}
 
 
 def input_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -46,19 +57,18 @@ def product_name(kind: type[BaseModel]) -> str:
 
 
 def _shallow(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema(mode="serialization")
-    definitions = schema.get("$defs", {})
-    fields = schema.get("properties", {})
-    always = [name for name, field in model.model_fields.items() if field.is_required()]
-    return {"type": "object", "properties": {name: _type_of(fields[name], definitions) for name in always}}
+    """The fields that it always has; read from the annotations, for a whole schema would be built at every start."""
+    always = {name: field.annotation for name, field in model.model_fields.items() if field.is_required()}
+    return {"type": "object", "properties": {name: _json_type(kind) for name, kind in always.items()}}
 
 
-def _type_of(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    field = _resolved(field, definitions)
-    options = [_resolved(option, definitions) for option in field.get("anyOf", ())]
-    kinds = _unique(option.get("type") for option in options or [field])
-    kinds = [kind for kind in kinds if kind != "null"]  # what is None is left out of an answer
-    return {"type": kinds[0]} if len(kinds) == 1 else {}
+def _json_type(annotation: Any) -> dict[str, Any]:
+    origin = typing.get_origin(annotation) or annotation
+    if origin is typing.Literal:
+        return _json_type(type(typing.get_args(annotation)[0]))
+    if isinstance(origin, type) and issubclass(origin, BaseModel):
+        return {"type": "object"}
+    return {"type": _JSON_TYPES[origin]} if origin in _JSON_TYPES else {}
 
 
 def _trimmed(value: Any, definitions: dict[str, Any]) -> Any:
@@ -86,7 +96,3 @@ def _resolved(value: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
         return value
     rest = {key: item for key, item in value.items() if key != "$ref"}
     return {**definitions[reference.rpartition("/")[2]], **rest}
-
-
-def _unique(items: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(item for item in items if item is not None))
