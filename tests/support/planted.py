@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -81,3 +82,8 @@ def jar(**entries: bytes) -> bytes:
 def pom(group: str, artifact: str, version: str) -> bytes:
     """The text of a jar's pom.properties."""
     return f"#Generated\ngroupId={group}\nartifactId={artifact}\nversion={version}\n".encode()
+
+
+def random_layer(megabytes: float) -> bytes:
+    """A tar with a file that nothing can compress, hence an image that no registry has yet."""
+    return packed({"data": os.urandom(int(megabytes * 2**20))})

@@ -83,8 +83,8 @@ class Registry:
         self._process.send_signal(signal.SIGSTOP)
 
     def blobs(self) -> int:
-        """How many bytes of content it has."""
-        return sum(file.stat().st_size for file in self.home.glob("data/**/data") if file.is_file())
+        """How many bytes of finished content it has."""
+        return sum(file.stat().st_size for file in self.home.glob("data/**/blobs/**/data") if file.is_file())
 
     def uploading(self) -> int:
         """How many bytes of uploads that are under way it has."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from docker import APIClient
 
 from container_kit.stages.artifacts.image import Image
-from support.planted import packed
+from support.planted import random_layer
 from support.registry import Registry
 
 
@@ -61,9 +60,7 @@ def image(docker_api: APIClient, unique: Callable[[], str]) -> Callable[..., Ima
 
     def make(megabytes: float = 0.01) -> Image:
         name = unique()
-        docker_api.import_image_from_data(
-            packed({"data": os.urandom(int(megabytes * 2**20))}), repository=name, tag="1"
-        )
+        docker_api.import_image_from_data(random_layer(megabytes), repository=name, tag="1")
         return Image(id=docker_api.inspect_image(f"{name}:1")["Id"], reference=f"{name}:1")
 
     return make

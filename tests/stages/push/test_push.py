@@ -120,16 +120,6 @@ async def test_no_or_wrong_credentials_are_unauthorized_before_anything_is_sent(
     assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
 
 
-async def test_plain_http_elsewhere_than_on_this_machine_is_insecure(
-    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any, docker_api: APIClient
-) -> None:
-    bridge = docker_api.inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"]
-    there = registry(address=bridge)
-    fault = await fault_of(PushImage(engine), ctx, image(), options(there))
-    assert (fault.code, fault.retryable) == ("push.registry_insecure", False)
-    assert f'"insecure-registries": ["{there.host}"]' in fault.hint
-
-
 @pytest.mark.parametrize(
     ("host", "code", "retryable"),
     [("registry.invalid", "push.registry_unknown", False), ("127.0.0.1:1", "push.registry_unreachable", True)],

@@ -177,7 +177,7 @@ def _of_entry(entry: _Entry, registry: str, place: str) -> Credentials | None:
     username, password = entry.username, entry.password
     if entry.auth:
         try:
-            username, _, password = base64.b64decode(entry.auth).decode().rstrip("\0").partition(":")
+            username, _, password = base64.b64decode(entry.auth, validate=True).decode().rstrip("\0").partition(":")
         except (binascii.Error, UnicodeDecodeError):
             raise UNREADABLE(
                 f"the entry of {registry} in {place} is not base64", place=place, registry=registry
