@@ -2,7 +2,7 @@
 
 Both are measured in turn, in one process, on one store with one set of settings; figures are ratios of medians.
 
-    python benchmarks/engine.py [--json] [--postgres URL] [--runs 60] [--store-size 2000] [--peers]
+    python benchmarks/engine.py [--json] [--postgres URL] [--runs 60] [--store-size 2000]
 """
 
 from __future__ import annotations
@@ -131,14 +131,16 @@ class Measurement:
     async def growth_by_stages(self) -> Figure:
         """Milliseconds a stage with 500 stages over those with 5."""
         few, many = await in_turn(max(3, self._count // 20), self.ours, lambda: self.ours("chain-500"))
-        return _figure(f"durable {self._name}, a stage of 500 over one of 5", (many / 500) / (few / 5), "ratio", at_most=1.2)
+        growth = (many / 500) / (few / 5)
+        return _figure(f"durable {self._name}, a stage of 500 over one of 5", growth, "ratio", at_most=1.2)
 
     async def growth_by_runs(self, size: int) -> Figure:
         """Latency with many runs in the store over that with few."""
         [few] = await in_turn(self._count, self.ours)
         await _many(self.ours, size)
         [many] = await in_turn(self._count, self.ours)
-        return _figure(f"durable {self._name}, latency with {size} runs more in the store", many / few, "ratio", at_most=1.2)
+        name = f"durable {self._name}, latency with {size} runs more in the store"
+        return _figure(name, many / few, "ratio", at_most=1.2)
 
 
 async def _many(work: Callable[[], Awaitable[object]], count: int, at_once: int = 20) -> None:
@@ -200,7 +202,8 @@ def main() -> None:
     figures = anyio.run(measure, parser.parse_args())
     if "--json" not in sys.argv:
         for figure in figures:
-            print(f"{'ok  ' if figure['holds'] else 'MISS'} {figure['figure']}: {figure['value']} {figure['unit']} ({figure['bar']})")
+            mark = "ok  " if figure["holds"] else "MISS"
+            print(f"{mark} {figure['figure']}: {figure['value']} {figure['unit']} ({figure['bar']})")
     else:
         print(json.dumps(figures, indent=2))
 
