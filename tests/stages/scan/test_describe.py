@@ -18,7 +18,7 @@ from container_kit.stages.scan import DescribeImage, ScannerSettings
 from support.contexts import Contexts
 from support.scanners import scanner_programs
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
