@@ -16,8 +16,6 @@ from container_kit.stages.analyze.system_packages import system_packages
 from container_kit.stages.analyze.versions import read_tool_versions
 from container_kit.stages.artifacts.analysis import Module, Variable
 
-MAX_VARIABLES = 40
-
 
 @dataclass(slots=True)
 class Described:
@@ -123,18 +121,18 @@ def settle(described: Described, deployments: Deployments) -> Module:
         path=folder.path or ".",
         name=draft.name or folder.base,
         role=draft.role.finding(),
-        language=draft.language.finding(),
+        language=draft.language.finding("language"),
         language_version=draft.version.finding(),
-        framework=draft.framework.finding(),
-        package_manager=draft.package_manager.finding(),
+        framework=draft.framework.finding("framework"),
+        package_manager=draft.package_manager.finding("package_manager"),
         build_command=draft.build.finding(),
-        start_command=draft.start.finding(),
+        start_command=draft.start.finding("start_command"),
         start_program=draft.program.finding(),
         entrypoint=draft.entrypoint.finding(),
-        port=draft.port.finding(),
+        port=draft.port.finding("port"),
         health_endpoint=draft.health.finding(),
         output_directory=draft.output.finding(),
-        variables=tuple(described.variables[name] for name in sorted(described.variables))[:MAX_VARIABLES],
+        variables=tuple(described.variables[name] for name in sorted(described.variables)),
         services=services(draft, described.variables, context.services if context else ()),
         system_packages=system_packages(folder, draft),
         manifests=tuple(dict.fromkeys(_rooted(folder, draft))),

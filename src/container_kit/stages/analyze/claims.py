@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from container_kit.stages.analyze.calibration import calibrated
 from container_kit.stages.artifacts.analysis import Alternative, Finding, KnownBy, Role
 
 T = TypeVar("T")
@@ -61,8 +62,8 @@ class Claims(Generic[T]):
         self._claims.clear()
         self.question = ""
 
-    def finding(self) -> Finding[T]:
-        """The best claim, the places of all that agree with it, and the others as alternatives."""
+    def finding(self, field: str = "") -> Finding[T]:
+        """The best claim, the places of all that agree with it, and the others as alternatives; calibrated for its field."""
         best = self.best
         if best is None:
             return Finding(question=self.question or None)
@@ -70,7 +71,7 @@ class Claims(Generic[T]):
         others = {c.value: c for c in sorted(self._claims, key=lambda c: c.confidence) if c.value != best.value}
         return Finding(
             value=best.value,
-            confidence=round(min(best.confidence, 1.0), 2),
+            confidence=calibrated(field, best.confidence),
             known_by=best.known_by,
             places=_unique([*best.places, *(p for claim in agreeing for p in claim.places)]),
             alternatives=tuple(

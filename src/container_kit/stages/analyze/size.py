@@ -95,4 +95,17 @@ def _bare_modules(analysis: Analysis) -> Analysis:
     return _modules(analysis, change)
 
 
-_STEPS = (_fewer_variables, _fewer_places, _fewer_files, _bare_modules)
+def _essential_modules(analysis: Analysis) -> Analysis:
+    """What decides a deployment stays: role, language, framework, package manager, start command, port."""
+    minor = ("entrypoint", "start_program", "output_directory", "build_command", "health_endpoint")
+
+    def change(module: Module) -> Module:
+        short: dict[str, Any] = dict.fromkeys(minor, Finding())
+        for name in ("language", "language_version", "role"):
+            short[name] = getattr(module, name).model_copy(update={"places": ()})
+        return module.model_copy(update={**short, "variables": (), "system_packages": ()})
+
+    return _modules(analysis, change)
+
+
+_STEPS = (_fewer_variables, _fewer_places, _fewer_files, _bare_modules, _essential_modules)

@@ -110,11 +110,10 @@ class Tree:
         pending: list[tuple[str, IgnoreRules | None]] = [("", None)]
         while pending:
             path, rules = pending.pop()
-            listing = self._list(path)
+            listing = self.folders[path] = self._list(path)
             if ".gitignore" in listing.files and (text := self.text(f"{path}/.gitignore".lstrip("/"))):
                 rules = IgnoreRules(f"{path}/" if path else "", text, rules)
             listing.rules = rules
-            self.folders[path] = listing
             self.files += len(listing.files)
             if self.files > MAX_FILES or path.count("/") >= MAX_DEPTH:
                 self.cut_short = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from container_kit.stages.artifacts.base import Artifact
 
@@ -34,6 +34,12 @@ class Finding(Artifact, Generic[T]):
     """`file:line`, relative to the root of the source tree."""
     alternatives: tuple[Alternative[T], ...] = ()
     question: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _short(self, whole: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def] # noqa: ANN202 - keeps the schema
+        """Leave out what is empty: an analysis is read by assistants, and most findings have no alternative."""
+        told = {"value", "confidence"} | ({"known_by"} if self.value is not None else set())
+        return {name: value for name, value in whole(self).items() if name in told or (name != "known_by" and value)}
 
 
 class Variable(Artifact):

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from container_kit.stages.analyze import Analyze
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract import StageContext
+from container_kit.stages.fault import StageFailure
+from container_kit.stages.redaction import Redactor
+from container_kit.stages.workspace import Workspace
+
+pytestmark = pytest.mark.anyio
+
+
+def context(root: Path, told: list[str]) -> StageContext:
+    return StageContext(
+        run_id="r", pipeline="analyze", stage="analyze", attempt=1, dry_run=False, workspace=Workspace([root]), redact=Redactor(),
+        on_progress=lambda message, _: told.append(message), on_output=told.append,
+    )  # fmt: skip
+
+
+async def test_a_folder_is_analyzed_and_what_was_found_is_told(tmp_path: Path):
+    (tmp_path / "index.html").write_text("<html>")
+    told: list[str] = []
+
+    analysis = await Analyze().execute(context(tmp_path, told), Source(path="."))
+
+    assert analysis.modules[0].role.value == "static"
+    assert told[-1] == "found 1 module: . (html)"
+
+
+@pytest.mark.parametrize(
+    ("path", "module", "code"),
+    [
+        ("empty", ".", "analyze.empty"),
+        ("full", "nowhere", "analyze.module_missing"),
+        ("full", "../empty", "analyze.module_missing"),
+        ("missing", ".", "path.missing"),
+        ("full/file", ".", "path.not_a_directory"),
+        ("/", ".", "path.outside_workspace"),
+    ],
+)
+async def test_a_source_that_cannot_be_analyzed_is_a_fault(tmp_path: Path, path: str, module: str, code: str):
+    (tmp_path / "empty" / ".git").mkdir(parents=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("x")
+
+    with pytest.raises(StageFailure) as failure:
+        await Analyze().execute(context(tmp_path, []), Source(path=path, module=module))
+
+    assert failure.value.fault.code == code
+    assert failure.value.fault.hint
+
+
+async def test_only_the_named_module_is_described(tmp_path: Path):
+    for name in ("api", "web"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "requirements.txt").write_text("flask\n")
+        (tmp_path / name / "app.py").write_text("from flask import Flask\napp = Flask(__name__)\n")
+
+    analysis = await Analyze().execute(context(tmp_path, []), Source(path=".", module="web"))
+
+    assert [module.path for module in analysis.modules] == ["web"]
