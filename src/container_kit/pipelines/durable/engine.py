@@ -58,8 +58,8 @@ async def launch(*, concurrency: int | None, polling: float) -> None:
     """Start DBOS on this event loop and register the queue.
 
     Args:
-        concurrency: How many runs of the queue at once over all processes; None for no limit. Of one target there is
-            never more than one.
+        concurrency: How many runs of the queue at once over all processes; None leaves it as the last one who cared
+            set it, at first without a limit. Of one target there is never more than one.
         polling: Seconds between two looks for queued runs.
     """
     DBOS.launch()
@@ -68,7 +68,7 @@ async def launch(*, concurrency: int | None, polling: float) -> None:
         global_concurrency=concurrency,
         partition_concurrency=1,
         polling_interval_sec=polling,
-        on_conflict="always_update",
+        on_conflict="never_update" if concurrency is None else "always_update",
     )
 
 
