@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from container_kit.stages.artifacts.analysis import Analysis, Finding, Module
-from container_kit.stages.artifacts.dockerfile import DockerfileOptions
 
 
 def finding(value: Any, place: str = "") -> Finding[Any]:
@@ -53,8 +52,6 @@ class Case:
     def analysis(self, folder: Path) -> Analysis:
         """What the analysis says of them."""
         return Analysis(root=str(folder), modules=(self.module, *self.sisters), workspace_tool=self.workspace)
-
-    options: DockerfileOptions = DockerfileOptions()
 
 
 def package(**fields: Any) -> str:
@@ -179,7 +176,8 @@ JAVA = (
     Case(
         "java-maven-spring",
         module("java", package_manager="maven", framework="spring-boot", port=8080, language_version="17",
-            start_command="java -jar target/demo-0.0.1.jar", manifests=("pom.xml",), health_endpoint="/actuator/health"),
+            start_command="java -jar target/demo-0.0.1.jar", manifests=("pom.xml",),
+            health_endpoint="/actuator/health"),
         {"pom.xml": "<project/>"},
     ),
     Case(
@@ -278,7 +276,8 @@ OTHERS = (
     Case(
         "swift-vapor",
         module("swift", package_manager="swiftpm", framework="vapor", port=8080,
-            start_command=".build/release/App serve --hostname 0.0.0.0", manifests=("Package.swift", "Package.resolved")),
+            start_command=".build/release/App serve --hostname 0.0.0.0",
+            manifests=("Package.swift", "Package.resolved")),
         {"Package.swift": "", "Package.resolved": "{}", "Public/x.css": ""},
     ),
     Case(
@@ -289,7 +288,8 @@ OTHERS = (
     ),
     Case(
         "haskell-servant",
-        module("haskell", package_manager="cabal", start_command="cabal run shop", port=8080, manifests=("shop.cabal",)),
+        module("haskell", package_manager="cabal", start_command="cabal run shop", port=8080,
+            manifests=("shop.cabal",)),
         {"shop.cabal": ""},
     ),
     Case(

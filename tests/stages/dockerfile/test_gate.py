@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from stages.dockerfile.cases import CASES, Case
-from stages.dockerfile.gate import check
 
-from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions
 from container_kit.stages.dockerfile.bases import Availability, BasePolicy
 from container_kit.stages.dockerfile.generate import plan
 from container_kit.stages.dockerfile.tree import SourceTree
+from stages.dockerfile.cases import CASES, Case
+from stages.dockerfile.gate import check
 
 GOLDEN = Path(__file__).parent / "golden"
 BARE_HOST = Availability(
@@ -23,7 +23,7 @@ BARE_HOST = Availability(
 
 def generate(case: Case, folder: Path, availability: Availability) -> Dockerfile:
     tree = SourceTree(case.write(folder))
-    planned = plan(case.analysis(folder), case.module.path, tree, case.options, BasePolicy())
+    planned = plan(case.analysis(folder), case.module.path, tree, DockerfileOptions(), BasePolicy())
     return planned.dockerfile(availability)
 
 

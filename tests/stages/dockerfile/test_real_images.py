@@ -14,8 +14,6 @@ import anyio.to_thread
 import pytest
 import requests
 from docker import APIClient
-from docker.errors import APIError
-from support.contexts import Contexts
 
 from container_kit.stages.analyze import Analyze
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions
@@ -25,6 +23,7 @@ from container_kit.stages.build import BuildImage
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.dockerfile import WriteDockerfile
 from stages.dockerfile.gate import check
+from support.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -82,7 +81,7 @@ def _running(api: APIClient, image: Image, made: Dockerfile) -> Iterator[tuple[s
     strict: dict[str, Any] = {
         "port_bindings": {made.port: ("127.0.0.1", None)},
         "read_only": True,
-        "tmpfs": {"/tmp": ""},  # noqa: S108 - in the container
+        "tmpfs": {"/tmp": ""},
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "mem_limit": "512m",
@@ -104,7 +103,8 @@ def _answer(api: APIClient, container: str, url: str) -> requests.Response:
             return requests.get(url, timeout=5)
         except requests.RequestException:
             alive = api.inspect_container(container)["State"]["Running"]
-            assert alive and time.monotonic() < end, api.logs(container).decode()[-3000:]
+            waiting = alive and time.monotonic() < end
+            assert waiting, api.logs(container).decode()[-3000:]
 
 
 def _health_check(api: APIClient, container: str, image: Image) -> int:

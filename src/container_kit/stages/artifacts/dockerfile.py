@@ -1,5 +1,7 @@
 """A Dockerfile with its ignore file."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from container_kit.stages.artifacts.base import Artifact
@@ -45,3 +47,47 @@ class Dockerfile(Artifact):
     """The resolved folder that it was written into; empty for a proposal."""
     replaced: str | None = None
     """Where the file that was there before is kept, relative to the source's root."""
+
+
+class Patch(Artifact):
+    """Lines to put in place of others."""
+
+    first_line: int = Field(ge=1)
+    last_line: int
+    """One less than `first_line` where nothing is replaced and the lines are put before it."""
+    replacement: str
+    """The new lines, without the last line's end; empty takes lines away."""
+
+
+class DockerfileProblem(Artifact):
+    """One thing that is wrong with a Dockerfile, or could be better."""
+
+    id: str
+    """`RULE:LINE`, by which its patch is chosen."""
+    rule: str
+    """`wrong-port`, `root-user`, … for own checks; hadolint's code, for example `DL3008`."""
+    line: int
+    severity: Literal["error", "warning", "info"]
+    message: str
+    because: str = ""
+    """Why it matters, or the evidence for it."""
+    patch: Patch | None = None
+
+
+class DockerfileReview(Artifact):
+    """What was found in an existing Dockerfile."""
+
+    path: str
+    """Relative to the source's root."""
+    checksum: str
+    """SHA-256 of the reviewed text; patches fit that text only."""
+    problems: tuple[DockerfileProblem, ...] = ()
+    hadolint: str | None = None
+    """The version that looked too; None where hadolint is not installed or could not read the file."""
+
+
+class PatchChoice(Artifact):
+    """Which patches of a review to apply."""
+
+    ids: tuple[str, ...] = ()
+    """Problems' ids; none applies every patch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -54,7 +55,8 @@ def place(target: Path, content: str, *, run_id: str, overwrite: bool) -> Path |
     except OSError as error:
         raise _unwritable(target, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
     return kept if os.path.lexists(kept) else None
 
 

@@ -81,7 +81,7 @@ class WriteDockerfile(Stage[Dockerfile]):
         """
         if made.written:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(_undo, ctx.workspace, made)
+                await anyio.to_thread.run_sync(undo, ctx.workspace, made)
 
     async def preview(
         self, ctx: StageContext, source: Source, analysis: Analysis, options: DockerfileOptions | None = None
@@ -130,7 +130,8 @@ def _write(root: Path, proposal: Dockerfile, run_id: str, overwrite: bool) -> Do
     return written
 
 
-def _undo(workspace: Workspace, made: Dockerfile) -> None:
+def undo(workspace: Workspace, made: Dockerfile) -> None:
+    """Take away what was written, unless somebody edited it since, and put back what it replaced."""
     if Path(made.root).is_dir():  # a tree that is gone needs no undoing
         _remove(workspace.directory(made.root), made)
 

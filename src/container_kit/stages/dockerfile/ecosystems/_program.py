@@ -11,6 +11,9 @@ from container_kit.stages.dockerfile.packages import runtime_packages
 from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime
 
 DEBIAN = Base("debian:bookworm-slim")
+_NAMING_RUNNERS = {"swift", "cabal", "stack"}
+_RUNNERS = _NAMING_RUNNERS | {"go", "cargo", "dart", "crystal", "deno"}
+"""What compiles and starts a program in one; some are told its name, others its file."""
 PROGRAM = "/usr/local/bin/app"
 _RESOURCES = ("templates", "static", "public", "views", "Views", "Public", "Resources", "assets", "web", "migrations",
     "locales", "config", "configs", "priv")  # fmt: skip
@@ -24,6 +27,7 @@ def program(
     libraries: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
     reasons: tuple[Reason, ...] = (),
+    line: str | None = None,
 ) -> Recipe:
     """Make the recipe for a build stage that leaves the program as `/out/app`.
 
@@ -34,8 +38,9 @@ def program(
         libraries: Packages of the base's distribution that the program loads.
         ignore: Lines for the ignore file.
         reasons: What the caller has to say.
+        line: The start command, where it is not the analysis' own.
     """
-    command = app.command() if app.start else None
+    command = app.command(line) if app.start else None
     resources = [name for name in _RESOURCES if name in app.tree.names(app.module.path)]
     certificates = ("ca-certificates",) if base.family == "debian" else ()
     runtime = Runtime(
@@ -54,10 +59,10 @@ def program(
 
 
 def arguments(words: tuple[str, ...]) -> tuple[str, ...]:
-    """What the program itself is given: `go run ./cmd/x serve` and `./x serve` both give `serve`."""
-    if len(words) > 1 and words[1] == "run":
-        rest = words[2:]
-        while rest and re.match(r"-|\.|.*\.\w+$", rest[0]):
-            rest = rest[1:]
-        return rest
-    return words[1:]
+    """What the program itself is given: `go run ./x serve`, `swift run x serve` and `./x serve` all give `serve`."""
+    if words[0] not in _RUNNERS:
+        return words[1:]
+    rest = words[2:]
+    while rest and re.match(r"-|\.|.*\.\w+$", rest[0]):
+        rest = rest[1:]
+    return rest[1:] if words[0] in _NAMING_RUNNERS and rest else rest

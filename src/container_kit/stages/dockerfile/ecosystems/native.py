@@ -136,7 +136,7 @@ def deno(app: App, bases: Bases) -> Recipe:
         Reason(choice="deno compile", because="one program; modules are fetched when it is built, not when it starts"),
     )
     runtime = bases.pick(DEBIAN, because=_LINKED)
-    return program(app, Build(base, lines), runtime, ignore=("**/node_modules",), reasons=reasons)
+    return program(app, Build(base, lines), runtime, ignore=("**/node_modules",), reasons=reasons, line=line)
 
 
 def _tasks(app: App) -> dict[str, object]:

@@ -29,7 +29,7 @@ def static(app: App, bases: Bases) -> Recipe:
     runtime_base = bases.pick(_NGINX, _DEBIAN, because="a small web server that runs as an ordinary user")
     one_page = bool(app.build) and app.framework not in _MANY_PAGES
     site = _built(app, bases) if app.build else _as_it_is(app, runtime_base)
-    at = site.lines.index("WORKDIR /app") + 1  # before the source, so that it stays cached
+    at = next(number for number, line in enumerate(site.lines) if line.startswith("COPY"))  # so that it stays cached
     lines = (*site.lines[:at], _configuration(app.port or 8080, one_page), *site.lines[at:])
     runtime = Runtime(
         runtime_base,

@@ -1,0 +1,179 @@
+"""Reviewing a Dockerfile that somebody wrote, and applying patches to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from container_kit.stages.artifacts.analysis import Analysis, DeploymentFile
+from container_kit.stages.artifacts.dockerfile import DockerfileReview, PatchChoice
+from container_kit.stages.artifacts.image import BuildOptions
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.build import BuildImage
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
+from container_kit.stages.fault import StageFailure
+from stages.dockerfile.cases import module, package
+from stages.dockerfile.gate import lint
+from support.contexts import Contexts
+
+pytestmark = pytest.mark.anyio
+
+POOR = """\
+FROM node:20-slim
+ENV API_TOKEN=abc123
+WORKDIR /app
+COPY . .
+RUN npm install
+COPY missing.txt ./
+EXPOSE 8080
+CMD node server.js
+"""
+FOUND = {
+    "secret:2": False,
+    "cache-order:4": True,
+    "lockfile-not-kept:5": True,
+    "missing-source:6": False,
+    "wrong-port:7": True,
+    "no-health-check:8": True,
+    "root-user:8": True,
+    "shell-form:8": True,
+}
+"""What is wrong with it, by line, and whether it can be patched."""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    (tmp_path / "package.json").write_text(package())
+    lock = '{"name": "sample", "version": "1.0.0", "lockfileVersion": 3, "packages": {"": {"name": "sample"}}}'
+    (tmp_path / "package-lock.json").write_text(lock)
+    (tmp_path / "server.js").write_text("")
+    (tmp_path / "Dockerfile").write_text(POOR)
+    return Source(path=str(tmp_path))
+
+
+def _analysis(source: Source) -> Analysis:
+    express = module("javascript", package_manager="npm", start_command="node server.js", port=3000,
+        manifests=("package.json", "package-lock.json"), place="server.js:1")  # fmt: skip
+    files = (DeploymentFile(path="Dockerfile", kind="dockerfile"),)
+    return Analysis(root=source.path, modules=(express,), files=files)
+
+
+async def _review(ctx: Contexts, source: Source) -> DockerfileReview:
+    return await ReviewDockerfile().execute(ctx(), source, _analysis(source))
+
+
+async def test_each_problem_has_its_line_its_reason_and_where_possible_a_patch(source: Source, ctx: Contexts) -> None:
+    review = await _review(ctx, source)
+    own = {problem.id: problem for problem in review.problems if not problem.rule.startswith(("DL", "SC"))}
+    assert {name: problem.patch is not None for name, problem in own.items()} == FOUND
+    assert all(problem.because for problem in review.problems)
+    assert (Path(source.path) / "Dockerfile").read_text() == POOR
+
+
+async def test_a_secrets_value_is_not_repeated(source: Source, ctx: Contexts) -> None:
+    review = await _review(ctx, source)
+    assert "abc123" not in "".join(problem.message + problem.because for problem in review.problems)
+
+
+async def test_chosen_patches_change_their_lines_and_nothing_else(source: Source, ctx: Contexts) -> None:
+    review = await _review(ctx, source)
+    choice = PatchChoice(ids=("wrong-port:7", "shell-form:8"))
+    made = await ApplyPatches().execute(ctx(), source, review, choice)
+    expected = POOR.replace("EXPOSE 8080", "EXPOSE 3000").replace("CMD node server.js", 'CMD ["node", "server.js"]')
+    assert made.content == (Path(source.path) / "Dockerfile").read_text() == expected
+    assert len(made.reasons) == 2
+
+
+async def test_a_rollback_brings_the_old_text_back(source: Source, ctx: Contexts) -> None:
+    before = sorted(Path(source.path).iterdir())
+    review = await _review(ctx, source)
+    stage = ApplyPatches()
+    made = await stage.execute(ctx(), source, review, PatchChoice(ids=("wrong-port:7",)))
+    await stage.rollback(ctx(), made)
+    await stage.rollback(ctx(), made)
+    assert (Path(source.path) / "Dockerfile").read_text() == POOR
+    assert sorted(Path(source.path).iterdir()) == before
+
+
+async def test_a_run_repeated_after_a_crash_makes_the_same_text(source: Source, ctx: Contexts) -> None:
+    review = await _review(ctx, source)
+    choice = PatchChoice(ids=("wrong-port:7",))
+    first = await ApplyPatches().execute(ctx(), source, review, choice)
+    again = await ApplyPatches().execute(ctx(), source, review, choice)
+    assert first == again
+
+
+async def test_patched_problems_are_gone(source: Source, ctx: Contexts) -> None:
+    (Path(source.path) / "missing.txt").write_text("")
+    review = await _review(ctx, source)
+    patchable = [problem for problem in review.problems if problem.patch]
+    one_per_line = {problem.id for problem in patchable} - {"lockfile-not-kept:5"}
+    await ApplyPatches().execute(ctx(), source, review, PatchChoice(ids=tuple(sorted(one_per_line))))
+    left = {problem.rule for problem in (await _review(ctx, source)).problems}
+    assert left & {"cache-order", "wrong-port", "root-user", "shell-form", "no-health-check"} == set()
+
+
+async def test_patches_of_the_same_lines_are_refused_and_the_file_is_as_it_was(source: Source, ctx: Contexts) -> None:
+    review = await _review(ctx, source)
+    with pytest.raises(StageFailure) as raised:
+        await ApplyPatches().execute(ctx(), source, review, PatchChoice(ids=("cache-order:4", "lockfile-not-kept:5")))
+    assert raised.value.fault.code == "dockerfile.patches_overlap"
+    assert (Path(source.path) / "Dockerfile").read_text() == POOR
+
+
+async def test_patches_do_not_fit_a_file_that_was_edited(source: Source, ctx: Contexts) -> None:
+    review = await _review(ctx, source)
+    (Path(source.path) / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(StageFailure) as raised:
+        await ApplyPatches().validate(ctx(), source, review)
+    assert raised.value.fault.code == "dockerfile.changed"
+
+
+async def test_a_patch_that_is_not_offered_is_refused(source: Source, ctx: Contexts) -> None:
+    with pytest.raises(StageFailure) as raised:
+        await ApplyPatches().execute(ctx(), source, await _review(ctx, source), PatchChoice(ids=("secret:2",)))
+    assert raised.value.fault.code == "dockerfile.patch_unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [(None, "dockerfile.none_to_review"), ("", "dockerfile.unparsable"), ("COPY\n", "dockerfile.unparsable"),
+        ("# only a comment\n", "dockerfile.unparsable")],
+)  # fmt: skip
+async def test_what_cannot_be_reviewed_is_a_fault(text: str | None, code: str, source: Source, ctx: Contexts) -> None:
+    file = Path(source.path) / "Dockerfile"
+    file.unlink() if text is None else file.write_text(text)
+    with pytest.raises(StageFailure) as raised:
+        await _review(ctx, source)
+    assert raised.value.fault.code == code
+
+
+async def test_hadolint_looks_too_where_it_is_installed(
+    source: Source, ctx: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    without = await _review(ctx, source)
+    assert without.hadolint is None
+    monkeypatch.undo()
+    assert lint(POOR)  # it is installed beside the tests
+    with_it = await _review(ctx, source)
+    if with_it.hadolint:
+        assert any(problem.rule == "DL3025" for problem in with_it.problems)
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(120)
+async def test_what_was_patched_still_builds(
+    source: Source, ctx: Contexts, engine: DockerEngine, unique: Callable[[], str]
+) -> None:
+    (Path(source.path) / "missing.txt").write_text("")
+    review = await _review(ctx, source)
+    ids = tuple(p.id for p in review.problems if p.patch and p.rule != "lockfile-not-kept")
+    made = await ApplyPatches().execute(ctx(), source, review, PatchChoice(ids=ids))
+    image = await BuildImage(engine).execute(ctx(), source, BuildOptions(tag=unique()), made)
+    assert image.user == "10001:10001"
+    assert image.ports == (3000,)
+    assert image.healthcheck
