@@ -233,3 +233,24 @@ async def test_base_images_can_be_mapped_by_the_caller(stage: WriteDockerfile, s
     options = DockerfileOptions(base_images={"python:3.11-slim": "mirror.example/py:1"}, write=False)
     made = await stage.execute(ctx(), source, _analysis(source), options)
     assert made.content.count("FROM mirror.example/py:1") == 2
+
+
+async def test_flasks_own_server_on_the_loopback_address_is_replaced(
+    stage: WriteDockerfile, source: Source, ctx: Contexts
+) -> None:
+    (Path(source.path) / "app.py").write_text(
+        "from flask import Flask\n\nserver = Flask(__name__)\nserver.run(port=8000)\n"
+    )
+    own = FLASK.module.model_copy(update={"start_command": finding("python app.py", "app.py:4")})
+    made = await stage.execute(ctx(), source, Analysis(root=source.path, modules=(own,)))
+    assert 'CMD ["gunicorn", "app:server", "--bind=0.0.0.0:8000"]' in made.content
+    assert 'pip install "gunicorn>=20"' in made.content
+
+
+async def test_flasks_own_server_on_all_addresses_is_left_alone(
+    stage: WriteDockerfile, source: Source, ctx: Contexts
+) -> None:
+    (Path(source.path) / "app.py").write_text("app = Flask(__name__)\napp.run(host='0.0.0.0', port=8000)\n")
+    own = FLASK.module.model_copy(update={"start_command": finding("python app.py", "app.py:2")})
+    made = await stage.execute(ctx(), source, Analysis(root=source.path, modules=(own,)))
+    assert 'CMD ["python", "app.py"]' in made.content

@@ -60,7 +60,7 @@ def _base(app: App, bases: Bases) -> Base:
 def python(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Python application."""
     base = _base(app, bases)
-    command = app.command()
+    command = app.command(_reachable(app))
     install = _MANAGERS.get(app.manager, _pip)(app)
     in_source = bool(install.project or install.needs_source or app.build)
     runtime = Runtime(
@@ -199,10 +199,26 @@ def _is_own_program(app: App) -> bool:
     return re.search(rf"^\s*[\"']?{re.escape(program)}[\"']?\s*=", text, re.MULTILINE) is not None
 
 
+def _reachable(app: App) -> str | None:
+    """Return the start command; for a file that has Flask's own server listen on the loopback address, another server.
+
+    `app.run()` without a host is reachable from inside the container only, and is no server for production.
+    """
+    script = re.fullmatch(r"python3? ([\w/]+)\.py", app.start or "")
+    if not script or app.framework != "flask" or app.was_told:
+        return app.start
+    text = app.tree.text(app.inside(f"{script[1]}.py")) or ""
+    made = re.search(r"^(\w+)\s*=\s*Flask\(", text, re.MULTILINE)
+    if made is None or "0.0.0.0" in text:  # noqa: S104 - looked for, not listened on
+        return app.start
+    return f"gunicorn {script[1].replace('/', '.')}:{made[1]}"
+
+
 def _missing_server(app: App, command: Command) -> str:
     """Return the requirement for a server that the analysis proposes and no manifest declares."""
+    replaced = _reachable(app) != app.start
     declared = app.module.start_command.known_by in {"declared", "code", "configuration"}
-    if app.was_told or declared:
+    if app.was_told or (declared and not replaced):
         return ""
     return _SERVERS.get(command.arguments[0], "")
 
