@@ -49,8 +49,14 @@ def _npm(packages: list[str]) -> None:
     parcels.mkdir(parents=True, exist_ok=True)
 
     def pack(package: str) -> None:
-        done = subprocess.run(["npm", "pack", "--silent", "--pack-destination", parcels, package], check=True, capture_output=True,
-                              text=True, timeout=120, cwd=parcels)  # fmt: skip
+        done = subprocess.run(
+            ["npm", "pack", "--silent", "--pack-destination", parcels, package],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=parcels,
+        )
         _unpack(parcels / done.stdout.split()[-1], _home("npm", package))
 
     with ThreadPoolExecutor(4) as pool:
@@ -108,8 +114,13 @@ def _debian(packages: list[str]) -> None:
     parcels = CACHE / "debian-parcels"
     (parcels / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (parcels / "sources.list").write_text(_source_lines())
-    options = {"Dir::Etc::sourcelist": parcels / "sources.list", "Dir::Etc::sourceparts": "-", "Dir::State::lists": parcels / "lists",
-               "Dir::Cache": parcels, "APT::Sandbox::User": "root"}  # fmt: skip
+    options = {
+        "Dir::Etc::sourcelist": parcels / "sources.list",
+        "Dir::Etc::sourceparts": "-",
+        "Dir::State::lists": parcels / "lists",
+        "Dir::Cache": parcels,
+        "APT::Sandbox::User": "root",
+    }
     apt = ["apt-get", "-q", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
     for command in (["update"], ["source", "--download-only", "--tar-only", *missing]):
         subprocess.run([*apt, *command], check=True, capture_output=True, cwd=parcels, timeout=150)

@@ -159,8 +159,13 @@ def test_only_tests_and_examples_give_a_question(tmp_path: Path):
 
 
 def test_ignored_folders_hold_no_modules(tmp_path: Path):
-    files = {".gitignore": "/generated/\nold-*\n!old-but-good/\n", "package.json": EXPRESS, "generated/package.json": EXPRESS,
-             "old-one/package.json": EXPRESS, "old-but-good/package.json": EXPRESS}  # fmt: skip
+    files = {
+        ".gitignore": "/generated/\nold-*\n!old-but-good/\n",
+        "package.json": EXPRESS,
+        "generated/package.json": EXPRESS,
+        "old-one/package.json": EXPRESS,
+        "old-but-good/package.json": EXPRESS,
+    }
 
     assert {module.path for module in analyze(lay(tmp_path, **files)).modules} == {".", "old-but-good"}
 

@@ -2,10 +2,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import pytest
+from tests.stages.analyze.inputs import FIELDS, Input, fetched_inputs
 
 from container_kit.stages.analyze import analyze
 from container_kit.stages.artifacts.analysis import Module
-from tests.stages.analyze.inputs import FIELDS, Input, fetched_inputs
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -67,11 +67,8 @@ def score() -> Score:
     assert len(inputs) >= 120
     for one in inputs:
         counted.count(one)
-    for name in FIELDS:
-        print(f"{name:16} {counted.share(name):6.1%} of {counted.judged[name]}")
-    print(
-        f"modules F1 {counted.f1():.3f}, calibration error {counted.calibration_error():.3f}", *counted.wrong, sep="\n"
-    )
+    for _name in FIELDS:
+        pass
     return counted
 
 

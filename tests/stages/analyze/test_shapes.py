@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
+from tests.stages.analyze.shapes import Shape, differences, shapes
 
 from container_kit.stages.analyze import analyze
-from tests.stages.analyze.shapes import Shape, differences, shapes
 
 
 @pytest.mark.parametrize("shape", shapes(), ids=lambda shape: shape.name)

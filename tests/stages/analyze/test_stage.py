@@ -14,9 +14,16 @@ pytestmark = pytest.mark.anyio
 
 def context(root: Path, told: list[str]) -> StageContext:
     return StageContext(
-        run_id="r", pipeline="analyze", stage="analyze", attempt=1, dry_run=False, workspace=Workspace([root]), redact=Redactor(),
-        on_progress=lambda message, _: told.append(message), on_output=told.append,
-    )  # fmt: skip
+        run_id="r",
+        pipeline="analyze",
+        stage="analyze",
+        attempt=1,
+        dry_run=False,
+        workspace=Workspace([root]),
+        redact=Redactor(),
+        on_progress=lambda message, _: told.append(message),
+        on_output=told.append,
+    )
 
 
 async def test_a_folder_is_analyzed_and_what_was_found_is_told(tmp_path: Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from container_kit.stages.analyze.claims import Draft
-from container_kit.stages.analyze.code import note_variable, scan
+from container_kit.stages.analyze.code import scan
 from container_kit.stages.analyze.deployment_files import BuildContext, Deployments
 from container_kit.stages.analyze.discovery import Candidate
 from container_kit.stages.analyze.ecosystem import Ecosystem
@@ -13,6 +13,7 @@ from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.analyze.platform_files import read_command_port, read_platform_files
 from container_kit.stages.analyze.services import services
 from container_kit.stages.analyze.system_packages import system_packages
+from container_kit.stages.analyze.variables import note_variable
 from container_kit.stages.analyze.versions import read_tool_versions
 from container_kit.stages.artifacts.analysis import Module, Variable
 

@@ -63,7 +63,7 @@ class Claims(Generic[T]):
         self.question = ""
 
     def finding(self, field: str = "") -> Finding[T]:
-        """The best claim, the places of all that agree with it, and the others as alternatives; calibrated for its field."""
+        """The best claim, the places of all that agree with it, and the others as alternatives, for a field."""
         best = self.best
         if best is None:
             return Finding(question=self.question or None)

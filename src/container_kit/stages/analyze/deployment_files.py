@@ -1,4 +1,4 @@
-"""Files that already say how to build or run something: Dockerfile, compose, Kubernetes, Helm, Procfile, devcontainer."""
+"""Files that say how to build or run something: Dockerfile, compose, Kubernetes, Helm, Procfile, devcontainer."""
 
 from __future__ import annotations
 
@@ -19,8 +19,14 @@ _DOCKERFILE = re.compile(r"(?:Dockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\
 _MANIFEST_HOMES = re.compile(
     r"(?:^|/)(?:k8s|kubernetes|manifests|deploy|deployment|deployments|kube|kustomize|base|overlays)(?:/|$)"
 )
-_NAMED = {".dockerignore": "dockerignore", "Procfile": "procfile", "devcontainer.json": "devcontainer", "Chart.yaml": "helm",
-    ".devcontainer.json": "devcontainer", "kustomization.yaml": "kubernetes"}  # fmt: skip
+_NAMED = {
+    ".dockerignore": "dockerignore",
+    "Procfile": "procfile",
+    "devcontainer.json": "devcontainer",
+    "Chart.yaml": "helm",
+    ".devcontainer.json": "devcontainer",
+    "kustomization.yaml": "kubernetes",
+}
 
 Kind = Literal["dockerfile", "dockerignore", "compose", "kubernetes", "helm", "procfile", "devcontainer"]
 
@@ -145,8 +151,15 @@ def _compose_problems(text: str, name: str, service: dict[str, Any]) -> Iterator
         yield f"line {_line(text, 'docker.sock')}: {name} mounts the Docker socket"
 
 
-def _add_context(tree: Tree, path: str, text: str, name: str, service: dict[str, Any], beside: list[tuple[str, str]],
-                 found: Deployments) -> None:  # fmt: skip
+def _add_context(
+    tree: Tree,
+    path: str,
+    text: str,
+    name: str,
+    service: dict[str, Any],
+    beside: list[tuple[str, str]],
+    found: Deployments,
+) -> None:
     build = service["build"]
     where = build.get("context", ".") if isinstance(build, dict) else build
     if not isinstance(where, str) or "://" in where or where.startswith("/"):

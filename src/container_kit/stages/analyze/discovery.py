@@ -125,20 +125,20 @@ def _by_manifests(tree: Tree, found: Discovery, start: str) -> None:
 
 
 def _add_what_the_sources_say(folder: Folder, candidate: Candidate) -> None:
-    """Where a `package.json` only holds tools and there is no JavaScript, the application is what the other sources are."""
+    """Where a `package.json` holds tools only and there is no JavaScript, the other sources are the application."""
     if [e.name for e in candidate.ecosystems] != ["node"] or folder.files(
         *candidate.ecosystems[0].sources, limit=1, depth=5
     ):
         return
     for ecosystem in ecosystems():
-        if _tells_by_sources(ecosystem) and ecosystem.name != "node" and _is_recognised(folder, ecosystem):
-            if folder.files(*ecosystem.sources, limit=1, depth=4):
-                candidate.ecosystems.insert(0, ecosystem)
-                return
+        eligible = _tells_by_sources(ecosystem) and ecosystem.name != "node" and _is_recognised(folder, ecosystem)
+        if eligible and folder.files(*ecosystem.sources, limit=1, depth=4):
+            candidate.ecosystems.insert(0, ecosystem)
+            return
 
 
 def _applications(tree: Tree, start: str) -> Iterable[tuple[str, set[str]]]:
-    """The folders that may hold modules with their files, the root first, none below tests, examples or build output."""
+    """The folders that may hold modules with their files, the root first, none below tests or examples."""
     pending = [start]
     while pending:
         path = pending.pop()
@@ -147,9 +147,8 @@ def _applications(tree: Tree, start: str) -> Iterable[tuple[str, set[str]]]:
             continue
         yield path, listing.files
         mobile = "pubspec.yaml" in listing.files or {"package.json", "app.json"} <= listing.files
-        for name in reversed(listing.folders):
-            if name.lower() not in NEVER_MODULES and not (mobile and name in _NATIVE):
-                pending.append(join(path, name))
+        inner = [n for n in listing.folders if n.lower() not in NEVER_MODULES and not (mobile and n in _NATIVE)]
+        pending.extend(join(path, name) for name in reversed(inner))
 
 
 def _by_workspaces(tree: Tree, found: Discovery) -> None:
@@ -184,10 +183,10 @@ def _by_context(tree: Tree, found: Discovery, context: str) -> None:
         found.candidates[context].member = True
         return
     prefix = f"{context}/" if context else ""
-    if context and not any(path.startswith(prefix) for path in found.candidates):
-        if bare := _bare(tree, context, alone=True):
-            bare.member = True
-            found.candidates[context] = bare
+    inside = any(path.startswith(prefix) for path in found.candidates)
+    if context and not inside and (bare := _bare(tree, context, alone=True)):
+        bare.member = True
+        found.candidates[context] = bare
 
 
 def _bare(tree: Tree, path: str, *, alone: bool) -> Candidate | None:

@@ -137,7 +137,7 @@ class Folder:
         return f"{full}:{text.count(chr(10), 0, found) + 1 if found > 0 else 1}"
 
     def folders(self, depth: int = 6) -> Iterator[str]:
-        """The folders of this module from the outside in, relative to it; `` is itself. Tests and examples are left out."""
+        """The folders of this module from the outside in, relative to it; tests and examples are left out."""
         level = [""]
         for _ in range(depth):
             yield from level

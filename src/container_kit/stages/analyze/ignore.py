@@ -44,7 +44,7 @@ class IgnoreRules:
 
 
 _Pattern = tuple[re.Pattern[str], bool, bool, bool]
-"""The expression, whether it is anchored to the file's folder, for folders only, and whether it ignores or re-includes."""
+"""The expression; whether it is anchored, for folders only, and whether it ignores or re-includes."""
 
 
 @lru_cache(maxsize=512)

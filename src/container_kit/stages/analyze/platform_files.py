@@ -1,4 +1,4 @@
-"""What files of hosting platforms say of a module: Procfile, nixpacks, railpack, railway, fly, render, heroku, app.json."""
+"""What files of hosting platforms say of a module: Procfile, nixpacks, railpack, railway, fly, render, heroku."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from container_kit.stages.analyze.folder import Folder
 
 _PROCESS = re.compile(r"^(\w[\w-]*):\s*(\S.*)$", re.MULTILINE)
 _PORT_OPTION = re.compile(
-    r"(?:--port[= ]|--bind[= ]\S*?:|\s-b[= ]?\S*?:|\s-p[= ]?|-Dserver\.port=|--server\.port[= ]|:\$\{PORT:-|\bPORT=)(\d{2,5})\b"
+    r"(?:--port[= ]|--bind[= ]\S*?:|\s-b[= ]?\S*?:|\s-p[= ]?|-Dserver\.port=|--server\.port[= ]|:\$\{PORT:-|\bPORT=)(\d{2,5})\b"  # noqa: E501 - one expression
 )
 
 

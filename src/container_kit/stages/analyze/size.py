@@ -78,8 +78,14 @@ def _fewer_places(analysis: Analysis) -> Analysis:
 
 def _fewer_files(analysis: Analysis) -> Analysis:
     files = tuple(f.model_copy(update={"problems": f.problems[:1]}) for f in analysis.files[:10])
-    return analysis.model_copy(update={"files": files, "risks": analysis.risks[:8], "unread": analysis.unread[:5],
-                                       "libraries": analysis.libraries[:10]})  # fmt: skip
+    return analysis.model_copy(
+        update={
+            "files": files,
+            "risks": analysis.risks[:8],
+            "unread": analysis.unread[:5],
+            "libraries": analysis.libraries[:10],
+        }
+    )
 
 
 def _bare_modules(analysis: Analysis) -> Analysis:
@@ -89,8 +95,15 @@ def _bare_modules(analysis: Analysis) -> Analysis:
         minor = ("health_endpoint", "output_directory", "build_command", "entrypoint", "start_program")
         short |= {name: short[name].model_copy(update={"places": ()}) for name in minor}
         names = tuple(v.model_copy(update={"places": (), "default": None}) for v in module.variables if v.required)
-        return module.model_copy(update={**short, "variables": names[:4], "services": module.services[:4],
-                                         "system_packages": module.system_packages[:3], "manifests": module.manifests[:2]})  # fmt: skip
+        return module.model_copy(
+            update={
+                **short,
+                "variables": names[:4],
+                "services": module.services[:4],
+                "system_packages": module.system_packages[:3],
+                "manifests": module.manifests[:2],
+            }
+        )
 
     return _modules(analysis, change)
 
@@ -103,9 +116,10 @@ def _essential_modules(analysis: Analysis) -> Analysis:
         short: dict[str, Any] = dict.fromkeys(minor, Finding())
         for name in ("language", "language_version", "role"):
             short[name] = getattr(module, name).model_copy(update={"places": ()})
-        return module.model_copy(update={**short, "variables": (), "system_packages": ()})
+        return module.model_copy(update={**short, "variables": (), "system_packages": (), "manifests": ()})
 
-    return _modules(analysis, change)
+    short = _modules(analysis, change)
+    return short.model_copy(update={"files": analysis.files[:5], "risks": analysis.risks[:4]})
 
 
 _STEPS = (_fewer_variables, _fewer_places, _fewer_files, _bare_modules, _essential_modules)

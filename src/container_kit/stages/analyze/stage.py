@@ -55,8 +55,11 @@ class Analyze(Stage[Analysis]):
 def _check(root: Path, source: Source) -> None:
     inner = (root / source.module).resolve()
     if not inner.is_relative_to(root) or not inner.is_dir():
-        raise MODULE_MISSING(f"{source.path} has no folder {source.module}", example="'.'",
-                             next_actions=[NextAction(why="Analyze the whole tree to see its modules.", arguments={"module": "."})])  # fmt: skip
+        raise MODULE_MISSING(
+            f"{source.path} has no folder {source.module}",
+            example="'.'",
+            next_actions=[NextAction(why="Analyze the whole tree to see its modules.", arguments={"module": "."})],
+        )
     if next((entry for entry in inner.iterdir() if entry.name != ".git"), None) is None:
         raise EMPTY(
             f"{inner} is empty", path=inner, evidence=[Evidence(kind="value", text="no files but .git, if that")]

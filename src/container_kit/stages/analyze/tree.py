@@ -165,7 +165,7 @@ class Tree:
         return listing is not None and listing.rules is not None and listing.rules.ignores(path, name, folder=False)
 
     def text(self, path: str, *, limit: int = MAX_MANIFEST) -> str | None:
-        """The content of a manifest, or None (with a problem noted) where it cannot be read or is larger than `limit`."""
+        """A manifest's content, or None (with a problem noted) where it cannot be read or is larger than `limit`."""
         if path not in self._texts:
             self._texts[path] = self._text(path, limit, whole=True) if self.exists(path) else None
         return self._texts[path]

@@ -8,11 +8,27 @@ from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.folder import Folder
 
 _TOOLS: dict[str, tuple[str, ...]] = {
-    "node": ("nodejs", "node", "bun"), "python": ("python",), "go": ("golang", "go"), "ruby": ("ruby",), "maven": ("java",),
-    "gradle": ("java",), "java": ("java",), "elixir": ("elixir",), "php": ("php",), "rust": ("rust",), "dotnet": ("dotnet",),
-    "deno": ("deno",), "gleam": ("gleam",), "crystal": ("crystal",), "dart": ("dart", "flutter"), "zig": ("zig",), "swift": ("swift",),
-    "haskell": ("ghc",), "sbt": ("java",), "clojure": ("java",),
-}  # fmt: skip
+    "node": ("nodejs", "node", "bun"),
+    "python": ("python",),
+    "go": ("golang", "go"),
+    "ruby": ("ruby",),
+    "maven": ("java",),
+    "gradle": ("java",),
+    "java": ("java",),
+    "elixir": ("elixir",),
+    "php": ("php",),
+    "rust": ("rust",),
+    "dotnet": ("dotnet",),
+    "deno": ("deno",),
+    "gleam": ("gleam",),
+    "crystal": ("crystal",),
+    "dart": ("dart", "flutter"),
+    "zig": ("zig",),
+    "swift": ("swift",),
+    "haskell": ("ghc",),
+    "sbt": ("java",),
+    "clojure": ("java",),
+}
 """Names that version managers give to an ecosystem's language."""
 
 

@@ -38,7 +38,7 @@ class Finding(Artifact, Generic[T]):
     @model_serializer(mode="wrap")
     def _short(self, whole: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def] # noqa: ANN202 - keeps the schema
         """Leave out what is empty: an analysis is read by assistants, and most findings have no alternative."""
-        told = {"value", "confidence"} | ({"known_by"} if self.value is not None else set())
+        told = {"value"} | ({"confidence", "known_by"} if self.value is not None else set())
         return {name: value for name, value in whole(self).items() if name in told or (name != "known_by" and value)}
 
 
@@ -95,6 +95,16 @@ class Module(Artifact):
     """Debian packages that the dependencies need at build or run time."""
     manifests: tuple[str, ...] = ()
     """Manifests and lockfiles of this module, relative to the root."""
+
+    @model_serializer(mode="wrap")
+    def _short(self, whole: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def] # noqa: ANN202 - keeps the schema
+        """Leave out lists that are empty and minor findings that are unknown."""
+        minor = ("start_program", "entrypoint", "health_endpoint", "output_directory")
+        return {
+            name: value
+            for name, value in whole(self).items()
+            if value and (name not in minor or value.get("value") is not None or value.get("question"))
+        }
 
 
 class DeploymentFile(Artifact):

@@ -9,15 +9,57 @@ from container_kit.stages.analyze.ecosystem import Framework
 from container_kit.stages.analyze.folder import Folder
 
 FRAMEWORKS = (
-    Framework("spring-boot", ("org.springframework.boot", "spring-boot-starter", "spring-boot-starter-web", "spring-boot-starter-webflux",
-        "spring-boot-starter-parent", "spring-boot-starter-webmvc", "spring-boot"), 8080),
-    Framework("quarkus", ("io.quarkus", "quarkus-rest", "quarkus-resteasy", "quarkus-resteasy-reactive", "quarkus-core",
-        "quarkus-arc", "quarkus-bom"), 8080),
-    Framework("micronaut", ("io.micronaut.application", "micronaut-http-server-netty", "micronaut-http-server", "micronaut-parent",
-        "micronaut-runtime", "io.micronaut.minimal.application"), 8080),
+    Framework(
+        "spring-boot",
+        (
+            "org.springframework.boot",
+            "spring-boot-starter",
+            "spring-boot-starter-web",
+            "spring-boot-starter-webflux",
+            "spring-boot-starter-parent",
+            "spring-boot-starter-webmvc",
+            "spring-boot",
+        ),
+        8080,
+    ),
+    Framework(
+        "quarkus",
+        (
+            "io.quarkus",
+            "quarkus-rest",
+            "quarkus-resteasy",
+            "quarkus-resteasy-reactive",
+            "quarkus-core",
+            "quarkus-arc",
+            "quarkus-bom",
+        ),
+        8080,
+    ),
+    Framework(
+        "micronaut",
+        (
+            "io.micronaut.application",
+            "micronaut-http-server-netty",
+            "micronaut-http-server",
+            "micronaut-parent",
+            "micronaut-runtime",
+            "io.micronaut.minimal.application",
+        ),
+        8080,
+    ),
     Framework("helidon", ("helidon-webserver", "helidon-microprofile", "helidon-se", "helidon-mp"), 8080),
-    Framework("ktor", ("io.ktor.plugin", "ktor-server-core", "ktor-server-netty", "ktor-server-core-jvm",
-        "ktor-server-netty-jvm", "ktor-server-cio"), 8080),
+    Framework(
+        "ktor",
+        (
+            "io.ktor.plugin",
+            "ktor-server-core",
+            "ktor-server-netty",
+            "ktor-server-core-jvm",
+            "ktor-server-netty-jvm",
+            "ktor-server-cio",
+        ),
+        8080,
+    ),
     Framework("http4k", ("http4k-core",), 8000),
     Framework("vertx", ("io.vertx.vertx-plugin", "vertx-core", "vertx-web"), 8888),
     Framework("dropwizard", ("dropwizard-core",), 8080),
@@ -25,7 +67,11 @@ FRAMEWORKS = (
     Framework("spark", ("spark-core", "spark-kotlin"), 4567),
     Framework("ratpack", ("io.ratpack.ratpack-java", "ratpack-core"), 5050),
     Framework("play", ("com.typesafe.play", "org.playframework.play", "play"), 9000),
-    Framework("grails", ("org.grails.grails-web", "org.grails.grails-gradle-plugin", "grails-core", "org.grails.grails-app"), 8080),
+    Framework(
+        "grails",
+        ("org.grails.grails-web", "org.grails.grails-gradle-plugin", "grails-core", "org.grails.grails-app"),
+        8080,
+    ),
     Framework("open-liberty", ("liberty-maven-plugin", "io.openliberty.tools.gradle.liberty"), 9080),
     Framework("wildfly", ("wildfly-maven-plugin", "wildfly-jar-maven-plugin", "bootable-jar-maven-plugin"), 8080),
     Framework("payara", ("payara-micro-maven-plugin",), 8080),
@@ -35,12 +81,20 @@ FRAMEWORKS = (
     Framework("spring", ("spring-webmvc", "spring-web", "spring-webflux"), 8080),
     Framework("jersey", ("jersey-server", "jersey-container-grizzly2-http"), 8080),
     Framework("servlet", ("javax.servlet-api", "jakarta.servlet-api", "servlet-api"), 8080),
-)  # fmt: skip
+)
 
-_MAIN = re.compile(r"static\s+(?:final\s+)?void\s+main\s*\(|^\s*(?:suspend\s+)?fun\s+main\s*\(|\bobject\s+\w+\s+extends\s+(?:App|IOApp)\b"
-                   r"|def\s+main\s*\(|^\s*void\s+main\s*\(|@main\s+def|\(:gen-class", re.MULTILINE)  # fmt: skip
-_LANGUAGES = (("kotlin", "src/main/kotlin", ".kt"), ("scala", "src/main/scala", ".scala"), ("groovy", "src/main/groovy", ".groovy"),
-    ("clojure", "src/main/clojure", ".clj"), ("java", "src/main/java", ".java"))  # fmt: skip
+_MAIN = re.compile(
+    r"static\s+(?:final\s+)?void\s+main\s*\(|^\s*(?:suspend\s+)?fun\s+main\s*\(|\bobject\s+\w+\s+extends\s+(?:App|IOApp)\b"
+    r"|def\s+main\s*\(|^\s*void\s+main\s*\(|@main\s+def|\(:gen-class",
+    re.MULTILINE,
+)
+_LANGUAGES = (
+    ("kotlin", "src/main/kotlin", ".kt"),
+    ("scala", "src/main/scala", ".scala"),
+    ("groovy", "src/main/groovy", ".groovy"),
+    ("clojure", "src/main/clojure", ".clj"),
+    ("java", "src/main/java", ".java"),
+)
 
 
 def read_language(folder: Folder, draft: Draft, manifest: str, usual: str = "java") -> None:

@@ -12,8 +12,14 @@ from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.analyze.tree import join
 
 _CALLS = re.compile(r"(?:\b(?:npm|yarn|pnpm|bun) (?:run )?(?:-s |--silent )?|\brun-[sp] )([\w:.-]+)\s*(?:--.*)?$")
-_LOCKS = {"bun.lock": "bun", "bun.lockb": "bun", "pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn", "package-lock.json": "npm",
-    "npm-shrinkwrap.json": "npm"}  # fmt: skip
+_LOCKS = {
+    "bun.lock": "bun",
+    "bun.lockb": "bun",
+    "pnpm-lock.yaml": "pnpm",
+    "yarn.lock": "yarn",
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+}
 _SIGNS = {
     "pnpm-workspace.yaml": "pnpm",
     ".yarnrc.yml": "yarn",
@@ -147,9 +153,9 @@ def _expand(folder: Folder, globs: Any) -> list[str]:
     found = []
     for path in folder.tree.below(folder.path):
         relative = path[len(folder.path) :].lstrip("/")
-        if relative and folder.tree.exists(join(path, "package.json")):
-            if any(g.fullmatch(relative) for g in include) and not any(g.fullmatch(relative) for g in exclude):
-                found.append(relative)
+        member = any(g.fullmatch(relative) for g in include) and not any(g.fullmatch(relative) for g in exclude)
+        if relative and member and folder.tree.exists(join(path, "package.json")):
+            found.append(relative)
     return found
 
 

@@ -24,8 +24,18 @@ _APPLICATIONS = {
 """Classes whose instance is the application, and their frameworks."""
 _FACTORIES = ("create_app", "make_app")
 _RUNNERS = {"run", "run_app", "run_server", "launch", "serve", "listen", "run_until_complete", "main"}
-_WORTH_PARSING = (*(f"{name}(" for name in _APPLICATIONS), *(f"{name}(" for name in _FACTORIES), "__main__", "falcon.App", "web.Application",
-    "get_wsgi_application", "get_asgi_application", ".run(", ".launch(", "serve(")  # fmt: skip
+_WORTH_PARSING = (
+    *(f"{name}(" for name in _APPLICATIONS),
+    *(f"{name}(" for name in _FACTORIES),
+    "__main__",
+    "falcon.App",
+    "web.Application",
+    "get_wsgi_application",
+    "get_asgi_application",
+    ".run(",
+    ".launch(",
+    "serve(",
+)
 """Words without which a file is no application: reading its syntax would be wasted time."""
 _SIMPLE_IMPORT = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_]\w*)", re.MULTILINE)
 

@@ -20,8 +20,16 @@ _LOCKS = {
     "conda-lock.yml": "conda",
 }
 _BACKENDS = {"poetry": "poetry", "pdm": "pdm", "uv_build": "uv"}
-_REQUIREMENT_FILES = ("requirements.txt", "requirements/production.txt", "requirements/prod.txt", "requirements/base.txt",
-    "requirements/requirements.txt", "requirements-prod.txt", "requirements.in", "requirements/main.txt")  # fmt: skip
+_REQUIREMENT_FILES = (
+    "requirements.txt",
+    "requirements/production.txt",
+    "requirements/prod.txt",
+    "requirements/base.txt",
+    "requirements/requirements.txt",
+    "requirements-prod.txt",
+    "requirements.in",
+    "requirements/main.txt",
+)
 
 
 def normal(name: str) -> str:
@@ -87,18 +95,24 @@ def _read_pyproject(folder: Folder, draft: Draft) -> None:
         _add(draft, _strings(group), place("dependency-groups"), tools=True)
     for group in _table(project, "optional-dependencies").values():
         _add(draft, _strings(group), place("optional-dependencies"), tools=True)
-    for key in ("poetry", "pdm", "uv", "hatch"):
-        if key in tools and key != "hatch":
-            draft.package_manager.add(key, "declared", place(f"[tool.{key}"), confidence=0.955)
-    backend = str(_table(data, "build-system").get("build-backend", ""))
-    for start, tool in _BACKENDS.items():
-        if backend.startswith(start):
-            draft.package_manager.add(tool, "declared", place("build-backend"), confidence=0.95)
-    draft.package_manager.add("pip", "configuration", place(None), confidence=0.7)
+    _claim_tool(folder, draft, tools, str(_table(data, "build-system").get("build-backend", "")))
     version = project.get("requires-python") or _table(poetry, "dependencies").get("python")
     if isinstance(version, str):
         draft.version.add(version, "declared", place(re.compile(r"requires-python|^python\s*=", re.MULTILINE)))
     _claim_scripts(draft, _table(project, "scripts") or _table(poetry, "scripts"), place("scripts]"))
+
+
+def _claim_tool(folder: Folder, draft: Draft, tools: dict[str, Any], backend: str) -> None:
+    """Claim the package manager that a `[tool.…]` table or the build back end belongs to."""
+    for key in ("poetry", "pdm", "uv"):
+        if key in tools:
+            place = folder.place("pyproject.toml", f"[tool.{key}")
+            draft.package_manager.add(key, "declared", place, confidence=0.955)
+    for start, tool in _BACKENDS.items():
+        if backend.startswith(start):
+            place = folder.place("pyproject.toml", "build-backend")
+            draft.package_manager.add(tool, "declared", place, confidence=0.95)
+    draft.package_manager.add("pip", "configuration", folder.place("pyproject.toml"), confidence=0.7)
 
 
 def _claim_scripts(draft: Draft, names: Iterable[str], place: str) -> None:
@@ -153,26 +167,28 @@ def _read_setup(folder: Folder, draft: Draft) -> None:
             elif keyword == "entry_points" and not draft.scripts:
                 _claim_scripts(draft, _console_scripts(value), folder.place("setup.py", "entry_points"))
     if folder.has("setup.cfg"):
-        parser = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            parser.read_string(folder.text("setup.cfg"))
-        except configparser.Error:
-            return
-        requires = parser.get("options", "install_requires", fallback="")
-        _add(
-            draft,
-            [line for line in requires.splitlines() if line.strip()],
-            folder.place("setup.cfg", "install_requires"),
-        )
-        version = parser.get("options", "python_requires", fallback="")
-        draft.version.add(version, "declared", folder.place("setup.cfg", "python_requires"))
-        entry_points = parser.get("options.entry_points", "console_scripts", fallback="")
-        if not draft.scripts:
-            _claim_scripts(
-                draft, _script_names(entry_points.splitlines()), folder.place("setup.cfg", "console_scripts")
-            )
-        if requires:
-            draft.package_manager.add("pip", "configuration", folder.place("setup.cfg"), confidence=0.8)
+        _read_setup_cfg(folder, draft)
+
+
+def _read_setup_cfg(folder: Folder, draft: Draft) -> None:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(folder.text("setup.cfg"))
+    except configparser.Error:
+        return
+    requires = parser.get("options", "install_requires", fallback="")
+    _add(
+        draft,
+        [line for line in requires.splitlines() if line.strip()],
+        folder.place("setup.cfg", "install_requires"),
+    )
+    version = parser.get("options", "python_requires", fallback="")
+    draft.version.add(version, "declared", folder.place("setup.cfg", "python_requires"))
+    entry_points = parser.get("options.entry_points", "console_scripts", fallback="")
+    if not draft.scripts:
+        _claim_scripts(draft, _script_names(entry_points.splitlines()), folder.place("setup.cfg", "console_scripts"))
+    if requires:
+        draft.package_manager.add("pip", "configuration", folder.place("setup.cfg"), confidence=0.8)
 
 
 def _console_scripts(value: Any) -> list[str]:

@@ -109,8 +109,14 @@ def _has_sources(folder: Folder) -> bool:
 
 
 ECOSYSTEMS = (
-    Ecosystem("c-family", describe, manifests=("CMakeLists.txt", "meson.build"),
-              bare=("Makefile", "main.cpp", "main.c", "main.cc", "configure.ac", "*.cpp", "*.c", "*.cc"), frameworks=FRAMEWORKS,
-              sources=(*_CPP, ".c", ".h"), recognises=_has_sources,
-        rank=70),
-)  # fmt: skip
+    Ecosystem(
+        "c-family",
+        describe,
+        manifests=("CMakeLists.txt", "meson.build"),
+        bare=("Makefile", "main.cpp", "main.c", "main.cc", "configure.ac", "*.cpp", "*.c", "*.cc"),
+        frameworks=FRAMEWORKS,
+        sources=(*_CPP, ".c", ".h"),
+        recognises=_has_sources,
+        rank=70,
+    ),
+)

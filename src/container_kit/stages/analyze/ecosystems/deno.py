@@ -17,8 +17,21 @@ FRAMEWORKS = (
     Framework("aleph", ("aleph",), 3000),
 )
 _IMPORT = re.compile(r"""from\s+["'](?:https://deno\.land/x/|jsr:@?|npm:@?)(?:[\w-]+/)?([\w$-]+)[@/"']""")
-_ENTRIES = ("main.ts", "mod.ts", "server.ts", "index.ts", "app.ts", "main.js", "src/main.ts", "src/index.ts", "src/server.ts",
-    "src/mod.ts", "main.tsx", "index.js", "dev.ts")  # fmt: skip
+_ENTRIES = (
+    "main.ts",
+    "mod.ts",
+    "server.ts",
+    "index.ts",
+    "app.ts",
+    "main.js",
+    "src/main.ts",
+    "src/index.ts",
+    "src/server.ts",
+    "src/mod.ts",
+    "main.tsx",
+    "index.js",
+    "dev.ts",
+)
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -80,7 +93,14 @@ def _is_deno(folder: Folder) -> bool:
 
 
 ECOSYSTEMS = (
-    Ecosystem("deno", describe, manifests=("deno.json", "deno.jsonc", "deno.lock"), bare=("main.ts", "mod.ts", "index.ts", "*.ts"),
-              recognises=_is_deno, frameworks=FRAMEWORKS,
-              sources=(".ts", ".tsx", ".js"), rank=33),
-)  # fmt: skip
+    Ecosystem(
+        "deno",
+        describe,
+        manifests=("deno.json", "deno.jsonc", "deno.lock"),
+        bare=("main.ts", "mod.ts", "index.ts", "*.ts"),
+        recognises=_is_deno,
+        frameworks=FRAMEWORKS,
+        sources=(".ts", ".tsx", ".js"),
+        rank=33,
+    ),
+)

@@ -112,6 +112,13 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
 
 
 ECOSYSTEMS = (
-    Ecosystem("dotnet", describe, manifests=("*.csproj", "*.fsproj", "*.vbproj", "*.sln", "*.slnx"), frameworks=FRAMEWORKS,
-              workspace=workspace, sources=(".cs", ".fs", ".vb"), rank=22),
-)  # fmt: skip
+    Ecosystem(
+        "dotnet",
+        describe,
+        manifests=("*.csproj", "*.fsproj", "*.vbproj", "*.sln", "*.slnx"),
+        frameworks=FRAMEWORKS,
+        workspace=workspace,
+        sources=(".cs", ".fs", ".vb"),
+        rank=22,
+    ),
+)

@@ -125,6 +125,14 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
 
 
 ECOSYSTEMS = (
-    Ecosystem("go", describe, manifests=("go.mod", "go.work"), bare=("main.go", "*.go"), frameworks=FRAMEWORKS, workspace=workspace,
-              sources=(".go",), rank=20),
-)  # fmt: skip
+    Ecosystem(
+        "go",
+        describe,
+        manifests=("go.mod", "go.work"),
+        bare=("main.go", "*.go"),
+        frameworks=FRAMEWORKS,
+        workspace=workspace,
+        sources=(".go",),
+        rank=20,
+    ),
+)

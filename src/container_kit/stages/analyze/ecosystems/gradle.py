@@ -13,9 +13,14 @@ _BUILD_FILES = ("build.gradle", "build.gradle.kts")
 _PLUGIN = re.compile(
     r"""(?:\bid\s*\(?\s*|apply\s+plugin\s*:\s*)['"]([\w.-]+)['"]|\balias\(\s*libs\.plugins\.([\w.]+)\s*\)"""
 )
-_DEPENDENCY = re.compile(r"""\b(\w*[iI]mplementation|api|compile|runtimeOnly|compileOnly|providedCompile|runtime|testImplementation|testCompile)\b
-    \s*\(?\s*(?:platform\(|enforcedPlatform\()?\s*(?:['"]([^'":\s]+):([^'":\s]+)|libs\.([\w.]+)|group\s*:\s*['"][^'"]+['"]\s*,\s*name\s*:\s*['"]([^'"]+))""", re.VERBOSE)  # fmt: skip  # noqa: E501 - one expression
-_VERSION = re.compile(r"""(?:JavaLanguageVersion\.of\(\s*|jvmToolchain\(\s*|JavaVersion\.VERSION_(?:1_)?|(?:source|target)Compatibility\s*=\s*['"]?(?:1\.)?|jvmTarget\s*=\s*['"]|release\s*=\s*)(\d+)""")  # fmt: skip  # noqa: E501 - one expression
+_DEPENDENCY = re.compile(
+    r"""\b(\w*[iI]mplementation|api|compile|runtimeOnly|compileOnly|providedCompile|runtime|testImplementation|testCompile)\b
+    \s*\(?\s*(?:platform\(|enforcedPlatform\()?\s*(?:['"]([^'":\s]+):([^'":\s]+)|libs\.([\w.]+)|group\s*:\s*['"][^'"]+['"]\s*,\s*name\s*:\s*['"]([^'"]+))""",
+    re.VERBOSE,
+)
+_VERSION = re.compile(
+    r"""(?:JavaLanguageVersion\.of\(\s*|jvmToolchain\(\s*|JavaVersion\.VERSION_(?:1_)?|(?:source|target)Compatibility\s*=\s*['"]?(?:1\.)?|jvmTarget\s*=\s*['"]|release\s*=\s*)(\d+)"""
+)
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -53,8 +58,12 @@ def _read_dependencies(folder: Folder, draft: Draft, build: str, text: str) -> N
 def _catalogued(alias: str) -> str:
     """The usual artifact behind a version catalogue's alias: `libs.ktor.server.core` is `ktor-server-core`."""
     name = alias.replace(".", "-")
-    known = {"spring-boot": "org.springframework.boot", "ktor": "io.ktor.plugin", "quarkus": "io.quarkus",
-             "micronaut-application": "io.micronaut.application"}  # fmt: skip
+    known = {
+        "spring-boot": "org.springframework.boot",
+        "ktor": "io.ktor.plugin",
+        "quarkus": "io.quarkus",
+        "micronaut-application": "io.micronaut.application",
+    }
     return known.get(name, name)
 
 
@@ -87,8 +96,12 @@ def _claim_start(folder: Folder, draft: Draft, build: str, text: str) -> None:
     draft.output.add(jar, "framework", place)
     applies = re.search(r"mainClass|mainClassName|['\"]application['\"]|^\s*application\b", text, re.MULTILINE)
     draft.start.add(f"java -jar {jar}", "framework", place, confidence=0.78)
-    draft.start.add(f"{tool} {'bootRun' if framework == 'spring-boot' else 'run'}", "framework", place,
-                    confidence=0.77 if applies else 0.5)  # fmt: skip
+    draft.start.add(
+        f"{tool} {'bootRun' if framework == 'spring-boot' else 'run'}",
+        "framework",
+        place,
+        confidence=0.77 if applies else 0.5,
+    )
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
@@ -114,7 +127,22 @@ def describe_plain(folder: Folder, draft: Draft) -> None:
 
 
 ECOSYSTEMS = (
-    Ecosystem("gradle", describe, manifests=("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"),
-              frameworks=FRAMEWORKS, workspace=workspace, sources=(".java", ".kt", ".groovy"), settings=(".properties", ".yml", ".yaml"), rank=11),
-    Ecosystem("java", describe_plain, bare=("Main.java", "App.java", "*.java"), frameworks=FRAMEWORKS, sources=(".java",), rank=12),
-)  # fmt: skip
+    Ecosystem(
+        "gradle",
+        describe,
+        manifests=("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"),
+        frameworks=FRAMEWORKS,
+        workspace=workspace,
+        sources=(".java", ".kt", ".groovy"),
+        settings=(".properties", ".yml", ".yaml"),
+        rank=11,
+    ),
+    Ecosystem(
+        "java",
+        describe_plain,
+        bare=("Main.java", "App.java", "*.java"),
+        frameworks=FRAMEWORKS,
+        sources=(".java",),
+        rank=12,
+    ),
+)

@@ -10,8 +10,16 @@ from container_kit.stages.analyze.ecosystem import Ecosystem
 from container_kit.stages.analyze.ecosystems._jvm import FRAMEWORKS, claim_main, is_framework, read_language
 from container_kit.stages.analyze.folder import Folder
 
-_VERSION_KEYS = ("java.version", "maven.compiler.release", "maven.compiler.target", "maven.compiler.source", "jdk.version",
-    "javaVersion", "java.release", "release.version")  # fmt: skip
+_VERSION_KEYS = (
+    "java.version",
+    "maven.compiler.release",
+    "maven.compiler.target",
+    "maven.compiler.source",
+    "jdk.version",
+    "javaVersion",
+    "java.release",
+    "release.version",
+)
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -70,7 +78,7 @@ def _read_dependencies(folder: Folder, draft: Draft, pom: Any) -> None:
             known = "spring-boot" if name.startswith("spring-boot") else name
             draft.dependencies.setdefault(known, f"{where}:{lines.get(name, 1)}")
     parent = (pom.findtext("parent/artifactId") or "").strip()
-    if parent in {"micronaut-parent"}:
+    if parent == "micronaut-parent":
         draft.dependencies.setdefault(parent, f"{where}:{lines.get(parent, 1)}")
 
 
@@ -133,6 +141,14 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
 
 
 ECOSYSTEMS = (
-    Ecosystem("maven", describe, manifests=("pom.xml",), frameworks=FRAMEWORKS, workspace=workspace,
-              sources=(".java", ".kt", ".scala", ".groovy"), settings=(".properties", ".yml", ".yaml"), rank=10),
-)  # fmt: skip
+    Ecosystem(
+        "maven",
+        describe,
+        manifests=("pom.xml",),
+        frameworks=FRAMEWORKS,
+        workspace=workspace,
+        sources=(".java", ".kt", ".scala", ".groovy"),
+        settings=(".properties", ".yml", ".yaml"),
+        rank=10,
+    ),
+)

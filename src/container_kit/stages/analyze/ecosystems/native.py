@@ -210,10 +210,49 @@ def _claim_program(draft: Draft, start: str, runs: str, builds: str, place: str)
 
 
 ECOSYSTEMS = (
-    Ecosystem("swift", describe_swift, manifests=("Package.swift",), frameworks=SWIFT, sources=(".swift",), language="swift", rank=23),
-    Ecosystem("dart", describe_dart, manifests=("pubspec.yaml",), frameworks=DART, sources=(".dart",), language="dart", rank=24),
-    Ecosystem("crystal", describe_crystal, manifests=("shard.yml",), frameworks=CRYSTAL, sources=(".cr",), language="crystal", rank=29),
-    Ecosystem("haskell", describe_haskell, manifests=("*.cabal", "package.yaml", "stack.yaml"), frameworks=HASKELL, sources=(".hs",), language="haskell",
-              rank=31),
-    Ecosystem("zig", describe_zig, manifests=("build.zig", "build.zig.zon"), frameworks=ZIG, sources=(".zig",), language="zig", rank=32),
-)  # fmt: skip
+    Ecosystem(
+        "swift",
+        describe_swift,
+        manifests=("Package.swift",),
+        frameworks=SWIFT,
+        sources=(".swift",),
+        language="swift",
+        rank=23,
+    ),
+    Ecosystem(
+        "dart",
+        describe_dart,
+        manifests=("pubspec.yaml",),
+        frameworks=DART,
+        sources=(".dart",),
+        language="dart",
+        rank=24,
+    ),
+    Ecosystem(
+        "crystal",
+        describe_crystal,
+        manifests=("shard.yml",),
+        frameworks=CRYSTAL,
+        sources=(".cr",),
+        language="crystal",
+        rank=29,
+    ),
+    Ecosystem(
+        "haskell",
+        describe_haskell,
+        manifests=("*.cabal", "package.yaml", "stack.yaml"),
+        frameworks=HASKELL,
+        sources=(".hs",),
+        language="haskell",
+        rank=31,
+    ),
+    Ecosystem(
+        "zig",
+        describe_zig,
+        manifests=("build.zig", "build.zig.zon"),
+        frameworks=ZIG,
+        sources=(".zig",),
+        language="zig",
+        rank=32,
+    ),
+)

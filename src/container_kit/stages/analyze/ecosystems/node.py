@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
+from container_kit.stages.analyze.ecosystems._node_frameworks import SERVERS, SITES, Site
 from container_kit.stages.analyze.ecosystems._node_packages import (
     Package,
     read_manager,
@@ -17,91 +17,6 @@ from container_kit.stages.analyze.ecosystems._node_packages import (
 from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.artifacts.analysis import Role
 
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A framework that builds a front end, known by a package of any kind."""
-
-    name: str
-    packages: tuple[str, ...]
-    port: int
-    output: str
-    serves: str | None = None
-    """The command that serves what was built, where the framework brings a server; None for static files."""
-    develops: str | None = None
-    """The command that serves the sources."""
-
-
-SITES = (
-    Site("nextjs", ("next",), 3000, ".next", "next start"),
-    Site("nuxt", ("nuxt", "nuxt3", "nuxt-edge"), 3000, ".output", "node .output/server/index.mjs"),
-    Site("remix", ("@remix-run/node", "@remix-run/serve", "@remix-run/react", "@remix-run/dev"), 3000, "build",
-         "remix-serve ./build/server/index.js"),
-    Site("react-router", ("@react-router/node", "@react-router/serve", "@react-router/dev"), 3000, "build",
-         "react-router-serve ./build/server/index.js"),
-    Site("tanstack-start", ("@tanstack/react-start", "@tanstack/start", "@tanstack/solid-start"), 3000, ".output",
-         "node .output/server/index.mjs"),
-    Site("redwoodjs", ("@redwoodjs/core",), 8910, "web/dist", "yarn rw serve"),
-    Site("blitz", ("blitz",), 3000, ".next", "blitz start"),
-    Site("sveltekit", ("@sveltejs/kit",), 3000, "build", "node build"),
-    Site("solidstart", ("@solidjs/start", "solid-start"), 3000, ".output", "node .output/server/index.mjs"),
-    Site("qwik", ("@builder.io/qwik-city", "@qwik.dev/router"), 5173, "dist", None, "vite"),
-    Site("analog", ("@analogjs/platform",), 3000, "dist", "node dist/analog/server/index.mjs"),
-    Site("astro", ("astro",), 4321, "dist", None, "astro dev"),
-    Site("gatsby", ("gatsby",), 8000, "public", None, "gatsby develop"),
-    Site("docusaurus", ("@docusaurus/core",), 3000, "build", "docusaurus serve"),
-    Site("vitepress", ("vitepress",), 5173, "docs/.vitepress/dist", None, "vitepress dev"),
-    Site("vuepress", ("vuepress", "@vuepress/cli"), 8080, "docs/.vuepress/dist", None, "vuepress dev"),
-    Site("eleventy", ("@11ty/eleventy",), 8080, "_site", None, "eleventy --serve"),
-    Site("hexo", ("hexo",), 4000, "public", None, "hexo server"),
-    Site("ionic", ("@ionic/angular", "@ionic/react", "@ionic/vue"), 8100, "www", None, "ionic serve"),
-    Site("expo", ("expo",), 8081, "dist", None, "expo start"),
-    Site("storybook", ("@storybook/web-components",), 6006, "storybook-static"),
-    Site("angular", ("@angular/core", "@angular/cli"), 4200, "dist", None, "ng serve"),
-    Site("ember", ("ember-cli", "ember-source"), 4200, "dist", None, "ember serve"),
-    Site("create-react-app", ("react-scripts", "react-app-rewired", "@craco/craco"), 3000, "build", None, "react-scripts start"),
-    Site("vue-cli", ("@vue/cli-service",), 8080, "dist", None, "vue-cli-service serve"),
-    Site("preact-cli", ("preact-cli",), 8080, "build"),
-    Site("waku", ("waku",), 3000, "dist", "waku start"),
-    Site("umi", ("umi", "@umijs/max"), 8000, "dist", None, "umi dev"),
-    Site("stencil", ("@stencil/core",), 3333, "www"),
-    Site("rsbuild", ("@rsbuild/core",), 3000, "dist", None, "rsbuild dev"),
-    Site("vite", ("vite",), 5173, "dist", None, "vite"),
-    Site("parcel", ("parcel", "parcel-bundler"), 1234, "dist", None, "parcel"),
-    Site("webpack", ("webpack-dev-server",), 8080, "dist", None, "webpack serve"),
-)  # fmt: skip
-
-SERVERS = (
-    Framework("nestjs", ("@nestjs/core",), 3000),
-    Framework("adonisjs", ("@adonisjs/core",), 3333),
-    Framework("strapi", ("@strapi/strapi", "strapi"), 1337),
-    Framework("keystone", ("@keystone-6/core",), 3000),
-    Framework("payload", ("payload",), 3000),
-    Framework("directus", ("directus",), 8055),
-    Framework("ghost", ("ghost",), 2368),
-    Framework("medusa", ("@medusajs/medusa",), 9000),
-    Framework("meteor", ("meteor-node-stubs",), 3000),
-    Framework("sails", ("sails",), 1337),
-    Framework("loopback", ("@loopback/rest", "loopback"), 3000),
-    Framework("feathers", ("@feathersjs/feathers",), 3030),
-    Framework("moleculer", ("moleculer-web",), 3000),
-    Framework("elysia", ("elysia",), 3000),
-    Framework("hono", ("hono", "@hono/node-server"), 3000),
-    Framework("fastify", ("fastify", "fastify-cli"), 3000),
-    Framework("koa", ("koa",), 3000),
-    Framework("hapi", ("@hapi/hapi", "hapi"), 3000),
-    Framework("restify", ("restify",), 8080),
-    Framework("polka", ("polka",), 3000),
-    Framework("h3", ("h3", "nitropack", "nitro"), 3000),
-    Framework("express", ("express", "@feathersjs/express"), 3000),
-    Framework("apollo-server", ("@apollo/server", "apollo-server"), 4000),
-    Framework("graphql-yoga", ("graphql-yoga",), 4000),
-    Framework("json-server", ("json-server",), 3000),
-    Framework("socket.io", ("socket.io",), 3000),
-    Framework("discord.js", ("discord.js", "eris"), None, "worker"),
-    Framework("telegraf", ("telegraf", "grammy"), None, "worker"),
-    Framework("electron", ("electron",), None, "cli"),
-)
 _META = {
     "waku",
     "nextjs",
@@ -117,8 +32,14 @@ _META = {
 _OWN_SERVER = {"nestjs", "adonisjs", "strapi", "keystone", "sails", "directus", "medusa", "meteor", "loopback"}
 _SUFFIXES = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts")
 _ENTRIES = ("server", "index", "app", "main", "src/server", "src/index", "src/main", "src/app", "bin/www", "api/index")
-_CONFIGS = {"vite": "vite.config.*", "nextjs": "next.config.*", "nuxt": "nuxt.config.*", "astro": "astro.config.*",
- "angular": "angular.json", "gatsby": "gatsby-config.*"}  # fmt: skip
+_CONFIGS = {
+    "vite": "vite.config.*",
+    "nextjs": "next.config.*",
+    "nuxt": "nuxt.config.*",
+    "astro": "astro.config.*",
+    "angular": "angular.json",
+    "gatsby": "gatsby-config.*",
+}
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -233,8 +154,10 @@ def _config_says(folder: Folder, pattern: str, expression: str) -> bool:
 
 def _config_port(folder: Folder, draft: Draft, site: Site) -> None:
     for path in folder.matching(_CONFIGS.get(site.name, "vite.config.*"), "vue.config.js", "rsbuild.config.*"):
-        found = re.search(r"(?:server|devServer|preview)\s*:\s*\{[^}]*?\bport\s*:\s*(?:[^,\n}]*?(?:\|\||\?\?)\s*)?['\"]?(\d{2,5})",
-                          folder.source(path))  # fmt: skip
+        found = re.search(
+            r"(?:server|devServer|preview)\s*:\s*\{[^}]*?\bport\s*:\s*(?:[^,\n}]*?(?:\|\||\?\?)\s*)?['\"]?(\d{2,5})",
+            folder.source(path),
+        )
         if found:
             draft.port.add(int(found[1]), "configuration", folder.place(path, found[0][-20:]))
 

@@ -94,6 +94,13 @@ def _table(data: Any, key: str) -> dict[str, Any]:
 
 
 ECOSYSTEMS = (
-    Ecosystem("php", describe, manifests=("composer.json", "artisan"), bare=("index.php", "public/index.php", "*.php"),
-              frameworks=FRAMEWORKS, sources=(".php",), rank=25),
-)  # fmt: skip
+    Ecosystem(
+        "php",
+        describe,
+        manifests=("composer.json", "artisan"),
+        bare=("index.php", "public/index.php", "*.php"),
+        frameworks=FRAMEWORKS,
+        sources=(".php",),
+        rank=25,
+    ),
+)

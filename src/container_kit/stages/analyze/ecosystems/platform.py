@@ -7,9 +7,27 @@ from container_kit.stages.analyze.dockerfile_facts import read_dockerfile
 from container_kit.stages.analyze.ecosystem import Ecosystem
 from container_kit.stages.analyze.folder import Folder
 
-_IMAGES = {"python": "python", "node": "javascript", "golang": "go", "ruby": "ruby", "php": "php", "rust": "rust", "openjdk": "java",
-    "eclipse-temurin": "java", "maven": "java", "gradle": "java", "sdk": "csharp", "aspnet": "csharp", "elixir": "elixir",
-    "nginx": "html", "httpd": "html", "deno": "typescript", "bun": "typescript", "swift": "swift", "dart": "dart"}  # fmt: skip
+_IMAGES = {
+    "python": "python",
+    "node": "javascript",
+    "golang": "go",
+    "ruby": "ruby",
+    "php": "php",
+    "rust": "rust",
+    "openjdk": "java",
+    "eclipse-temurin": "java",
+    "maven": "java",
+    "gradle": "java",
+    "sdk": "csharp",
+    "aspnet": "csharp",
+    "elixir": "elixir",
+    "nginx": "html",
+    "httpd": "html",
+    "deno": "typescript",
+    "bun": "typescript",
+    "swift": "swift",
+    "dart": "dart",
+}
 
 
 def describe(folder: Folder, draft: Draft) -> None:

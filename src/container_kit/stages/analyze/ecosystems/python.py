@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from container_kit.stages.analyze.claims import Draft
@@ -43,8 +42,25 @@ FRAMEWORKS = (
 _BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}
 _ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
 _WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}
-_ENTRIES = ("main.py", "app.py", "server.py", "wsgi.py", "asgi.py", "application.py", "run.py", "api.py", "index.py", "bot.py",
-    "worker.py", "web.py", "start.py", "hello.py", "__main__.py", "streamlit_app.py", "Home.py")  # fmt: skip
+_ENTRIES = (
+    "main.py",
+    "app.py",
+    "server.py",
+    "wsgi.py",
+    "asgi.py",
+    "application.py",
+    "run.py",
+    "api.py",
+    "index.py",
+    "bot.py",
+    "worker.py",
+    "web.py",
+    "start.py",
+    "hello.py",
+    "__main__.py",
+    "streamlit_app.py",
+    "Home.py",
+)
 _MAX_READ = 24
 
 
@@ -101,7 +117,7 @@ def _at(folder: Folder, file: PythonFile) -> str:
 
 
 def _application(files: list[PythonFile]) -> PythonFile | None:
-    """The file whose application object belongs to the framework of the outermost one; one bound at module level wins."""
+    """The file with the outermost application object; one that is bound at module level wins."""
     found = [file for file in files if file.application and file.kind and file.kind != "celery"]
     bound = [file for file in found if file.application and not file.application.endswith("()")]
     outermost = [*bound[:1], *found[:1]]
@@ -267,7 +283,7 @@ ECOSYSTEMS = (
             "uv.lock",
             "poetry.lock",
             "manage.py",
-        ),  # fmt: skip
+        ),
         bare=("*.py",),
         frameworks=FRAMEWORKS,
         sources=(".py",),

@@ -118,6 +118,13 @@ def _claim_program(folder: Folder, draft: Draft) -> None:
 
 
 ECOSYSTEMS = (
-    Ecosystem("ruby", describe, manifests=("Gemfile", "gems.rb"), bare=("config.ru", "app.rb", "main.rb", "_config.yml", "*.rb"),
-              frameworks=FRAMEWORKS, sources=(".rb", ".ru"), rank=26),
-)  # fmt: skip
+    Ecosystem(
+        "ruby",
+        describe,
+        manifests=("Gemfile", "gems.rb"),
+        bare=("config.ru", "app.rb", "main.rb", "_config.yml", "*.rb"),
+        frameworks=FRAMEWORKS,
+        sources=(".rb", ".ru"),
+        rank=26,
+    ),
+)

@@ -63,9 +63,10 @@ def _claim_binaries(folder: Folder, draft: Draft, data: dict[str, Any]) -> None:
     names = [(str(b["name"]), str(b.get("path") or "src/main.rs")) for b in declared]
     if folder.has("src/main.rs") and all(path != "src/main.rs" for _, path in names):
         names.insert(0, (draft.name or folder.base, "src/main.rs"))
-    for path in folder.files(".rs", limit=200, depth=4):
-        if found := re.fullmatch(r"src/bin/(\w[\w-]*)(?:\.rs|/main\.rs)", path):
-            names.append((found[1], path))
+    matches = (
+        re.fullmatch(r"src/bin/(\w[\w-]*)(?:\.rs|/main\.rs)", p) for p in folder.files(".rs", limit=200, depth=4)
+    )
+    names.extend((found[1], found[0]) for found in matches if found)
     default = _table(data, "package").get("default-run")
     names.sort(key=lambda item: item[0] != default)
     if not names:
@@ -91,7 +92,7 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     """The members that `[workspace]` names; `*` stands for one folder."""
     tied = _table(folder.toml("Cargo.toml"), "workspace") if folder.has("Cargo.toml") else {}
     members = [m for m in tied.get("members") or [] if isinstance(m, str)]
-    found = []
+    found: list[str] = []
     for member in members:
         base, star, _ = member.partition("*")
         if star:
@@ -103,8 +104,15 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
 
 
 ECOSYSTEMS = (
-    Ecosystem("rust", describe, manifests=("Cargo.toml",), frameworks=FRAMEWORKS, workspace=workspace, sources=(".rs",),
+    Ecosystem(
+        "rust",
+        describe,
+        manifests=("Cargo.toml",),
+        frameworks=FRAMEWORKS,
+        workspace=workspace,
+        sources=(".rs",),
         settings=("Rocket.toml",),
         language="rust",
-              rank=21),
-)  # fmt: skip
+        rank=21,
+    ),
+)

@@ -54,12 +54,12 @@ def describe_sbt(folder: Folder, draft: Draft) -> None:
         for found in re.finditer(r'"([\w.-]+)"\s*%%?%?\s*"([\w.-]+)"(?:\s*%\s*[^,)\n]*?%\s*"?(Test|test)\b)?', text):
             into = draft.tools if found[3] else draft.dependencies
             into.setdefault(found[2].lower(), folder.place(path, found[0]))
-        if found := re.search(r"enablePlugins\([^)]*\b(Play\w*)", text):
-            draft.dependencies.setdefault("play", folder.place(path, found[0]))
-    if found := re.search(r"scalaVersion\s*:=\s*\"([^\"]+)\"", texts.get(build, "")):
-        draft.version.add(found[1], "declared", folder.place(build, found[0]))
-    if found := re.search(r"^\s*(?:ThisBuild\s*/\s*)?name\s*:=\s*\"([^\"]+)\"", texts.get(build, ""), re.MULTILINE):
-        draft.name = found[1]
+        if named := re.search(r"enablePlugins\([^)]*\b(Play\w*)", text):
+            draft.dependencies.setdefault("play", folder.place(path, named[0]))
+    if named := re.search(r"scalaVersion\s*:=\s*\"([^\"]+)\"", texts.get(build, "")):
+        draft.version.add(named[1], "declared", folder.place(build, named[0]))
+    if named := re.search(r"^\s*(?:ThisBuild\s*/\s*)?name\s*:=\s*\"([^\"]+)\"", texts.get(build, ""), re.MULTILINE):
+        draft.name = named[1]
     main = claim_main(folder, draft)
     if main is None and "play" not in draft.dependencies and "sbt-plugin" not in draft.dependencies:
         draft.role.add("library", "code", place, confidence=0.8)
@@ -84,10 +84,10 @@ def describe_clojure(folder: Folder, draft: Draft) -> None:
     pattern = r"\[([\w./-]+)\s+\"[^\"]+\"" if leiningen else r"([\w.-]+(?:/[\w.-]+)?)\s+\{:(?:mvn|git|local)/"
     for found in re.finditer(pattern, text):
         draft.dependencies.setdefault(found[1].lower(), folder.place(manifest, found[0]))
-    if found := re.search(r"\(defproject\s+(\S+)", text):
-        draft.name = found[1]
-    if found := re.search(r"org\.clojure/clojure\s+(?:\{:mvn/version\s+)?\"([^\"]+)\"", text):
-        draft.version.add(found[1], "declared", folder.place(manifest, found[0][:30]))
+    if named := re.search(r"\(defproject\s+(\S+)", text):
+        draft.name = named[1]
+    if named := re.search(r"org\.clojure/clojure\s+(?:\{:mvn/version\s+)?\"([^\"]+)\"", text):
+        draft.version.add(named[1], "declared", folder.place(manifest, named[0][:30]))
     _claim_clojure_start(folder, draft, manifest, text, leiningen=leiningen)
 
 
@@ -118,11 +118,23 @@ def _claim_clojure_start(folder: Folder, draft: Draft, manifest: str, text: str,
 
 
 ECOSYSTEMS = (
-    Ecosystem("sbt", describe_sbt, manifests=("build.sbt", "build.sc", "build.mill"), frameworks=SCALA,
-              sources=(".scala",),
-        settings=(".conf",), rank=13),
-    Ecosystem("clojure", describe_clojure, manifests=("project.clj", "deps.edn"), frameworks=CLOJURE, sources=(".clj", ".cljc"),
+    Ecosystem(
+        "sbt",
+        describe_sbt,
+        manifests=("build.sbt", "build.sc", "build.mill"),
+        frameworks=SCALA,
+        sources=(".scala",),
+        settings=(".conf",),
+        rank=13,
+    ),
+    Ecosystem(
+        "clojure",
+        describe_clojure,
+        manifests=("project.clj", "deps.edn"),
+        frameworks=CLOJURE,
+        sources=(".clj", ".cljc"),
         settings=(".edn",),
         language="clojure",
-              rank=14),
-)  # fmt: skip
+        rank=14,
+    ),
+)

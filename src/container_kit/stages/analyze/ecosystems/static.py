@@ -6,8 +6,19 @@ from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem
 from container_kit.stages.analyze.folder import Folder
 
-_HOMES = ("index.html", "public/index.html", "html/index.html", "site/index.html", "www/index.html", "static/index.html",
-    "src/index.html", "dist/index.html", "build/index.html", "docs/index.html", "index.htm")  # fmt: skip
+_HOMES = (
+    "index.html",
+    "public/index.html",
+    "html/index.html",
+    "site/index.html",
+    "www/index.html",
+    "static/index.html",
+    "src/index.html",
+    "dist/index.html",
+    "build/index.html",
+    "docs/index.html",
+    "index.htm",
+)
 
 
 def describe(folder: Folder, draft: Draft) -> None:
