@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CACHE = Path(os.environ.get("CONTAINER_KIT_TEST_INPUTS") or Path.home() / ".cache" / "container-kit" / "test-inputs")
+DIGESTS: dict[str, str] = tomllib.loads((Path(__file__).parent / "inputs.lock.toml").read_text())
 FIELDS = ("language", "package_manager", "framework", "port", "start")
 
 
@@ -140,7 +142,11 @@ def _source_lines() -> str:
 
 
 def _unpack(parcel: Path, home: Path) -> None:
-    """Unpack a tarball without its outer folder; complete or not at all."""
+    """Unpack a tarball, once its digest is the known one, without its outer folder; complete or not at all."""
+    digest = hashlib.sha256(parcel.read_bytes()).hexdigest()
+    assert digest == DIGESTS[f"{home.parent.name}/{home.name}"], (
+        f"{parcel.name} is not what was labelled: sha256 {digest}"
+    )
     half = home.with_name(f"{home.name}.part{os.getpid()}")
     with tarfile.open(parcel) as archive:
         members = [m for m in archive.getmembers() if "/" in m.name and (m.isfile() or m.isdir())]
