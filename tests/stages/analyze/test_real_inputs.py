@@ -1,3 +1,4 @@
+import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -37,6 +38,12 @@ class Score:
         gaps = [abs(sum(c for c, _ in b) - sum(r for _, r in b)) for b in bins.values()]
         return sum(gaps) / len(self.sure)
 
+    def report(self) -> str:
+        """The figures and all that was wrong, for whoever reads the log."""
+        shares = [f"{name:16} {self.share(name):6.1%} of {self.judged[name]}" for name in FIELDS]
+        whole = f"modules F1 {self.f1():.3f}, calibration error {self.calibration_error():.3f}"
+        return "\n".join(["", *shares, whole, *self.wrong, ""])
+
     def count(self, one: Input) -> None:
         analysis = analyze(one.folder)
         found = {module.path: module for module in analysis.modules}
@@ -67,8 +74,7 @@ def score() -> Score:
     assert len(inputs) >= 120
     for one in inputs:
         counted.count(one)
-    for _name in FIELDS:
-        pass
+    sys.stdout.write(counted.report())
     return counted
 
 
