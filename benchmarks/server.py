@@ -77,7 +77,7 @@ class Server:
 def started(command: list[str], folder: str) -> Iterator[Server]:
     """A server that was just started."""
     environment = {**os.environ, "CONTAINER_KIT_HOME": f"{folder}/home", "CONTAINER_KIT_WORKSPACE": folder}
-    with subprocess.Popen(  # noqa: S603 - our own server
+    with subprocess.Popen(
         command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         server = Server(process)

@@ -13,7 +13,7 @@ class DeployOptions(Artifact):
     """How an image is deployed."""
 
     name: str | None = None
-    """The application's name; by default the folder's or the image's. A second deploy by this name replaces the first."""
+    """The application's name; by default the folder's or the image's. A second deploy by it replaces the first."""
     port: int | None = Field(default=None, ge=1, le=65535)
     """The port on 127.0.0.1; by default that of the deployment it replaces, else a free one."""
     container_port: int | None = Field(default=None, ge=1, le=65535)
@@ -30,7 +30,7 @@ class DeployOptions(Artifact):
     read_only: bool = True
     """A read-only root file system, with a tmpfs at /tmp."""
     user: str | None = None
-    """`UID`, `UID:GID` or a name; by default the image's own where that is not root, else 65534. Root has to be asked for."""
+    """`UID`, `UID:GID` or a name; by default the image's own where that is not root, else 65534."""
     volumes: dict[str, str] = Field(default_factory=dict)
     """From a volume's name to the path in the container; a volume outlives its containers."""
     probe: Probe = "http"
