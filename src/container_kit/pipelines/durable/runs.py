@@ -59,6 +59,7 @@ _WATCH_EVERY = 0.25
 _ADOPT_EVERY = 1.0
 _PRUNE_EVERY = 3600.0
 _POLL_EVERY = 0.1
+_QUEUE_EVERY = 0.05
 
 
 class DurableRuns:
@@ -350,7 +351,7 @@ class DurableRuns:
             listen=self._role != "server",
             polling=_POLL_EVERY,
         )
-        await engine.launch(concurrency=self._concurrency, polling=_POLL_EVERY)
+        await engine.launch(concurrency=self._concurrency, polling=_QUEUE_EVERY)
 
     def _connect(self) -> None:
 

@@ -17,8 +17,8 @@ PORT_UNKNOWN = FaultCode(
 
 FAULTS = (PORT_UNKNOWN, *diagnose.FAULTS)
 
-_BETWEEN = 0.1
-_PROOF = 0.3
+_BETWEEN = 0.05
+_PROOF = 0.15
 """Seconds between the first good answer and the second, which proves that the first was no flash in the pan."""
 _LOOK_EVERY = 1.0
 _MISPLACED_LOOKS = 4
