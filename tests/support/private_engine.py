@@ -194,11 +194,15 @@ class PrivateEngine:
 
     def _deleted(self) -> bool:
         shutil.rmtree(self.home, ignore_errors=True)
-        for folder in Path("/sys/fs/cgroup").glob(f"**/{self._cgroup}"):
+        for folder in self._cgroups():
             for group, _, _ in os.walk(folder, topdown=False):
                 with contextlib.suppress(OSError):
                     Path(group).rmdir()
-        return not self.home.exists() and not any(Path("/sys/fs/cgroup").glob(f"*/{self._cgroup}"))
+        return not self.home.exists() and not self._cgroups()
+
+    def _cgroups(self) -> list[Path]:
+        """Where its cgroups are; other engines' come and go during the walk, which `os.walk` does not mind."""
+        return [Path(base) / self._cgroup for base, names, _ in os.walk("/sys/fs/cgroup") if self._cgroup in names]
 
 
 def can_have_private_engines() -> str | None:

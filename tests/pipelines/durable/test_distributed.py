@@ -129,16 +129,33 @@ async def test_of_one_target_never_two_runs_are_carried_out_over_all_workers(
             assert (await runs.wait(second)).status == "success"
 
 
-async def test_the_more_urgent_run_goes_first(spawn: Spawn, postgres_url: str, home: Path) -> None:
-    async with DurableRuns(postgres_url, home, role="server", concurrency=1, find=find).opened() as runs:
-        later = await asked(runs, home, "targeted", priority=9, note="a")
-        sooner = await asked(runs, home, "targeted", priority=1, note="b")
+async def test_of_the_runs_that_wait_for_one_target_the_more_urgent_goes_first(
+    spawn: Spawn, postgres_url: str, home: Path
+) -> None:
+    async with DurableRuns(postgres_url, home, role="server", find=find).opened() as runs:
+        later = await asked(runs, home, "targeted", priority=9, note="web")
+        sooner = await asked(runs, home, "targeted", priority=1, note="web")
         spawn(bakery.work, postgres_url, str(home), "worker")
         with anyio.fail_after(30):
             await runs.wait(later)
             await runs.wait(sooner)
         began = {path.name.split("-")[1]: path.stat().st_mtime_ns for path in home.glob("attempt-*")}
         assert began[sooner] < began[later]
+
+
+async def test_a_limit_holds_over_all_workers(spawn: Spawn, postgres_url: str, home: Path) -> None:
+    async with DurableRuns(postgres_url, home, role="server", concurrency=1, find=find).opened() as runs:
+        asked_for = [await asked(runs, home, "targeted", note=name, holds="first") for name in ("a", "b", "c")]
+        for _ in range(2):
+            spawn(bakery.work, postgres_url, str(home), "worker")
+        with anyio.fail_after(30):
+            while not list(home.glob("attempt-*")):
+                await anyio.sleep(0.02)
+            states = sorted([(await runs.history.get(run_id)).status for run_id in asked_for])
+            assert states == ["queued", "queued", "running"]
+            (home / "go").touch()
+            for run_id in asked_for:
+                assert (await runs.wait(run_id)).status == "success"
 
 
 @pytest.fixture

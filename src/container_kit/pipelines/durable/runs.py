@@ -152,7 +152,8 @@ class DurableRuns:
 
         Args:
             caller: Who asks, where callers are told apart.
-            priority: 1 is the most urgent; None comes before all.
+            priority: Among the runs that wait for one target, 1 is the most urgent; None comes before all. Between
+                targets there is no order, so that none is starved.
 
         Raises:
             StageFailure: `request.invalid`, or a fault of the store.
