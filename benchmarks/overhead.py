@@ -1,8 +1,10 @@
 """What the pipeline adds to a warm `docker build` and `docker run` of the same sample.
 
 By hand: `docker build`, `docker run`, then asking until the application answers. By us: one durable full-deployment of
-the same folder under a new name, analysis, scan and verification included. Measured in turn; the figure is the ratio of
-medians. Replacing a running version is measured beside it, against the same work by hand.
+the same folder under a new name, analysis, scan and verification included. Measured in turn; the figures are ratios
+of medians: the whole, what is neither building nor deploying (analysis, scan, verification, queue and journal), and
+replacing a running version, against the same work by hand. Deploying by us waits for the new version's proof and then
+lets it take the port, which `docker run` does not.
 
     python benchmarks/overhead.py [--json] [--runs 7]
 """
@@ -124,7 +126,7 @@ async def measure(runs: int) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory(prefix="container-kit-benchmark-") as home:
         folder = Path(home) / "flask-hello"
         shutil.copytree(SAMPLE, folder)
-        by_hand, hand, ours, again, stages = ByHand(folder), [], [], [], []
+        by_hand, hand, ours, again, around, stages = ByHand(folder), [], [], [], [], []
         async with DurableRuns(f"sqlite:///{home}/runs.sqlite", Path(home)).opened() as store:
             await deploy(store, folder, "ck-bench-warm")  # writes the Dockerfile, warms the cache
             for _ in range(runs + 1):
@@ -137,11 +139,12 @@ async def measure(runs: int) -> list[dict[str, object]]:
 
                 ours.append(await timed(first))
                 stages.append({stage.name: stage.seconds for stage in responses[0].stages})
+                around.append(ours[-1] - stages[-1]["build"] - stages[-1]["deploy"])
                 again.append(await timed(first))
                 remove("ck-bench-new")
             remove("ck-bench-warm")
         subprocess.run(["docker", "rmi", "-f", TAG], check=False, capture_output=True)
-    hand_median, new, replaced = (statistics.median(times[1:]) for times in (hand, ours, again))
+    hand_median, new, replaced, rest = (statistics.median(times[1:]) for times in (hand, ours, again, around))
     for name in stages[0]:
         print(f"{name}: {statistics.median(stage[name] for stage in stages[1:]):.3f} s", file=sys.stderr)
     build = statistics.median(by_hand.build_seconds[1:])
@@ -150,6 +153,9 @@ async def measure(runs: int) -> list[dict[str, object]]:
     )
     return [
         figure("full deployment over docker build and docker run", new / hand_median, "<= 1.15", 1.15),
+        figure(
+            "all but its building and deploying, over docker build and docker run", rest / hand_median, "<= 0.15", 0.15
+        ),
         figure("replacing a running version over docker build and docker run", replaced / hand_median, None, None),
     ]
 

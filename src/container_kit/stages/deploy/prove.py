@@ -17,8 +17,8 @@ PORT_UNKNOWN = FaultCode(
 
 FAULTS = (PORT_UNKNOWN, *diagnose.FAULTS)
 
-_BETWEEN = 0.05
-_PROOF = 0.15
+_BETWEEN = 0.03
+_PROOF = 0.05
 """Seconds between the first good answer and the second, which proves that the first was no flash in the pan."""
 _LOOK_EVERY = 1.0
 _MISPLACED_LOOKS = 4
@@ -103,5 +103,5 @@ async def answers(containers: Containers, found: Found, port: int) -> bool:
         details = await containers.inspect(found.id)
         if not ((details or {}).get("State") or {}).get("Running"):
             return False
-        await anyio.sleep(_BETWEEN / 5)
+        await anyio.sleep(_BETWEEN / 2)
     return True

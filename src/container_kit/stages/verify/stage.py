@@ -7,8 +7,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from container_kit.stages.artifacts.deployment import Check, Deployment, Verification
 from container_kit.stages.contract import Stage, StageContext
 from container_kit.stages.deploy import probe
@@ -25,7 +23,6 @@ UNHEALTHY = FaultCode(
     hint="Deploy {name} again, or roll it back; the evidence holds each check that failed, and the end of the log.",
 )
 
-_STABLE_FOR = 1.0
 _LOG_LINES = 40
 
 
@@ -39,16 +36,13 @@ class Verify(Stage[Verification]):
         self._engine = engine or DockerEngine()
 
     async def execute(self, ctx: StageContext, deployment: Deployment) -> Verification:
-        """Look at the container, once it has run for a second, and ask on the public port.
+        """Look at the container and ask on the public port.
 
         Raises:
             StageFailure: `verify.unhealthy` where a check failed, or the engine's.
         """
         ctx.progress(f"checking {deployment.url}")
         details = await self._inspect(deployment)
-        if (age := _age(details)) < _STABLE_FOR:
-            await anyio.sleep(_STABLE_FOR - age)
-            details = await self._inspect(deployment)
         checks = [_runs(details), _image(deployment, details), _stable(details), _published(deployment, details)]
         checks += [await _answers(deployment), _image_health(details)]
         failed = [check for check in checks if check.outcome == "failed"]
@@ -102,8 +96,7 @@ def _image(deployment: Deployment, details: dict[str, Any]) -> Check:
 
 def _stable(details: dict[str, Any]) -> Check:
     restarts = details.get("RestartCount", 0)
-    good = restarts == 0 and _age(details) >= _STABLE_FOR
-    return _check("restarts", good=good, detail=f"{restarts} restarts, up for {_age(details):.0f} s")
+    return _check("restarts", good=restarts == 0, detail=f"{restarts} restarts, up for {_age(details):.1f} s")
 
 
 def _age(details: dict[str, Any]) -> float:
