@@ -60,6 +60,7 @@ _ADOPT_EVERY = 1.0
 _PRUNE_EVERY = 3600.0
 _POLL_EVERY = 0.1
 _QUEUE_EVERY = 0.05
+_SETTLING = 0.01
 
 
 class DurableRuns:
@@ -328,7 +329,7 @@ class DurableRuns:
                 return record.response
             if record.status not in _UNENDED:
                 return _without_response(record)
-            await anyio.sleep(_POLL_EVERY)
+            await anyio.sleep(_SETTLING)
 
     async def _ended_spec(self, run_id: str) -> RunSpec:
 

@@ -119,7 +119,8 @@ def _code_of(error: Exception, text: str) -> FaultCode:
 
 
 def _with_driver(url: str) -> sa.URL:
-    return sa.make_url(url).set(drivername="postgresql+psycopg")
+    # In a database without an encoding (SQL_ASCII) the driver would give bytes for text.
+    return sa.make_url(url).set(drivername="postgresql+psycopg").update_query_dict({"client_encoding": "utf8"})
 
 
 def _sqlite(path: Path) -> sa.Engine:
