@@ -2,7 +2,7 @@
 
 Both are measured in turn, in one process, on one store with one set of settings; figures are ratios of medians.
 
-    python benchmarks/engine.py [--json] [--postgres URL] [--runs 60] [--store-size 2000]
+    python benchmarks/engine.py [--json] [--postgres URL] [--runs 60] [--store-size 2000] [--peers]
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+import venv
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypedDict
@@ -183,6 +185,23 @@ async def _durable(name: str, url: str, home: Path, options: argparse.Namespace)
         return figures
 
 
+def _peers(ours: float) -> list[Figure]:
+    """Five tasks of pydocket and Celery, in an environment of their own, over five durable stages of ours."""
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="container-kit-peers-") as folder:
+        venv.create(folder, with_pip=True)
+        python = f"{folder}/bin/python"
+        subprocess.run([python, "-m", "pip", "install", "-q", "pydocket", "celery"], check=True)
+        for peer in ("pydocket", "celery"):
+            script = Path(__file__).parent / "peers" / f"five_{peer}.py"
+            told = subprocess.run([python, script], check=True, capture_output=True, text=True, timeout=120).stdout
+            name = f"{peer}, five tasks over five durable stages of ours"
+            figures.append(
+                {"figure": name, "value": round(float(told) / ours, 3), "unit": "ratio", "bar": None, "holds": None}
+            )
+    return figures
+
+
 async def measure(options: argparse.Namespace) -> list[Figure]:
     """All figures, in memory first."""
     with tempfile.TemporaryDirectory(prefix="container-kit-benchmark-") as folder:
@@ -192,6 +211,14 @@ async def measure(options: argparse.Namespace) -> list[Figure]:
         return figures + await _durable("Postgres" if options.postgres else "SQLite", url, home, options)
 
 
+async def _ours_alone(runs: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="container-kit-benchmark-") as folder:
+        home = Path(folder)
+        async with DurableRuns(f"sqlite:///{home}/runs.sqlite", home, find=CHAINS.__getitem__).opened() as opened:
+            [ours] = await in_turn(runs, Measurement("SQLite", opened, Workspace([home]), runs).ours)
+            return ours
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -199,10 +226,14 @@ def main() -> None:
     parser.add_argument("--postgres", metavar="URL", help="an empty Postgres database in place of a SQLite file")
     parser.add_argument("--runs", type=int, default=60, help="how often each thing is timed")
     parser.add_argument("--store-size", type=int, default=2000, help="how many runs fill the store")
-    figures = anyio.run(measure, parser.parse_args())
+    parser.add_argument("--peers", action="store_true", help="pydocket and Celery too, installed for it from PyPI")
+    options = parser.parse_args()
+    figures = anyio.run(measure, options)
+    if options.peers:
+        figures += _peers(anyio.run(_ours_alone, options.runs))
     if "--json" not in sys.argv:
         for figure in figures:
-            mark = "ok  " if figure["holds"] else "MISS"
+            mark = {True: "ok  ", False: "MISS", None: "    "}[figure["holds"]]
             print(f"{mark} {figure['figure']}: {figure['value']} {figure['unit']} ({figure['bar']})")
     else:
         print(json.dumps(figures, indent=2))
