@@ -193,7 +193,7 @@ def _debian(context: Path) -> tuple[str, str]:
 
 
 def _debian_sources() -> str:
-    """The mirrors that this machine itself uses for bookworm; Debian's own where it is another system."""
+    """The mirrors that this machine itself uses for bookworm."""
     wanted = "$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)"
     rows = _run("apt-get", "indextargets", "--format", wanted, "Identifier: Packages").splitlines()
     lines = {
@@ -202,10 +202,7 @@ def _debian_sources() -> str:
         if origin == "Debian" and suite.startswith("bookworm") and component == "main" and uri.startswith("http")
     }
     if not any(line.endswith(" bookworm main") for line in lines):
-        lines = {
-            "deb http://deb.debian.org/debian bookworm main",
-            "deb http://deb.debian.org/debian-security bookworm-security main",
-        }
+        sys.exit("apt-get knows no mirror of Debian 12 (bookworm); base images are made from its packages")
     return "\n".join(sorted(lines)) + "\n"
 
 

@@ -192,9 +192,8 @@ def _yarn_berry(app: App) -> Manager:
         "yarn run",
         "yarn.lock must not change (--immutable)" if locked else "there is no lockfile to keep to",
         setup=chain("npm install --global corepack@0.34.0", "corepack enable"),
-        environment=(("YARN_NODE_LINKER", "node-modules"), ("YARN_ENABLE_GLOBAL_CACHE", "true"),
-            ("COREPACK_NPM_REGISTRY", "https://registry.npmjs.org")),
-    )  # fmt: skip
+        environment=(("YARN_NODE_LINKER", "node-modules"), ("YARN_ENABLE_GLOBAL_CACHE", "true")),
+    )
 
 
 def _bun(app: App) -> Manager:
