@@ -7,7 +7,8 @@ import sys
 
 import anyio
 
-from container_kit.pipelines.durable.runs import DurableRuns, Retention
+from container_kit.pipelines.durable.retention import Retention
+from container_kit.pipelines.durable.runs import DurableRuns
 from container_kit.pipelines.instruments import Instruments
 from container_kit.server import logs, settings, telemetry
 from container_kit.stages.fault import StageFailure

@@ -24,7 +24,8 @@ from container_kit.tools.run_view import LogPart, RunState, RunView, stage_chang
 
 if TYPE_CHECKING:
     from container_kit.pipelines.durable.history import RunRecord
-    from container_kit.pipelines.durable.runs import DurableRuns, Retention, Role
+    from container_kit.pipelines.durable.retention import Retention
+    from container_kit.pipelines.durable.runs import DurableRuns, Role
 
 _ENDING = 60.0
 _A_MOMENT = 0.3
@@ -249,6 +250,7 @@ def _take(stages: dict[str, StageResult], event: Event) -> None:
 
 
 def _import() -> tuple[type[DurableRuns], type[Retention]]:
-    from container_kit.pipelines.durable.runs import DurableRuns, Retention
+    from container_kit.pipelines.durable.retention import Retention
+    from container_kit.pipelines.durable.runs import DurableRuns
 
     return DurableRuns, Retention

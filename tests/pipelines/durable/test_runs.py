@@ -15,7 +15,8 @@ from pydantic import PlainSerializer
 from container_kit import Artifact, Fault, Pipeline, Stage, StageContext, StageFailure, WorkflowPipeline
 from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.durable.history import RunRecord
-from container_kit.pipelines.durable.runs import DurableRuns, Retention
+from container_kit.pipelines.durable.retention import Retention
+from container_kit.pipelines.durable.runs import DurableRuns
 from container_kit.stages.workspace import Workspace
 from support.bakery import One, Order, Three, effects, find
 

@@ -22,6 +22,8 @@ RunState = Literal[
     "queued", "running", "waiting", "success", "failed", "rolled_back", "rollback_incomplete", "cancelled"
 ]
 
+UNENDED: tuple[RunState, ...] = ("queued", "running", "waiting")
+
 RUN_UNKNOWN = FaultCode(
     "run.unknown",
     means="There is no such run, or it was pruned.",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,20 +13,20 @@ import anyio.abc
 import anyio.to_thread
 import structlog
 from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID
-from opentelemetry import propagate
 from pydantic import BaseModel, JsonValue
 
 from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.catalog import pipeline as from_catalog
 from container_kit.pipelines.catalog import sweep as sweep_engine
-from container_kit.pipelines.durable import engine, store
+from container_kit.pipelines.durable import engine, store, submission
 from container_kit.pipelines.durable.adoption import Adoption
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.executor import Executor
-from container_kit.pipelines.durable.history import RUN_NOT_ENDED, RUN_NOT_WAITING, History, RunRecord
+from container_kit.pipelines.durable.history import RUN_NOT_ENDED, RUN_NOT_WAITING, UNENDED, History, RunRecord
 from container_kit.pipelines.durable.journal import RunSpec, made_of, plan_of, seed_for_retry
 from container_kit.pipelines.durable.owners import FileOwners, Owners
 from container_kit.pipelines.durable.postgres_owners import PostgresOwners
+from container_kit.pipelines.durable.retention import Retention, Sweep, prune
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.made import Made
@@ -39,22 +38,8 @@ from container_kit.stages.workspace import Workspace
 Role = Literal["local", "server", "worker"]
 """`local`: asks for runs and carries them out. `server`: only asks. `worker`: carries out what others ask for."""
 
-Sweep = Callable[[Sequence[str]], Awaitable[object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Which runs that ended are kept."""
-
-    keep: int = 1000
-    """How many of the newest at most."""
-    max_age: float = 30 * 24 * 3600.0
-    """Seconds after its end for which a run is kept."""
-
-
 _log = structlog.get_logger("container_kit.runs")
 
-_UNENDED = ("queued", "running", "waiting")
 _WATCH_EVERY = 0.25
 _ADOPT_EVERY = 1.0
 _PRUNE_EVERY = 3600.0
@@ -214,7 +199,7 @@ class DurableRuns:
             StageFailure: `run.unknown`.
         """
         record = await self.history.get(run_id)
-        if record.status not in _UNENDED:
+        if record.status not in UNENDED:
             return record
         await DBOS.update_workflow_attributes_async(run_id, {"cancel": True}, merge=True)
         if record.status == "queued":
@@ -273,51 +258,19 @@ class DurableRuns:
 
     async def prune(self, retention: Retention) -> list[str]:
         """Forget runs that ended, with their events, their logs and what they left behind; give their ids."""
-        oldest = time.time() - retention.max_age
-        records = await self.history.runs(limit=retention.keep + 10_000)
-        ended = [record for record in records if record.status not in _UNENDED]
-        gone = [record.id for number, record in enumerate(ended) if number >= retention.keep or record.updated < oldest]
-        if gone:
-            await self._sweep(gone)
-            await DBOS.delete_workflows_async(gone)
-            await anyio.to_thread.run_sync(self._events.forget, gone)
-            await anyio.to_thread.run_sync(self.logs.forget, gone)
-        return gone
+        return await prune(retention, self.history, self._events, self.logs, self._sweep)
 
     async def _submit(self, pipeline: Pipeline, spec: RunSpec, priority: int | None) -> str:
-
         run_id = spec.request.id
-        given = Made(pipeline.accept(spec.request))
-        target = pipeline.target(given) if pipeline.target else None
-        carrier: dict[str, str] = {}
-        propagate.inject(carrier)
-        written = spec.model_copy(update={"trace": carrier}).model_dump(mode="json")
-        attributes = {
-            key: value
-            for key, value in {
-                "pipeline": spec.pipeline,
-                "caller": spec.caller,
-                "retry_of": spec.retry_of,
-                "rolls_back": spec.rolls_back,
-            }.items()
-            if value is not None
-        }
-        if self._role == "local" and target is None:
-            self._executor.fresh.add(run_id)
-            with store.translated(self.url), SetWorkflowID(run_id), SetWorkflowAttributes(attributes):
-                self._handles[run_id] = await DBOS.start_workflow_async(self._workflow, written)
-            return run_id
-        options: dict[str, Any] = {
-            "workflow_name": engine.WORKFLOW,
-            "queue_name": engine.QUEUE,
-            "workflow_id": run_id,
-            "queue_partition_key": target or run_id,
-            "attributes": attributes,
-        }
-        if priority is not None:
-            options["priority"] = priority
+        target = submission.target_of(pipeline, spec)
         with store.translated(self.url):
-            await DBOS.enqueue_workflow_with_options_async(options, written)  # type: ignore[arg-type]
+            if self._role != "local" or target is not None:
+                await submission.enqueue(spec, target, priority)
+                return run_id
+            self._executor.fresh.add(run_id)
+            with SetWorkflowID(run_id), SetWorkflowAttributes(submission.attributes(spec)):
+                handle = await DBOS.start_workflow_async(self._workflow, submission.written(spec))
+            self._handles[run_id] = handle
         return run_id
 
     async def _awaited(self, run_id: str) -> PipelineResponse:
@@ -327,14 +280,14 @@ class DurableRuns:
             record = await self.history.get(run_id)
             if record.response is not None:
                 return record.response
-            if record.status not in _UNENDED:
+            if record.status not in UNENDED:
                 return _without_response(record)
             await anyio.sleep(_SETTLING)
 
     async def _ended_spec(self, run_id: str) -> RunSpec:
 
         record = await self.history.get(run_id)
-        if record.status in _UNENDED:
+        if record.status in UNENDED:
             raise RUN_NOT_ENDED(f"run {run_id} is {record.status}", status=record.status)
         return await self.history.spec(run_id)
 
