@@ -75,7 +75,7 @@ def _evidence_text(evidence: tuple[Evidence, ...], room: int) -> Iterator[str]:
 def _completed(fault: Fault, call: Call) -> Fault:
     actions = list(fault.next_actions)
     if not actions and fault.retryable:
-        actions = [NextAction(why=f"the same call may succeed: {fault.hint or 'the cause may pass'}")]
+        actions = [NextAction(why="the same call may succeed once the cause has passed or is mended")]
     if fault.code == "run.timeout" and call.offer.name != "retry-run" and "timeout" in call.offer.input.model_fields:
         actions.append(NextAction(why="allow it more time", arguments={"timeout": _more_time(call)}))
     ready = [action for action in (_ready(action, call, fault) for action in actions) if action is not None]
