@@ -235,10 +235,11 @@ class ApiServer:
                     yield json.dumps({"type": "ERROR", "object": gone}) + "\n"
                     return
                 changed = self.store.changed
-                for version, kind, key, found in list(self.store.history):
+                history = list(self.store.history)  # another thread may change the store meanwhile
+                for version, kind, key, found in history:
                     if version > seen and key[0] == plural and key[1] == namespace:
                         yield json.dumps({"type": kind, "object": found}) + "\n"
-                seen = self.store.version
+                seen = max(seen, history[-1][0] if history else 0)
                 await changed.wait()
         finally:
             self.watches -= 1
