@@ -9,12 +9,19 @@ from pydantic import Field, JsonValue, PrivateAttr
 
 from container_kit.pipelines.made import Made
 from container_kit.stages.artifacts.base import Artifact
-from container_kit.stages.fault import Fault
+from container_kit.stages.fault import Fault, FaultCode
 
 StageStatus = Literal["success", "failed", "cancelled", "skipped", "not_run", "rolled_back", "previewed", "unchecked"]
 """`previewed` and `unchecked` occur in dry runs only; `unchecked` means that a need could not be foretold."""
 
 RunStatus = Literal["success", "failed", "rolled_back", "rollback_incomplete", "cancelled"]
+
+
+RUN_UNKNOWN = FaultCode(
+    "run.unknown",
+    means="There is no such run, or it was pruned.",
+    hint="List the runs to find the id that is meant.",
+)
 
 
 def new_run_id() -> str:

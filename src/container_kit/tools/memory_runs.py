@@ -12,17 +12,10 @@ from container_kit.pipelines.events import Listener
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.memory import run_in_memory
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.pipelines.request import PipelineRequest, PipelineResponse
+from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse
 from container_kit.pipelines.runtime import Cancellation
-from container_kit.stages.fault import FaultCode
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.run_view import LogPart, MemoryRun, RunState, RunView
-
-RUN_UNKNOWN = FaultCode(
-    "run.unknown",
-    means="There is no such run, or it was pruned.",
-    hint="List the runs to find the id that is meant.",
-)
 
 _KEPT = 200
 

@@ -15,9 +15,9 @@ from container_kit.pipelines.catalog import pipeline as from_catalog
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id
+from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse, new_run_id
 from container_kit.stages.workspace import Workspace
-from container_kit.tools.memory_runs import RUN_UNKNOWN, MemoryRuns
+from container_kit.tools.memory_runs import MemoryRuns
 from container_kit.tools.run_view import LogPart, RunState, RunView
 from container_kit.tools.stored_runs import Store, StoredRuns
 

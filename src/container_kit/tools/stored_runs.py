@@ -16,10 +16,9 @@ from container_kit.pipelines.durable.owners import FileOwners
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.pipelines.request import PipelineRequest, PipelineResponse, StageResult
+from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse, StageResult
 from container_kit.stages.fault import WiringError
 from container_kit.stages.workspace import Workspace
-from container_kit.tools.memory_runs import RUN_UNKNOWN
 from container_kit.tools.run_view import LogPart, RunState, RunView, stage_change
 
 if TYPE_CHECKING:

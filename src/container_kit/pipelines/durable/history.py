@@ -14,7 +14,7 @@ from container_kit.pipelines.durable.journal import RunSpec
 from container_kit.pipelines.durable.store import events_table
 from container_kit.pipelines.events import Event
 from container_kit.pipelines.metrics import MetricsSnapshot
-from container_kit.pipelines.request import PipelineResponse
+from container_kit.pipelines.request import RUN_UNKNOWN, PipelineResponse
 from container_kit.stages.artifacts.base import Artifact
 from container_kit.stages.fault import Fault, FaultCode
 
@@ -24,11 +24,6 @@ RunState = Literal[
 
 UNENDED: tuple[RunState, ...] = ("queued", "running", "waiting")
 
-RUN_UNKNOWN = FaultCode(
-    "run.unknown",
-    means="There is no such run, or it was pruned.",
-    hint="List the runs to find the id that is meant.",
-)
 RUN_PARKED = FaultCode(
     "run.parked",
     means="The process that carried the run out died several times; it is not tried again by itself.",
