@@ -170,6 +170,12 @@ set_up_test_programs() {
     [ ${#packages[@]} = 0 ] || install "the programs that tests use" "${packages[@]}"
 }
 
+# Node.js and npm packages that tests run, so that no test spends its time with installing them.
+set_up_node_packages() {
+    quietly node.log env PYTHONPATH=tests .venv/bin/python -m support.node ||
+        complain "tests that need Node.js will be skipped"
+}
+
 # Tests start servers of their own; Debian's package would make and start one for all.
 no_database_server() {
     mkdir -p /etc/postgresql-common/createcluster.d
