@@ -19,6 +19,8 @@ from container_kit.stages.artifacts.examination import Surroundings
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
+from container_kit.stages.artifacts.target import TargetChoice
+from container_kit.stages.choose_target import LOCAL, ChooseTarget, Targets
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import WiringError
 
@@ -80,19 +82,22 @@ def _scan_source() -> Pipeline:
     return pipeline.add_stage(ScanSource()).with_timeout(minutes(15))
 
 
-def _deploy() -> Pipeline:
+def _deploy(targets: Targets) -> Pipeline:
     from container_kit.stages.deploy import Deploy
     from container_kit.stages.find_image import FindImage
     from container_kit.stages.verify import Verify
 
     pipeline = AtomicPipeline(
-        "deploy", given=(ImageReference, DeployOptions), summary="Run an image here, replacing what runs by that name."
+        "deploy",
+        given=(ImageReference, DeployOptions, TargetChoice),
+        summary="Run an image here, replacing what runs by that name.",
     )
-    pipeline.add_stage(FindImage(_engine())).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
+    pipeline.add_stage(ChooseTarget(targets)).add_stage(FindImage(_engine()))
+    pipeline.add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
-def _deploy_source() -> Pipeline:
+def _deploy_source(targets: Targets) -> Pipeline:
     from container_kit.stages.deploy import Deploy
     from container_kit.stages.find_built_image import FindBuiltImage
     from container_kit.stages.find_image import FindImage
@@ -100,15 +105,15 @@ def _deploy_source() -> Pipeline:
 
     pipeline = AtomicPipeline(
         "deploy-source",
-        given=(Source, DeployOptions),
+        given=(Source, DeployOptions, TargetChoice),
         summary="Run the newest image that was built from a folder, replacing what runs by that name.",
     )
-    pipeline.add_stage(FindBuiltImage(_engine())).add_stage(FindImage(_engine()))
+    pipeline.add_stage(ChooseTarget(targets)).add_stage(FindBuiltImage(_engine())).add_stage(FindImage(_engine()))
     pipeline.add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
-def _full_deployment() -> Pipeline:
+def _full_deployment(targets: Targets) -> Pipeline:
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
     from container_kit.stages.deploy import Deploy
@@ -119,9 +124,10 @@ def _full_deployment() -> Pipeline:
     return (
         WorkflowPipeline(
             "full-deployment",
-            given=(Source, BuildOptions, ScanPolicy, DeployOptions),
+            given=(Source, BuildOptions, ScanPolicy, DeployOptions, TargetChoice),
             summary="From a repository to a healthy container: analyze, build, scan, deploy, verify.",
         )
+        .add_stage(ChooseTarget(targets))
         .add_stage(Analyze())
         .add_conditional_stage(WriteDockerfile(engine=_engine()), when=_lacks_dockerfile)
         .add_stage(BuildImage(_engine()))
@@ -150,7 +156,7 @@ def _target(made: Made) -> str:
         name = (Path(source.path).resolve() / source.module).name
     elif name is None and image is not None:
         name = image.image.rpartition("/")[2].partition("@")[0].partition(":")[0]
-    return f"application {(name or '').lower()}"
+    return f"application {(name or '').lower()} on {made[TargetChoice].deploy_to or LOCAL.name}"
 
 
 def _lacks_dockerfile(made: Made) -> bool:
@@ -163,10 +169,12 @@ _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "build": _build,
     "scan": _scan,
     "scan-source": _scan_source,
+    "doctor": _doctor,
+}
+_DEPLOYING: dict[str, Callable[[Targets], Pipeline]] = {
     "deploy": _deploy,
     "deploy-source": _deploy_source,
     "full-deployment": _full_deployment,
-    "doctor": _doctor,
 }
 
 
@@ -183,16 +191,21 @@ async def sweep(run_ids: Sequence[str]) -> list[str]:
 
 def names() -> tuple[str, ...]:
     """The names of all pipelines."""
-    return tuple(_BUILDERS)
+    return (*_BUILDERS, *_DEPLOYING)
 
 
 @cache
-def pipeline(name: str) -> Pipeline:
+def pipeline(name: str, targets: Targets = ()) -> Pipeline:
     """The pipeline of this name. It is shared: do not change it.
+
+    Args:
+        targets: Where it may deploy to beside the local engine.
 
     Raises:
         WiringError: There is none.
     """
+    if name in _DEPLOYING:
+        return _DEPLOYING[name](targets)
     if name not in _BUILDERS:
-        raise WiringError(f"no pipeline {name!r}; there are {', '.join(_BUILDERS)}")
+        raise WiringError(f"no pipeline {name!r}; there are {', '.join(names())}")
     return _BUILDERS[name]()

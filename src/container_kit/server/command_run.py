@@ -53,7 +53,7 @@ def run(words: Sequence[str]) -> int:
     call = Call(
         offer=offer,
         arguments=_arguments(offer, asked),
-        runs=Runs(_workspace(chosen, asked.get(_TARGET)), find=finder(own)),
+        runs=Runs(_workspace(chosen, asked.get(_TARGET)), find=finder(own, chosen.deployment_targets)),
         offered=offered,
         on_event=console.on_event,
     )

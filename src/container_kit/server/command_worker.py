@@ -38,7 +38,7 @@ async def _until_a_signal(chosen: settings.Settings) -> None:
         store.url,
         store.home,
         role="worker",
-        find=finder(own_pipelines(chosen.pipelines)),
+        find=finder(own_pipelines(chosen.pipelines), chosen.deployment_targets),
         concurrency=store.concurrency,
         listeners=[Instruments()],
         retention=Retention(keep=store.keep_runs, max_age=store.keep_seconds),

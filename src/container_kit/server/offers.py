@@ -25,4 +25,4 @@ def offers_of(settings: Settings) -> tuple[tuple[Offer, ...], Callable[[str], Pi
         read_only=settings.read_only,
         disable_destructive=settings.disable_destructive,
     )
-    return chosen((*ALL, *map(offer_of, own)), choice), finder(own)
+    return chosen((*ALL, *map(offer_of, own)), choice), finder(own, settings.deployment_targets)

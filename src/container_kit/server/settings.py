@@ -16,6 +16,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from container_kit.stages.artifacts.target import Target
+from container_kit.stages.choose_target import Targets
 from container_kit.stages.fault import WiringError
 from container_kit.tools.stored_runs import Store
 
@@ -28,7 +30,9 @@ Names = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """All that an operator can set."""
 
-    model_config = SettingsConfigDict(env_prefix="CONTAINER_KIT_", toml_file=FILE, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CONTAINER_KIT_", env_nested_delimiter="__", toml_file=FILE, extra="forbid", frozen=True
+    )
 
     workspace: Annotated[tuple[Path, ...], NoDecode] = Field(default_factory=lambda: (Path.cwd(),))
     """Folders that runs may read; in the variable separated as in PATH."""
@@ -59,6 +63,9 @@ class Settings(BaseSettings):
     pipelines: Names = ()
     """Modules whose pipelines are offered as tools."""
 
+    targets: dict[str, Target] = Field(default_factory=dict)
+    """Where applications may be deployed, by name, beside the local engine, which is called `local`."""
+
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     allowed_hosts: Names = ()
@@ -87,6 +94,18 @@ class Settings(BaseSettings):
             keep_runs=self.keep_runs,
             keep_seconds=self.keep_days * 24 * 3600,
         )
+
+    @property
+    def deployment_targets(self) -> Targets:
+        """The configured targets."""
+        return tuple(self.targets.values())
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: {**one, "name": name} if isinstance(one, dict) else one for name, one in value.items()}
 
     @field_validator("workspace", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ HostPort = Annotated[int, Field(ge=1, le=65535, description="On 127.0.0.1; defau
 ContainerPort = Annotated[int, Field(ge=1, le=65535)]
 Env = Annotated[dict[str, str], Field(description="Never repeated in results")]
 EnvFile = Annotated[str, Field(description="NAME=value lines; for secrets")]
+TargetName = Annotated[str, Field(description="Configured target; default: this machine")]
 HealthPath = Annotated[str, Field(description="Probed with GET")]
 
 
@@ -34,6 +35,7 @@ class DeployInput(OneTarget):
     memory_mb: Annotated[int, Field(ge=16)] = 512
     cpus: Annotated[float, Field(gt=0)] = 1.0
     read_only: Annotated[bool, Field(description="Read-only root, tmpfs at /tmp")] = True
+    deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None
 

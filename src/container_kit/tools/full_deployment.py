@@ -10,7 +10,7 @@ from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.scan import ScanReport
-from container_kit.tools.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name
+from container_kit.tools.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name, TargetName
 from container_kit.tools.inputs import DryRun, FailOn, ModulePath, SourcePath, Timeout, gate
 from container_kit.tools.offer import Call, Offer, ToolInput
 from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
@@ -34,6 +34,7 @@ class FullDeploymentInput(ToolInput):
     health_path: HealthPath | None = None
     health_timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
     read_only: bool = True
+    deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None
 

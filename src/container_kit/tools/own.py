@@ -12,6 +12,7 @@ from pydantic import create_model
 from container_kit.pipelines.catalog import names
 from container_kit.pipelines.catalog import pipeline as from_catalog
 from container_kit.pipelines.pipeline import Pipeline
+from container_kit.stages.choose_target import Targets
 from container_kit.stages.fault import WiringError
 from container_kit.tools.inputs import DryRun, Timeout
 from container_kit.tools.offer import Call, Offer, ToolInput
@@ -36,12 +37,12 @@ def own_pipelines(modules: Sequence[str]) -> tuple[Pipeline, ...]:
     return tuple(found.values())
 
 
-def finder(own: Iterable[Pipeline]) -> Callable[[str], Pipeline]:
-    """Finds a pipeline by its name, the team's own ones and those of the catalog."""
+def finder(own: Iterable[Pipeline], targets: Targets = ()) -> Callable[[str], Pipeline]:
+    """Finds a pipeline by its name, the team's own ones and those of the catalog, which deploy to these targets."""
     by_name = {pipeline.name: pipeline for pipeline in own}
 
     def find(name: str) -> Pipeline:
-        return by_name[name] if name in by_name else from_catalog(name)
+        return by_name[name] if name in by_name else from_catalog(name, targets)
 
     return find
 

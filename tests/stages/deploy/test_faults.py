@@ -14,6 +14,7 @@ from container_kit.stages.artifacts.analysis import Analysis, Finding, Module, R
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
+from container_kit.stages.artifacts.target import Limits, Target
 from container_kit.stages.fault import Fault, StageFailure
 from support.deployed import App, get
 
@@ -204,3 +205,16 @@ async def test_a_bad_line_of_the_file_is_named_and_not_shown(app: App, tmp_path:
     assert fault.code == "deploy.env_file_invalid"
     assert "prod.env:2" in fault.message
     assert "s3cret" not in fault.model_dump_json()
+
+
+async def test_more_than_the_target_allows_is_refused_and_a_default_is_lowered_to_it(app: App, web: Web) -> None:
+    small = Target(name="small", limits=Limits(memory_mb=64, cpus=0.5))
+    image = web("v1")
+    with pytest.raises(StageFailure) as failure:
+        await app.stage.validate(app.ctx(), image, DeployOptions(name=app.name, memory_mb=65), target=small)
+    fault = failure.value.fault
+    assert fault.code == "deploy.over_limit"
+    assert fault.next_actions[0].arguments == {"memory_mb": 64}
+    made = await app.stage.execute(app.ctx(), image, DeployOptions(name=app.name), target=small)
+    host = app.api.inspect_container(made.container_id)["HostConfig"]
+    assert (host["Memory"], host["NanoCpus"]) == (64 << 20, 500_000_000)

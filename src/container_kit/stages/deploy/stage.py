@@ -6,10 +6,11 @@ from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.deployment import Deployment, DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
+from container_kit.stages.artifacts.target import Target
+from container_kit.stages.choose_target import LOCAL
 from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.deploy import local, wish
 from container_kit.stages.deploy.local import LocalTarget
-from container_kit.stages.deploy.target import Target
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.workspace import FAULTS as PATH_FAULTS
 
@@ -20,7 +21,7 @@ class Deploy(Stage[Deployment]):
     faults = (*wish.FAULTS, *local.FAULTS, *PATH_FAULTS)
 
     def __init__(self, engine: DockerEngine | None = None) -> None:
-        self._target: Target = LocalTarget(engine or DockerEngine())
+        self._local = LocalTarget(engine or DockerEngine())
 
     async def validate(
         self,
@@ -29,13 +30,14 @@ class Deploy(Stage[Deployment]):
         options: DeployOptions,
         source: Source | None = None,
         analysis: Analysis | None = None,
+        target: Target | None = None,
     ) -> None:
         """Check the options, the file of variables and the port.
 
         Raises:
             StageFailure: One of `faults`.
         """
-        await self._target.check(await wish.resolve(ctx, image, options, source, analysis))
+        await self._local.check(await wish.resolve(ctx, image, options, source, analysis, target or LOCAL))
 
     async def execute(
         self,
@@ -44,13 +46,14 @@ class Deploy(Stage[Deployment]):
         options: DeployOptions,
         source: Source | None = None,
         analysis: Analysis | None = None,
+        target: Target | None = None,
     ) -> Deployment:
         """Start the new version beside the old one, wait until it is healthy, and let it take the port.
 
         Raises:
             StageFailure: One of `faults`; what served before serves still.
         """
-        return await self._target.apply(ctx, await wish.resolve(ctx, image, options, source, analysis))
+        return await self._local.apply(ctx, await wish.resolve(ctx, image, options, source, analysis, target or LOCAL))
 
     async def preview(
         self,
@@ -59,10 +62,13 @@ class Deploy(Stage[Deployment]):
         options: DeployOptions,
         source: Source | None = None,
         analysis: Analysis | None = None,
+        target: Target | None = None,
     ) -> Preview[Deployment]:
         """Say which version would be replaced by which, on which port."""
-        return Preview(await self._target.plan(await wish.resolve(ctx, image, options, source, analysis)))
+        return Preview(
+            await self._local.plan(await wish.resolve(ctx, image, options, source, analysis, target or LOCAL))
+        )
 
     async def rollback(self, ctx: StageContext, made: Deployment) -> None:
         """Let the version that was replaced serve again, and remove the new one."""
-        await self._target.undo(ctx, made)
+        await self._local.undo(ctx, made)

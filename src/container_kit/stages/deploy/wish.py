@@ -11,6 +11,7 @@ from container_kit.stages.artifacts.analysis import Analysis, Module
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
+from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract import StageContext
 from container_kit.stages.deploy import env_file
 from container_kit.stages.fault import FaultCode, NextAction
@@ -33,7 +34,13 @@ OPTION_INVALID = FaultCode(
     hint="Give `{option}` as {form}.",
 )
 
-FAULTS = (NAME_INVALID, OPTION_INVALID, *env_file.FAULTS)
+OVER_LIMIT = FaultCode(
+    "deploy.over_limit",
+    means="The deployment asks for more than its target allows.",
+    hint="Ask for at most {option}={limit}, or have the target's limit raised in container-kit.toml.",
+)
+
+FAULTS = (NAME_INVALID, OPTION_INVALID, OVER_LIMIT, *env_file.FAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,12 @@ class Wish:
 
 
 async def resolve(
-    ctx: StageContext, image: Image, options: DeployOptions, source: Source | None, analysis: Analysis | None
+    ctx: StageContext,
+    image: Image,
+    options: DeployOptions,
+    source: Source | None,
+    analysis: Analysis | None,
+    target: Target,
 ) -> Wish:
     """Bring together and check what is asked for, reading the file of variables.
 
@@ -69,6 +81,7 @@ async def resolve(
     module = analysis.module(source.module if source else ".") if analysis else None
     app = _name(options.name, image, source)
     _check(options)
+    options = _limited(options, target)
     base = str(ctx.workspace.directory(source.path)) if source else None
     from_file = await env_file.read(ctx, options.env_file, base) if options.env_file else {}
     env = _with_port({**from_file, **options.env}, image, options, module)
@@ -122,6 +135,20 @@ def _check(options: DeployOptions) -> None:
         ):
             form = 'names of lower-case letters mapped to paths in the container, for example {"data": "/var/lib/app"}'
             raise OPTION_INVALID(f"the volume {name[:40]!r} cannot be mounted", option="volumes", form=form)
+
+
+def _limited(options: DeployOptions, target: Target) -> DeployOptions:
+    """The options with defaults that fit a target's limits; what was asked for beyond them is refused."""
+    lowered = {}
+    for option, limit in (("memory_mb", target.limits.memory_mb), ("cpus", target.limits.cpus)):
+        if limit is None or getattr(options, option) <= limit:
+            continue
+        if option in options.model_fields_set:
+            message = f"{option}={getattr(options, option):g} is more than {target.name} allows: {limit:g}"
+            within = NextAction(why=f"{target.name} allows {limit:g}", arguments={option: limit})
+            raise OVER_LIMIT(message, next_actions=[within], option=option, limit=f"{limit:g}")
+        lowered[option] = limit
+    return options.model_copy(update=lowered)
 
 
 def _container_port(image: Image, options: DeployOptions, module: Module | None) -> int | None:

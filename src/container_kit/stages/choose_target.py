@@ -1,0 +1,70 @@
+"""Finding the target that a run asks for among those that the operator configured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from container_kit.stages.artifacts.target import Target, TargetChoice, TargetKind
+from container_kit.stages.contract import Stage, StageContext
+from container_kit.stages.fault import FaultCode, NextAction
+
+TARGET_UNKNOWN = FaultCode(
+    "target.unknown",
+    means="No target of this name is configured.",
+    hint="Name one that there is: {there}; container-kit.toml takes more under [targets.NAME].",
+)
+TARGET_KIND = FaultCode(
+    "target.kind",
+    means="The target is of a kind that this pipeline does not deploy to.",
+    hint="Name a target of kind {kind}: {there}.",
+)
+
+Targets = tuple[Target, ...]
+LOCAL = Target()
+
+
+def among(targets: Sequence[Target], name: str | None) -> Target:
+    """The target of a name; the local engine is always there.
+
+    Raises:
+        StageFailure: `target.unknown`, with those there are as next actions.
+    """
+    known = {LOCAL.name: LOCAL, **{target.name: target for target in targets}}
+    wanted = name or LOCAL.name
+    if wanted not in known:
+        raise TARGET_UNKNOWN(
+            f"no target {wanted[:60]!r}",
+            next_actions=[NextAction(why=f"{one} is configured", arguments={"deploy_to": one}) for one in known],
+            there=", ".join(known),
+        )
+    return known[wanted]
+
+
+class ChooseTarget(Stage[Target]):
+    """Find the target that is asked for.
+
+    Args:
+        targets: Those that are configured.
+        kind: The kind that the pipeline deploys to.
+    """
+
+    read_only = True
+    faults = (TARGET_UNKNOWN, TARGET_KIND)
+
+    def __init__(self, targets: Sequence[Target] = (), kind: TargetKind = "local") -> None:
+        self._targets = tuple(targets)
+        self._kind = kind
+
+    async def execute(self, ctx: StageContext, choice: TargetChoice) -> Target:
+        """Look it up.
+
+        Raises:
+            StageFailure: One of `faults`.
+        """
+        found = among(self._targets, choice.deploy_to)
+        if found.kind != self._kind:
+            fitting = [one.name for one in (LOCAL, *self._targets) if one.kind == self._kind]
+            raise TARGET_KIND(
+                f"{found.name} is of kind {found.kind}", kind=self._kind, there=", ".join(dict.fromkeys(fitting))
+            )
+        return found

@@ -1,0 +1,71 @@
+"""Targets from the configuration: the file and the variables, and what cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from container_kit import WiringError
+from container_kit.server import settings
+from container_kit.server.offers import offers_of
+from container_kit.stages.artifacts.target import Limits, Target
+
+FILE = """
+[targets.shop]
+protected = true
+limits = { memory_mb = 256, cpus = 0.5 }
+
+[targets.prod]
+kind = "kubernetes"
+context = "prod"
+namespace = "shop"
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_file_names_targets_with_their_kind_protection_and_limits(here: Path) -> None:
+    (here / "container-kit.toml").write_text(FILE)
+    assert settings.load().deployment_targets == (
+        Target(name="shop", protected=True, limits=Limits(memory_mb=256, cpus=0.5)),
+        Target(name="prod", kind="kubernetes", context="prod", namespace="shop"),
+    )
+
+
+def test_variables_add_to_the_file_and_win_over_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "container-kit.toml").write_text(FILE)
+    monkeypatch.setenv("CONTAINER_KIT_TARGETS__PROD__PROTECTED", "true")
+    monkeypatch.setenv("CONTAINER_KIT_TARGETS__PROD__NAMESPACE", "other")
+    prod = settings.load().targets["prod"]
+    assert (prod.protected, prod.namespace, prod.context) == (True, "other", "prod")
+    monkeypatch.setenv("CONTAINER_KIT_TARGETS", '{"lab": {"limits": {"memory_mb": 64}}}')
+    assert settings.load().targets["lab"].limits.memory_mb == 64
+
+
+def test_the_pipelines_that_are_offered_deploy_to_them(here: Path) -> None:
+    (here / "container-kit.toml").write_text(FILE)
+    _, find = offers_of(settings.load())
+    assert find("deploy") is find("deploy")
+    assert next(find("deploy").steps()).name == "choose-target"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('[targets.x]\nkind = "swarm"', "targets.x.kind"),
+        ('[targets.x]\ncontext = "prod"', "context and namespace belong to"),
+        ('[targets."Not a name"]', "targets.Not a name"),
+        ("[targets.x.limits]\nmemory_mb = 1", "targets.x.limits.memory_mb"),
+        ("[targets.x]\nproteced = true", "targets.x.proteced"),
+        ("targets = 3", "targets"),
+    ],
+)
+def test_what_cannot_be_used_is_named(here: Path, text: str, names: str) -> None:
+    (here / "container-kit.toml").write_text(text)
+    with pytest.raises(WiringError, match=names):
+        settings.load()
