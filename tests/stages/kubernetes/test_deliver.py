@@ -126,11 +126,11 @@ async def test_a_cancelled_load_ends_its_program(
     asked = loader(f"echo $$ > {tmp_path}/pid; exec sleep 60")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(DeliverImage(engine).execute, ctx(), built, on("kind"))
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while not (asked.exists() and (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
                 await anyio.sleep(0.01)
         tasks.cancel_scope.cancel()
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists():
             await anyio.sleep(0.01)
 
@@ -154,7 +154,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(30)
 
 
 @pytest.mark.engine

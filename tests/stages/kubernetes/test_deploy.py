@@ -29,8 +29,9 @@ def stage(kubeconfig: str) -> DeployToKubernetes:
 
 
 async def failed(stage: DeployToKubernetes, ctx: Contexts, made: Manifests, **options: Any) -> Fault:
+    """The fault of a rollout that must be stable for 5 s: longer than a busy machine holds a replayed failure back."""
     with pytest.raises(StageFailure) as caught:
-        await stage.execute(ctx(), quick(made), KubernetesOptions(**options), CLUSTER)
+        await stage.execute(ctx(), made, KubernetesOptions(**options), CLUSTER)
     return caught.value.fault
 
 
@@ -49,7 +50,7 @@ async def test_a_rollout_is_applied_watched_and_reported(
 
 
 async def test_a_success_waits_until_the_rollout_stayed_stable(kubeconfig: str, ctx: Contexts) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(50):
         start = anyio.current_time()
         await DeployToKubernetes(kubeconfig).execute(ctx(), manifests(), KubernetesOptions(), CLUSTER)
     assert anyio.current_time() - start >= 5
@@ -63,7 +64,7 @@ async def test_nothing_is_left_watching_after_a_rollout(
 
 
 async def until(condition: Any) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while not condition():
             await anyio.sleep(0.01)
 
@@ -85,7 +86,7 @@ async def until(condition: Any) -> None:
 async def test_a_failed_first_rollout_says_why_and_leaves_nothing(
     behaves: str, cause: str, stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(50):
         fault = await failed(stage, ctx, manifests(behaves))
     assert fault.code == f"kubernetes.{cause}"
     assert fault.evidence
@@ -285,28 +286,30 @@ async def test_a_cancelled_rollout_goes_back_and_closes_its_watches(
 async def test_a_watch_that_became_too_old_begins_anew(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    cluster.speed = 4
+    cluster.paused = True
 
     async def compact() -> None:
-        await until(lambda: cluster.watches == 5)
-        cluster.store.compact()
-        await until(lambda: cluster.watches == 5)
-        cluster.store.compact()
+        for times in (1, 2):
+            await until(lambda: cluster.watches == 5 and len(lists()) == times)  # noqa: B023 - it is awaited here
+            cluster.store.compact()
+        cluster.paused = False
+
+    def lists() -> list[bool]:
+        return [watched for path, watched in cluster.reads if path.endswith("/pods") and not watched]
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(compact)
-        with anyio.fail_after(20):
+        with anyio.fail_after(50):
             made = await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     assert made.revision == "1"
-    lists = [path for method, path in cluster.requests if path.endswith("/pods")]
-    assert len(lists) >= 4, "two lists and two watches at least"
+    assert len(lists()) == 3
 
 
 async def test_a_rollout_that_is_never_decided_ends_with_its_state(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.speed = 0.05
-    fault = await failed(stage, ctx, manifests("cpu-huge"), timeout=3)
+    fault = await failed(stage, ctx, manifests("cpu-huge"), timeout=6)
     assert fault.code == "kubernetes.rollout_timeout"
     assert "Insufficient cpu" in fault.model_dump_json()
     assert cluster.get("deployments", "web") is None

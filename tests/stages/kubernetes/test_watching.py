@@ -12,6 +12,7 @@ from container_kit.stages.fault import StageFailure
 from container_kit.stages.kubernetes.api import connect
 from container_kit.stages.kubernetes.watching import Seen, follow
 from support.kubernetes.api_server import ApiServer
+from support.kubernetes.application import manifests, quick
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +22,7 @@ PODS = "/api/v1/namespaces/shop/pods"
 async def seen_while(kubeconfig: str, count: int, act: list[object]) -> list[Seen]:
     """Follow the pods until `count` changes were seen; after each change the next of `act` is done."""
     seen: list[Seen] = []
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with connect(None, kubeconfig) as api, aclosing(follow(api, PODS, "Pod")) as changes:
             async for one in changes:
                 seen.append(one)
@@ -87,3 +88,22 @@ async def test_a_server_that_stays_busy_is_a_fault_in_bounded_time(kubeconfig: s
     with pytest.raises(StageFailure, match="busy"):
         await seen_while(kubeconfig, 1, [])
     assert len(cluster.requests) <= 6
+
+
+async def test_a_service_that_comes_after_its_pods_are_ready_is_given_their_addresses(
+    kubeconfig: str, cluster: ApiServer
+) -> None:
+    """The emulated cluster must do as a real one: a slow client applies the Service when the pods are long there."""
+    cluster.spectators = 1
+    found = {one["kind"]: one for one in quick(manifests()).objects}
+    async with connect(None, kubeconfig) as api:
+        await api.apply(found["Deployment"], await api.path(found["Deployment"]))
+        async with aclosing(follow(api, "/apis/apps/v1/namespaces/shop/deployments", "Deployment")) as changes:
+            async for one in changes:
+                if one.found.get("status", {}).get("availableReplicas") == 2:
+                    break
+        assert cluster.get("endpointslices", "web-x1") is None
+        await api.apply(found["Service"], await api.path(found["Service"]))
+    slices = cluster.get("endpointslices", "web-x1")
+    assert slices is not None
+    assert [endpoint["conditions"]["ready"] for endpoint in slices["endpoints"]] == [True, True]

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from support.kubernetes.endpoints import reach
 from support.kubernetes.replay import STREAMS, replay
 from support.kubernetes.store import KINDS, Key, Refused, Store, now
 
@@ -44,7 +45,13 @@ class ApiServer:
         self.log = "Traceback: the last words\n"
         self.application: tuple[int, str] = (200, "hello")
         """What the deployed application answers through the API proxy."""
+        self.paused = False
+        """While it is true the controllers do nothing."""
+        self.spectators = 5
+        """Watches that the controllers wait for: they are so fast that a busy client would miss how it began."""
         self.requests: list[tuple[str, str]] = []
+        self.reads: list[tuple[str, bool]] = []
+        """The path of each list, and whether it was a watch."""
         self.tokens: list[str] = []
         """The Authorization header of each request."""
         self.watches = 0
@@ -77,7 +84,7 @@ class ApiServer:
         server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
         with start_blocking_portal() as portal:
             running = portal.start_task_soon(self._run, server)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 30
             while not server.started and time.monotonic() < deadline and not running.done():
                 threading.Event().wait(0.01)
             self.port = server.servers[0].sockets[0].getsockname()[1]
@@ -85,7 +92,7 @@ class ApiServer:
                 yield self
             finally:
                 server.should_exit = server.force_exit = True
-                running.result(10)
+                running.result(30)
 
     async def _run(self, server: uvicorn.Server) -> None:
         async with anyio.create_task_group() as tasks:
@@ -146,7 +153,9 @@ class ApiServer:
             return await self._delete(request, (plural, namespace, name))
         if name:
             return JSONResponse(self._found((plural, namespace, name)))
-        if request.query_params.get("watch") == "true":
+        watched = request.query_params.get("watch") == "true"
+        self.reads.append((request.url.path, watched))
+        if watched:
             return StreamingResponse(self._watch(request, plural, namespace), media_type="application/json")
         return JSONResponse(self._list(request, plural, namespace))
 
@@ -165,7 +174,7 @@ class ApiServer:
         wanted = dict(p.split("=", 1) for p in request.query_params.get("labelSelector", "").split(",") if p)
         items = [
             {k: v for k, v in found.items() if k not in ("kind", "apiVersion")}
-            for (kind, where, _), found in self.store.objects.items()
+            for (kind, where, _), found in list(self.store.objects.items())
             if kind == plural and where == namespace and wanted.items() <= found["metadata"].get("labels", {}).items()
         ]
         return {"kind": "List", "metadata": {"resourceVersion": str(self.store.version)}, "items": items}
@@ -186,6 +195,8 @@ class ApiServer:
         )  # fmt: skip
         if key[0] == "deployments" and not dry_run and (new or old != found["spec"]["template"]):
             self._start(found)
+        if key[0] == "services" and not dry_run:
+            reach(self.store, key[1])
         answer = JSONResponse(found, 201 if new else 200)
         for words in self._warnings(key, found):
             answer.headers.append("Warning", f'299 - "{words}"')
@@ -197,7 +208,12 @@ class ApiServer:
         stream = image.rpartition("/")[2].partition(":")[0].partition("@")[0]
         known = (STREAMS / f"{stream}.jsonl").exists()
         if self._tasks is not None:
-            self._tasks.start_soon(replay, self.store, deployment, stream if known else "ok", self.speed)
+            self._tasks.start_soon(self._control, deployment, stream if known else "ok")
+
+    async def _control(self, deployment: Json, stream: str) -> None:
+        while self.paused or self.watches < self.spectators:
+            await anyio.sleep(0.01)
+        await replay(self.store, deployment, stream, self.speed)
 
     def _warnings(self, key: Key, found: Json) -> list[str]:
         namespace = self.store.objects.get(("namespaces", "", key[1]), {"metadata": {}})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 
+from support.kubernetes.endpoints import reach
 from support.kubernetes.store import KINDS, Json, Store, now
 
 STREAMS = Path(__file__).parents[2] / "stages/kubernetes/streams"
@@ -25,8 +26,7 @@ async def replay(store: Store, deployment: Json, stream: str, speed: float) -> N
         if not _is_current(store, deployment):
             return
         _store(store, rewrite(seen["object"]), deployment)
-    if stream == "ok":
-        _endpoints(store, deployment)
+        reach(store, deployment["metadata"]["namespace"])
 
 
 def _is_current(store: Store, deployment: Json) -> bool:
@@ -117,16 +117,3 @@ def _scaled(live: Json) -> Json:
         if key in status and (complete or key in ("replicas", "updatedReplicas")):
             status[key] = wanted
     return live
-
-
-def _endpoints(store: Store, deployment: Json) -> None:
-    """The EndpointSlice controller: Services that select the pods get their addresses."""
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    namespace = deployment["metadata"]["namespace"]
-    for (plural, where, name), service in list(store.objects.items()):
-        if plural == "services" and where == namespace:
-            reached = (service["spec"].get("selector") or {"-": ""}).items() <= labels.items()
-            ready = [{"addresses": ["10.0.0.7"], "conditions": {"ready": True}}] if reached else []
-            metadata = {"name": f"{name}-x1", "namespace": namespace, "labels": {"kubernetes.io/service-name": name}}
-            found = {"kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1", "metadata": metadata}
-            store.put(("endpointslices", namespace, f"{name}-x1"), {**found, "addressType": "IPv4", "endpoints": ready})

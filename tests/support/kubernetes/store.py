@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import re
+import threading
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -69,9 +70,15 @@ class Store:
     changed: anyio.Event = field(default_factory=anyio.Event)
     loop: asyncio.AbstractEventLoop | None = None
     """The server's."""
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    """Tests change objects too, from another thread than the server's."""
 
     def put(self, key: Key, found: Json) -> Json:
         """Store an object as it is; what does not change keeps its version."""
+        with self.lock:
+            return self._put(key, found)
+
+    def _put(self, key: Key, found: Json) -> Json:
         old = self.objects.get(key)
         metadata = found["metadata"]
         metadata.setdefault("uid", old["metadata"]["uid"] if old else str(uuid.uuid4()))
@@ -86,6 +93,10 @@ class Store:
 
     def delete(self, key: Key) -> Json:
         """Delete an object and, as the garbage collector does, what it owns."""
+        with self.lock:
+            return self._delete(key)
+
+    def _delete(self, key: Key) -> Json:
         found = self.objects.pop(key)
         self.version += 1
         gone = copy.deepcopy(found)
@@ -95,22 +106,22 @@ class Store:
         owned = [k for k, o in self.objects.items() if _owned_by(o, uid)]
         for other in owned:
             if other in self.objects:
-                self.delete(other)
+                self._delete(other)
         return gone
 
     def compact(self) -> None:
         """Forget the history, so that every watch is too old."""
-        self.version += 1
-        self.oldest = self.version
-        self.history.clear()
-        self._wake()
+        with self.lock:
+            self.version += 1
+            self.oldest = self.version
+            self.history.clear()
+            self._wake()
 
     def _tell(self, kind: str, key: Key, found: Json) -> None:
         self.history.append((self.version, kind, key, copy.deepcopy(found)))
         self._wake()
 
     def _wake(self) -> None:
-        """Tests change objects too, from another thread than the server's."""
         before, self.changed = self.changed, anyio.Event()
         if self.loop is not None:
             self.loop.call_soon_threadsafe(before.set)

@@ -11,6 +11,8 @@ from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFai
 from container_kit.stages.kubernetes.rollout_state import RolloutState, SeenEvent
 
 AT_ONCE = 0.0
+IN_STEP = 0.5
+"""Seconds by which one watch may be behind another: what only sums up waits for the cause that it sums up."""
 LASTING = 5.0
 """Seconds after which something that may heal by a retry of the kubelet counts as decided."""
 TRANSIENT = 10.0

@@ -21,6 +21,7 @@ from container_kit.stages.kubernetes.rollout_faults import (
 from container_kit.stages.kubernetes.rollout_state import Json, RolloutState, SeenEvent, dig
 from container_kit.stages.kubernetes.signs import (
     AT_ONCE,
+    IN_STEP,
     LASTING,
     SANDBOX,
     SCALE_UP,
@@ -183,7 +184,7 @@ def deadline_signs(rollout: RolloutState) -> Iterator[Sign]:
         evidence = (Evidence(kind="condition", text=str(condition.get("message") or ""), where=where),)
         deadline = dig(rollout.deployment, "spec", "progressDeadlineSeconds") or 600
         message = f"no progress within {deadline} s"
-        yield Sign(PROGRESS_DEADLINE, where, message, AT_ONCE, evidence, {"deadline": deadline})
+        yield Sign(PROGRESS_DEADLINE, where, message, IN_STEP, evidence, {"deadline": deadline})
 
 
 def endpoint_signs(rollout: RolloutState) -> Iterator[Sign]:
