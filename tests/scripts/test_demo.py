@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,9 +38,7 @@ def test_the_demo_deploys_and_a_second_one_replaces_it(
     url = address(first[-1])
     assert get(engine, f"{url}/?name=CI") == '{"message":"Hello, CI!"}'
 
-    started = time.monotonic()
     second = engine.run(str(ROOT / "scripts/demo")).splitlines()
-    assert time.monotonic() - started < 30
     assert address(second[-1]) == url
     assert get(engine, f"{url}/healthz") == '{"status":"ok"}'
     running = engine.api.containers()

@@ -13,6 +13,7 @@ from pydantic import Field
 from container_kit import (
     Artifact,
     AtomicPipeline,
+    Event,
     Pipeline,
     RetryPolicy,
     Stage,
@@ -161,8 +162,12 @@ def ask(url: str, home: str, pipeline: str, order: dict[str, Any], run_id: str) 
     """Be a process that asks for one run and waits for its end; for `multiprocessing`."""
     from container_kit.pipelines.durable.runs import DurableRuns
 
+    def die_in_the_delay(event: Event) -> None:
+        if event.kind == "stage_retrying":
+            die_here(Path(home), f"{event.stage}:retrying")
+
     async def main() -> None:
-        async with DurableRuns(url, Path(home), find=find).opened() as runs:
+        async with DurableRuns(url, Path(home), find=find, listeners=[die_in_the_delay]).opened() as runs:
             request = find(pipeline).request(Order(**order), id=run_id)
             await runs.start(request, Workspace([Path(home)]))
             (Path(home) / f"asked-{run_id}").touch()

@@ -24,7 +24,8 @@ from container_kit.tools.run_view import LogPart, RunState, RunView, stage_chang
 if TYPE_CHECKING:
     from container_kit.pipelines.durable.history import RunRecord
     from container_kit.pipelines.durable.retention import Retention
-    from container_kit.pipelines.durable.runs import DurableRuns, Role
+    from container_kit.pipelines.durable.runs import DurableRuns
+    from container_kit.pipelines.durable.session import Role
 
 _ENDING = 60.0
 _A_MOMENT = 0.3

