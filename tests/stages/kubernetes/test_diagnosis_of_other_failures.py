@@ -280,3 +280,12 @@ def test_every_code_has_its_own_hint() -> None:
     assert len({code.code for code in ROLLOUT_FAULTS}) == len(ROLLOUT_FAULTS)
     hints = [code.hint for code in ROLLOUT_FAULTS if code.hint != "{repair}"]
     assert len(set(hints)) == len(hints)
+
+
+def test_a_deadline_that_is_seen_before_its_cause_is_told_with_the_cause() -> None:
+    """Each kind has its own watch, and one may be a little behind another."""
+    story = Story(deadline=10).begins()
+    gave_up = {"status": "False", "reason": "ProgressDeadlineExceeded", "message": "has timed out progressing."}
+    assert story.deployment(11, Progressing=gave_up) is None
+    story.pod(11.1, state={"waiting": {"reason": "ErrImageNeverPull", "message": "not present"}})
+    told(story.quiet(12), "image_never_pull")

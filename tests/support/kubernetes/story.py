@@ -59,7 +59,8 @@ class Story:
         return self.at(t, "Deployment", {"metadata": metadata, "spec": spec, "status": status})
 
     def deadline_passes(self, t: float) -> Verdict | None:
-        return self.deployment(
+        """The controller gives up; what is known within a second of it."""
+        self.deployment(
             t,
             Progressing={
                 "status": "False",
@@ -67,6 +68,7 @@ class Story:
                 "message": 'ReplicaSet "web-1" has timed out progressing.',
             },
         )
+        return self.quiet(t + 1)
 
     def replica_set(self, t: float, revision: int | None = None) -> Verdict | None:
         revision = revision or self.generation
