@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 
 from container_kit import WiringError, Workspace
+from container_kit.tools.build import BUILD
 from container_kit.tools.offer import Offer
 from container_kit.tools.offered import ALL, Choice, chosen, instructions
 from container_kit.tools.runs import Runs
@@ -37,8 +39,8 @@ async def test_every_tool_is_what_its_snapshot_says(workspace: Workspace) -> Non
     assert tools == kept, "write them anew and read the difference: CONTAINER_KIT_WRITE=1 pytest tests/contract"
 
 
-async def test_the_whole_list_is_at_most_twelve_kilobytes(workspace: Workspace) -> None:
-    async with connected(Runs(workspace)) as client:
+async def test_the_whole_default_list_is_at_most_twelve_kilobytes(workspace: Workspace) -> None:
+    async with connected(Runs(workspace), offers=chosen(ALL, Choice())) as client:
         answer = await client.list_tools()
     assert len(answer.model_dump_json(by_alias=True, exclude_none=True)) <= 12 * 1024
 
@@ -77,8 +79,18 @@ def test_destructive_tools_can_be_left_out() -> None:
     assert names(disable_destructive=True) == ["analyze", "write-dockerfile", "build", "scan", "list-runs", "get-run"]
 
 
+def test_a_toolset_beside_the_default_ones_is_offered_when_it_is_named() -> None:
+    more = (*ALL, replace(BUILD, name="fly", toolset="sky"))
+    default = [offer.name for offer in chosen(ALL, Choice())]
+    assert [offer.name for offer in chosen(more, Choice())] == default
+    assert [offer.name for offer in chosen(more, Choice(toolsets=["sky"]))] == ["fly"]
+    for choice in (Choice(toolsets=["default", "sky"]), Choice(toolsets=["all"])):
+        assert [offer.name for offer in chosen(more, choice)] == [*default, "fly"]
+    assert [offer.name for offer in chosen(more, Choice(toolsets=["default"], tools=["fly"]))] == [*default, "fly"]
+
+
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    with pytest.raises(WiringError, match="no toolset kitchen; there are build, deploy, runs, scan"):
+    with pytest.raises(WiringError, match="no toolset kitchen; there are all, build, default, deploy, runs, scan"):
         names(toolsets=["kitchen"])
 
 

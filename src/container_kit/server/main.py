@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--transport", choices=("stdio", "sse", "http"), default="stdio")
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on, 0 for any free one (default 8000)")
-    serve.add_argument("--toolsets", metavar="NAMES", help="offer these toolsets: build, scan, deploy, runs, own")
+    serve.add_argument("--toolsets", metavar="NAMES", help="offer these toolsets: default, all, or some by name")
     serve.add_argument("--tools", metavar="NAMES", help="offer these tools, whatever their toolset")
     serve.add_argument("--exclude-tools", metavar="NAMES", help="do not offer these")
     serve.add_argument("--read-only", action="store_true", default=None, help="offer only what changes nothing")

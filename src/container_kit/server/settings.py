@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
 
     toolsets: Names = ()
-    """Toolsets to offer; empty means the default ones."""
+    """Toolsets to offer, `default` or `all`; empty means the default ones."""
     tools: Names = ()
     """Single tools to offer, whatever their toolset."""
     exclude_tools: Names = ()

@@ -24,6 +24,8 @@ PIPELINES: tuple[Offer, ...] = (FULL_DEPLOYMENT, ANALYZE, WRITE_DOCKERFILE, BUIL
 RUNS: tuple[Offer, ...] = (LIST_RUNS, GET_RUN, RETRY_RUN, CANCEL_RUN, ROLLBACK_RUN)
 ALL: tuple[Offer, ...] = (*PIPELINES, *RUNS)
 """All tools of this product."""
+DEFAULT_TOOLSETS = ("build", "scan", "deploy", "runs", "own")
+"""What is offered where nothing is chosen; every other toolset is offered when it is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Choice:
     """What an operator wants to be offered."""
 
     toolsets: Sequence[str] = ()
-    """These toolsets; with `tools` empty too, all of them."""
+    """These toolsets, `default` or `all`; with `tools` empty too, the default ones."""
     tools: Sequence[str] = ()
     """These tools, whatever their toolset."""
     exclude_tools: Sequence[str] = ()
@@ -46,24 +48,34 @@ def chosen(offers: Sequence[Offer], choice: Choice) -> tuple[Offer, ...]:
     Raises:
         WiringError: A name is none, or nothing is left.
     """
-    _refuse_unknown("toolset", choice.toolsets, {offer.toolset for offer in offers})
+    known = {offer.toolset for offer in offers}
+    _refuse_unknown("toolset", choice.toolsets, known | {"default", "all"})
     names = {offer.name for offer in offers}
     _refuse_unknown("tool", (*choice.tools, *choice.exclude_tools), names)
-    left = tuple(offer for offer in offers if _wanted(offer, choice))
+    toolsets = _toolsets(choice, known)
+    left = tuple(offer for offer in offers if _wanted(offer, choice, toolsets))
     if not left:
         raise WiringError("the choice of tools leaves none to offer")
     return left
 
 
-def _wanted(offer: Offer, choice: Choice) -> bool:
+def _toolsets(choice: Choice, known: set[str]) -> set[str]:
+    asked = set(choice.toolsets)
+    if "all" in asked:
+        return known
+    if "default" in asked or not (choice.toolsets or choice.tools):
+        asked |= set(DEFAULT_TOOLSETS)
+    return asked
+
+
+def _wanted(offer: Offer, choice: Choice, toolsets: set[str]) -> bool:
     if offer.name in choice.exclude_tools:
         return False
     if choice.read_only and offer.effect != "reads":
         return False
     if choice.disable_destructive and offer.effect == "replaces":
         return False
-    everything = not choice.toolsets and not choice.tools
-    return everything or offer.toolset in choice.toolsets or offer.name in choice.tools
+    return offer.toolset in toolsets or offer.name in choice.tools
 
 
 def _refuse_unknown(kind: str, asked: Sequence[str], known: set[str]) -> None:
