@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
@@ -21,8 +22,10 @@ from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetChoice
 from container_kit.stages.choose_target import LOCAL, ChooseTarget, Targets
-from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import WiringError
+
+if TYPE_CHECKING:
+    from container_kit.stages.docker_engine import DockerEngine
 
 _TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=30, multiplier=2)
 
@@ -30,6 +33,8 @@ _TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=
 @cache
 def _engine() -> DockerEngine:
     """One engine for all stages, so that its connections and its limit on calls are shared."""
+    from container_kit.stages.docker_engine import DockerEngine
+
     return DockerEngine()
 
 

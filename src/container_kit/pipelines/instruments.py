@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from opentelemetry import metrics
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from container_kit.pipelines.events import Event
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Counter, Histogram, Meter
 
 
 class Instruments:
@@ -15,13 +19,25 @@ class Instruments:
     - `container_kit.stage.retries`: attempts beyond the first, by pipeline and stage.
     """
 
-    def __init__(self) -> None:
-        meter = metrics.get_meter("container_kit")
-        self._runs = meter.create_histogram("container_kit.run.duration", unit="s", description="How long runs take")
-        self._stages = meter.create_histogram(
+    @cached_property
+    def _meter(self) -> Meter:
+        from opentelemetry import metrics  # with the first event, for a server's start need not wait for it
+
+        return metrics.get_meter("container_kit")
+
+    @cached_property
+    def _runs(self) -> Histogram:
+        return self._meter.create_histogram("container_kit.run.duration", unit="s", description="How long runs take")
+
+    @cached_property
+    def _stages(self) -> Histogram:
+        return self._meter.create_histogram(
             "container_kit.stage.duration", unit="s", description="How long stages take, retries included"
         )
-        self._retries = meter.create_counter(
+
+    @cached_property
+    def _retries(self) -> Counter:
+        return self._meter.create_counter(
             "container_kit.stage.retries", unit="{attempt}", description="Attempts beyond the first"
         )
 

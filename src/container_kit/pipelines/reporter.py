@@ -6,13 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
 from container_kit.pipelines.events import Event, EventKind, Listener
 from container_kit.stages.fault import Fault
+from container_kit.stages.log import logger
 from container_kit.stages.redaction import Redactor
-
-_log = structlog.get_logger("container_kit.run")
 
 
 class Reporter:
@@ -47,7 +44,7 @@ class Reporter:
             try:
                 listener(event)
             except Exception:  # noqa: BLE001 - a listener's defect must not fail a deployment
-                _log.exception("listener failed", listener=repr(listener), kind=kind)
+                logger("container_kit.run").exception("listener failed", listener=repr(listener), kind=kind)
 
     def advance(self, stage: str, fraction: float) -> None:
         """Note how much of a stage is done, 0 to 1."""

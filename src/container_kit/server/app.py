@@ -4,16 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.metadata import version
+from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import Tool as ListedTool
 
 from container_kit.tools.offer import Offer
 from container_kit.tools.offered import instructions
 from container_kit.tools.resources import add_prompts, add_resources
 from container_kit.tools.runs import Runs
-from container_kit.tools.sdk import sdk_tool
+from container_kit.tools.sdk import OfferedTool, sdk_tool
+
+
+class Server(MCPServer):
+    """The SDK's server; schemas are made when the tools are first listed.
+
+    Args:
+        offered: The tools.
+        options: Of the SDK's server.
+    """
+
+    def __init__(self, name: str, offered: list[OfferedTool], **options: Any) -> None:
+        super().__init__(name, tools=list[Tool](offered), **options)
+        self._offered = offered
+
+    async def list_tools(self) -> list[ListedTool]:
+        """What `tools/list` answers."""
+        for tool in self._offered:
+            tool.complete()
+        return await super().list_tools()
 
 
 def make_server(
@@ -26,12 +48,12 @@ def make_server(
         tokens: Checks the callers' tokens.
     """
     offered = {offer.name: offer for offer in offers}
-    server = MCPServer(
+    server = Server(
         "container-kit",
+        [sdk_tool(offer, runs, offered) for offer in offered.values()],
         title="Container Kit",
         version=version("container-kit"),
         instructions=instructions(offered),
-        tools=[sdk_tool(offer, runs, offered) for offer in offered.values()],
         log_level="WARNING",
         auth=auth,
         token_verifier=tokens,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 
 import anyio
@@ -32,6 +33,7 @@ def serve(asked: argparse.Namespace) -> int:
     metrics = PipelineMetrics()
     runs = Runs(Workspace(chosen.workspace), chosen.store_of_runs(), listeners=[Instruments(), metrics], find=find)
     if asked.transport == "stdio":
+        _collect_from_now_on()
         anyio.run(transports.serve_stdio, make_server(runs, offers), runs)
         return 0
     tokens = verifier(chosen)
@@ -39,6 +41,12 @@ def serve(asked: argparse.Namespace) -> int:
     add_probes(server, runs, metrics, [offer.name for offer in offers if offer.toolset != "runs"], tokens)
     app = transports.http_app(server, asked.transport, chosen)
     with transports.listen(chosen) as listening:
+        _collect_from_now_on()
         print(f"serving {transports.address(listening, asked.transport)}", file=sys.stderr, flush=True)  # noqa: T201
         anyio.run(transports.serve_http, app, runs, listening)
     return 0
+
+
+def _collect_from_now_on() -> None:
+    gc.freeze()  # what was made until now stays for as long as the process
+    gc.enable()

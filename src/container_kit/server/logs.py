@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Literal
 
-import structlog
+from container_kit.stages import log
+
+if TYPE_CHECKING:
+    from structlog.typing import Processor
+
+Form = Literal["console", "json"]
 
 
-def configure(level: str, form: Literal["console", "json"]) -> None:
+def configure(level: str, form: Form) -> None:
     """Have structlog and the standard library's loggers write lines to stderr.
 
     Args:
@@ -17,25 +23,55 @@ def configure(level: str, form: Literal["console", "json"]) -> None:
         form: `console` for people, `json` for collectors.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    render: structlog.typing.Processor = structlog.processors.JSONRenderer()
-    if form == "console":
-        render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    shared: list[structlog.typing.Processor] = [
+    log.set_up_with(partial(_configure_structlog, number, form))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(form))
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+class _Formatter(logging.Formatter):
+    """Writes the lines of other libraries as structlog would; made when there is one."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self._form = form
+
+    @cached_property
+    def _structured(self) -> logging.Formatter:
+        from structlog.processors import format_exc_info
+        from structlog.stdlib import ProcessorFormatter
+
+        finish: list[Processor] = [ProcessorFormatter.remove_processors_meta, format_exc_info, _render(self._form)]
+        return ProcessorFormatter(foreign_pre_chain=_shared(), processors=finish)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._structured.format(record)
+
+
+def _configure_structlog(level: int, form: Form) -> None:
+    import structlog
+
+    structlog.configure(
+        processors=[*_shared(), structlog.processors.format_exc_info, _render(form)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _shared() -> list[Processor]:
+    import structlog
+
+    return [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, render],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    finish: list[structlog.typing.Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
-        render,
-    ]
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish))
-    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+def _render(form: Form) -> Processor:
+    import structlog
+
+    if form == "json":
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())

@@ -6,6 +6,7 @@ Exit codes: 0 success, 1 a run failed or a defect was found, 2 wrong usage or se
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -31,6 +32,7 @@ def _carry_out(words: list[str]) -> int:
         return run(words[1:])
     asked = _parser().parse_args(words)
     if asked.command == "serve":
+        gc.disable()  # what a start makes stays: nothing is gained by looking through it again and again
         from container_kit.server.command_serve import serve
 
         return serve(asked)

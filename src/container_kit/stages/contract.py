@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-import structlog
-
 from container_kit.stages.fault import FaultCode
+from container_kit.stages.log import logger
 from container_kit.stages.redaction import Redactor
 from container_kit.stages.workspace import Workspace
 
@@ -55,10 +54,10 @@ class StageContext:
     @property
     def log(self) -> FilteringBoundLogger:
         """structlog, with run and stage bound; it goes to stderr."""
-        logger: FilteringBoundLogger = structlog.get_logger("container_kit.stage").bind(
+        bound: FilteringBoundLogger = logger("container_kit.stage").bind(
             run=self.run_id, pipeline=self.pipeline, stage=self.stage
         )
-        return logger
+        return bound
 
     @property
     def labels(self) -> dict[str, str]:

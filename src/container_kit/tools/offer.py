@@ -21,7 +21,7 @@ Effect = Literal["reads", "adds", "replaces"]
 class ToolInput(BaseModel):
     """The arguments of a tool. Unknown ones are refused, so that a misspelt option is not silently left out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest
 from container_kit.stages.fault import FaultCode, StageFailure
+from container_kit.stages.log import logger
 from container_kit.tools.answer import success
 from container_kit.tools.failure import failure, invalid_request
 from container_kit.tools.inputs import parsed
@@ -23,7 +23,6 @@ TOOL_CRASHED = FaultCode(
     hint="Report it with the server's log; the arguments are not the cause.",
 )
 
-_log = structlog.get_logger("container_kit.tools")
 _OPTIONS = frozenset(PipelineOptions.model_fields)
 
 
@@ -80,5 +79,5 @@ async def answer(call: Call) -> Answer:
     except StageFailure as stage_failure:
         return failure(stage_failure.fault, call)
     except Exception as error:  # noqa: BLE001 - an assistant must be told; the log holds the rest
-        _log.exception("tool crashed", tool=call.offer.name)
+        logger("container_kit.tools").exception("tool crashed", tool=call.offer.name)
         return failure(TOOL_CRASHED(f"{call.offer.name} crashed: {type(error).__name__}").fault, call)

@@ -22,9 +22,13 @@ class ProgressFeed:
     """Takes events without blocking and keeps the newest of each kind and stage until the client can take them.
 
     It holds a few records however slow the client is, and the run never waits for it.
+
+    Args:
+        on_first: Called with the first event.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_first: Callable[[], object] | None = None) -> None:
+        self._on_first = on_first
         self._waiting: dict[tuple[str, str | None, int], Event] = {}
         self._news = anyio.Event()
         self._last = 0.0
@@ -37,6 +41,14 @@ class ProgressFeed:
         self._waiting.pop(key, None)  # the newest goes to the end
         self._waiting[key] = event
         self._news.set()
+        if self._on_first is not None:
+            self._on_first()
+            self._on_first = None
+
+    @property
+    def began(self) -> bool:
+        """Whether there was an event."""
+        return self._on_first is None
 
     async def send_to(self, send: Send) -> None:
         """Send what has happened, a few times a second, until cancelled."""
@@ -57,13 +69,13 @@ class ProgressFeed:
 @asynccontextmanager
 async def feeding(send: Send) -> AsyncIterator[ProgressFeed]:
     """A feed that is sent for as long as the block lasts; what is left then is sent if the client takes it soon."""
-    feed = ProgressFeed()
     async with anyio.create_task_group() as group:
-        group.start_soon(feed.send_to, send)
+        feed = ProgressFeed(lambda: group.start_soon(feed.send_to, send))
         yield feed
-        with anyio.move_on_after(_PATIENCE):
-            await feed.flush(send)
-        group.cancel_scope.cancel()
+        if feed.began:
+            with anyio.move_on_after(_PATIENCE):
+                await feed.flush(send)
+            group.cancel_scope.cancel()
 
 
 def told(event: Event) -> str:

@@ -27,6 +27,10 @@ class OfferedTool(Tool):
 
     _call: Call = PrivateAttr()
 
+    def complete(self) -> None:
+        """Make the schema of the arguments, which takes a while and only a list of tools needs."""
+        self.parameters = self.parameters or input_schema(self._call.offer.input)
+
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult:
@@ -45,14 +49,14 @@ class OfferedTool(Tool):
         return tool_result(answered)
 
 
-def sdk_tool(offer: Offer, runs: Runs, offered: Mapping[str, Offer]) -> Tool:
-    """The SDK's form of an offer."""
+def sdk_tool(offer: Offer, runs: Runs, offered: Mapping[str, Offer]) -> OfferedTool:
+    """The SDK's form of an offer, to be completed before it is listed."""
     tool = OfferedTool(
         fn=offer.work,
         name=offer.name,
         title=offer.title,
         description=offer.description,
-        parameters=input_schema(offer.input),
+        parameters={},
         fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=dict(offer.output)),
         is_async=True,
         annotations=_annotations(offer),

@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable, Container
 from typing import Any
 
-import structlog
 from dbos import DBOS, WorkflowStatus
 
 from container_kit.pipelines.durable.engine import QUEUE, WORKFLOW
 from container_kit.pipelines.durable.history import RUN_PARKED
 from container_kit.pipelines.durable.owners import Owners
 from container_kit.pipelines.events import Event
-
-_log = structlog.get_logger("container_kit.adoption")
+from container_kit.stages.log import logger
 
 _DROPPED_AFTER = 5.0
 """Seconds for which a run may stand in the journal before its own process carries it out."""
@@ -69,7 +67,9 @@ class Adoption:
         # A run that waits for its target's turn again keeps its place's rules only in its own queue.
         queue = QUEUE if orphan.queue_partition_key else None
         await DBOS.resume_workflow_async(run_id, queue_name=queue)
-        _log.warning("adopted a run that nobody carries out", run=run_id, owner=orphan.executor_id, adoptions=adoptions)
+        logger("container_kit.adoption").warning(
+            "adopted a run that nobody carries out", run=run_id, owner=orphan.executor_id, adoptions=adoptions
+        )
         return True
 
     async def _park(self, orphan: WorkflowStatus) -> None:
@@ -87,4 +87,4 @@ class Adoption:
                 status="failed",
             )
         )
-        _log.error("parked a run that keeps killing its process", run=orphan.workflow_id)
+        logger("container_kit.adoption").error("parked a run that keeps killing its process", run=orphan.workflow_id)

@@ -11,13 +11,11 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from container_kit.pipelines.durable.store import events_table
 from container_kit.pipelines.events import Event
-
-_log = structlog.get_logger("container_kit.events")
+from container_kit.stages.log import logger
 
 _FLUSH_EVERY = 0.03
 _POLL_EVERY = 0.25
@@ -68,7 +66,9 @@ class EventLog:
                     await anyio.to_thread.run_sync(self._insert, rows)
                 except SQLAlchemyError as error:
                     self._pending = rows + self._pending
-                    _log.warning("events wait for the store", rows=len(self._pending), error=str(error)[:200])
+                    logger("container_kit.events").warning(
+                        "events wait for the store", rows=len(self._pending), error=str(error)[:200]
+                    )
                     await anyio.sleep(_RETRY_EVERY)
                 for run_id in {row["run_id"] for row in rows}:
                     self._written.pop(run_id, anyio.Event()).set()

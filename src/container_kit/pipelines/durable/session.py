@@ -10,7 +10,6 @@ from typing import Any, Literal
 import anyio
 import anyio.abc
 import anyio.to_thread
-import structlog
 from dbos import DBOS
 
 from container_kit.pipelines.durable import engine, store
@@ -28,7 +27,6 @@ from container_kit.pipelines.pipeline import Pipeline
 Role = Literal["local", "server", "worker"]
 """`local`: asks for runs and carries them out. `server`: only asks. `worker`: carries out what others ask for."""
 
-_log = structlog.get_logger("container_kit.runs")
 
 _WATCH_EVERY = 0.25
 _ADOPT_EVERY = 1.0
@@ -136,7 +134,7 @@ class Session:
                     next_prune = time.monotonic() + _PRUNE_EVERY
                     await self.prune(self._retention)
             except Exception as error:  # noqa: BLE001 - the store may be away for a while; runs wait for it
-                _log.warning("the store does not answer", error=str(error)[:200])
+                logger("container_kit.runs").warning("the store does not answer", error=str(error)[:200])
             await anyio.sleep(_WATCH_EVERY)
 
     async def _hear_cancellations(self) -> None:

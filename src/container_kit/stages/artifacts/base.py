@@ -9,4 +9,4 @@ class Artifact(BaseModel):
     Artifacts are journaled, so each must equal itself after `model_validate_json(model_dump_json())`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

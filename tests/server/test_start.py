@@ -1,0 +1,78 @@
+"""What a server's start must not wait for. A fact about modules, for a stopwatch would tell of the machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.servers import environment
+
+pytestmark = pytest.mark.integration
+
+HEAVY = {
+    "checkov",
+    "cvss",
+    "dbos",
+    "docker",
+    "dockerfile",
+    "grpclib",
+    "httpx",
+    "jsonschema",
+    "kubernetes",
+    "lightkube",
+    "opentelemetry.metrics",
+    "opentelemetry.sdk",
+    "psycopg",
+    "pygments",
+    "requests",
+    "rich.traceback",
+    "sqlalchemy",
+    "structlog",
+    "univers",
+    "yaml",
+}
+OURS = {
+    "container_kit.pipelines.durable.runs",
+    "container_kit.stages.analyze",
+    "container_kit.stages.build",
+    "container_kit.stages.deploy",
+    "container_kit.stages.docker_engine",
+    "container_kit.stages.dockerfile",
+    "container_kit.stages.kubernetes",
+    "container_kit.stages.push",
+    "container_kit.stages.scan",
+}
+TELL = (
+    "import sys, json; from container_kit.server.main import main; main(); json.dump(sorted(sys.modules), sys.stderr)"
+)
+GREETING = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+
+
+def test_a_start_and_the_first_answer_import_nothing_that_only_work_needs(tmp_path: Path) -> None:
+    served = subprocess.run(
+        [sys.executable, "-c", TELL, "serve"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        input=json.dumps(GREETING) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert json.loads(served.stdout)["result"]["serverInfo"]["name"] == "container-kit"
+    loaded = set(json.loads(served.stderr))
+    assert {"mcp.server", "container_kit.tools.offered"} <= loaded
+    assert loaded & (HEAVY | OURS) == set()
