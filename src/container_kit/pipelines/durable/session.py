@@ -23,6 +23,7 @@ from container_kit.pipelines.durable.retention import Retention, Sweep, prune
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.pipeline import Pipeline
+from container_kit.stages.log import logger
 
 Role = Literal["local", "server", "worker"]
 """`local`: asks for runs and carries them out. `server`: only asks. `worker`: carries out what others ask for."""
