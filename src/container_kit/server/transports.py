@@ -1,4 +1,8 @@
-"""The transports: stdio, SSE and streamable HTTP. A signal cancels what runs and waits for its clean-up."""
+"""The transports: stdio, SSE and streamable HTTP, and how they end.
+
+A client that goes away stops nothing that is in the store. SIGINT, a person's, cancels what runs and waits for its
+clean-up; SIGTERM, a machine's, leaves it in the store for the next process to go on with.
+"""
 
 from __future__ import annotations
 
@@ -52,30 +56,37 @@ async def until_signalled(work: Callable[[], Awaitable[None]]) -> bool:
     """
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as group:
-            group.start_soon(_on_signal, scope.cancel)
+            group.start_soon(_on_signal, lambda _: scope.cancel())
             await work()
             group.cancel_scope.cancel()
     return scope.cancelled_caught
 
 
-async def _on_signal(react: Callable[[], object]) -> None:
+async def _on_signal(react: Callable[[signal.Signals], object]) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            react()
+        async for received in signals:
+            react(received)
+
+
+async def _end_runs(runs: Runs, received: signal.Signals) -> None:
+    if received == signal.SIGINT:
+        await runs.stop(_GRACE)
+    await runs.leave(_GRACE)
 
 
 async def serve_stdio(server: MCPServer, runs: Runs) -> None:
-    """Serve one client until it closes standard input or a signal comes."""
+    """Serve one client until it closes standard input and what it asked for has ended, or a signal comes."""
     async with runs.opened(), anyio.create_task_group() as group:
 
-        async def leave() -> None:
-            await runs.stop(_GRACE)
+        async def leave(received: signal.Signals) -> None:
+            await _end_runs(runs, received)
             await anyio.sleep(0.1)  # the answers of what was stopped are on their way
             sys.stderr.flush()
             os._exit(0)  # a thread waits for standard input, and nothing else would end it
 
-        group.start_soon(_on_signal, lambda: group.start_soon(leave))
+        group.start_soon(_on_signal, lambda received: group.start_soon(leave, received))
         await server.run_stdio_async()
+        await runs.finish()
         group.cancel_scope.cancel()
 
 
@@ -84,11 +95,11 @@ async def serve_http(app: Starlette, runs: Runs, listening: socket.socket) -> No
     server = _uvicorn(app)
     async with runs.opened(), anyio.create_task_group() as group:
 
-        async def leave() -> None:
-            await runs.stop(_GRACE)
+        async def leave(received: signal.Signals) -> None:
+            await _end_runs(runs, received)
             server.should_exit = True
 
-        group.start_soon(_on_signal, lambda: group.start_soon(leave))
+        group.start_soon(_on_signal, lambda received: group.start_soon(leave, received))
         await server.serve([listening])
         group.cancel_scope.cancel()
 

@@ -60,6 +60,11 @@ def _unheard(_: Event) -> None:
     """Nobody listens."""
 
 
+def always() -> bool:
+    """Whoever cancels a call wants its run stopped."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a tool."""
@@ -74,3 +79,5 @@ class Call:
     """Who calls, where callers are told apart."""
     on_event: Callable[[Event], None] = _unheard
     """Hears the events of the run that the call starts; it must not block."""
+    stops_run: Callable[[], bool] = always
+    """Asked when the call is cancelled: whether its run is to stop, or to go on though nobody waits for it any more."""

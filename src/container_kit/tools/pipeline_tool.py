@@ -55,7 +55,9 @@ def backed_by_pipeline(
     async def work(call: Call, asked: ToolInput) -> Answer:
         made = await planned(call, asked)
         request = PipelineRequest(type=made.pipeline, input=made.input, options=made.options)
-        response = await call.runs.carry_out(request, caller=call.caller, on_event=call.on_event)
+        response = await call.runs.carry_out(
+            request, caller=call.caller, on_event=call.on_event, stops_run=call.stops_run
+        )
         if response.fault is not None:
             return failure(response.fault, call)
         return success(response, products)

@@ -37,7 +37,12 @@ async def _retry(call: Call, asked: RetryRunInput) -> Answer:
     if run.pipeline.removesuffix("-source") not in call.offered:
         raise NOT_OFFERED(f"{run.pipeline} cannot be retried", pipeline=run.pipeline)
     response = await call.runs.retry(
-        run.id, gate(asked.input), from_stage=asked.from_stage, caller=call.caller, on_event=call.on_event
+        run.id,
+        gate(asked.input),
+        from_stage=asked.from_stage,
+        caller=call.caller,
+        on_event=call.on_event,
+        stops_run=call.stops_run,
     )
     if response.fault is not None:
         return failure(response.fault, call)

@@ -16,7 +16,9 @@ class RollbackRunInput(ToolInput):
 
 
 async def _roll_back(call: Call, asked: RollbackRunInput) -> Answer:
-    response = await call.runs.roll_back(asked.run, caller=call.caller, on_event=call.on_event)
+    response = await call.runs.roll_back(
+        asked.run, caller=call.caller, on_event=call.on_event, stops_run=call.stops_run
+    )
     if response.fault is not None:
         return failure(response.fault, call)
     return success(response, ())

@@ -18,6 +18,7 @@ from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse, new_run_id
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.memory_runs import MemoryRuns
+from container_kit.tools.offer import always
 from container_kit.tools.run_view import LogPart, RunState, RunView
 from container_kit.tools.stored_runs import Store, StoredRuns
 
@@ -59,9 +60,19 @@ class Runs:
                 group.cancel_scope.cancel()
 
     async def carry_out(
-        self, request: PipelineRequest, *, caller: str | None = None, on_event: Callable[[Event], None]
+        self,
+        request: PipelineRequest,
+        *,
+        caller: str | None = None,
+        on_event: Callable[[Event], None],
+        stops_run: Callable[[], bool] = always,
     ) -> PipelineResponse:
         """Run to the end. Cancelling this task stops the running stage and undoes what the pipeline's kind demands.
+
+        Args:
+            caller: Who asks, where callers are told apart.
+            on_event: Hears the run's events.
+            stops_run: Asked when this task is cancelled; a run in the store goes on where it says no.
 
         Raises:
             WiringError: There is no such pipeline.
@@ -71,7 +82,7 @@ class Runs:
         if self._stored is None or request.options.dry_run or _only_reads(pipeline):
             return await self._memory.carry_out(pipeline, request, caller, on_event)
         run_id = await self._stored.start(request, self.workspace, caller)
-        return await self._stored.follow(run_id, on_event)
+        return await self._stored.follow(run_id, on_event, stops_run)
 
     async def made(self, run_id: str, caller: str | None = None) -> Made:
         """What a run has made.
@@ -138,6 +149,7 @@ class Runs:
         from_stage: str | None = None,
         caller: str | None = None,
         on_event: Callable[[Event], None],
+        stops_run: Callable[[], bool] = always,
     ) -> PipelineResponse:
         """Run again from the stage that failed, with changed input; a run in memory is run from its start.
 
@@ -147,12 +159,17 @@ class Runs:
         if run_id in self._memory:
             request = self._memory.request(run_id, caller)
             again = request.model_copy(update={"id": new_run_id(), "input": {**request.input, **changes}})
-            return await self.carry_out(again, caller=caller, on_event=on_event)
+            return await self.carry_out(again, caller=caller, on_event=on_event, stops_run=stops_run)
         stored = self._store_with(run_id)
-        return await stored.follow(await stored.retry(run_id, caller, changes, from_stage), on_event)
+        return await stored.follow(await stored.retry(run_id, caller, changes, from_stage), on_event, stops_run)
 
     async def roll_back(
-        self, run_id: str, *, caller: str | None = None, on_event: Callable[[Event], None]
+        self,
+        run_id: str,
+        *,
+        caller: str | None = None,
+        on_event: Callable[[Event], None],
+        stops_run: Callable[[], bool] = always,
     ) -> PipelineResponse:
         """Undo what a run did that has ended.
 
@@ -160,7 +177,7 @@ class Runs:
             StageFailure: `run.unknown`, also for one in memory, which changed nothing; `run.not_ended`.
         """
         stored = self._store_with(run_id)
-        return await stored.follow(await stored.roll_back(run_id, caller), on_event)
+        return await stored.follow(await stored.roll_back(run_id, caller), on_event, stops_run)
 
     async def stop(self, within: float) -> None:
         """Ask the runs that were started here to stop and wait for their clean-up.
@@ -173,6 +190,22 @@ class Runs:
                 group.start_soon(self._memory.stop)
                 if self._stored is not None:
                     group.start_soon(self._stored.stop)
+
+    async def leave(self, within: float) -> None:
+        """Stop the runs in memory; those in the store stay as they are, for whoever comes next on it.
+
+        Args:
+            within: Seconds to wait at most.
+        """
+        with anyio.move_on_after(within):
+            await self._memory.stop()
+            if self._stored is not None:
+                await self._stored.close()
+
+    async def finish(self) -> None:
+        """Wait until no run is carried out here any more, though nobody may wait for it."""
+        if self._stored is not None:
+            await self._stored.finish()
 
     def _store_with(self, run_id: str) -> StoredRuns:
         if self._stored is None or not self._stored.exists:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.server.request_state import authenticated_principal
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import PrivateAttr
+from starlette.requests import HTTPConnection
 
 from container_kit.tools.offer import Answer, Call, Offer
 from container_kit.tools.pipeline_tool import answer
@@ -44,6 +48,7 @@ class OfferedTool(Tool):
                 offered=self._call.offered,
                 caller=authenticated_principal(request),
                 on_event=feed,
+                stops_run=partial(_asked_to_stop, request),
             )
             answered = await answer(call)
         return tool_result(answered)
@@ -74,6 +79,16 @@ def tool_result(answered: Answer) -> CallToolResult:
         is_error=failed,
         _meta={TOOL_FAILURE: answered.data} if failed else None,
     )
+
+
+def _asked_to_stop(request: ServerRequestContext[Any, Any]) -> bool:
+    """Whether a call that was cancelled was so by its client, and not by a connection that broke.
+
+    Over HTTP in the revision of 2026 to close the response is how a client cancels.
+    """
+    if isinstance(request.request, HTTPConnection) and request.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        return True
+    return bool(request.session._request_outbound.cancel_requested.is_set())
 
 
 def _annotations(offer: Offer) -> ToolAnnotations:

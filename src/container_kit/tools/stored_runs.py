@@ -65,7 +65,9 @@ class StoredRuns:
         self._group: anyio.abc.TaskGroup | None = None
         self._durable: DurableRuns | None = None
         self._opening = anyio.Lock()
-        self.started_here: set[str] = set()
+        self._leaving = anyio.Event()
+        self._closed = anyio.Event()
+        self._started: set[str] = set()
 
     @property
     def exists(self) -> bool:
@@ -103,9 +105,12 @@ class StoredRuns:
             listeners=self._listeners,
             retention=retention(keep=self._store.keep_runs, max_age=self._store.keep_seconds),
         )
-        async with durable.opened():
-            task_status.started(durable)
-            await anyio.sleep_forever()
+        try:
+            async with durable.opened():
+                task_status.started(durable)
+                await self._leaving.wait()
+        finally:
+            self._closed.set()
 
     async def start(self, request: PipelineRequest, workspace: Workspace, caller: str | None) -> str:
         """Ask for a run.
@@ -115,31 +120,59 @@ class StoredRuns:
         """
         return await (await self.open()).start(request, workspace, caller=caller)
 
-    async def follow(self, run_id: str, on_event: Listener) -> PipelineResponse:
-        """Tell a run's events until its end. Cancelling this task cancels the run and waits for its clean-up."""
+    async def follow(self, run_id: str, on_event: Listener, stops_run: Callable[[], bool]) -> PipelineResponse:
+        """Tell a run's events until its end.
+
+        Cancelling this task cancels the run and waits for its clean-up, unless `stops_run` says that it is to go on.
+        """
         durable = await self.open()
-        self.started_here.add(run_id)
+        self._started.add(run_id)
         try:
             async for _, event in durable.events(run_id):
                 on_event(event)
-            return await durable.wait(run_id)
+            response = await durable.wait(run_id)
         except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(_ENDING, shield=True):
-                await durable.cancel(run_id)
-                await durable.wait(run_id)
+            if stops_run() and not self._leaving.is_set():
+                with anyio.move_on_after(_ENDING, shield=True):
+                    await durable.cancel(run_id)
+                    await durable.wait(run_id)
+                self._started.discard(run_id)
+            elif self._group is not None:
+                self._group.start_soon(self._see_out, durable, run_id)
             raise
+        except BaseException:
+            self._started.discard(run_id)
+            raise
+        self._started.discard(run_id)
+        return response
+
+    async def _see_out(self, durable: DurableRuns, run_id: str) -> None:
+        """Wait for a run that nobody waits for any more, so that the process knows when it may end."""
+        try:
+            await durable.wait(run_id)
         finally:
-            self.started_here.discard(run_id)
+            self._started.discard(run_id)
 
     async def stop(self) -> None:
-        """Cancel the runs that callers here wait for, and wait for their clean-up."""
-        if not self.started_here:
+        """Cancel the runs that were asked for here, and wait for their clean-up."""
+        if not self._started:
             return
         durable = await self.open()
-        for run_id in tuple(self.started_here):
+        for run_id in tuple(self._started):
             await durable.cancel(run_id)
-        while self.started_here:  # noqa: ASYNC110 - seldom, and over in a moment
+        while self._started:  # noqa: ASYNC110 - seldom, and over in a moment
             await anyio.sleep(0.05)
+
+    async def finish(self) -> None:
+        """Wait until the runs that were asked for here, or are carried out here, have ended."""
+        while self._started or (self._durable is not None and self._durable.carried_out_here):  # noqa: ASYNC110 - as above
+            await anyio.sleep(0.05)
+
+    async def close(self) -> None:
+        """Close the store; what runs stays in it for whoever comes next."""
+        self._leaving.set()
+        if self._durable is not None:
+            await self._closed.wait()
 
     async def made(self, run_id: str, caller: str | None) -> Made:
         """What a run has made.

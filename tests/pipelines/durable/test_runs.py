@@ -92,6 +92,23 @@ async def test_cancelling_reaches_the_running_stage_and_undoes_an_atomic_run(sto
         assert (await runs.history.get(run_id)).status == "cancelled"
 
 
+async def test_a_process_that_closes_the_store_stops_its_stages_and_leaves_the_run_to_the_next(
+    store_url: str, home: Path
+) -> None:
+    async with opened(store_url, home) as first:
+        run_id = await asked(first, home, "atomic", holds="second")
+        with anyio.fail_after(30):
+            while not list(home.glob(f"attempt-{run_id}-second-*")):
+                await anyio.sleep(0.01)
+    assert first.carried_out_here == ()
+    assert effects(home, run_id) == ["first"]
+    (home / "go").touch()
+    async with opened(store_url, home) as second:
+        with anyio.fail_after(30):
+            response = await second.wait(run_id)
+        assert (response.status, effects(home, run_id)) == ("success", ["first", "second", "third"])
+
+
 async def test_cancelling_a_run_that_has_ended_changes_nothing(sqlite_url: str, home: Path) -> None:
     async with opened(sqlite_url, home) as runs:
         run_id = await asked(runs, home, "workflow")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from container_kit.pipelines.request import PipelineResponse
 from container_kit.pipelines.runtime import Cancellation
 from container_kit.stages.fault import WiringError
 from container_kit.stages.workspace import Workspace
+
+_CLEAN_UP = 20.0
 
 
 class Executor:
@@ -52,6 +55,7 @@ class Executor:
         self.running: dict[str, Cancellation] = {}
         self.made: dict[str, Made] = {}
         """The artifacts of runs that ended here and were not fetched yet."""
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def carry(self, written: dict[str, Any]) -> dict[str, Any]:
         """Carry out a spec inside its workflow; the result is a `PipelineResponse` as JSON under `response`."""
@@ -60,15 +64,29 @@ class Executor:
         events = RunEvents(self._log, await self._told(run_id))
         output = self._logs.listener()
         cancellation = self.running[run_id] = Cancellation()
+        task = _this_task()
+        self._tasks.add(task)
         token = otel_context.attach(propagate.extract(spec.trace))
         try:
             response = await self._carried_out(spec, cancellation, events, output)
         finally:
             otel_context.detach(token)
             output.close()
+            self._tasks.discard(task)
             del self.running[run_id]
         await self._log.flush()
         return {"response": response.model_dump(mode="json")}
+
+    async def abandon(self) -> None:
+        """Stop what runs here and wait for its clean-up; the journal stays as it is, for whoever goes on with it.
+
+        Nobody may be told that this process is dead before: two would be about the same containers.
+        """
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLEAN_UP)
 
     async def _carried_out(
         self, spec: RunSpec, cancellation: Cancellation, events: RunEvents, output: LogWriter
@@ -116,6 +134,12 @@ class Executor:
         except WiringError:
             return None
         return pipeline if plan_of(pipeline) == spec.plan else None
+
+
+def _this_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine that runs has one
+    return task
 
 
 def _cannot_go_on(spec: RunSpec, listeners: Sequence[Listener]) -> PipelineResponse:

@@ -87,6 +87,11 @@ class DurableRuns:
         """The raw output of stages."""
         return self._session.logs
 
+    @property
+    def carried_out_here(self) -> tuple[str, ...]:
+        """The runs that this very process is about."""
+        return tuple(self._session.executor.running)
+
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[DurableRuns]:
         """Have the store open for as long as the block lasts.

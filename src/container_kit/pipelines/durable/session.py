@@ -118,6 +118,8 @@ class Session:
             self._owners = FileOwners(self._home / "owners") if sqlite else PostgresOwners(self._database.url)
 
     async def _close(self) -> None:
+        await self.executor.abandon()
+        await self.executor.abandon()
         await engine.shut_down()
         await anyio.to_thread.run_sync(self._owners.close)
         await anyio.to_thread.run_sync(self._database.dispose)
