@@ -88,7 +88,7 @@ def unique(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
     api = request.getfixturevalue("docker_api") if uses_engine else None
     yield name
     if api is not None:
-        sweep(api, names)
+        sweep(api, names, request.node.funcargs.get("tmp_path"))
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 from docker import APIClient
 from docker.errors import APIError
 
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.replaced import forget_runs
 
-def sweep(api: APIClient, names: Iterable[str]) -> None:
-    """Remove containers, images, networks and volumes whose name contains, or a label of which is, one of the names."""
+SOURCE = "io.container-kit.source"
+
+
+def sweep(api: APIClient, names: Collection[str], sources: Path | None = None) -> None:
+    """Remove containers, images, networks and volumes whose name contains, or a label of which is, one of the names.
+
+    Args:
+        api: The engine.
+        names: Also the ids of runs.
+        sources: Images that were built below this folder and bear no name go too.
+    """
+    forget_runs(names, DockerEngine().host)
+    if sources is not None:
+        _remove_replaced_images(api, sources)
     for name in names:
         for container in api.containers(all=True):
             if _is_of(name, container, container["Names"]):
@@ -32,6 +47,12 @@ def _remove_images(api: APIClient, name: str) -> None:
                 _gone(api.remove_image, tag, force=True)
         if _is_of(name, image, image["RepoDigests"] or []):  # pulled or pushed by digest, it may have no tag
             _gone(api.remove_image, image["Id"], force=True)
+
+
+def _remove_replaced_images(api: APIClient, sources: Path) -> None:
+    for image in api.images(filters={"label": SOURCE, "dangling": True}):
+        if Path(image["Labels"][SOURCE]).is_relative_to(sources):
+            _gone(api.remove_image, image["Id"])
 
 
 def _is_of(name: str, thing: dict[str, Any], names: Iterable[str]) -> bool:

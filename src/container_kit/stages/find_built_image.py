@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.artifacts.image import ImageReference
 from container_kit.stages.artifacts.source import Source
@@ -49,9 +49,23 @@ class FindBuiltImage(Stage[ImageReference]):
 
 
 def _newest(api: APIClient, folder: str) -> str | None:
+    """The image that was named last; one that a build made again, from its cache, may have been created long ago."""
     images = api.images(filters={"label": f"io.container-kit.source={folder}"})
     if not images:
         return None
-    newest = max(images, key=lambda image: image["Created"])
-    tags = [tag for tag in newest.get("RepoTags") or [] if tag != "<none>:<none>"]
-    return str(tags[0] if tags else newest["Id"])
+    newest = max(images, key=lambda image: (bool(_tags(image)), _named(api, image["Id"]), image["Created"]))
+    return next(iter(_tags(newest)), str(newest["Id"]))
+
+
+def _tags(image: dict[str, Any]) -> list[str]:
+    return [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
+
+
+def _named(api: APIClient, image: str) -> str:
+    """When the image was given a name last, as text that sorts; engines that do not know it tell the year 1."""
+    from docker.errors import NotFound
+
+    try:
+        return str((api.inspect_image(image).get("Metadata") or {}).get("LastTagTime") or "")
+    except NotFound:
+        return ""

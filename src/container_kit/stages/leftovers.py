@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from container_kit.stages import replaced
 from container_kit.stages.docker_engine import DockerEngine
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ RUN_LABEL = "io.container-kit.run"
 
 
 async def sweep(engine: DockerEngine, run_ids: Sequence[str]) -> list[str]:
-    """Remove stopped candidates and untagged images that bear a label of these runs.
+    """Remove stopped candidates that bear a label of these runs, and untagged images that they took the name from.
 
     What serves, what is kept to go back to and what has a name is left alone.
 
@@ -25,10 +26,10 @@ async def sweep(engine: DockerEngine, run_ids: Sequence[str]) -> list[str]:
     Raises:
         StageFailure: A fault of the engine.
     """
-    return await engine.call(lambda api: _sweep(api, set(run_ids)))
+    return await engine.call(lambda api: _sweep(api, set(run_ids), engine.host))
 
 
-def _sweep(api: APIClient, run_ids: set[str]) -> list[str]:
+def _sweep(api: APIClient, run_ids: set[str], host: str) -> list[str]:
     from docker.errors import APIError
 
     gone: list[str] = []
@@ -38,9 +39,19 @@ def _sweep(api: APIClient, run_ids: set[str]) -> list[str]:
             with suppress(APIError):  # it is being removed, or was started meanwhile
                 api.remove_container(container["Id"], v=True)
                 gone.append(container["Id"])
-    for image in api.images(filters={"label": RUN_LABEL, "dangling": True}):
-        if image["Labels"][RUN_LABEL] in run_ids:
+    for image in replaced.forget_runs(run_ids, host):
+        if _is_unnamed(api, image):
             with suppress(APIError):  # a container needs it still
-                api.remove_image(image["Id"])
-                gone.append(image["Id"])
+                api.remove_image(image)
+                gone.append(image)
     return gone
+
+
+def _is_unnamed(api: APIClient, image: str) -> bool:
+    from docker.errors import NotFound
+
+    try:
+        found = api.inspect_image(image)
+    except NotFound:
+        return False
+    return not found.get("RepoTags")

@@ -56,7 +56,7 @@ class Image(Artifact):
     source: str | None = None
     """The resolved folder that it was built from, where known."""
     previous_id: str | None = None
-    """What the reference named before, where that was another image; it gets the name back on rollback."""
+    """What the reference named before, and names again after a rollback; `id` itself where a build changed nothing."""
 
 
 class ImageReference(Artifact):

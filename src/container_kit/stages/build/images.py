@@ -10,6 +10,9 @@ from container_kit.stages.build.inputs import Inputs
 if TYPE_CHECKING:
     from docker import APIClient
 
+SOURCE = "io.container-kit.source"
+"""The label of the folder that an image was built from. Nothing that changes from run to run is part of an image."""
+
 _CONFLICT = 409
 
 
@@ -39,22 +42,21 @@ def restore(api: APIClient, reference: str, image_id: str, previous: str | None)
 
     A reference that names something else meanwhile is left alone, and so is an image that was there before.
     """
-    if not image_id or id_of(api, reference) != image_id:
+    if not image_id or previous == image_id or id_of(api, reference) != image_id:
         return
     if previous is not None and id_of(api, previous) is not None:
         api.tag(previous, *reference.rsplit(":", 1), force=True)
-        _remove(api, image_id)
+        _remove_unnamed(api, image_id)
     else:
         _remove(api, reference)
 
 
-def untag_run(api: APIClient, reference: str, run: str, previous: str | None) -> None:
-    """Undo the reference if it names an image that a run made."""
+def untag_built(api: APIClient, reference: str, source: str, previous: str | None) -> None:
+    """Undo the reference if it names a new image that was built from a folder."""
     found = _inspect(api, reference)
     if found is None or found["Id"] == previous:
         return
-    labels = (found.get("Config") or {}).get("Labels") or {}
-    if labels.get("io.container-kit.run") == run:
+    if ((found.get("Config") or {}).get("Labels") or {}).get(SOURCE) == source:
         restore(api, reference, str(found["Id"]), previous)
 
 
@@ -91,6 +93,12 @@ def _inspect(api: APIClient, reference: str) -> dict[str, Any] | None:
     except NotFound:
         return None
     return found
+
+
+def _remove_unnamed(api: APIClient, image_id: str) -> None:
+    found = _inspect(api, image_id)
+    if found is not None and not found.get("RepoTags"):
+        _remove(api, image_id)
 
 
 def _remove(api: APIClient, image: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
 
+from container_kit.stages import replaced
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
@@ -25,6 +27,7 @@ from container_kit.stages.docker_engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import Fault, StageFailure
 from container_kit.stages.redaction import Redactor
+from container_kit.stages.replaced import Replaced
 from container_kit.stages.workspace import FAULTS as PATH_FAULTS
 
 _CLEANED_WITHIN = 10.0
@@ -80,18 +83,19 @@ class BuildImage(Stage[Image]):
     async def _build(self, ctx: StageContext, options: BuildOptions, read: Inputs, began: float) -> Image:
         about = await self._engine.ping()
         before = await self._engine.call(lambda api: images.id_of(api, read.reference))
+        before = replaced.note(ctx.run_id, Replaced(self._engine.host, read.reference, before)).image
         relay = _Relay(ctx, read)
+        built = ""
         try:
             builder, log = await self._run(ctx, options, read, about, relay)
-        except anyio.get_cancelled_exc_class():
-            with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANED_WITHIN):
-                await self._untag_ours(ctx, read.reference, before)
-            raise
-        if log.error is not None:
-            raise failures.explain(log, read)
-        if log.image_id is None:
-            raise self._engine.lost(ConnectionResetError("the engine's answer ended before the build did"))
-        built = log.image_id
+            if log.error is not None:
+                raise failures.explain(log, read)
+            if log.image_id is None:
+                raise self._engine.lost(ConnectionResetError("the engine's answer ended before the build did"))
+            built = log.image_id
+        finally:
+            if not built:
+                await self._clean(ctx, read, before)
         facts = await self._engine.call(lambda api: images.describe(api, built))
         steps = log.instructions
         return Image(
@@ -102,7 +106,7 @@ class BuildImage(Stage[Image]):
             seconds=round(time.monotonic() - began, 3),
             builder=builder.name,
             source=str(read.root),
-            previous_id=before if before != facts["id"] else None,
+            previous_id=before,
         )
 
     async def _run(
@@ -118,7 +122,7 @@ class BuildImage(Stage[Image]):
                 tag=read.reference,
                 target=options.target,
                 build_args=options.build_args,
-                labels={**ctx.labels, "io.container-kit.source": str(read.root)},
+                labels={images.SOURCE: str(read.root)},
                 secrets=read.secrets,
                 credentials=credentials.for_registry,
                 no_cache=options.no_cache,
@@ -147,14 +151,17 @@ class BuildImage(Stage[Image]):
         relay.flush()
         return log
 
-    async def _untag_ours(self, ctx: StageContext, reference: str, before: str | None) -> None:
-        """Undo a tag that the engine set while the cancel was on its way."""
-        run = ctx.labels["io.container-kit.run"]
-        await self._engine.call(lambda api: images.untag_run(api, reference, run, before))
+    async def _clean(self, ctx: StageContext, read: Inputs, before: str | None) -> None:
+        """After a failure or a cancel: undo a tag that the engine set all the same, and forget the note."""
+        source = str(read.root)
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANED_WITHIN), suppress(StageFailure):
+            await self._engine.call(lambda api: images.untag_built(api, read.reference, source, before))
+            replaced.forget(ctx.run_id, self._engine.host, read.reference)
 
     async def rollback(self, ctx: StageContext, made: Image) -> None:
         """Give the reference back to the image that it named before; remove the image that was made."""
         await self._engine.call(lambda api: images.restore(api, made.reference, made.id, made.previous_id))
+        replaced.forget(ctx.run_id, self._engine.host, made.reference)
 
     async def preview(
         self,
