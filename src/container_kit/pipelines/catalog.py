@@ -6,22 +6,25 @@ A pipeline is built, and its stages imported, when it is first asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.analysis import Analysis
+from container_kit.stages.artifacts.base import Artifact
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions
 from container_kit.stages.artifacts.examination import Surroundings
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
-from container_kit.stages.artifacts.scan import ScanPolicy
+from container_kit.stages.artifacts.push import PushOptions, TagOptions
+from container_kit.stages.artifacts.scan import SbomOptions, ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetChoice
 from container_kit.stages.choose_target import LOCAL, ChooseTarget, Targets
+from container_kit.stages.contract import Stage
 from container_kit.stages.fault import WiringError
 
 if TYPE_CHECKING:
@@ -68,12 +71,16 @@ def _build() -> Pipeline:
 
 def _scan() -> Pipeline:
     from container_kit.stages.find_image import FindImage
-    from container_kit.stages.scan import ScanImage
+    from container_kit.stages.scan import DescribeImage, ScanImage
 
     pipeline = AtomicPipeline(
-        "scan", given=(ImageReference, ScanPolicy), summary="Look for vulnerabilities in an image."
+        "scan",
+        given=(ImageReference, ScanPolicy, SbomOptions),
+        summary="Look for vulnerabilities in an image, and list what is in it where that is asked for.",
     )
-    return pipeline.add_stage(FindImage(_engine())).add_stage(ScanImage(_engine())).with_timeout(minutes(15))
+    pipeline.add_stage(FindImage(_engine()))
+    pipeline.add_conditional_stage(DescribeImage(_engine()), when=lambda made: made[SbomOptions].sbom)
+    return pipeline.add_stage(ScanImage(_engine())).with_timeout(minutes(15))
 
 
 def _scan_source() -> Pipeline:
@@ -85,6 +92,33 @@ def _scan_source() -> Pipeline:
         summary="Look for vulnerabilities in a repository and its Dockerfile.",
     )
     return pipeline.add_stage(ScanSource()).with_timeout(minutes(15))
+
+
+def _push(*, source: bool = False) -> Pipeline:
+    from container_kit.stages.push import PushImage
+
+    does = "Push {} to a registry, which confirms its digest."
+    return _on_image("push", PushOptions, PushImage(_engine()), does, source=source)
+
+
+def _tag(*, source: bool = False) -> Pipeline:
+    from container_kit.stages.push import TagImage
+
+    return _on_image("tag", TagOptions, TagImage(_engine()), "Give {} another name.", source=source)
+
+
+def _on_image(name: str, options: type[Artifact], stage: Stage[Any], does: str, *, source: bool) -> Pipeline:
+    """One stage on an image that is named, or on the newest one that was built from a folder."""
+    from container_kit.stages.find_built_image import FindBuiltImage
+    from container_kit.stages.find_image import FindImage
+
+    what = "the newest image that was built from a folder" if source else "an image"
+    given = (Source if source else ImageReference, options)
+    pipeline = AtomicPipeline(f"{name}-source" if source else name, given=given, summary=does.format(what))
+    if source:
+        pipeline.add_stage(FindBuiltImage(_engine()))
+    pipeline.add_stage(FindImage(_engine())).add_stage(stage)
+    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(30))
 
 
 def _deploy(targets: Targets) -> Pipeline:
@@ -174,6 +208,10 @@ _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "build": _build,
     "scan": _scan,
     "scan-source": _scan_source,
+    "push": _push,
+    "push-source": partial(_push, source=True),
+    "tag": _tag,
+    "tag-source": partial(_tag, source=True),
     "doctor": _doctor,
 }
 _DEPLOYING: dict[str, Callable[[Targets], Pipeline]] = {

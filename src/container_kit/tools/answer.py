@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from container_kit.pipelines.request import PipelineResponse, StageResult
+from container_kit.stages.artifacts.scan import Sbom
 from container_kit.tools.offer import Answer
-from container_kit.tools.schema import product_name
+from container_kit.tools.schema import product_name, sbom_uri
 from container_kit.tools.summary import summary
 
 
@@ -24,11 +25,18 @@ def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> 
     for kind in products:
         made = response.made.get(kind)
         if made is not None:
-            data[product_name(kind)] = compact(made.model_dump(mode="json"))
+            data[product_name(kind)] = _product(made, response.id)
     if response.dry_run:
         data["dry_run"] = True
         return Answer(_foretold(response), data)
     return Answer(f"{summary(response)}\nrun: {response.id}", data)
+
+
+def _product(made: BaseModel, run_id: str) -> Any:
+    """What was made; a document that would fill an assistant's context is named, to be read as a resource."""
+    if isinstance(made, Sbom):
+        return compact({**made.model_dump(mode="json", exclude={"document"}), "resource": sbom_uri(run_id)})
+    return compact(made.model_dump(mode="json"))
 
 
 def stage_data(stage: StageResult) -> dict[str, JsonValue]:

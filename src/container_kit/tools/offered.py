@@ -14,12 +14,14 @@ from container_kit.tools.full_deployment import FULL_DEPLOYMENT
 from container_kit.tools.get_run import GET_RUN
 from container_kit.tools.list_runs import LIST_RUNS
 from container_kit.tools.offer import Offer
+from container_kit.tools.push import PUSH
 from container_kit.tools.retry_run import RETRY_RUN
 from container_kit.tools.rollback_run import ROLLBACK_RUN
 from container_kit.tools.scan import SCAN
+from container_kit.tools.tag import TAG
 from container_kit.tools.write_dockerfile import WRITE_DOCKERFILE
 
-PIPELINES: tuple[Offer, ...] = (FULL_DEPLOYMENT, ANALYZE, WRITE_DOCKERFILE, BUILD, SCAN, DEPLOY)
+PIPELINES: tuple[Offer, ...] = (FULL_DEPLOYMENT, ANALYZE, WRITE_DOCKERFILE, BUILD, SCAN, DEPLOY, TAG, PUSH)
 """The tools that run a pipeline, the one for the main job first."""
 RUNS: tuple[Offer, ...] = (LIST_RUNS, GET_RUN, RETRY_RUN, CANCEL_RUN, ROLLBACK_RUN)
 ALL: tuple[Offer, ...] = (*PIPELINES, *RUNS)
@@ -103,6 +105,7 @@ _ADVICE = (
     ("build", "To repair a build: edit the file and line that the fault names, then build again."),
     ("scan", "Findings come with the changes that remove most of them."),
     ("deploy", "A deploy by the same name replaces the earlier one only once the new one is healthy."),
+    ("push", "push sends an image to a registry with the credentials of docker login; deploy what it pinned."),
     ("get-run", "After a lost connection, list-runs and get-run tell how a run ended."),
     ("retry-run", "retry-run goes on from the failed stage instead of starting over."),
 )

@@ -12,6 +12,7 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.request_state import authenticated_principal
 from mcp_types import Completion
 
+from container_kit.stages.artifacts.scan import Sbom
 from container_kit.stages.fault import StageFailure, WiringError
 from container_kit.tools.offer import Offer
 from container_kit.tools.run_data import run_data
@@ -19,10 +20,11 @@ from container_kit.tools.runs import Runs
 
 _COMPLETIONS = 100
 _LOG_LINES = 1000
+_CYCLONEDX = "application/vnd.cyclonedx+json"
 
 
 def add_resources(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -> None:
-    """Add what can be read: `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `pipeline://{name}`."""
+    """Add what can be read: `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `run://{id}/sbom`, `pipeline://{name}`."""
 
     async def run(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - the name in the template
         try:
@@ -39,6 +41,15 @@ def add_resources(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -
             raise ResourceNotFoundError(str(failure)) from failure
         return "\n".join(part.lines)
 
+    async def sbom(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - as above
+        try:
+            made = (await runs.made(id, authenticated_principal(ctx.request_context))).get(Sbom)
+        except StageFailure as failure:
+            raise ResourceNotFoundError(str(failure)) from failure
+        if made is None:
+            raise ResourceNotFoundError(f"run {id} made no bill of materials; call scan with sbom")
+        return made.document
+
     def pipeline(name: str) -> str:
         try:
             return json.dumps(_plan(runs, name))
@@ -54,6 +65,7 @@ def add_resources(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -
         description="Lines of a stage's log; by default the last ones",
         mime_type=plain,
     )(log)
+    add("run://{id}/sbom", name="sbom", description="Bill of materials (CycloneDX)", mime_type=_CYCLONEDX)(sbom)
     add("pipeline://{name}", name="pipeline", description="Stages and input", mime_type=json_type)(pipeline)
     _add_completions(server, runs, offered)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema, model_validator
 
-from container_kit.stages.artifacts.scan import AllowedFinding, ScanReport
+from container_kit.stages.artifacts.scan import AllowedFinding, Sbom, ScanReport
 from container_kit.tools.inputs import FailOn, OneTarget, gate, image_of
 from container_kit.tools.offer import Call, Offer
 from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
@@ -18,12 +18,19 @@ class ScanInput(OneTarget):
 
     fail_on: FailOn = "critical"
     only_fixable: Annotated[bool, Field(description="Refuse only what a fix exists for")] = True
+    sbom: Annotated[bool, Field(description="List an image's contents too, as a resource")] = False
     require_scanner: Annotated[bool, Field(description="Refuse when no scanner could look")] = False
     allow: Annotated[
         tuple[AllowedFinding, ...],
         Field(description="Let pass: id, reason, expires (YYYY-MM-DD), package"),
         WithJsonSchema({"type": "array", "items": {"type": "object"}}),
     ] = ()
+
+    @model_validator(mode="after")
+    def _lists_images_only(self) -> ScanInput:
+        if self.sbom and self.path is not None:
+            raise ValueError("sbom lists what is in an image: give image or run, not path")
+        return self
 
 
 async def _planned(call: Call, asked: ScanInput) -> Plan:
@@ -48,7 +55,7 @@ SCAN = Offer(
     output=answer_schema(ScanReport),
     toolset="scan",
     effect="reads",
-    work=backed_by_pipeline(_planned, (ScanReport,)),
+    work=backed_by_pipeline(_planned, (ScanReport, Sbom)),
     idempotent=True,
     open_world=True,
 )

@@ -56,6 +56,11 @@ def product_name(kind: type[BaseModel]) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
 
 
+def sbom_uri(run_id: str) -> str:
+    """The resource that holds the bill of materials that a run made."""
+    return f"run://{run_id}/sbom"
+
+
 def _shallow(model: type[BaseModel]) -> dict[str, Any]:
     """The fields that it always has; read from the annotations, for a whole schema would be built at every start."""
     always = {name: field.annotation for name, field in model.model_fields.items() if field.is_required()}

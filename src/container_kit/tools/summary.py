@@ -7,7 +7,9 @@ from container_kit.stages.artifacts.analysis import Analysis, Module
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.artifacts.scan import ScanReport
+from container_kit.stages.artifacts.push import PushedImage, TaggedImage
+from container_kit.stages.artifacts.scan import Sbom, ScanReport
+from container_kit.tools.schema import sbom_uri
 
 _DOCKERFILE_SHOWN = 6000
 
@@ -24,6 +26,12 @@ def summary(response: PipelineResponse) -> str:
         lines.append(image_line(image))
     if report := made.get(ScanReport):
         lines += report_lines(report)
+    if sbom := made.get(Sbom):
+        lines.append(f"bill of materials by {sbom.made_by}: {sbom.components} components ({sbom_uri(response.id)})")
+    if tagged := made.get(TaggedImage):
+        lines.append(f"{tagged.reference} names {tagged.image_id[:19]}")
+    if pushed := made.get(PushedImage):
+        lines.append(pushed_line(pushed))
     if deployment := made.get(Deployment):
         lines += deployment_lines(deployment, made.get(Verification))
     return "\n".join(lines or [f"{response.pipeline}: {response.status} in {response.seconds:.1f} s"])
@@ -54,6 +62,12 @@ def image_line(image: Image) -> str:
     ports = f", ports {', '.join(map(str, image.ports))}" if image.ports else ""
     cached = f", {image.cached_steps} of {image.steps} steps cached" if image.steps else ""
     return f"built {image.reference} ({image.size / 1e6:.0f} MB{ports}{cached}) {image.id[:19]}"
+
+
+def pushed_line(pushed: PushedImage) -> str:
+    """One line about what a registry has now."""
+    sent = f"{pushed.layers_pushed} layers sent, {pushed.layers_there_before} were there"
+    return f"pushed {pushed.reference} as {pushed.pinned} (confirmed by the {pushed.confirmed_by}; {sent})"
 
 
 def report_lines(report: ScanReport) -> list[str]:

@@ -1,4 +1,4 @@
-"""Pushing an image to a registry."""
+"""Pushing an image to a registry, and naming one."""
 
 from typing import Literal
 
@@ -14,6 +14,23 @@ class PushOptions(Artifact):
     """`[registry[:port]/]path`, for example `registry.example.com/team/shop`; without a registry it is Docker Hub."""
     tag: str | None = None
     """By default that of the image's own reference."""
+
+
+class TagOptions(Artifact):
+    """How an image is named."""
+
+    name: str = Field(min_length=1, max_length=400)
+    """`name[:tag]`; without a tag it is `latest`. An image that bears it already loses it."""
+
+
+class TaggedImage(Artifact):
+    """An image under another name."""
+
+    reference: str
+    """`name:tag`."""
+    image_id: str
+    previous_id: str | None = None
+    """What the name meant before; it gets the name back on rollback."""
 
 
 class PushedImage(Artifact):

@@ -38,6 +38,13 @@ class ScanPolicy(Artifact):
     allow: tuple[AllowedFinding, ...] = ()
 
 
+class SbomOptions(Artifact):
+    """Whether a bill of materials is made."""
+
+    sbom: bool = False
+    """Also list what is in the image."""
+
+
 class ScanFinding(Artifact):
     """One vulnerability, misconfiguration, lint problem or secret, deduplicated."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from container_kit.stages.fault import FaultCode
+from pydantic import JsonValue
+
+from container_kit.stages.fault import FaultCode, NextAction
 
 INVALID = FaultCode(
     "push.reference_invalid",
@@ -55,10 +57,35 @@ def target(repository: str, tag: str) -> Target:
         path = f"library/{path}"
     _check(_HOST, registry, "registry")
     if ":" in path.rpartition("/")[2] or "@" in path:
-        raise INVALID(f"{repository!r} bears a tag or digest", reason="the tag is given apart")
+        raise INVALID(
+            f"{repository[:200]!r} bears a tag or digest",
+            next_actions=_apart(repository),
+            reason="the tag is given apart",
+        )
     _check(_PATH, path, "path")
     _check(_TAG, tag, "tag")
     return Target(registry, path, tag)
+
+
+def named(name: str) -> Target:
+    """Read `name[:tag]`.
+
+    Raises:
+        StageFailure: `push.reference_invalid`.
+    """
+    folder, slash, last = name.rpartition("/")
+    last, _, tag = last.partition(":")
+    return target(f"{folder}{slash}{last}", tag or "latest")
+
+
+def _apart(repository: str) -> list[NextAction]:
+    """The call with the tag given apart; a digest is not for a pusher to choose."""
+    folder, slash, last = repository.partition("@")[0].rpartition("/")
+    name, colon, tag = last.partition(":")
+    arguments: dict[str, JsonValue] = {"repository": f"{folder}{slash}{name}"}
+    if colon:
+        arguments["tag"] = tag
+    return [NextAction(why="Give the repository and the tag apart.", arguments=arguments)]
 
 
 def tag_of(reference: str) -> str:

@@ -1,0 +1,91 @@
+"""The stage that gives an image another name in the local engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from container_kit.stages import docker_engine, replaced
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.push import TaggedImage, TagOptions
+from container_kit.stages.contract import Preview, Stage, StageContext
+from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.fault import FaultCode
+from container_kit.stages.push import reference
+from container_kit.stages.push.reference import Target, named
+from container_kit.stages.push.refusals import IMAGE_MISSING
+from container_kit.stages.replaced import Replaced
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+class TagImage(Stage[TaggedImage]):
+    """Give an image another name.
+
+    Args:
+        engine: Where the image is.
+    """
+
+    faults: ClassVar[tuple[FaultCode, ...]] = (reference.INVALID, IMAGE_MISSING, *docker_engine.FAULTS)
+
+    def __init__(self, engine: DockerEngine) -> None:
+        self._engine = engine
+
+    async def validate(self, ctx: StageContext, options: TagOptions) -> None:
+        """Check the name.
+
+        Raises:
+            StageFailure: `push.reference_invalid`.
+        """
+        named(options.name)
+
+    async def preview(self, ctx: StageContext, options: TagOptions, image: Image) -> Preview[TaggedImage]:
+        """Say what would be named how."""
+        return Preview((f"name {image.reference} {named(options.name).reference}",))
+
+    async def execute(self, ctx: StageContext, options: TagOptions, image: Image) -> TaggedImage:
+        """Move the name to the image.
+
+        Raises:
+            StageFailure: `push.reference_invalid`, `push.image_missing` or a fault of the engine.
+        """
+        name = named(options.name)
+        before = await self._engine.call(lambda api: _id_of(api, name.reference))
+        before = replaced.note(ctx.run_id, Replaced(self._engine.host, name.reference, before)).image
+        if not await self._engine.call(lambda api: _moved(api, name, image.id)):
+            replaced.forget(ctx.run_id, self._engine.host, name.reference)
+            raise IMAGE_MISSING(f"the engine has no image {image.id}", image=image.reference, host=self._engine.host)
+        return TaggedImage(reference=name.reference, image_id=image.id, previous_id=before)
+
+    async def rollback(self, ctx: StageContext, made: TaggedImage) -> None:
+        """Give the name back to the image that bore it; take it away where it was free."""
+        await self._engine.call(lambda api: _give_back(api, made))
+        replaced.forget(ctx.run_id, self._engine.host, made.reference)
+
+
+def _id_of(api: APIClient, name: str) -> str | None:
+    from docker.errors import ImageNotFound
+
+    try:
+        return str(api.inspect_image(name)["Id"])
+    except ImageNotFound:
+        return None
+
+
+def _moved(api: APIClient, name: Target, image: str) -> bool:
+    from docker.errors import ImageNotFound
+
+    try:
+        return bool(api.tag(image, name.name, name.tag, force=True))
+    except ImageNotFound:
+        return False
+
+
+def _give_back(api: APIClient, made: TaggedImage) -> None:
+    if made.previous_id == made.image_id or _id_of(api, made.reference) != made.image_id:
+        return  # it named this image before, or somebody else has moved it since
+    if made.previous_id and _id_of(api, made.previous_id):
+        name = named(made.reference)
+        api.tag(made.previous_id, name.name, name.tag, force=True)
+    elif len(api.inspect_image(made.image_id).get("RepoTags") or ()) > 1:
+        api.remove_image(made.reference, noprune=True)
