@@ -18,7 +18,7 @@ class ScanInput(OneTarget):
 
     fail_on: FailOn = "critical"
     only_fixable: Annotated[bool, Field(description="Refuse only what a fix exists for")] = True
-    sbom: Annotated[bool, Field(description="List an image's contents too, as a resource")] = False
+    sbom: Annotated[bool, Field(description="Also list the image's packages")] = False
     require_scanner: Annotated[bool, Field(description="Refuse when no scanner could look")] = False
     allow: Annotated[
         tuple[AllowedFinding, ...],
@@ -48,8 +48,8 @@ SCAN = Offer(
     title="Scan for vulnerabilities",
     description=(
         "Look for vulnerabilities in an image (image, or the run that built it) or a repository (path), and for "
-        "the changes that remove most of them. Outcome: clean, findings, unavailable, stale. A refused gate is a "
-        "failure. Next: make the changes and build, or deploy."
+        "the changes that remove most. Outcome: clean, findings, unavailable, stale. A refused gate is a failure. "
+        "Next: make the changes and build, or deploy."
     ),
     input=ScanInput,
     output=answer_schema(ScanReport),
