@@ -16,7 +16,7 @@ from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.base import Artifact
 from container_kit.stages.artifacts.deployment import DeployOptions
-from container_kit.stages.artifacts.dockerfile import DockerfileOptions
+from container_kit.stages.artifacts.dockerfile import DockerfileOptions, PatchChoice
 from container_kit.stages.artifacts.examination import Surroundings
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.push import PushOptions, TagOptions
@@ -58,6 +58,29 @@ def _write_dockerfile() -> Pipeline:
         summary="Write a Dockerfile and .dockerignore that fit the repository.",
     )
     return pipeline.add_stage(Analyze()).add_stage(WriteDockerfile(engine=_engine())).with_timeout(minutes(2))
+
+
+def _review_dockerfile() -> Pipeline:
+    from container_kit.stages.analyze import Analyze
+    from container_kit.stages.dockerfile import ReviewDockerfile
+
+    pipeline = AtomicPipeline(
+        "review-dockerfile", given=Source, summary="Look for what is wrong with the repository's Dockerfile."
+    )
+    return pipeline.add_stage(Analyze()).add_stage(ReviewDockerfile()).with_timeout(minutes(2))
+
+
+def _patch_dockerfile() -> Pipeline:
+    from container_kit.stages.analyze import Analyze
+    from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
+
+    pipeline = AtomicPipeline(
+        "patch-dockerfile",
+        given=(Source, PatchChoice),
+        summary="Apply patches of a review to the repository's Dockerfile.",
+    )
+    pipeline.add_stage(Analyze()).add_stage(ReviewDockerfile()).add_stage(ApplyPatches())
+    return pipeline.with_timeout(minutes(2))
 
 
 def _build() -> Pipeline:
@@ -205,6 +228,8 @@ def _lacks_dockerfile(made: Made) -> bool:
 _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "analyze": _analyze,
     "write-dockerfile": _write_dockerfile,
+    "review-dockerfile": _review_dockerfile,
+    "patch-dockerfile": _patch_dockerfile,
     "build": _build,
     "scan": _scan,
     "scan-source": _scan_source,

@@ -14,14 +14,27 @@ from container_kit.tools.full_deployment import FULL_DEPLOYMENT
 from container_kit.tools.get_run import GET_RUN
 from container_kit.tools.list_runs import LIST_RUNS
 from container_kit.tools.offer import Offer
+from container_kit.tools.patch_dockerfile import PATCH_DOCKERFILE
 from container_kit.tools.push import PUSH
 from container_kit.tools.retry_run import RETRY_RUN
+from container_kit.tools.review_dockerfile import REVIEW_DOCKERFILE
 from container_kit.tools.rollback_run import ROLLBACK_RUN
 from container_kit.tools.scan import SCAN
 from container_kit.tools.tag import TAG
 from container_kit.tools.write_dockerfile import WRITE_DOCKERFILE
 
-PIPELINES: tuple[Offer, ...] = (FULL_DEPLOYMENT, ANALYZE, WRITE_DOCKERFILE, BUILD, SCAN, DEPLOY, TAG, PUSH)
+PIPELINES: tuple[Offer, ...] = (
+    FULL_DEPLOYMENT,
+    ANALYZE,
+    WRITE_DOCKERFILE,
+    REVIEW_DOCKERFILE,
+    PATCH_DOCKERFILE,
+    BUILD,
+    SCAN,
+    DEPLOY,
+    TAG,
+    PUSH,
+)
 """The tools that run a pipeline, the one for the main job first."""
 RUNS: tuple[Offer, ...] = (LIST_RUNS, GET_RUN, RETRY_RUN, CANCEL_RUN, ROLLBACK_RUN)
 ALL: tuple[Offer, ...] = (*PIPELINES, *RUNS)

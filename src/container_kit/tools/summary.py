@@ -5,7 +5,7 @@ from __future__ import annotations
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.analysis import Analysis, Module
 from container_kit.stages.artifacts.deployment import Deployment, Verification
-from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileReview
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
 from container_kit.stages.artifacts.scan import Sbom, ScanReport
@@ -20,8 +20,11 @@ def summary(response: PipelineResponse) -> str:
     lines: list[str] = []
     if (analysis := made.get(Analysis)) and len(response.stages) == 1:
         lines += analysis_lines(analysis)
-    if dockerfile := made.get(Dockerfile):
-        lines += dockerfile_lines(dockerfile, whole=len(response.stages) <= 2)
+    dockerfile = made.get(Dockerfile)
+    if (review := made.get(DockerfileReview)) and not dockerfile:
+        lines += review_lines(review)
+    if dockerfile:
+        lines += dockerfile_lines(dockerfile, whole=len(response.stages) <= 3)
     if (image := made.get(Image)) and any(stage.name == "build" for stage in response.stages):
         lines.append(image_line(image))
     if report := made.get(ScanReport):
@@ -55,6 +58,19 @@ def dockerfile_lines(dockerfile: Dockerfile, *, whole: bool) -> list[str]:
         return [f"{verb} {dockerfile.path}"]
     reasons = [f"- {reason.choice}: {reason.because}" for reason in dockerfile.reasons[:15]]
     return [f"{verb} {dockerfile.path}:", dockerfile.content.rstrip()[:_DOCKERFILE_SHOWN], *reasons]
+
+
+def review_lines(review: DockerfileReview) -> list[str]:
+    """A review: each problem with its line, the patches by the ids that choose them, and whether hadolint looked."""
+    looked = f"with hadolint {review.hadolint}" if review.hadolint else "hadolint did not look"
+    return [
+        f"{review.path}: {len(review.problems)} problems, {looked}, checksum {review.checksum}",
+        *(
+            f"- line {problem.line} {problem.severity} {problem.rule}: {problem.message}; {problem.because}"
+            + (f" (patch {problem.id})" if problem.patch else "")
+            for problem in review.problems[:40]
+        ),
+    ]
 
 
 def image_line(image: Image) -> str:

@@ -32,8 +32,10 @@ EXPOSE 8080
 CMD node server.js
 """
 FOUND = {
+    "end-of-life-base:1": False,
     "secret:2": False,
     "cache-order:4": True,
+    "no-dockerignore:4": True,
     "lockfile-not-kept:5": True,
     "missing-source:6": False,
     "wrong-port:7": True,
@@ -154,6 +156,7 @@ async def test_what_cannot_be_reviewed_is_a_fault(text: str | None, code: str, s
 async def test_hadolint_looks_too_where_it_is_installed(
     source: Source, ctx: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (Path(source.path) / "Dockerfile").write_text(f"{POOR}RUN cd /tmp\n")
     monkeypatch.setenv("PATH", "/nowhere")
     without = await _review(ctx, source)
     assert without.hadolint is None
@@ -161,7 +164,7 @@ async def test_hadolint_looks_too_where_it_is_installed(
     assert lint(POOR)  # it is installed beside the tests
     with_it = await _review(ctx, source)
     if with_it.hadolint:
-        assert any(problem.rule == "DL3025" for problem in with_it.problems)
+        assert any(problem.rule == "DL3003" for problem in with_it.problems)
 
 
 @pytest.mark.engine

@@ -10,84 +10,8 @@ from container_kit.stages.analyze.deployment_files import Deployments
 from container_kit.stages.analyze.discovery import NEVER_MODULES
 from container_kit.stages.analyze.tree import Tree, join
 from container_kit.stages.artifacts.analysis import Module, Risk
+from container_kit.stages.end_of_life import LAST_FIXES
 from container_kit.stages.redaction import Redactor, looks_secret
-
-END_OF_LIFE: dict[str, dict[str, str]] = {
-    "python": {
-        "2.7": "2020-01-01",
-        "3.5": "2020-09-30",
-        "3.6": "2021-12-23",
-        "3.7": "2023-06-27",
-        "3.8": "2024-10-07",
-        "3.9": "2025-10-31",
-        "3.10": "2026-10-31",
-        "3.11": "2027-10-31",
-        "3.12": "2028-10-31",
-    },
-    "node": {
-        "8": "2019-12-31",
-        "10": "2021-04-30",
-        "12": "2022-04-30",
-        "14": "2023-04-30",
-        "16": "2023-09-11",
-        "17": "2022-06-01",
-        "18": "2025-04-30",
-        "19": "2023-06-01",
-        "20": "2026-04-30",
-        "21": "2024-06-01",
-        "22": "2027-04-30",
-        "23": "2025-06-01",
-    },
-    "go": {
-        "1.18": "2023-02-01",
-        "1.19": "2023-08-08",
-        "1.20": "2024-02-06",
-        "1.21": "2024-08-13",
-        "1.22": "2025-02-11",
-    },
-    "php": {
-        "5.6": "2018-12-31",
-        "7.0": "2019-01-10",
-        "7.1": "2019-12-01",
-        "7.2": "2020-11-30",
-        "7.3": "2021-12-06",
-        "7.4": "2022-11-28",
-        "8.0": "2023-11-26",
-        "8.1": "2025-12-31",
-        "8.2": "2026-12-31",
-    },
-    "ruby": {
-        "2.5": "2021-04-05",
-        "2.6": "2022-04-12",
-        "2.7": "2023-03-31",
-        "3.0": "2024-04-23",
-        "3.1": "2025-03-26",
-        "3.2": "2026-03-31",
-    },
-    "dotnet": {
-        "3.1": "2022-12-13",
-        "5.0": "2022-05-10",
-        "6.0": "2024-11-12",
-        "7.0": "2024-05-14",
-        "8.0": "2026-11-10",
-        "9.0": "2026-11-10",
-    },
-    "java": {
-        "9": "2018-03-20",
-        "10": "2018-09-25",
-        "12": "2019-09-17",
-        "13": "2020-03-17",
-        "14": "2020-09-16",
-        "15": "2021-03-16",
-        "16": "2021-09-14",
-        "18": "2022-09-20",
-        "19": "2023-03-21",
-        "20": "2023-09-19",
-        "22": "2024-09-17",
-        "23": "2025-03-18",
-    },
-}
-"""Last day of security fixes, ISO dates, as the languages' projects publish them; only exact series."""
 
 _FAMILY = {"javascript": "node", "typescript": "node", "csharp": "dotnet", "fsharp": "dotnet", "kotlin": "java"}
 _SECRET_FILES = re.compile(r"(?:id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:pem|p12|pfx|jks|keystore|key))")
@@ -182,7 +106,7 @@ def _end_of_life(module: Module, today: date) -> Iterator[Risk]:
     version = re.sub(r"^(?:[\^~=v]+|net(?:coreapp)?)", "", module.language_version.value or "")
     if not re.match(r"\d", version):
         return
-    for series, last in END_OF_LIFE.get(family, {}).items():
+    for series, last in LAST_FIXES.get(family, {}).items():
         if (version == series or version.startswith(f"{series}.")) and date.fromisoformat(last) < today:
             place = next(iter(module.language_version.places), None)
             message = f"{family} {series} of {module.name} has had no security fixes since {last}"

@@ -37,7 +37,8 @@ class Dockerfile(Artifact):
     """Relative to the source's root."""
     content: str
     ignore: str | None = None
-    """The content of `.dockerignore` beside the context's root; None where it was left as it was."""
+    """The content of `.dockerignore` at the context's root; None where it was left as it was."""
+    ignore_path: str = ".dockerignore"
     written: bool = True
     """False for a proposal that was not put in place."""
     port: int | None = None
@@ -57,6 +58,8 @@ class Patch(Artifact):
     """One less than `first_line` where nothing is replaced and the lines are put before it."""
     replacement: str
     """The new lines, without the last line's end; empty takes lines away."""
+    file: str | None = None
+    """Another file than the Dockerfile, which is not there yet: `.dockerignore`."""
 
 
 class DockerfileProblem(Artifact):
@@ -90,4 +93,6 @@ class PatchChoice(Artifact):
     """Which patches of a review to apply."""
 
     ids: tuple[str, ...] = ()
-    """Problems' ids; none applies every patch."""
+    """Problems' ids; none applies every patch that does not change the lines of an earlier one."""
+    checksum: str | None = None
+    """The checksum of the review that they were chosen from; a Dockerfile that was edited since is then refused."""

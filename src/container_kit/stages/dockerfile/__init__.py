@@ -1,7 +1,8 @@
 """The Dockerfile room: writes one from an analysis, reviews one that is there. Known to others by its stages alone."""
 
 from container_kit.stages.dockerfile.bases import BasePolicy
-from container_kit.stages.dockerfile.review import ApplyPatches, ReviewDockerfile
+from container_kit.stages.dockerfile.patches import ApplyPatches
+from container_kit.stages.dockerfile.review import ReviewDockerfile
 from container_kit.stages.dockerfile.write import WriteDockerfile
 
 __all__ = ["ApplyPatches", "BasePolicy", "ReviewDockerfile", "WriteDockerfile"]

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.base import Artifact
 from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.end_of_life import of_image
 
 Family = Literal["debian", "alpine"]
 Probe = Literal["python", "node", "bash", "wget", "bun", "deno"]
@@ -103,6 +104,7 @@ class Bases:
             because = f"{because}; the policy maps {chosen.reference} to it"
         elif self._availability.known and not self._can_have(chosen):
             because = f"{because}; it is not on the engine and no registry answers, so load it before building"
-        reason = Reason(choice=f"base image {reference}", because=because)
+        ended = of_image(chosen.reference)
+        reason = Reason(choice=f"base image {reference}", because=f"{because}; {ended}: move on" if ended else because)
         if reason not in self.reasons:
             self.reasons.append(reason)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from container_kit.stages.fault import FaultCode
 
@@ -11,6 +12,8 @@ UNPARSABLE = FaultCode(
     means="BuildKit's parser cannot read the Dockerfile.",
     hint="Correct what the parser names: {reason}.",
 )
+
+_VARIABLE = re.compile(r"\$(?:\{(\w+)(?::-[^}]*)?\}|(\w+))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,11 @@ class BuildStage:
     """FROM and what follows it."""
 
     base: str
+    """The image or the stage, with the defaults of global arguments put in."""
     name: str | None
     instructions: tuple[Instruction, ...]
+    start: Instruction
+    """The FROM itself."""
 
     def of(self, *words: str) -> list[Instruction]:
         """The instructions of these kinds."""
@@ -57,13 +63,20 @@ def read_stages(text: str) -> list[BuildStage]:
     except dockerfile.GoParseError as error:
         raise UNPARSABLE(f"the Dockerfile cannot be read: {error}", reason=str(error)) from error
     stages: list[BuildStage] = []
+    defaults: dict[str, str] = {}
     for command in commands:
         word = command.cmd.upper()
+        made = Instruction(word, command.value, command.flags, command.json, command.start_line, command.end_line)
         if word == "FROM":
             name = command.value[2] if len(command.value) > 2 else None
-            stages.append(BuildStage(command.value[0], name, ()))
+            stages.append(BuildStage(_with_defaults(command.value[0], defaults), name, (), made))
         elif stages:
-            made = Instruction(word, command.value, command.flags, command.json, command.start_line, command.end_line)
-            last = stages[-1]
-            stages[-1] = BuildStage(last.base, last.name, (*last.instructions, made))
+            stages[-1] = replace(stages[-1], instructions=(*stages[-1].instructions, made))
+        elif word == "ARG":
+            defaults |= {name: value.strip("\"'") for name, _, value in (one.partition("=") for one in command.value)}
     return stages
+
+
+def _with_defaults(text: str, defaults: dict[str, str]) -> str:
+    """Put in what global arguments say; what has no default stays a variable."""
+    return _VARIABLE.sub(lambda found: defaults.get(found[1] or found[2]) or found[0], text)

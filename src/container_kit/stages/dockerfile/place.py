@@ -85,12 +85,12 @@ def _is_foreign(target: Path) -> bool:
     if not os.path.lexists(target):
         return False
     text = None if target.is_symlink() else _text(target)
-    return text is None or not is_own(text)
+    return text is None or not is_own(text.replace("\r\n", "\n"))
 
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8") if path.stat().st_size < 1_000_000 else None
+        return path.read_bytes().decode("utf-8") if path.stat().st_size < 1_000_000 else None
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _LARGEST = 1_000_000
 """Bytes; a manifest above it is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A text with what an editor does not show."""
+
+    text: str
+    """Its lines end with a line feed alone."""
+    ending: str
+    mark: str
+    """The byte order mark, or nothing."""
+
+    def again(self, text: str) -> str:
+        """Give another text the same line ends and the same mark."""
+        return self.mark + text.replace("\n", self.ending)
 
 
 class SourceTree:
@@ -41,6 +57,19 @@ class SourceTree:
             return file.read_text(encoding="utf-8-sig", errors="replace")
         except OSError:
             return None
+
+    def original(self, path: str) -> Original | None:
+        """Return a small text file so that it can be written again as it is; None where it is no UTF-8 text."""
+        file = self._inside(path)
+        try:
+            if file is None or not file.is_file() or file.stat().st_size > _LARGEST:
+                return None
+            whole = file.read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+        mark = "\ufeff" if whole.startswith("\ufeff") else ""
+        ending = "\r\n" if "\r\n" in whole else "\n"
+        return None if "\0" in whole else Original(whole.removeprefix(mark).replace("\r\n", "\n"), ending, mark)
 
     def json(self, path: str) -> dict[str, Any]:
         """Return a small JSON object; an empty one where there is none or it is broken."""

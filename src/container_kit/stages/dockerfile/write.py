@@ -69,7 +69,7 @@ class WriteDockerfile(Stage[Dockerfile]):
             return proposal
         root = ctx.workspace.directory(source.path)
         with anyio.CancelScope(shield=True):  # two small files: sooner done than undone
-            written = await anyio.to_thread.run_sync(_write, root, proposal, ctx.run_id, options.overwrite)
+            written = await anyio.to_thread.run_sync(put, root, proposal, ctx.run_id, options.overwrite)
         ctx.progress(f"wrote {written.path}" + (" and .dockerignore" if written.ignore else ""), 1.0)
         return written
 
@@ -111,9 +111,13 @@ class WriteDockerfile(Stage[Dockerfile]):
         return await anyio.to_thread.run_sync(planned.dockerfile, available)
 
 
-def _write(root: Path, proposal: Dockerfile, run_id: str, overwrite: bool) -> Dockerfile:
-    target, ignore = root / proposal.path, root / ".dockerignore"
-    kept = place.place(target, proposal.content, run_id=run_id, overwrite=overwrite)
+def put(root: Path, proposal: Dockerfile, run_id: str, overwrite: bool) -> Dockerfile:
+    """Write a proposal's files into a tree: both or none.
+
+    Raises:
+        StageFailure: One of `place.FAULTS`.
+    """
+    kept = place.place(root / proposal.path, proposal.content, run_id=run_id, overwrite=overwrite)
     written = proposal.model_copy(
         update={
             "written": True,
@@ -123,7 +127,7 @@ def _write(root: Path, proposal: Dockerfile, run_id: str, overwrite: bool) -> Do
     )
     if proposal.ignore is not None:
         try:
-            place.place(ignore, proposal.ignore, run_id=run_id, overwrite=False)
+            place.place(root / proposal.ignore_path, proposal.ignore, run_id=run_id, overwrite=False)
         except StageFailure:
             _remove(root, written)
             raise
@@ -139,4 +143,4 @@ def undo(workspace: Workspace, made: Dockerfile) -> None:
 def _remove(root: Path, made: Dockerfile) -> None:
     place.remove(root / made.path, made.content, root / made.replaced if made.replaced else None)
     if made.ignore is not None:
-        place.remove(root / ".dockerignore", made.ignore, None)
+        place.remove(root / made.ignore_path, made.ignore, None)

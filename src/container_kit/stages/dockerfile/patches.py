@@ -1,0 +1,157 @@
+"""The stage that applies chosen patches of a review."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import anyio
+import anyio.to_thread
+
+from container_kit.stages.artifacts.dockerfile import (
+    Dockerfile,
+    DockerfileProblem,
+    DockerfileReview,
+    Patch,
+    PatchChoice,
+    Reason,
+)
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract import Preview, Stage, StageContext
+from container_kit.stages.dockerfile import place
+from container_kit.stages.dockerfile.instructions import UNPARSABLE, read_stages
+from container_kit.stages.dockerfile.review import NONE_THERE, checksum
+from container_kit.stages.dockerfile.tree import Original, SourceTree
+from container_kit.stages.dockerfile.write import put, undo
+from container_kit.stages.fault import FaultCode
+from container_kit.stages.workspace import FAULTS as PATH_FAULTS
+
+CHANGED = FaultCode(
+    "dockerfile.changed",
+    means="The Dockerfile is no longer the text that was reviewed.",
+    hint="Review {path} again and choose from the new patches.",
+)
+PATCH_UNKNOWN = FaultCode(
+    "dockerfile.patch_unknown",
+    means="The review has no patch by that id.",
+    hint="Choose from these: {ids}.",
+)
+PATCHES_OVERLAP = FaultCode(
+    "dockerfile.patches_overlap",
+    means="Two of the chosen patches change the same lines.",
+    hint="Apply {first} alone, review again, then apply what is left.",
+)
+
+
+class ApplyPatches(Stage[Dockerfile]):
+    """Apply chosen patches of a review to the Dockerfile; the text before is kept beside it."""
+
+    faults: ClassVar[tuple[FaultCode, ...]] = (
+        *PATH_FAULTS,
+        *place.FAULTS,
+        NONE_THERE,
+        UNPARSABLE,
+        CHANGED,
+        PATCH_UNKNOWN,
+        PATCHES_OVERLAP,
+    )
+
+    async def validate(
+        self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchChoice | None = None
+    ) -> None:
+        """Check that the text is the reviewed one and that the patches fit together."""
+        await anyio.to_thread.run_sync(_patched, ctx.workspace.directory(source.path), review, choice, ctx.run_id)
+
+    async def execute(
+        self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchChoice | None = None
+    ) -> Dockerfile:
+        """Write the patched Dockerfile.
+
+        Raises:
+            StageFailure: One of `faults`; the file is then as it was.
+        """
+        root = ctx.workspace.directory(source.path)
+        made = await anyio.to_thread.run_sync(_patched, root, review, choice, ctx.run_id)
+        with anyio.CancelScope(shield=True):
+            written = await anyio.to_thread.run_sync(put, root, made, ctx.run_id, True)
+        return written  # noqa: RET504 - a cancel scope may swallow, so the type checker wants it here
+
+    async def rollback(self, ctx: StageContext, made: Dockerfile) -> None:
+        """Put the text back that was there before, unless somebody edited the file since."""
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(undo, ctx.workspace, made)
+
+    async def preview(
+        self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchChoice | None = None
+    ) -> Preview[Dockerfile]:
+        """Foretell the patched text."""
+        root = ctx.workspace.directory(source.path)
+        made = await anyio.to_thread.run_sync(_patched, root, review, choice, ctx.run_id)
+        return Preview((f"change {made.path} in {len(made.reasons)} places",), made)
+
+
+def _patched(root: Path, review: DockerfileReview, choice: PatchChoice | None, run_id: str) -> Dockerfile:
+    choice = choice or PatchChoice()
+    original = _reviewed_text(SourceTree(root), review, choice, run_id)
+    chosen = _chosen(review, choice)
+    content = _apply(original.text, [(one.id, one.patch) for one in chosen if one.patch and one.patch.file is None])
+    read_stages(content)
+    ignore = next((one.patch.replacement for one in chosen if one.patch and one.patch.file), None)
+    reasons = tuple(
+        Reason(choice=one.message, because=one.because, places=(f"{review.path}:{one.line}",)) for one in chosen
+    )
+    return Dockerfile(
+        path=review.path,
+        content=original.again(content),
+        ignore=None if ignore is None else f"{ignore}\n",
+        ignore_path=f"{review.path.rpartition('/')[0]}/.dockerignore".lstrip("/"),
+        written=False,
+        reasons=reasons,
+    )
+
+
+def _reviewed_text(tree: SourceTree, review: DockerfileReview, choice: PatchChoice, run_id: str) -> Original:
+    original = tree.original(review.path)
+    if original is None:
+        raise NONE_THERE(f"{review.path} is not there")
+    if checksum(original.text) != review.checksum:
+        kept = tree.original(f"{review.path}.{run_id}.orig")
+        if kept is None or checksum(kept.text) != review.checksum:
+            raise CHANGED(f"{review.path} was changed since it was reviewed", path=review.path)
+        original = kept  # this run was repeated after a crash: what it wrote is made again
+    if choice.checksum not in {None, review.checksum}:
+        raise CHANGED(f"{review.path} is not the text that the patches were chosen for", path=review.path)
+    return original
+
+
+def _chosen(review: DockerfileReview, choice: PatchChoice) -> list[DockerfileProblem]:
+    offered = {problem.id: problem for problem in review.problems if problem.patch}
+    unknown = [name for name in choice.ids if name not in offered]
+    if unknown:
+        raise PATCH_UNKNOWN(f"there is no patch {unknown[0]!r}", ids=", ".join(offered) or "none")
+    if choice.ids:
+        return [offered[name] for name in dict.fromkeys(choice.ids)]
+    fitting: list[DockerfileProblem] = []
+    for problem in offered.values():
+        if not any(_meet(problem.patch, other.patch) for other in fitting):
+            fitting.append(problem)
+    return fitting
+
+
+def _meet(one: Patch | None, other: Patch | None) -> bool:
+    """Tell whether two patches change the same lines; lines put before one that is changed do not."""
+    if one is None or other is None or one.file != other.file:
+        return False
+    return one.first_line <= other.last_line and other.first_line <= one.last_line
+
+
+def _apply(text: str, patches: list[tuple[str, Patch]]) -> str:
+    """Apply patches from the last line to the first, so that line numbers stay true."""
+    lines = text.split("\n")
+    upper = len(lines) + 1
+    for name, patch in sorted(patches, key=lambda item: (item[1].first_line, item[1].last_line), reverse=True):
+        if patch.last_line >= upper:
+            raise PATCHES_OVERLAP(f"{name} and another patch change line {upper}", first=name)
+        upper = patch.first_line
+        lines[patch.first_line - 1 : patch.last_line] = patch.replacement.split("\n") if patch.replacement else []
+    return "\n".join(lines)
