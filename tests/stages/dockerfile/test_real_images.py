@@ -25,7 +25,7 @@ from container_kit.stages.dockerfile import WriteDockerfile
 from stages.dockerfile.gate import check
 from support.contexts import Contexts
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(480)]
 
 APPS = Path(__file__).parent / "apps"
 ANSWERS = {
@@ -40,17 +40,20 @@ ANSWERS = {
     "go-service": "hello from go",
     "java-service": "hello from java",
     "plain-site": "hello from a plain site",
+    "django-pip": "hello from django",
+    "shop-pnpm/apps/api": "the workspace, without what only the build needed",
 }
-"""What each application says at `/`."""
+"""What each application says at `/`; a path names the module of a workspace."""
 
 
 @pytest.mark.parametrize("app", ANSWERS)
 async def test_a_generated_dockerfile_builds_and_answers(
     app: str, tmp_path: Path, engine: DockerEngine, docker_api: APIClient, ctx: Contexts, unique: Callable[[], str]
 ) -> None:
-    source = Source(path=str(shutil.copytree(APPS / app, tmp_path / app)))
+    root, _, module = app.partition("/")
+    source = Source(path=str(shutil.copytree(APPS / root, tmp_path / root)), module=module or ".")
     made, image = await _build(ctx, engine, source, unique())
-    check(made, tmp_path / app, _manifests(made))
+    check(made, tmp_path / root, _manifests(made))
     with _running(docker_api, image, made) as (container, url):
         answer = await anyio.to_thread.run_sync(_answer, docker_api, container, url)
         assert answer.status_code == 200

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
 from container_kit.stages.artifacts.analysis import Analysis, Finding, Module, Role
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, Reason
 from container_kit.stages.dockerfile.command import Command, listening, parse
+from container_kit.stages.dockerfile.recipe import copy, literal
 from container_kit.stages.dockerfile.tree import SourceTree
+from container_kit.stages.dockerfile.workspaces import Member, Workspace, workspace_of
 from container_kit.stages.fault import Evidence, FaultCode, StageFailure
 
 T = TypeVar("T")
@@ -39,11 +42,24 @@ PORT_UNKNOWN = FaultCode(
     hint="Give port, the TCP port that the application listens on.",
 )
 
-FAULTS = (MODULE_MISSING, NOTHING_TO_RUN, LANGUAGE_UNKNOWN, START_UNKNOWN, PORT_UNKNOWN)
+NAME_UNUSABLE = FaultCode(
+    "dockerfile.name_unusable",
+    means="A name in the repository has no place in a Dockerfile: it has control or pattern characters, or leads out.",
+    hint="Rename the {what} so that it is of letters, digits and ordinary punctuation.",
+)
+
+FAULTS = (MODULE_MISSING, NOTHING_TO_RUN, LANGUAGE_UNKNOWN, START_UNKNOWN, PORT_UNKNOWN, NAME_UNUSABLE)
 
 _PORT_BY_VARIABLE = 8080
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\\*?\[\]]")
+"""Characters that no name may have: those that end lines, and those of patterns."""
+_SETTINGS = re.compile(
+    r"tsconfig[\w.-]*\.json|(?:turbo|nx|lerna|babel\.config|\.babelrc|\.swcrc)(?:\.json)?"
+    r"|(?:babel|vite|postcss|tailwind|rollup|webpack|svelte|astro|next)\.config\.\w+"
+)
+"""Files at a workspace's root that its members' builds read."""
 _COMPILED = {"go", "rust", "csharp", "fsharp", "java", "kotlin", "clojure", "dart", "swift", "crystal", "elixir",
-    "gleam", "php"}  # fmt: skip
+    "gleam", "php", "zig", "c", "cpp"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,8 @@ class App:
     """The start command as typed; None only for a static site."""
     port: int | None
     """None for what does not serve."""
+    workspace: Workspace | None
+    """The workspace that the module is a member of, where its members' needs are known."""
     in_workspace: bool
     """True where a lockfile above the module covers its sisters too."""
     was_told: bool
@@ -122,15 +140,41 @@ class App:
             raise _start_unknown(self.module, f"the start command {line!r} cannot be read: {error}") from error
         return Command(listening(command.arguments, self.port), command.environment)
 
-    def copy_source(self) -> str:
-        """Return the COPY instruction for the source; in a workspace the module's sisters come with it."""
+    @property
+    def sisters(self) -> tuple[Member, ...]:
+        """The other members of the workspace that the module needs, each after what it needs itself."""
+        needed = self.workspace.needed(self.module.path) if self.workspace else ()
+        return tuple(member for member in needed if member.path not in {".", self.module.path})
+
+    @property
+    def alone(self) -> bool:
+        """True where only the module and its sisters are copied: it lies below the root of a known workspace."""
+        return self.workspace is not None and self.module.path != "."
+
+    def copy_sisters(self) -> tuple[str, ...]:
+        """Return COPY instructions for what the module needs beside itself: settings at the root, and its sisters."""
+        if not self.alone:
+            return ()
+        settings = [name for name in sorted(self.tree.names()) if _SETTINGS.fullmatch(name)]
+        shared = [name for name in settings if name not in self.manifests]
+        folders = [copy([member.path], f"/app/{member.path}") for member in self.sisters]
+        return (*((copy(shared, "/app/"),) if shared else ()), *folders)
+
+    def copy_module(self) -> str:
+        """Return the COPY instruction for the module itself; in an unknown workspace its sisters come with it."""
         if self.module.path == ".":
             return "COPY . ."
-        return "COPY . /app" if self.in_workspace else f"COPY {self.module.path} {self.folder}"
+        if self.in_workspace and not self.alone:
+            return "COPY . /app"
+        return copy([self.module.path], self.folder)
+
+    def copy_source(self) -> str:
+        """Return the COPY instructions for the source: the module and what it needs of its workspace."""
+        return "\n".join((*self.copy_sisters(), self.copy_module()))
 
     def enter(self) -> tuple[str, ...]:
         """Return the WORKDIR instruction that leads from the context's root to the module, where they differ."""
-        return () if self.module.path == "." else (f"WORKDIR {self.folder}",)
+        return () if self.module.path == "." else (f"WORKDIR {literal(self.folder)}",)
 
     def copy_manifests(self) -> tuple[str, ...]:
         """Return COPY instructions that put each manifest where it is in the source tree."""
@@ -138,7 +182,7 @@ class App:
         for path in self.manifests:
             folder, _, _ = path.rpartition("/")
             folders.setdefault(folder, []).append(path)
-        return tuple(f"COPY {' '.join(paths)} ./{folder + '/' if folder else ''}" for folder, paths in folders.items())
+        return tuple(copy(paths, f"./{folder}/" if folder else "./") for folder, paths in folders.items())
 
 
 def settle(analysis: Analysis, path: str, tree: SourceTree, options: DockerfileOptions) -> App:
@@ -158,17 +202,20 @@ def settle(analysis: Analysis, path: str, tree: SourceTree, options: DockerfileO
             evidence=_evidence(module.language),
             languages="the usual web languages",
         )
+    _refuse_unusable(module)
     role, start = _role_and_start(module, options)
+    workspace = workspace_of(tree, module.package_manager.value or "", module.path)
     port = _port(module, role, options)
     return App(
         module=module,
         tree=tree,
         role=role,
         language=language,
-        manifests=_manifests(analysis, module, tree),
+        manifests=_manifests(analysis, module, tree, workspace),
         start=start,
         port=port,
-        in_workspace=analysis.workspace_tool is not None,
+        workspace=workspace,
+        in_workspace=analysis.workspace_tool is not None or workspace is not None,
         was_told=options.start_command is not None,
         reasons=_reasons(module, options),
     )
@@ -212,12 +259,23 @@ def _unprivileged(port: int) -> int:
     return port if port >= 1024 else _PORT_BY_VARIABLE
 
 
-def _manifests(analysis: Analysis, module: Module, tree: SourceTree) -> tuple[str, ...]:
+def _refuse_unusable(module: Module) -> None:
+    """Refuse what has no place in a Dockerfile: a line's end would begin an instruction of its own."""
+    health = module.health_endpoint.value
+    texts = {"path": module.path, "name": module.name, "output directory": module.output_directory.value}
+    for what, text in texts.items():
+        if text and (_CONTROL.search(text) or (what != "name" and ".." in text.split("/"))):
+            raise NAME_UNUSABLE(f"the {what} of a module is {text[:80]!r}", what=what)
+    if health and not re.fullmatch(r"/[\w./~%?=&:@+,-]*", health, re.ASCII):
+        raise NAME_UNUSABLE(f"the health endpoint of {module.path} is {health[:80]!r}", what="health endpoint")
+
+
+def _manifests(analysis: Analysis, module: Module, tree: SourceTree, workspace: Workspace | None) -> tuple[str, ...]:
     """The module's own and, in a workspace, those of all members: a lockfile is checked against all of them."""
-    paths = list(module.manifests)
-    if analysis.workspace_tool:
+    paths = [*(workspace.manifests() if workspace else ()), *module.manifests]
+    if analysis.workspace_tool and not workspace:
         paths += [path for other in analysis.modules for path in other.manifests]
-    return tuple(path for path in dict.fromkeys(paths) if " " not in path and tree.exists(path))
+    return tuple(path for path in dict.fromkeys(paths) if not _CONTROL.search(path) and tree.exists(path))
 
 
 def _reasons(module: Module, options: DockerfileOptions) -> tuple[Reason, ...]:

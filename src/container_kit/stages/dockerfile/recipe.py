@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.bases import Base
+
+_PLAIN = re.compile(r"[\w./@+~-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Runtime:
     setup: tuple[str, ...] = ()
     """Shell commands run as root before the copies."""
     workdir: str = "/app"
+    stop_signal: str | None = None
+    """What ends the program in order, where that is not SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,19 @@ def cached(targets: str | Iterable[str], command: str) -> str:
     folders = [targets] if isinstance(targets, str) else list(targets)
     mounts = " ".join(f"--mount=type=cache,target={folder}" for folder in folders)
     return f"RUN {mounts} \\\n    {command}"
+
+
+def copy(paths: Sequence[str], target: str) -> str:
+    """A COPY instruction; names that are no plain words are written so that nothing in them is special."""
+    words = [*paths, target]
+    if all(_PLAIN.fullmatch(word) for word in words):
+        return f"COPY {' '.join(words)}"
+    return f"COPY {json.dumps([literal(word) for word in words], ensure_ascii=False)}"
+
+
+def literal(word: str) -> str:
+    """A word in which BuildKit sees no variable, no quotation and no escape."""
+    return re.sub(r"([\\$'\"])", r"\\\1", word)
 
 
 def chain(*commands: str) -> str:
@@ -90,5 +109,7 @@ def environment(variables: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _quoted(value: str) -> str:
-    plain = all(character.isalnum() or character in "/.:_-+=,@%$" for character in value)
-    return value if plain and value else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if re.fullmatch(r"[\w/.:+=,@%$-]+", value, re.ASCII):
+        return value
+    flat = re.sub(r"[\x00-\x1f\x7f]", " ", value)  # a line's end would end the instruction
+    return '"' + re.sub(r'(["\\])', r"\\\1", flat) + '"'

@@ -6,7 +6,16 @@ import hashlib
 import json
 
 from container_kit.stages.dockerfile.health import health_command
-from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, chain, environment, installed, unpinned
+from container_kit.stages.dockerfile.recipe import (
+    Build,
+    Recipe,
+    Runtime,
+    chain,
+    environment,
+    installed,
+    literal,
+    unpinned,
+)
 
 USER = "10001"
 """The numeric user and group that applications run as: above those of distributions, in no image's own list."""
@@ -66,10 +75,11 @@ def _runtime(runtime: Runtime, port: int | None, health: str | None) -> str:
         (
             f"FROM {runtime.base.reference}",
             *environment(variables),
-            f"WORKDIR {runtime.workdir}",
+            f"WORKDIR {literal(runtime.workdir)}",
             *((unpinned(runtime.base, f"RUN {setup}") if packages else f"RUN {setup}",) if setup else ()),
             *runtime.copies,
             f"USER {runtime.base.user or f'{USER}:{USER}'}",
+            *((f"STOPSIGNAL {runtime.stop_signal}",) if runtime.stop_signal else ()),
             *_network(runtime, port, health),
             f"CMD {_exec(runtime.command)}",
         )

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _LARGEST = 1_000_000
 """Bytes; a manifest above it is not read."""
+_MOST_MATCHES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,65 @@ class SourceTree:
         except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
+
+    def toml(self, path: str) -> dict[str, Any]:
+        """Return a small TOML file; an empty one where there is none or it is broken."""
+        try:
+            return tomllib.loads(self.text(path) or "")
+        except (tomllib.TOMLDecodeError, RecursionError):
+            return {}
+
+    def xml(self, path: str) -> Element | None:
+        """Return the root of a small XML file; None where there is none or it is broken or hostile."""
+        text = self.text(path)
+        if text is None:
+            return None
+        from defusedxml import DefusedXmlException
+        from defusedxml.ElementTree import ParseError, fromstring
+
+        try:
+            return fromstring(text)
+        except (ParseError, DefusedXmlException, ValueError):
+            return None
+
+    def yaml(self, path: str) -> dict[str, Any]:
+        """Return a small YAML mapping; an empty one where there is none or it is broken."""
+        text = self.text(path)
+        if text is None:
+            return {}
+        import yaml
+
+        try:
+            value = yaml.safe_load(text)
+        except (yaml.YAMLError, RecursionError, ValueError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def folders(self, patterns: Iterable[str], holding: str) -> tuple[str, ...]:
+        """Return the folders that glob patterns name and that hold a file, sorted, `.` for the root.
+
+        Installed packages, version control and what leads out of the tree are left out.
+        """
+        found = {
+            path.rpartition("/")[0] or "."
+            for pattern in patterns
+            for path in self.files(f"{pattern.strip('/')}/{holding}".removeprefix("./"))
+        }
+        return tuple(sorted(found))
+
+    def files(self, pattern: str) -> tuple[str, ...]:
+        """Return the files that a glob pattern names, sorted; at most a thousand."""
+        if ".." in pattern.split("/") or pattern.startswith("/"):
+            return ()
+        try:
+            found = [
+                path.relative_to(self.root).as_posix()
+                for path in islice(self.root.glob(pattern), _MOST_MATCHES)
+                if not {"node_modules", ".git", ".venv"} & set(path.relative_to(self.root).parts)
+            ]
+        except (OSError, ValueError, NotImplementedError):
+            return ()
+        return tuple(sorted(path for path in found if (file := self._inside(path)) and file.is_file()))
 
     def _inside(self, path: str) -> Path | None:
         try:

@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import shlex
 
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
 from container_kit.stages.dockerfile.command import Command
+from container_kit.stages.dockerfile.ecosystems._node_managers import Manager, node_manager
 from container_kit.stages.dockerfile.packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, chain, environment, system_packages
+from container_kit.stages.dockerfile.recipe import (
+    Build,
+    Recipe,
+    Runtime,
+    cached,
+    chain,
+    copy,
+    environment,
+    system_packages,
+)
 from container_kit.stages.dockerfile.versions import preferred
 
-_VERSIONS = ("24", "22", "20", "26", "18", "16")
+_VERSIONS = ("24", "26", "22", "20", "18", "16")
 _SCRIPT = re.compile(r"^(?:npm|yarn|pnpm|bun)(?:\s+(?:run|run-script))?\s+(?:-\S+\s+)*([\w:.-]+)(?:\s+--)?(.*)$")
 _NOT_SCRIPTS = {"exec", "dlx", "install", "ci", "x"}
 IGNORE = ("**/node_modules", "**/.next", "**/.nuxt", "**/.svelte-kit", "**/.turbo", "**/.parcel-cache",
     "**/.yarn/cache", "**/.pnpm-store", "**/npm-debug.log*", "**/*.tsbuildinfo")  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Manager:
-    """How a package manager is used inside an image."""
-
-    install: str
-    """Everything, as the lockfile says."""
-    prune: str
-    """Drops what only the build needed."""
-    cache: str
-    run: str
-    """In front of a script's name."""
-    why: str
-    setup: str = ""
-    """Installs the manager itself, where the image does not have it."""
-    environment: tuple[tuple[str, str], ...] = ()
 
 
 def node(app: App, bases: Bases) -> Recipe:
@@ -78,14 +71,39 @@ def install_lines(app: App, base: Base, manager: Manager, *after: str) -> tuple[
         "WORKDIR /app",
         *((cached("/root/.npm", manager.setup),) if manager.setup else ()),
         *app.copy_manifests(),
+        *_read_when_installing(app),
         cached(manager.cache, chain(manager.install, *after)),
     )
 
 
 def source_and_build(app: App, manager: Manager, *after: str) -> tuple[str, ...]:
-    """The lines that bring the source and build it, and what to run when it is built."""
-    commands = chain(_as_script(app, manager), *after)
-    return (app.copy_source(), *app.enter(), *((cached(manager.cache, commands),) if commands else ()))
+    """The lines that bring the source and build it, its sisters first, and what to run at the root when it is built."""
+    sisters = [
+        manager.run_in.format(folder=shlex.quote(member.path)) for member in app.sisters if member.builds and app.build
+    ]
+    build, finish = _as_script(app, manager), chain(*after)
+    if app.module.path == ".":
+        both = chain(build, finish)
+        return (app.copy_source(), *((cached(manager.cache, both),) if both else ()))
+    return (
+        *app.copy_sisters(),
+        *((cached(manager.cache, chain(*sisters)),) if sisters else ()),
+        app.copy_module(),
+        *((*app.enter(), cached(manager.cache, build)) if build else ()),
+        *(("WORKDIR /app", cached(manager.cache, finish)) if finish else ()),
+    )
+
+
+def _read_when_installing(app: App) -> tuple[str, ...]:
+    """What install scripts and settings of package managers read before there is any source."""
+    folders = [name for name in (".yarn", "patches", "prisma") if app.tree.names(name) and app.workspace is None]
+    files = [name for name in (".npmrc", ".pnpmfile.cjs") if app.tree.exists(name) and name not in app.manifests]
+    scripts = _scripts(app) if app.module.path == "." else {}
+    for hook in ("preinstall", "install", "postinstall", "prepare"):
+        words = re.findall(r"[\w.-]+(?:/[\w.-]+)*\.[cm]?js\b", str(scripts.get(hook, "")))
+        files += [word.removeprefix("./") for word in words if ".." not in word and app.tree.exists(word)]
+    lines = [copy([name], f"./{name}") for name in dict.fromkeys((*folders, *files))]
+    return tuple(line for line in lines)
 
 
 def _as_script(app: App, manager: Manager) -> str:
@@ -99,9 +117,9 @@ def _as_script(app: App, manager: Manager) -> str:
 def _lines(app: App, base: Base, manager: Manager) -> tuple[str, ...]:
     """Development packages are dropped after the build; with no build, before the source comes, which keeps it cached.
 
-    In a workspace they stay: no package manager drops them there without touching the members' own links.
+    In a workspace whose members are not known they stay, for nobody can say whose they are.
     """
-    prune = "" if app.in_workspace else manager.prune
+    prune = "" if app.in_workspace and not app.workspace else manager.prune
     if app.build:
         return install_lines(app, base, manager) + source_and_build(app, manager, prune)
     return install_lines(app, base, manager, prune) + source_and_build(app, manager)
@@ -130,81 +148,3 @@ def program_of(app: App, line: str, depth: int = 3) -> str:
     if match[1] == "start" and script is None and app.tree.exists(app.inside("server.js")):
         script = "node server.js"
     return program_of(app, f"{script}{match[2]}", depth - 1) if isinstance(script, str) else line
-
-
-def node_manager(app: App) -> Manager:
-    """Choose how packages are installed, by the manager and by what lockfile there is."""
-    return _MANAGERS.get(app.manager, _npm)(app)
-
-
-def _npm(app: App) -> Manager:
-    locked = app.has("package-lock.json") or app.has("npm-shrinkwrap.json")
-    return Manager(
-        "npm ci" if locked else "npm install",
-        "npm prune --omit=dev",
-        "/root/.npm",
-        "npm run",
-        "package-lock.json is installed as it is, or the build fails" if locked else "there is no lockfile to keep to",
-    )
-
-
-def _pnpm(app: App) -> Manager:
-    locked = app.has("pnpm-lock.yaml")
-    return Manager(
-        "pnpm install --frozen-lockfile" if locked else "pnpm install",
-        "pnpm prune --prod",
-        "/root/.pnpm-store",
-        "pnpm run",
-        "pnpm-lock.yaml is installed as it is, or the build fails" if locked else "there is no lockfile to keep to",
-        setup="npm install --global pnpm@10.34.8",
-        environment=(("CI", "true"), ("npm_config_store_dir", "/root/.pnpm-store")),
-    )
-
-
-def _yarn(app: App) -> Manager:
-    return _yarn_berry(app) if app.has(".yarnrc.yml") or _is_berry(app) else _yarn_classic(app)
-
-
-def _is_berry(app: App) -> bool:
-    package = app.tree.json("package.json")
-    return re.match(r"yarn@[2-9]", str(package.get("packageManager", ""))) is not None
-
-
-def _yarn_classic(app: App) -> Manager:
-    locked = app.has("yarn.lock")
-    return Manager(
-        "yarn install --frozen-lockfile" if locked else "yarn install",
-        "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline",
-        "/root/.yarn-cache",
-        "yarn run",
-        "yarn.lock is installed as it is, or the build fails" if locked else "there is no lockfile to keep to",
-        setup="npm install --global yarn@1.22.22",
-        environment=(("YARN_CACHE_FOLDER", "/root/.yarn-cache"),),
-    )
-
-
-def _yarn_berry(app: App) -> Manager:
-    locked = app.has("yarn.lock")
-    return Manager(
-        "yarn install --immutable" if locked else "yarn install",
-        "yarn workspaces focus --production",
-        "/root/.yarn/berry/cache",
-        "yarn run",
-        "yarn.lock must not change (--immutable)" if locked else "there is no lockfile to keep to",
-        setup=chain("npm install --global corepack@0.34.0", "corepack enable"),
-        environment=(("YARN_NODE_LINKER", "node-modules"), ("YARN_ENABLE_GLOBAL_CACHE", "true")),
-    )
-
-
-def _bun(app: App) -> Manager:
-    locked = app.has("bun.lock") or app.has("bun.lockb")
-    return Manager(
-        "bun install --frozen-lockfile" if locked else "bun install",
-        chain("rm -rf node_modules", f"bun install --production{' --frozen-lockfile' if locked else ''}"),
-        "/root/.bun/install/cache",
-        "bun run",
-        "the lockfile is installed as it is, or the build fails" if locked else "there is no lockfile to keep to",
-    )
-
-
-_MANAGERS = {"bun": _bun, "npm": _npm, "pnpm": _pnpm, "yarn": _yarn}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
+from container_kit.stages.dockerfile.ecosystems._node_managers import node_manager
 from container_kit.stages.dockerfile.ecosystems.node import (
     IGNORE,
     install_lines,
     node_base,
-    node_manager,
     source_and_build,
 )
 from container_kit.stages.dockerfile.ecosystems.python import python_build
@@ -21,7 +21,8 @@ _DEBIAN = Base("debian:bookworm-slim")
 _ROOT = "/srv/www"
 _OUTPUT = {"create-react-app": "build", "gatsby": "public", "eleventy": "_site", "docusaurus": "build",
     "sveltekit": "build", "nextjs": "out", "nuxt": ".output/public", "nuxtjs": ".output/public"}  # fmt: skip
-_MANY_PAGES = {"astro", "gatsby", "eleventy", "docusaurus", "vitepress", "nextjs", "hugo", "jekyll", "vuepress", "nuxt"}
+_MANY_PAGES = {"astro", "gatsby", "eleventy", "docusaurus", "vitepress", "nextjs", "hugo", "jekyll", "vuepress", "nuxt",
+    "mkdocs", "sphinx", "pelican", "zola", "lume"}  # fmt: skip
 
 
 def static(app: App, bases: Bases) -> Recipe:
@@ -40,6 +41,7 @@ def static(app: App, bases: Bases) -> Recipe:
         ),
         packages=("nginx-light",) if runtime_base.family == "debian" else (),
         workdir=_ROOT,
+        stop_signal="SIGQUIT",  # nginx then answers what it has begun
     )
     because = (
         "an application of one page answers each path with it" if one_page else "a path that is no file is answered 404"

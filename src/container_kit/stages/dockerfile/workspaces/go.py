@@ -1,0 +1,32 @@
+"""Go: the modules that go.work uses."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.dockerfile.tree import SourceTree
+from container_kit.stages.dockerfile.workspaces.member import Member, Workspace, inside, there
+
+
+def read(tree: SourceTree) -> Workspace | None:
+    """Read the workspace of the tree's root; None where there is no go.work."""
+    text = tree.text("go.work")
+    if text is None:
+        return None
+    blocks = [
+        *re.findall(r"^use\s*\((.*?)\)", text, re.DOTALL | re.MULTILINE),
+        *re.findall(r"^use\s+([^\s(]+)", text, re.MULTILINE),
+    ]
+    folders = [word.removeprefix("./").strip("/") or "." for block in blocks for word in re.findall(r"[\w./-]+", block)]
+    members = tuple(member for folder in dict.fromkeys(folders) if (member := _member(tree, folder)))
+    sums = [inside(member.path, "go.sum") for member in members]
+    return Workspace(members, there(tree, "go.work", "go.work.sum", *sums))
+
+
+def _member(tree: SourceTree, folder: str) -> Member | None:
+    text = None if ".." in folder else tree.text(inside(folder, "go.mod"))
+    if text is None:
+        return None
+    name = re.search(r"^module\s+(\S+)", text, re.MULTILINE)
+    needs = frozenset(re.findall(r"^\s*(?:require\s+)?([\w.-]+(?:/[\w.~-]+)*)\s+v\d", text, re.MULTILINE))
+    return Member(folder, inside(folder, "go.mod"), name[1] if name else folder, needs, builds=True)

@@ -1,0 +1,1 @@
+require("http").createServer((_, r) => r.end(require("picocolors").bold("web"))).listen(4000);
