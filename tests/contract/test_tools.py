@@ -90,7 +90,7 @@ def test_a_toolset_beside_the_default_ones_is_offered_when_it_is_named() -> None
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    with pytest.raises(WiringError, match="no toolset kitchen; there are all, build, default, deploy, .*runs, scan"):
+    with pytest.raises(WiringError, match=r"no toolset kitchen; there are all, build, default, deploy, .*runs, scan"):
         names(toolsets=["kitchen"])
 
 
