@@ -15,6 +15,10 @@ from docker import APIClient
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
+from container_kit.stages.choose_target import LOCAL
+from container_kit.stages.deploy.containers import Networks
+from container_kit.stages.deploy.local import LocalTarget
+from container_kit.stages.deploy.wish import resolve
 from container_kit.stages.fault import StageFailure
 from support.deployed import App, get
 from support.web_apps import names_of_environment
@@ -149,7 +153,7 @@ async def test_a_slow_start_is_waited_for_while_the_old_version_serves(app: App,
         made = await app.deploy(web("slow-start", ["8000", "slow-start"]))
         group.cancel_scope.cancel()
     assert made.seconds_to_healthy >= 1.9
-    assert made.gap_seconds < 1
+    assert made.gap_seconds < made.seconds_to_healthy
     assert answers.count("v1") > 40
 
 
@@ -200,3 +204,18 @@ async def test_two_deployments_of_one_application_at_once_both_succeed_one_after
             group.start_soon(app.deploy, image)
     assert len(app.running()) == 1
     assert len(app.containers()) == 2
+
+
+async def test_networks_that_are_missing_are_made(app: App, web: Web, unique: Callable[[], str]) -> None:
+    networks = Networks(f"{unique()}-a", f"{unique()}-b")
+    target = LocalTarget(app.engine, networks)
+    ctx = app.ctx()
+    wish = await resolve(ctx, web("v1"), DeployOptions(name=app.name, memory_mb=128), None, None, LOCAL)
+    try:
+        made = await target.apply(ctx, wish)
+        assert get(made.host_port) == "v1"
+        await target.undo(ctx, made)
+    finally:
+        for network in (networks.front, networks.out):
+            app.api.remove_network(network)
+    assert app.containers() == []

@@ -23,7 +23,7 @@ POINTS = [
     ("create_container", "after", "v1"),
     ("start", "after", "v1"),
     ("disconnect_container_from_network", "before", "v1"),
-    ("disconnect_container_from_network", "after", "v1"),
+    ("disconnect_container_from_network", "after", "v1 or v2"),
     ("connect_container_to_network", "before", "v1 or v2"),
     ("connect_container_to_network", "after", "v1 or v2"),
     ("update_container", "before", "v2"),
@@ -60,6 +60,29 @@ async def test_one_version_serves_after_a_power_cut(app: App, web: Web, call: st
     assert get(first.host_port) == "v3"
     assert app.running() == [third.container_name]
     assert not [one for one in app.containers() if one["Names"][0].endswith("-candidate")]
+
+
+FIRST = ["create_container", "start", "update_container", "rename"]
+
+
+@pytest.mark.parametrize("call", FIRST)
+async def test_a_first_version_whose_deployer_died_before_it_was_proved_gives_way(
+    app: App, web: Web, call: str
+) -> None:
+    assert await _cut(app, web("v1"), call, "before" if call == "rename" else "after") == -signal.SIGKILL
+    second = await app.deploy(web("v2"))
+    assert get(second.host_port) == "v2"
+    assert [one["Id"] for one in app.containers()] == [second.container_id]
+
+
+async def test_a_first_version_whose_deployer_died_behind_its_proof_is_replaced_like_any_other(
+    app: App, web: Web
+) -> None:
+    assert await _cut(app, web("v1"), "rename", "after") == -signal.SIGKILL
+    [first] = app.containers()
+    second = await app.deploy(web("v2"))
+    assert second.previous_container_id == first["Id"]
+    assert get(second.host_port) == "v2"
 
 
 async def test_a_deployer_that_is_not_killed_ends_well(app: App, web: Web) -> None:

@@ -44,11 +44,12 @@ _TMPFS = {"/tmp": "size=64m,mode=1777"}  # noqa: S108 (a path in the container)
 _PIDS = 256
 
 
-async def start(ctx: StageContext, containers: Containers, wish: Wish, port: int | None) -> str:
-    """Create the container on the `out` network and start it.
+async def start(ctx: StageContext, containers: Containers, wish: Wish, port: int | None, network: str) -> str:
+    """Create the container and start it.
 
     Args:
-        port: The public port, which Engine publishes on 127.0.0.2 for now; None publishes nothing.
+        port: The public port, which Engine publishes on the network's address; None publishes nothing.
+        network: `out`, or `front` for the first version of an application.
 
     Returns:
         The container's id.
@@ -57,13 +58,13 @@ async def start(ctx: StageContext, containers: Containers, wish: Wish, port: int
         StageFailure: One of `FAULTS`, of `diagnose.FAULTS` where the process cannot be started, or the engine's.
     """
     try:
-        created = await containers.engine.call(lambda api: _create(api, ctx, containers.networks.out, wish, port))
+        created = await containers.engine.call(lambda api: _create(api, ctx, network, wish, port))
     except StageFailure as failure:
         if "no such image" in _said(failure).lower():
             raise IMAGE_MISSING(f"the engine has no image {wish.image}", image=wish.image) from failure
         raise
     try:
-        await containers.start(created)
+        await containers.networked(lambda: containers.start(created))
     except StageFailure as failure:
         if port is not None and is_port_conflict(failure):
             raise await port_in_use(containers, wish.app, port) from failure

@@ -7,16 +7,20 @@ over as gateway as soon as the container joins it. To join `front` is thus to be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.fault import StageFailure
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+T = TypeVar("T")
 
 APP = "io.container-kit.app"
 IMAGE = "io.container-kit.image"
@@ -93,6 +97,11 @@ class Found:
         return PROXY in self.labels
 
     @property
+    def served_name(self) -> str:
+        """Its name once it has taken the port."""
+        return self.name.removesuffix(CANDIDATE)
+
+    @property
     def candidate(self) -> bool:
         """Whether it has not taken the port yet."""
         return self.name.endswith(CANDIDATE)
@@ -132,8 +141,23 @@ class Containers:
 
     async def make_networks(self) -> None:
         """Create the networks where they are missing."""
-        await self.engine.call(lambda api: _make_network(api, self.networks.front, PUBLIC))
-        await self.engine.call(lambda api: _make_network(api, self.networks.out, STAGING))
+
+        def work(api: APIClient) -> None:
+            _make_network(api, self.networks.front, PUBLIC)
+            _make_network(api, self.networks.out, STAGING)
+
+        await self.engine.call(work)
+
+    async def networked(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what needs our networks; make them, and do it once more, where they turn out to be missing."""
+        try:
+            return await work()
+        except StageFailure as failure:
+            said = " ".join(one.text for one in failure.fault.evidence)
+            if not re.search(r"network \S+ not found", said):
+                raise
+            await self.make_networks()
+            return await work()
 
     async def inspect(self, container: str) -> dict[str, Any] | None:
         """All that the engine knows of a container; None where it is gone."""
@@ -174,14 +198,13 @@ class Containers:
         """Ask it to stop; kill it after `grace` seconds."""
         await self.engine.call(lambda api: api.stop(container, timeout=grace))
 
-    async def commit(self, found: str) -> None:
+    async def commit(self, found: Found) -> None:
         """Give a container the name and restart policy of one that serves."""
 
         def work(api: APIClient) -> None:
-            name = api.inspect_container(found)["Name"].lstrip("/")
-            api.update_container(found, restart_policy=RESTART_POLICY)
-            if name.endswith(CANDIDATE):
-                api.rename(found, name.removesuffix(CANDIDATE))
+            api.update_container(found.id, restart_policy=RESTART_POLICY)
+            if found.candidate:
+                api.rename(found.id, found.served_name)
 
         await self.engine.call(work)
 

@@ -10,7 +10,7 @@ import anyio
 from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.contract import StageContext
 from container_kit.stages.deploy import candidate, prove, proxy, swap
-from container_kit.stages.deploy.containers import IMAGE, PUBLIC, Containers, Found, Networks
+from container_kit.stages.deploy.containers import IMAGE, PUBLIC, STAGING, Containers, Found, Networks
 from container_kit.stages.deploy.guard import guarded
 from container_kit.stages.deploy.hand_over import Serving, hand_back, hand_over, serving
 from container_kit.stages.deploy.lock import BUSY, held
@@ -78,20 +78,39 @@ class LocalTarget:
             StageFailure: One of `FAULTS`. The version that served before then serves still.
         """
         async with held(self._engine.host, wish.app):
-            now = await recover(self._containers, wish.app)
-            haproxy = await self._prepare(ctx, wish)
+            now, found = await recover(self._containers, wish.app)
             port = self._port_for(wish, now)
             wish = await self._with_container_port(ctx, wish)
-            async with self._candidate(ctx, wish, port) as new, guarded(self._containers, wish.app):
-                ctx.progress(f"waiting until {wish.app} is healthy", 0.2)
-                staging = await self._containers.staging_port(new, wish.container_port or 0)
-                seconds = await prove.healthy(self._containers, new, wish, staging)
-                ctx.progress(f"healthy after {seconds:.1f} s; taking port {port}", 0.7)
-                with anyio.CancelScope(shield=True):
-                    gap = await self._change(now, await self._found(wish.app, new), haproxy)
+            if not found and not wish.options.gapless:
+                return await self._first(ctx, wish, port)
+            return await self._replace(ctx, wish, now, port)
+
+    async def _first(self, ctx: StageContext, wish: Wish, port: int) -> Deployment:
+        """Run the first version of an application: nobody has the port, so that it starts there."""
+        async with self._candidate(ctx, wish, port, self._containers.networks.front) as new:
+            ctx.progress(f"waiting until {wish.app} is healthy", 0.2)
+            seconds = await prove.healthy(self._containers, new, wish, PUBLIC, port)
             with anyio.CancelScope(shield=True):
-                await self._settle(ctx, wish, now, new)
-            return await self._deployment(wish.app, new, now, seconds, gap)
+                made = _among(await self._containers.of(wish.app), wish.app, new)
+                await self._containers.commit(made)
+        return _deployment(made, None, seconds, 0.0)
+
+    async def _replace(self, ctx: StageContext, wish: Wish, now: Serving, port: int) -> Deployment:
+        """Run a version beside what serves, and let it take over when it has proved itself."""
+        haproxy = await self._prepare(ctx, wish, now)
+        out = self._containers.networks.out
+        async with self._candidate(ctx, wish, port, out) as new, guarded(self._containers, wish.app):
+            ctx.progress(f"waiting until {wish.app} is healthy", 0.2)
+            staging = await self._containers.staging_port(new, wish.container_port or 0)
+            seconds = await prove.healthy(self._containers, new, wish, STAGING, staging)
+            ctx.progress(f"healthy after {seconds:.1f} s; taking port {port}", 0.7)
+            with anyio.CancelScope(shield=True):
+                found = await self._containers.of(wish.app)
+                made = _among(found, wish.app, new)
+                gap = await self._change(now, made, haproxy)
+        with anyio.CancelScope(shield=True):
+            await self._settle(ctx, wish, now, made, found)
+        return _deployment(made, _before(made, found) if now.version else None, seconds, gap)
 
     async def undo(self, ctx: StageContext, made: Deployment) -> None:
         """Go back to the version that a deployment replaced, or to none. Undone already, it stays undone.
@@ -100,7 +119,7 @@ class LocalTarget:
             StageFailure: `deploy.previous_gone`, or the engine's.
         """
         async with held(self._engine.host, made.name):
-            now = await recover(self._containers, made.name)
+            now, _ = await recover(self._containers, made.name)
             if now.version is None or now.version.id != made.container_id:
                 return  # undone before, or replaced by a later deployment
             if made.previous_container_id is None:
@@ -120,6 +139,7 @@ class LocalTarget:
         haproxy = await proxy.make_image(self._containers) if previous.gapless else None
         try:
             async with guarded(self._containers, previous.app):
+                await self._containers.make_networks()
                 await self._containers.connect(previous.id, self._containers.networks.out)
                 await self._containers.start(previous.id)
                 staging = await self._containers.staging_port(previous.id, previous.container_port)
@@ -132,11 +152,11 @@ class LocalTarget:
             raise
 
     @asynccontextmanager
-    async def _candidate(self, ctx: StageContext, wish: Wish, port: int | None) -> AsyncIterator[str]:
+    async def _candidate(self, ctx: StageContext, wish: Wish, port: int | None, network: str) -> AsyncIterator[str]:
         """A started container, which is removed if the block fails."""
         ctx.progress(f"starting {wish.image} beside what runs", 0.1)
         try:
-            yield await candidate.start(ctx, self._containers, wish, port)
+            yield await candidate.start(ctx, self._containers, wish, port, network)
         except BaseException:
             await self._clean_up(wish.app)
             raise
@@ -146,9 +166,10 @@ class LocalTarget:
         with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANUP_SECONDS), suppress(StageFailure):
             await recover(self._containers, app)
 
-    async def _prepare(self, ctx: StageContext, wish: Wish) -> str | None:
-        """Make the networks, and find the proxy's image where one is wanted."""
-        await self._containers.make_networks()
+    async def _prepare(self, ctx: StageContext, wish: Wish, now: Serving) -> str | None:
+        """Make the networks where nothing shows that they are there; find the proxy's image where one is wanted."""
+        if wish.options.gapless or now.holder is None:
+            await self._containers.make_networks()
         if not wish.options.gapless:
             return None
         await self._containers.make_app_network(proxy.network(wish.app))
@@ -159,7 +180,7 @@ class LocalTarget:
         try:
             gap = await hand_over(self._containers, now, new, haproxy)
             await swap.settled(new.app, new.port, new.probe, new.health_path)
-            await self._containers.commit(new.id)
+            await self._containers.commit(new)
         except BaseException as error:
             await hand_back(self._containers, now, new)
             moved = now.holder is None or now.holder.port != new.port
@@ -168,16 +189,14 @@ class LocalTarget:
             raise
         return gap
 
-    async def _settle(self, ctx: StageContext, wish: Wish, before: Serving, new: str) -> None:
+    async def _settle(self, ctx: StageContext, wish: Wish, before: Serving, new: Found, found: list[Found]) -> None:
         """Stop the old version and drop what is too old to go back to."""
         if before.version is not None:
             ctx.progress(f"stopping {before.version.name}", 0.9)
             await retire(self._containers, before.version.id)
-        now = await serving(self._containers, await self._containers.of(wish.app))
-        if before.holder and before.holder.proxy and now.holder and before.holder.id != now.holder.id:
+        if before.holder and before.holder.proxy and before.proxy_for(new) is None:
             await self._containers.remove(before.holder.id)
-        found = await self._containers.of(wish.app)
-        kept = [one for one in found if one.id != new and not one.candidate and not one.proxy]
+        kept = [one for one in found if one.id != new.id and not one.candidate and not one.proxy]
         for one in kept[wish.options.keep :]:
             await self._containers.remove(one.id)
 
@@ -191,7 +210,7 @@ class LocalTarget:
         if wish.container_port is not None:
             return wish
         ctx.progress(f"finding out on which port {wish.app} listens")
-        async with self._candidate(ctx, wish, None) as trial:
+        async with self._candidate(ctx, wish, None, self._containers.networks.out) as trial:
             port = await prove.open_port(self._containers, trial, wish)
         with anyio.CancelScope(shield=True):
             await self._containers.remove(trial)
@@ -200,30 +219,37 @@ class LocalTarget:
     def _port_for(self, wish: Wish, now: Serving) -> int:
         return wish.options.port or (now.version.port if now.version else 0) or free_port(wish.app)
 
-    async def _found(self, app: str, container: str) -> Found:
-        found = await self._containers.get(app, container)
-        if found is None:
-            raise swap.SWAP_FAILED(f"the new container of {app} was removed by somebody else")
-        return found
 
-    async def _deployment(self, app: str, new: str, before: Serving, seconds: float, gap: float) -> Deployment:
-        made = await self._found(app, new)
-        # A run that died after its swap and is run again replaces itself; the way back leads past it.
-        others = (one for one in await self._containers.of(app) if one.id != new and not one.proxy)
-        previous = next((one.id for one in others if one.labels.get(_RUN) != made.labels.get(_RUN)), None)
-        return Deployment(
-            name=app,
-            url=f"http://{PUBLIC}:{made.port}",
-            container_id=new,
-            container_name=made.name,
-            image=made.labels[IMAGE],
-            image_id=made.image_id,
-            host_port=made.port,
-            container_port=made.container_port,
-            previous_container_id=previous if before.version else None,
-            seconds_to_healthy=round(seconds, 3),
-            gap_seconds=round(gap, 3),
-            probe=made.probe,
-            health_path=made.health_path,
-            gapless=made.gapless,
-        )
+def _among(found: list[Found], app: str, container: str) -> Found:
+    made = next((one for one in found if one.id == container), None)
+    if made is None:
+        raise swap.SWAP_FAILED(f"the new container of {app} was removed by somebody else")
+    return made
+
+
+def _before(made: Found, found: list[Found]) -> str | None:
+    """The version that a new one replaced: the newest other one.
+
+    A run that died after its swap and is run again replaces itself; the way back leads past it.
+    """
+    others = (one for one in found if one.id != made.id and not one.proxy)
+    return next((one.id for one in others if one.labels.get(_RUN) != made.labels.get(_RUN)), None)
+
+
+def _deployment(made: Found, previous: str | None, seconds: float, gap: float) -> Deployment:
+    return Deployment(
+        name=made.app,
+        url=f"http://{PUBLIC}:{made.port}",
+        container_id=made.id,
+        container_name=made.served_name,
+        image=made.labels[IMAGE],
+        image_id=made.image_id,
+        host_port=made.port,
+        container_port=made.container_port,
+        previous_container_id=previous,
+        seconds_to_healthy=round(seconds, 3),
+        gap_seconds=round(gap, 3),
+        probe=made.probe,
+        health_path=made.health_path,
+        gapless=made.gapless,
+    )

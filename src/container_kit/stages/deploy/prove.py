@@ -17,16 +17,17 @@ PORT_UNKNOWN = FaultCode(
 
 FAULTS = (PORT_UNKNOWN, *diagnose.FAULTS)
 
-_BETWEEN = 0.03
-_PROOF = 0.05
+_BETWEEN = 0.01
+_PROOF = 0.02
 """Seconds between the first good answer and the second, which proves that the first was no flash in the pan."""
+_STATE_EVERY = 0.05
 _LOOK_EVERY = 1.0
 _MISPLACED_LOOKS = 4
 """How many looks in a row must find other ports open and not the right one, before that is the application's choice."""
 
 
-async def healthy(containers: Containers, container: str, wish: Wish, port: int) -> float:
-    """Wait until a container answers twice in a row on `127.0.0.2:port` and still runs.
+async def healthy(containers: Containers, container: str, wish: Wish, address: str, port: int) -> float:
+    """Wait until a container answers twice in a row on a port of this machine and still runs.
 
     Returns:
         Seconds until the first good answer.
@@ -36,18 +37,19 @@ async def healthy(containers: Containers, container: str, wish: Wish, port: int)
     """
     began = anyio.current_time()
     last = probe.Answer(False, "nothing was asked yet")
-    misplaced, looks_at = 0, began + _LOOK_EVERY
+    misplaced, looks_at, state_at = 0, began + _LOOK_EVERY, began + _STATE_EVERY
     while anyio.current_time() - began < wish.options.health_timeout:
-        last = await probe.ask(STAGING, port, wish.options.probe, wish.health_path)
-        await _still_runs(containers, container, wish)
+        last = await probe.ask(address, port, wish.options.probe, wish.health_path)
         if last.healthy:
             seconds = anyio.current_time() - began
             await anyio.sleep(_PROOF)
-            last = await probe.ask(STAGING, port, wish.options.probe, wish.health_path)
+            last = await probe.ask(address, port, wish.options.probe, wish.health_path)
+        if last.healthy or anyio.current_time() >= state_at:
             await _still_runs(containers, container, wish)
-            if last.healthy:
-                return seconds
-        elif last.status is None and anyio.current_time() >= looks_at:
+            state_at = anyio.current_time() + _STATE_EVERY
+        if last.healthy:
+            return seconds
+        if last.status is None and anyio.current_time() >= looks_at:
             fault = await _misplaced(containers, container, wish)
             misplaced, looks_at = (misplaced + 1 if fault else 0), anyio.current_time() + _LOOK_EVERY
             if fault and misplaced >= _MISPLACED_LOOKS:
