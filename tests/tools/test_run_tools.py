@@ -13,7 +13,7 @@ from mcp.client import Client
 from container_kit import Fault, NextAction, Stage, StageContext, Workspace
 from container_kit.stages.artifacts.image import Image
 from container_kit.tools.runs import Runs
-from container_kit.tools.stored_runs import Store
+from container_kit.tools.store import Store
 from support.tools import IMAGE, Mocks, connected, mocked
 
 pytestmark = pytest.mark.anyio

@@ -31,6 +31,8 @@ class Answer(Artifact):
     comment: str = ""
     cancelled: bool = False
     """True where the run was cancelled while it waited."""
+    unasked: bool = False
+    """True where nobody could be asked after all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from container_kit.pipelines.request import PipelineRequest, PipelineResponse, R
 from container_kit.pipelines.runtime import Cancellation, Envelope, Runtime, StepCall
 from container_kit.pipelines.tracing import current_trace_id, record_fault, span
 from container_kit.stages.contract import Stage
-from container_kit.stages.fault import Fault, FaultCode, Resume, StageFailure
+from container_kit.stages.fault import Fault, FaultCode, NextAction, Resume, StageFailure
 from container_kit.stages.redaction import Redactor
 from container_kit.stages.workspace import Workspace
 
@@ -122,28 +122,48 @@ class Run:
         for artifact in given:
             self.made.add(artifact)
         for number, group in enumerate(self.pipeline.groups):
-            fault = await self._consent(self.pipeline.approvals.get(number)) or await self._group(group)
+            fault = await self._consent(number) or await self._group(group)
             if fault is not None:
                 return fault
-        return await self._consent(self.pipeline.approvals.get(len(self.pipeline.groups)))
+        return await self._consent(len(self.pipeline.groups))
 
-    async def _consent(self, approval: Approval | None) -> Fault | None:
-        if approval is None or self.dry_run or (approval.when is not None and not approval.when(self.made)):
+    async def _consent(self, number: int) -> Fault | None:
+        """Ask at the approval points before a group, at all of them together."""
+        if self.dry_run:
             return None
-        question = self.redact(approval.question(self.made))
-        self.reporter.tell("approval_waiting", approval.name, message=question)
+        points = self.pipeline.approvals.get(number, ())
+        asked = [
+            (point, self.redact(point.question(self.made)))
+            for point in points
+            if point.when is None or point.when(self.made)
+        ]
+        for point, question in asked:
+            self.reporter.tell("approval_waiting", point.name, message=question)
+        for point, question in asked:
+            fault = await self._answered(point, question)
+            if fault is not None:
+                following = self.pipeline.groups[number : number + 1]
+                return fault.model_copy(update={"stage": following[0][0].name if following else None})
+        return None
+
+    async def _answered(self, approval: Approval, question: str) -> Fault | None:
         left = None if self.deadline is None else max(0.0, self.deadline - time.time())
         timeout = min((limit for limit in (left, approval.timeout) if limit is not None), default=None)
-        answer = await self.runtime.answer(approval.name, timeout)
+        answer = await self.runtime.answer(approval.name, question, timeout)
         if self.runtime.cancellation.requested:
             return _cancelled("the run was cancelled while it waited for an answer", None)
-        if answer is None:
-            return APPROVAL_UNANSWERED(f"no answer to: {question}", question=question).fault
+        if answer is None or answer.unasked:
+            again = NextAction(why="ask again once somebody can answer")
+            return APPROVAL_UNANSWERED(f"no answer to: {question}", next_actions=[again], question=question).fault
         said = "approved" if answer.approved else "refused"
-        self.reporter.tell("approval_answered", approval.name, message=f"{said} by {answer.by}: {answer.comment}")
-        return (
-            None if answer.approved else APPROVAL_REFUSED(f"{answer.by} refused: {answer.comment}", by=answer.by).fault
+        self.reporter.tell(
+            "approval_answered", approval.name, message=f"{said} by {answer.by} {answer.comment}".rstrip()
         )
+        if answer.approved:
+            return None
+        show = NextAction(why="show what would be done, changing nothing", arguments={"dry_run": True})
+        reason = f": {answer.comment}" if answer.comment else ""
+        return APPROVAL_REFUSED(f"{answer.by} refused{reason}", next_actions=[show], by=answer.by).fault
 
     async def _group(self, group: tuple[Step, ...]) -> Fault | None:
         try:

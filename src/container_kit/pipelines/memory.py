@@ -16,7 +16,8 @@ from container_kit.pipelines.request import PipelineRequest, PipelineResponse
 from container_kit.pipelines.runtime import Cancellation, Envelope, StepCall
 from container_kit.stages.workspace import Workspace
 
-Ask = Callable[[str], Awaitable[Answer]]
+Ask = Callable[[str, str], Awaitable[Answer]]
+"""Puts the question of an approval point to a person: its name, the question."""
 
 
 class MemoryRuntime:
@@ -40,12 +41,12 @@ class MemoryRuntime:
                 group.start_soon(carry_out, call)
         return [envelopes[call.id] for call in calls]
 
-    async def answer(self, approval: str, timeout: float | None) -> Answer | None:
+    async def answer(self, approval: str, question: str, timeout: float | None) -> Answer | None:
         """Put the question to whoever was named; without anybody there is no answer."""
         if self._ask is None:
             return None
         with anyio.move_on_after(timeout):
-            return await self._ask(approval)
+            return await self._ask(approval, question)
         return None
 
 
@@ -64,7 +65,7 @@ async def run_in_memory(
 
     Args:
         cancellation: Lets another task ask the run to stop; the run then ends with a response.
-        ask: Answers at approval points, by their names; without it they are not passed.
+        ask: Answers at approval points; without it they are not passed.
     """
     timeout = request.options.timeout or pipeline.timeout
     run = Run(

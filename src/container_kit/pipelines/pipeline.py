@@ -82,7 +82,7 @@ class Pipeline:
         self.timeout: float | None = None
         self.groups: list[tuple[Step, ...]] = []
         """Steps in order; a group of several runs in parallel."""
-        self.approvals: dict[int, Approval] = {}
+        self.approvals: dict[int, tuple[Approval, ...]] = {}
         """Approval points, by the number of the group that they stand before."""
         self.target: Target | None = None
         self._refuse_shared_fields()
@@ -115,15 +115,18 @@ class Pipeline:
     ) -> Self:
         """Let a run wait here until somebody consents; a refusal or no answer is a failure.
 
+        Several points at one place are asked about together, and each needs its own consent.
+
         Args:
             name: Unique in the pipeline.
             question: The question to put, from the artifacts so far.
             when: Whether consent is needed at all.
             timeout: Seconds to wait; None means the run's deadline.
         """
-        if len(self.groups) in self.approvals or name in {approval.name for approval in self.approvals.values()}:
-            raise WiringError(f"pipeline {self.name!r}: there is an approval point here, or one named {name!r}")
-        self.approvals[len(self.groups)] = Approval(name, question, when, timeout)
+        if name in {approval.name for here in self.approvals.values() for approval in here}:
+            raise WiringError(f"pipeline {self.name!r}: there is an approval point named {name!r}")
+        here = self.approvals.get(len(self.groups), ())
+        self.approvals[len(self.groups)] = (*here, Approval(name, question, when, timeout))
         return self
 
     def with_target(self, target: Target) -> Self:

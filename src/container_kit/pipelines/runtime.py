@@ -96,6 +96,6 @@ class Runtime(Protocol):
         """Carry out the calls, several at the same time, and return their envelopes in order."""
         ...
 
-    async def answer(self, approval: str, timeout: float | None) -> Answer | None:
+    async def answer(self, approval: str, question: str, timeout: float | None) -> Answer | None:
         """Wait for the answer at an approval point; None after `timeout` seconds or where nobody can answer."""
         ...

@@ -17,6 +17,9 @@ from container_kit.tools.offered import instructions
 from container_kit.tools.resources import add_prompts, add_resources
 from container_kit.tools.runs import Runs
 from container_kit.tools.sdk import OfferedTool, sdk_tool
+from container_kit.tools.tasks.extension import TasksExtension
+from container_kit.tools.tasks.listening import TaskListening
+from container_kit.tools.tasks.state import Tasks
 
 
 class Server(MCPServer):
@@ -48,12 +51,15 @@ def make_server(
         tokens: Checks the callers' tokens.
     """
     offered = {offer.name: offer for offer in offers}
+    tasks = Tasks(runs, offered)
     server = Server(
         "container-kit",
         [sdk_tool(offer, runs, offered) for offer in offered.values()],
         title="Container Kit",
         version=version("container-kit"),
         instructions=instructions(offered),
+        extensions=[TasksExtension(tasks)],
+        middleware=[TaskListening(tasks)],
         log_level="WARNING",
         auth=auth,
         token_verifier=tokens,

@@ -18,6 +18,7 @@ from container_kit.server.console import Console, make_console
 from container_kit.server.transports import until_signalled
 from container_kit.stages.fault import WiringError
 from container_kit.stages.workspace import Workspace
+from container_kit.tools.asker import Asker
 from container_kit.tools.offer import Answer, Call, Offer
 from container_kit.tools.offered import PIPELINES
 from container_kit.tools.own import finder, offer_of, own_pipelines
@@ -55,7 +56,7 @@ def run(words: Sequence[str]) -> int:
         arguments=_arguments(offer, asked),
         runs=Runs(_workspace(chosen, asked.get(_TARGET)), find=finder(own, chosen.deployment_targets)),
         offered=offered,
-        on_event=console.on_event,
+        asker=Asker(on_event=console.on_event),
     )
     return anyio.run(_carry_out, call, console, as_json)
 

@@ -19,7 +19,7 @@ from pydantic_settings import (
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.choose_target import Targets
 from container_kit.stages.fault import WiringError
-from container_kit.tools.stored_runs import Store
+from container_kit.tools.store import Store
 
 FILE = "container-kit.toml"
 

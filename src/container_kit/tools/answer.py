@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,9 @@ from container_kit.stages.artifacts.scan import Sbom
 from container_kit.tools.offer import Answer
 from container_kit.tools.schema import product_name, sbom_uri
 from container_kit.tools.summary import summary
+
+_SHOWN = 2000
+"""Characters of what a run made that are told as text."""
 
 
 def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> Answer:
@@ -29,7 +33,8 @@ def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> 
     if response.dry_run:
         data["dry_run"] = True
         return Answer(_foretold(response), data)
-    return Answer(f"{summary(response)}\nrun: {response.id}", data)
+    text = summary(response) or _plain(response, products, data)
+    return Answer(f"{text}\nrun: {response.id}", data)
 
 
 def _product(made: BaseModel, run_id: str) -> Any:
@@ -57,6 +62,14 @@ def compact(value: Any) -> Any:
     if isinstance(value, list):
         return [compact(item) for item in value]
     return value
+
+
+def _plain(response: PipelineResponse, products: Iterable[type[BaseModel]], data: dict[str, JsonValue]) -> str:
+    """A run that made nothing which has words of its own: what it made as it is."""
+    lines = [f"{response.pipeline}: {response.status} in {response.seconds:.1f} s"]
+    made = [name for name in map(product_name, products) if name in data]
+    lines += [f"{name}: {json.dumps(data[name], ensure_ascii=False)[:_SHOWN]}" for name in made]
+    return "\n".join(lines)
 
 
 def _foretold(response: PipelineResponse) -> str:

@@ -8,16 +8,29 @@ from collections.abc import Sequence
 
 import anyio
 
+from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.made import Made
-from container_kit.pipelines.memory import run_in_memory
+from container_kit.pipelines.memory import Ask, run_in_memory
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse
 from container_kit.pipelines.runtime import Cancellation
 from container_kit.stages.workspace import Workspace
+from container_kit.tools.asker import Asker
 from container_kit.tools.run_view import LogPart, MemoryRun, RunState, RunView
 
 _KEPT = 200
+
+
+def _asking(asker: Asker) -> Ask | None:
+    ask = asker.ask
+    if ask is None:
+        return None
+
+    async def answered(approval: str, question: str) -> Answer:
+        return await ask(approval, question) or Answer(approved=False, unasked=True)
+
+    return answered
 
 
 class MemoryRuns:
@@ -34,19 +47,18 @@ class MemoryRuns:
         self._kept: OrderedDict[str, MemoryRun] = OrderedDict()
         self._cancellations: dict[str, Cancellation] = {}
 
-    async def carry_out(
-        self, pipeline: Pipeline, request: PipelineRequest, caller: str | None, on_event: Listener
-    ) -> PipelineResponse:
+    async def carry_out(self, pipeline: Pipeline, request: PipelineRequest, asker: Asker) -> PipelineResponse:
         """Run to the end. Cancelling this task stops the running stage and undoes what the pipeline's kind demands."""
-        kept = self._keep(MemoryRun(pipeline, request, caller, time.time()))
+        kept = self._keep(MemoryRun(pipeline, request, asker.caller, time.time()))
         cancellation = self._cancellations[request.id] = Cancellation()
         try:
             kept.response = await run_in_memory(
                 pipeline,
                 request,
-                listeners=[kept, on_event, *self._listeners],
+                listeners=[kept, asker.on_event, *self._listeners],
                 workspace=self._workspace,
                 cancellation=cancellation,
+                ask=_asking(asker),
             )
         finally:
             del self._cancellations[request.id]

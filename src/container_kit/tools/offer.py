@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from container_kit.pipelines.events import Event
 from container_kit.stages.fault import Fault
+from container_kit.tools.asker import Asker
 
 if TYPE_CHECKING:
     from container_kit.tools.runs import Runs
@@ -56,15 +56,6 @@ class Offer:
     """It may talk to registries or other services outside this machine."""
 
 
-def _unheard(_: Event) -> None:
-    """Nobody listens."""
-
-
-def always() -> bool:
-    """Whoever cancels a call wants its run stopped."""
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a tool."""
@@ -75,9 +66,10 @@ class Call:
     runs: Runs
     offered: Mapping[str, Offer]
     """All tools that the caller may use, by name."""
-    caller: str | None = None
-    """Who calls, where callers are told apart."""
-    on_event: Callable[[Event], None] = _unheard
-    """Hears the events of the run that the call starts; it must not block."""
-    stops_run: Callable[[], bool] = always
-    """Asked when the call is cancelled: whether its run is to stop, or to go on though nobody waits for it any more."""
+    asker: Asker = field(default_factory=Asker)
+    """Who calls, and how the caller waits for the run that the call starts."""
+
+    @property
+    def caller(self) -> str | None:
+        """Who calls, where callers are told apart."""
+        return self.asker.caller

@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.pipelines.request import PipelineOptions, PipelineRequest
+from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse
 from container_kit.stages.fault import FaultCode, StageFailure
 from container_kit.stages.log import logger
 from container_kit.tools.answer import success
+from container_kit.tools.asker import StillRunning
 from container_kit.tools.failure import failure, invalid_request
 from container_kit.tools.inputs import parsed
 from container_kit.tools.offer import Answer, Call, ToolInput
@@ -47,22 +48,35 @@ def plan(pipeline: str, asked: ToolInput, **changes: JsonValue) -> Plan:
     return Plan(pipeline, given, options)
 
 
-def backed_by_pipeline(
-    planned: Callable[[Call, Any], Awaitable[Plan]], products: Sequence[type[BaseModel]]
-) -> Callable[[Call, Any], Awaitable[Answer]]:
-    """The work of a tool that runs a pipeline."""
+@dataclass(frozen=True, slots=True)
+class RunWork:
+    """The work of a tool that a run does."""
 
-    async def work(call: Call, asked: ToolInput) -> Answer:
-        made = await planned(call, asked)
-        request = PipelineRequest(type=made.pipeline, input=made.input, options=made.options)
-        response = await call.runs.carry_out(
-            request, caller=call.caller, on_event=call.on_event, stops_run=call.stops_run
-        )
+    run: Callable[[Call, Any], Awaitable[PipelineResponse]]
+    """Has it done."""
+    products: Callable[[Call, PipelineResponse], Sequence[type[BaseModel]]]
+    """What to tell of what was made."""
+
+    async def __call__(self, call: Call, asked: ToolInput) -> Answer:
+        """Have it done, and tell how it ended."""
+        return self.conclude(call, await self.run(call, asked))
+
+    def conclude(self, call: Call, response: PipelineResponse) -> Answer:
+        """Tell how a run ended; the same whenever it is told."""
         if response.fault is not None:
             return failure(response.fault, call)
-        return success(response, products)
+        return success(response, self.products(call, response))
 
-    return work
+
+def backed_by_pipeline(planned: Callable[[Call, Any], Awaitable[Plan]], products: Sequence[type[BaseModel]]) -> RunWork:
+    """The work of a tool that runs a pipeline."""
+
+    async def run(call: Call, asked: ToolInput) -> PipelineResponse:
+        made = await planned(call, asked)
+        request = PipelineRequest(type=made.pipeline, input=made.input, options=made.options)
+        return await call.runs.carry_out(request, call.asker)
+
+    return RunWork(run, lambda _call, _response: products)
 
 
 def products_of(pipeline: Pipeline) -> list[type[BaseModel]]:
@@ -71,13 +85,32 @@ def products_of(pipeline: Pipeline) -> list[type[BaseModel]]:
 
 
 async def answer(call: Call) -> Answer:
-    """Carry out a call: every failure is an answer, never an exception, but for cancellation and our own defects."""
-    try:
+    """Carry out a call. Every failure is an answer.
+
+    Raises:
+        StillRunning: The call's run goes on, and the asker waits no longer.
+    """
+
+    async def work() -> Answer:
         try:
             asked = call.offer.input.model_validate(parsed(dict(call.arguments), call.offer.input))
         except ValidationError as error:
             raise invalid_request(call.offer, error) from None  # the error would repeat the values
         return await call.offer.work(call, asked)
+
+    return await told(call, work)
+
+
+async def told(call: Call, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """What work answers, or the failure that it ended with as an answer.
+
+    Raises:
+        StillRunning: The call's run goes on, and the asker waits no longer.
+    """
+    try:
+        return await work()
+    except StillRunning:
+        raise
     except StageFailure as stage_failure:
         return failure(stage_failure.fault, call)
     except Exception as error:  # noqa: BLE001 - an assistant must be told; the log holds the rest

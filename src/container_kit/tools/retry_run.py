@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
+from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.fault import FaultCode
-from container_kit.tools.answer import success
-from container_kit.tools.failure import failure
 from container_kit.tools.get_run import AnyRun
 from container_kit.tools.inputs import gate
-from container_kit.tools.offer import Answer, Call, Offer, ToolInput
-from container_kit.tools.pipeline_tool import products_of
+from container_kit.tools.offer import Call, Offer, ToolInput
+from container_kit.tools.pipeline_tool import RunWork, products_of
 from container_kit.tools.schema import answer_schema
 
 NOT_OFFERED = FaultCode(
@@ -32,21 +31,15 @@ class RetryRunInput(ToolInput):
     from_stage: Annotated[str, Field(description="Default: the failed one")] | None = None
 
 
-async def _retry(call: Call, asked: RetryRunInput) -> Answer:
+async def _retry(call: Call, asked: RetryRunInput) -> PipelineResponse:
     run = await call.runs.get(asked.run, call.caller)
     if run.pipeline.removesuffix("-source") not in call.offered:
         raise NOT_OFFERED(f"{run.pipeline} cannot be retried", pipeline=run.pipeline)
-    response = await call.runs.retry(
-        run.id,
-        gate(asked.input),
-        from_stage=asked.from_stage,
-        caller=call.caller,
-        on_event=call.on_event,
-        stops_run=call.stops_run,
-    )
-    if response.fault is not None:
-        return failure(response.fault, call)
-    return success(response, products_of(call.runs.find(run.pipeline)))
+    return await call.runs.retry(run.id, gate(asked.input), call.asker, from_stage=asked.from_stage)
+
+
+def _products(call: Call, response: PipelineResponse) -> list[type[BaseModel]]:
+    return products_of(call.runs.find(response.pipeline))
 
 
 RETRY_RUN = Offer(
@@ -60,6 +53,6 @@ RETRY_RUN = Offer(
     output=answer_schema(),
     toolset="runs",
     effect="replaces",
-    work=_retry,
+    work=RunWork(_retry, _products),
     open_world=True,
 )

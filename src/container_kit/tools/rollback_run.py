@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from container_kit.tools.answer import success
-from container_kit.tools.failure import failure
+from container_kit.pipelines.request import PipelineResponse
 from container_kit.tools.get_run import AnyRun
-from container_kit.tools.offer import Answer, Call, Offer, ToolInput
+from container_kit.tools.offer import Call, Offer, ToolInput
+from container_kit.tools.pipeline_tool import RunWork
 from container_kit.tools.schema import answer_schema
 
 
@@ -15,13 +15,8 @@ class RollbackRunInput(ToolInput):
     run: AnyRun
 
 
-async def _roll_back(call: Call, asked: RollbackRunInput) -> Answer:
-    response = await call.runs.roll_back(
-        asked.run, caller=call.caller, on_event=call.on_event, stops_run=call.stops_run
-    )
-    if response.fault is not None:
-        return failure(response.fault, call)
-    return success(response, ())
+async def _roll_back(call: Call, asked: RollbackRunInput) -> PipelineResponse:
+    return await call.runs.roll_back(asked.run, call.asker)
 
 
 ROLLBACK_RUN = Offer(
@@ -32,6 +27,6 @@ ROLLBACK_RUN = Offer(
     output=answer_schema(),
     toolset="runs",
     effect="replaces",
-    work=_roll_back,
+    work=RunWork(_roll_back, lambda _call, _response: ()),
     idempotent=True,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Literal
 
+from pydantic import Field
+
 from container_kit.pipelines.events import Event
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, StageResult
@@ -35,10 +37,15 @@ class RunView(Artifact):
     stage: str | None = None
     stages: tuple[StageResult, ...] = ()
     fault: Fault | None = None
-    question: str | None = None
-    """What it asks a person, while it waits."""
+    questions: dict[str, str] = Field(default_factory=dict)
+    """What it asks a person while it waits, by approval point."""
     retry_of: str | None = None
     rolls_back: str | None = None
+
+    @property
+    def question(self) -> str | None:
+        """The first question that waits."""
+        return next(iter(self.questions.values()), None)
 
     @property
     def finished(self) -> bool:

@@ -12,15 +12,16 @@ import anyio
 from pydantic import JsonValue
 
 from container_kit.pipelines.catalog import pipeline as from_catalog
-from container_kit.pipelines.events import Event, Listener
+from container_kit.pipelines.events import Listener
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse, new_run_id
 from container_kit.stages.workspace import Workspace
+from container_kit.tools.asker import Asker
 from container_kit.tools.memory_runs import MemoryRuns
-from container_kit.tools.offer import always
 from container_kit.tools.run_view import LogPart, RunState, RunView
-from container_kit.tools.stored_runs import Store, StoredRuns
+from container_kit.tools.store import Store
+from container_kit.tools.stored_runs import StoredRuns
 
 Find = Callable[[str], Pipeline]
 
@@ -59,30 +60,28 @@ class Runs:
             finally:
                 group.cancel_scope.cancel()
 
-    async def carry_out(
-        self,
-        request: PipelineRequest,
-        *,
-        caller: str | None = None,
-        on_event: Callable[[Event], None],
-        stops_run: Callable[[], bool] = always,
-    ) -> PipelineResponse:
+    async def carry_out(self, request: PipelineRequest, asker: Asker) -> PipelineResponse:
         """Run to the end. Cancelling this task stops the running stage and undoes what the pipeline's kind demands.
 
-        Args:
-            caller: Who asks, where callers are told apart.
-            on_event: Hears the run's events.
-            stops_run: Asked when this task is cancelled; a run in the store goes on where it says no.
-
         Raises:
+            StillRunning: It goes on, and the asker waits no longer.
             WiringError: There is no such pipeline.
             StageFailure: The store cannot be used, or the request does not fit.
         """
         pipeline = self.find(request.type)
         if self._stored is None or request.options.dry_run or _only_reads(pipeline):
-            return await self._memory.carry_out(pipeline, request, caller, on_event)
-        run_id = await self._stored.start(request, self.workspace, caller)
-        return await self._stored.follow(run_id, on_event, stops_run)
+            return await self._memory.carry_out(pipeline, request, asker)
+        return await self._stored.follow(await self._stored.start(request, self.workspace, asker), asker)
+
+    def stored(self, run_id: str) -> StoredRuns:
+        """The store, which may know a run.
+
+        Raises:
+            StageFailure: `run.unknown`: there is no store.
+        """
+        if self._stored is None or not self._stored.exists:
+            raise RUN_UNKNOWN(f"no run {run_id[:64]!r}")
+        return self._stored
 
     async def made(self, run_id: str, caller: str | None = None) -> Made:
         """What a run has made.
@@ -92,7 +91,7 @@ class Runs:
         """
         if run_id in self._memory:
             return self._memory.made(run_id, caller)
-        return await self._store_with(run_id).made(run_id, caller)
+        return await self.stored(run_id).made(run_id, caller)
 
     async def get(self, run_id: str, caller: str | None = None) -> RunView:
         """One run.
@@ -102,7 +101,7 @@ class Runs:
         """
         if run_id in self._memory:
             return self._memory.get(run_id, caller)
-        return await self._store_with(run_id).get(run_id, caller)
+        return await self.stored(run_id).get(run_id, caller)
 
     async def newest(
         self,
@@ -128,7 +127,7 @@ class Runs:
         """
         if run_id in self._memory:
             return self._memory.log(run_id, caller, stage, first, count)
-        return await self._store_with(run_id).log(run_id, caller, stage, first, count)
+        return await self.stored(run_id).log(run_id, caller, stage, first, count)
 
     async def cancel(self, run_id: str, caller: str | None = None) -> RunView:
         """Ask a run to stop; one that has ended stays as it is.
@@ -138,46 +137,39 @@ class Runs:
         """
         if run_id in self._memory:
             return self._memory.cancel(run_id, caller)
-        await self._store_with(run_id).cancel(run_id, caller)
+        await self.stored(run_id).cancel(run_id, caller)
         return await self.get(run_id, caller)
 
     async def retry(
         self,
         run_id: str,
         changes: Mapping[str, JsonValue],
+        asker: Asker,
         *,
         from_stage: str | None = None,
-        caller: str | None = None,
-        on_event: Callable[[Event], None],
-        stops_run: Callable[[], bool] = always,
     ) -> PipelineResponse:
         """Run again from the stage that failed, with changed input; a run in memory is run from its start.
 
         Raises:
             StageFailure: `run.unknown`, `run.not_ended`, `request.invalid`.
+            StillRunning: It goes on, and the asker waits no longer.
         """
         if run_id in self._memory:
-            request = self._memory.request(run_id, caller)
+            request = self._memory.request(run_id, asker.caller)
             again = request.model_copy(update={"id": new_run_id(), "input": {**request.input, **changes}})
-            return await self.carry_out(again, caller=caller, on_event=on_event, stops_run=stops_run)
-        stored = self._store_with(run_id)
-        return await stored.follow(await stored.retry(run_id, caller, changes, from_stage), on_event, stops_run)
+            return await self.carry_out(again, asker)
+        stored = self.stored(run_id)
+        return await stored.follow(await stored.retry(run_id, asker, changes, from_stage), asker)
 
-    async def roll_back(
-        self,
-        run_id: str,
-        *,
-        caller: str | None = None,
-        on_event: Callable[[Event], None],
-        stops_run: Callable[[], bool] = always,
-    ) -> PipelineResponse:
+    async def roll_back(self, run_id: str, asker: Asker) -> PipelineResponse:
         """Undo what a run did that has ended.
 
         Raises:
             StageFailure: `run.unknown`, also for one in memory, which changed nothing; `run.not_ended`.
+            StillRunning: It goes on, and the asker waits no longer.
         """
-        stored = self._store_with(run_id)
-        return await stored.follow(await stored.roll_back(run_id, caller), on_event, stops_run)
+        stored = self.stored(run_id)
+        return await stored.follow(await stored.roll_back(run_id, asker), asker)
 
     async def stop(self, within: float) -> None:
         """Ask the runs that were started here to stop and wait for their clean-up.
@@ -206,11 +198,6 @@ class Runs:
         """Wait until no run is carried out here any more, though nobody may wait for it."""
         if self._stored is not None:
             await self._stored.finish()
-
-    def _store_with(self, run_id: str) -> StoredRuns:
-        if self._stored is None or not self._stored.exists:
-            raise RUN_UNKNOWN(f"no run {run_id[:64]!r}")
-        return self._stored
 
 
 def _only_reads(pipeline: Pipeline) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,16 +12,20 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.server.request_state import authenticated_principal
-from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import PrivateAttr
 from starlette.requests import HTTPConnection
 
+from container_kit.tools.answer import success
+from container_kit.tools.asker import Asker, StillRunning
 from container_kit.tools.offer import Answer, Call, Offer
-from container_kit.tools.pipeline_tool import answer
-from container_kit.tools.progress import feeding
+from container_kit.tools.pipeline_tool import RunWork, answer, told
+from container_kit.tools.progress import ProgressFeed, feeding
+from container_kit.tools.questions import answer_of, asks_at_once, has_person, input_required
 from container_kit.tools.runs import Runs
 from container_kit.tools.schema import input_schema
+from container_kit.tools.tasks.handing import GRACE, TaskContext
 
 TOOL_FAILURE = "io.modelcontextprotocol/toolFailure"
 """The draft key under which a client finds a failure's fields."""
@@ -37,21 +42,57 @@ class OfferedTool(Tool):
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
-    ) -> CallToolResult:
+    ) -> CallToolResult | InputRequiredResult:
         """Carry out a call, with progress for a client that asked for it."""
         request = context.request_context
         async with feeding(request.session.report_progress) as feed:
-            call = Call(
-                offer=self._call.offer,
-                arguments=arguments,
-                runs=self._call.runs,
-                offered=self._call.offered,
-                caller=authenticated_principal(request),
-                on_event=feed,
-                stops_run=partial(_asked_to_stop, request),
-            )
-            answered = await answer(call)
+            asker = _asker(request, feed, self.name, arguments)
+            call = replace(self._call, arguments=arguments, asker=asker)
+            try:
+                answered = await (_resumed(call, context) if context.request_state else answer(call))
+            except StillRunning as still:
+                return await _postponed(call, request, still.run_id)
         return tool_result(answered)
+
+
+def _asker(request: ServerRequestContext[Any, Any], feed: ProgressFeed, tool: str, arguments: dict[str, Any]) -> Asker:
+    """How the client of a request waits, and what it can do for a person."""
+    return Asker(
+        caller=authenticated_principal(request),
+        on_event=feed,
+        patience=GRACE if isinstance(request, TaskContext) else None,
+        attended=has_person(request),
+        ask=asks_at_once(request),
+        stops_run=partial(_asked_to_stop, request),
+        note={"tool": tool, "arguments": arguments},
+    )
+
+
+async def _postponed(
+    call: Call, request: ServerRequestContext[Any, Any], run_id: str
+) -> CallToolResult | InputRequiredResult:
+    """What answers a call for now."""
+    if isinstance(request, TaskContext):
+        request.handing.run_id = run_id
+        return CallToolResult(content=[])  # a task takes its place
+    return input_required(await call.runs.stored(run_id).glance(run_id, call.caller))
+
+
+async def _resumed(call: Call, context: Context[Any, Any]) -> Answer:
+    """Go on with a call that was answered with questions, now that the client has what was said to them."""
+    run_id, work = context.request_state or "", call.offer.work
+
+    async def resume() -> Answer:
+        stored = call.runs.stored(run_id)
+        run = await stored.glance(run_id, call.caller)
+        for approval, said in (context.input_responses or {}).items():
+            answered = answer_of(said)
+            if approval in run.questions and answered is not None:
+                await stored.answer(run_id, call.caller, approval, answered)
+        response = await stored.follow(run_id, call.asker)
+        return work.conclude(call, response) if isinstance(work, RunWork) else success(response, ())
+
+    return await told(call, resume)
 
 
 def sdk_tool(offer: Offer, runs: Runs, offered: Mapping[str, Offer]) -> OfferedTool:

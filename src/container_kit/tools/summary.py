@@ -15,7 +15,10 @@ _DOCKERFILE_SHOWN = 6000
 
 
 def summary(response: PipelineResponse) -> str:
-    """The most telling lines about what a run made; where several artifacts were made, about the later ones."""
+    """The most telling lines about what a run made; where several artifacts were made, about the later ones.
+
+    Nothing where it made none that is known here.
+    """
     made = response.made
     lines: list[str] = []
     if (analysis := made.get(Analysis)) and len(response.stages) == 1:
@@ -37,7 +40,7 @@ def summary(response: PipelineResponse) -> str:
         lines.append(pushed_line(pushed))
     if deployment := made.get(Deployment):
         lines += deployment_lines(deployment, made.get(Verification))
-    return "\n".join(lines or [f"{response.pipeline}: {response.status} in {response.seconds:.1f} s"])
+    return "\n".join(lines)
 
 
 def analysis_lines(analysis: Analysis) -> list[str]:

@@ -117,6 +117,21 @@ class EventLog:
         with self._engine.connect() as connection:
             return {run_id: Event.model_validate_json(data) for run_id, data in connection.execute(query)}
 
+    def questions(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """What each of these runs asks and was not answered as far as it told, by approval point; blocking."""
+        table = events_table
+        kinds = table.c.kind.in_(("approval_waiting", "approval_answered"))
+        query = sa.select(table.c.run_id, table.c.data).where(table.c.run_id.in_(run_ids), kinds)
+        asked: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        with self._engine.connect() as connection:
+            for run_id, data in connection.execute(query.order_by(table.c.seq)):
+                event = Event.model_validate_json(data)
+                if event.kind == "approval_waiting":
+                    asked[run_id][event.stage or ""] = event.message
+                else:
+                    asked[run_id].pop(event.stage or "", None)
+        return dict(asked)
+
     def forget(self, run_ids: Sequence[str]) -> None:
         """Delete the events of runs; blocking."""
         with self._engine.begin() as connection:

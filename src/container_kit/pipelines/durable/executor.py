@@ -27,6 +27,7 @@ from container_kit.stages.fault import WiringError
 from container_kit.stages.workspace import Workspace
 
 _CLEAN_UP = 20.0
+_MADE_KEPT = 64
 
 
 class Executor:
@@ -54,7 +55,7 @@ class Executor:
         """Runs that were started here a moment ago: nothing of theirs can be in the event log."""
         self.running: dict[str, Cancellation] = {}
         self.made: dict[str, Made] = {}
-        """The artifacts of runs that ended here and were not fetched yet."""
+        """The artifacts of the newest runs that ended here and were not fetched yet."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def carry(self, written: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +100,7 @@ class Executor:
         run = Run(
             pipeline=pipeline,
             request=spec.request,
-            runtime=DurableRuntime(cancellation, spec.seed),
+            runtime=DurableRuntime(cancellation, spec.seed, attended=spec.attended),
             workspace=Workspace([Path(root) for root in spec.roots]),
             listeners=listeners,
             deadline=None if timeout is None else events.started_at + timeout,
@@ -111,6 +112,8 @@ class Executor:
             undone = "rollback_incomplete" if response.fault else "rolled_back"
             await DBOS.update_workflow_attributes_async(spec.rolls_back, {"undone": undone}, merge=True)
         self.made[spec.request.id] = run.made
+        if len(self.made) > _MADE_KEPT:  # nobody may ever fetch them; the journal has them too
+            del self.made[next(iter(self.made))]
         return response
 
     async def _done(self, pipeline: Pipeline, run_id: str) -> list[tuple[Step, Any]]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import anyio.to_thread
 import sqlalchemy as sa
 from dbos import DBOS, WorkflowStatus
+from pydantic import Field
 
 from container_kit.pipelines.durable.engine import WORKFLOW
 from container_kit.pipelines.durable.event_log import EventLog
@@ -52,6 +53,11 @@ _DBOS_STATES: dict[RunState, list[str]] = {
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
+def answered_at(approval: str) -> str:
+    """The attribute of a run that says that an approval point was answered."""
+    return f"answered:{approval}"
+
+
 class RunRecord(Artifact):
     """One run, as it stands."""
 
@@ -70,14 +76,17 @@ class RunRecord(Artifact):
     rolls_back: str | None = None
     adoptions: int = 0
     """How often another process took it over from one that had died."""
-    question: str | None = None
-    """What is asked, while the run waits for an answer."""
-    approval: str | None = None
-    """The approval point that it waits at."""
+    questions: dict[str, str] = Field(default_factory=dict)
+    """What is asked while the run waits, by approval point; what was answered is not in it."""
     fault: Fault | None = None
     """Why it did not succeed."""
     response: PipelineResponse | None = None
     """How it ended; None while it has not, and where nobody could carry it to an end."""
+
+    @property
+    def question(self) -> str | None:
+        """The first question that waits."""
+        return next(iter(self.questions.values()), None)
 
 
 class History:
@@ -180,7 +189,12 @@ class History:
 
     async def _records(self, workflows: list[WorkflowStatus]) -> list[RunRecord]:
         last = await anyio.to_thread.run_sync(self._log.last, [workflow.workflow_id for workflow in workflows])
-        return [_record(workflow, last.get(workflow.workflow_id)) for workflow in workflows]
+        asking = [run_id for run_id, event in last.items() if event.kind.startswith("approval_")]
+        asked = await anyio.to_thread.run_sync(self._log.questions, asking) if asking else {}
+        return [
+            _record(workflow, last.get(workflow.workflow_id), asked.get(workflow.workflow_id, {}))
+            for workflow in workflows
+        ]
 
 
 def _fits(record: RunRecord, status: RunState | None, pipeline: str | None, caller: str | None) -> bool:
@@ -188,16 +202,16 @@ def _fits(record: RunRecord, status: RunState | None, pipeline: str | None, call
     return all(want in (None, has) for want, has in wanted)
 
 
-def _record(workflow: WorkflowStatus, last: Event | None) -> RunRecord:
+def _record(workflow: WorkflowStatus, last: Event | None, asked: dict[str, str]) -> RunRecord:
     attributes = workflow.attributes or {}
+    questions = {name: question for name, question in asked.items() if answered_at(name) not in attributes}
     response = None
     if isinstance(workflow.output, dict):
         response = PipelineResponse.model_validate(workflow.output["response"])
-    waiting = last is not None and last.kind == "approval_waiting"
     return RunRecord(
         id=workflow.workflow_id,
         pipeline=attributes.get("pipeline", ""),
-        status=_state(workflow, response, attributes, waiting=waiting),
+        status=_state(workflow, response, attributes, waiting=bool(questions)),
         created=(workflow.created_at or 0) / 1000,
         updated=max((workflow.updated_at or 0) / 1000, last.time if last else 0.0),
         message=last.message if last else "",
@@ -207,8 +221,7 @@ def _record(workflow: WorkflowStatus, last: Event | None) -> RunRecord:
         retry_of=attributes.get("retry_of"),
         rolls_back=attributes.get("rolls_back"),
         adoptions=attributes.get("adoptions", 0),
-        question=last.message if last and waiting else None,
-        approval=last.stage if last and waiting else None,
+        questions=questions,
         fault=response.fault if response else (last.fault if last and last.kind == "run_finished" else None),
         response=response,
     )

@@ -45,6 +45,10 @@ class RunSpec(Artifact):
     """The run whose stages are to be undone, in place of running any."""
     trace: dict[str, str] = Field(default_factory=dict)
     """The W3C trace context of whoever asked."""
+    attended: bool = True
+    """False where nobody can be asked; approval points are not passed then."""
+    note: dict[str, JsonValue] = Field(default_factory=dict)
+    """Kept for whoever asked; it means nothing here."""
 
 
 class WrittenEnvelope(Artifact):

@@ -27,14 +27,17 @@ class Retention:
     """How many of the newest at most."""
     max_age: float = 30 * 24 * 3600.0
     """Seconds after its end for which a run is kept."""
+    min_age: float = 0.0
+    """Seconds after its end for which a run is kept however many there are."""
 
 
 async def prune(retention: Retention, history: History, events: EventLog, logs: StageLogs, sweep: Sweep) -> list[str]:
     """Forget the runs that need not be kept; give their ids."""
-    oldest = time.time() - retention.max_age
+    oldest, youngest = time.time() - retention.max_age, time.time() - retention.min_age
     records = await history.runs(limit=retention.keep + _AT_ONCE)
     ended = [record for record in records if record.status not in UNENDED]
-    gone = [record.id for number, record in enumerate(ended) if number >= retention.keep or record.updated < oldest]
+    beyond = [record for number, record in enumerate(ended) if number >= retention.keep or record.updated < oldest]
+    gone = [record.id for record in beyond if record.updated <= youngest]
     if gone:
         await sweep(gone)
         await DBOS.delete_workflows_async(gone)

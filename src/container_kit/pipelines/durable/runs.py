@@ -18,7 +18,14 @@ from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.catalog import pipeline as from_catalog
 from container_kit.pipelines.catalog import sweep as sweep_engine
 from container_kit.pipelines.durable import store, submission
-from container_kit.pipelines.durable.history import RUN_NOT_ENDED, RUN_NOT_WAITING, UNENDED, History, RunRecord
+from container_kit.pipelines.durable.history import (
+    RUN_NOT_ENDED,
+    RUN_NOT_WAITING,
+    UNENDED,
+    History,
+    RunRecord,
+    answered_at,
+)
 from container_kit.pipelines.durable.journal import RunSpec, made_of, plan_of, seed_for_retry
 from container_kit.pipelines.durable.retention import Retention, Sweep
 from container_kit.pipelines.durable.session import Role, Session
@@ -126,11 +133,15 @@ class DurableRuns:
         *,
         caller: str | None = None,
         priority: int | None = None,
+        attended: bool = True,
+        note: Mapping[str, JsonValue] | None = None,
     ) -> str:
         """Ask for a run; it is in the journal when this returns.
 
         Args:
             caller: Who asks, where callers are told apart.
+            attended: Whether anybody can answer at approval points.
+            note: Kept with the run for whoever asks.
             priority: Among the runs that wait for one target, 1 is the most urgent; None comes before all. Between
                 targets there is no order, so that none is starved.
 
@@ -144,6 +155,8 @@ class DurableRuns:
             roots=tuple(str(root) for root in workspace.roots),
             plan=plan_of(pipeline),
             caller=caller,
+            attended=attended,
+            note=dict(note or {}),
         )
         return await self._submit(pipeline, spec, priority)
 
@@ -200,27 +213,40 @@ class DurableRuns:
             self._tell_end(record, "cancelled")
         elif run_id in self._session.executor.running:
             self._session.executor.running[run_id].request()
-        if record.approval is not None:
-            await self.answer(run_id, Answer(approved=False, cancelled=True))
+        for approval in record.questions:
+            await self.answer(run_id, Answer(approved=False, cancelled=True), approval)
         return await self.history.get(run_id)
 
-    async def answer(self, run_id: str, answer: Answer) -> None:
-        """Answer the question that a run waits with.
+    async def answer(self, run_id: str, answer: Answer, approval: str | None = None) -> None:
+        """Answer a question that a run waits with.
+
+        Args:
+            approval: The approval point; by default the first that waits.
 
         Raises:
-            StageFailure: `run.unknown`, or `run.not_waiting` where it asks nothing.
+            StageFailure: `run.unknown`, or `run.not_waiting` where it asks nothing of the kind.
         """
         record = await self.history.get(run_id)
-        if record.approval is None:
+        point = approval or next(iter(record.questions), None)
+        if point not in record.questions:
             raise RUN_NOT_WAITING(f"run {run_id} is {record.status} and asks nothing", status=record.status)
-        await DBOS.send_async(run_id, answer.model_dump(mode="json"), record.approval)
+        await DBOS.send_async(run_id, answer.model_dump(mode="json"), point)
+        await DBOS.update_workflow_attributes_async(run_id, {answered_at(point): True}, merge=True)
 
     async def retry(
-        self, run_id: str, changes: Mapping[str, JsonValue] | None = None, *, from_stage: str | None = None
+        self,
+        run_id: str,
+        changes: Mapping[str, JsonValue] | None = None,
+        *,
+        from_stage: str | None = None,
+        attended: bool = True,
+        note: Mapping[str, JsonValue] | None = None,
     ) -> str:
         """Ask for a new run that goes on where another one failed; what it made and still holds is taken over.
 
         Args:
+            attended: As of `start`.
+            note: As of `start`.
             changes: Fields of the input that are different now; what depends on them is made again.
             from_stage: A stage to start again from, though it succeeded; by default the one that failed.
 
@@ -236,17 +262,21 @@ class DurableRuns:
         steps: dict[str, Any] = {**spec.seed, **await self.history.steps(run_id)}
         seed = seed_for_retry(pipeline, steps, changed, from_stage)
         new_spec = {"request": request, "plan": plan_of(pipeline), "seed": seed, "retry_of": run_id}
-        return await self._submit(pipeline, spec.model_copy(update=new_spec), None)
+        asked = {"attended": attended, "note": dict(note or {})}
+        return await self._submit(pipeline, spec.model_copy(update=new_spec | asked), None)
 
-    async def roll_back(self, run_id: str) -> str:
+    async def roll_back(self, run_id: str, *, note: Mapping[str, JsonValue] | None = None) -> str:
         """Ask for a run that undoes the stages of another one which has ended.
+
+        Args:
+            note: As of `start`.
 
         Raises:
             StageFailure: `run.unknown`, `run.not_ended`.
         """
         spec = await self._ended_spec(run_id)
         request = spec.request.model_copy(update={"id": new_run_id()})
-        update = {"request": request, "rolls_back": run_id, "seed": {}}
+        update = {"request": request, "rolls_back": run_id, "seed": {}, "note": dict(note or {})}
         return await self._submit(self._find(spec.pipeline), spec.model_copy(update=update), None)
 
     async def prune(self, retention: Retention) -> list[str]:

@@ -19,11 +19,15 @@ class DurableRuntime:
 
     Args:
         seed: Envelopes by step id that are taken as they are.
+        attended: Whether anybody can be asked.
     """
 
-    def __init__(self, cancellation: Cancellation, seed: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, cancellation: Cancellation, seed: Mapping[str, Mapping[str, Any]], *, attended: bool = True
+    ) -> None:
         self.cancellation = cancellation
         self._seed = seed
+        self._attended = attended
 
     async def steps(self, calls: Sequence[StepCall]) -> list[Envelope]:
         """Carry out the calls, or take their envelopes from the journal."""
@@ -48,8 +52,10 @@ class DurableRuntime:
                     group.start_soon(journaled, slot, call)
         return [envelopes[call.id] for call in calls]
 
-    async def answer(self, approval: str, timeout: float | None) -> Answer | None:
+    async def answer(self, approval: str, question: str, timeout: float | None) -> Answer | None:
         """Wait for somebody's answer, which is journaled too."""
+        if not self._attended:
+            return None
         answered = await DBOS.recv_async(approval, timeout_seconds=timeout or 10**9)
         if answered is None:
             return None
