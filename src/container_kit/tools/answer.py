@@ -41,7 +41,7 @@ def _product(made: BaseModel, run_id: str) -> Any:
     """What was made; a document that would fill an assistant's context is named, to be read as a resource."""
     if isinstance(made, Sbom):
         return compact({**made.model_dump(mode="json", exclude={"document"}), "resource": sbom_uri(run_id)})
-    return compact(made.model_dump(mode="json"))
+    return _told(made)
 
 
 def stage_data(stage: StageResult) -> dict[str, JsonValue]:
@@ -54,11 +54,22 @@ def stage_data(stage: StageResult) -> dict[str, JsonValue]:
     return data
 
 
+def _told(made: BaseModel) -> dict[str, JsonValue]:
+    """An artifact's JSON without what is empty, but with each field that the artifact always has."""
+    whole = made.model_dump(mode="json")
+    always = {name: whole[name] for name, info in type(made).model_fields.items() if info.is_required()}
+    shown: dict[str, JsonValue] = compact(whole)
+    return {name: shown.get(name, always.get(name)) for name in whole if name in shown or name in always}
+
+
 def compact(value: Any) -> Any:
-    """JSON without nulls, empty texts and empty collections: an assistant pays for every character."""
+    """JSON without nulls, empty texts and empty collections: an assistant pays for every character.
+
+    A `value` that is null stays: it is the answer that something is unknown.
+    """
     if isinstance(value, dict):
         items = {key: compact(item) for key, item in value.items()}
-        return {key: item for key, item in items.items() if item not in (None, "", [], {})}
+        return {key: item for key, item in items.items() if key == "value" or item not in (None, "", [], {})}
     if isinstance(value, list):
         return [compact(item) for item in value]
     return value

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.code import scan
+from container_kit.stages.analyze.configuration import SAMPLES, read_configuration
 from container_kit.stages.analyze.deployment_files import BuildContext, Deployments
 from container_kit.stages.analyze.discovery import Candidate
 from container_kit.stages.analyze.ecosystem import Ecosystem
 from container_kit.stages.analyze.folder import Folder
-from container_kit.stages.analyze.platform_files import read_command_port, read_platform_files
+from container_kit.stages.analyze.platform_files import agree, read_command_port, read_platform_files
 from container_kit.stages.analyze.services import services
 from container_kit.stages.analyze.system_packages import system_packages
 from container_kit.stages.analyze.variables import note_variable
 from container_kit.stages.analyze.versions import read_tool_versions
 from container_kit.stages.artifacts.analysis import Module, Variable
+
+_PROGRAMS = re.compile(
+    r"(?:python3?|gunicorn|uvicorn|hypercorn|daphne|flask|fastapi|litestar|streamlit|celery|waitress-serve|granian"
+    r"|poetry run|uv run|pipenv run|node|npm|yarn|pnpm|bun|deno|bundle|rails|bin/rails|ruby|puma|php|mix|dotnet)\s"
+)
+"""Programs that an image has as a person's machine has them; other commands name places inside the image."""
 
 
 @dataclass(slots=True)
@@ -44,8 +52,10 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
     read_platform_files(folder, draft)
     _read_containers(folder, draft, deployments)
     read_tool_versions(folder, draft)
-    found = scan(folder, draft, ecosystem.sources + ecosystem.settings)
+    read_configuration(folder, draft)
+    found = scan(folder, draft, ecosystem)
     read_command_port(draft)
+    agree(draft)
     _read_samples(folder, found.variables)
     return Described(candidate, folder, draft, ecosystem, found.variables)
 
@@ -85,10 +95,15 @@ def _read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> 
     facts = deployments.dockerfile(folder.path)
     context: BuildContext | None = deployments.context(folder.path)
     if facts is not None:
+        if facts.variable:
+            draft.port.add(facts.variable[0], "configuration", facts.variable[1], confidence=0.932)
         if facts.port:
             draft.port.add(facts.port[0], "configuration", facts.port[1])
         if facts.command and draft.role.value != "static":
-            draft.start.add(facts.command[0], "configuration", facts.command[1], confidence=0.8)
+            plain = _PROGRAMS.match(facts.command[0]) is not None
+            draft.start.add(facts.command[0], "configuration", facts.command[1], confidence=0.87 if plain else 0.8)
+    if context is not None and context.variable:
+        draft.port.add(context.variable[0], "configuration", context.variable[1], confidence=0.931)
     if context is not None and context.port:
         draft.port.add(context.port[0], "configuration", context.port[1], confidence=0.84)
     if context is not None and context.command:
@@ -96,7 +111,7 @@ def _read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> 
 
 
 def _read_samples(folder: Folder, variables: dict[str, Variable]) -> None:
-    for path in (".env.example", ".env.sample", ".env.template", ".env.dist", "env.example"):
+    for path in SAMPLES:
         for number, line in enumerate(folder.text(path).splitlines(), 1):
             name, found, value = line.strip().removeprefix("export ").partition("=")
             if found and name.isidentifier() and name.isupper():

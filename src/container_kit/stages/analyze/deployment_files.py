@@ -39,6 +39,8 @@ class BuildContext:
     dockerfile: str
     port: tuple[int, str] | None = None
     """The container's side of the first published port, with its place."""
+    variable: tuple[int, str] | None = None
+    """The port that the service sets the variable `PORT` to."""
     command: tuple[str, str] | None = None
     services: list[tuple[str, str]] = field(default_factory=list)
     """Kinds of the services that start beside it, with their places."""
@@ -174,6 +176,7 @@ def _add_context(
         folder = inner  # a context at the root with the Dockerfile beside the application
     at = _line(text, f"{name}:")
     context = BuildContext(folder, dockerfile, _published(text, path, service, at), services=beside)
+    context.variable = _variable(service, f"{path}:{at}")
     command = service.get("command")
     if isinstance(command, list):
         command = " ".join(str(part) for part in command)
@@ -184,6 +187,17 @@ def _add_context(
         found.contexts.append(context)
     elif known.port is None and context.port:
         known.port, known.command = context.port, context.command
+
+
+def _variable(service: dict[str, Any], place: str) -> tuple[int, str] | None:
+    """`PORT` among the variables of a service."""
+    given = service.get("environment")
+    pairs = given.items() if isinstance(given, dict) else [str(e).partition("=")[::2] for e in given or []]
+    for name, value in pairs:
+        text = re.sub(r"\$\{[^}]*?:?-(\d+)\}", r"\1", str(value)).strip("\"' ")
+        if str(name).strip() in {"PORT", "SERVER_PORT", "APP_PORT"} and text.isdigit() and 0 < int(text) < 65536:
+            return int(text), place
+    return None
 
 
 def _published(text: str, path: str, service: dict[str, Any], at: int) -> tuple[int, str] | None:

@@ -28,6 +28,7 @@ NEVER_MODULES = NOT_THE_APPLICATION | frozenset(
         "scripts",
         "script",
         "hack",
+        "contrib",
         "ci",
         "tutorial",
         "tutorials",
@@ -99,7 +100,7 @@ def discover(tree: Tree, contexts: Iterable[str] = (), start: str = "") -> Disco
     for context in contexts:
         if context == start or context.startswith(f"{start}/" if start else ""):
             _by_context(tree, found, context)
-    if start not in found.candidates and (bare := _bare(tree, start, alone=not found.candidates)):
+    if start not in found.candidates and (bare := _bare(tree, start, found.folders, alone=not found.candidates)):
         found.candidates = {start: bare, **found.candidates}
     _keep_likeliest(tree, found, start)
     return found
@@ -125,16 +126,27 @@ def _by_manifests(tree: Tree, found: Discovery, start: str) -> None:
 
 
 def _add_what_the_sources_say(folder: Folder, candidate: Candidate) -> None:
-    """Where a `package.json` holds tools only and there is no JavaScript, the other sources are the application."""
-    if [e.name for e in candidate.ecosystems] != ["node"] or folder.files(
-        *candidate.ecosystems[0].sources, limit=1, depth=5
-    ):
+    """Where a `package.json` holds tools only, other sources may be the application."""
+    if [e.name for e in candidate.ecosystems] != ["node"]:
+        return
+    programs = [e for e in ecosystems() if e.rank < _LAST_RESORT and e.name != "node"]
+    if _holds_tools_only(folder) and (named := _named(folder, programs)):
+        candidate.ecosystems.insert(0, named)
+        return
+    if folder.files(*candidate.ecosystems[0].sources, limit=1, depth=5):
         return
     for ecosystem in ecosystems():
         eligible = _tells_by_sources(ecosystem) and ecosystem.name != "node" and _is_recognised(folder, ecosystem)
         if eligible and folder.files(*ecosystem.sources, limit=1, depth=4):
             candidate.ecosystems.insert(0, ecosystem)
             return
+
+
+def _holds_tools_only(folder: Folder) -> bool:
+    """Tell whether a `package.json` starts nothing and needs nothing when the application runs."""
+    data = folder.json("package.json")
+    scripts = data.get("scripts")
+    return not data.get("dependencies") and not (isinstance(scripts, dict) and "start" in scripts)
 
 
 def _applications(tree: Tree, start: str) -> Iterable[tuple[str, set[str]]]:
@@ -184,21 +196,21 @@ def _by_context(tree: Tree, found: Discovery, context: str) -> None:
         return
     prefix = f"{context}/" if context else ""
     inside = any(path.startswith(prefix) for path in found.candidates)
-    if context and not inside and (bare := _bare(tree, context, alone=True)):
+    if context and not inside and (bare := _bare(tree, context, found.folders, alone=True)):
         bare.member = True
         found.candidates[context] = bare
 
 
-def _bare(tree: Tree, path: str, *, alone: bool) -> Candidate | None:
+def _bare(tree: Tree, path: str, inner: frozenset[str], *, alone: bool) -> Candidate | None:
     """A folder without a manifest that is an application all the same, by its files; `alone` looks further."""
-    folder = Folder(tree, path)
+    folder = Folder(tree, path, inner)
     programs = [ecosystem for ecosystem in ecosystems() if ecosystem.rank < _LAST_RESORT]
     others = [ecosystem for ecosystem in ecosystems() if ecosystem.rank >= _LAST_RESORT]
     found = _named(folder, programs)
     if found is None and alone:
         found = _most(folder, programs) or _named(folder, others) or _globbed(folder, others)
-    elif found is None:
-        found = _named(folder, others)
+    elif found is None and (found := _named(folder, others)) and found.name == "platform":
+        found = _most(folder, programs) or found
     return Candidate(path, [found], bare=True) if found else None
 
 

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from container_kit.stages.redaction import looks_secret
 
 _SHELL_FORM = re.compile(r"^\[.*\]$", re.DOTALL)
+_NAMED = re.compile(r"\s[aA][sS]\s+(\S+)")
+_PORT_VARIABLE = re.compile(
+    r"\b(?:(?:SERVER_|APP_|HTTP_|NITRO_|WEB_)?PORT|ASPNETCORE_(?:HTTP_PORTS|URLS))[= ]\s*[\"']?(?:https?://[^:;\"'\s]+:)?"
+    r"(?:\$\{\w+:-)?(\d{2,5})\b"
+)
 _WRAPPED = re.compile(r"^(?:/bin/)?(?:ba|da)?sh -c ")
 
 
@@ -27,6 +32,9 @@ class DockerfileFacts:
 
     path: str
     port: tuple[int, str] | None = None
+    """What it exposes."""
+    variable: tuple[int, str] | None = None
+    """The port that it sets a variable such as `PORT` to."""
     command: tuple[str, str] | None = None
     base: tuple[str, str] | None = None
     bases: tuple[str, ...] = ()
@@ -39,16 +47,30 @@ def read_dockerfile(path: str, text: str) -> DockerfileFacts:
     stages = [i for i in instructions if i.name == "FROM"]
     if not stages:
         return DockerfileFacts(path, problems=("line 1: no FROM instruction",))
-    last = [i for i in instructions if i.line > stages[-1].line]
+    last = _inherited(instructions, stages)
     arguments = dict(i.value.partition("=")[::2] for i in instructions if i.name in {"ARG", "ENV"} and "=" in i.value)
     return DockerfileFacts(
         path,
         _port(path, last, arguments),
+        _variable(path, last),
         _command(path, last),
         (stages[-1].value.split()[0], f"{path}:{stages[-1].line}"),
         tuple(stage.value.split()[0] for stage in stages if stage.value),
-        tuple(_problems(instructions, stages, last)),
+        tuple(_problems(instructions, stages, [i for i in instructions if i.line > stages[-1].line])),
     )
+
+
+def _inherited(instructions: list[Instruction], stages: list[Instruction]) -> list[Instruction]:
+    """The instructions of the last stage after those of the stages in the file that it is based on."""
+    found: list[Instruction] = []
+    at: int | None = len(stages) - 1
+    while at is not None:
+        end = stages[at + 1].line if at + 1 < len(stages) else None
+        found = [i for i in instructions if i.line > stages[at].line and (end is None or i.line < end)] + found
+        base = next((word.lower() for word in stages[at].value.split() if not word.startswith("--")), "")
+        names = [(m[1].lower() if (m := _NAMED.search(stage.value)) else None) for stage in stages[:at]]
+        at = names.index(base) if base in names else None
+    return found
 
 
 def _instructions(text: str) -> list[Instruction]:
@@ -80,6 +102,11 @@ def _port(path: str, last: list[Instruction], arguments: dict[str, str]) -> tupl
     return None
 
 
+def _variable(path: str, last: list[Instruction]) -> tuple[int, str] | None:
+    found = [(m, i) for i in last if i.name == "ENV" and (m := _PORT_VARIABLE.search(i.value))]
+    return (int(found[-1][0][1]), f"{path}:{found[-1][1].line}") if found else None
+
+
 def _command(path: str, last: list[Instruction]) -> tuple[str, str] | None:
     words: list[str] = []
     line = 0
@@ -104,7 +131,7 @@ def _plain(value: str) -> str:
 
 def _problems(instructions: list[Instruction], stages: list[Instruction], last: list[Instruction]) -> list[str]:
     problems: list[str] = []
-    names = {m[1].lower() for s in stages if (m := re.search(r"\s[aA][sS]\s+(\S+)", s.value))}
+    names = {m[1].lower() for s in stages if (m := _NAMED.search(s.value))}
     for stage in stages:
         image = next((word for word in stage.value.split() if not word.startswith("--")), "")
         tag = image.rpartition("/")[2].partition(":")[2]

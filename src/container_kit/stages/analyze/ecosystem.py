@@ -47,10 +47,19 @@ class Ecosystem:
     """Suffixes of its source files."""
     settings: tuple[str, ...] = ()
     """Suffixes of its configuration files, which name ports and variables too."""
+    behind: frozenset[str] = frozenset()
+    """Where a web server in front runs the application: the frameworks that listen themselves all the same."""
+    configured: frozenset[str] = frozenset()
+    """The frameworks whose port is said in configuration, and what code says is another's."""
     language: str = ""
     """The language that source files alone tell, for an ecosystem whose applications need a manifest."""
     rank: int = 50
     """Of several ecosystems in one folder the lowest is the application, the others build its assets."""
+
+    def listens(self, draft: Draft) -> bool:
+        """Tell whether a port in the application's code is one that it listens on."""
+        framework = draft.framework.value
+        return framework not in self.configured and (not self.behind or framework in self.behind)
 
 
 @cache

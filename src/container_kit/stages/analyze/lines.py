@@ -6,10 +6,24 @@ from collections.abc import Iterator
 
 _LONGEST_LINE = 400
 """Characters; what is longer is generated or minified."""
+_WINDOW = 600
+"""Characters that are looked at after the start of a line, for a statement that goes on."""
 
 
 def lines_with(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     """The lines, with their numbers, that hold one of some words, each once."""
+    for number, start, end in _spans(text, words):
+        yield number, text[start:end]
+
+
+def statements_with(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
+    """Like `lines_with`, each line also with the four that follow it, all space between words made one blank."""
+    for number, start, end in _spans(text, words):
+        following = text[end : start + _WINDOW].split("\n", 5)[:5]
+        yield number, text[start:end], " ".join(" ".join([text[start:end], *following]).split())
+
+
+def _spans(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, int, int]]:
     starts: set[int] = set()
     for word in words:
         at = text.find(word)
@@ -22,6 +36,6 @@ def lines_with(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, str]]:
         number += text.count("\n", before, start)
         before = start
         end = text.find("\n", start)
-        line = text[start : end if end >= 0 else len(text)]
-        if len(line) <= _LONGEST_LINE:
-            yield number, line
+        end = end if end >= 0 else len(text)
+        if end - start <= _LONGEST_LINE:
+            yield number, start, end

@@ -85,8 +85,24 @@ def _claim(folder: Folder, draft: Draft, path: str, field: str, value: Any) -> N
 
 
 def read_command_port(draft: Draft) -> None:
-    """Claim the port that the best start command names."""
+    """Claim the port that the best start command names, and gunicorn's own where it names none."""
     best = draft.start.best
-    found = _PORT_OPTION.search(f" {best.value}") if best else None
-    if best and found and best.confidence >= 0.6:
-        draft.port.add(int(found[1]), best.known_by, *best.places[:1], confidence=max(best.confidence, 0.93))
+    if best is None or best.confidence < 0.6:
+        return
+    if found := _PORT_OPTION.search(f" {best.value}"):
+        sure = max(best.confidence, 0.93) if best.known_by in {"declared", "configuration"} else 0.61
+        draft.port.add(int(found[1]), best.known_by, *best.places[:1], confidence=sure)
+    elif re.search(r"\bgunicorn\b", best.value) and "PORT" not in best.value:
+        draft.port.add(8000, "framework", *best.places[:1], confidence=0.61)
+
+
+def agree(draft: Draft) -> None:
+    """Let a start command that was inferred name the port that was found."""
+    best, port = draft.start.best, draft.port.best
+    if best is None or port is None or best.known_by not in {"code", "framework", "guess"}:
+        return
+    found = _PORT_OPTION.search(f" {best.value}")
+    if found and int(found[1]) != port.value:
+        start, end = found.start(1) - 1, found.end(1) - 1
+        command = f"{best.value[:start]}{port.value}{best.value[end:]}"
+        draft.start.add(command, best.known_by, *best.places, confidence=best.confidence + 0.001)

@@ -60,13 +60,20 @@ def _is_part(one: Described, described: list[Described], discovery: Discovery) -
     ]
     if not above:
         return role == "library" and not one.folder.files(*one.ecosystem.sources, limit=1)
-    nearest = max(above, key=lambda other: len(other.folder.path))
+    return _belongs_to(one, max(above, key=lambda other: len(other.folder.path)))
+
+
+def _belongs_to(one: Described, nearest: Described) -> bool:
+    """Tell whether a folder inside another module is a part of it."""
+    path, role = one.folder.path, role_of(one)
     if one.draft.ecosystem == "node" and nearest.draft.ecosystem != "node":
         inner = path[len(nearest.folder.path) :].strip("/").split("/")
         if any(part in _ASSET_FOLDERS for part in inner) and (role != "web" or not one.draft.framework):
             return True
-    if one.folder.has("Dockerfile"):
+    if one.folder.first("Dockerfile", "Procfile"):
         return False
+    if one.draft.ecosystem == "php" == nearest.draft.ecosystem:
+        return not one.folder.first("artisan", "public/index.php")
     if one.draft.ecosystem == "c-family" == nearest.draft.ecosystem:
         return True
     same = nearest.draft.ecosystem == one.draft.ecosystem and one.draft.ecosystem == "python"
@@ -78,7 +85,8 @@ def _is_part(one: Described, described: list[Described], discovery: Discovery) -
 def _is_application(one: Described) -> bool:
     """Tell whether a workspace's root is an application itself, not only the place of its scripts."""
     if one.draft.ecosystem != "node":
-        return role_of(one) in _DEPLOYABLE and bool(one.draft.start)
+        own = one.folder.files(*one.ecosystem.sources, limit=1, depth=14) if one.ecosystem.sources else []
+        return role_of(one) in _DEPLOYABLE and bool(one.draft.start) and bool(own)
     entry = one.draft.entrypoint.value
     built = one.folder.has("index.html") or any(
         one.folder.has_folder(name) for name in ("src", "app", "pages", "routes", "public")

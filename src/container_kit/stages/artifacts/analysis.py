@@ -99,7 +99,14 @@ class Module(Artifact):
     @model_serializer(mode="wrap")
     def _short(self, whole: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def] # noqa: ANN202 - keeps the schema
         """Leave out lists that are empty and minor findings that are unknown."""
-        minor = ("start_program", "entrypoint", "health_endpoint", "output_directory")
+        minor = (
+            "language_version",
+            "build_command",
+            "start_program",
+            "entrypoint",
+            "health_endpoint",
+            "output_directory",
+        )
         return {
             name: value
             for name, value in whole(self).items()

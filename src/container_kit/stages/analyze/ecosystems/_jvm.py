@@ -125,6 +125,36 @@ def claim_main(folder: Folder, draft: Draft) -> str | None:
     return main[0]
 
 
+_STARTS_ITSELF = {
+    "spring-boot",
+    "quarkus",
+    "micronaut",
+    "grails",
+    "open-liberty",
+    "wildfly",
+    "payara",
+    "play",
+    "helidon",
+    "ktor",
+}
+"""Frameworks whose build plugin or parent makes an application of a module; of the others a library may depend too."""
+
+
+CONFIGURED = frozenset(["spring-boot", "quarkus", "micronaut", "grails", "open-liberty", "play", "helidon"])
+"""Frameworks whose port is said in configuration."""
+
+
+def is_application(framework: str | None, main: str | None, *, plugin: bool) -> bool:
+    """Tell an application from a library that depends on a framework: it has a main class or the framework's plugin.
+
+    Args:
+        framework: What it depends on.
+        main: Its main class.
+        plugin: True where the build makes a program of it, or the project is alone.
+    """
+    return main is not None or (framework in _STARTS_ITSELF and plugin)
+
+
 def is_framework(draft: Draft) -> str | None:
     """The first framework that is a dependency."""
     return next((f.name for f in FRAMEWORKS if any(name in draft.dependencies for name in f.packages)), None)

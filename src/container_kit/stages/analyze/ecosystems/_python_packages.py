@@ -49,7 +49,20 @@ def read_packages(folder: Folder, draft: Draft) -> None:
             draft.package_manager.add(tool, "declared", folder.place(lock))
             draft.manifests.append(lock)
             draft.locked = True
+    _read_workspace(folder, draft)
     _read_versions(folder, draft)
+
+
+def _read_workspace(folder: Folder, draft: Draft) -> None:
+    """A member of a uv workspace is installed by uv, whose lockfile is at the workspace's root."""
+    path = folder.path
+    while path and folder.has("pyproject.toml"):
+        path = path.rpartition("/")[0]
+        above = Folder(folder.tree, path)
+        if above.has("uv.lock") or "[tool.uv.workspace]" in above.text("pyproject.toml"):
+            draft.package_manager.add("uv", "declared", above.place(above.first("uv.lock") or "pyproject.toml"))
+            draft.locked = draft.locked or above.has("uv.lock")
+            return
 
 
 def _add(draft: Draft, names: Iterable[str], place: str, *, tools: bool = False) -> None:

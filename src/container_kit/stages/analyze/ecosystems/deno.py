@@ -15,6 +15,7 @@ FRAMEWORKS = (
     Framework("hono", ("hono",), 8000),
     Framework("lume", ("lume",), 3000, "static"),
     Framework("aleph", ("aleph",), 3000),
+    Framework("vite", ("vite",), 5173, "static"),
 )
 _IMPORT = re.compile(r"""from\s+["'](?:https://deno\.land/x/|jsr:@?|npm:@?)(?:[\w-]+/)?([\w$-]+)[@/"']""")
 _ENTRIES = (
@@ -74,6 +75,8 @@ def _claim_start(folder: Folder, draft: Draft, manifest: str, data: dict[str, An
     if entry is None:
         draft.role.add("library", "guess") if not task else None
         return
+    if "vite" in draft.dependencies:
+        return  # what there is runs in a browser
     draft.entrypoint.add(entry, "code", folder.place(entry))
     draft.start.add(f"deno run -A {entry}", "code", folder.place(entry), confidence=0.75)
     if re.search(r"Deno\.serve\b|\bserve\(|\.listen\(", folder.source(entry)):

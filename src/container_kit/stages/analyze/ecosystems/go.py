@@ -128,7 +128,7 @@ ECOSYSTEMS = (
     Ecosystem(
         "go",
         describe,
-        manifests=("go.mod", "go.work"),
+        manifests=("go.mod", "go.work", "Gopkg.toml", "glide.yaml"),
         bare=("main.go", "*.go"),
         frameworks=FRAMEWORKS,
         workspace=workspace,

@@ -6,7 +6,15 @@ import re
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.ecosystems._jvm import FRAMEWORKS, claim_main, is_framework, main_class, read_language
+from container_kit.stages.analyze.ecosystems._jvm import (
+    CONFIGURED,
+    FRAMEWORKS,
+    claim_main,
+    is_application,
+    is_framework,
+    main_class,
+    read_language,
+)
 from container_kit.stages.analyze.folder import Folder
 
 _BUILD_FILES = ("build.gradle", "build.gradle.kts")
@@ -18,6 +26,21 @@ _DEPENDENCY = re.compile(
     \s*\(?\s*(?:platform\(|enforcedPlatform\()?\s*(?:['"]([^'":\s]+):([^'":\s]+)|libs\.([\w.]+)|group\s*:\s*['"][^'"]+['"]\s*,\s*name\s*:\s*['"]([^'"]+))""",
     re.VERBOSE,
 )
+_PLUGINS = (
+    "org.springframework.boot",
+    "io.quarkus",
+    "io.micronaut.application",
+    "io.micronaut.minimal.application",
+    "io.ktor.plugin",
+    "org.grails.grails-web",
+    "io.openliberty.tools.gradle.liberty",
+    "io.ratpack.ratpack-java",
+    "com.typesafe.play",
+    "org.playframework.play",
+    "war",
+    "org.gretty",
+)
+"""Plugins that make a program of a project."""
 _VERSION = re.compile(
     r"""(?:JavaLanguageVersion\.of\(\s*|jvmToolchain\(\s*|JavaVersion\.VERSION_(?:1_)?|(?:source|target)Compatibility\s*=\s*['"]?(?:1\.)?|jvmTarget\s*=\s*['"]|release\s*=\s*)(\d+)"""
 )
@@ -47,6 +70,8 @@ def _project_name(folder: Folder) -> str:
 def _read_dependencies(folder: Folder, draft: Draft, build: str, text: str) -> None:
     where = folder.place(build).rpartition(":")[0]
     for found in _PLUGIN.finditer(text):
+        if "apply false" in text[found.end() : text.find("\n", found.end()) + 1 or None]:
+            continue
         name = (found[1] or _catalogued(found[2])).lower()
         draft.dependencies.setdefault(name, f"{where}:{_line(text, found)}")
     for found in _DEPENDENCY.finditer(text):
@@ -76,10 +101,9 @@ def _claim_start(folder: Folder, draft: Draft, build: str, text: str) -> None:
     place = folder.place(build)
     framework = is_framework(draft)
     main = claim_main(folder, draft)
-    runs = (
-        framework
-        or main
-        or re.search(r"mainClass|mainClassName|['\"]application['\"]|^\s*application\b", text, re.MULTILINE)
+    plugin = not folder.path or any(name in draft.dependencies for name in _PLUGINS)
+    runs = is_application(framework, main, plugin=plugin) or re.search(
+        r"mainClass|mainClassName|['\"]application['\"]|^\s*application\b", text, re.MULTILINE
     )
     if not runs:
         draft.role.add("library", "code", place, confidence=0.8)
@@ -132,6 +156,7 @@ ECOSYSTEMS = (
         describe,
         manifests=("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"),
         frameworks=FRAMEWORKS,
+        configured=CONFIGURED,
         workspace=workspace,
         sources=(".java", ".kt", ".groovy"),
         settings=(".properties", ".yml", ".yaml"),

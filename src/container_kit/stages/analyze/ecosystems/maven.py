@@ -7,7 +7,14 @@ from typing import Any
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.ecosystems._jvm import FRAMEWORKS, claim_main, is_framework, read_language
+from container_kit.stages.analyze.ecosystems._jvm import (
+    CONFIGURED,
+    FRAMEWORKS,
+    claim_main,
+    is_application,
+    is_framework,
+    read_language,
+)
 from container_kit.stages.analyze.folder import Folder
 
 _VERSION_KEYS = (
@@ -20,6 +27,20 @@ _VERSION_KEYS = (
     "java.release",
     "release.version",
 )
+
+
+_PLUGINS = (
+    "spring-boot-maven-plugin",
+    "quarkus-maven-plugin",
+    "micronaut-maven-plugin",
+    "liberty-maven-plugin",
+    "wildfly-maven-plugin",
+    "wildfly-jar-maven-plugin",
+    "bootable-jar-maven-plugin",
+    "payara-micro-maven-plugin",
+    "helidon-maven-plugin",
+)
+"""Plugins that make a program of a module."""
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -110,7 +131,8 @@ def _claim_start(folder: Folder, draft: Draft, pom: Any, properties: dict[str, s
     draft.build.add(f"{tool} -DskipTests package", "framework", folder.place("pom.xml"), confidence=0.8)
     framework = is_framework(draft)
     main = claim_main(folder, draft)
-    if packaging == "pom" or (framework is None and main is None and packaging == "jar"):
+    plugin = not folder.path or any(name in draft.tools for name in _PLUGINS)
+    if packaging == "pom" or (packaging == "jar" and not is_application(framework, main, plugin=plugin)):
         draft.role.add(
             "library", "declared" if packaging == "pom" else "code", folder.place("pom.xml"), confidence=0.85
         )
@@ -146,6 +168,7 @@ ECOSYSTEMS = (
         describe,
         manifests=("pom.xml",),
         frameworks=FRAMEWORKS,
+        configured=CONFIGURED,
         workspace=workspace,
         sources=(".java", ".kt", ".scala", ".groovy"),
         settings=(".properties", ".yml", ".yaml"),

@@ -29,7 +29,19 @@ _META = {
     "redwoodjs",
     "blitz",
 }
-_OWN_SERVER = {"nestjs", "adonisjs", "strapi", "keystone", "sails", "directus", "medusa", "meteor", "loopback"}
+_OWN_SERVER = {
+    "nestjs",
+    "adonisjs",
+    "strapi",
+    "keystone",
+    "sails",
+    "directus",
+    "medusa",
+    "meteor",
+    "loopback",
+    "midway",
+}
+_INFRASTRUCTURE = ("aws-cdk-lib", "@aws-cdk/core", "@pulumi/pulumi", "cdktf", "cdk8s", "sst")
 _SUFFIXES = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts")
 _ENTRIES = ("server", "index", "app", "main", "src/server", "src/index", "src/main", "src/app", "bin/www", "api/index")
 _CONFIGS = {
@@ -62,16 +74,20 @@ def _read_language(folder: Folder, package: Package, draft: Draft) -> None:
     sources = folder.files(*_SUFFIXES, limit=1, depth=4)
     place = folder.place("package.json" if folder.has("package.json") else (sources or ["index.js"])[0])
     config = folder.first("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json")
-    scripts = folder.files(".ts", ".tsx", ".mts", limit=5, depth=4)
-    scripts = [path for path in scripts if not path.endswith((".d.ts", "vite.config.ts", "config.ts"))]
-    if scripts:
-        draft.language.add("typescript", "declared", folder.place(config) if config else folder.place(scripts[0]))
-    elif (config or package.has("typescript", "ts-node", "tsx")) and not folder.files(
-        ".js", ".jsx", ".mjs", limit=1, depth=4
-    ):
+    typed = [path for path in folder.files(".ts", ".tsx", ".mts") if not path.endswith((".d.ts", "config.ts"))]
+    plain = [path for path in folder.files(".js", ".jsx", ".mjs", ".cjs") if not _is_tooling(path)]
+    if typed and len(typed) * (3 if config else 1) >= len(plain):
+        draft.language.add("typescript", "declared", folder.place(config) if config else folder.place(typed[0]))
+    elif not typed and not plain and (config or package.has("typescript", "ts-node", "tsx")):
         draft.language.add("typescript", "declared", folder.place(config) if config else place, confidence=0.93)
     else:
         draft.language.add("javascript", "declared", place)
+
+
+def _is_tooling(path: str) -> bool:
+    """Tell configuration of tools and what was built from a program's own files."""
+    name = path.rpartition("/")[2]
+    return ".config." in name or name.startswith(".") or path.startswith(("dist/", "build/", "public/", "lib/", "out/"))
 
 
 def _runner(draft: Draft) -> str:
@@ -82,7 +98,8 @@ def _read_application(folder: Folder, package: Package, draft: Draft) -> None:
     site = next((site for site in SITES if package.has(*site.packages) or _configured(folder, site.name)), None)
     servers = [server for server in SERVERS if any(name in package.runtime for name in server.packages)]
     server = servers[0] if servers else None
-    if site and (site.name in _META or not _runs_server(folder, package, server)):
+    owns = server is not None and server.name in _OWN_SERVER
+    if site and not owns and (site.name in _META or not _runs_server(folder, package, server)):
         _describe_site(folder, package, draft, site)
     else:
         _describe_server(folder, package, draft, server)
@@ -190,7 +207,7 @@ def _describe_server(folder: Folder, package: Package, draft: Draft, server: Fra
     if script:
         _claim_script(folder, package, draft, script, 0.55 if script == "dev" else 0.93)
         _script_ports(folder, package, draft, script)
-    _read_entry(folder, package, draft, scripted=bool(script))
+    _read_entry(folder, package, draft, scripted=script not in {None, "dev"})
     if (draft.program.value or "").startswith("wrangler"):
         draft.role.add("web", "configuration", *(draft.start.best.places if draft.start.best else ()), confidence=0.85)
         draft.port.add(8787, "framework", folder.place("package.json", "wrangler"))
@@ -205,9 +222,11 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
     usual = [f"{entry}{suffix}" for entry in _ENTRIES for suffix in (".js", ".ts", ".mjs", ".cjs", "")]
     wanted: list[str | None] = [started[1] if started else None, main if isinstance(main, str) else None, *usual]
     names = [name.removeprefix("./") for name in wanted if name]
-    entry = next(
-        (n for name in names for n in (name, f"{name}.js", f"{name}/index.js") if folder.has(n) and "." in n), None
-    )
+    entry = next((n for name in names for n in (name, f"{name}.js", f"{name}/index.js") if folder.has(n)), None)
+    if isinstance(main, str) and re.match(r"(?:\./)?(?:dist|build|out)/", main) and "build" in package.scripts:
+        built = main.removeprefix("./")
+        place = folder.place("package.json", '"main"')
+        draft.start.add(f"node {built}", "declared", place, confidence=0.7 if draft.framework else 0.3)
     if entry is None:
         return
     place = folder.place(entry)
@@ -228,7 +247,7 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
     if not publishes and alone:
         typed = entry.endswith(("ts", "tsx"))
         command = f"bun {entry}" if _runner(draft) == "bun" else f"npx tsx {entry}" if typed else f"node {entry}"
-        draft.start.add(command, "code", place, confidence=0.5 if scripted else 0.8)
+        draft.start.add(command, "code", place, confidence=0.5 if scripted or typed else 0.8)
         if not typed:
             draft.program.add(command, "code", place, confidence=0.5)
 
@@ -252,7 +271,10 @@ def _script_ports(folder: Folder, package: Package, draft: Draft, script: str | 
 
 def _describe_package(folder: Folder, package: Package, draft: Draft) -> None:
     place = folder.place("package.json") if folder.has("package.json") else None
-    if package.data.get("bin"):
+    if package.has(*_INFRASTRUCTURE):
+        draft.private = True  # it describes where things run, and runs nowhere itself
+        draft.role.add("library", "declared", place, confidence=0.95)
+    elif package.data.get("bin"):
         draft.role.add("cli", "declared", folder.place("package.json", '"bin"'), confidence=0.9)
     elif package.data.get("main") or package.data.get("exports") or package.data.get("module"):
         draft.role.add("library", "declared", place, confidence=0.85)

@@ -25,6 +25,19 @@ FRAMEWORKS = (
     Framework("fatfree", ("bcosca/fatfree",), 80),
     Framework("silex", ("silex/silex",), 8080),
     Framework("reactphp", ("react/http",), 8080),
+    Framework("hyperf", ("hyperf/framework", "hyperf/http-server"), 9501),
+    Framework("webman", ("workerman/webman-framework",), 8787),
+    Framework("workerman", ("workerman/workerman",), 2345),
+    Framework("swoole", ("swoole/ide-helper", "openswoole/core"), 9501),
+    Framework("ratchet", ("cboden/ratchet",), 8080),
+    Framework("amphp", ("amphp/http-server",), 1337),
+    Framework("flight", ("flightphp/core", "mikecao/flight"), 8000),
+    Framework("leaf", ("leafs/leaf",), 5500),
+    Framework("spiral", ("spiral/framework",), 8080),
+    Framework("nette", ("nette/application",), 8000),
+    Framework("typo3", ("typo3/cms-core",), 80),
+    Framework("craft", ("craftcms/cms",), 8080),
+    Framework("kirby", ("getkirby/cms",), 8000),
 )
 _HOMES = (
     "public/index.php",
@@ -101,6 +114,7 @@ ECOSYSTEMS = (
         bare=("index.php", "public/index.php", "*.php"),
         frameworks=FRAMEWORKS,
         sources=(".php",),
+        behind=frozenset(["reactphp", "swoole", "workerman", "hyperf", "webman", "ratchet", "amphp"]),
         rank=25,
     ),
 )

@@ -34,6 +34,23 @@ FRAMEWORKS = (
     Framework("cherrypy", ("cherrypy",), 8080),
     Framework("starlette", ("starlette",), 8000, also_client=True),
     Framework("panel", ("panel",), 5006),
+    Framework("shiny", ("shiny",), 8000),
+    Framework("solara", ("solara",), 8765),
+    Framework("marimo", ("marimo",), 2718),
+    Framework("mesop", ("mesop",), 32123),
+    Framework("taipy", ("taipy",), 5000),
+    Framework("flet", ("flet",), 8550),
+    Framework("bentoml", ("bentoml",), 3000),
+    Framework("masonite", ("masonite",), 8000),
+    Framework("eve", ("eve",), 5000),
+    Framework("hug", ("hug",), 8000),
+    Framework("responder", ("responder",), 5042),
+    Framework("web.py", ("web-py",), 8080),
+    Framework("locust", ("locust",), 8089),
+    Framework("airflow", ("apache-airflow",), 8080),
+    Framework("mlflow", ("mlflow",), 5000),
+    Framework("jupyter", ("jupyterlab", "notebook"), 8888),
+    Framework("fastmcp", ("fastmcp",), 8000, also_client=True),
     Framework("celery", ("celery",), None, "worker", also_client=True),
     Framework("scrapy", ("scrapy",), None, "worker"),
     Framework("discord.py", ("discord-py", "py-cord", "nextcord"), None, "worker"),
@@ -139,7 +156,7 @@ def _framework(application: PythonFile | None, files: list[PythonFile], draft: D
     imported = [_BY_PACKAGE.get(normal(name)) for file in files[:3] for name in sorted(file.imports)]
     used = {framework.name for framework in imported if framework}
     declared = [f for f in FRAMEWORKS if any(package in draft.dependencies for package in f.packages)]
-    if not any(file.kind == "celery" and file.path.count("/") < 2 for file in files):
+    if not any(file.kind == "celery" and file.path.removeprefix("src/").count("/") < 2 for file in files):
         declared = [f for f in declared if f.name != "celery"]
         used.discard("celery")
     declared = [f for f in declared if not f.also_client or f.name == "celery"]
@@ -286,6 +303,7 @@ ECOSYSTEMS = (
         ),
         bare=("*.py",),
         frameworks=FRAMEWORKS,
+        configured=frozenset(["django"]),
         sources=(".py",),
         rank=30,
     ),

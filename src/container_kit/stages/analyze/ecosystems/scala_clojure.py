@@ -6,7 +6,7 @@ import re
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.ecosystems._jvm import claim_main
+from container_kit.stages.analyze.ecosystems._jvm import CONFIGURED, claim_main
 from container_kit.stages.analyze.folder import Folder
 
 SCALA = (
@@ -123,6 +123,7 @@ ECOSYSTEMS = (
         describe_sbt,
         manifests=("build.sbt", "build.sc", "build.mill"),
         frameworks=SCALA,
+        configured=CONFIGURED,
         sources=(".scala",),
         settings=(".conf",),
         rank=13,

@@ -22,16 +22,62 @@ class Language:
     start: str
     build: str | None = None
     rank: int = 80
+    frameworks: tuple[tuple[str, str, int], ...] = ()
+    """Frameworks with what a file says that uses one, and their ports."""
+    manifests: tuple[tuple[str, str], ...] = ()
+    """Files that declare dependencies, with the package manager that reads them."""
 
 
 LANGUAGES = (
     Language("cobol", (".cbl", ".cob", ".cobol"), ("index", "main", "app"), "./{stem}", "cobc -x -o {stem} {file}", 71),
     Language("scheme", (".scm", ".ss", ".sld"), ("main", "index", "app", "server", "haunt"), "guile {file}", None, 72),
-    Language("racket", (".rkt",), ("main", "server", "app"), "racket {file}", None, 73),
-    Language("perl", (".pl", ".psgi"), ("app", "main", "server", "index"), "perl {file}", None, 75),
+    Language(
+        "racket",
+        (".rkt",),
+        ("main", "server", "app"),
+        "racket {file}",
+        None,
+        73,
+        (("web-server", r"web-server/servlet-env|serve/servlet", 8000),),
+    ),
+    Language(
+        "perl",
+        (".pl", ".psgi"),
+        ("app", "main", "server", "index"),
+        "perl {file}",
+        None,
+        75,
+        (
+            ("mojolicious", r"\buse\s+Mojo(?:licious|licious::Lite)\b", 3000),
+            ("dancer", r"\buse\s+Dancer2?\b", 5000),
+            ("plack", r"\buse\s+Plack\b", 5000),
+        ),
+        (("cpanfile", "cpanm"),),
+    ),
     Language("lua", (".lua",), ("main", "app", "init", "server"), "lua {file}", None, 76),
-    Language("julia", (".jl",), ("main", "app", "server"), "julia {file}", None, 77),
-    Language("r", (".R", ".r"), ("app", "main", "plumber", "server"), "Rscript {file}", None, 78),
+    Language(
+        "julia",
+        (".jl",),
+        ("main", "app", "server"),
+        "julia {file}",
+        None,
+        77,
+        (("genie", r"\busing\s+[\w, ]*Genie\b", 8000), ("oxygen", r"\busing\s+[\w, ]*Oxygen\b", 8080)),
+        (("Project.toml", "pkg"),),
+    ),
+    Language(
+        "r",
+        (".R", ".r"),
+        ("app", "main", "plumber", "server"),
+        "Rscript {file}",
+        None,
+        78,
+        (
+            ("shiny", r"library\(shiny\)|shinyApp\(", 3838),
+            ("plumber", r"plumber::|library\(plumber\)|#\* @get", 8000),
+        ),
+        (("renv.lock", "renv"),),
+    ),
     Language(
         "shell",
         (".sh", ".bash"),
@@ -57,6 +103,11 @@ def describe(language: Language, folder: Folder, draft: Draft) -> None:
     draft.language.add(language.name, "code", place, confidence=0.95)
     draft.entrypoint.add(entry, "code", place)
     draft.locked = True
+    for path, manager in language.manifests:
+        if folder.has(path):
+            draft.manifests.append(path)
+            draft.package_manager.add(manager, "declared", folder.place(path))
+    _claim_framework(language, folder, draft)
     known = _stem(entry) in order or len(near) == 1
     facts = {"file": entry, "stem": _stem(entry)}
     shebang = (
@@ -70,6 +121,16 @@ def describe(language: Language, folder: Folder, draft: Draft) -> None:
     draft.start.add(start, "code" if known else "guess", place, confidence=0.75 if known else 0.5)
     if language.build:
         draft.build.add(language.build.format(**facts), "framework", place)
+
+
+def _claim_framework(language: Language, folder: Folder, draft: Draft) -> None:
+    for name, sign, port in language.frameworks:
+        if found := folder.find(sign, *language.suffixes):
+            place = folder.place(found[0], found[1][0])
+            draft.framework.add(name, "code", place)
+            draft.role.add("web", "framework", place, confidence=0.9)
+            draft.port.add(port, "framework", place)
+            return
 
 
 def _stem(path: str) -> str:
