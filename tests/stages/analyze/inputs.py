@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -33,7 +34,9 @@ def fetched_inputs() -> list[Input]:
     sources = tomllib.loads((Path(__file__).parent / "inputs.toml").read_text())["source"]
     by_registry = {name: [s["package"] for s in sources if s["registry"] == name] for name in ("npm", "debian", "pypi")}
     fetchers = {"npm": _npm, "debian": _debian, "pypi": _pypi}
-    with ThreadPoolExecutor(3) as pool:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock, ThreadPoolExecutor(3) as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes share the cache
         for done in [pool.submit(fetch, by_registry[name]) for name, fetch in fetchers.items()]:
             done.result()
     return [one for source in sources for one in _inputs(source)]

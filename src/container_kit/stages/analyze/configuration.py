@@ -49,7 +49,7 @@ _MAX_FILES = 12
 
 def read_configuration(folder: Folder, draft: Draft) -> None:
     """Claim the ports that configuration files of usual names give to the server, and those of `.env` files."""
-    for path, kind in list(_files(folder))[:_MAX_FILES]:
+    for path, kind in list(_files(folder, draft.entrypoint.value or ""))[:_MAX_FILES]:
         name = path.rpartition("/")[2]
         trust = 0.8 if _LATER.search(name) else 0.9 if name.startswith("application.") else 0.86
         if first := next(_ports(folder, path, kind), None):
@@ -60,10 +60,10 @@ def read_configuration(folder: Folder, draft: Draft) -> None:
             _claim_variables(folder, draft, path)
 
 
-def _files(folder: Folder) -> Iterator[tuple[str, str]]:
+def _files(folder: Folder, entry: str) -> Iterator[tuple[str, str]]:
     if folder.has(".streamlit/config.toml"):
         yield ".streamlit/config.toml", "toml"
-    for home in _HOMES:
+    for home in dict.fromkeys((*_HOMES, entry.rpartition("/")[0])):
         listing = folder.tree.folders.get("/".join(part for part in (folder.path, home) if part))
         for name in sorted(listing.files, key=lambda n: (_LATER.search(n) is not None, n)) if listing else ():
             if found := _NAMES.fullmatch(name):

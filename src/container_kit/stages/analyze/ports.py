@@ -137,6 +137,10 @@ _STATEMENTS = tuple(
             0.93,
         ),
         (rf"{_VARIABLE}['\"]?\s*:\s*[^;}}]{{0,160}}?\.default\(\s*['\"]?{_NUMBER}", 0.93),
+        (
+            rf"\b(?:port|PORT)['\"]?\s*:\s*\{{[^{{}}]{{0,240}}?\bdefault['\"]?\s*:\s*['\"]?{_NUMBER}",
+            0.9,
+        ),
         (rf"export default \{{[^}}]{{0,120}}?\bport\s*:\s*{_NUMBER}", 0.92),
         (
             (
@@ -164,7 +168,7 @@ _FOREIGN_NAME = re.compile(
     r"|ssh|ldap|amqp|rabbit\w*|mq|mqtt|kafka|nats|broker|elastic\w*|es|opensearch|proxy|debug\w*|inspect\w*|metrics?"
     r"|prometheus|statsd|influx\w*|graphite|jaeger|otel|zipkin|vault|consul|etcd|zookeeper|zk|minio|neo4j|cassandra"
     r"|clickhouse|remote|target|upstream|client|peer|test|mock|source|dest\w*|livereload|hmr|selenium|chrome|frontend"
-    r"|min|max|start|end|base|src|dst|udp|management|ui|grpc)_?(?:\w*_)?port$"
+    r"|min|max|start|end|base|master|worker|src|dst|udp|management|ui|grpc)_?(?:\w*_)?port$"
 )
 FOREIGN_PORTS = frozenset(
     [22, 25, 110, 143, 389, 443, 465, 587, 636, 993, 995, 1025, 1433, 2181, 3306, 4222, 5432, 5672, 6379]
@@ -202,7 +206,8 @@ def _first(
             continue
         name = found.groupdict().get("name") or ""
         if not is_foreign(name) and not _is_noise(int(found["port"]), line, found.start(), trust, before):
-            return int(found["port"]), trust
+            port = int(found["port"])
+            return port, trust - 0.1 if port == 8443 else trust  # what speaks TLS is the second door
     return None
 
 

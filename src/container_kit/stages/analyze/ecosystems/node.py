@@ -87,7 +87,7 @@ def _read_language(folder: Folder, package: Package, draft: Draft) -> None:
 def _is_tooling(path: str) -> bool:
     """Tell configuration of tools and what was built from a program's own files."""
     name = path.rpartition("/")[2]
-    return ".config." in name or name.startswith(".") or path.startswith(("dist/", "build/", "public/", "lib/", "out/"))
+    return ".config." in name or name.startswith(".") or path.startswith(("dist/", "build/", "public/", "out/"))
 
 
 def _runner(draft: Draft) -> str:
