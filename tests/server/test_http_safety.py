@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +14,15 @@ import anyio
 import httpx2
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from support.servers import SERVE, environment, listening
+from support.issuer import AUDIENCE, Issuer
+from support.servers import SERVE, ask, environment, listening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 TOKEN = {"CONTAINER_KIT_TOKEN": "planted-token"}
-
-
-def ask(url: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str, dict[str, str]]:
-    request = urllib.request.Request(url.rpartition("/")[0] + path, body, headers)  # noqa: S310 - a test's own server
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
-            return answer.status, answer.read().decode(), dict(answer.headers)
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(), dict(error.headers)
 
 
 def post(url: str, message: dict[str, Any], **headers: str) -> tuple[int, str, dict[str, str]]:
@@ -132,45 +119,6 @@ def test_more_requests_a_minute_than_allowed_are_refused_with_when_to_come_back(
     assert status == 429
     assert int(headers["retry-after"]) <= 60
     assert "3 requests a minute" in text
-
-
-class Issuer:
-    """An OAuth issuer's metadata and keys, on a port of its own."""
-
-    def __init__(self) -> None:
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = json.dumps(outer.document(self.path)).encode()
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def document(self, path: str) -> dict[str, Any]:
-        if path == "/keys":
-            key = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-            return {"keys": [{**key, "kid": "k1", "use": "sig", "alg": "RS256"}]}
-        return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
-
-    def token(self, **claims: Any) -> str:
-        usual = {"iss": self.url, "aud": AUDIENCE, "sub": "somebody", "client_id": "app", "exp": time.time() + 60}
-        return jwt.encode({**usual, **claims}, self.key, "RS256", {"kid": "k1"})
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-AUDIENCE = "https://kit.example.org/mcp"
 
 
 @pytest.fixture

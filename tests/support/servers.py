@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,3 +64,17 @@ async def client_of(transport: str, folder: Path, mode: str = "auto", **options:
         target: Any = sse_client(url) if transport == "sse" else url
         async with Client(target, mode=mode, **options) as client:
             yield client
+
+
+def ask(url: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str, dict[str, str]]:
+    """Ask a server by HTTP: the status, the body and the headers of its answer.
+
+    Args:
+        url: Its MCP endpoint.
+    """
+    request = urllib.request.Request(url.rpartition("/")[0] + path, body, headers)  # noqa: S310 - a test's own server
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+            return answer.status, answer.read().decode(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), dict(error.headers)

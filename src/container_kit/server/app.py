@@ -12,6 +12,7 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import Tool as ListedTool
 
+from container_kit.tools.apps import FOR_VIEWS, WITH_VIEW, hide_from_others, run_view, shows_a_run
 from container_kit.tools.offer import Offer
 from container_kit.tools.offered import instructions
 from container_kit.tools.resources import add_prompts, add_resources
@@ -20,6 +21,7 @@ from container_kit.tools.sdk import OfferedTool, sdk_tool
 from container_kit.tools.tasks.extension import TasksExtension
 from container_kit.tools.tasks.listening import TaskListening
 from container_kit.tools.tasks.state import Tasks
+from container_kit.tools.watch_run import WATCH_RUN
 
 
 class Server(MCPServer):
@@ -54,12 +56,15 @@ def make_server(
     tasks = Tasks(runs, offered)
     server = Server(
         "container-kit",
-        [sdk_tool(offer, runs, offered) for offer in offered.values()],
+        [
+            *(sdk_tool(offer, runs, offered, WITH_VIEW if shows_a_run(offer) else None) for offer in offered.values()),
+            sdk_tool(WATCH_RUN, runs, offered, FOR_VIEWS),
+        ],
         title="Container Kit",
         version=version("container-kit"),
         instructions=instructions(offered),
-        extensions=[TasksExtension(tasks)],
-        middleware=[TaskListening(tasks)],
+        extensions=[TasksExtension(tasks), run_view()],
+        middleware=[TaskListening(tasks), hide_from_others],
         log_level="WARNING",
         auth=auth,
         token_verifier=tokens,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import urllib.request
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 _METADATA = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 _ISSUER_ANSWERS_WITHIN = 5.0
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _NO_ISSUER = "https://no-issuer.invalid"  # the SDK asks for one also where tokens come from nowhere else
 
 
@@ -117,14 +119,18 @@ def sdk_settings(settings: Settings) -> AuthSettings | None:
     )
 
 
-def transport_security(settings: Settings) -> TransportSecuritySettings | None:
-    """Which Host and Origin headers are accepted; None leaves it to the SDK's rules for loopback.
+def transport_security(settings: Settings) -> TransportSecuritySettings:
+    """Which Host and Origin headers are accepted: on loopback its own names, else what the operator names.
+
+    A page of this server itself is among the origins.
 
     Raises:
         WiringError: The server would be open to others than this machine; the message says what to set.
     """
     if is_loopback(settings.host) and not settings.allowed_hosts:
-        return None
+        names = dict.fromkeys((*_LOOPBACK, f"[{settings.host}]" if ":" in settings.host else settings.host))
+        hosts = [name + port for name in names for port in ("", ":*")]
+        return _accepting(hosts, settings.allowed_origins)
     missing = []
     if not is_loopback(settings.host) and verifier(settings) is None:
         missing.append("CONTAINER_KIT_TOKEN, or CONTAINER_KIT_OAUTH_ISSUER with CONTAINER_KIT_PUBLIC_URL")
@@ -134,9 +140,12 @@ def transport_security(settings: Settings) -> TransportSecuritySettings | None:
         raise WiringError(
             f"to listen on {settings.host}, others than this machine included, set {'; and '.join(missing)}"
         )
-    return TransportSecuritySettings(
-        allowed_hosts=list(settings.allowed_hosts), allowed_origins=list(settings.allowed_origins)
-    )
+    return _accepting(settings.allowed_hosts, settings.allowed_origins)
+
+
+def _accepting(hosts: Sequence[str], origins: Sequence[str]) -> TransportSecuritySettings:
+    own = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
+    return TransportSecuritySettings(allowed_hosts=list(hosts), allowed_origins=[*own, *origins])
 
 
 def is_loopback(host: str) -> bool:

@@ -12,9 +12,10 @@ from container_kit.pipelines.instruments import Instruments
 from container_kit.pipelines.metrics import PipelineMetrics
 from container_kit.server import logs, settings, telemetry, transports
 from container_kit.server.app import make_server
-from container_kit.server.auth import sdk_settings, verifier
+from container_kit.server.auth import sdk_settings, transport_security, verifier
 from container_kit.server.offers import offers_of
 from container_kit.server.probes import add_probes
+from container_kit.server.run_pages import RunPages
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.runs import Runs
 
@@ -39,6 +40,8 @@ def serve(asked: argparse.Namespace) -> int:
     tokens = verifier(chosen)
     server = make_server(runs, offers, auth=sdk_settings(chosen), tokens=tokens)
     add_probes(server, runs, metrics, [offer.name for offer in offers if offer.toolset != "runs"], tokens)
+    https = (chosen.public_url or "").startswith("https:")
+    RunPages(runs, tokens, transport_security(chosen), secure=https).add_to(server)
     app = transports.http_app(server, asked.transport, chosen)
     with transports.listen(chosen) as listening:
         _collect_from_now_on()

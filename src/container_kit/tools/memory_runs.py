@@ -17,6 +17,7 @@ from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, Pipeli
 from container_kit.pipelines.runtime import Cancellation
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.asker import Asker
+from container_kit.tools.live import LiveStages
 from container_kit.tools.run_view import LogPart, MemoryRun, RunState, RunView
 
 _KEPT = 200
@@ -91,6 +92,15 @@ class MemoryRuns:
             StageFailure: `run.unknown`; another caller's run is unknown too.
         """
         return self._get(run_id, caller).view()
+
+    def live(self, run_id: str, caller: str | None) -> tuple[RunView, LiveStages]:
+        """One run, and how its stages stand.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        kept = self._get(run_id, caller)
+        return kept.view(), kept.live
 
     def newest(self, caller: str | None, status: RunState | None, pipeline: str | None, limit: int) -> list[RunView]:
         """The newest runs that fit, newest first."""

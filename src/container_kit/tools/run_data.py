@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from container_kit.stages.fault import Fault, NextAction
 from container_kit.tools.answer import compact, stage_data
 from container_kit.tools.run_view import RunView
 
@@ -30,7 +31,7 @@ def run_data(run: RunView) -> dict[str, JsonValue]:
             "question": run.question,
             "retry_of": run.retry_of,
             "rolls_back": run.rolls_back,
-            "fault": run.fault.model_dump(mode="json") if run.fault else None,
+            "fault": _fault_data(run.id, run.fault) if run.fault else None,
         }
     )
     if not run.finished:
@@ -38,6 +39,21 @@ def run_data(run: RunView) -> dict[str, JsonValue]:
     if run.stages:
         data["stages"] = [stage_data(stage) for stage in run.stages]
     return data
+
+
+def _fault_data(run_id: str, fault: Fault) -> dict[str, Any]:
+    """A fault whose actions can be sent without knowing the arguments of the call that failed."""
+    actions = tuple(
+        action
+        if action.tool
+        else NextAction(
+            tool="retry-run",
+            arguments={"run": run_id} | ({"input": dict(action.arguments)} if action.arguments else {}),
+            why=action.why,
+        )
+        for action in fault.next_actions
+    )
+    return fault.model_copy(update={"next_actions": actions}).model_dump(mode="json")
 
 
 def run_line(run: RunView) -> str:

@@ -12,6 +12,7 @@ from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, StageResult
 from container_kit.stages.artifacts.base import Artifact
 from container_kit.stages.fault import Fault
+from container_kit.tools.live import LiveStages
 
 RunState = Literal[
     "queued", "running", "waiting", "success", "failed", "rolled_back", "rollback_incomplete", "cancelled"
@@ -75,12 +76,13 @@ class MemoryRun:
         self.request = request
         self.response: PipelineResponse | None = None
         self._view = RunView(id=request.id, pipeline=pipeline.name, status="running", created=now, updated=now)
-        self._stages = {step.name: StageResult(name=step.name, status="not_run") for step in pipeline.steps()}
+        self.live = LiveStages.of(pipeline)
         self._logs: dict[str, deque[str]] = {}
 
     def view(self) -> RunView:
         """The run as it stands."""
-        return self._view.model_copy(update={"stages": tuple(self._stages.values())})
+        stages = self.response.stages if self.response else self.live.results()
+        return self._view.model_copy(update={"stages": stages})
 
     def log(self, stage: str, first: int | None, count: int) -> LogPart:
         """Lines of a stage's log; None for `first` means the last ones."""
@@ -95,7 +97,7 @@ class MemoryRun:
         if event.kind == "stage_output":
             self._logs.setdefault(event.stage or "", deque(maxlen=_LOG_LINES)).append(event.message)
             return
-        self._take_stage(event)
+        self.live.take(event)
         known: dict[str, object] = {
             "updated": event.time,
             "progress": event.progress,
@@ -106,37 +108,6 @@ class MemoryRun:
         if event.kind == "run_finished":
             known |= {"status": event.status, "fault": event.fault, "stage": None}
         self._view = self._view.model_copy(update=known)
-
-    def _take_stage(self, event: Event) -> None:
-        if event.stage not in self._stages:
-            return
-        known = stage_change(event)
-        if known:
-            self._stages[event.stage] = self._stages[event.stage].model_copy(update=known)
-
-
-def stage_change(event: Event) -> dict[str, object]:
-    """The fields of a stage's result that an event sets."""
-    match event.kind:
-        case "stage_finished":
-            return {"status": "success", "attempts": event.attempt, "seconds": event.seconds or 0.0}
-        case "stage_failed":
-            cancelled = event.fault is not None and event.fault.code == "run.cancelled"
-            status = "cancelled" if cancelled else "failed"
-            return {
-                "status": status,
-                "attempts": event.attempt,
-                "seconds": event.seconds or 0.0,
-                "fault": event.fault,
-            }
-        case "stage_skipped" | "stage_previewed":
-            return {"status": event.kind.removeprefix("stage_"), "says": (event.message,) if event.message else ()}
-        case "stage_rolled_back":
-            return {"status": "rolled_back"}
-        case "stage_started":
-            return {"attempts": event.attempt}
-        case _:
-            return {}
 
 
 def log_part(lines: tuple[str, ...], first: int | None, count: int) -> LogPart:

@@ -18,6 +18,7 @@ from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse, new_run_id
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.asker import Asker
+from container_kit.tools.live import LiveStages
 from container_kit.tools.memory_runs import MemoryRuns
 from container_kit.tools.run_view import LogPart, RunState, RunView
 from container_kit.tools.store import Store
@@ -102,6 +103,16 @@ class Runs:
         if run_id in self._memory:
             return self._memory.get(run_id, caller)
         return await self.stored(run_id).get(run_id, caller)
+
+    async def live(self, run_id: str, caller: str | None = None) -> tuple[RunView, LiveStages]:
+        """One run, and how its stages stand at this moment.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        if run_id in self._memory:
+            return self._memory.live(run_id, caller)
+        return await self.stored(run_id).live(run_id, caller)
 
     async def newest(
         self,

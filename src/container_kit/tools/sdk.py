@@ -95,8 +95,14 @@ async def _resumed(call: Call, context: Context[Any, Any]) -> Answer:
     return await told(call, resume)
 
 
-def sdk_tool(offer: Offer, runs: Runs, offered: Mapping[str, Offer]) -> OfferedTool:
-    """The SDK's form of an offer, to be completed before it is listed."""
+def sdk_tool(
+    offer: Offer, runs: Runs, offered: Mapping[str, Offer], meta: Mapping[str, Any] | None = None
+) -> OfferedTool:
+    """The SDK's form of an offer, to be completed before it is listed.
+
+    Args:
+        meta: What clients are told beside it, as extensions define it.
+    """
     tool = OfferedTool(
         fn=offer.work,
         name=offer.name,
@@ -106,6 +112,7 @@ def sdk_tool(offer: Offer, runs: Runs, offered: Mapping[str, Offer]) -> OfferedT
         fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=dict(offer.output)),
         is_async=True,
         annotations=_annotations(offer),
+        meta=None if meta is None else dict(meta),
     )
     tool._call = Call(offer=offer, arguments={}, runs=runs, offered=offered)
     return tool

@@ -19,9 +19,10 @@ from container_kit.stages.fault import StageFailure
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.asker import Asker, StillRunning
 from container_kit.tools.following import followed
+from container_kit.tools.live import LiveStages
 from container_kit.tools.run_view import LogPart, RunState, RunView
 from container_kit.tools.store import OpenedStore, Store
-from container_kit.tools.stored_views import stages_so_far, view_of
+from container_kit.tools.stored_views import StoredLives, view_of
 
 if TYPE_CHECKING:
     from container_kit.pipelines.durable.history import RunRecord
@@ -36,6 +37,7 @@ class StoredRuns(OpenedStore):
     def __init__(self, store: Store, find: Callable[[str], Pipeline], listeners: Sequence[Listener]) -> None:
         super().__init__(store, find, listeners)
         self._started: set[str] = set()
+        self._lives = StoredLives(find)
 
     async def start(self, request: PipelineRequest, workspace: Workspace, asker: Asker) -> str:
         """Ask for a run.
@@ -165,10 +167,17 @@ class StoredRuns(OpenedStore):
         Raises:
             StageFailure: `run.unknown`.
         """
+        return (await self.live(run_id, caller))[0]
+
+    async def live(self, run_id: str, caller: str | None) -> tuple[RunView, LiveStages]:
+        """One run with its stages, and how these stand.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
         record = await self._record(run_id, caller)
-        if record.response:
-            return view_of(record, record.response.stages)
-        return view_of(record, await stages_so_far(await self.open(), record, self._find(record.pipeline)))
+        live = await self._lives.of(record, await self.open())
+        return view_of(record, record.response.stages if record.response else live.results()), live
 
     async def newest(
         self, caller: str | None, status: RunState | None, pipeline: str | None, limit: int

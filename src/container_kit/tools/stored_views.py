@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import anyio
-
-from container_kit.pipelines.events import Event
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import StageResult
-from container_kit.tools.run_view import RunView, stage_change
+from container_kit.stages.fault import WiringError
+from container_kit.tools.live import LiveStages
+from container_kit.tools.run_view import RunView
 
 if TYPE_CHECKING:
     from container_kit.pipelines.durable.history import RunRecord
     from container_kit.pipelines.durable.runs import DurableRuns
 
-_A_MOMENT = 0.3
+_KEPT = 64
 
 
 def view_of(record: RunRecord, stages: tuple[StageResult, ...]) -> RunView:
@@ -37,15 +38,31 @@ def view_of(record: RunRecord, stages: tuple[StageResult, ...]) -> RunView:
     )
 
 
-async def stages_so_far(durable: DurableRuns, record: RunRecord, pipeline: Pipeline) -> tuple[StageResult, ...]:
-    """The stages of a run that has not ended, as its events tell them."""
-    stages = {step.name: StageResult(name=step.name, status="not_run") for step in pipeline.steps()}
-    with anyio.move_on_after(_A_MOMENT):
-        async for _, event in durable.events(record.id):
-            _take(stages, event)
-    return tuple(stages.values())
+class StoredLives:
+    """How the stages of stored runs stand; of each only the events are read that are new since it was last looked at.
 
+    Args:
+        find: Finds a pipeline by its name.
+    """
 
-def _take(stages: dict[str, StageResult], event: Event) -> None:
-    if event.stage in stages:
-        stages[event.stage] = stages[event.stage].model_copy(update=stage_change(event))
+    def __init__(self, find: Callable[[str], Pipeline]) -> None:
+        self._find = find
+        self._kept: OrderedDict[str, LiveStages] = OrderedDict()
+
+    async def of(self, record: RunRecord, durable: DurableRuns) -> LiveStages:
+        """The stages of a run."""
+        live = self._kept.pop(record.id, None) or self._unheard(record)
+        self._kept[record.id] = live
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        for seq, event in await durable.told(record.id, live.seq):
+            if seq > live.seq:
+                live.take(event)
+                live.seq = seq
+        return live
+
+    def _unheard(self, record: RunRecord) -> LiveStages:
+        try:
+            return LiveStages.of(self._find(record.pipeline))
+        except WiringError:  # an old run of a pipeline that is offered no more
+            return LiveStages(stage.name for stage in (record.response.stages if record.response else ()))

@@ -95,10 +95,10 @@ class EventLog:
             rows = connection.execute(query.order_by(table.c.seq).limit(limit)).all()
         return [(seq, Event.model_validate_json(data)) for seq, data in rows]
 
-    def all(self, run_id: str) -> list[tuple[int, Event]]:
-        """Read all events of a run; blocking."""
+    def all(self, run_id: str, after: int = 0) -> list[tuple[int, Event]]:
+        """Read all events of a run, or those behind number `after`; blocking."""
         found: list[tuple[int, Event]] = []
-        while page := self.read(run_id, found[-1][0] if found else 0):
+        while page := self.read(run_id, found[-1][0] if found else after):
             found += page
         return found
 

@@ -198,6 +198,10 @@ class DurableRuns:
         async for numbered in self._session.events.follow(run_id, after):
             yield numbered
 
+    async def told(self, run_id: str, after: int = 0) -> Sequence[tuple[int, Event]]:
+        """The events of a run so far with their numbers, from the start or behind number `after`."""
+        return await anyio.to_thread.run_sync(self._session.events.all, run_id, after)
+
     async def cancel(self, run_id: str) -> RunRecord:
         """Ask a run to stop, wherever it is carried out; what its kind demands is undone. One that ended stays so.
 
