@@ -19,6 +19,13 @@ from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, PatchChoice
 from container_kit.stages.artifacts.examination import Surroundings
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
+from container_kit.stages.artifacts.operation import (
+    ApplicationFilter,
+    ApplicationName,
+    LogChoice,
+    Removal,
+    VersionChoice,
+)
 from container_kit.stages.artifacts.push import PushOptions, TagOptions
 from container_kit.stages.artifacts.scan import SbomOptions, ScanPolicy
 from container_kit.stages.artifacts.source import Source
@@ -26,6 +33,9 @@ from container_kit.stages.artifacts.target import TargetChoice
 from container_kit.stages.choose_target import LOCAL, ChooseTarget, Targets
 from container_kit.stages.contract import Stage
 from container_kit.stages.fault import WiringError
+
+if TYPE_CHECKING:
+    from container_kit.stages.operate import Places
 
 if TYPE_CHECKING:
     from container_kit.stages.docker_engine import DockerEngine
@@ -202,6 +212,76 @@ def _full_deployment(targets: Targets) -> Pipeline:
     )
 
 
+def _places() -> Places:
+    """How applications are looked after on targets of each kind."""
+    from container_kit.stages.deploy import LocalPlace
+
+    return {"local": lambda target: LocalPlace(_engine(), target)}
+
+
+def _list_deployments(targets: Targets) -> Pipeline:
+    from container_kit.stages.operate import ListDeployments
+
+    pipeline = AtomicPipeline(
+        "list-deployments",
+        given=(ApplicationFilter, TargetChoice),
+        summary="List what is deployed on a target, with the versions that can be gone back to.",
+    )
+    places = _places()
+    return pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(ListDeployments(places)).with_timeout(60)
+
+
+def _deployment_logs(targets: Targets) -> Pipeline:
+    from container_kit.stages.operate import ReadLog
+
+    pipeline = AtomicPipeline(
+        "deployment-logs",
+        given=(ApplicationName, LogChoice, TargetChoice),
+        summary="Read the end of what a deployed application printed.",
+    )
+    places = _places()
+    return pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(ReadLog(places)).with_timeout(60)
+
+
+def _rollback_deployment(targets: Targets) -> Pipeline:
+    from container_kit.stages.operate import GoBack
+
+    pipeline = AtomicPipeline(
+        "rollback-deployment",
+        given=(ApplicationName, VersionChoice, TargetChoice),
+        summary="Let an earlier version of an application serve again.",
+    )
+    places = _places()
+    pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(GoBack(places))
+    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
+
+
+def _remove_deployment(targets: Targets) -> Pipeline:
+    from container_kit.stages.operate import RemoveDeployment
+
+    pipeline = AtomicPipeline(
+        "remove-deployment",
+        given=(ApplicationName, Removal, TargetChoice),
+        summary="Remove an application with all its versions, its volumes only where that is asked for.",
+    )
+    places = _places()
+    pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(RemoveDeployment(places))
+    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
+
+
+def _verify(targets: Targets) -> Pipeline:
+    from container_kit.stages.deploy import FindDeployment
+    from container_kit.stages.verify import Verify
+
+    pipeline = AtomicPipeline(
+        "verify",
+        given=(ApplicationName, TargetChoice),
+        summary="Check that an application serves as it should.",
+    )
+    pipeline.add_stage(ChooseTarget(targets)).add_stage(FindDeployment(_engine()))
+    return pipeline.add_stage(Verify(_engine())).with_timeout(minutes(2))
+
+
 def _doctor() -> Pipeline:
     from container_kit.stages.doctor import Examine
 
@@ -213,7 +293,8 @@ def _doctor() -> Pipeline:
 
 def _target(made: Made) -> str:
     """The application that is replaced: two runs that replace the same one follow one another."""
-    name, source, image = made[DeployOptions].name, made.get(Source), made.get(ImageReference)
+    by_name = made.get(ApplicationName) or made[DeployOptions]
+    name, source, image = by_name.name, made.get(Source), made.get(ImageReference)
     if name is None and source is not None:
         name = (Path(source.path).resolve() / source.module).name
     elif name is None and image is not None:
@@ -243,6 +324,11 @@ _DEPLOYING: dict[str, Callable[[Targets], Pipeline]] = {
     "deploy": _deploy,
     "deploy-source": _deploy_source,
     "full-deployment": _full_deployment,
+    "list-deployments": _list_deployments,
+    "deployment-logs": _deployment_logs,
+    "rollback-deployment": _rollback_deployment,
+    "remove-deployment": _remove_deployment,
+    "verify": _verify,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from container_kit.stages.artifacts.target import Target, TargetChoice, TargetKind
 from container_kit.stages.contract import Stage, StageContext
@@ -21,6 +21,7 @@ TARGET_KIND = FaultCode(
 
 Targets = tuple[Target, ...]
 LOCAL = Target()
+HERE: tuple[TargetKind, ...] = ("local",)
 
 
 def among(targets: Sequence[Target], name: str | None) -> Target:
@@ -45,15 +46,15 @@ class ChooseTarget(Stage[Target]):
 
     Args:
         targets: Those that are configured.
-        kind: The kind that the pipeline deploys to.
+        kinds: The kinds that the pipeline knows what to do with.
     """
 
     read_only = True
     faults = (TARGET_UNKNOWN, TARGET_KIND)
 
-    def __init__(self, targets: Sequence[Target] = (), kind: TargetKind = "local") -> None:
+    def __init__(self, targets: Sequence[Target] = (), kinds: Collection[TargetKind] = HERE) -> None:
         self._targets = tuple(targets)
-        self._kind = kind
+        self._kinds = kinds
 
     async def execute(self, ctx: StageContext, choice: TargetChoice) -> Target:
         """Look it up.
@@ -62,9 +63,8 @@ class ChooseTarget(Stage[Target]):
             StageFailure: One of `faults`.
         """
         found = among(self._targets, choice.deploy_to)
-        if found.kind != self._kind:
-            fitting = [one.name for one in (LOCAL, *self._targets) if one.kind == self._kind]
-            raise TARGET_KIND(
-                f"{found.name} is of kind {found.kind}", kind=self._kind, there=", ".join(dict.fromkeys(fitting))
-            )
+        if found.kind not in self._kinds:
+            fitting = dict.fromkeys(one.name for one in (LOCAL, *self._targets) if one.kind in self._kinds)
+            kinds, there = " or ".join(self._kinds), ", ".join(fitting) or "none is configured"
+            raise TARGET_KIND(f"{found.name} is of kind {found.kind}", kind=kinds, there=there)
         return found

@@ -10,19 +10,26 @@ from container_kit.tools.analyze import ANALYZE
 from container_kit.tools.build import BUILD
 from container_kit.tools.cancel_run import CANCEL_RUN
 from container_kit.tools.deploy import DEPLOY
+from container_kit.tools.deployment_logs import DEPLOYMENT_LOGS
 from container_kit.tools.full_deployment import FULL_DEPLOYMENT
 from container_kit.tools.get_run import GET_RUN
+from container_kit.tools.list_deployments import LIST_DEPLOYMENTS
 from container_kit.tools.list_runs import LIST_RUNS
 from container_kit.tools.offer import Offer
 from container_kit.tools.patch_dockerfile import PATCH_DOCKERFILE
 from container_kit.tools.push import PUSH
+from container_kit.tools.remove_deployment import REMOVE_DEPLOYMENT
 from container_kit.tools.retry_run import RETRY_RUN
 from container_kit.tools.review_dockerfile import REVIEW_DOCKERFILE
+from container_kit.tools.rollback_deployment import ROLLBACK_DEPLOYMENT
 from container_kit.tools.rollback_run import ROLLBACK_RUN
 from container_kit.tools.scan import SCAN
 from container_kit.tools.tag import TAG
+from container_kit.tools.verify import VERIFY
 from container_kit.tools.write_dockerfile import WRITE_DOCKERFILE
 
+OPERATE: tuple[Offer, ...] = (LIST_DEPLOYMENTS, DEPLOYMENT_LOGS, VERIFY, ROLLBACK_DEPLOYMENT, REMOVE_DEPLOYMENT)
+"""The tools that look after what was deployed."""
 PIPELINES: tuple[Offer, ...] = (
     FULL_DEPLOYMENT,
     ANALYZE,
@@ -34,6 +41,7 @@ PIPELINES: tuple[Offer, ...] = (
     DEPLOY,
     TAG,
     PUSH,
+    *OPERATE,
 )
 """The tools that run a pipeline, the one for the main job first."""
 RUNS: tuple[Offer, ...] = (LIST_RUNS, GET_RUN, RETRY_RUN, CANCEL_RUN, ROLLBACK_RUN)

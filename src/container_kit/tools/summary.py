@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from container_kit.pipelines.made import Made
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.analysis import Analysis, Module
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileReview
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.operation import Application, ApplicationLog, Applications, Removed, WentBack
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
 from container_kit.stages.artifacts.scan import Sbom, ScanReport
 from container_kit.tools.schema import sbom_uri
@@ -40,6 +42,7 @@ def summary(response: PipelineResponse) -> str:
         lines.append(pushed_line(pushed))
     if deployment := made.get(Deployment):
         lines += deployment_lines(deployment, made.get(Verification))
+    lines += operation_lines(made)
     return "\n".join(lines)
 
 
@@ -111,6 +114,28 @@ def deployment_lines(deployment: Deployment, verification: Verification | None) 
         f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})",
         *(f"- {check.name}: {check.outcome} {check.detail}".rstrip() for check in checks),
     ]
+
+
+def operation_lines(made: Made) -> list[str]:
+    """What was found or done by the tools that look after deployments."""
+    lines: list[str] = []
+    if found := made.get(Applications):
+        lines += [line for application in found.applications for line in _application_lines(application)]
+        lines = lines or [f"nothing is deployed on {found.target}"]
+    if log := made.get(ApplicationLog):
+        lines += [f"{log.version}, the last {len(log.lines)} lines:", *log.lines]
+    if back := made.get(WentBack):
+        instead = f" in the place of {back.replaced}" if back.replaced else ""
+        lines.append(f"{back.version} ({back.image}) serves again at {back.url}{instead}")
+    if removed := made.get(Removed):
+        gone = ", ".join(removed.removed) or "nothing was there"
+        lines.append(f"removed {removed.name}: {gone}" + (f"; kept {', '.join(removed.kept)}" if removed.kept else ""))
+    return lines
+
+
+def _application_lines(application: Application) -> list[str]:
+    head = f"{application.name}: {application.state}" + (f" at {application.url}" if application.url else "")
+    return [head, *(f"- {one.version} ({one.image}) {one.state}, made {one.created}" for one in application.versions)]
 
 
 def _module_line(module: Module) -> str:

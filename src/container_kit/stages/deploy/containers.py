@@ -120,6 +120,11 @@ class Containers:
         listed = await self.engine.call(lambda api: api.containers(all=True, filters=filters))
         return sorted(map(_found, listed), key=lambda found: found.created, reverse=True)
 
+    async def all(self) -> list[Found]:
+        """The containers of all applications, the newest first."""
+        listed = await self.engine.call(lambda api: api.containers(all=True, filters={"label": APP}))
+        return sorted(map(_found, listed), key=lambda found: found.created, reverse=True)
+
     def served(self, found: list[Found]) -> Found | None:
         """The one that holds the public port, or would if it ran."""
         there = [one for one in found if self.networks.front in one.networks]
@@ -221,6 +226,34 @@ class Containers:
             except APIError as error:
                 if "already in progress" not in str(error):
                     raise
+
+        await self.engine.call(work)
+
+    async def volumes(self, app: str) -> list[str]:
+        """The names of an application's volumes."""
+        listed = await self.engine.call(lambda api: api.volumes(filters={"label": f"{APP}={app}"}))
+        return sorted(volume["Name"] for volume in listed["Volumes"] or ())
+
+    async def remove_volumes(self, names: list[str]) -> None:
+        """Remove volumes that nobody uses."""
+
+        def work(api: APIClient) -> None:
+            from docker.errors import NotFound
+
+            for name in names:
+                with suppress(NotFound):
+                    api.remove_volume(name)
+
+        await self.engine.call(work)
+
+    async def remove_network(self, name: str) -> None:
+        """Remove a network, where it is there."""
+
+        def work(api: APIClient) -> None:
+            from docker.errors import NotFound
+
+            with suppress(NotFound):
+                api.remove_network(name)
 
         await self.engine.call(work)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import anyio
 
@@ -15,7 +15,8 @@ from container_kit.stages.deploy.guard import guarded
 from container_kit.stages.deploy.hand_over import Serving, hand_back, hand_over, serving
 from container_kit.stages.deploy.lock import BUSY, held
 from container_kit.stages.deploy.ports import free_port, is_free
-from container_kit.stages.deploy.recovery import recover, retire
+from container_kit.stages.deploy.recovery import clean_up, recover, retire
+from container_kit.stages.deploy.way_back import go_back
 from container_kit.stages.deploy.wish import Wish
 from container_kit.stages.docker_engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker_engine import DockerEngine
@@ -30,8 +31,6 @@ NO_WAY_BACK = FaultCode(
 FAULTS = (BUSY, NO_WAY_BACK, swap.SWAP_FAILED, *proxy.FAULTS, *candidate.FAULTS, *prove.FAULTS, *ENGINE_FAULTS)
 
 _RUN = "io.container-kit.run"
-_CLEANUP_SECONDS = 60.0
-_RETURN_SECONDS = 30.0
 
 
 class LocalTarget:
@@ -93,7 +92,7 @@ class LocalTarget:
             with anyio.CancelScope(shield=True):
                 made = _among(await self._containers.of(wish.app), wish.app, new)
                 await self._containers.commit(made)
-        return _deployment(made, None, seconds, 0.0)
+        return deployment(made, None, seconds, 0.0)
 
     async def _replace(self, ctx: StageContext, wish: Wish, now: Serving, port: int) -> Deployment:
         """Run a version beside what serves, and let it take over when it has proved itself."""
@@ -110,7 +109,7 @@ class LocalTarget:
                 gap = await self._change(now, made, haproxy)
         with anyio.CancelScope(shield=True):
             await self._settle(ctx, wish, now, made, found)
-        return _deployment(made, _before(made, found) if now.version else None, seconds, gap)
+        return deployment(made, _before(made, found) if now.version else None, seconds, gap)
 
     async def undo(self, ctx: StageContext, made: Deployment) -> None:
         """Go back to the version that a deployment replaced, or to none. Undone already, it stays undone.
@@ -129,27 +128,10 @@ class LocalTarget:
             if previous is None:
                 raise NO_WAY_BACK(f"the version before {made.container_name} is gone", app=made.name)
             ctx.progress(f"starting {previous.name} again")
-            await self._return(now, previous)
+            await go_back(self._containers, now, previous)
             with anyio.CancelScope(shield=True):
                 await self._containers.remove(made.container_id)
                 await recover(self._containers, made.name)
-
-    async def _return(self, now: Serving, previous: Found) -> None:
-        """Start a kept version beside the one that serves, and let it take over."""
-        haproxy = await proxy.make_image(self._containers) if previous.gapless else None
-        try:
-            async with guarded(self._containers, previous.app):
-                await self._containers.make_networks()
-                await self._containers.connect(previous.id, self._containers.networks.out)
-                await self._containers.start(previous.id)
-                staging = await self._containers.staging_port(previous.id, previous.container_port)
-                with anyio.move_on_after(_RETURN_SECONDS):  # going back works even to one that answers nothing
-                    await prove.answers(self._containers, previous, staging)
-                with anyio.CancelScope(shield=True):
-                    await hand_over(self._containers, now, previous, haproxy)
-        except BaseException:
-            await self._clean_up(previous.app)
-            raise
 
     @asynccontextmanager
     async def _candidate(self, ctx: StageContext, wish: Wish, port: int | None, network: str) -> AsyncIterator[str]:
@@ -158,13 +140,8 @@ class LocalTarget:
         try:
             yield await candidate.start(ctx, self._containers, wish, port, network)
         except BaseException:
-            await self._clean_up(wish.app)
+            await clean_up(self._containers, wish.app)
             raise
-
-    async def _clean_up(self, app: str) -> None:
-        # Without an engine nothing can be cleaned up: the next deployment does it.
-        with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANUP_SECONDS), suppress(StageFailure):
-            await recover(self._containers, app)
 
     async def _prepare(self, ctx: StageContext, wish: Wish, now: Serving) -> str | None:
         """Make the networks where nothing shows that they are there; find the proxy's image where one is wanted."""
@@ -236,7 +213,8 @@ def _before(made: Found, found: list[Found]) -> str | None:
     return next((one.id for one in others if one.labels.get(_RUN) != made.labels.get(_RUN)), None)
 
 
-def _deployment(made: Found, previous: str | None, seconds: float, gap: float) -> Deployment:
+def deployment(made: Found, previous: str | None, seconds: float, gap: float) -> Deployment:
+    """What a container tells of the deployment that made it."""
     return Deployment(
         name=made.app,
         url=f"http://{PUBLIC}:{made.port}",

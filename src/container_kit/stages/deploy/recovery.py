@@ -7,12 +7,18 @@ is the only one of its application: the first version starts there.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import anyio
+
 from container_kit.stages.deploy import proxy
 from container_kit.stages.deploy.containers import Containers, Found
 from container_kit.stages.deploy.hand_over import Serving, serving
+from container_kit.stages.fault import StageFailure
 
 STOP_GRACE = 10
 """Seconds that a replaced version has to finish what it does, as `docker stop` gives."""
+_CLEANUP_SECONDS = 60.0
 
 
 async def recover(containers: Containers, app: str) -> tuple[Serving, list[Found]]:
@@ -84,6 +90,12 @@ async def _put_away(containers: Containers, other: Found) -> None:
         await containers.remove(other.id)
     elif other.running:
         await retire(containers, other.id)
+
+
+async def clean_up(containers: Containers, app: str) -> None:
+    """Put an application right after a failure, also when cancelled; without an engine the next deployment does it."""
+    with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANUP_SECONDS), suppress(StageFailure):
+        await recover(containers, app)
 
 
 async def retire(containers: Containers, container: str) -> None:
