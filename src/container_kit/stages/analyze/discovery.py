@@ -159,7 +159,8 @@ def _applications(tree: Tree, start: str) -> Iterable[tuple[str, set[str]]]:
             continue
         yield path, listing.files
         mobile = "pubspec.yaml" in listing.files or {"package.json", "app.json"} <= listing.files
-        inner = [n for n in listing.folders if n.lower() not in NEVER_MODULES and not (mobile and n in _NATIVE)]
+        inner = [n for n in listing.folders if n[0] != "." and n.lower() not in NEVER_MODULES]
+        inner = [n for n in inner if not (mobile and n in _NATIVE)]
         pending.extend(join(path, name) for name in reversed(inner))
 
 

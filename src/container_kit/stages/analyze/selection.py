@@ -95,8 +95,11 @@ def _is_application(one: Described) -> bool:
 
 
 def _is_published(one: Described, kept: list[Described]) -> bool:
-    """Tell whether a library is published on its own: nothing marks it private and no other module here uses it."""
+    """Tell whether a library beside applications is published on its own: it says so, and no other module uses it."""
     if one.draft.ecosystem != "node" or one.draft.private:
+        return False
+    data = one.folder.json("package.json")
+    if one.candidate.member and not (data.get("files") or data.get("publishConfig")):
         return False
     name = one.draft.name.lower()
     return not any(name in other.draft.dependencies or name in other.draft.tools for other in kept if other is not one)

@@ -116,8 +116,11 @@ def _read_statement(node: ast.stmt, found: PythonFile) -> None:
     ):
         found.runs_itself = True
         _read_calls(node, found)
-    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in {"main", "run", "start", "serve"}:
-        _read_calls(node, found)
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if node.name in {"main", "run", "start", "serve"}:
+            _read_calls(node, found)
+        kind = next((kind for kind in map(_kind, ast.walk(node)) if kind), None)
+        found.kind = found.kind or (kind if kind != "celery" else None)
 
 
 def _read_assignment(node: ast.Assign | ast.AnnAssign, found: PythonFile) -> None:

@@ -49,7 +49,8 @@ def describe(folder: Folder, draft: Draft) -> None:
     draft.manifests.extend(name for name in ("go.mod", "go.sum") if folder.has(name))
     draft.locked = folder.has("go.sum") or not _REQUIRE.search(folder.text(manifest))
     _read_module(folder, draft, manifest)
-    commands = _commands(folder, [path for path in sources if not path.endswith("_test.go")])
+    own = _binary(folder, draft, "")
+    commands = _commands(folder, [path for path in sources if not path.endswith("_test.go")], own)
     if not commands:
         draft.role.add("library", "code", *[folder.place(manifest)] if manifest else [], confidence=0.85)
         return
@@ -77,7 +78,7 @@ def _read_module(folder: Folder, draft: Draft, manifest: str | None) -> None:
             draft.dependencies[found[1]] = folder.place("go.mod", found[1] + " ")
 
 
-def _commands(folder: Folder, sources: list[str]) -> list[str]:
+def _commands(folder: Folder, sources: list[str], own: str) -> list[str]:
     """Folders that hold a `func main`: the root first, then servers before other commands."""
     found: list[str] = []
     for path in sources:
@@ -86,7 +87,13 @@ def _commands(folder: Folder, sources: list[str]) -> list[str]:
         if inside not in found and re.search(r"^package main\b", text, re.MULTILINE) and "func main(" in text:
             found.append(inside)
     usual = ("server", "api", "web", "app", "main", "service")
-    return sorted(found, key=lambda path: (path != "", path.rpartition("/")[2] not in usual, path.count("/"), path))
+
+    def likely(path: str) -> tuple[bool, bool, bool, bool, int, str]:
+        name = path.rpartition("/")[2]
+        served = name in usual or name.endswith(("d", "server"))
+        return path != "", not path.startswith("cmd/"), name != own, not served, path.count("/"), path
+
+    return sorted(found, key=likely)
 
 
 def _claim_commands(folder: Folder, draft: Draft, commands: list[str]) -> None:

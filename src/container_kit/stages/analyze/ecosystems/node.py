@@ -78,7 +78,9 @@ def _read_language(folder: Folder, package: Package, draft: Draft) -> None:
     plain = [path for path in folder.files(".js", ".jsx", ".mjs", ".cjs") if not _is_tooling(path)]
     if typed and len(typed) * (3 if config else 1) >= len(plain):
         draft.language.add("typescript", "declared", folder.place(config) if config else folder.place(typed[0]))
-    elif not typed and not plain and (config or package.has("typescript", "ts-node", "tsx")):
+    elif not typed and len(plain) < 3 and config and package.has("typescript"):
+        draft.language.add("typescript", "declared", folder.place(config), confidence=0.93)
+    elif not folder.files(*_SUFFIXES, limit=1, depth=4) and (config or package.has("typescript", "ts-node", "tsx")):
         draft.language.add("typescript", "declared", folder.place(config) if config else place, confidence=0.93)
     else:
         draft.language.add("javascript", "declared", place)
@@ -96,6 +98,8 @@ def _runner(draft: Draft) -> str:
 
 def _read_application(folder: Folder, package: Package, draft: Draft) -> None:
     site = next((site for site in SITES if package.has(*site.packages) or _configured(folder, site.name)), None)
+    if site and site.name in _BUNDLERS and _bundles_a_package(folder, package):
+        site = None
     servers = [server for server in SERVERS if any(name in package.runtime for name in server.packages)]
     server = servers[0] if servers else None
     owns = server is not None and server.name in _OWN_SERVER
@@ -103,6 +107,15 @@ def _read_application(folder: Folder, package: Package, draft: Draft) -> None:
         _describe_site(folder, package, draft, site)
     else:
         _describe_server(folder, package, draft, server)
+
+
+_BUNDLERS = frozenset(["vite", "webpack", "parcel", "rspack", "rsbuild", "farm"])
+
+
+def _bundles_a_package(folder: Folder, package: Package) -> bool:
+    """Tell whether a bundler builds a tool or a library here: there is no page, but something to install or import."""
+    offered = any(package.data.get(key) for key in ("bin", "exports", "files"))
+    return offered and not folder.first("index.html", "src/index.html", "public/index.html", "app/index.html")
 
 
 def _configured(folder: Folder, name: str) -> bool:
@@ -117,7 +130,8 @@ def _runs_server(folder: Folder, package: Package, server: Framework | None) -> 
         return True
     start = package.resolved("start:prod") or package.resolved("start")
     starts = re.search(r"\b(node|tsx|ts-node|nodemon|bun|pm2|nest)\b", start) is not None
-    return starts or (not start and any(folder.first(f"{entry}.js", f"{entry}.ts") for entry in _ENTRIES[:1]))
+    alone = bool(package.data.get("bin")) or any(folder.first(f"{entry}.js", f"{entry}.ts") for entry in _ENTRIES[:1])
+    return starts or (not start and alone)
 
 
 def _describe_site(folder: Folder, package: Package, draft: Draft, site: Site) -> None:
@@ -139,7 +153,8 @@ def _describe_site(folder: Folder, package: Package, draft: Draft, site: Site) -
     if served:
         draft.program.add(served, "framework", place, confidence=0.7)
     _script_ports(folder, package, draft, script)
-    _config_port(folder, draft, site)
+    if role == "static":
+        _config_port(folder, draft, site)
     draft.port.add(site.port if not (served and site.name == "astro") else 4321, "framework", place)
 
 
@@ -171,12 +186,24 @@ def _config_says(folder: Folder, pattern: str, expression: str) -> bool:
 
 def _config_port(folder: Folder, draft: Draft, site: Site) -> None:
     for path in folder.matching(_CONFIGS.get(site.name, "vite.config.*"), "vue.config.js", "rsbuild.config.*"):
-        found = re.search(
-            r"(?:server|devServer|preview)\s*:\s*\{[^}]*?\bport\s*:\s*(?:[^,\n}]*?(?:\|\||\?\?)\s*)?['\"]?(\d{2,5})",
-            folder.source(path),
-        )
-        if found:
-            draft.port.add(int(found[1]), "configuration", folder.place(path, found[0][-20:]))
+        text = folder.source(path)
+        for opened in re.finditer(r"(?:server|devServer|preview)\s*:\s*\{", text):
+            own = _own_lines(text, opened.end())
+            if found := re.search(r"\bport\s*:\s*(?:[^,\n}]*?(?:\|\||\?\?)\s*)?['\"]?(\d{2,5})", own):
+                draft.port.add(int(found[1]), "configuration", folder.place(path, found[0]))
+                return
+
+
+def _own_lines(text: str, at: int) -> str:
+    """What a block of JavaScript says itself, without the blocks inside it."""
+    depth, kept = 1, []
+    for character in text[at : at + 4000]:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth == 0:
+            break
+        if depth == 1:
+            kept.append(character)
+    return "".join(kept)
 
 
 def _start_script(package: Package, names: tuple[str, ...]) -> str | None:
@@ -226,7 +253,7 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
     if isinstance(main, str) and re.match(r"(?:\./)?(?:dist|build|out)/", main) and "build" in package.scripts:
         built = main.removeprefix("./")
         place = folder.place("package.json", '"main"')
-        draft.start.add(f"node {built}", "declared", place, confidence=0.7 if draft.framework else 0.3)
+        draft.start.add(f"node {built}" if draft.framework else None, "declared", place, confidence=0.7)
     if entry is None:
         return
     place = folder.place(entry)

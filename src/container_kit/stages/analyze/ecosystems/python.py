@@ -78,7 +78,7 @@ _ENTRIES = (
     "streamlit_app.py",
     "Home.py",
 )
-_MAX_READ = 24
+_MAX_READ = 60
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -123,7 +123,8 @@ def _read_files(folder: Folder) -> list[PythonFile]:
     def likely(path: str) -> tuple[int, int, str]:
         name = path.rpartition("/")[2]
         skipped = name in {"setup.py", "conftest.py"} or name.startswith("test_")
-        return (99 if skipped else path.removeprefix("src/").count("/"), order.get(name, 50), path)
+        depth = path.removeprefix("src/").count("/") - (name in order)
+        return (99 if skipped else depth, order.get(name, 50), path)
 
     chosen = sorted(paths, key=likely)[:_MAX_READ]
     return [read_python(path, folder.source(path)) for path in chosen]
@@ -153,7 +154,10 @@ def _framework(application: PythonFile | None, files: list[PythonFile], draft: D
         for framework in FRAMEWORKS:
             if framework.name == application.kind:
                 return framework
-    imported = [_BY_PACKAGE.get(normal(name)) for file in files[:3] for name in sorted(file.imports)]
+    made = next((file.kind for file in files if file.kind and file.kind != "celery"), None)
+    if made and (found := next((framework for framework in FRAMEWORKS if framework.name == made), None)):
+        return found
+    imported = [_BY_PACKAGE.get(normal(name)) for file in files[:12] for name in sorted(file.imports)]
     used = {framework.name for framework in imported if framework}
     declared = [f for f in FRAMEWORKS if any(package in draft.dependencies for package in f.packages)]
     if not any(file.kind == "celery" and file.path.removeprefix("src/").count("/") < 2 for file in files):
