@@ -15,34 +15,10 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
+from support.patience import offering, there
 from support.servers import SERVE, environment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
-
-PIPELINES = '''
-from pathlib import Path
-import anyio
-from container_kit import Artifact, AtomicPipeline, Stage, StageContext
-
-class Place(Artifact):
-    folder: str
-
-class Done(Artifact):
-    by: str
-
-class Hold(Stage[Done]):
-    """Wait for a file `go`."""
-
-    async def execute(self, ctx: StageContext, place: Place) -> Done:
-        folder = Path(place.folder)
-        (folder / "begun").touch()
-        while not (folder / "go").exists():
-            await anyio.sleep(0.01)
-        (folder / "done").touch()
-        return Done(by="hold")
-
-hold = AtomicPipeline("hold", given=Place).add_stage(Hold())
-'''
 
 
 class StdioServer:
@@ -50,9 +26,9 @@ class StdioServer:
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *SERVE, "--pipelines", "patience"],
+            [sys.executable, *SERVE],
             cwd=folder,
-            env=environment(folder, PYTHONPATH=str(folder)),
+            env=environment(folder, **offering(folder)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -79,7 +55,6 @@ class StdioServer:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[], StdioServer]]:
-    (tmp_path / "patience.py").write_text(PIPELINES)
     servers: list[StdioServer] = []
 
     def started() -> StdioServer:
@@ -95,21 +70,14 @@ def start(tmp_path: Path) -> Iterator[Callable[[], StdioServer]]:
                 stream.close()
 
 
-async def there(file: Path) -> None:
-    with anyio.fail_after(40):
-        while not file.exists():
-            await anyio.sleep(0.02)
-
-
 async def ended(server: StdioServer) -> int:
     return await anyio.to_thread.run_sync(server.process.wait, 40)
 
 
 async def the_run(folder: Path, until: str) -> dict[str, Any]:
     """The newest run as another server tells it, once it has this status."""
-    environ = environment(folder, PYTHONPATH=str(folder))
-    args = [*SERVE, "--pipelines", "patience"]
-    parameters = StdioServerParameters(command=sys.executable, args=args, cwd=folder, env=environ)
+    environ = environment(folder, **offering(folder))
+    parameters = StdioServerParameters(command=sys.executable, args=SERVE, cwd=folder, env=environ)
     with anyio.fail_after(50):
         async with Client(stdio_client(parameters)) as client:
             while True:

@@ -1,4 +1,8 @@
-"""`container-kit run PIPELINE TARGET [options]`: a tool's work on the command line."""
+"""`container-kit run TOOL TARGET [options]`: a tool's work on the command line.
+
+What changes the world is kept in the same store as the servers' runs: one that was killed here goes on with the next
+process on the store, and assistants see it too.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import argparse
 import json
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -20,31 +25,32 @@ from container_kit.stages.fault import WiringError
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.asker import Asker
 from container_kit.tools.offer import Answer, Call, Offer
-from container_kit.tools.offered import PIPELINES
+from container_kit.tools.offered import ALL
 from container_kit.tools.own import finder, offer_of, own_pipelines
 from container_kit.tools.pipeline_tool import answer
 from container_kit.tools.runs import Runs
+from container_kit.tools.stored_runs import Store
 
 _TARGET = "its target"  # no option can be called so
 _TARGETS = ("path", "image", "run")
 
 
 def run(words: Sequence[str]) -> int:
-    """Run a pipeline and show how it goes; the result is the only thing on stdout.
+    """Do a tool's work and show how it goes; the result is the only thing on stdout.
 
     Args:
-        words: The pipeline's name, then its target and options.
+        words: The tool's name, then its target and options.
 
     Raises:
-        WiringError: There is no such pipeline, or the settings cannot be used.
+        WiringError: There is no such tool, or the settings cannot be used.
     """
     chosen = settings.load()
     own = own_pipelines(chosen.pipelines)
-    offered = {offer.name: offer for offer in (*PIPELINES, *map(offer_of, own))}
+    offered = {offer.name: offer for offer in (*ALL, *map(offer_of, own))}
     if not words or words[0] in ("-h", "--help"):
         return _list(offered.values())
     if words[0] not in offered:
-        raise WiringError(f"no pipeline {words[0]!r}; there are {', '.join(offered)}")
+        raise WiringError(f"no tool {words[0]!r}; there are {', '.join(offered)}")
     offer = offered[words[0]]
     asked = vars(parser_of(offer).parse_args(words[1:]))
     as_json = asked.pop("json")
@@ -54,7 +60,11 @@ def run(words: Sequence[str]) -> int:
     call = Call(
         offer=offer,
         arguments=_arguments(offer, asked),
-        runs=Runs(_workspace(chosen, asked.get(_TARGET)), find=finder(own, chosen.deployment_targets)),
+        runs=Runs(
+            _workspace(chosen, asked.get(_TARGET)),
+            _store(chosen, offer),
+            find=finder(own, chosen.deployment_targets),
+        ),
         offered=offered,
         asker=Asker(on_event=console.on_event),
     )
@@ -62,11 +72,17 @@ def run(words: Sequence[str]) -> int:
 
 
 def _list(offers: Iterable[Offer]) -> int:
-    print("usage: container-kit run PIPELINE PATH|IMAGE [options]\n")  # noqa: T201
+    print("usage: container-kit run TOOL PATH|IMAGE|RUN [options]\n")  # noqa: T201
     for offer in offers:
         print(f"  {offer.name:18} {offer.title}")  # noqa: T201
-    print("\n`container-kit run PIPELINE --help` shows the options of one.")  # noqa: T201
+    print("\n`container-kit run TOOL --help` shows the options of one.")  # noqa: T201
     return 0
+
+
+def _store(chosen: settings.Settings, offer: Offer) -> Store:
+    """The store; a command that only looks takes over no runs of others, for it is to end at once."""
+    store = chosen.store_of_runs()
+    return replace(store, role="server") if offer.effect == "reads" else store
 
 
 async def _carry_out(call: Call, console: Console, as_json: bool) -> int:
@@ -75,12 +91,20 @@ async def _carry_out(call: Call, console: Console, as_json: bool) -> int:
     async def work() -> None:
         answers.append(await answer(call))
 
-    with console:
-        interrupted = await until_signalled(work)
-    if interrupted or not answers:
-        console.interrupted()
-        return 130
-    [answered] = answers
+    async with call.runs.opened():
+        with console:
+            interrupted = await until_signalled(work)
+        if interrupted or not answers:
+            console.interrupted()
+            return 130
+        code = _show(answers[0], console, as_json)
+        if call.runs.carried_out_here:
+            console.finishing(len(call.runs.carried_out_here))
+            await until_signalled(call.runs.finish)
+    return code
+
+
+def _show(answered: Answer, console: Console, as_json: bool) -> int:
     if as_json:
         print(json.dumps(answered.data, indent=2, ensure_ascii=False))  # noqa: T201
     elif answered.fault is not None:
@@ -94,14 +118,20 @@ def parser_of(offer: Offer) -> argparse.ArgumentParser:
     """The command line of a tool: its target by position, its other arguments as options."""
     parser = argparse.ArgumentParser(prog=f"container-kit run {offer.name}", description=offer.description)
     fields = offer.input.model_fields
-    if any(name in fields for name in _TARGETS):
-        kinds = [name.upper() for name in ("path", "image") if name in fields]
-        parser.add_argument(_TARGET, metavar="|".join(kinds), nargs="?" if "run" in fields else None)
+    by_position = positional(fields)
+    if by_position:
+        kinds = "|".join(name.upper() for name in by_position)
+        parser.add_argument(_TARGET, metavar=kinds, nargs="?" if {*_TARGETS} & {*fields} - {*by_position} else None)
     for name, field in fields.items():
-        if name not in ("path", "image"):
+        if name not in by_position:
             _add_option(parser, name, field)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
+
+
+def positional(fields: Collection[str]) -> tuple[str, ...]:
+    """The arguments that are given by position: a path or an image, else a run."""
+    return tuple(name for name in ("path", "image") if name in fields) or ("run",) * ("run" in fields)
 
 
 def _add_option(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
@@ -142,11 +172,12 @@ def _arguments(offer: Offer, asked: dict[str, Any]) -> dict[str, JsonValue]:
 
 
 def _target_of(offer: Offer, target: str) -> str:
-    """Whether a target is a folder or an image; what is there as a folder, or looks like a path, is one."""
+    """Whether a target is a folder, an image or a run; what is there as a folder, or looks like a path, is one."""
     from pathlib import Path
 
-    if "image" not in offer.input.model_fields:
-        return "path"
+    kinds = positional(offer.input.model_fields)
+    if len(kinds) == 1:
+        return kinds[0]
     return "path" if target.startswith((".", "/", "~")) or Path(target).is_dir() else "image"
 
 

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from container_kit.pipelines.events import Event
 from container_kit.stages.fault import Fault, NextAction
 from container_kit.tools.offer import Answer
+from container_kit.tools.offered import RUNS
 from container_kit.tools.progress import told
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _ENDS = {
     "stage_previewed": "foretold",
 }
 _EVIDENCE_LINES = 25
+_OF_A_RUN = frozenset(offer.name for offer in RUNS)
 
 
 class Console(Protocol):
@@ -51,6 +53,9 @@ class Console(Protocol):
 
     def interrupted(self) -> None:
         """Say that it was stopped."""
+
+    def finishing(self, count: int) -> None:
+        """Say that runs of others, taken over meanwhile, are being finished."""
 
 
 def make_console(*, quiet: bool) -> Console:
@@ -94,6 +99,11 @@ class PlainConsole:
     def interrupted(self) -> None:
         """Say that it was stopped."""
         print("interrupted; what had been started was cleaned up", file=sys.stderr)  # noqa: T201
+
+    def finishing(self, count: int) -> None:
+        """Say so on stderr."""
+        runs = "a run" if count == 1 else f"{count} runs"
+        print(f"finishing {runs} that a process which died had left; Ctrl-C leaves it again", file=sys.stderr)  # noqa: T201
 
 
 class LiveConsole(PlainConsole):
@@ -200,7 +210,8 @@ def command_line(action: NextAction) -> str:
     """A next action as one would type it."""
     words = ["container-kit", "run", action.tool]
     arguments = dict(action.arguments)
-    target = next((str(arguments.pop(name)) for name in ("path", "image") if name in arguments), None)
+    by_position = ("run",) if action.tool in _OF_A_RUN else ("path", "image")
+    target = next((str(arguments.pop(name)) for name in by_position if name in arguments), None)
     words += [target] if target else []
     for name, value in arguments.items():
         words += _option(f"--{name.replace('_', '-')}", value)

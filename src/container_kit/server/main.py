@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--pipelines", metavar="MODULES", help="offer the pipelines of these modules too")
 
-    commands.add_parser("run", help="run a pipeline here, with live progress")
+    commands.add_parser("run", help="do a tool's work here, with live progress")
 
     commands.add_parser("worker", help="carry out the runs that servers ask for on the same store")
 

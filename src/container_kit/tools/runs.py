@@ -205,6 +205,11 @@ class Runs:
             if self._stored is not None:
                 await self._stored.close()
 
+    @property
+    def carried_out_here(self) -> tuple[str, ...]:
+        """The runs in the store that this process is about, whoever asked for them."""
+        return () if self._stored is None else self._stored.carried_out_here
+
     async def finish(self) -> None:
         """Wait until no run is carried out here any more, though nobody may wait for it."""
         if self._stored is not None:

@@ -102,9 +102,14 @@ class StoredRuns(OpenedStore):
         while self._started:  # noqa: ASYNC110 - seldom, and over in a moment
             await anyio.sleep(0.05)
 
+    @property
+    def carried_out_here(self) -> tuple[str, ...]:
+        """The runs that this process is about."""
+        return () if self._durable is None else self._durable.carried_out_here
+
     async def finish(self) -> None:
         """Wait until the runs that were asked for here, or are carried out here, have ended."""
-        while self._started or (self._durable is not None and self._durable.carried_out_here):  # noqa: ASYNC110 - as above
+        while self._started or self.carried_out_here:  # noqa: ASYNC110 - as above
             await anyio.sleep(0.05)
 
     async def answer(self, run_id: str, caller: str | None, approval: str, answer: Answer) -> None:

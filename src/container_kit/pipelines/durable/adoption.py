@@ -41,11 +41,16 @@ class Adoption:
         """
         pending = await DBOS.list_workflows_async(status="PENDING", name=WORKFLOW, load_input=False, load_output=False)
         adopted = [orphan.workflow_id for orphan in pending if self._dropped(orphan) and await self._adopt(orphan)]
-        for owner in {workflow.executor_id for workflow in pending} - {self._owners.me, None}:
+        owners = {workflow.executor_id for workflow in pending} | self._owners.others()
+        for owner in owners - {self._owners.me, None}:
             with self._owners.take_over(str(owner)) as dead:
                 if dead:
                     adopted += await self._adopt_all(str(owner))
         return adopted
+
+    async def leave(self, run_id: str) -> None:
+        """Note that a run is left to others by a process that ends as it should: that is no death to be counted."""
+        await DBOS.update_workflow_attributes_async(run_id, {"left": True}, merge=True)
 
     def _dropped(self, workflow: WorkflowStatus) -> bool:
         mine = workflow.executor_id == self._owners.me and workflow.workflow_id not in self._running
@@ -59,11 +64,11 @@ class Adoption:
 
     async def _adopt(self, orphan: WorkflowStatus) -> bool:
         run_id, attributes = orphan.workflow_id, orphan.attributes or {}
-        adoptions = attributes.get("adoptions", 0) + 1
+        adoptions = attributes.get("adoptions", 0) + (0 if attributes.get("left") else 1)
         if adoptions > self._cap:
             await self._park(orphan)
             return False
-        await DBOS.update_workflow_attributes_async(run_id, {"adoptions": adoptions}, merge=True)
+        await DBOS.update_workflow_attributes_async(run_id, {"adoptions": adoptions, "left": False}, merge=True)
         # A run that waits for its target's turn again keeps its place's rules only in its own queue.
         queue = QUEUE if orphan.queue_partition_key else None
         await DBOS.resume_workflow_async(run_id, queue_name=queue)

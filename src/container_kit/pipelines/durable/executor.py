@@ -78,16 +78,20 @@ class Executor:
         await self._log.flush()
         return {"response": response.model_dump(mode="json")}
 
-    async def abandon(self) -> None:
+    async def abandon(self) -> tuple[str, ...]:
         """Stop what runs here and wait for its clean-up; the journal stays as it is, for whoever goes on with it.
+
+        Returns:
+            The runs that are left.
 
         Nobody may be told that this process is dead before: two would be about the same containers.
         """
-        tasks = set(self._tasks)
+        left, tasks = tuple(self.running), set(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_CLEAN_UP)
+        return left
 
     async def _carried_out(
         self, spec: RunSpec, cancellation: Cancellation, events: RunEvents, output: LogWriter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -17,6 +18,9 @@ def new_owner_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
+_PATTERN = "*-*-*"
+
+
 class Owners(Protocol):
     """The locks of all owners on one store."""
 
@@ -24,6 +28,10 @@ class Owners(Protocol):
 
     def take_over(self, owner: str) -> AbstractContextManager[bool]:
         """A context that tells whether the owner is dead; while it lasts, nobody else is told so."""
+        ...
+
+    def others(self) -> set[str]:
+        """The owners that left a trace and may be dead, beside those that the journal names."""
         ...
 
     def stay_alive(self) -> None:
@@ -36,14 +44,18 @@ class Owners(Protocol):
 
 
 class FileOwners:
-    """Locks on files in a folder beside a SQLite store; the kernel drops a dead process's lock at once."""
+    """Locks on files in a folder beside a SQLite store; the kernel drops a dead process's lock at once.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where the files are.
+        me: The own id; by default one that nobody else has.
+    """
+
+    def __init__(self, folder: Path, me: str | None = None) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
-        self.me = new_owner_id()
-        self._lock = os.open(folder / self.me, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.me = me or new_owner_id()
+        self._lock = _held(folder / self.me)
 
     @contextmanager
     def take_over(self, owner: str) -> Iterator[bool]:
@@ -59,6 +71,10 @@ class FileOwners:
         finally:
             os.close(lock)
 
+    def others(self) -> set[str]:
+        """Those whose lock file is there; one that was left behind has every later process open the store at once."""
+        return {path.name for path in self._folder.glob(_PATTERN)} - {self.me}
+
     def stay_alive(self) -> None:
         """Nothing: the kernel holds the lock until the process ends."""
 
@@ -70,11 +86,19 @@ class FileOwners:
     @staticmethod
     def any_dead(folder: Path) -> bool:
         """Tell cheaply, without opening the store, whether some process left its lock file behind."""
-        for path in folder.glob("*-*-*") if folder.is_dir() else ():
-            with path.open("rb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
+        for path in folder.glob(_PATTERN) if folder.is_dir() else ():
+            with contextlib.suppress(BlockingIOError, FileNotFoundError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True
         return False
+
+
+def _held(path: Path) -> int:
+    """Lock the file at a path. Whoever looks whether its owner is dead has it for a moment, and may remove it."""
+    while True:
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), path.stat()):
+                return lock
+        os.close(lock)

@@ -43,6 +43,10 @@ class PostgresOwners:
         finally:
             self._session.execute(sa.text("SELECT pg_advisory_unlock(hashtextextended(:owner, 7))"), {"owner": owner})
 
+    def others(self) -> set[str]:
+        """Nobody: a dead session leaves nothing."""
+        return set()
+
     def stay_alive(self) -> None:
         """Take the lock anew where the connection broke."""
         try:

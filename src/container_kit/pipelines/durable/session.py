@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 from dbos import DBOS
+from sqlalchemy.exc import SQLAlchemyError
 
 from container_kit.pipelines.durable import engine, store
 from container_kit.pipelines.durable.adoption import Adoption
@@ -118,8 +120,12 @@ class Session:
             self._owners = FileOwners(self._home / "owners") if sqlite else PostgresOwners(self._database.url)
 
     async def _close(self) -> None:
-        await self.executor.abandon()
-        await self.executor.abandon()
+        for run_id in await self.executor.abandon():
+            with suppress(SQLAlchemyError):  # the store may be what went away
+                await self._adoption.leave(run_id)
+        for run_id in await self.executor.abandon():
+            with suppress(SQLAlchemyError):  # the store may be what went away
+                await self._adoption.leave(run_id)
         await engine.shut_down()
         await anyio.to_thread.run_sync(self._owners.close)
         await anyio.to_thread.run_sync(self._database.dispose)
