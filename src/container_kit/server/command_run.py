@@ -29,7 +29,7 @@ from container_kit.tools.offered import ALL
 from container_kit.tools.own import finder, offer_of, own_pipelines
 from container_kit.tools.pipeline_tool import answer
 from container_kit.tools.runs import Runs
-from container_kit.tools.stored_runs import Store
+from container_kit.tools.store import Store
 
 _TARGET = "its target"  # no option can be called so
 _TARGETS = ("path", "image", "run")
