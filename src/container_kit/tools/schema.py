@@ -89,10 +89,17 @@ def _trimmed(value: Any, definitions: dict[str, Any]) -> Any:
     return {
         key: {name: _trimmed(field, definitions) for name, field in item.items()}
         if key == "properties"
+        else _any_if_empty(_trimmed(item, definitions))
+        if key == "additionalProperties"
         else _trimmed(item, definitions)
         for key, item in value.items()
         if key not in _NOISE and not (key == "default" and item in _PLAIN_DEFAULTS)
     }
+
+
+def _any_if_empty(schema: Any) -> Any:
+    """Any value at all, in the spelling that validators want."""
+    return True if schema == {} else schema
 
 
 def _resolved(value: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""Makes the MCPB bundle, with which clients such as Claude Desktop install the server by a double click.
+
+    python scripts/make_mcpb.py container-kit.mcpb
+
+It holds the sources; the client's uv gets Python and the dependencies when the server is first started.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+FILES = ("pyproject.toml", "README.md")
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same sources give the same bundle
+
+
+def manifest() -> dict[str, Any]:
+    """What the client is told of the bundle."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    registered = json.loads((ROOT / "server.json").read_text())
+    run = ["run", "--directory", "${__dirname}", "container-kit", "serve"]
+    return {
+        "manifest_version": "0.4",
+        "name": project["name"],
+        "display_name": registered["title"],
+        "version": project["version"],
+        "description": registered["description"],
+        "author": {"name": "Container Kit maintainers"},
+        "server": {
+            "type": "uv",
+            "entry_point": "src/container_kit/server/main.py",
+            "mcp_config": {
+                "command": "uv",
+                "args": run,
+                "env": {"CONTAINER_KIT_WORKSPACE": "${user_config.workspace}"},
+            },
+        },
+        "tools_generated": True,
+        "prompts_generated": True,
+        "keywords": ["containers", "docker", "kubernetes", "deployment", "vulnerabilities"],
+        "compatibility": {
+            "platforms": ["darwin", "linux", "win32"],
+            "runtimes": {"python": project["requires-python"]},
+        },
+        "user_config": {
+            "workspace": {
+                "type": "directory",
+                "title": "Workspace",
+                "description": "The folder with your repositories; the server reads nothing outside it.",
+                "required": True,
+                "default": "${HOME}",
+            }
+        },
+    }
+
+
+def make(bundle: Path) -> None:
+    """Write the bundle."""
+    sources = (path for path in sorted((ROOT / "src").rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as made:
+        _add(made, "manifest.json", json.dumps(manifest(), indent=2).encode())
+        for path in (*(ROOT / name for name in FILES), *sources):
+            _add(made, path.relative_to(ROOT).as_posix(), path.read_bytes())
+
+
+def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, LONG_AGO)
+    entry.external_attr = 0o644 << 16
+    made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: make_mcpb.py FILE.mcpb")
+    make(Path(sys.argv[1]))
+    print(f"made {sys.argv[1]}")

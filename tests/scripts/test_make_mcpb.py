@@ -1,0 +1,87 @@
+"""The MCPB bundle and server.json, judged by the official validator and the registry's own schema."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from container_kit.tools.offered import ALL, Choice, chosen
+from support.node import node, node_packages
+from support.servers import environment
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = {"https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json": "v2025_12_11"}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("bundle") / "container-kit.mcpb"
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "make_mcpb.py"), str(made)], check=True, timeout=60)
+    return made
+
+
+def mcpb(*arguments: str | Path) -> str:
+    program = node_packages("clients") / "node_modules" / "@anthropic-ai" / "mcpb" / "dist" / "cli" / "cli.js"
+    done = subprocess.run(
+        [str(node()), str(program), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return found
+
+
+@pytest.mark.anyio
+@pytest.mark.integration
+@pytest.mark.timeout(240)
+async def test_the_official_validator_accepts_the_bundle_and_its_server_starts(bundle: Path, tmp_path: Path) -> None:
+    unpacked = tmp_path / "unpacked"
+    mcpb("unpack", bundle, unpacked)
+    assert "passes" in mcpb("validate", unpacked / "manifest.json")
+    manifest = json.loads((unpacked / "manifest.json").read_text())
+    assert (manifest["manifest_version"], manifest["server"]["type"]) == ("0.4", "uv")
+    assert manifest["version"] == project()["version"]
+    assert set(project()["scripts"]) & set(manifest["server"]["mcp_config"]["args"])
+    assert not list(unpacked.rglob("__pycache__"))
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    # uv itself would fetch every dependency anew; those of this interpreter are the same
+    started = StdioServerParameters(
+        command=sys.executable,
+        args=[str(unpacked / manifest["server"]["entry_point"]), "serve"],
+        cwd=workspace,
+        env=environment(workspace, PYTHONPATH=str(unpacked / "src")),
+    )
+    async with Client(stdio_client(started)) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == [o.name for o in chosen(ALL, Choice())]
+        assert "<script>" in (await client.read_resource("ui://container-kit/run.html")).contents[0].text  # type: ignore[union-attr]
+
+
+def test_the_same_sources_give_the_same_bundle(bundle: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.mcpb"
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "make_mcpb.py"), str(again)], check=True, timeout=60)
+    assert again.read_bytes() == bundle.read_bytes()
+
+
+def test_server_json_fits_the_registrys_schema_and_the_package() -> None:
+    server = json.loads((ROOT / "server.json").read_text())
+    released = importlib.resources.files("skillsaw") / "schemas" / "mcp_registry" / SCHEMAS[server["$schema"]]
+    jsonschema.validate(server, json.loads((released / "server.schema.json").read_text()))
+    assert len(server["description"]) <= 100
+    [package] = server["packages"]
+    assert package["identifier"] == project()["name"]
+    assert server["version"] == package["version"] == project()["version"]
+    assert f"<!-- mcp-name: {server['name']} -->" in (ROOT / "README.md").read_text()
