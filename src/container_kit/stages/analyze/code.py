@@ -59,10 +59,19 @@ def scan(folder: Folder, draft: Draft, ecosystem: Ecosystem) -> Scan:
     return found
 
 
+_TOOLS = re.compile(
+    r"(?:vite|vitest|next|nuxt|astro|svelte|vue|webpack|rollup|rsbuild|rspack|playwright|cypress|karma|jest|protractor"
+    r"|wdio|tailwind|gatsby|metro)[\w.-]*\.conf(?:ig)?\."
+)
+"""Configuration of tools, whose ports serve while developing or testing."""
+
+
 def _is_test(path: str) -> bool:
     name = path.rpartition("/")[2].lower()
-    return name.startswith("test_") or any(
-        sign in name for sign in ("_test.", ".test.", ".spec.", "_spec.", "tests.", ".d.ts", ".min.")
+    return (
+        _TOOLS.match(name) is not None
+        or name.startswith("test_")
+        or any(sign in name for sign in ("_test.", ".test.", ".spec.", "_spec.", "tests.", ".d.ts", ".min."))
     )
 
 
