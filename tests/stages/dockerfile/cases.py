@@ -111,7 +111,88 @@ PYTHON = (
     ),
 )  # fmt: skip
 
+WORKSPACES = (
+    Case(
+        "python-uv-member",
+        module("python", path="services/api", package_manager="uv", start_command="uvicorn main:app", port=8000,
+            manifests=("services/api/pyproject.toml", "uv.lock")),
+        {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['services/*', 'libs/*']\n", "uv.lock": "",
+            "services/api/pyproject.toml": "[project]\nname = 'api'\nversion = '1'\ndependencies = ['core']\n",
+            "services/api/main.py": "", "services/web/pyproject.toml": "[project]\nname = 'web'\nversion = '1'\n",
+            "libs/core/pyproject.toml": "[project]\nname = 'core'\nversion = '1'\n"},
+        workspace="uv",
+    ),
+    Case(
+        "node-pnpm-member",
+        module("typescript", path="apps/api", package_manager="pnpm", start_command="pnpm start", port=4000,
+            build_command="pnpm run build", manifests=("apps/api/package.json", "pnpm-lock.yaml")),
+        {"package.json": package(), "pnpm-lock.yaml": "", "pnpm-workspace.yaml": "packages: ['apps/*', 'packages/*']\n",
+            "tsconfig.base.json": "{}",
+            "apps/api/package.json": package(name="@shop/api", dependencies={"@shop/shared": "workspace:*"},
+                scripts={"build": "tsc", "start": "node dist/index.js"}),
+            "apps/web/package.json": package(name="@shop/web"),
+            "packages/shared/package.json": package(name="@shop/shared", scripts={"build": "tsc"})},
+        workspace="pnpm",
+    ),
+    Case(
+        "rust-member",
+        module("rust", path="crates/api", package_manager="cargo", start_command="./target/release/api", port=3000,
+            manifests=("crates/api/Cargo.toml", "Cargo.lock")),
+        {"Cargo.toml": "[workspace]\nmembers = ['crates/*']\n", "Cargo.lock": "",
+            "crates/api/Cargo.toml": '[package]\nname = "api"\n[dependencies]\ncore = {path = "../core"}\n',
+            "crates/api/src/main.rs": "", "crates/core/Cargo.toml": '[package]\nname = "core"\n',
+            "crates/core/src/lib.rs": "", "crates/other/Cargo.toml": '[package]\nname = "other"\n',
+            "crates/other/src/main.rs": ""},
+        workspace="cargo",
+    ),
+    Case(
+        "java-maven-module",
+        module("java", path="api", package_manager="maven", framework="spring-boot", port=8080, language_version="21",
+            start_command="java -jar target/api.jar", manifests=("api/pom.xml",)),
+        {"pom.xml": "<project><artifactId>all</artifactId><modules><module>api</module><module>core</module>"
+            "<module>web</module></modules></project>",
+            "api/pom.xml": "<project><parent><artifactId>spring-boot-starter-parent</artifactId><version>3.5.7"
+            "</version></parent><artifactId>api</artifactId><dependencies><dependency><artifactId>core</artifactId></dependency>"
+            "</dependencies></project>",
+            "core/pom.xml": "<project><artifactId>core</artifactId></project>",
+            "web/pom.xml": "<project><artifactId>web</artifactId></project>"},
+        workspace="maven",
+    ),
+    Case(
+        "java-gradle-project",
+        module("kotlin", path="app", package_manager="gradle", port=8080, language_version="21",
+            start_command="./gradlew :app:run", manifests=("app/build.gradle.kts",),
+            place="app/src/main/kotlin/Main.kt:1"),
+        {"settings.gradle.kts": 'include("app", "core", "tools:report")\n', "gradle/libs.versions.toml": "",
+            "app/build.gradle.kts": 'dependencies { implementation(project(":core")) }\n', "core/build.gradle.kts": "",
+            "tools/report/build.gradle.kts": "", "app/src/main/kotlin/Main.kt": "fun main() {}\n"},
+        workspace="gradle",
+    ),
+    Case(
+        "go-member",
+        module("go", path="api", package_manager="go", start_command="go run .", port=8080,
+            manifests=("api/go.mod", "api/go.sum")),
+        {"go.work": "go 1.27\n\nuse (\n\t./api\n\t./core\n)\n", "api/go.mod": "module x/api\n\nrequire x/core v0.0.0\n",
+            "api/go.sum": "", "core/go.mod": "module x/core\n"},
+        workspace="go-work",
+    ),
+    Case(
+        "dotnet-project",
+        module("csharp", path="src/Shop", package_manager="nuget", framework="aspnetcore", port=8080,
+            start_command="dotnet Shop.dll", manifests=("src/Shop/Shop.csproj",)),
+        {"src/Shop/Shop.csproj": '<Project><ProjectReference Include="..\\Core\\Core.csproj" /></Project>',
+            "src/Core/Core.csproj": "<Project/>", "tests/Tests.csproj": "<Project/>", "Directory.Build.props": ""},
+    ),
+)  # fmt: skip
+
 NODE = (
+    Case(
+        "node-npm-next-standalone",
+        module("typescript", package_manager="npm", framework="nextjs", start_command="npm start", port=3000,
+            build_command="npm run build", output_directory=".next", manifests=("package.json", "package-lock.json")),
+        {"package.json": package(scripts={"build": "next build", "start": "next start"}), "package-lock.json": "{}",
+            "next.config.mjs": "export default {\n  output: 'standalone',\n};\n", "public/logo.svg": "<svg/>"},
+    ),
     Case(
         "node-npm-express",
         module("javascript", package_manager="npm", framework="express", start_command="npm start", port=3000,
@@ -200,6 +281,44 @@ JAVA = (
 )  # fmt: skip
 
 OTHERS = (
+    Case(
+        "python-conda",
+        module("python", package_manager="conda", framework="fastapi", start_command="uvicorn main:app", port=8000,
+            manifests=("environment.yml",)),
+        {"environment.yml": "dependencies: [python=3.12, fastapi, uvicorn]\n", "main.py": ""},
+    ),
+    Case(
+        "python-included-requirements",
+        module("python", package_manager="pip", start_command="gunicorn app:app", port=8000,
+            manifests=("requirements.txt",)),
+        {"requirements.txt": "-r requirements/base.txt\n", "requirements/base.txt": "-c ../constraints.txt\nflask\n",
+            "constraints.txt": "flask<4\n", "app.py": ""},
+    ),
+    Case(
+        "cpp-cmake",
+        module("cpp", package_manager="cmake", framework="crow", start_command="./build/server", port=18080,
+            manifests=("CMakeLists.txt",)),
+        {"CMakeLists.txt": "find_package(OpenSSL REQUIRED)\nadd_executable(server main.cpp)\n", "main.cpp": ""},
+    ),
+    Case(
+        "c-make",
+        module("c", package_manager="make", start_command="./server", build_command="make", port=8080,
+            manifests=("Makefile",)),
+        {"Makefile": "server: server.c\n", "server.c": ""},
+    ),
+    Case(
+        "zig-build",
+        module("zig", package_manager="zig", start_command="./zig-out/bin/server", port=8080,
+            manifests=("build.zig", "build.zig.zon")),
+        {"build.zig": "", "build.zig.zon": ""},
+    ),
+    Case(
+        "php-laravel-vite",
+        module("php", package_manager="composer", framework="laravel", start_command="php artisan serve", port=8000,
+            language_version="^8.3", output_directory="public", manifests=("composer.json", "composer.lock")),
+        {"composer.json": "{}", "composer.lock": "{}", "package.json": package(scripts={"build": "vite build"}),
+            "package-lock.json": "{}"},
+    ),
     Case(
         "bun-hono",
         module("typescript", package_manager="bun", framework="hono", start_command="bun run src/index.ts", port=3000,
@@ -311,4 +430,4 @@ OTHERS = (
     ),
 )  # fmt: skip
 
-CASES = (*PYTHON, *NODE, *STATIC, *GO, *JAVA, *OTHERS)
+CASES = (*PYTHON, *NODE, *WORKSPACES, *STATIC, *GO, *JAVA, *OTHERS)

@@ -55,6 +55,10 @@ _LOCKFILES = {
     "packages.lock.json": "--locked-mode",
     "mix.lock": "--check-locked",
     "deno.lock": "--frozen",
+    "pubspec.lock": "--enforce-lockfile",
+    "shard.lock": "--frozen",
+    "Package.resolved": "--only-use-versions-from-resolved-file",
+    "conda-lock.yml": "conda-lock.yml",
 }
 _PROGRAMS = {
     "python": r"^python:",
@@ -65,6 +69,8 @@ _PROGRAMS = {
     "bash": r"^(debian|ruby|eclipse-temurin|mcr\.microsoft\.com/dotnet/aspnet|swift|node|python):",
 }
 """Which program is in which image; `sh` stands for busybox with its wget and grep."""
+_READ_BY_THE_BUILD_ALONE = {"CMakeLists.txt", "meson.build", "Makefile"}
+"""They name no dependency that could be fetched: those are packages of the distribution, installed before all else."""
 _MANAGERS = {
     "npm",
     "yarn",
@@ -101,8 +107,12 @@ def check(made: Dockerfile, root: Path, manifests: tuple[str, ...]) -> None:
     _runs_on_an_old_frontend(made.content)
     assert len(blocks) >= 2, "one stage"
     _last_stage_is_lean(last)
+    _passes_buildkits_own_rules(made.content, blocks)
+    needed = {path for path in manifests if path.rpartition("/")[2] not in _READ_BY_THE_BUILD_ALONE}
+    before = [_before_the_source(block, manifests) for block in blocks[:-1]]
+    copied = {path for found in before if found for path in found}
+    assert all(found is None for found in before) or needed <= copied, f"{needed - copied} come after the source"
     for block in blocks[:-1]:
-        _manifests_come_before_the_source(block, manifests)
         _each_manager_has_its_cache(block)
     _lockfiles_are_kept(made.content, manifests)
     _sources_exist(blocks, made, root)
@@ -151,20 +161,15 @@ def _last_stage_is_lean(last: Block) -> None:
     assert not last.of("ADD")
 
 
-def _manifests_come_before_the_source(block: Block, manifests: tuple[str, ...]) -> None:
-    if not manifests:
-        return
+def _before_the_source(block: Block, manifests: tuple[str, ...]) -> set[str] | None:
+    """What a stage copies before it installs and then copies the source; None where it copies no source after it."""
     copies = [c for c in block.of("COPY") if not any(flag.startswith("--from") for flag in c.flags)]
     source = [c for c in copies if c.value[0] in {".", *(path.rpartition("/")[0] for path in manifests)}]
-    if not source:
-        return
-    before = {path for c in copies if c.start_line < source[0].start_line for path in c.value[:-1]}
-    assert set(manifests) <= before, f"{set(manifests) - before} are not copied before the source"
-    between = [
-        run for run in block.of("RUN")
-        if run.start_line < source[0].start_line and run.start_line > min(c.start_line for c in copies)
-    ]  # fmt: skip
-    assert between, "nothing is installed before the source is copied"
+    if not source or not manifests:
+        return None
+    runs = [run.start_line for run in block.of("RUN") if run.start_line < source[0].start_line]
+    assert runs, "nothing is installed before the source is copied"
+    return {path for c in copies if c.start_line < max(runs) for path in c.value[:-1]}
 
 
 def _each_manager_has_its_cache(block: Block) -> None:
@@ -205,7 +210,8 @@ def _ports_agree(last: Block, made: Dockerfile) -> None:
     arguments = health[0].value[1:]
     assert health[0].json
     assert re.findall(r"127\.0\.0\.1[^\d]{1,3}(\d+)", arguments[-1]) == [str(made.port)]
-    assert re.search(_PROGRAMS[arguments[0]], last.base), f"{last.base} has no {arguments[0]}"
+    brought = arguments[0] == "python" and any(copy.value[0] == "/opt/env" for copy in last.of("COPY"))
+    assert brought or re.search(_PROGRAMS[arguments[0]], last.base), f"{last.base} has no {arguments[0]}"
     told = [
         value
         for env in last.of("ENV")
@@ -241,3 +247,27 @@ def _nothing_undefined_or_secret(blocks: list[Block]) -> None:
                 assert not re.search(r"(?i)secret|token|passw|api_?key", name) or name.endswith("_DUMMY"), name
             used = set(re.findall(r"\$\{?(\w+)", command.original))
             assert used <= {"PATH"}, used
+
+
+def _passes_buildkits_own_rules(text: str, blocks: list[Block]) -> None:
+    """The rules of `docker build --check` that are not covered above; no builder that has them runs here."""
+    lines = text.split("\n")
+    names = [block.name for block in blocks if block.name]
+    assert len(set(names)) == len(names), "DuplicateStageName"
+    assert all(name == name.lower() for name in names), "StageNameCasing"
+    assert not {"scratch", "context"} & set(names), "ReservedStageName"
+    assert not [line for line in lines if re.match(r"from .* as | *FROM .* as ", line)], "FromAsCasing"
+    for number, line in enumerate(lines[:-1]):
+        assert not (line.endswith("\\") and not lines[number + 1].strip()), "NoEmptyContinuation"
+    for block in blocks:
+        assert "$" not in block.base, "UndefinedArgInFrom"
+        for command in block.commands:
+            assert command.cmd.isupper(), "ConsistentInstructionCasing"
+        for workdir in block.of("WORKDIR"):
+            assert workdir.value[0].startswith("/"), "WorkdirRelativePath"
+        for env in block.of("ENV", "LABEL"):
+            assert "=" in env.original.split()[1], "LegacyKeyValueFormat"
+        for expose in block.of("EXPOSE"):
+            assert re.fullmatch(r"\d+", expose.value[0]), "ExposeInvalidFormat"
+        for kind in ("CMD", "ENTRYPOINT", "HEALTHCHECK"):
+            assert len(block.of(kind)) <= 1, "MultipleInstructionsDisallowed"

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions, Reason
-from container_kit.stages.dockerfile.app import LANGUAGE_UNKNOWN, App, settle
+from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Availability, BasePolicy, Bases
 from container_kit.stages.dockerfile.ignore import ignore_text, is_ignored, read_patterns
 from container_kit.stages.dockerfile.recipe import Recipe
 from container_kit.stages.dockerfile.render import USER, dockerfile_text, is_own
+from container_kit.stages.dockerfile.settle import settle
 from container_kit.stages.dockerfile.table import RECIPES, Generator, recipe_for
 from container_kit.stages.dockerfile.tree import SourceTree
+from container_kit.stages.dockerfile.unsettled import LANGUAGE_UNKNOWN
 from container_kit.stages.fault import Evidence, FaultCode
 
 SOURCE_IGNORED = FaultCode(
@@ -40,7 +42,7 @@ class Plan:
         """Generate the files for a host.
 
         Raises:
-            StageFailure: `dockerfile.source_ignored`, and those of `app.FAULTS` that only a recipe can find.
+            StageFailure: `dockerfile.source_ignored`, and those of `unsettled.FAULTS` that only a recipe can find.
         """
         bases = Bases(self.policy, availability)
         recipe = self.generator(self.app, bases)
@@ -70,7 +72,7 @@ def plan(analysis: Analysis, module: str, tree: SourceTree, options: DockerfileO
     """Check that an analysis suffices for a Dockerfile.
 
     Raises:
-        StageFailure: One of `app.FAULTS`.
+        StageFailure: One of `unsettled.FAULTS`.
     """
     app = settle(analysis, module, tree, options)
     generator = recipe_for(app)

@@ -25,17 +25,20 @@ _RUNTIME = {
     "libcairo2-dev": "libcairo2",
     "libpango1.0-dev": "libpangocairo-1.0-0",
     "libgeos-dev": "libgeos-c1v5",
-    "libgdal-dev": "libgdal32",
-    "libmagickwand-dev": "libmagickwand-6.q16-6",
+    "libgdal-dev": "gdal-bin",
+    "libmagickwand-dev": "imagemagick",
     "libvips-dev": "libvips42",
-    "libldap2-dev": "libldap-2.5-0",
+    "libldap2-dev": "ldap-utils",
     "libsasl2-dev": "libsasl2-2",
     "librdkafka-dev": "librdkafka1",
     "libcurl4-openssl-dev": "libcurl4",
     "unixodbc-dev": "unixodbc",
     "libsnappy-dev": "libsnappy1v5",
+    "libicu-dev": "icu-devtools",
+    "libmemcached-dev": "libmemcached11",
 }
-"""Debian 12: from what a dependency compiles against to what the compiled dependency loads."""
+"""From what a dependency compiles against to what the compiled dependency loads: names that both Debian 12 and 13 know.
+Where the library's own name has a version, a small program that brings it stands for it."""
 
 _COMPILERS = {
     "build-essential",

@@ -59,12 +59,13 @@ def cached(targets: str | Iterable[str], command: str) -> str:
     return f"RUN {mounts} \\\n    {command}"
 
 
-def copy(paths: Sequence[str], target: str) -> str:
+def copy(paths: Sequence[str], target: str, *flags: str) -> str:
     """A COPY instruction; names that are no plain words are written so that nothing in them is special."""
     words = [*paths, target]
+    begin = " ".join(("COPY", *flags))
     if all(_PLAIN.fullmatch(word) for word in words):
-        return f"COPY {' '.join(words)}"
-    return f"COPY {json.dumps([literal(word) for word in words], ensure_ascii=False)}"
+        return f"{begin} {' '.join(words)}"
+    return f"{begin} {json.dumps([literal(word) for word in words], ensure_ascii=False)}"
 
 
 def literal(word: str) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Bases
 from container_kit.stages.dockerfile.ecosystems.beam import elixir, gleam
+from container_kit.stages.dockerfile.ecosystems.compiled import c_family, zig
+from container_kit.stages.dockerfile.ecosystems.conda import conda
 from container_kit.stages.dockerfile.ecosystems.dotnet import dotnet
 from container_kit.stages.dockerfile.ecosystems.go import go
 from container_kit.stages.dockerfile.ecosystems.java import java
@@ -43,6 +45,9 @@ RECIPES: dict[str, Generator] = {
     "crystal": crystal,
     "haskell": haskell,
     "html": static,
+    "c": c_family,
+    "cpp": c_family,
+    "zig": zig,
 }
 
 
@@ -50,4 +55,5 @@ def recipe_for(app: App) -> Generator | None:
     """Find the generator for an application; None where there is none."""
     if app.role == "static":
         return static
-    return deno if app.manager == "deno" else RECIPES.get(app.language)
+    by_manager: dict[str, Generator] = {"deno": deno, "conda": conda}
+    return by_manager.get(app.manager) or RECIPES.get(app.language)

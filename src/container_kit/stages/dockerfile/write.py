@@ -13,7 +13,7 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOpti
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.dockerfile import app, place
+from container_kit.stages.dockerfile import place, unsettled
 from container_kit.stages.dockerfile.availability import survey
 from container_kit.stages.dockerfile.bases import BasePolicy
 from container_kit.stages.dockerfile.generate import SOURCE_IGNORED, Plan, plan
@@ -32,7 +32,7 @@ class WriteDockerfile(Stage[Dockerfile]):
             ones are taken.
     """
 
-    faults: ClassVar[tuple[FaultCode, ...]] = (*PATH_FAULTS, *app.FAULTS, SOURCE_IGNORED, *place.FAULTS)
+    faults: ClassVar[tuple[FaultCode, ...]] = (*PATH_FAULTS, *unsettled.FAULTS, SOURCE_IGNORED, *place.FAULTS)
 
     def __init__(self, policy: BasePolicy | None = None, engine: DockerEngine | None = None) -> None:
         self._policy = policy or BasePolicy()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.recipe import chain
+from container_kit.stages.dockerfile.words import shell_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _npm(app: App) -> Manager:
 def _pnpm(app: App) -> Manager:
     locked = app.has("pnpm-lock.yaml")
     frozen = " --frozen-lockfile" if locked else ""
-    member = f" --filter {shlex.quote(f'{_name(app)}...')}" if app.alone else ""
+    member = f" --filter {shell_word(f'{_name(app)}...')}" if app.alone else ""
     again = f"pnpm install --prod{frozen} --prefer-offline{member}"
     return Manager(
         f"pnpm install{frozen}{member}",
@@ -93,7 +93,7 @@ def _yarn_classic(app: App) -> Manager:
 
 def _yarn_berry(app: App) -> Manager:
     locked = app.has("yarn.lock")
-    member = f" {shlex.quote(_name(app))}" if app.alone else ""
+    member = f" {shell_word(_name(app))}" if app.alone else ""
     return Manager(
         "yarn install --immutable" if locked else "yarn install",
         f"yarn workspaces focus{member} --production",
@@ -109,7 +109,7 @@ def _yarn_berry(app: App) -> Manager:
 def _bun(app: App) -> Manager:
     locked = app.has("bun.lock") or app.has("bun.lockb")
     frozen = " --frozen-lockfile" if locked else ""
-    member = f" --filter {shlex.quote(f'./{app.module.path}')}" if app.alone else ""
+    member = f" --filter {shell_word(f'./{app.module.path}')}" if app.alone else ""
     return Manager(
         f"bun install{frozen}{member}",
         chain(_ALL_GONE, f"bun install --production{frozen}{member}"),
@@ -124,7 +124,7 @@ _MANAGERS = {"bun": _bun, "npm": _npm, "pnpm": _pnpm, "yarn": _yarn}
 
 
 def _folder(app: App) -> str:
-    return shlex.quote(app.module.path)
+    return shell_word(app.module.path)
 
 
 def _name(app: App) -> str:

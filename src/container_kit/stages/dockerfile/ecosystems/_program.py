@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base
 from container_kit.stages.dockerfile.packages import runtime_packages
-from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime
+from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, copy
 
-DEBIAN = Base("debian:bookworm-slim")
+DEBIANS = (Base("debian:trixie-slim"), Base("debian:bookworm-slim"))
+"""The newest first: what was linked on an older one runs on it."""
 _NAMING_RUNNERS = {"swift", "cabal", "stack"}
 _RUNNERS = _NAMING_RUNNERS | {"go", "cargo", "dart", "crystal", "deno"}
 """What compiles and starts a program in one; some are told its name, others its file."""
@@ -28,6 +30,8 @@ def program(
     ignore: tuple[str, ...] = (),
     reasons: tuple[Reason, ...] = (),
     line: str | None = None,
+    copies: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Recipe:
     """Make the recipe for a build stage that leaves the program as `/out/app`.
 
@@ -39,6 +43,8 @@ def program(
         ignore: Lines for the ignore file.
         reasons: What the caller has to say.
         line: The start command, where it is not the analysis' own.
+        copies: What goes into the image beside the program.
+        environment: Variables that it needs.
     """
     command = app.command(line) if app.start else None
     resources = [name for name in _RESOURCES if name in app.tree.names(app.module.path)]
@@ -48,9 +54,10 @@ def program(
         (PROGRAM, *(arguments(command.arguments) if command else ())),
         copies=(
             f"COPY --from=build /out/app {PROGRAM}",
-            *(f"COPY --from=build {app.folder}/{name} {app.folder}/{name}" for name in resources),
+            *copies,
+            *(copy([f"{app.folder}/{name}"], f"{app.folder}/{name}", "--from=build") for name in resources),
         ),
-        environment=dict(command.environment) if command else {},
+        environment=dict(environment or {}) | (dict(command.environment) if command else {}),
         packages=(*certificates, *libraries, *(runtime_packages(app.packages) if base.family == "debian" else ())),
         workdir=app.folder,
     )

@@ -7,8 +7,18 @@ import re
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
+from container_kit.stages.dockerfile.ecosystems._program import DEBIANS
 from container_kit.stages.dockerfile.packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, chain, environment, system_packages
+from container_kit.stages.dockerfile.recipe import (
+    Build,
+    Recipe,
+    Runtime,
+    cached,
+    chain,
+    copy,
+    environment,
+    system_packages,
+)
 
 _ELIXIR = Base("hexpm/elixir:1.18.4-erlang-27.3.4-debian-bookworm-20250520-slim")
 _GLEAM = Base("ghcr.io/gleam-lang/gleam:v1.11.0-erlang-alpine", family="alpine", probe="wget")
@@ -17,8 +27,8 @@ _CACHES = ("/root/.cache/rebar3", "/root/.hex")
 
 def elixir(app: App, bases: Bases) -> Recipe:
     """Make the recipe for an Elixir application, as `mix release` packs it."""
-    base = bases.pick(_ELIXIR, because="made on the distribution that the release will run on")
-    runtime_base = bases.pick(Base("debian:bookworm-slim"), because="a release carries its own Erlang")
+    base = bases.pick(_ELIXIR, because="made on a distribution no newer than the one that the release will run on")
+    runtime_base = bases.pick(*DEBIANS, because="a release carries its own Erlang")
     locked = " --check-locked" if app.has("mix.lock") else ""
     name = _name(app)
     assets = "mix assets.deploy" if app.tree.exists(app.inside("assets")) else ""
@@ -32,8 +42,10 @@ def elixir(app: App, bases: Bases) -> Recipe:
             _CACHES,
             chain("mix local.hex --force", "mix local.rebar --force", f"mix deps.get --only prod{locked}"),
         ),
+        *((copy([app.inside("config")], "./config"),) if app.tree.names(app.inside("config")) else ()),
+        cached(_CACHES, "mix deps.compile"),
         app.copy_source(),
-        cached(_CACHES, chain(assets, "mix compile", f"mix release {name} --path /out")),
+        cached(_CACHES, chain("mix compile", assets, f"mix release {name} --path /out")),
     )
     runtime = Runtime(
         runtime_base,

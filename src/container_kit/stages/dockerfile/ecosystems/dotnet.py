@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.app import START_UNKNOWN, App
+from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
 from container_kit.stages.dockerfile.packages import runtime_packages
 from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, environment
+from container_kit.stages.dockerfile.unsettled import START_UNKNOWN
 from container_kit.stages.dockerfile.versions import preferred
+from container_kit.stages.dockerfile.words import shell_word
 
-_VERSIONS = ("8.0", "10.0", "9.0", "7.0", "6.0")
+_VERSIONS = ("10.0", "11.0", "9.0", "8.0", "7.0", "6.0")
 _CACHE = "/root/.nuget/packages"
 _REGISTRY = "mcr.microsoft.com/dotnet"
+_USER = "1654:1654"
+"""The user that the images have since .NET 8."""
+_WITH_USER = 8.0
 
 
 def dotnet(app: App, bases: Bases) -> Recipe:
@@ -22,16 +27,20 @@ def dotnet(app: App, bases: Bases) -> Recipe:
     version = f"{float(declared[0]):.1f}" if declared else preferred(None, _VERSIONS)[0]
     because = f"the project targets .NET {version}" if declared else "the default .NET, with long-term support"
     base = bases.pick(Base(f"{_REGISTRY}/sdk:{version}"), because=because)
-    runtime_base = bases.pick(Base(f"{_REGISTRY}/aspnet:{version}"), because="runs what was published, and no more")
+    runtime_base = bases.pick(
+        Base(f"{_REGISTRY}/aspnet:{version}", user=_USER if float(version) >= _WITH_USER else None),
+        because="runs what was published, and no more",
+    )
     project = _project(app)
+    quoted = shell_word(project)
     locked = " --locked-mode" if app.has("packages.lock.json") else ""
     lines = (
         *environment({"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"}),
         "WORKDIR /app",
         *app.copy_manifests(),
-        cached(_CACHE, f"dotnet restore {project}{locked}"),
-        "COPY . .",
-        cached(_CACHE, f"dotnet publish {project} --configuration Release --no-restore --output /out"),
+        cached(_CACHE, f"dotnet restore {quoted}{locked}"),
+        app.copy_source(),
+        cached(_CACHE, f"dotnet publish {quoted} --configuration Release --no-restore --output /out"),
     )
     command = app.command() if app.start else None
     runtime = Runtime(

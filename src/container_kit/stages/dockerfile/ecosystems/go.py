@@ -8,12 +8,13 @@ import shlex
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
-from container_kit.stages.dockerfile.ecosystems._program import DEBIAN, program
+from container_kit.stages.dockerfile.ecosystems._program import DEBIANS, program
 from container_kit.stages.dockerfile.packages import build_packages
 from container_kit.stages.dockerfile.recipe import Build, Recipe, cached, environment, system_packages
 from container_kit.stages.dockerfile.versions import allows
+from container_kit.stages.dockerfile.words import shell_word
 
-_NEWEST = "1.25"
+_NEWEST = "1.27"
 _WITH_PIP = Base("python:3.11-slim")
 _CACHES = ("/go/pkg/mod", "/root/.cache/go-build")
 
@@ -23,8 +24,8 @@ def go(app: App, bases: Bases) -> Recipe:
     cgo = bool(app.packages)
     base = _toolchain(app, bases, cgo)
     runtime_base = bases.pick(
-        *(() if cgo else (Base("alpine:3.22", family="alpine", probe="wget"),)),
-        DEBIAN,
+        *(() if cgo else (Base("alpine:3.23", family="alpine", probe="wget"),)),
+        *DEBIANS,
         because="a C library has to be there" if cgo else "small, and it has a program for the health check",
     )
     lines = (
@@ -73,5 +74,5 @@ def _package(app: App) -> str:
     for place in app.module.start_command.places:
         folder, _, file = place.split(":")[0].removeprefix(prefix).rpartition("/")
         if file.endswith(".go"):
-            return f"./{folder}" if folder else "."
+            return shell_word(f"./{folder}") if folder else "."
     return "."

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.app import START_UNKNOWN, App
+from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
+from container_kit.stages.dockerfile.ecosystems._program import DEBIANS
 from container_kit.stages.dockerfile.packages import runtime_packages
 from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, chain, system_packages
+from container_kit.stages.dockerfile.unsettled import START_UNKNOWN
 from container_kit.stages.dockerfile.versions import preferred
 
 _LONG_TERM = ("21", "25", "17", "11", "8")
@@ -18,11 +20,24 @@ _MODULES = (
 )
 """What frameworks and plain services use; a program that needs another fails when it starts, by name."""
 _LINK = f"jlink --add-modules {_MODULES} --no-header-files --no-man-pages --output /opt/java"
-_DEBIAN = Base("debian:bookworm-slim")
 _OPTIONS = "-XX:MaxRAMPercentage=75.0 -XX:+ExitOnOutOfMemoryError"
 _JAR = (
     "find {folder} -maxdepth 1 -name '*.jar' ! -name '*-sources.jar' ! -name '*-javadoc.jar' ! -name '*-plain.jar' "
     "! -name 'original-*' ! -name '*-tests.jar' -exec cp {{}} /out/app.jar ';'"
+)
+_BUILD_FILES = ("pom.xml", "build.gradle", "build.gradle.kts", "gradle/libs.versions.toml")
+_BOOT = re.compile(
+    r"spring-boot-(?:starter-parent|dependencies)</artifactId>\s*<version>(\d+)\.(\d+)"
+    r"|org\.springframework\.boot['\"]\)?\s*version\s*['\"](\d+)\.(\d+)|spring-?boot\w*\s*=\s*['\"](\d+)\.(\d+)",
+    re.IGNORECASE,
+)
+_WITH_LAYERS = (3, 3)
+_LAYERS = ("/dependencies", "/spring-boot-loader", "/snapshot-dependencies", "/application")
+"""In the order in which they change, the rarest first."""
+_EXTRACT = chain(
+    "mv /out/app.jar /tmp/app.jar",
+    "java -Djarmode=tools -jar /tmp/app.jar extract --layers --destination /out",
+    f"mkdir -p {' '.join(f'/out{layer}' for layer in _LAYERS)}",
 )
 _IGNORE = ("**/target", "**/build", "**/.gradle", "**/out", "**/*.class")
 _APPLICATION = ("java", "-jar", "/app/app.jar")
@@ -33,29 +48,50 @@ def java(app: App, bases: Bases) -> Recipe:
     build, command = {"maven": _maven, "gradle": _gradle}.get(app.manager, _javac)(app, bases)
     runtime_base = bases.pick(
         Base(f"eclipse-temurin:{build.base.version}-jre"),
-        *(() if build.base.version == "8" else (_DEBIAN,)),  # jlink came with Java 9
+        *(() if build.base.version == "8" else DEBIANS),  # jlink came with Java 9
         because="runs what was compiled, and no more",
     )
     declared = app.command() if app.start else None
+    layered = _has_layers(app)
+    if layered:
+        build = Build(build.base, (*build.lines[:-1], chain(build.lines[-1], _EXTRACT)))
     environment = {"JAVA_TOOL_OPTIONS": _OPTIONS} | ({"SERVER_PORT": str(app.port)} if app.port else {})
-    own_runtime = runtime_base.usual == _DEBIAN.reference
+    own_runtime = runtime_base.usual in {base.reference for base in DEBIANS}
     if own_runtime:
         environment["PATH"] = "/opt/java/bin:$PATH"
         build = Build(build.base, (*build.lines[:-1], chain(build.lines[-1], _LINK)))
     runtime = Runtime(
         runtime_base,
         command,
-        copies=(*(("COPY --from=build /opt/java /opt/java",) if own_runtime else ()), "COPY --from=build /out /app"),
+        copies=(
+            *(("COPY --from=build /opt/java /opt/java",) if own_runtime else ()),
+            *(f"COPY --from=build /out{folder} /app" for folder in (_LAYERS if layered else ("",))),
+        ),
         environment=environment | (dict(declared.environment) if declared else {}),
         packages=runtime_packages(app.packages),
     )
-    return Recipe((build,), runtime, ignore=_IGNORE, reasons=_reasons(own_runtime))
+    return Recipe((build,), runtime, ignore=_IGNORE, reasons=_reasons(own_runtime, layered))
 
 
-def _reasons(own_runtime: bool) -> tuple[Reason, ...]:
+def _has_layers(app: App) -> bool:
+    """Tell whether the project's Spring Boot can take its archive apart: since 3.3."""
+    if app.framework != "spring-boot":
+        return False
+    folders = dict.fromkeys((app.module.path, "."))
+    files = [name if folder == "." else f"{folder}/{name}" for folder in folders for name in _BUILD_FILES]
+    text = "\n".join(app.tree.text(file) or "" for file in files)
+    found = _BOOT.search(text)
+    version = [int(part) for part in found.groups() if part] if found else []
+    return bool(version) and tuple(version) >= _WITH_LAYERS
+
+
+def _reasons(own_runtime: bool, layered: bool) -> tuple[Reason, ...]:
     lean = Reason(choice="no JDK in the last stage", because="a compiler is of use to an intruder only")
     linked = Reason(choice="jlink", because="there is no runtime image, so one is made of the JDK's own modules")
-    return (lean, linked) if own_runtime else (lean,)
+    parts = Reason(
+        choice="layers of Spring Boot", because="a change of the code leaves the dependencies' layer as it was"
+    )
+    return (lean, *((linked,) if own_runtime else ()), *((parts,) if layered else ()))
 
 
 def _versions(app: App) -> tuple[str, ...]:
@@ -90,7 +126,7 @@ def _maven(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
         *(("COPY .mvn ./.mvn", "COPY mvnw ./") if wrapper else ()),
         *app.copy_manifests(),
         cached("/root/.m2", f"{tool} -B{select} dependency:go-offline"),
-        "COPY . .",
+        app.copy_source(),
         cached("/root/.m2", chain(f"{tool} -B{select} package -DskipTests", "mkdir /out", *collect)),
     )
     return Build(base, lines), command
@@ -118,10 +154,11 @@ def _gradle(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
     lines = (
         *(system_packages(base, ("gradle",)) if not wrapper and "gradle" not in base.usual else ()),
         "WORKDIR /app",
-        *(("COPY gradlew ./", "COPY gradle ./gradle") if wrapper else ()),
+        *(("COPY gradlew ./",) if wrapper else ()),
+        *(f"COPY {name} ./{name}" for name in ("gradle", "buildSrc", "build-logic") if app.tree.names(name)),
         *app.copy_manifests(),
         cached("/root/.gradle", f"{tool} {project}dependencies"),
-        "COPY . .",
+        app.copy_source(),
         cached("/root/.gradle", chain(f"{tool} {project}{task}", "mkdir /out", collect)),
     )
     return Build(base, lines), command

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.app import START_UNKNOWN, App
+from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
-from container_kit.stages.dockerfile.ecosystems._program import DEBIAN, program
+from container_kit.stages.dockerfile.ecosystems._program import DEBIANS, program
 from container_kit.stages.dockerfile.packages import build_packages
 from container_kit.stages.dockerfile.recipe import Build, Recipe, cached, chain, environment, system_packages
+from container_kit.stages.dockerfile.unsettled import START_UNKNOWN
+from container_kit.stages.dockerfile.words import shell_word, shell_words
 
 _LINKED = "the C library that the program was linked against"
 
@@ -27,12 +29,14 @@ def dart(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached("/root/.pub-cache", chain("mkdir /out", f"dart compile exe {entry} -o /out/app")),
     )
-    return program(app, Build(base, lines), bases.pick(DEBIAN, because=_LINKED), ignore=("**/.dart_tool", "**/build"))
+    return program(app, Build(base, lines), bases.pick(*DEBIANS, because=_LINKED), ignore=("**/.dart_tool", "**/build"))
 
 
 def swift(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Swift server, its standard library linked in."""
-    base = bases.pick(Base("swift:6.0-bookworm"), because="made on the distribution that the program will run on")
+    base = bases.pick(
+        Base("swift:6.2-bookworm"), because="made on a distribution no newer than the one that the program will run on"
+    )
     name = _named(app, r"(?:\.build/release/|swift run )([\w-]+)", "App")
     cache = "/root/.cache/org.swift.swiftpm"
     resolved = " --only-use-versions-from-resolved-file" if app.has("Package.resolved") else ""
@@ -51,14 +55,14 @@ def swift(app: App, bases: Bases) -> Recipe:
             ),
         ),
     )
-    runtime = bases.pick(DEBIAN, because=_LINKED)
+    runtime = bases.pick(*DEBIANS, because=_LINKED)
     return program(app, Build(base, lines), runtime, libraries=("libcurl4", "libxml2"), ignore=("**/.build",))
 
 
 def crystal(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Crystal server, linked statically, which musl allows."""
     base = bases.pick(Base("crystallang/crystal:1-alpine", family="alpine"), because="static programs need musl")
-    name = _named(app, r"(?:bin/|\./)([\w-]+)", app.module.name)
+    name = _named(app, r"(?:^|/)bin/([\w-]+)", _named(app, r"^\./([\w-]+)$", shell_word(app.module.name)))
     frozen = " --frozen" if app.has("shard.lock") else ""
     build = f"shards build {name} --production --release --static"
     lines = (
@@ -69,14 +73,15 @@ def crystal(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached("/root/.cache", chain(build, "mkdir /out", f"cp bin/{name} /out/app")),
     )
-    runtime = bases.pick(Base("alpine:3.22", family="alpine", probe="wget"), because="one static program needs little")
+    runtime = bases.pick(Base("alpine:3.23", family="alpine", probe="wget"), because="one static program needs little")
     return program(app, Build(base, lines), runtime, ignore=("bin", "**/lib", "**/.shards"))
 
 
 def haskell(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Haskell server built by cabal or stack."""
     base = bases.pick(
-        Base("haskell:9.8-slim-bookworm"), because="made on the distribution that the program will run on"
+        Base("haskell:9.8-slim-bookworm"),
+        because="made on a distribution no newer than the one that the program will run on",
     )
     stack = app.manager == "stack"
     cache = "/root/.stack" if stack else "/root/.cabal/packages"
@@ -100,7 +105,7 @@ def haskell(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached(cache, chain("mkdir /out", build, one)),
     )
-    runtime = bases.pick(DEBIAN, because=_LINKED)
+    runtime = bases.pick(*DEBIANS, because=_LINKED)
     return program(
         app, Build(base, lines), runtime, libraries=("libgmp10",), ignore=("**/dist-newstyle", "**/.stack-work")
     )
@@ -119,6 +124,7 @@ def deno(app: App, bases: Bases) -> Recipe:
         "--allow-env",
         "--allow-read",
     ]
+    asked = shell_words(options)
     frozen = " --frozen" if app.has("deno.lock") else ""
     lines = (
         *environment({"DENO_DIR": "/cache/deno"}),
@@ -129,13 +135,16 @@ def deno(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached(
             "/cache/deno",
-            chain(app.build or "", f"deno compile{frozen} {' '.join(options)} --output /out/app {started[2]}"),
+            chain(
+                app.build or "",
+                f"deno compile{frozen} {asked} --output /out/app {shell_word(started[2])}",
+            ),
         ),
     )
     reasons = (
         Reason(choice="deno compile", because="one program; modules are fetched when it is built, not when it starts"),
     )
-    runtime = bases.pick(DEBIAN, because=_LINKED)
+    runtime = bases.pick(*DEBIANS, because=_LINKED)
     return program(app, Build(base, lines), runtime, ignore=("**/node_modules",), reasons=reasons, line=line)
 
 

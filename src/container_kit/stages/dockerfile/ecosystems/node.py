@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
@@ -22,6 +21,7 @@ from container_kit.stages.dockerfile.recipe import (
     system_packages,
 )
 from container_kit.stages.dockerfile.versions import preferred
+from container_kit.stages.dockerfile.words import shell_word
 
 _VERSIONS = ("24", "26", "22", "20", "18", "16")
 _SCRIPT = re.compile(r"^(?:npm|yarn|pnpm|bun)(?:\s+(?:run|run-script))?\s+(?:-\S+\s+)*([\w:.-]+)(?:\s+--)?(.*)$")
@@ -35,16 +35,19 @@ def node(app: App, bases: Bases) -> Recipe:
     base = node_base(app, bases)
     manager = node_manager(app)
     command = app.command(program_of(app, app.start or ""))
+    standalone = _is_standalone(app)
     runtime = Runtime(
         base,
-        command.arguments,
-        copies=("COPY --from=build /app /app",),
+        ("node", "server.js") if standalone else command.arguments,
+        copies=_standalone(app) if standalone else ("COPY --from=build /app /app",),
         environment=_environment(app, command),
         packages=runtime_packages(app.packages),
         workdir=app.folder,
     )
     build = Build(base, _lines(app, base, manager))
+    traced = Reason(choice="Next's standalone server", because="next.config asks for it: only what is used is shipped")
     reasons = (
+        *((traced,) if standalone else ()),
         Reason(choice=manager.install, because=manager.why),
         Reason(choice=f"PID 1 {command.arguments[0]}", because="a package manager as PID 1 would not pass signals on"),
     )
@@ -79,7 +82,7 @@ def install_lines(app: App, base: Base, manager: Manager, *after: str) -> tuple[
 def source_and_build(app: App, manager: Manager, *after: str) -> tuple[str, ...]:
     """The lines that bring the source and build it, its sisters first, and what to run at the root when it is built."""
     sisters = [
-        manager.run_in.format(folder=shlex.quote(member.path)) for member in app.sisters if member.builds and app.build
+        manager.run_in.format(folder=shell_word(member.path)) for member in app.sisters if member.builds and app.build
     ]
     build, finish = _as_script(app, manager), chain(*after)
     if app.module.path == ".":
@@ -119,10 +122,27 @@ def _lines(app: App, base: Base, manager: Manager) -> tuple[str, ...]:
 
     In a workspace whose members are not known they stay, for nobody can say whose they are.
     """
-    prune = "" if app.in_workspace and not app.workspace else manager.prune
+    prune = "" if (app.in_workspace and not app.workspace) or _is_standalone(app) else manager.prune
     if app.build:
         return install_lines(app, base, manager) + source_and_build(app, manager, prune)
     return install_lines(app, base, manager, prune) + source_and_build(app, manager)
+
+
+def _is_standalone(app: App) -> bool:
+    """Tell whether Next is told to trace what its server uses, which leaves nothing to prune."""
+    names = ("next.config.js", "next.config.mjs", "next.config.ts")
+    text = "".join(app.tree.text(app.inside(name)) or "" for name in names)
+    found = re.search(r"^\s*output\s*:\s*[\"']standalone[\"']", text, re.MULTILINE)
+    return app.framework == "nextjs" and app.module.path == "." and found is not None
+
+
+def _standalone(app: App) -> tuple[str, ...]:
+    public = app.tree.names("public")
+    return (
+        *(("COPY --from=build /app/public /app/public",) if public else ()),
+        "COPY --from=build /app/.next/standalone /app",
+        "COPY --from=build /app/.next/static /app/.next/static",
+    )
 
 
 def _scripts(app: App) -> dict[str, object]:
@@ -135,7 +155,7 @@ def _environment(app: App, command: Command) -> dict[str, str]:
     path = bins if app.folder == "/app" else f"{bins}:/app/node_modules/.bin"
     base = {"NODE_ENV": "production", "HOST": "0.0.0.0", "PATH": f"{path}:$PATH"}  # noqa: S104 - a container's own addresses
     if app.framework.startswith("next"):
-        base["NEXT_TELEMETRY_DISABLED"] = "1"
+        base |= {"NEXT_TELEMETRY_DISABLED": "1", "HOSTNAME": "0.0.0.0"}  # noqa: S104 - as above
     return base | dict(command.environment)
 
 

@@ -7,10 +7,10 @@ import re
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
-from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, environment
+from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, copy, environment
 from container_kit.stages.dockerfile.versions import preferred
 
-_VERSIONS = ("8.4", "8.3", "8.2")
+_VERSIONS = ("8.4", "8.5", "8.3", "8.2")
 _CACHE = "/root/.composer/cache"
 _FOR_SERVICES = {
     "postgres": "pdo_pgsql",
@@ -19,6 +19,7 @@ _FOR_SERVICES = {
     "redis": "redis",
     "mongodb": "mongodb",
 }
+_COPY_ASSETS = "COPY --from=assets /app/public/build /app/public/build"
 _BUILT_IN = {"ctype", "curl", "dom", "fileinfo", "filter", "hash", "iconv", "json", "libxml", "mbstring", "openssl",
     "pcre", "pdo", "pdo_sqlite", "phar", "posix", "session", "simplexml", "sodium", "spl", "sqlite3", "tokenizer",
     "xml", "xmlreader", "xmlwriter", "zlib"}  # fmt: skip
@@ -49,7 +50,10 @@ def php(app: App, bases: Bases) -> Recipe:
             "--listen",
             f"0.0.0.0:{app.port}",
         ),
-        copies=(f"COPY --from=build {app.folder} {app.folder}",),
+        copies=(
+            copy([app.folder], app.folder, "--from=build"),
+            *((_COPY_ASSETS,) if _has_assets(app) else ()),
+        ),
         environment={"XDG_CONFIG_HOME": "/tmp/config", "XDG_DATA_HOME": "/tmp/data"} | _laravel(app),  # noqa: S108 - the only writable folder
         setup=(
             *((f"install-php-extensions {' '.join(extensions)}",) if extensions else ()),
@@ -65,12 +69,36 @@ def php(app: App, bases: Bases) -> Recipe:
             else ()
         ),
     )
+    assets = _assets(app, bases)
     return Recipe(
-        (Build(builder, _lines(app) if composer else ("WORKDIR /app", app.copy_source())),),
+        (*assets, Build(builder, _lines(app) if composer else ("WORKDIR /app", app.copy_source()))),
         runtime,
         ignore=("**/vendor", "**/storage/logs"),
         reasons=reasons,
     )
+
+
+def _has_assets(app: App) -> bool:
+    """Tell whether pages need what Vite builds; Laravel's own layout."""
+    scripts = app.tree.json("package.json").get("scripts", {})
+    return app.framework == "laravel" and app.module.path == "." and isinstance(scripts, dict) and "build" in scripts
+
+
+def _assets(app: App, bases: Bases) -> tuple[Build, ...]:
+    """The stage that builds scripts and styles, where there are any."""
+    if not _has_assets(app):
+        return ()
+    base = bases.pick(*(Base(f"node:{version}-slim") for version in ("24", "22")), because="Vite builds the assets")
+    locked = app.tree.exists("package-lock.json")
+    manifests = ["package.json", *(["package-lock.json"] if locked else [])]
+    lines = (
+        "WORKDIR /app",
+        copy(manifests, "./"),
+        cached("/root/.npm", "npm ci" if locked else "npm install"),
+        "COPY . .",
+        cached("/root/.npm", "npm run build"),
+    )
+    return (Build(base, lines, name="assets"),)
 
 
 def _lines(app: App) -> tuple[str, ...]:

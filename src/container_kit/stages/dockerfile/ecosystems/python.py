@@ -9,21 +9,32 @@ from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
 from container_kit.stages.dockerfile.command import Command
+from container_kit.stages.dockerfile.ecosystems._requirements import (
+    PRINT_DEPENDENCIES,
+    copy_included,
+    requirements,
+    with_included,
+)
 from container_kit.stages.dockerfile.packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, chain, environment, system_packages
+from container_kit.stages.dockerfile.recipe import (
+    Build,
+    Recipe,
+    Runtime,
+    cached,
+    chain,
+    environment,
+    system_packages,
+)
 from container_kit.stages.dockerfile.versions import preferred
+from container_kit.stages.dockerfile.words import shell_word
 
-_VERSIONS = ("3.13", "3.12", "3.11", "3.14", "3.10", "3.9", "3.8")
+_VERSIONS = ("3.13", "3.14", "3.12", "3.11", "3.15", "3.10", "3.9", "3.8")
 _PIP_CACHE = "/root/.cache/pip"
 _VENV = {"VIRTUAL_ENV": "/opt/venv", "PATH": "/opt/venv/bin:$PATH"}
 _RUN = _VENV | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 _IGNORE = ("**/__pycache__", "**/*.py[cod]", "**/.venv", "**/venv", "**/.pytest_cache", "**/.mypy_cache",
     "**/.ruff_cache", "**/.tox", "**/*.egg-info", "**/htmlcov", "**/.coverage")  # fmt: skip
 _SERVERS = {"gunicorn": "gunicorn>=20", "uvicorn": "uvicorn>=0.20", "waitress-serve": "waitress>=2"}
-_PRINT_DEPENDENCIES = (
-    "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb')).get('project', {}); "
-    "print(*project.get('dependencies', []), sep='\\n')"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ def python(app: App, bases: Bases) -> Recipe:
 def _build(app: App, base: Base, install: _Install, server: str) -> tuple[str, ...]:
     dependencies = chain(install.dependencies, f'{install.add} "{server}"' if server else "")
     source = (app.copy_source(),)
-    manifests = (*app.copy_manifests(), *(source if install.needs_source else ()))
+    manifests = (*app.copy_manifests(), *copy_included(app), *(source if install.needs_source else ()))
     later = chain(install.project, app.build or "")
     return (
         *system_packages(base, build_packages(app.packages)),
@@ -101,45 +112,32 @@ def _build(app: App, base: Base, install: _Install, server: str) -> tuple[str, .
 
 
 def _pip(app: App) -> _Install:
-    requirements = _requirements(app)
-    if requirements:
-        text = app.tree.text(app.inside(requirements)) or ""
+    file = requirements(app)
+    if file:
+        text = with_included(app, file)
         local = re.search(r"^\s*(-e|--editable|\.{1,2}/|file:|\.\s*$)", text, re.MULTILINE) is not None
         hashed = "--hash=" in text
         why = "every requirement is checked by its hash" if hashed else "there is no lockfile: versions are as pinned"
-        return _Install(f"pip install -r {requirements}", why, needs_source=local)
-    if app.tree.exists(app.inside("pyproject.toml")):
+        return _Install(f"pip install -r {shell_word(file)}", why, needs_source=local)
+    project = app.tree.toml(app.inside("pyproject.toml")).get("project")
+    if isinstance(project, dict) and "dependencies" not in (project.get("dynamic") or ()):
         dependencies = chain(
-            f'python -c "{_PRINT_DEPENDENCIES}" > /tmp/requirements.txt', "pip install -r /tmp/requirements.txt"
+            f'python -c "{PRINT_DEPENDENCIES}" > /tmp/requirements.txt', "pip install -r /tmp/requirements.txt"
         )
         why = (
             "there is no lockfile; the dependencies are installed before the source is copied, so that they stay cached"
         )
         return _Install(dependencies, why, project="pip install --no-deps .")
-    if app.tree.exists(app.inside("setup.py")):
-        return _Install("pip install .", "setup.py names the dependencies and needs the source", needs_source=True)
+    if any(app.tree.exists(app.inside(name)) for name in ("pyproject.toml", "setup.py")):
+        return _Install("pip install .", "the build names the dependencies and needs the source", needs_source=True)
     return _Install("python -c 'import sys; print(sys.version)'", "the project declares no dependencies")
-
-
-def _requirements(app: App) -> str | None:
-    prefix = "" if app.module.path == "." else f"{app.module.path}/"
-    own = [path.removeprefix(prefix) for path in app.manifests if path.startswith(prefix)]
-    names = [name for name in own if "requirements" in name and name.endswith(".txt")]
-    ranked = sorted(
-        names,
-        key=lambda name: (
-            not re.search(r"^requirements\.txt$|prod", name),
-            "dev" in name or "test" in name,
-            name.count("/"),
-            name,
-        ),
-    )
-    return ranked[0] if ranked else None
 
 
 def _uv(app: App) -> _Install:
     locked = "--locked " if app.has("uv.lock") else ""
-    sync = f"uv sync {locked}--no-dev --no-editable"
+    member = app.workspace.member(app.module.path) if app.alone and app.workspace else None
+    package = f" --package {member.name}" if member and re.fullmatch(r"[\w.-]+", member.name) else ""
+    sync = f"uv sync {locked}--no-dev --no-editable{package}"
     return _Install(
         f"{sync} --no-install-{'workspace' if app.in_workspace else 'project'}",
         "uv.lock must agree with pyproject.toml (--locked)" if locked else "there is no uv.lock to keep to",

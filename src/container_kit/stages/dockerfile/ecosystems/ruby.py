@@ -9,7 +9,7 @@ from container_kit.stages.dockerfile.packages import build_packages, runtime_pac
 from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, chain, environment, system_packages
 from container_kit.stages.dockerfile.versions import preferred
 
-_VERSIONS = ("3.4", "3.3", "3.2", "3.1", "3.0", "2.7")
+_VERSIONS = ("3.4", "4.0", "3.3", "3.2", "3.1", "3.0", "2.7")
 _CACHE = "/root/.bundle/cache"
 _BUNDLE = {"BUNDLE_PATH": "/usr/local/bundle", "BUNDLE_WITHOUT": "development:test"}
 _RAILS = {"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1", "RAILS_SERVE_STATIC_FILES": "1",

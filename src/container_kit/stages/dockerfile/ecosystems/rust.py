@@ -6,11 +6,13 @@ import tomllib
 from typing import Any
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.app import START_UNKNOWN, App
+from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
-from container_kit.stages.dockerfile.ecosystems._program import DEBIAN, program
+from container_kit.stages.dockerfile.ecosystems._program import DEBIANS, program
 from container_kit.stages.dockerfile.packages import build_packages
 from container_kit.stages.dockerfile.recipe import Build, Recipe, cached, chain, system_packages
+from container_kit.stages.dockerfile.unsettled import START_UNKNOWN
+from container_kit.stages.dockerfile.words import shell_word, shell_words
 
 _REGISTRY = ("/usr/local/cargo/registry", "/usr/local/cargo/git/db")
 
@@ -18,9 +20,9 @@ _REGISTRY = ("/usr/local/cargo/registry", "/usr/local/cargo/git/db")
 def rust(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Rust program."""
     base = bases.pick(Base("rust:1-slim-bookworm"), because="the newest Rust compiles for every older edition")
-    runtime = bases.pick(DEBIAN, because="the C library that the program was linked against")
+    runtime = bases.pick(*DEBIANS, because="the C library that the program was linked against")
     locked = " --locked" if app.has("Cargo.lock") else ""
-    name = _program(app)
+    quoted = shell_word(_program(app))
     stubs = _stubs(app)
     lines = (
         *system_packages(base, build_packages(app.packages)),
@@ -32,9 +34,9 @@ def rust(app: App, bases: Bases) -> Recipe:
         cached(
             (*_REGISTRY, "/cache/target"),
             chain(
-                f"cargo build --release{locked} --bin {name} --target-dir /cache/target",
+                f"cargo build --release{locked} --bin {quoted} --target-dir /cache/target",
                 "mkdir /out",
-                f"cp /cache/target/release/{name} /out/app",
+                f"cp /cache/target/release/{quoted} /out/app",
             ),
         ),
     )
@@ -63,8 +65,9 @@ def _stubs(app: App) -> str:
         if name == "Cargo.toml":
             inside = f"/app/{folder}/" if folder else "/app/"
             sources += [f"{inside}{file}" for file in _targets(app, path, f"{folder}/" if folder else "")]
-    folders = " ".join(dict.fromkeys(source.rpartition("/")[0] for source in sources))
-    return chain(f"mkdir -p {folders}", f"touch {' '.join(sources)}") if sources else ""
+    sources = [source for source in sources if ".." not in source.split("/") and source.isprintable()]
+    folders = dict.fromkeys(source.rpartition("/")[0] for source in sources)
+    return chain(f"mkdir -p {shell_words(folders)}", f"touch {shell_words(sources)}") if sources else ""
 
 
 def _targets(app: App, manifest: str, folder: str) -> list[str]:

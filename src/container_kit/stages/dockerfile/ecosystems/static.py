@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
 from container_kit.stages.dockerfile.ecosystems._node_managers import node_manager
+from container_kit.stages.dockerfile.ecosystems._program import DEBIANS
 from container_kit.stages.dockerfile.ecosystems.node import (
     IGNORE,
     install_lines,
@@ -17,7 +20,6 @@ from container_kit.stages.dockerfile.ecosystems.ruby import gems
 from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, system_packages
 
 _NGINX = Base("nginxinc/nginx-unprivileged:1.29-alpine", family="alpine", probe="wget", user="101:101")
-_DEBIAN = Base("debian:bookworm-slim")
 _ROOT = "/srv/www"
 _OUTPUT = {"create-react-app": "build", "gatsby": "public", "eleventy": "_site", "docusaurus": "build",
     "sveltekit": "build", "nextjs": "out", "nuxt": ".output/public", "nuxtjs": ".output/public"}  # fmt: skip
@@ -27,7 +29,7 @@ _MANY_PAGES = {"astro", "gatsby", "eleventy", "docusaurus", "vitepress", "nextjs
 
 def static(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a static site."""
-    runtime_base = bases.pick(_NGINX, _DEBIAN, because="a small web server that runs as an ordinary user")
+    runtime_base = bases.pick(_NGINX, *DEBIANS, because="a small web server that runs as an ordinary user")
     one_page = bool(app.build) and app.framework not in _MANY_PAGES
     site = _built(app, bases) if app.build else _as_it_is(app, runtime_base)
     at = next(number for number, line in enumerate(site.lines) if line.startswith("COPY"))  # so that it stays cached
@@ -58,8 +60,8 @@ def _built(app: App, bases: Bases) -> Build:
     if app.language == "python":
         return python_build(app, bases)
     if app.language == "html":
-        base = bases.pick(_DEBIAN, because="its packages include the generator")
-        packages = system_packages(base, ((app.build or "").split()[0],))
+        base = bases.pick(*DEBIANS, because="its packages include the generator")
+        packages = system_packages(base, re.findall(r"^[a-z0-9][a-z0-9+.-]+", app.build or ""))
         return Build(base, (*packages, "WORKDIR /app", app.copy_source(), *app.enter(), f"RUN {app.build}"))
     base, manager = node_base(app, bases), node_manager(app)
     return Build(base, install_lines(app, base, manager) + source_and_build(app, manager))

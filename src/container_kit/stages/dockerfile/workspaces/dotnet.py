@@ -28,7 +28,7 @@ def read(tree: SourceTree) -> Workspace | None:
         if re.search(r"\.(?:cs|fs|vb)proj$", path)
     ]
     members = tuple(_member(tree, path) for path in projects[:_MOST])
-    return Workspace(members, there(tree, *_SHARED)) if len(members) > 1 else None
+    return Workspace(members, there(tree, *_SHARED), ties_all=False) if len(members) > 1 else None
 
 
 def _member(tree: SourceTree, path: str) -> Member:

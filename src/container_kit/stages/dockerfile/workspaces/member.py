@@ -30,14 +30,17 @@ class Workspace:
     members: tuple[Member, ...]
     shared: tuple[str, ...] = ()
     """Files at the root that every build reads, such as the lockfile; each exists."""
+    ties_all: bool = True
+    """True where a lockfile or a list at the root is held against the manifests of all members."""
 
     def member(self, path: str) -> Member | None:
         """The member in a folder."""
         return next((member for member in self.members if member.path == path), None)
 
-    def manifests(self) -> tuple[str, ...]:
-        """All manifests, the root's first: a lockfile is checked against each of them."""
-        return tuple(dict.fromkeys((*self.shared, *(member.manifest for member in self.members))))
+    def manifests(self, path: str) -> tuple[str, ...]:
+        """The manifests that the build of the member in a folder reads, the root's first."""
+        members = self.members if self.ties_all else self.needed(path)
+        return tuple(dict.fromkeys((*self.shared, *(member.manifest for member in members))))
 
     def needed(self, path: str) -> tuple[Member, ...]:
         """The member in a folder and all that it needs, each after what it needs itself."""

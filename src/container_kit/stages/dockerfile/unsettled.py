@@ -1,0 +1,64 @@
+"""Why an analysis does not suffice for a Dockerfile: each fault with the one question that would settle it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from container_kit.stages.artifacts.analysis import Finding, Module
+from container_kit.stages.fault import Evidence, FaultCode, StageFailure
+
+T = TypeVar("T")
+
+MODULE_MISSING = FaultCode(
+    "dockerfile.module_missing",
+    means="The analysis knows no module at that path.",
+    hint="Give one of the modules that the analysis found: {modules}.",
+)
+NOTHING_TO_RUN = FaultCode(
+    "dockerfile.nothing_to_run",
+    means="The module is a library: it offers nothing that a container would run.",
+    hint="Give start_command if it can be run after all, or choose another module.",
+)
+LANGUAGE_UNKNOWN = FaultCode(
+    "dockerfile.language_unknown",
+    means="The analysis could not tell in which language the module is written, or there is no recipe for it.",
+    hint="Write a Dockerfile for this module; recipes exist for {languages}.",
+)
+START_UNKNOWN = FaultCode(
+    "dockerfile.start_unknown",
+    means="The analysis could not tell which command starts the application, or the command cannot be read.",
+    hint="Give start_command, the command that starts the application in {path}.",
+)
+PORT_UNKNOWN = FaultCode(
+    "dockerfile.port_unknown",
+    means="The module serves, but the analysis could not tell on which port.",
+    hint="Give port, the TCP port that the application listens on.",
+)
+
+NAME_UNUSABLE = FaultCode(
+    "dockerfile.name_unusable",
+    means="A name in the repository has no place in a Dockerfile: what reads it would take it for something else.",
+    hint="Rename the {what} so that it is of letters, digits and ordinary punctuation.",
+)
+
+FAULTS = (MODULE_MISSING, NOTHING_TO_RUN, LANGUAGE_UNKNOWN, START_UNKNOWN, PORT_UNKNOWN, NAME_UNUSABLE)
+
+
+def start_unknown(module: Module, message: str) -> StageFailure:
+    """The fault that the start command is unknown."""
+    return START_UNKNOWN(ask(module.start_command, message), evidence=evidence(module.start_command), path=module.path)
+
+
+def ask(finding: Finding[T], message: str) -> str:
+    """A message with the question that would settle it."""
+    return f"{message}: {finding.question}" if finding.question else message
+
+
+def evidence(finding: Finding[T]) -> list[Evidence]:
+    """Where a value was seen, and what else it could be."""
+    found = [Evidence(kind="file", text=str(finding.value), where=place) for place in finding.places]
+    others = [
+        Evidence(kind="file", text=f"also possible: {other.value}", where=other.places[0] if other.places else None)
+        for other in finding.alternatives
+    ]
+    return found + others
