@@ -161,7 +161,7 @@ class PrivateEngine:
     def run(self, *command: str) -> str:
         """Run a program in the engine's namespaces, where its disk and network are; return what it prints."""
         inside = ("nsenter", f"--target={self._init}", "--mount", "--net", "--pid")
-        environment = {**os.environ, "DOCKER_HOST": self.host}
+        environment = {**os.environ, "DOCKER_HOST": self.host, "CONTAINER_KIT_HOME": str(self.home / "container-kit")}
         return subprocess.run(
             [*inside, *command], env=environment, stdout=subprocess.PIPE, text=True, check=True
         ).stdout

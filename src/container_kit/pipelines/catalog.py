@@ -5,6 +5,7 @@ A pipeline is built, and its stages imported, when it is first asked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -330,6 +331,17 @@ _DEPLOYING: dict[str, Callable[[Targets], Pipeline]] = {
     "remove-deployment": _remove_deployment,
     "verify": _verify,
 }
+
+
+def surroundings() -> tuple[str, ...]:
+    """What decides, beside a run's input, on which engine and cluster it has its effects; blocking."""
+    from container_kit.stages.docker_endpoint import EndpointError, find_endpoint
+
+    try:
+        engine = find_endpoint().host
+    except EndpointError as error:  # the stage that needs the engine will say so
+        engine = str(error)
+    return (engine, os.environ.get("KUBECONFIG", ""))
 
 
 async def sweep(run_ids: Sequence[str]) -> list[str]:

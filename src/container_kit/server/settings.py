@@ -93,6 +93,7 @@ class Settings(BaseSettings):
             concurrency=self.concurrency,
             keep_runs=self.keep_runs,
             keep_seconds=self.keep_days * 24 * 3600,
+            targets=self.deployment_targets,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
+from container_kit.pipelines.catalog import surroundings
 from container_kit.pipelines.durable.owners import FileOwners
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.pipeline import Pipeline
+from container_kit.stages.choose_target import Targets
 from container_kit.stages.fault import WiringError
 
 if TYPE_CHECKING:
@@ -37,6 +40,19 @@ class Store:
     concurrency: int | None = None
     keep_runs: int = 1000
     keep_seconds: float = 30 * 24 * 3600.0
+    targets: Targets = ()
+    """Where this process deploys to."""
+
+    def surroundings(self) -> str:
+        """A digest of what decides where this process's runs have their effects; servers and workers are set up alike.
+
+        Without it a deployment that was asked for in a terminal with another DOCKER_HOST could be carried out by an
+        editor's server, on the wrong engine. Reads files.
+        """
+        if self.role != "local":
+            return ""
+        facts = [*surroundings(), *(target.model_dump_json() for target in self.targets)]
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
 
     @property
     def file(self) -> Path | None:
@@ -93,6 +109,7 @@ class OpenedStore:
             self._store.url,
             self._store.home,
             role=self._store.role,
+            surroundings=await anyio.to_thread.run_sync(self._store.surroundings),
             concurrency=self._store.concurrency,
             find=self._find,
             listeners=self._listeners,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import anyio
 import pytest
+from dbos import DBOS
 from pydantic import PlainSerializer
 
 from container_kit import Artifact, Fault, Stage, StageContext, StageFailure, WorkflowPipeline
@@ -107,6 +108,25 @@ async def test_a_process_that_closes_the_store_stops_its_stages_and_leaves_the_r
         with anyio.fail_after(30):
             response = await second.wait(run_id)
         assert (response.status, effects(home, run_id)) == ("success", ["first", "second", "third"])
+
+
+async def test_a_run_is_not_carried_out_where_another_engine_is_used(store_url: str, home: Path) -> None:
+    async with opened(store_url, home, surroundings="here") as here:
+        left = await asked(here, home, "atomic", holds="second")
+        with anyio.fail_after(30):
+            while not list(home.glob(f"attempt-{left}-second-*")):
+                await anyio.sleep(0.01)
+    (home / "go").touch()
+    async with opened(store_url, home, surroundings="elsewhere") as elsewhere:
+        with anyio.fail_after(30):
+            assert (await elsewhere.wait(await asked(elsewhere, home, "targeted", note="web"))).status == "success"
+        assert (await elsewhere.history.get(left)).status == "running"
+        await DBOS.resume_workflow_async(left)  # as one that is given to any process at all
+        with anyio.fail_after(30):
+            response = await elsewhere.wait(left)
+        assert response.fault is not None
+        assert response.fault.code == "run.elsewhere"
+        assert effects(home, left) == ["first"]
 
 
 async def test_cancelling_a_run_that_has_ended_changes_nothing(sqlite_url: str, home: Path) -> None:

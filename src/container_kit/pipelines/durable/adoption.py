@@ -8,7 +8,7 @@ from typing import Any
 
 from dbos import DBOS, WorkflowStatus
 
-from container_kit.pipelines.durable.engine import QUEUE, WORKFLOW
+from container_kit.pipelines.durable.engine import WORKFLOW, queue_of
 from container_kit.pipelines.durable.history import RUN_PARKED
 from container_kit.pipelines.durable.owners import Owners
 from container_kit.pipelines.events import Event
@@ -25,13 +25,17 @@ class Adoption:
         running: The runs that this process carries out.
         cap: How often one run is taken over; one that is unfinished after that is parked, for a person to look at.
         tell: Takes the event that says so.
+        surroundings: Those of this process; runs of others are left to processes that share theirs.
     """
 
-    def __init__(self, owners: Owners, running: Container[str], cap: int, tell: Callable[[Event], Any]) -> None:
+    def __init__(
+        self, owners: Owners, running: Container[str], cap: int, tell: Callable[[Event], Any], surroundings: str
+    ) -> None:
         self._owners = owners
         self._running = running
         self._cap = cap
         self._tell = tell
+        self._surroundings = surroundings
 
     async def look(self) -> list[str]:
         """Take over what can be; return the ids of the runs.
@@ -64,13 +68,15 @@ class Adoption:
 
     async def _adopt(self, orphan: WorkflowStatus) -> bool:
         run_id, attributes = orphan.workflow_id, orphan.attributes or {}
+        if attributes.get("surroundings", "") != self._surroundings:
+            return False
         adoptions = attributes.get("adoptions", 0) + (0 if attributes.get("left") else 1)
         if adoptions > self._cap:
             await self._park(orphan)
             return False
         await DBOS.update_workflow_attributes_async(run_id, {"adoptions": adoptions, "left": False}, merge=True)
         # A run that waits for its target's turn again keeps its place's rules only in its own queue.
-        queue = QUEUE if orphan.queue_partition_key else None
+        queue = queue_of(self._surroundings) if orphan.queue_partition_key else None
         await DBOS.resume_workflow_async(run_id, queue_name=queue)
         logger("container_kit.adoption").warning(
             "adopted a run that nobody carries out", run=run_id, owner=orphan.executor_id, adoptions=adoptions

@@ -12,7 +12,6 @@ from dbos import _serialization as dbos_serialization
 
 JOURNAL_VERSION = "journal-1"
 """Constant: by default DBOS takes a hash of the code, and a new release would leave older runs lying."""
-QUEUE = "runs"
 WORKFLOW = "run_pipeline"
 
 Carry = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -22,13 +21,18 @@ def _refuse_pickle(_self: object, _text: str) -> NoReturn:
     raise TypeError("the journal holds JSON only; a pickled row is refused")
 
 
-def make(engine: sa.Engine, owner: str, carry: Carry, *, listen: bool, polling: float) -> Callable[..., Any]:
+def queue_of(surroundings: str) -> str:
+    """The queue of those processes that may carry out each other's runs."""
+    return f"runs-{surroundings}" if surroundings else "runs"
+
+
+def make(engine: sa.Engine, owner: str, carry: Carry, *, queue: str | None, polling: float) -> Callable[..., Any]:
     """Configure DBOS and return the one workflow that it knows; its input is a `RunSpec` as JSON.
 
     Args:
         owner: The executor's id; unique for each process, or two of them would carry out the same steps.
         carry: Carries out a spec inside the workflow.
-        listen: Whether this process takes runs from the queue.
+        queue: The queue that this process takes runs from; None where it takes none.
         polling: Seconds between two looks for messages.
     """
     # DBOS unpickles a row that is tagged so, whatever serializer is set: whoever can write a row could run code.
@@ -50,21 +54,22 @@ def make(engine: sa.Engine, owner: str, carry: Carry, *, listen: bool, polling: 
     async def run_pipeline(spec: dict[str, Any]) -> dict[str, Any]:
         return await carry(spec)
 
-    DBOS.listen_queues([QUEUE] if listen else [])
+    DBOS.listen_queues([queue] if queue else [])
     return run_pipeline
 
 
-async def launch(*, concurrency: int | None, polling: float) -> None:
+async def launch(queue: str, *, concurrency: int | None, polling: float) -> None:
     """Start DBOS on this event loop and register the queue.
 
     Args:
+        queue: Its name.
         concurrency: How many runs of the queue at once over all processes; None leaves it as the last one who cared
             set it, at first without a limit. Of one target there is never more than one.
         polling: Seconds between two looks for queued runs.
     """
     DBOS.launch()
     await DBOS.register_queue_async(
-        QUEUE,
+        queue,
         global_concurrency=concurrency,
         partition_concurrency=1,
         polling_interval_sec=polling,

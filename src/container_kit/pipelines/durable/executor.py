@@ -15,7 +15,7 @@ from opentelemetry import propagate
 from container_kit.pipelines.driver import Run
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.history import History
-from container_kit.pipelines.durable.journal import PLAN_CHANGED, RunSpec, plan_of, read_envelope
+from container_kit.pipelines.durable.journal import PLAN_CHANGED, RUN_ELSEWHERE, RunSpec, plan_of, read_envelope
 from container_kit.pipelines.durable.runtime import DurableRuntime
 from container_kit.pipelines.durable.stage_logs import LogWriter, StageLogs
 from container_kit.pipelines.events import Event, Listener
@@ -23,7 +23,7 @@ from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import Pipeline, Step, WorkflowPipeline
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.pipelines.runtime import Cancellation
-from container_kit.stages.fault import WiringError
+from container_kit.stages.fault import StageFailure, WiringError
 from container_kit.stages.workspace import Workspace
 
 _CLEAN_UP = 20.0
@@ -36,6 +36,7 @@ class Executor:
     Args:
         find: Finds a pipeline by its name.
         listeners: Hear the events of all runs that are carried out here.
+        surroundings: Those of this process.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class Executor:
         logs: StageLogs,
         history: History,
         listeners: Sequence[Listener],
+        surroundings: str,
     ) -> None:
         self._find = find
+        self._surroundings = surroundings
         self._log = log
         self._logs = logs
         self._history = history
@@ -97,9 +100,13 @@ class Executor:
         self, spec: RunSpec, cancellation: Cancellation, events: RunEvents, output: LogWriter
     ) -> PipelineResponse:
         listeners: list[Listener] = [events, output, *self._listeners]
+        if spec.surroundings != self._surroundings:
+            fault = RUN_ELSEWHERE("the run was asked for by a process that uses another engine, cluster or targets")
+            return _refused(spec, listeners, fault)
         pipeline = self._pipeline(spec)
         if pipeline is None:
-            return _cannot_go_on(spec, listeners)
+            known = f"pipeline {spec.pipeline!r} with the stages {', '.join(spec.plan)}"
+            return _refused(spec, listeners, PLAN_CHANGED(f"this version has no {known}"))
         timeout = spec.request.options.timeout or pipeline.timeout
         run = Run(
             pipeline=pipeline,
@@ -149,7 +156,7 @@ def _this_task() -> asyncio.Task[Any]:
     return task
 
 
-def _cannot_go_on(spec: RunSpec, listeners: Sequence[Listener]) -> PipelineResponse:
+def _refused(spec: RunSpec, listeners: Sequence[Listener], failure: StageFailure) -> PipelineResponse:
     empty = Run(
         pipeline=WorkflowPipeline(spec.pipeline),
         request=spec.request,
@@ -157,5 +164,4 @@ def _cannot_go_on(spec: RunSpec, listeners: Sequence[Listener]) -> PipelineRespo
         workspace=Workspace([Path(root) for root in spec.roots]),
         listeners=listeners,
     )
-    known = f"pipeline {spec.pipeline!r} with the stages {', '.join(spec.plan)}"
-    return empty.refuse(PLAN_CHANGED(f"this version has no {known}").fault)
+    return empty.refuse(failure.fault)

@@ -25,6 +25,11 @@ PLAN_CHANGED = FaultCode(
     means="The pipeline of an older run is gone or has other stages now, so the run cannot be continued.",
     hint="Ask for a new run; roll this one back first, where it changed something.",
 )
+RUN_ELSEWHERE = FaultCode(
+    "run.elsewhere",
+    means="The run was asked for where another engine, cluster or set of targets is used, so it is not done here.",
+    hint="Retry it from where it was asked for, or from here if it may be done here.",
+)
 
 
 class RunSpec(Artifact):
@@ -43,6 +48,8 @@ class RunSpec(Artifact):
     retry_of: str | None = None
     rolls_back: str | None = None
     """The run whose stages are to be undone, in place of running any."""
+    surroundings: str = ""
+    """Tells apart processes whose stages would work on other engines, clusters or targets."""
     trace: dict[str, str] = Field(default_factory=dict)
     """The W3C trace context of whoever asked."""
     attended: bool = True

@@ -47,6 +47,8 @@ class DurableRuns:
         url: `sqlite:///PATH` or `postgresql://…`.
         home: The folder for stage logs and, with SQLite, for the owners' locks.
         role: What this process does.
+        surroundings: A digest of what decides where stages have their effects: engine, cluster, targets. Only
+            processes with the same one carry out each other's runs.
         concurrency: How many queued runs at once, over all processes; None for no limit.
         adoptions: How often one run is taken over from a dead process before it is parked.
         find: Finds a pipeline by its name; by default in the catalog.
@@ -61,6 +63,7 @@ class DurableRuns:
         home: Path,
         *,
         role: Role = "local",
+        surroundings: str = "",
         concurrency: int | None = None,
         adoptions: int = 3,
         find: Callable[[str], Pipeline] = from_catalog,
@@ -76,6 +79,7 @@ class DurableRuns:
             url,
             home,
             role=role,
+            surroundings=surroundings,
             concurrency=concurrency,
             adoptions=adoptions,
             find=find,
@@ -288,6 +292,7 @@ class DurableRuns:
         return await self._session.prune(retention)
 
     async def _submit(self, pipeline: Pipeline, spec: RunSpec, priority: int | None) -> str:
+        spec = spec.model_copy(update={"surroundings": self._session.surroundings})
         run_id = spec.request.id
         target = submission.target_of(pipeline, spec)
         with store.translated(self.url):

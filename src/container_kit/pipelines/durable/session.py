@@ -55,6 +55,7 @@ class Session:
         home: Path,
         *,
         role: Role,
+        surroundings: str,
         concurrency: int | None,
         adoptions: int,
         find: Callable[[str], Pipeline],
@@ -65,6 +66,7 @@ class Session:
         self._url = url
         self._home = home
         self._role = role
+        self.surroundings = surroundings
         self._concurrency = concurrency
         self._adoptions = adoptions
         self._find = find
@@ -102,16 +104,17 @@ class Session:
         self.events = EventLog(self._database)
         self.history = History(self._database, self.events)
         self.logs = StageLogs(self._home / "logs")
-        self.executor = Executor(self._find, self.events, self.logs, self.history, self._listeners)
-        self._adoption = Adoption(self._owners, self.executor.running, self._adoptions, self.tell)
+        self.executor = Executor(self._find, self.events, self.logs, self.history, self._listeners, self.surroundings)
+        self._adoption = Adoption(self._owners, self.executor.running, self._adoptions, self.tell, self.surroundings)
+        queue = engine.queue_of(self.surroundings)
         self.workflow = engine.make(
             self._database,
             self._owners.me,
             self.executor.carry,
-            listen=self._role != "server",
+            queue=queue if self._role != "server" else None,
             polling=_POLL_EVERY,
         )
-        await engine.launch(concurrency=self._concurrency, polling=_QUEUE_EVERY)
+        await engine.launch(queue, concurrency=self._concurrency, polling=_QUEUE_EVERY)
 
     def _connect(self) -> None:
         self._database = store.connect(self._url)

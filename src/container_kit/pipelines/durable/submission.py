@@ -7,7 +7,7 @@ from typing import Any
 from dbos import DBOS
 from opentelemetry import propagate
 
-from container_kit.pipelines.durable.engine import QUEUE, WORKFLOW
+from container_kit.pipelines.durable.engine import WORKFLOW, queue_of
 from container_kit.pipelines.durable.journal import RunSpec
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import Pipeline
@@ -37,15 +37,16 @@ def attributes(spec: RunSpec) -> dict[str, str]:
         "caller": spec.caller,
         "retry_of": spec.retry_of,
         "rolls_back": spec.rolls_back,
+        "surroundings": spec.surroundings,
     }
-    return {key: value for key, value in about.items() if value is not None}
+    return {key: value for key, value in about.items() if value}
 
 
 async def enqueue(spec: RunSpec, target: str | None, priority: int | None) -> None:
     """Put a run in the queue, where those with one target follow one another."""
     options: dict[str, Any] = {
         "workflow_name": WORKFLOW,
-        "queue_name": QUEUE,
+        "queue_name": queue_of(spec.surroundings),
         "workflow_id": spec.request.id,
         "queue_partition_key": target or spec.request.id,
         "attributes": attributes(spec),
