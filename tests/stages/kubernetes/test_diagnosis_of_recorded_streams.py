@@ -128,11 +128,27 @@ def test_objects_that_arrive_in_another_order_give_the_same_class(name: str) -> 
     assert verdict.fault.code == expected.fault.code
 
 
-def test_the_benchmark_prints_one_json_object_for_each_stream() -> None:
-    files = [str(STREAMS / "ok.jsonl"), str(STREAMS / "crash.jsonl")]
-    command = [sys.executable, str(ROOT / "benchmarks/diagnose.py"), *files, "--json"]
-    printed = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True).stdout
-    ok, crash = (json.loads(line) for line in printed.splitlines())
+def test_the_benchmark_prints_one_json_object_for_each_stream_of_a_folder(tmp_path: Path) -> None:
+    for name in ("ok", "crash"):
+        (tmp_path / f"{name}.jsonl").write_text((STREAMS / f"{name}.jsonl").read_text())
+    crash, ok = printed_for(tmp_path)
     assert (ok["stream"], ok["class"], ok["fault"]) == ("ok.jsonl", "ok", None)
     assert (crash["class"], crash["fault"]["code"]) == ("crash", "kubernetes.crash")
     assert crash["known_at"] < 4.8
+
+
+def test_the_benchmark_reads_on_where_a_line_is_broken_or_only_of_the_watch(tmp_path: Path) -> None:
+    lines = (STREAMS / "crash.jsonl").read_text().splitlines()
+    gone = {"t": 0.5, "type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
+    bookmark = {"t": 0.6, "type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "9"}}}
+    other = {"t": 0.0, "object": {"kind": "Deployment", "metadata": {"name": "another"}}}
+    broken = [json.dumps(other), lines[0][:40], "[]", '{"t": 1}', json.dumps(gone), json.dumps(bookmark), ""]
+    (tmp_path / "crash.jsonl").write_text("\ufeff" + "\n".join([*broken, *lines]))
+    (told,) = printed_for(tmp_path)
+    assert (told["class"], told["unreadable_lines"]) == ("crash", 3)
+
+
+def printed_for(path: Path) -> list[dict[str, Any]]:
+    command = [sys.executable, str(ROOT / "benchmarks/diagnose.py"), str(path), "--json"]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True).stdout
+    return [json.loads(line) for line in printed.splitlines()]

@@ -57,9 +57,11 @@ class _Rewriting:
         made["metadata"].pop("resourceVersion", None)
         if made["metadata"].get("uid") != self._new["uid"]:
             made["metadata"]["uid"] = f"{made['metadata']['uid']}-{self._new['uid'][:8]}-{self._generation}"
-        for reference in made["metadata"].get("ownerReferences") or []:
-            if reference["kind"] == "ReplicaSet":
-                reference["uid"] = f"{reference['uid']}-{self._new['uid'][:8]}-{self._generation}"
+        others = [one for one in made["metadata"].get("ownerReferences") or [] if one["kind"] == "ReplicaSet"]
+        if "involvedObject" in made and made["involvedObject"]["kind"] != "Deployment":
+            others.append(made["involvedObject"])
+        for reference in others:
+            reference["uid"] = f"{reference['uid']}-{self._new['uid'][:8]}-{self._generation}"
         return self._revised(made)
 
     def _revised(self, made: Json) -> Json:

@@ -5,6 +5,7 @@ What is told with it is synthetic: the reasons and messages are those that Kuber
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 from container_kit.stages.kubernetes.diagnosis import Diagnosis, Verdict
@@ -70,7 +71,7 @@ class Story:
         )
         return self.quiet(t + 1)
 
-    def replica_set(self, t: float, revision: int | None = None) -> Verdict | None:
+    def replica_set(self, t: float, revision: int | None = None, **status: Any) -> Verdict | None:
         revision = revision or self.generation
         metadata = {
             "name": f"web-{revision}",
@@ -78,7 +79,8 @@ class Story:
             "annotations": {"deployment.kubernetes.io/revision": str(revision)},
             "ownerReferences": [{"kind": "Deployment", "name": "web", "uid": "d", "controller": True}],
         }
-        return self.at(t, "ReplicaSet", {"metadata": metadata, "spec": {"template": self._template()}})
+        spec = {"replicas": self.replicas, "template": self._template()}
+        return self.at(t, "ReplicaSet", {"metadata": metadata, "spec": spec, "status": status})
 
     def pod(
         self,
@@ -121,16 +123,18 @@ class Story:
         about: str = "Pod/web-1-a",
         container: str | None = None,
         at: str | None = None,
+        uid: str | None = None,
+        again: bool = True,
     ) -> Verdict | None:
-        """An Event; the same one again raises its count, as the API does it."""
+        """An Event; the same one again raises its count, as the API does it, unless it is only listed `again`=False."""
         kind, name = about.split("/")
         key = f"{about}{reason}{message}"
-        self._counts[key] = self._counts.get(key, 0) + 1
-        regarding = {"kind": kind, "name": name}
+        self._counts[key] = self._counts.get(key, 0) + (1 if again else 0)
+        regarding = {"kind": kind, "name": name, **({"uid": uid} if uid else {})}
         if container:
             regarding["fieldPath"] = f"spec.containers{{{container}}}"
         found = {
-            "metadata": {"name": f"{name}.{abs(hash(key)):x}"},
+            "metadata": {"name": f"{name}.{zlib.crc32(key.encode()):x}"},
             "reason": reason,
             "message": message,
             "count": self._counts[key],

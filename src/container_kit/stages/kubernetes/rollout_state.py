@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,8 @@ class SeenEvent:
     """For example `spec.containers{app}`; empty where the event is about the whole object."""
     order: int
     """Rises with each observation: of two events the higher one was updated later."""
+    uid: str = ""
+    """That of the object; an earlier object of the same name had another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Container:
     status: Json
     pod_spec: Json
     events: tuple[SeenEvent, ...]
+    pod_events: tuple[SeenEvent, ...] = ()
+    """Those of the whole pod, its containers' among them."""
 
     @property
     def where(self) -> str:
@@ -146,18 +150,25 @@ class RolloutState:
         if self.since is not None and (at := _last_time(found)) is not None and before(at, self.since):
             return
         about = found.get("involvedObject") or found.get("regarding") or {}
-        self._order += 1
-        self.events.setdefault((str(about.get("kind")), str(about.get("name"))), {})[name] = SeenEvent(
+        known = self.events.setdefault((str(about.get("kind")), str(about.get("name"))), {})
+        seen = SeenEvent(
             reason=str(found.get("reason") or ""),
             message=str(found.get("message") or found.get("note") or ""),
             count=int(found.get("count") or dig(found, "series", "count") or 1),
             field_path=str(about.get("fieldPath") or ""),
-            order=self._order,
+            order=self._order + 1,
+            uid=str(about.get("uid") or ""),
         )
+        if name in known and replace(known[name], order=seen.order) == seen:
+            return  # listed again by a watch that began anew
+        self._order += 1
+        known[name] = seen
 
-    def events_of(self, kind: str, name: str) -> tuple[SeenEvent, ...]:
-        """The events about one object, in no particular order."""
-        return tuple(self.events.get((kind, name), {}).values())
+    def events_of(self, kind: str, found: Json) -> tuple[SeenEvent, ...]:
+        """The events about one object, in no particular order; none of an earlier one by the same name."""
+        uid = str(dig(found, "metadata", "uid") or "")
+        about = self.events.get((kind, str(dig(found, "metadata", "name"))), {}).values()
+        return tuple(event for event in about if not event.uid or not uid or event.uid == uid)
 
     @property
     def observed(self) -> bool:
@@ -192,11 +203,19 @@ class RolloutState:
             if owner and _owned(pod, owner) and not dig(pod, "metadata", "deletionTimestamp")
         ]
 
+    def making_room(self) -> bool:
+        """Whether pods of an older revision are still going: what they hold becomes free."""
+        older = [found for found in self.replica_sets.values() if found is not self.replica_set]
+        return any(
+            dig(pod, "metadata", "deletionTimestamp") and any(_owned(pod, owner) for owner in older)
+            for pod in self.pods.values()
+        )
+
     def containers(self) -> Iterator[Container]:
         """The containers of the new revision's pods, init containers first."""
         for pod in self.current_pods():
             name = str(dig(pod, "metadata", "name"))
-            events = self.events_of("Pod", name)
+            events = self.events_of("Pod", pod)
             for group, statuses in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
                 known = {status.get("name"): status for status in dig(pod, "status", statuses) or []}
                 for spec in dig(pod, "spec", group) or []:
@@ -210,6 +229,7 @@ class RolloutState:
                         status=known.get(container, {}),
                         pod_spec=pod.get("spec") or {},
                         events=tuple(event for event in events if event.field_path.endswith(path)),
+                        pod_events=events,
                     )
 
     def restarts(self) -> int:

@@ -23,6 +23,8 @@ SANDBOX = 30.0
 """Seconds in which a node that has just joined may still lack its network."""
 SCALE_UP = 300.0
 """Seconds that a node which was ordered may take."""
+ROOM = 45.0
+"""Seconds in which pods of the old revision, which get 30 s to end, leave their place to new ones."""
 STARTING = 60.0
 """Seconds in which a program may refuse connections or answer 5xx because it still starts."""
 WATCHED = math.inf

@@ -20,12 +20,11 @@ from container_kit.stages.kubernetes.rollout_faults import (
 )
 from container_kit.stages.kubernetes.rollout_state import Container, RolloutState, before, dig, read_time
 from container_kit.stages.kubernetes.signs import AT_ONCE, LASTING, WATCHED, Sign, repair
+from container_kit.stages.kubernetes.signs_of_probes import killed_by
 
 _CONFIG_ERRORS = {"CreateContainerConfigError", "CreateContainerError"}
-_START_FAILED = re.compile(
-    r"executable file not found|exec format error"
-    r"|(OCI runtime|containerd task|start container).*(no such file or directory|permission denied)"
-)
+_NO_PROGRAM = re.compile(r"executable file .*not found|exec: .*(no such file or directory|permission denied)")
+_NO_MEMORY = "OOM-killed"
 _MISSING = re.compile(r'(secret|configmap) "([^"]+)" not found|couldn\'t find key (\S+) in (Secret|ConfigMap) (\S+)')
 
 
@@ -33,7 +32,7 @@ def setup_signs(rollout: RolloutState) -> Iterator[Sign]:
     """Signs that the kubelet cannot make a container of its specification."""
     for container in rollout.containers():
         text, times = _config_error(container)
-        if not text:
+        if not text or _class_of_start(text):
             continue
         if re.search(r"runAsNonRoot|run as root|non-numeric user", text):
             why = "Set a numeric user other than 0."
@@ -86,16 +85,23 @@ def _setup_sign(
 def start_signs(rollout: RolloutState) -> Iterator[Sign]:
     """Signs that the runtime cannot start the program; an event tells it before the pod's status does."""
     for container in rollout.containers():
-        failed = [
-            event for event in container.events if event.reason == "Failed" and _START_FAILED.search(event.message)
-        ]
+        failed = [event for event in container.events if event.reason == "Failed" and _class_of_start(event.message)]
         if failed and not container.ever_started:
             last = max(failed, key=lambda event: event.order)
-            code = BAD_ARCHITECTURE if "exec format error" in last.message else COMMAND_NOT_FOUND
+            code = _class_of_start(last.message) or COMMAND_NOT_FOUND
             words = last.message.removeprefix("Error: ")
             evidence = (Evidence(kind="condition", text=words[:2000], where=container.where),)
-            facts = {"image": container.image, "command": _command(container)}
+            facts = {"image": container.image, "command": _command(container), "limit": _limit(container)}
             yield Sign(code, container.where, words[-300:], AT_ONCE, evidence, facts=facts)
+
+
+def _class_of_start(words: str) -> FaultCode | None:
+    """What the runtime's words say about a start that failed."""
+    if "exec format error" in words:
+        return BAD_ARCHITECTURE
+    if _NO_MEMORY in words:
+        return OUT_OF_MEMORY
+    return COMMAND_NOT_FOUND if _NO_PROGRAM.search(words) else None
 
 
 def _command(container: Container) -> str:
@@ -126,7 +132,7 @@ def _class_of_end(container: Container) -> FaultCode | None:
     if "exec format error" in words:
         return BAD_ARCHITECTURE
     if _cannot_start(container):
-        return COMMAND_NOT_FOUND
+        return _class_of_start(words) or CONTAINER_CONFIG
     if _killed_by_a_probe(container):
         return None  # the probe's own rule tells it
     if end.get("reason") == "OOMKilled":
@@ -137,7 +143,7 @@ def _class_of_end(container: Container) -> FaultCode | None:
         return EXITED_ZERO
     if re.search(r"read-only file ?system|EROFS", words, re.IGNORECASE):
         return READ_ONLY_FILESYSTEM
-    return COMMAND_NOT_FOUND if exit_code == 127 else CRASH
+    return COMMAND_NOT_FOUND if exit_code in (126, 127) else CRASH
 
 
 def _cannot_start(container: Container) -> bool:
@@ -145,8 +151,7 @@ def _cannot_start(container: Container) -> bool:
 
 
 def _killed_by_a_probe(container: Container) -> bool:
-    killing = container.latest("Killing")
-    return killing is not None and " probe" in killing.message and container.termination.get("exitCode") in (137, 143)
+    return container.termination.get("exitCode") in (137, 143) and killed_by(container) is not None
 
 
 def _end_sign(code: FaultCode, container: Container) -> Sign:
@@ -156,7 +161,7 @@ def _end_sign(code: FaultCode, container: Container) -> Sign:
     evidence = [Evidence(kind="exit_code", text=f"{end.get('reason')}, exit code {exit_code}", where=container.where)]
     if words:
         evidence.append(Evidence(kind="log", text=words[-2000:], where=container.where))
-    limit = dig(container.spec, "resources", "limits", "memory") or "what the node has"
+    limit = _limit(container)
     facts = {
         "exit_code": exit_code,
         "image": container.image,
@@ -169,6 +174,10 @@ def _end_sign(code: FaultCode, container: Container) -> Sign:
     return Sign(
         code, container.where, message, _end_grace(code, container), tuple(evidence), facts, _repair(code, limit)
     )
+
+
+def _limit(container: Container) -> str:
+    return str(dig(container.spec, "resources", "limits", "memory") or "what the node has")
 
 
 def _end_grace(code: FaultCode, container: Container) -> float:

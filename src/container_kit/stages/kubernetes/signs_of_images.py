@@ -18,7 +18,7 @@ from container_kit.stages.kubernetes.rollout_faults import (
     PULL_SECRET_MISSING,
 )
 from container_kit.stages.kubernetes.rollout_state import Container, RolloutState
-from container_kit.stages.kubernetes.signs import AT_ONCE, LASTING, Sign, event_evidence, repair
+from container_kit.stages.kubernetes.signs import AT_ONCE, LASTING, WATCHED, Sign, event_evidence, repair
 
 _PULLING = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed"}
 _BEFORE_THE_START = {"", "ContainerCreating", "PodInitializing", *_PULLING, "InvalidImageName", "ErrImageNeverPull"}
@@ -29,6 +29,7 @@ _CAUSES: tuple[tuple[re.Pattern[str], FaultCode, float], ...] = (
      AT_ONCE),
     (re.compile(r"unauthorized|access denied|authorization failed|authentication required|no basic auth"
                 r"|insufficient_scope|\b40[13] (unauthorized|forbidden)|denied:|forbidden"), IMAGE_AUTH, AT_ONCE),
+    (re.compile(r"pull qps exceeded"), IMAGE_PULL_FAILED, WATCHED),
     (re.compile(r"no such host|server misbehaving|name resolution|lookup \S+( on \S+)?: "), IMAGE_DNS, LASTING),
     (re.compile(r"connection refused|i/o timeout|no route to host|network is unreachable|connection reset"
                 r"|context deadline exceeded|connect: "), IMAGE_REFUSED, LASTING),
@@ -43,7 +44,7 @@ def image_signs(rollout: RolloutState) -> Iterator[Sign]:
         if container.waiting in _BEFORE_THE_START and not container.ever_started:
             yield from _invalid_name(container)
             yield from _never_pull(container)
-            yield from _pull(rollout, container)
+            yield from _pull(container)
 
 
 def _invalid_name(container: Container) -> Iterator[Sign]:
@@ -59,8 +60,8 @@ def _never_pull(container: Container) -> Iterator[Sign]:
         yield _sign(IMAGE_NEVER_PULL, container, container.waiting_message or (event.message if event else ""), AT_ONCE)
 
 
-def _pull(rollout: RolloutState, container: Container) -> Iterator[Sign]:
-    secrets = _missing_secrets(rollout, container)
+def _pull(container: Container) -> Iterator[Sign]:
+    secrets = _missing_secrets(container)
     text, times = _pull_failure(container)
     if not text:
         if secrets is not None and not container.latest("Pulled"):
@@ -69,7 +70,7 @@ def _pull(rollout: RolloutState, container: Container) -> Iterator[Sign]:
     code, grace = _cause(text, container.image)
     if secrets is not None and code in (IMAGE_AUTH, IMAGE_NOT_FOUND):
         yield _secret_sign(container, secrets, text, AT_ONCE)
-    yield _sign(code, container, text, AT_ONCE if times > 1 else grace)
+    yield _sign(code, container, text, AT_ONCE if times > 1 and grace < WATCHED else grace)
 
 
 def _pull_failure(container: Container) -> tuple[str, int]:
@@ -92,8 +93,8 @@ def _cause(text: str, image: str) -> tuple[FaultCode, float]:
     return next((code, grace) for pattern, code, grace in _CAUSES if pattern.search(words))
 
 
-def _missing_secrets(rollout: RolloutState, container: Container) -> str | None:
-    for event in rollout.events_of("Pod", container.pod):
+def _missing_secrets(container: Container) -> str | None:
+    for event in container.pod_events:
         if event.reason == "FailedToRetrieveImagePullSecret":
             named = re.search(r"\(([^)]*)\)", event.message)
             wanted = [str(secret.get("name")) for secret in container.pod_spec.get("imagePullSecrets") or []]

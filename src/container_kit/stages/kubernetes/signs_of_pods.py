@@ -23,6 +23,7 @@ from container_kit.stages.kubernetes.signs import (
     AT_ONCE,
     IN_STEP,
     LASTING,
+    ROOM,
     SANDBOX,
     SCALE_UP,
     SCHEDULING,
@@ -35,17 +36,31 @@ from container_kit.stages.kubernetes.signs import (
 
 def creation_signs(rollout: RolloutState) -> Iterator[Sign]:
     """Signs that the API refuses the pods: ReplicaFailure of the Deployment, FailedCreate of the ReplicaSet."""
-    name = str(dig(rollout.replica_set, "metadata", "name"))
-    where = f"replicaset/{name}"
-    condition = rollout.condition("ReplicaFailure")
-    events = [event for event in rollout.events_of("ReplicaSet", name) if event.reason == "FailedCreate"]
+    where = f"replicaset/{dig(rollout.replica_set, 'metadata', 'name')}"
+    events = [event for event in rollout.events_of("ReplicaSet", rollout.replica_set) if event.reason == "FailedCreate"]
     last = max(events, key=lambda event: event.order) if events else None
-    text = last.message if last else str(condition.get("message") or "") if condition.get("status") == "True" else ""
-    if not text or rollout.complete:
+    text = last.message if last else _replica_failure(rollout)
+    if not text or rollout.complete or _all_created(rollout):
         return
     code, grace, facts = _refusal(text)
+    if code is QUOTA and rollout.making_room():
+        grace = ROOM
     evidence = event_evidence(last, where) or (Evidence(kind="condition", text=text[:2000], where=where),)
     yield Sign(code, where, _short(text), grace, evidence, facts)
+
+
+def _replica_failure(rollout: RolloutState) -> str:
+    """The Deployment's ReplicaFailure, unless it speaks of the pods of an older ReplicaSet, which it also takes up."""
+    condition = rollout.condition("ReplicaFailure")
+    text = str(condition.get("message") or "") if condition.get("status") == "True" else ""
+    others = (name for name, found in rollout.replica_sets.items() if found is not rollout.replica_set)
+    return "" if any(f'"{name}-' in text for name in others) else text
+
+
+def _all_created(rollout: RolloutState) -> bool:
+    """Whether the ReplicaSet has its pods, however often it was refused before."""
+    wanted = dig(rollout.replica_set, "spec", "replicas")
+    return bool(wanted) and int(dig(rollout.replica_set, "status", "replicas") or 0) >= int(wanted)
 
 
 def _refusal(text: str) -> tuple[FaultCode, float, dict[str, str]]:
@@ -56,7 +71,9 @@ def _refusal(text: str) -> tuple[FaultCode, float, dict[str, str]]:
         return QUOTA, AT_ONCE, {"quota": f"ResourceQuota {quota.group(1)}" if quota else "the quota"}
     account = re.search(r'serviceaccount "([^"]+)" not found', text)
     if account or "error looking up service account" in text:
-        return SERVICE_ACCOUNT_MISSING, AT_ONCE, {"account": account.group(1) if account else "as named"}
+        name = account.group(1) if account else "as named"
+        # `default` is made by a controller, a moment after its namespace
+        return SERVICE_ACCOUNT_MISSING, TRANSIENT if name == "default" else AT_ONCE, {"account": name}
     refused_for_good = re.search(r"is forbidden|is invalid|denied the request", text)
     return POD_REFUSED, LASTING if refused_for_good else TRANSIENT, {}
 
@@ -67,7 +84,7 @@ def scheduling_signs(rollout: RolloutState) -> Iterator[Sign]:
         if dig(pod, "spec", "nodeName"):
             continue
         name = str(dig(pod, "metadata", "name"))
-        events = rollout.events_of("Pod", name)
+        events = rollout.events_of("Pod", pod)
         text = _unschedulable(pod) or next((e.message for e in events if e.reason == "FailedScheduling"), "")
         if text:
             scaler = [event for event in events if event.reason in ("TriggeredScaleUp", "NotTriggerScaleUp")]
@@ -80,7 +97,7 @@ def scheduling_signs(rollout: RolloutState) -> Iterator[Sign]:
                 UNSCHEDULABLE,
                 f"pod/{name}",
                 f"no node can take the pod: {_short(text)}",
-                _scheduling_grace(scaler),
+                ROOM if rollout.making_room() else _scheduling_grace(text, scaler),
                 evidence,
                 {"repair": hint},
                 repair(hint),
@@ -94,7 +111,9 @@ def _unschedulable(pod: Json) -> str:
     return ""
 
 
-def _scheduling_grace(scaler: list[SeenEvent]) -> float:
+def _scheduling_grace(text: str, scaler: list[SeenEvent]) -> float:
+    if re.search(r'persistentvolumeclaim "[^"]+" not found', text):
+        return LASTING  # no other node would help
     if not scaler:
         return SCHEDULING
     return SCALE_UP if max(scaler, key=lambda event: event.order).reason == "TriggeredScaleUp" else LASTING
@@ -127,7 +146,7 @@ def volume_signs(rollout: RolloutState) -> Iterator[Sign]:
         name = str(dig(pod, "metadata", "name"))
         if _started(pod):
             continue
-        for event in rollout.events_of("Pod", name):
+        for event in rollout.events_of("Pod", pod):
             if event.reason in ("FailedMount", "FailedAttachVolume") and _speaks_of_a_cause(event):
                 named = re.search(r'volume "([^"]+)"', event.message)
                 yield Sign(
@@ -144,7 +163,7 @@ def sandbox_signs(rollout: RolloutState) -> Iterator[Sign]:
     """Signs that a node cannot even make the pod; on a node that has just joined it heals."""
     for pod in rollout.current_pods():
         name = str(dig(pod, "metadata", "name"))
-        for event in rollout.events_of("Pod", name):
+        for event in rollout.events_of("Pod", pod):
             if event.reason == "FailedCreatePodSandBox" and not _started(pod):
                 evidence = event_evidence(event, f"pod/{name}")
                 yield Sign(SANDBOX_FAILED, f"pod/{name}", _short(event.message), SANDBOX, evidence)
@@ -156,7 +175,8 @@ def _speaks_of_a_cause(event: SeenEvent) -> bool:
 
 
 def _mount_grace(event: SeenEvent) -> float:
-    if re.search(r"failed to sync .* cache|not registered|timed out waiting for the condition", event.message):
+    # a new namespace gets its kube-root-ca.crt from a controller
+    if re.search(r"failed to sync .* cache|not registered|timed out waiting|kube-root-ca.crt", event.message):
         return TRANSIENT
     return AT_ONCE if event.count > 1 else LASTING
 
@@ -203,9 +223,8 @@ def endpoint_signs(rollout: RolloutState) -> Iterator[Sign]:
                 NO_ENDPOINTS,
                 where,
                 f"Service {service} has no ready address",
-                LASTING
-                if endpoints
-                else 1.0,  # pods that are not ready are listed too: none at all is a wrong selector
+                # pods that are not ready are listed too: none at all is a wrong selector
+                LASTING if endpoints else IN_STEP,
                 (Evidence(kind="condition", text=f"EndpointSlice: {seen}", where=where),),
                 {"service": service},
             )

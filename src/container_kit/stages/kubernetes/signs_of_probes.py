@@ -11,8 +11,10 @@ from container_kit.stages.kubernetes.rollout_faults import PROBE_LIVENESS, PROBE
 from container_kit.stages.kubernetes.rollout_state import Container, Json, RolloutState, SeenEvent, dig
 from container_kit.stages.kubernetes.signs import AT_ONCE, STARTING, WATCHED, Sign, event_evidence
 
-_REFUSES_FOR_GOOD = re.compile(r"statuscode: (?!408|425|429)4\d\d")
-"""The server is up and answers, but never so that the probe is content: another path or port is needed."""
+_REFUSES_FOR_GOOD = re.compile(
+    r"statuscode: (?!408|425|429)4\d\d|malformed HTTP response|gave HTTP response to HTTPS client|executable file"
+)
+"""The server is up and answers, but never so that the probe is content: another path, port or scheme is needed."""
 
 
 def probe_signs(rollout: RolloutState) -> Iterator[Sign]:
@@ -24,11 +26,28 @@ def probe_signs(rollout: RolloutState) -> Iterator[Sign]:
 
 def _killed(container: Container) -> Iterator[Sign]:
     """The kubelet kills a container when its startup or liveness probe has failed `failureThreshold` times."""
+    if (kind := killed_by(container)) is not None:
+        code = PROBE_STARTUP if kind == "startup" else PROBE_LIVENESS
+        killing = event_evidence(container.latest("Killing"), container.where)
+        yield _sign(code, kind, container, _failures(container, kind), AT_ONCE, killing)
+
+
+def killed_by(container: Container) -> str | None:
+    """The kind of probe for which the kubelet killed the container.
+
+    It says so in an event; where that was lost, the signal and a probe that had used up its budget say the same.
+    """
     killing = container.latest("Killing")
-    for kind, code in (("startup", PROBE_STARTUP), ("liveness", PROBE_LIVENESS)):
+    end = container.termination
+    signalled = end.get("exitCode") in (137, 143) and end.get("reason") != "OOMKilled"
+    for kind in ("startup", "liveness"):
         if killing is not None and f"failed {kind} probe" in killing.message:
-            failures = _failures(container, kind)
-            yield _sign(code, kind, container, failures, AT_ONCE, (*event_evidence(killing, container.where),))
+            return kind
+        probe = container.spec.get(f"{kind}Probe") or {}
+        failures = sum(event.count for event in _failures(container, kind))
+        if signalled and probe and failures >= int(probe.get("failureThreshold") or 3):
+            return kind
+    return None
 
 
 def _never_ready(container: Container) -> Iterator[Sign]:
