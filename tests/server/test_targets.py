@@ -58,7 +58,7 @@ def test_the_pipelines_that_are_offered_deploy_to_them(here: Path) -> None:
     ("text", "names"),
     [
         ('[targets.x]\nkind = "swarm"', "targets.x.kind"),
-        ('[targets.x]\ncontext = "prod"', "context and namespace belong to"),
+        ('[targets.x]\ncontext = "prod"', "context, namespace and registry belong to"),
         ('[targets."Not a name"]', "targets.Not a name"),
         ("[targets.x.limits]\nmemory_mb = 1", "targets.x.limits.memory_mb"),
         ("[targets.x]\nproteced = true", "targets.x.proteced"),

@@ -7,7 +7,7 @@ import pytest
 from container_kit.pipelines import catalog
 from container_kit.pipelines.request import PipelineRequest
 from container_kit.stages.artifacts.target import Target, TargetChoice
-from container_kit.stages.choose_target import ChooseTarget
+from container_kit.stages.choose_target import CLUSTERS, ChooseTarget
 from container_kit.stages.fault import StageFailure
 from support.contexts import Contexts
 
@@ -58,3 +58,15 @@ async def test_an_unknown_target_ends_a_full_deployment_before_anything_is_built
     assert response.fault is not None
     assert response.fault.code == "target.unknown"
     assert {stage.status for stage in response.stages[1:]} == {"not_run"}
+
+
+async def test_a_cluster_is_the_only_one_that_is_configured_or_the_kubeconfigs(ctx: Contexts) -> None:
+    assert await ChooseTarget((SHOP, CLUSTER), CLUSTERS).execute(ctx(), TargetChoice()) == CLUSTER
+    assert (await ChooseTarget((SHOP,), CLUSTERS).execute(ctx(), TargetChoice())).kind == "kubernetes"
+
+
+async def test_of_several_clusters_one_has_to_be_named(ctx: Contexts) -> None:
+    another = CLUSTER.model_copy(update={"name": "another"})
+    with pytest.raises(StageFailure) as failure:
+        await ChooseTarget((another, CLUSTER), CLUSTERS).execute(ctx(), TargetChoice())
+    assert "another, cluster" in failure.value.fault.hint

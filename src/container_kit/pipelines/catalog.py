@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from container_kit.pipelines import catalog_of_clusters
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
@@ -320,6 +321,7 @@ _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "tag": _tag,
     "tag-source": partial(_tag, source=True),
     "doctor": _doctor,
+    "write-manifests": catalog_of_clusters.write_manifests,
 }
 _DEPLOYING: dict[str, Callable[[Targets], Pipeline]] = {
     "deploy": _deploy,
@@ -330,6 +332,14 @@ _DEPLOYING: dict[str, Callable[[Targets], Pipeline]] = {
     "rollback-deployment": _rollback_deployment,
     "remove-deployment": _remove_deployment,
     "verify": _verify,
+}
+_IN_CLUSTERS: dict[str, Callable[[Targets, DockerEngine], Pipeline]] = {
+    "deploy-kubernetes": catalog_of_clusters.deploy_kubernetes,
+    "deploy-kubernetes-source": catalog_of_clusters.deploy_kubernetes_source,
+    "deploy-kubernetes-pinned": catalog_of_clusters.deploy_kubernetes_pinned,
+    "deploy-manifests": catalog_of_clusters.deploy_manifests,
+    "full-deployment-kubernetes": catalog_of_clusters.full_deployment_kubernetes,
+    "verify-kubernetes": catalog_of_clusters.verify_kubernetes,
 }
 
 
@@ -357,7 +367,7 @@ async def sweep(run_ids: Sequence[str]) -> list[str]:
 
 def names() -> tuple[str, ...]:
     """The names of all pipelines."""
-    return (*_BUILDERS, *_DEPLOYING)
+    return (*_BUILDERS, *_DEPLOYING, *_IN_CLUSTERS)
 
 
 @cache
@@ -372,6 +382,8 @@ def pipeline(name: str, targets: Targets = ()) -> Pipeline:
     """
     if name in _DEPLOYING:
         return _DEPLOYING[name](targets)
+    if name in _IN_CLUSTERS:
+        return _IN_CLUSTERS[name](targets, _engine())
     if name not in _BUILDERS:
         raise WiringError(f"no pipeline {name!r}; there are {', '.join(names())}")
     return _BUILDERS[name]()

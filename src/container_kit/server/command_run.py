@@ -64,6 +64,7 @@ def run(words: Sequence[str]) -> int:
             _workspace(chosen, asked.get(_TARGET)),
             _store(chosen, offer),
             find=finder(own, chosen.deployment_targets),
+            targets=chosen.deployment_targets,
         ),
         offered=offered,
         asker=Asker(on_event=console.on_event),

@@ -32,7 +32,13 @@ def serve(asked: argparse.Namespace) -> int:
     telemetry.configure()
     offers, find = offers_of(chosen)
     metrics = PipelineMetrics()
-    runs = Runs(Workspace(chosen.workspace), chosen.store_of_runs(), listeners=[Instruments(), metrics], find=find)
+    runs = Runs(
+        Workspace(chosen.workspace),
+        chosen.store_of_runs(),
+        listeners=[Instruments(), metrics],
+        find=find,
+        targets=chosen.deployment_targets,
+    )
     if asked.transport == "stdio":
         _collect_from_now_on()
         anyio.run(transports.serve_stdio, make_server(runs, offers), runs)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from container_kit.stages.artifacts.target import Target, TargetChoice, TargetKind
 from container_kit.stages.contract import Stage, StageContext
-from container_kit.stages.fault import FaultCode, NextAction
+from container_kit.stages.fault import FaultCode, NextAction, StageFailure
 
 TARGET_UNKNOWN = FaultCode(
     "target.unknown",
@@ -22,6 +22,7 @@ TARGET_KIND = FaultCode(
 Targets = tuple[Target, ...]
 LOCAL = Target()
 HERE: tuple[TargetKind, ...] = ("local",)
+CLUSTERS: tuple[TargetKind, ...] = ("kubernetes",)
 
 
 def among(targets: Sequence[Target], name: str | None) -> Target:
@@ -62,9 +63,21 @@ class ChooseTarget(Stage[Target]):
         Raises:
             StageFailure: One of `faults`.
         """
+        if choice.deploy_to is None and LOCAL.kind not in self._kinds:
+            return self._only()
         found = among(self._targets, choice.deploy_to)
         if found.kind not in self._kinds:
-            fitting = dict.fromkeys(one.name for one in (LOCAL, *self._targets) if one.kind in self._kinds)
-            kinds, there = " or ".join(self._kinds), ", ".join(fitting) or "none is configured"
-            raise TARGET_KIND(f"{found.name} is of kind {found.kind}", kind=kinds, there=there)
+            raise self._unfit(f"{found.name} is of kind {found.kind}")
         return found
+
+    def _only(self) -> Target:
+        """The only cluster; where none is configured, the one that the kubeconfig or the caller names."""
+        fitting = [one for one in self._targets if one.kind in self._kinds]
+        if len(fitting) > 1:
+            raise self._unfit("several targets would fit")
+        return fitting[0] if fitting else Target(name="kubernetes", kind="kubernetes")
+
+    def _unfit(self, message: str) -> StageFailure:
+        fitting = dict.fromkeys(one.name for one in (LOCAL, *self._targets) if one.kind in self._kinds)
+        there = ", ".join(fitting) or "none is configured"
+        return TARGET_KIND(message, kind=" or ".join(self._kinds), there=there)

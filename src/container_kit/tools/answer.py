@@ -56,8 +56,9 @@ def stage_data(stage: StageResult) -> dict[str, JsonValue]:
 
 def _told(made: BaseModel) -> dict[str, JsonValue]:
     """An artifact's JSON without what is empty, but with each field that the artifact always has."""
-    whole = made.model_dump(mode="json")
-    always = {name: whole[name] for name, info in type(made).model_fields.items() if info.is_required()}
+    whole = made.model_dump(mode="json", exclude=getattr(made, "unanswered", None))
+    required = {name for name, info in type(made).model_fields.items() if info.is_required()}
+    always = {name: value for name, value in whole.items() if name in required}
     shown: dict[str, JsonValue] = compact(whole)
     return {name: shown.get(name, always.get(name)) for name in whole if name in shown or name in always}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Annotated
 
 from pydantic import Field
@@ -9,7 +10,10 @@ from pydantic import Field
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.scan import ScanReport
+from container_kit.stages.choose_target import among
+from container_kit.stages.fault import FaultCode
 from container_kit.tools.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name, TargetName
 from container_kit.tools.inputs import DryRun, FailOn, ModulePath, SourcePath, Timeout, gate
 from container_kit.tools.offer import Call, Offer, ToolInput
@@ -39,9 +43,28 @@ class FullDeploymentInput(ToolInput):
     timeout: Timeout | None = None
 
 
-async def _planned(_: Call, asked: FullDeploymentInput) -> Plan:
-    made = plan("full-deployment", asked)
+OPTION_UNFIT = FaultCode(
+    "target.option",
+    means="An option means nothing on a target of this kind.",
+    hint="Leave out {options}; deploy-kubernetes with build=true takes all that a cluster knows.",
+)
+
+
+async def _planned(call: Call, asked: FullDeploymentInput) -> Plan:
+    in_cluster = among(call.runs.targets, asked.deploy_to).kind == "kubernetes"
+    made = _for_cluster(asked) if in_cluster else plan("full-deployment", asked)
     return Plan(made.pipeline, gate(made.input), made.options)
+
+
+def _for_cluster(asked: FullDeploymentInput) -> Plan:
+    """The same for a cluster, in the words of Kubernetes."""
+    unfit = [option for option in ("port", "env_file", "read_only") if option in asked.model_fields_set]
+    if unfit:
+        raise OPTION_UNFIT(f"{', '.join(unfit)} with {asked.deploy_to}, a cluster", options=", ".join(unfit))
+    words = {"container_port": None, "health_timeout": None, "port": asked.container_port}
+    if "health_timeout" in asked.model_fields_set:
+        words["start_seconds"] = max(5, ceil(asked.health_timeout))
+    return plan("full-deployment-kubernetes", asked, **words)
 
 
 _PRODUCTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
@@ -59,6 +82,6 @@ FULL_DEPLOYMENT = Offer(
     output=answer_schema(None, *_PRODUCTS),
     toolset="deploy",
     effect="replaces",
-    work=backed_by_pipeline(_planned, _PRODUCTS),
+    work=backed_by_pipeline(_planned, (*_PRODUCTS, KubernetesDeployment)),
     open_world=True,
 )

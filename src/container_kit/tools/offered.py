@@ -10,6 +10,7 @@ from container_kit.tools.analyze import ANALYZE
 from container_kit.tools.build import BUILD
 from container_kit.tools.cancel_run import CANCEL_RUN
 from container_kit.tools.deploy import DEPLOY
+from container_kit.tools.deploy_kubernetes import DEPLOY_KUBERNETES
 from container_kit.tools.deployment_logs import DEPLOYMENT_LOGS
 from container_kit.tools.full_deployment import FULL_DEPLOYMENT
 from container_kit.tools.get_run import GET_RUN
@@ -26,7 +27,9 @@ from container_kit.tools.rollback_run import ROLLBACK_RUN
 from container_kit.tools.scan import SCAN
 from container_kit.tools.tag import TAG
 from container_kit.tools.verify import VERIFY
+from container_kit.tools.verify_kubernetes import VERIFY_KUBERNETES
 from container_kit.tools.write_dockerfile import WRITE_DOCKERFILE
+from container_kit.tools.write_manifests import WRITE_MANIFESTS
 
 OPERATE: tuple[Offer, ...] = (LIST_DEPLOYMENTS, DEPLOYMENT_LOGS, VERIFY, ROLLBACK_DEPLOYMENT, REMOVE_DEPLOYMENT)
 """The tools that look after what was deployed."""
@@ -42,6 +45,9 @@ PIPELINES: tuple[Offer, ...] = (
     TAG,
     PUSH,
     *OPERATE,
+    DEPLOY_KUBERNETES,
+    VERIFY_KUBERNETES,
+    WRITE_MANIFESTS,
 )
 """The tools that run a pipeline, the one for the main job first."""
 RUNS: tuple[Offer, ...] = (LIST_RUNS, GET_RUN, RETRY_RUN, CANCEL_RUN, ROLLBACK_RUN)
@@ -127,6 +133,10 @@ _ADVICE = (
     ("scan", "Findings come with the changes that remove most of them."),
     ("deploy", "A deploy by the same name replaces the earlier one only once the new one is healthy."),
     ("push", "push sends an image to a registry with the credentials of docker login; deploy what it pinned."),
+    (
+        "deploy-kubernetes",
+        "For a cluster call deploy-kubernetes; its failures name the cause with the cluster's own words.",
+    ),
     ("get-run", "After a lost connection, list-runs and get-run tell how a run ended."),
     ("retry-run", "retry-run goes on from the failed stage instead of starting over."),
 )

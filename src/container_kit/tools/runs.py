@@ -16,6 +16,7 @@ from container_kit.pipelines.events import Listener
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse, new_run_id
+from container_kit.stages.choose_target import Targets
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.asker import Asker
 from container_kit.tools.live import LiveStages
@@ -35,6 +36,7 @@ class Runs:
         store: Where runs that change the world are kept; None keeps them in memory too.
         listeners: Hear the events of all runs that are carried out here.
         find: Finds a pipeline by its name; by default in the catalog.
+        targets: Where these pipelines deploy to beside the local engine.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class Runs:
         *,
         listeners: Sequence[Listener] = (),
         find: Find = from_catalog,
+        targets: Targets = (),
     ) -> None:
         self.workspace = workspace
+        self.targets = targets
         self.find = find
         self._memory = MemoryRuns(workspace, listeners)
         self._stored = None if store is None else StoredRuns(store, find, listeners)

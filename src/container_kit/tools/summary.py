@@ -8,6 +8,7 @@ from container_kit.stages.artifacts.analysis import Analysis, Module
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileReview
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.kubernetes import KubernetesDeployment, ManifestFiles
 from container_kit.stages.artifacts.operation import Application, ApplicationLog, Applications, Removed, WentBack
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
 from container_kit.stages.artifacts.scan import Sbom, ScanReport
@@ -42,7 +43,7 @@ def summary(response: PipelineResponse) -> str:
         lines.append(pushed_line(pushed))
     if deployment := made.get(Deployment):
         lines += deployment_lines(deployment, made.get(Verification))
-    lines += operation_lines(made)
+    lines += [*operation_lines(made), *_of_clusters(made)]
     return "\n".join(lines)
 
 
@@ -136,6 +137,27 @@ def operation_lines(made: Made) -> list[str]:
 def _application_lines(application: Application) -> list[str]:
     head = f"{application.name}: {application.state}" + (f" at {application.url}" if application.url else "")
     return [head, *(f"- {one.version} ({one.image}) {one.state}, made {one.created}" for one in application.versions)]
+
+
+def _of_clusters(made: Made) -> list[str]:
+    lines: list[str] = []
+    if rollout := made.get(KubernetesDeployment):
+        lines += rollout_lines(rollout, made.get(Verification))
+    if files := made.get(ManifestFiles):
+        lines += [f"wrote {files.folder}/{name}" for name in files.files]
+    return lines
+
+
+def rollout_lines(rollout: KubernetesDeployment, verification: Verification | None) -> list[str]:
+    """An application in a cluster and what was checked of it."""
+    checks = verification.checks if verification else ()
+    changes = ", ".join(f"{one.kind} {one.change}" for one in rollout.applied if one.change != "unchanged")
+    where = f"{rollout.name} in {rollout.namespace} of {rollout.context}"
+    return [
+        f"deployed {where} in {rollout.seconds:.1f} s: {changes or 'nothing changed'}" if rollout.applied else where,
+        *(f"- {check.name}: {check.outcome} {check.detail}".rstrip() for check in checks),
+        *(f"warning: {warning}" for warning in rollout.warnings),
+    ]
 
 
 def _module_line(module: Module) -> str:

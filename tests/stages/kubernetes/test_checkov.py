@@ -40,7 +40,7 @@ def checkov(tmp_path: Path) -> str:
             set(),
         ),
         (
-            KubernetesOptions(port=80, secrets={"DATABASE_URL": "db/url"}, writable_paths=("/app/cache",)),
+            KubernetesOptions(port=80, secret_env={"DATABASE_URL": "db/url"}, writable_paths=("/app/cache",)),
             {"CKV_K8S_35"},  # secrets as files rather than variables: applications read the variable that they read
         ),
     ],

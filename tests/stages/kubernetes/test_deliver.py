@@ -1,33 +1,36 @@
 """Getting an image to the nodes.
 
 The loaders of kind, k3d and minikube cannot exist here: programs of their names note what they were asked for. Pushing
-is done for real, to a registry on this machine.
+is a stage of its own, with tests of its own.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import socket
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import pytest
 
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.artifacts.kubernetes import Cluster
+from container_kit.stages.artifacts.kubernetes import Cluster, KubernetesOptions
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import StageFailure
-from container_kit.stages.kubernetes.deliver import DeliverImage, load_command, named_by_content, push_target
+from container_kit.stages.kubernetes.deliver import (
+    DeliverImage,
+    NameForRegistry,
+    image_name,
+    load_command,
+    named_by_content,
+    push_target,
+)
 from support.contexts import Contexts
-from support.policy import cannot_run
 
 pytestmark = pytest.mark.anyio
 
+OPTIONS = KubernetesOptions()
 IMAGE = Image(id="sha256:" + "ab" * 32, reference="shop/web:1.4")
 
 
@@ -36,8 +39,14 @@ def on(delivery: str, context: str = "kind-dev", registry: str | None = None) ->
 
 
 def test_a_loaded_image_is_named_by_its_content() -> None:
-    assert named_by_content(IMAGE) == "shop/web:ck-abababababab"
-    assert named_by_content(IMAGE.model_copy(update={"reference": "web"})) == "web:ck-abababababab"
+    assert named_by_content("shop/web:1.4", IMAGE) == "shop/web:ck-abababababab"
+    assert named_by_content("web", IMAGE) == "web:ck-abababababab"
+
+
+@pytest.mark.parametrize("known", [IMAGE.id, "abababababab"])
+def test_an_image_that_is_known_by_its_id_is_named_after_the_application(known: str) -> None:
+    image = IMAGE.model_copy(update={"reference": known})
+    assert image_name(image, KubernetesOptions(name="shop")) == "shop:abababababab"
 
 
 @pytest.mark.parametrize(
@@ -51,12 +60,12 @@ def test_a_loaded_image_is_named_by_its_content() -> None:
     ],
 )
 def test_an_image_is_pushed_under_the_registry(reference: str, registry: str | None, pushed: str) -> None:
-    assert push_target(IMAGE.model_copy(update={"reference": reference}), registry).reference == pushed
+    assert ":".join(push_target(reference, registry)) == pushed
 
 
 def test_an_image_whose_name_says_no_registry_needs_one() -> None:
     with pytest.raises(StageFailure, match="registry"):
-        push_target(IMAGE, None)
+        push_target("shop/web:1.4", None)
 
 
 @pytest.mark.parametrize(
@@ -100,8 +109,8 @@ async def test_an_image_is_loaded_under_its_content_name(
     loader: Callable[[str], Path], engine: DockerEngine, built: Image, ctx: Contexts
 ) -> None:
     asked = loader("echo 'Image: loaded'")
-    made = await DeliverImage(engine).execute(ctx(), built, on("kind"))
-    assert made.reference == named_by_content(built)
+    made = await DeliverImage(engine).execute(ctx(), built, on("kind"), OPTIONS)
+    assert made.reference == named_by_content(built.reference, built)
     assert made.pull_policy == "IfNotPresent"
     assert asked.read_text().strip() == f"load docker-image {made.reference} --name dev"
     assert ctx.lines == ["Image: loaded"]
@@ -114,7 +123,7 @@ async def test_a_loader_that_fails_is_a_fault_with_its_words(
 ) -> None:
     loader(body)
     with pytest.raises(StageFailure) as caught:
-        await DeliverImage(engine).execute(ctx(), built, on("kind"))
+        await DeliverImage(engine).execute(ctx(), built, on("kind"), OPTIONS)
     assert caught.value.fault.code == "kubernetes.load_failed"
     assert "failed" in caught.value.fault.evidence[0].text or "no nodes" in caught.value.fault.evidence[0].text
 
@@ -125,7 +134,7 @@ async def test_a_cancelled_load_ends_its_program(
 ) -> None:
     asked = loader(f"echo $$ > {tmp_path}/pid; exec sleep 60")
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(DeliverImage(engine).execute, ctx(), built, on("kind"))
+        tasks.start_soon(DeliverImage(engine).execute, ctx(), built, on("kind"), OPTIONS)
         with anyio.fail_after(30):
             while not (asked.exists() and (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
                 await anyio.sleep(0.01)
@@ -133,71 +142,6 @@ async def test_a_cancelled_load_ends_its_program(
     with anyio.fail_after(30):
         while Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists():
             await anyio.sleep(0.01)
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
-    """A registry of the test's own on this machine."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        cannot_run("docker-registry is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = tmp_path / "registry.yml"
-    settings.write_text(
-        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}}}\n"
-        f"http: {{addr: 127.0.0.1:{port}}}\n"
-    )
-    running = subprocess.Popen([str(program), "serve", str(settings)], stderr=subprocess.DEVNULL)
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        running.terminate()
-        running.wait(30)
-
-
-@pytest.mark.engine
-async def test_a_pushed_image_is_named_by_its_digest(
-    registry: str, engine: DockerEngine, built: Image, ctx: Contexts
-) -> None:
-    target = on("registry", registry=f"{registry}/team")
-    with anyio.fail_after(30):
-        await listening(registry)
-        made = await DeliverImage(engine).execute(ctx(), built, target)
-        again = await DeliverImage(engine).execute(ctx(), built, target)
-    name = built.reference.removesuffix(":1")
-    try:
-        assert re.fullmatch(rf"{re.escape(registry)}/team/{name}:1@sha256:[0-9a-f]{{64}}", made.reference)
-        assert made.pull_policy == "Always"
-        assert again.reference == made.reference
-        assert any("Pushed" in line for line in ctx.lines)
-    finally:
-        await engine.call(lambda api: api.remove_image(f"{registry}/team/{name}:1", force=True))
-
-
-@pytest.mark.engine
-async def test_a_registry_that_is_not_there_is_a_fault(engine: DockerEngine, built: Image, ctx: Contexts) -> None:
-    name = built.reference.removesuffix(":1")
-    try:
-        with pytest.raises(StageFailure) as caught:
-            await DeliverImage(engine).execute(ctx(), built, on("registry", registry="127.0.0.1:9"))
-        assert caught.value.fault.code == "kubernetes.push_failed"
-        assert "127.0.0.1:9" in caught.value.fault.hint
-    finally:
-        await engine.call(lambda api: api.remove_image(f"127.0.0.1:9/{name}:1", force=True))
-
-
-async def listening(address: str) -> None:
-    host, _, port = address.partition(":")
-    while True:
-        try:
-            stream = await anyio.connect_tcp(host, int(port))
-        except OSError:
-            await anyio.sleep(0.02)
-        else:
-            await stream.aclose()
-            return
 
 
 async def test_an_image_that_was_pushed_already_is_not_pushed_again(ctx: Contexts) -> None:
@@ -212,14 +156,19 @@ async def test_an_image_that_was_pushed_already_is_not_pushed_again(ctx: Context
         confirmed_by="registry",
         image_id=IMAGE.id,
     )
-    made = await DeliverImage().execute(ctx(), IMAGE, on("registry"), pushed)
+    made = await DeliverImage().execute(ctx(), IMAGE, on("registry"), OPTIONS, pushed)
     assert made.reference == f"registry.test/shop/web:1.4@{digest}"
 
 
 async def test_a_preview_tells_where_the_image_would_go(ctx: Contexts) -> None:
     stage = DeliverImage()
-    pushed = await stage.preview(ctx(dry_run=True), IMAGE, on("registry", registry="registry.test"))
-    assert pushed.says == ("push registry.test/web:1.4",)
-    loaded = await stage.preview(ctx(dry_run=True), IMAGE, on("kind"))
+    pushed = await stage.preview(ctx(dry_run=True), IMAGE, on("registry", registry="registry.test"), OPTIONS)
+    assert pushed.says == ("name the image registry.test/web:1.4, by its digest",)
+    loaded = await stage.preview(ctx(dry_run=True), IMAGE, on("kind"), OPTIONS)
     assert loaded.makes is not None
     assert loaded.makes.reference == "shop/web:ck-abababababab"
+
+
+async def test_the_name_for_the_push_is_that_of_the_clusters_registry(ctx: Contexts) -> None:
+    named = await NameForRegistry().execute(ctx(), IMAGE, on("registry", registry="registry.test/team"), OPTIONS)
+    assert (named.repository, named.tag) == ("registry.test/team/web", "1.4")

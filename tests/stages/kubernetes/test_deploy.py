@@ -309,7 +309,7 @@ async def test_a_rollout_that_is_never_decided_ends_with_its_state(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.speed = 0.05
-    fault = await failed(stage, ctx, manifests("cpu-huge"), timeout=6)
+    fault = await failed(stage, ctx, manifests("cpu-huge"), rollout_timeout=6)
     assert fault.code == "kubernetes.rollout_timeout"
     assert "Insufficient cpu" in fault.model_dump_json()
     assert cluster.get("deployments", "web") is None

@@ -180,21 +180,24 @@ def test_replicas_that_an_autoscaler_adds_in_the_middle_are_waited_for() -> None
     assert isinstance(story.quiet(60), Succeeded)
 
 
+RUNC = "OCI runtime create failed: runc create failed: unable to start container process: "
+
+
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        (("failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
-         "unable to start container process: container init was OOM-killed (memory limit too low?)"), "oom"),
-        (('OCI runtime create failed: runc create failed: unable to start container process: error mounting "/a" to '
-         'rootfs at "/etc/b": create mountpoint: no such file or directory'), "container_config"),
-        (('OCI runtime create failed: runc create failed: unable to start container process: exec: "/run.sh": '
-         "permission denied"), "command_not_found"),
-        (('OCI runtime create failed: runc create failed: unable to start container process: exec: "serve": '
-         "executable file not found in $PATH"), "command_not_found"),
+        ("container init was OOM-killed (memory limit too low?)", "oom"),
+        (
+            'error mounting "/a" to rootfs at "/etc/b": create mountpoint: no such file or directory',
+            "container_config",
+        ),
+        ('exec: "/run.sh": permission denied', "command_not_found"),
+        ('exec: "serve": executable file not found in $PATH', "command_not_found"),
     ],
-)  # fmt: skip
+)
 def test_a_start_that_the_runtime_refuses_is_classed_by_its_words(words: str, cause: str) -> None:
     story = Story().begins()
+    words = f"failed to create containerd task: failed to create shim task: {RUNC}{words}"
     waiting = {"waiting": {"reason": "RunContainerError", "message": words}}
     told(story.pod(1.5, state=waiting, lastState=ended(128, "StartError", words)), cause)
 

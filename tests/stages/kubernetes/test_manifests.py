@@ -35,8 +35,8 @@ FULL = KubernetesOptions(
     tls_secret="shop-tls",
     pull_secret="regcred",
     env={"LOG_LEVEL": "debug", "GREETING": "cost: $(PRICE) {{ .Values.x }}"},
-    secrets={"DATABASE_URL": "shop-db/url"},
-    config={"FEATURES": "shop-settings/features"},
+    secret_env={"DATABASE_URL": "shop-db/url"},
+    config_env={"FEATURES": "shop-settings/features"},
     writable_paths=("/app/cache",),
     labels={"team": "shop"},
     command=("python",),
@@ -148,7 +148,7 @@ def test_a_literal_secret_is_refused_and_not_repeated(env: dict[str, str]) -> No
     fault = caught.value.fault
     assert fault.code == "kubernetes.secret_literal"
     assert next(iter(env)) in fault.message
-    assert "secrets=" in fault.hint
+    assert "secret_env=" in fault.hint
     assert next(iter(env.values())) not in fault.model_dump_json()
 
 

@@ -49,8 +49,8 @@ CHANGES = st.fixed_dictionaries(
         "ingress_namespace": TEXT,
         "labels": PAIRS,
         "env": PAIRS,
-        "secrets": PAIRS,
-        "config": PAIRS,
+        "secret_env": PAIRS,
+        "config_env": PAIRS,
         "command": TEXTS,
         "args": TEXTS,
         "writable_paths": TEXTS,
@@ -164,7 +164,7 @@ def test_a_word_that_readers_disagree_on_is_quoted(word: str) -> None:
         ("cpu", "2"), ("memory", "1Gi"), ("memory_limit", "1"), ("memory_limit", "999999Ti"), ("name", "x" * 51),
         ("namespace", "kube-system"), ("host", "10.0.0.1"), ("health_path", "healthz"), ("writable_paths", ("/etc/x",)),
         ("writable_paths", ("/",)), ("labels", {"app.kubernetes.io/name": "evil"}), ("env", {"1X": "y"}),
-        ("secrets", {"X": "no-key"}), ("registry", "https://r.test"), ("egress_ports", (0,)),
+        ("secret_env", {"X": "no-key"}), ("registry", "https://r.test"), ("egress_ports", (0,)),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused_with_its_fields_name_and_the_rule(field: str, value: Any) -> None:

@@ -1,13 +1,11 @@
 """From the cluster's preparation to its being left as it was: on an emulated cluster, or on a real one.
 
 With KUBECONFIG set the tests run on that cluster, each in a namespace of its own that is deleted afterwards.
-CONTAINER_KIT_TEST_IMAGE names an image that answers HTTP on port 8080 as a user other than root and has a shell.
+See `support.kubernetes.clusters`.
 """
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,33 +28,34 @@ from container_kit.stages.kubernetes.make_manifests import MakeManifests
 from container_kit.stages.kubernetes.prepare import PrepareCluster
 from container_kit.stages.kubernetes.verify import VerifyKubernetes
 from support.contexts import Contexts
-from support.kubernetes.api_server import ApiServer
+from support.kubernetes.clusters import CRASHES, IMAGE, REAL, Place, place
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
-
-REAL = os.environ.get("KUBECONFIG")
-IMAGE = os.environ.get("CONTAINER_KIT_TEST_IMAGE", "docker.io/nginxinc/nginx-unprivileged:stable-alpine")
-CRASHES = ("/bin/sh", "-c", "echo 'RuntimeError: DATABASE_URL is not set' >&2; exit 3")
 
 
 @dataclass
 class Run:
     """One user of one cluster."""
 
-    kubeconfig: str
-    namespace: str
+    place: Place
     ctx: Contexts
+
+    @property
+    def kubeconfig(self) -> str:
+        return self.place.kubeconfig
+
+    @property
+    def namespace(self) -> str:
+        return self.place.namespace
 
     def options(self, **changes: Any) -> KubernetesOptions:
         return KubernetesOptions(
             **{"name": "web", "namespace": self.namespace, "create_namespace": True, "port": 8080, "replicas": 1,
-               "registry": "registry.test", "timeout": 120, **changes}
+               "registry": "registry.test", "rollout_timeout": 120, **changes}
         )  # fmt: skip
 
     def image(self, behaves: str) -> ClusterImage:
-        """The real image; for the emulated cluster one that is named after the stream to replay."""
-        reference = IMAGE if REAL else f"registry.test/{behaves}:1"
-        return ClusterImage(reference=reference, pull_policy="IfNotPresent")
+        return ClusterImage(reference=self.place.image(behaves), pull_policy="IfNotPresent")
 
     async def prepare(self) -> Cluster:
         return await PrepareCluster(self.kubeconfig).execute(self.ctx(), self.options())
@@ -79,16 +78,9 @@ class Run:
 
 
 @pytest.fixture
-async def run(request: pytest.FixtureRequest, ctx: Contexts) -> AsyncIterator[Run]:
-    namespace = f"ck-test-{uuid.uuid4().hex[:8]}"
-    if REAL:
-        yield Run(REAL, namespace, ctx)
-        async with connect(None, REAL) as api:
-            await api.delete(f"/api/v1/namespaces/{namespace}")
-    else:
-        server: ApiServer = request.getfixturevalue("cluster")
-        assert server.port
-        yield Run(request.getfixturevalue("kubeconfig"), namespace, ctx)
+async def run(ctx: Contexts, tmp_path: Path) -> AsyncIterator[Run]:
+    async with place(tmp_path) as found:
+        yield Run(found, ctx)
 
 
 async def test_an_application_is_deployed_broken_restored_and_removed(run: Run) -> None:
@@ -114,7 +106,7 @@ async def test_an_image_that_does_not_exist_is_told(run: Run) -> None:
 
 
 async def test_a_secret_that_does_not_exist_is_named(run: Run) -> None:
-    fault = await run.fails("secret-missing", secrets={"DATABASE_URL": "nope/url"})
+    fault = await run.fails("secret-missing", secret_env={"DATABASE_URL": "nope/url"})
     assert fault.code == "kubernetes.config_missing"
     assert "nope" in fault.hint
 

@@ -168,9 +168,9 @@ async def test_the_context_tells_how_images_are_loaded(
     context: str, program: str, stage: PrepareCluster, ctx: Contexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    fault = await refused(stage, ctx, registry=None, context=context)
+    fault = await refused(stage, ctx, registry=None, kube_context=context)
     assert fault.code == "kubernetes.loader_missing"
     assert program in fault.hint
     (tmp_path / program).write_text("#!/bin/sh\n")
     (tmp_path / program).chmod(0o755)
-    assert (await prepared(stage, ctx, registry=None, context=context)).delivery == program
+    assert (await prepared(stage, ctx, registry=None, kube_context=context)).delivery == program

@@ -1,6 +1,6 @@
 """Deploying to Kubernetes: what may be chosen, what is applied, and what became of it."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -17,7 +17,7 @@ class KubernetesOptions(Artifact):
     """The application's name, a DNS label; by default the module's or the image's."""
     namespace: str | None = None
     """By default that of the kubeconfig's context, else `default`."""
-    context: str | None = None
+    kube_context: str | None = None
     """The kubeconfig's context; by default its current one."""
     create_namespace: bool = False
     """Make the namespace, enforcing Pod Security `restricted`, where it is missing."""
@@ -44,9 +44,9 @@ class KubernetesOptions(Artifact):
     """Quantities; requests must not exceed limits."""
     env: dict[str, str] = Field(default_factory=dict)
     """Literal values; one that looks like a secret is refused."""
-    secrets: dict[str, str] = Field(default_factory=dict)
+    secret_env: dict[str, str] = Field(default_factory=dict)
     """From variable to `SECRET/KEY`: a reference to a Secret that is in the namespace."""
-    config: dict[str, str] = Field(default_factory=dict)
+    config_env: dict[str, str] = Field(default_factory=dict)
     """From variable to `CONFIGMAP/KEY`."""
     command: tuple[str, ...] = ()
     """Replaces the image's ENTRYPOINT."""
@@ -68,7 +68,7 @@ class KubernetesOptions(Artifact):
     """TCP ports that the pods may connect to beside DNS and the services that the analysis found."""
     take_over: bool = False
     """Take fields over that another field manager owns, such as kubectl after `rollout undo`."""
-    timeout: float = Field(default=300.0, gt=0, le=3600)
+    rollout_timeout: float = Field(default=300.0, gt=0, le=3600)
     """Seconds within which the rollout must have succeeded."""
     on_first_failure: Literal["delete", "scale_to_zero", "keep"] = "delete"
     """What undo does with a Deployment that had no earlier revision."""
@@ -127,6 +127,8 @@ class ManifestLayout(Artifact):
 class ManifestFiles(Artifact):
     """Manifests as files, by path."""
 
+    unanswered: ClassVar[dict[str, Any] | None] = {"replaced": True}
+
     layout: Layout
     files: dict[str, str]
     folder: str = ""
@@ -149,8 +151,20 @@ class Applied(Artifact):
     None for a new object."""
 
 
+class KubernetesApplication(Artifact):
+    """An application in a cluster, by its name."""
+
+    name: str
+    """The Deployment's."""
+    namespace: str | None = None
+    """By default the target's, else that of the kubeconfig's context."""
+    kube_context: str | None = None
+
+
 class KubernetesDeployment(Artifact):
     """An application that was rolled out."""
+
+    unanswered: ClassVar[dict[str, Any] | None] = {"applied": {"__all__": {"before", "uid", "api_version"}}}
 
     name: str
     namespace: str

@@ -30,11 +30,13 @@ class Target(Artifact):
     """The kubeconfig's context; by default its current one."""
     namespace: str | None = None
     """By default that of the context."""
+    registry: str | None = None
+    """Where images are pushed for it, for example `registry.example.com/team`; by default what the context offers."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        if self.kind == "local" and (self.context or self.namespace):
-            raise ValueError("context and namespace belong to targets of kind kubernetes")
+        if self.kind == "local" and (self.context or self.namespace or self.registry):
+            raise ValueError("context, namespace and registry belong to targets of kind kubernetes")
         return self
 
 

@@ -164,7 +164,7 @@ def _environment(options: KubernetesOptions) -> list[dict[str, object]]:
     for name, value in options.env.items():
         fields.variable("env", name)
         env[name] = {"name": name, "value": fields.literal("env", name, value)}
-    for field, source in (("secrets", "secretKeyRef"), ("config", "configMapKeyRef")):
+    for field, source in (("secret_env", "secretKeyRef"), ("config_env", "configMapKeyRef")):
         for name, wanted in getattr(options, field).items():
             fields.variable(field, name)
             if name in env:

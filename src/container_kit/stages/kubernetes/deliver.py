@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 import subprocess
-from functools import partial
 
 import anyio
-import anyio.from_thread
 
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage
-from container_kit.stages.artifacts.push import PushedImage
+from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, KubernetesOptions
+from container_kit.stages.artifacts.push import PushedImage, PushOptions
 from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.docker_engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import Evidence, FaultCode
+from container_kit.stages.fault import Evidence, FaultCode, WiringError
 from container_kit.stages.kubernetes import fields
-from container_kit.stages.kubernetes.image_push import PUSH_FAULTS, Target, push
 
 LOAD_FAILED = FaultCode(
     "kubernetes.load_failed",
@@ -29,33 +26,59 @@ LOAD_FAILED = FaultCode(
 _LOAD_SECONDS = 600.0
 
 
+class NameForRegistry(Stage[PushOptions]):
+    """Say under which name the image goes to the cluster's registry."""
+
+    read_only = True
+    faults = fields.FAULTS
+
+    async def execute(
+        self, ctx: StageContext, image: Image, cluster: Cluster, options: KubernetesOptions
+    ) -> PushOptions:
+        """Name it; where it is loaded into the nodes instead, the name is not used.
+
+        Raises:
+            StageFailure: `kubernetes.option_invalid` where neither a registry nor the image's name says where to.
+        """
+        name = image_name(image, options)
+        if cluster.delivery != "registry":
+            return PushOptions(repository=named_by_content(name, image).rpartition(":")[0])
+        repository, tag = push_target(name, cluster.registry)
+        return PushOptions(repository=repository, tag=tag)
+
+
 class DeliverImage(Stage[ClusterImage]):
-    """Push the image to the registry, or load it into the cluster's nodes.
+    """Load the image into the cluster's nodes, or name it as it was pushed.
 
     Args:
         engine: The local engine; by default the one that is found as docker finds it.
     """
 
     timeout = _LOAD_SECONDS
-    faults = (LOAD_FAILED, *PUSH_FAULTS, *fields.FAULTS, *ENGINE_FAULTS)
+    faults = (LOAD_FAILED, *fields.FAULTS, *ENGINE_FAULTS)
 
     def __init__(self, engine: DockerEngine | None = None) -> None:
         self._engine = engine or DockerEngine()
 
     async def execute(
-        self, ctx: StageContext, image: Image, cluster: Cluster, pushed: PushedImage | None = None
+        self,
+        ctx: StageContext,
+        image: Image,
+        cluster: Cluster,
+        options: KubernetesOptions,
+        pushed: PushedImage | None = None,
     ) -> ClusterImage:
-        """Deliver; an image that was pushed already is named by its digest there.
+        """Deliver; an image that was pushed is named by its digest there.
 
         Raises:
-            StageFailure: `kubernetes.push_denied`, `kubernetes.push_failed`, `kubernetes.load_failed`, or the engine's.
+            StageFailure: `kubernetes.load_failed`, or a fault of the engine.
         """
         if pushed is not None:
             reference = f"{pushed.reference}@{pushed.digest}"
             return ClusterImage(reference=reference, delivered_by=f"registry {pushed.registry}")
         if cluster.delivery == "registry":
-            return await self._push(ctx, image, cluster)
-        reference = named_by_content(image)
+            raise WiringError(f"{self.name}: the image goes to a registry, and nothing before has pushed it")
+        reference = named_by_content(image_name(image, options), image)
         repository, _, tag = reference.rpartition(":")
         await self._engine.call(lambda api: api.tag(image.id, repository, tag))
         if cluster.delivery != "shared":
@@ -63,54 +86,54 @@ class DeliverImage(Stage[ClusterImage]):
             await _load(ctx, load_command(cluster, reference), cluster.context)
         return ClusterImage(reference=reference, pull_policy="IfNotPresent", delivered_by=cluster.delivery)
 
-    async def preview(self, ctx: StageContext, image: Image, cluster: Cluster) -> Preview[ClusterImage]:
+    async def preview(
+        self, ctx: StageContext, image: Image, cluster: Cluster, options: KubernetesOptions
+    ) -> Preview[ClusterImage]:
         """Where the image would go. Its digest is known only once it was pushed."""
+        name = image_name(image, options)
         if cluster.delivery == "registry":
-            reference = push_target(image, cluster.registry).reference
-            return Preview((f"push {reference}",), ClusterImage(reference=reference))
-        reference = named_by_content(image)
+            reference = ":".join(push_target(name, cluster.registry))
+            return Preview((f"name the image {reference}, by its digest",), ClusterImage(reference=reference))
+        reference = named_by_content(name, image)
         made = ClusterImage(reference=reference, pull_policy="IfNotPresent", delivered_by=cluster.delivery)
         return Preview((f"load {reference} into {cluster.context}",), made)
 
-    async def _push(self, ctx: StageContext, image: Image, cluster: Cluster) -> ClusterImage:
-        target = push_target(image, cluster.registry)
-        ctx.progress(f"pushing {target.reference}")
-        digest = await push(self._engine, image.id, target, partial(_tell, ctx))
-        return ClusterImage(reference=f"{target.reference}@{digest}", delivered_by=f"registry {target.registry}")
+
+def image_name(image: Image, options: KubernetesOptions) -> str:
+    """`name:tag`; one that is known by its id alone is named after the application."""
+    if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", image.reference):
+        return f"{options.name or 'app'}:{_short_id(image)}"
+    return fields.image("image", image.reference.partition("@")[0])
 
 
-def _tell(ctx: StageContext, line: str) -> None:
-    """Called in the thread that pushes."""
-    anyio.from_thread.run_sync(ctx.output, line)
+def _short_id(image: Image) -> str:
+    return image.id.removeprefix("sha256:")[:12] or "unknown"
 
 
-def named_by_content(image: Image) -> str:
+def named_by_content(name: str, image: Image) -> str:
     """`repository:TAG` with a tag made of the image's id: the same tag with other content would not roll out."""
-    repository = re.split(r"[:@]", image.reference.rpartition("/")[2])[0]
-    above = image.reference.rpartition("/")[0]
-    name = f"{above}/{repository}" if above else repository
-    return fields.image("image", f"{name}:ck-{image.id.removeprefix('sha256:')[:12] or 'unknown'}")
+    above, slash, last = name.rpartition("/")
+    return fields.image("image", f"{above}{slash}{last.partition(':')[0]}:ck-{_short_id(image)}")
 
 
-def push_target(image: Image, registry: str | None) -> Target:
-    """Where an image goes in a registry: its name without the registry that it may already bear.
+def push_target(name: str, registry: str | None) -> tuple[str, str]:
+    """Where an image goes in a registry: its name without the registry that it may already bear, and its tag.
 
     Args:
-        image: The image; without a registry its own name must say where to.
+        name: The image's `name:tag`; without a registry it must say itself where to.
         registry: `host[:port][/path]`, or None.
 
     Raises:
         StageFailure: `kubernetes.option_invalid`.
     """
-    fields.image("image", image.reference)
-    before, _, name = image.reference.rpartition("/")
-    repository, _, tag = name.partition(":")
+    before, _, last = name.rpartition("/")
+    repository, _, tag = last.partition(":")
     base = fields.registry("registry", registry) if registry else before
     host = base.partition("/")[0]
     if not registry and "." not in host and ":" not in host:
         rule = "host[:port][/path], for the image's own name does not say where to push it"
         raise fields.OPTION_INVALID("registry is not given", field="registry", rule=rule)
-    return Target(host, f"{base}/{repository}", tag or "latest")
+    return f"{base}/{repository}", tag or "latest"
 
 
 def load_command(cluster: Cluster, reference: str) -> list[str]:

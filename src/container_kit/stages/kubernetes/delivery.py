@@ -26,6 +26,11 @@ LOADER_MISSING = FaultCode(
 )
 DELIVERY_FAULTS = (NO_DELIVERY, LOADER_MISSING)
 
+PULLED: tuple[Delivery, str | None, Check] = (
+    "registry", None, Check(name="delivery", outcome="not_checked", detail="the nodes pull it from where it is")
+)  # fmt: skip
+"""How an image is delivered that is in a registry already."""
+
 _SHARED = ("docker-desktop", "docker-for-desktop", "rancher-desktop", "orbstack", "colima")
 _HOST = re.compile(r"""^\s*host:\s*["']?([A-Za-z0-9.:-]+)["']?\s*$""", re.MULTILINE)
 

@@ -102,7 +102,7 @@ class DeployToKubernetes(Stage[KubernetesDeployment]):
             api,
             manifests,
             since=since,
-            seconds=options.timeout,
+            seconds=options.rollout_timeout,
             stable_seconds=self._stable_seconds,
             on_progress=lambda line, share: ctx.progress(line, None if share is None else 0.3 + 0.6 * share),
         )
@@ -177,6 +177,6 @@ async def _deployment(
         revision=(live or {}).get("metadata", {}).get("annotations", {}).get("deployment.kubernetes.io/revision"),
         seconds=round(seconds, 2),
         applied=tuple(applied),
-        warnings=(*api.warnings, *unwatched),
+        warnings=(*manifests.notes, *api.warnings, *unwatched),
         on_first_failure=options.on_first_failure,
     )

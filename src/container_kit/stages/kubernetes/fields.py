@@ -21,7 +21,7 @@ OPTION_INVALID = FaultCode(
 SECRET_LITERAL = FaultCode(
     "kubernetes.secret_literal",
     means="A secret was given as a literal value, which everyone who reads the manifest would see.",
-    hint='Put it into a Secret and refer to it: secrets={{"{variable}": "SECRET/KEY"}} instead of {field}.',
+    hint='Put it into a Secret and refer to it: secret_env={{"{variable}": "SECRET/KEY"}} instead of {field}.',
 )
 
 FAULTS = (OPTION_INVALID, SECRET_LITERAL)

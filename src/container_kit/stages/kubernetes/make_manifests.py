@@ -6,13 +6,15 @@ import re
 from typing import Any
 
 from container_kit.stages.artifacts.analysis import Analysis
-from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.image import Image, ImageReference
 from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, KubernetesOptions, Manifests
 from container_kit.stages.artifacts.source import Source
+from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract import Stage, StageContext
 from container_kit.stages.kubernetes import fields
 from container_kit.stages.kubernetes.application import PORT_UNKNOWN, application, check_options
 from container_kit.stages.kubernetes.manifests import objects
+from container_kit.stages.kubernetes.on_target import OVER_LIMIT, on_target
 from container_kit.stages.kubernetes.own_manifests import OWN_FAULTS, own_objects
 from container_kit.stages.kubernetes.yaml_text import FAULTS as YAML_FAULTS
 from container_kit.stages.redaction import looks_secret
@@ -25,7 +27,7 @@ class MakeManifests(Stage[Manifests]):
     """Make Kubernetes manifests that pass Pod Security restricted, or read the user's own."""
 
     read_only = True
-    faults = (PORT_UNKNOWN, *fields.FAULTS, *OWN_FAULTS, *YAML_FAULTS, *PATH_FAULTS)
+    faults = (PORT_UNKNOWN, OVER_LIMIT, *fields.FAULTS, *OWN_FAULTS, *YAML_FAULTS, *PATH_FAULTS)
 
     async def validate(self, ctx: StageContext, options: KubernetesOptions) -> None:
         """Check the options.
@@ -44,14 +46,18 @@ class MakeManifests(Stage[Manifests]):
         image: ClusterImage | None,
         analysis: Analysis | None,
         built: Image | None,
+        named: ImageReference | None = None,
+        target: Target | None = None,
     ) -> Manifests:
         """Make them; without a cluster for its files alone.
 
         Raises:
             StageFailure: One of `faults`.
         """
+        options = on_target(options, target)
         namespace = fields.namespace("namespace", options.namespace or (cluster.namespace if cluster else "default"))
-        delivered = image or (ClusterImage(reference=built.reference) if built is not None else None)
+        reference = built.reference if built is not None else named.image if named is not None else None
+        delivered = image or (ClusterImage(reference=reference) if reference is not None else None)
         if options.manifests is not None and source is not None:
             return await _own(ctx, source, options.manifests, namespace, delivered)
         if delivered is None:

@@ -8,17 +8,19 @@ import anyio
 
 from container_kit.stages.artifacts.deployment import Check
 from container_kit.stages.artifacts.kubernetes import Cluster, KubernetesOptions
+from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.kubernetes.api import KubernetesApi, connect
 from container_kit.stages.kubernetes.api_faults import FAULTS as API_FAULTS
 from container_kit.stages.kubernetes.api_faults import FORBIDDEN
 from container_kit.stages.kubernetes.application import check_options
-from container_kit.stages.kubernetes.delivery import DELIVERY_FAULTS, find_delivery
+from container_kit.stages.kubernetes.delivery import DELIVERY_FAULTS, PULLED, find_delivery
 from container_kit.stages.kubernetes.fields import FAULTS as FIELD_FAULTS
 from container_kit.stages.kubernetes.fields import namespace as check_namespace
 from container_kit.stages.kubernetes.kubeconfig import FAULTS as KUBECONFIG_FAULTS
 from container_kit.stages.kubernetes.manifests import restricted_namespace
+from container_kit.stages.kubernetes.on_target import OVER_LIMIT, on_target
 from container_kit.stages.kubernetes.quota import check_quota
 from container_kit.stages.kubernetes.rollout_faults import PULL_SECRET_MISSING, QUOTA
 
@@ -52,34 +54,40 @@ class PrepareCluster(Stage[Cluster]):
 
     Args:
         kubeconfig: Paths as in KUBECONFIG; None takes that variable.
+        delivers: False where the nodes pull an image that is in a registry already.
     """
 
     faults = (
-        NAMESPACE_MISSING, PULL_SECRET_MISSING, QUOTA, *DELIVERY_FAULTS, *FIELD_FAULTS, *API_FAULTS, *KUBECONFIG_FAULTS
+        NAMESPACE_MISSING, PULL_SECRET_MISSING, QUOTA, OVER_LIMIT, *DELIVERY_FAULTS, *FIELD_FAULTS, *API_FAULTS,
+        *KUBECONFIG_FAULTS,
     )  # fmt: skip
 
-    def __init__(self, kubeconfig: str | None = None) -> None:
+    def __init__(self, kubeconfig: str | None = None, *, delivers: bool = True) -> None:
         self._kubeconfig = kubeconfig
+        self._delivers = delivers
 
-    async def validate(self, ctx: StageContext, options: KubernetesOptions) -> None:
-        """Check the options alone; the cluster is asked in `execute`.
+    async def validate(self, ctx: StageContext, options: KubernetesOptions, target: Target | None = None) -> None:
+        """Check the options, alone and against the target; the cluster is asked in `execute`.
 
         Raises:
-            StageFailure: `kubernetes.option_invalid`, `kubernetes.secret_literal`.
+            StageFailure: `kubernetes.option_invalid`, `kubernetes.secret_literal`, `kubernetes.over_limit`.
         """
         check_options(options)
+        on_target(options, target)
 
-    async def execute(self, ctx: StageContext, options: KubernetesOptions) -> Cluster:
+    async def execute(self, ctx: StageContext, options: KubernetesOptions, target: Target | None = None) -> Cluster:
         """Look at the cluster; only a missing namespace is made, where that was asked for.
 
         Raises:
             StageFailure: What the cluster lacks.
         """
-        return await self._look(ctx, options, make=True)
+        return await self._look(ctx, on_target(options, target), make=True)
 
-    async def preview(self, ctx: StageContext, options: KubernetesOptions) -> Preview[Cluster]:
+    async def preview(
+        self, ctx: StageContext, options: KubernetesOptions, target: Target | None = None
+    ) -> Preview[Cluster]:
         """What was found, and whether a namespace would be made."""
-        cluster = await self._look(ctx, options, make=False)
+        cluster = await self._look(ctx, on_target(options, target), make=False)
         made = [check.detail for check in cluster.checks if check.name == "namespace" and "would be" in check.detail]
         return Preview((f"context {cluster.context}, Kubernetes {cluster.version}", *made), cluster)
 
@@ -94,7 +102,7 @@ class PrepareCluster(Stage[Cluster]):
                 await api.delete(f"/api/v1/namespaces/{made.namespace}", uid=made.namespace_uid)
 
     async def _look(self, ctx: StageContext, options: KubernetesOptions, *, make: bool) -> Cluster:
-        async with connect(options.context, self._kubeconfig) as api:
+        async with connect(options.kube_context, self._kubeconfig) as api:
             ctx.progress(f"looking at the cluster of context {api.context}", 0.1)
             version = await api.get("/version")
             namespace = check_namespace("namespace", options.namespace or api.namespace)
@@ -102,7 +110,7 @@ class PrepareCluster(Stage[Cluster]):
             found, uid = await _namespace(api, namespace, options, make=make)
             pull_secret = await _pull_secret(api, namespace, options)
             quota = await check_quota(api, namespace, options)
-            delivery, registry, delivered = await find_delivery(api, options)
+            delivery, registry, delivered = await find_delivery(api, options) if self._delivers else PULLED
         return Cluster(
             context=api.context,
             server=api.server,

@@ -31,7 +31,7 @@ _WATCHED = (
 ROLLOUT_TIMEOUT = FaultCode(
     "kubernetes.rollout_timeout",
     means="The rollout was neither a success nor a certain failure within the time that it was given.",
-    hint="Give it more than {seconds:g} s with timeout, if a start may take that long; the evidence has its state.",
+    hint="Give it more than rollout_timeout={seconds:g}, if a start may take that long; the evidence has its state.",
     retryable=True,
 )
 
