@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from container_kit.pipelines import catalog_of_clusters
+from container_kit.pipelines.consent import with_consent
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
@@ -167,7 +168,7 @@ def _deploy(targets: Targets) -> Pipeline:
         summary="Run an image here, replacing what runs by that name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindImage(_engine()))
-    pipeline.add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
+    with_consent(pipeline).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
@@ -183,7 +184,7 @@ def _deploy_source(targets: Targets) -> Pipeline:
         summary="Run the newest image that was built from a folder, replacing what runs by that name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindBuiltImage(_engine())).add_stage(FindImage(_engine()))
-    pipeline.add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
+    with_consent(pipeline).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
@@ -195,23 +196,16 @@ def _full_deployment(targets: Targets) -> Pipeline:
     from container_kit.stages.scan import ScanImage
     from container_kit.stages.verify import Verify
 
-    return (
-        WorkflowPipeline(
-            "full-deployment",
-            given=(Source, BuildOptions, ScanPolicy, DeployOptions, TargetChoice),
-            summary="From a repository to a healthy container: analyze, build, scan, deploy, verify.",
-        )
-        .add_stage(ChooseTarget(targets))
-        .add_stage(Analyze())
-        .add_conditional_stage(WriteDockerfile(engine=_engine()), when=_lacks_dockerfile)
-        .add_stage(BuildImage(_engine()))
-        .add_stage(ScanImage(_engine()))
-        .add_stage(Deploy(_engine()))
-        .add_stage(Verify(_engine()))
-        .with_retry(_TRANSIENT)
-        .with_timeout(minutes(45))
-        .with_target(_target)
+    pipeline = WorkflowPipeline(
+        "full-deployment",
+        given=(Source, BuildOptions, ScanPolicy, DeployOptions, TargetChoice),
+        summary="From a repository to a healthy container: analyze, build, scan, deploy, verify.",
     )
+    pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
+    pipeline.add_conditional_stage(WriteDockerfile(engine=_engine()), when=_lacks_dockerfile)
+    pipeline.add_stage(BuildImage(_engine())).add_stage(ScanImage(_engine()))
+    with_consent(pipeline).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
+    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(45)).with_target(_target)
 
 
 def _places() -> Places:

@@ -1,0 +1,191 @@
+"""Deploying to a protected target: a person is asked first, in either era, within a task or not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client import Client
+from mcp_types import CallToolResult, ElicitResult
+
+from container_kit import Pipeline, Workspace
+from container_kit.pipelines import catalog
+from container_kit.pipelines.testing import MockStage
+from container_kit.server.app import make_server
+from container_kit.stages.artifacts.deployment import Deployment, Verification
+from container_kit.stages.artifacts.target import Target
+from container_kit.tools.offered import ALL
+from container_kit.tools.runs import Runs
+from container_kit.tools.store import Store
+from support.tasks import TaskClient, ask, call, until
+from support.tools import IMAGE
+
+pytestmark = pytest.mark.anyio
+
+TARGETS = (Target(name="prod", protected=True), Target(name="lab"))
+DEPLOYED = Deployment(
+    name="shop",
+    url="http://127.0.0.1:8000",
+    container_id="c" * 64,
+    container_name="shop",
+    image=IMAGE.reference,
+    image_id=IMAGE.id,
+    host_port=8000,
+    container_port=8000,
+)
+TO_PROD = {"image": "shop:latest", "name": "shop", "deploy_to": "prod"}
+
+
+class Engine:
+    """Counts what would have been deployed; the pipeline around it is the catalog's own."""
+
+    def __init__(self) -> None:
+        self.deploy = MockStage("deploy", [DEPLOYED])
+
+    def find(self, name: str) -> Pipeline:
+        pipeline = catalog.pipeline(name, TARGETS)
+        if not name.startswith("deploy"):
+            return pipeline
+        found = MockStage("find-image", [IMAGE])
+        verified = MockStage("verify", [Verification(url=DEPLOYED.url, healthy=True, checks=())])
+        return pipeline.replacing({"find-image": found, "deploy": self.deploy, "verify": verified})
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+async def runs(engine: Engine, tmp_path: Path) -> AsyncIterator[Runs]:
+    home = tmp_path / "home"
+    home.mkdir()
+    store = Store(f"sqlite:///{home}/runs.db", home)
+    async with Runs(Workspace([tmp_path]), store, find=engine.find).opened() as runs:
+        yield runs
+
+
+class Person:
+    """Says what it is told to say, and remembers what it was asked."""
+
+    def __init__(self, **says: Any) -> None:
+        self.says = says
+        self.asked: list[str] = []
+
+    async def __call__(self, _context: Any, params: Any) -> ElicitResult:
+        self.asked.append(params.message)
+        return ElicitResult(**self.says)
+
+
+def yes() -> Person:
+    return Person(action="accept", content={"confirm": True})
+
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def connect(runs: Runs) -> Connect:
+    def connected(mode: str, person: Person | None, **options: Any) -> AbstractAsyncContextManager[Client]:
+        return Client(make_server(runs, ALL), mode=mode, elicitation_callback=person, **options)
+
+    return connected
+
+
+def code_of(result: CallToolResult) -> str | None:
+    assert result.structured_content is not None
+    code: str | None = result.structured_content.get("code")
+    return code
+
+
+BOTH_ERAS = pytest.mark.parametrize("mode", ["legacy", "auto"])
+
+
+@BOTH_ERAS
+async def test_with_consent_it_is_deployed(connect: Connect, engine: Engine, mode: str) -> None:
+    person = yes()
+    async with connect(mode, person) as client:
+        result = await client.call_tool("deploy", TO_PROD)
+    assert code_of(result) is None, result.content
+    assert result.structured_content is not None
+    assert result.structured_content["deployment"]["name"] == "shop"
+    [question] = person.asked
+    assert "shop:latest" in question
+    assert "protected target prod" in question
+    assert engine.deploy.executions == 1
+
+
+@BOTH_ERAS
+@pytest.mark.parametrize(
+    "person", [Person(action="decline"), Person(action="cancel"), Person(action="accept", content={"confirm": False})]
+)
+async def test_a_refusal_means_that_nothing_is_deployed(
+    connect: Connect, engine: Engine, mode: str, person: Person
+) -> None:
+    async with connect(mode, person) as client:
+        result = await client.call_tool("deploy", TO_PROD)
+        assert code_of(result) == "approval.refused"
+        assert result.structured_content is not None
+        action = result.structured_content["next_actions"][0]
+        foretold = await client.call_tool(action["tool"], action["arguments"])
+    assert not foretold.is_error, foretold.content
+    assert engine.deploy.executions == 0
+
+
+@BOTH_ERAS
+async def test_without_a_person_nothing_is_deployed_and_the_fault_says_how(
+    connect: Connect, engine: Engine, mode: str
+) -> None:
+    async with connect(mode, None) as client:
+        result = await client.call_tool("deploy", TO_PROD)
+        assert code_of(result) == "approval.unanswered"
+        assert engine.deploy.executions == 0
+    assert result.structured_content is not None
+    action = result.structured_content["next_actions"][0]
+    async with connect(mode, yes()) as client:
+        again = await client.call_tool(action["tool"], action["arguments"])
+    assert code_of(again) is None, again.content
+    assert engine.deploy.executions == 1
+
+
+@BOTH_ERAS
+async def test_other_targets_and_dry_runs_ask_nobody(connect: Connect, engine: Engine, mode: str) -> None:
+    person = yes()
+    async with connect(mode, person) as client:
+        lab = await client.call_tool("deploy", {**TO_PROD, "deploy_to": "lab"})
+        foretold = await client.call_tool("deploy", {**TO_PROD, "dry_run": True})
+    assert code_of(lab) is None
+    assert code_of(foretold) is None
+    assert person.asked == []
+    assert engine.deploy.executions == 1
+
+
+async def test_a_task_waits_for_consent(connect: Connect, engine: Engine) -> None:
+    async with connect("auto", yes(), extensions=[TaskClient()]) as client:
+        task = await call(client, "deploy", TO_PROD)
+        assert isinstance(task, dict)
+        asking = await until(client, task["taskId"], ["input_required"])
+        assert engine.deploy.executions == 0
+        said = {key: {"action": "accept", "content": {"confirm": True}} for key in asking["inputRequests"]}
+        await ask(client, "tasks/update", task["taskId"], said)
+        ended = await until(client, task["taskId"])
+    assert ended["result"]["structuredContent"]["deployment"]["name"] == "shop"
+    assert engine.deploy.executions == 1
+
+
+async def test_get_run_tells_the_question_while_it_waits(connect: Connect, engine: Engine) -> None:
+    async with connect("auto", yes(), extensions=[TaskClient()]) as client:
+        task = await call(client, "deploy", TO_PROD)
+        assert isinstance(task, dict)
+        await until(client, task["taskId"], ["input_required"])
+        run = await client.call_tool("get-run", {"run": task["taskId"]})
+        await ask(client, "tasks/cancel", task["taskId"])
+        ended = await until(client, task["taskId"])
+    assert run.structured_content is not None
+    assert run.structured_content["status"] == "waiting"
+    assert "protected target prod" in run.structured_content["question"]
+    assert ended["status"] == "cancelled"
+    assert engine.deploy.executions == 0
