@@ -28,7 +28,6 @@ OF_ANY_SERVER = [
     ("2026-07-28", "dns-rebinding-protection"),
     ("2026-07-28", "http-header-validation"),
     ("2026-07-28", "server-sse-multiple-streams"),
-    ("2026-07-28", "server-stateless"),
     ("2026-07-28", "completion-complete"),
     ("2026-07-28", "tools-call-error"),
     ("2025-11-25", "server-initialize"),
@@ -42,7 +41,8 @@ OF_ANY_SERVER = [
     ("2025-11-25", "completion-complete"),
     ("2025-11-25", "tools-call-error"),
 ]
-OF_TASKS = [
+WITH_THE_SUITES_TOOLS = [
+    "server-stateless",
     "tasks-lifecycle",
     "tasks-capability-negotiation",
     "tasks-wire-fields",
@@ -53,7 +53,7 @@ OF_TASKS = [
     "tasks-required-task-error",
     "tasks-mrtr-composition",
 ]
-"""All but `tasks-status-notifications`, which checks nothing yet; `test_tasks.py` does."""
+"""All about tasks but `tasks-status-notifications`, which checks nothing yet; `test_tasks.py` does."""
 
 
 def judged(url: str, *options: str, folder: Path) -> None:
@@ -117,6 +117,6 @@ def test_the_product_conforms(product: str, revision: str, scenario: str, tmp_pa
     judged(product, "--spec-version", revision, "--scenario", scenario, folder=tmp_path)
 
 
-@pytest.mark.parametrize("scenario", OF_TASKS)
-def test_the_products_tasks_conform(fixture: str, scenario: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scenario", WITH_THE_SUITES_TOOLS)
+def test_the_product_with_the_suites_tools_conforms(fixture: str, scenario: str, tmp_path: Path) -> None:
     judged(fixture, "--scenario", scenario, folder=tmp_path)

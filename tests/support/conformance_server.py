@@ -13,7 +13,8 @@ import anyio
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, Elicit, Resolve, require_client_extension
-from mcp_types import CallToolResult
+from mcp.shared.exceptions import MCPError
+from mcp_types import MISSING_REQUIRED_CLIENT_CAPABILITY, CallToolResult
 from pydantic import BaseModel
 
 from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, StageContext, Workspace
@@ -117,10 +118,13 @@ async def ask_name() -> Elicit[Name]:
     return Elicit("What is your name?", Name)
 
 
-async def _only_as_a_task(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """What the suite calls a tool that requires task support."""
-    if ctx.method == "tools/call" and (ctx.params or {}).get("name") == "failing_job":
+async def _only_where_declared(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """What the suite calls a tool that requires task support, and one that requires sampling."""
+    tool = (ctx.params or {}).get("name") if ctx.method == "tools/call" else None
+    if tool == "failing_job":
         require_client_extension(ctx, TASKS)
+    if tool == "test_missing_capability" and not getattr(ctx.session.client_capabilities, "sampling", None):
+        raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "no sampling", {"requiredCapabilities": {"sampling": {}}})
     return await call_next(ctx)
 
 
@@ -143,9 +147,14 @@ def server_of(runs: Runs, offers: list[Offer]) -> MCPServer:
         result: CallToolResult = await carry_out(gone, {}, ctx)
         return result
 
+    def test_missing_capability() -> str:
+        """Is never carried out for a client without sampling."""
+        return "carried out"
+
+    server.add_tool(test_missing_capability)
     server.add_tool(test_tool_with_task)
     server.add_tool(protocol_error_job)
-    server.middleware.append(_only_as_a_task)
+    server.middleware.append(_only_where_declared)
     return server
 
 

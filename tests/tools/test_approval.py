@@ -113,8 +113,7 @@ async def test_with_consent_it_is_deployed(connect: Connect, engine: Engine, mod
     assert result.structured_content is not None
     assert result.structured_content["deployment"]["name"] == "shop"
     [question] = person.asked
-    assert "shop:latest" in question
-    assert "protected target prod" in question
+    assert question == f"Deploy shop:latest ({IMAGE.id[:19]}) as shop on the protected target prod?"
     assert engine.deploy.executions == 1
 
 
@@ -189,3 +188,19 @@ async def test_get_run_tells_the_question_while_it_waits(connect: Connect, engin
     assert "protected target prod" in run.structured_content["question"]
     assert ended["status"] == "cancelled"
     assert engine.deploy.executions == 0
+
+
+@BOTH_ERAS
+async def test_going_back_behind_a_consent_takes_consent(connect: Connect, engine: Engine, mode: str) -> None:
+    person = yes()
+    async with connect(mode, person) as client:
+        deployed = await client.call_tool("deploy", TO_PROD)
+        assert deployed.structured_content is not None
+        undo = {"run": deployed.structured_content["run"]}
+        person.says = {"action": "decline"}
+        assert code_of(await client.call_tool("rollback-run", undo)) == "approval.refused"
+        assert engine.deploy.rollbacks == 0
+        person.says = {"action": "accept", "content": {"confirm": True}}
+        assert code_of(await client.call_tool("rollback-run", undo)) is None
+    assert engine.deploy.rollbacks == 1
+    assert person.asked[-1].startswith("Undo what was asked as")

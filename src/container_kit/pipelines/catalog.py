@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from container_kit.pipelines import catalog_of_clusters
-from container_kit.pipelines.consent import with_consent
+from container_kit.pipelines.consent import to_deploy, with_consent
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
@@ -168,7 +168,7 @@ def _deploy(targets: Targets) -> Pipeline:
         summary="Run an image here, replacing what runs by that name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindImage(_engine()))
-    with_consent(pipeline).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
+    with_consent(pipeline, to_deploy).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
@@ -184,7 +184,7 @@ def _deploy_source(targets: Targets) -> Pipeline:
         summary="Run the newest image that was built from a folder, replacing what runs by that name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindBuiltImage(_engine())).add_stage(FindImage(_engine()))
-    with_consent(pipeline).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
+    with_consent(pipeline, to_deploy).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
@@ -204,7 +204,7 @@ def _full_deployment(targets: Targets) -> Pipeline:
     pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=_engine()), when=_lacks_dockerfile)
     pipeline.add_stage(BuildImage(_engine())).add_stage(ScanImage(_engine()))
-    with_consent(pipeline).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
+    with_consent(pipeline, to_deploy).add_stage(Deploy(_engine())).add_stage(Verify(_engine()))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(45)).with_target(_target)
 
 
@@ -248,7 +248,9 @@ def _rollback_deployment(targets: Targets) -> Pipeline:
         summary="Let an earlier version of an application serve again.",
     )
     places = _places()
-    pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(GoBack(places))
+    pipeline.add_stage(ChooseTarget(targets, tuple(places)))
+    with_consent(pipeline, lambda made: f"Let an earlier version of {made[ApplicationName].name} serve again")
+    pipeline.add_stage(GoBack(places))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 
@@ -261,7 +263,9 @@ def _remove_deployment(targets: Targets) -> Pipeline:
         summary="Remove an application with all its versions, its volumes only where that is asked for.",
     )
     places = _places()
-    pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(RemoveDeployment(places))
+    pipeline.add_stage(ChooseTarget(targets, tuple(places)))
+    with_consent(pipeline, lambda made: f"Remove {made[ApplicationName].name} with all its versions")
+    pipeline.add_stage(RemoveDeployment(places))
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(15)).with_target(_target)
 
 

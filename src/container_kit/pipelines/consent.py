@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from container_kit.pipelines.made import Made
@@ -16,20 +17,28 @@ P = TypeVar("P", bound=Pipeline)
 _PATIENCE = minutes(10)
 
 
-def with_consent(pipeline: P) -> P:
-    """Let a pipeline ask here where its target is protected; without consent it changes nothing from here on."""
-    return pipeline.add_approval("deploy", question, when=_is_protected, timeout=_PATIENCE)
+def with_consent(pipeline: P, question: Callable[[Made], str]) -> P:
+    """Let a pipeline ask here where its target is protected; without consent it changes nothing from here on.
+
+    Args:
+        question: The change, as a question without its end: the target and the question mark are put behind it.
+    """
+
+    def asked(made: Made) -> str:
+        return f"{question(made)} on the protected target {made[Target].name}?"
+
+    return pipeline.add_approval("consent", asked, when=_is_protected, timeout=_PATIENCE)
 
 
-def question(made: Made) -> str:
-    """What is asked, with what a person needs to know to decide."""
+def to_deploy(made: Made) -> str:
+    """What is deployed, with what a person needs to know to decide."""
     image, options, report = made[Image], made[DeployOptions], made.get(ScanReport)
     name = f" as {options.name}" if options.name else ""
     found = ""
     if report is not None:
         totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count)
-        found = f" Its scan found {totals or 'nothing'}."
-    return f"Deploy {image.reference} ({image.id[:19]}){name} to the protected target {made[Target].name}?{found}"
+        found = f", whose scan found {totals or 'nothing'},"
+    return f"Deploy {image.reference} ({image.id[:19]}){found}{name}"
 
 
 def _is_protected(made: Made) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 
 from pydantic import BaseModel
 
-from container_kit.pipelines.approval import APPROVAL_REFUSED, APPROVAL_UNANSWERED, Approval
+from container_kit.pipelines.asking import Asking
 from container_kit.pipelines.attempts import RUN_CANCELLED, Attempts
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.made import Made
@@ -23,7 +23,7 @@ from container_kit.pipelines.request import PipelineRequest, PipelineResponse, R
 from container_kit.pipelines.runtime import Cancellation, Envelope, Runtime, StepCall
 from container_kit.pipelines.tracing import current_trace_id, record_fault, span
 from container_kit.stages.contract import Stage
-from container_kit.stages.fault import Fault, FaultCode, NextAction, Resume, StageFailure
+from container_kit.stages.fault import Fault, FaultCode, Resume, StageFailure
 from container_kit.stages.redaction import Redactor
 from container_kit.stages.workspace import Workspace
 
@@ -75,6 +75,9 @@ class Run:
             deadline=self.deadline,
             timeout=self.request.options.timeout or self.pipeline.timeout,
         )
+        self.asking = Asking(
+            self.pipeline, self.runtime, self.reporter, self.redact, self.deadline, dry_run=self.dry_run
+        )
         self._started = time.perf_counter()
 
     async def drive(self) -> PipelineResponse:
@@ -94,6 +97,9 @@ class Run:
             done: Its successful steps in order, with what they made.
         """
         self.reporter.tell("run_started", message=f"rolling back {self.pipeline.name}")
+        fault = await self._consent_to_undo(done)
+        if fault is not None:
+            return self._response(fault)
         self._done = list(done)
         undone = await self._undo()
         fault = None
@@ -122,48 +128,26 @@ class Run:
         for artifact in given:
             self.made.add(artifact)
         for number, group in enumerate(self.pipeline.groups):
-            fault = await self._consent(number) or await self._group(group)
+            fault = await self.asking.at(number, self.made) or await self._group(group)
             if fault is not None:
                 return fault
-        return await self._consent(len(self.pipeline.groups))
+        return await self.asking.at(len(self.pipeline.groups), self.made)
 
-    async def _consent(self, number: int) -> Fault | None:
-        """Ask at the approval points before a group, at all of them together."""
-        if self.dry_run:
-            return None
-        points = self.pipeline.approvals.get(number, ())
-        asked = [
-            (point, self.redact(point.question(self.made)))
-            for point in points
-            if point.when is None or point.when(self.made)
-        ]
-        for point, question in asked:
-            self.reporter.tell("approval_waiting", point.name, message=question)
-        for point, question in asked:
-            fault = await self._answered(point, question)
-            if fault is not None:
-                following = self.pipeline.groups[number : number + 1]
-                return fault.model_copy(update={"stage": following[0][0].name if following else None})
+    async def _consent_to_undo(self, done: Sequence[tuple[Step, BaseModel | None]]) -> Fault | None:
+        """Undoing a change takes the consent that the change took."""
+        try:
+            made = [*self.pipeline.accept(self.request), *(product for _, product in done if product is not None)]
+        except StageFailure as failure:
+            return failure.fault
+        for artifact in made:
+            self.made.add(artifact)
+        names = {step.name for step, _ in done}
+        for number, group in enumerate(self.pipeline.groups):
+            if names & {step.name for step in group}:
+                fault = await self.asking.at(number, self.made, 'Undo what was asked as "{}"?')
+                if fault is not None:
+                    return fault
         return None
-
-    async def _answered(self, approval: Approval, question: str) -> Fault | None:
-        left = None if self.deadline is None else max(0.0, self.deadline - time.time())
-        timeout = min((limit for limit in (left, approval.timeout) if limit is not None), default=None)
-        answer = await self.runtime.answer(approval.name, question, timeout)
-        if self.runtime.cancellation.requested:
-            return _cancelled("the run was cancelled while it waited for an answer", None)
-        if answer is None or answer.unasked:
-            again = NextAction(why="ask again once somebody can answer")
-            return APPROVAL_UNANSWERED(f"no answer to: {question}", next_actions=[again], question=question).fault
-        said = "approved" if answer.approved else "refused"
-        self.reporter.tell(
-            "approval_answered", approval.name, message=f"{said} by {answer.by} {answer.comment}".rstrip()
-        )
-        if answer.approved:
-            return None
-        show = NextAction(why="show what would be done, changing nothing", arguments={"dry_run": True})
-        reason = f": {answer.comment}" if answer.comment else ""
-        return APPROVAL_REFUSED(f"{answer.by} refused{reason}", next_actions=[show], by=answer.by).fault
 
     async def _group(self, group: tuple[Step, ...]) -> Fault | None:
         try:

@@ -229,7 +229,7 @@ class StoredRuns(OpenedStore):
             StageFailure: `run.unknown`, `run.not_ended`.
         """
         await self._record(run_id, asker.caller)
-        return await (await self.open()).roll_back(run_id, note=asker.note)
+        return await (await self.open()).roll_back(run_id, attended=asker.attended, note=asker.note)
 
     async def _record(self, run_id: str, caller: str | None) -> RunRecord:
         record = await (await self.open()).history.get(run_id)

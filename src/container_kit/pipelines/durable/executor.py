@@ -12,7 +12,7 @@ from dbos import DBOS
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 
-from container_kit.pipelines.driver import Run
+from container_kit.pipelines.driver import ROLLBACK_INCOMPLETE, Run
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.history import History
 from container_kit.pipelines.durable.journal import PLAN_CHANGED, RUN_ELSEWHERE, RunSpec, plan_of, read_envelope
@@ -120,6 +120,8 @@ class Executor:
             response = await run.drive()
         else:
             response = await run.roll_back(await self._done(pipeline, spec.rolls_back))
+            if response.fault is not None and response.fault.code != ROLLBACK_INCOMPLETE.code:
+                return response  # it was not begun
             undone = "rollback_incomplete" if response.fault else "rolled_back"
             await DBOS.update_workflow_attributes_async(spec.rolls_back, {"undone": undone}, merge=True)
         self.made[spec.request.id] = run.made

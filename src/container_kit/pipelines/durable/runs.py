@@ -273,10 +273,13 @@ class DurableRuns:
         asked = {"attended": attended, "note": dict(note or {})}
         return await self._submit(pipeline, spec.model_copy(update=new_spec | asked), None)
 
-    async def roll_back(self, run_id: str, *, note: Mapping[str, JsonValue] | None = None) -> str:
+    async def roll_back(
+        self, run_id: str, *, attended: bool = True, note: Mapping[str, JsonValue] | None = None
+    ) -> str:
         """Ask for a run that undoes the stages of another one which has ended.
 
         Args:
+            attended: As of `start`.
             note: As of `start`.
 
         Raises:
@@ -284,7 +287,7 @@ class DurableRuns:
         """
         spec = await self._ended_spec(run_id)
         request = spec.request.model_copy(update={"id": new_run_id()})
-        update = {"request": request, "rolls_back": run_id, "seed": {}, "note": dict(note or {})}
+        update = {"request": request, "rolls_back": run_id, "seed": {}, "attended": attended, "note": dict(note or {})}
         return await self._submit(self._find(spec.pipeline), spec.model_copy(update=update), None)
 
     async def prune(self, retention: Retention) -> list[str]:
