@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
+from container_kit.pipelines.consent import with_consent
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
@@ -39,7 +40,7 @@ def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
         given=(ImageReference, KubernetesOptions, TargetChoice),
         summary="Deliver an image to a cluster and roll it out.",
     )
-    pipeline.add_stage(ChooseTarget(targets, CLUSTERS)).add_stage(FindImage(engine)).add_stage(PrepareCluster())
+    _with_target(pipeline, targets).add_stage(FindImage(engine)).add_stage(PrepareCluster())
     return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(75))
 
 
@@ -55,7 +56,7 @@ def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline
         given=(Source, KubernetesOptions, TargetChoice),
         summary="Deliver the newest image that was built from a folder to a cluster and roll it out.",
     )
-    pipeline.add_stage(ChooseTarget(targets, CLUSTERS))
+    _with_target(pipeline, targets)
     pipeline.add_stage(FindBuiltImage(engine)).add_stage(FindImage(engine)).add_stage(PrepareCluster())
     return _rolled_out(_delivered(pipeline.add_stage(Analyze()), engine)).with_timeout(minutes(75))
 
@@ -69,7 +70,7 @@ def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
         given=(ImageReference, KubernetesOptions, TargetChoice),
         summary="Roll out an image that is in a registry, by its digest.",
     )
-    pipeline.add_stage(ChooseTarget(targets, CLUSTERS)).add_stage(PrepareCluster(delivers=False))
+    _with_target(pipeline, targets).add_stage(PrepareCluster(delivers=False))
     return _rolled_out(pipeline).with_timeout(minutes(65))
 
 
@@ -82,7 +83,7 @@ def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
         given=(Source, KubernetesOptions, TargetChoice),
         summary="Apply manifests of a folder, or its kustomization, and watch the rollout.",
     )
-    pipeline.add_stage(ChooseTarget(targets, CLUSTERS)).add_stage(PrepareCluster(delivers=False))
+    _with_target(pipeline, targets).add_stage(PrepareCluster(delivers=False))
     return _rolled_out(pipeline).with_timeout(minutes(65))
 
 
@@ -99,7 +100,7 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
         given=(Source, BuildOptions, ScanPolicy, KubernetesOptions, TargetChoice),
         summary="From a repository to a rollout in a cluster that was looked at first: build, scan, deliver, deploy.",
     )
-    pipeline.add_stage(ChooseTarget(targets, CLUSTERS)).add_stage(PrepareCluster()).add_stage(Analyze())
+    _with_target(pipeline, targets).add_stage(PrepareCluster()).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=_lacks_dockerfile)
     pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine))
     return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(100))
@@ -132,6 +133,17 @@ def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
     )
     pipeline.add_stage(ChooseTarget(targets, CLUSTERS)).add_stage(FindRollout()).add_stage(VerifyKubernetes())
     return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(3))
+
+
+def _with_target(pipeline: Built, targets: Targets) -> Built:
+    """Choose the target and ask for consent where it is protected, for to prepare a cluster may change it."""
+
+    def question(made: Made) -> str:
+        source, image = made.get(Source), made.get(ImageReference)
+        what = image.image if image else (Path(source.path).resolve() / source.module).name if source else "it"
+        return f"Deploy {what}"
+
+    return with_consent(pipeline.add_stage(ChooseTarget(targets, CLUSTERS)), question)
 
 
 def _delivered(pipeline: Built, engine: DockerEngine) -> Built:
