@@ -212,7 +212,7 @@ def _places() -> Places:
     """How applications are looked after on targets of each kind."""
     from container_kit.stages.deploy import LocalPlace
 
-    return {"local": lambda target: LocalPlace(_engine(), target)}
+    return {"local": lambda target: LocalPlace(_engine(), target), "kubernetes": catalog_of_clusters.place}
 
 
 def _list_deployments(targets: Targets) -> Pipeline:

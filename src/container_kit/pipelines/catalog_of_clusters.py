@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from container_kit.pipelines.consent import with_consent
 from container_kit.pipelines.made import Made
@@ -19,9 +19,12 @@ from container_kit.stages.artifacts.kubernetes import (
 )
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.artifacts.target import TargetChoice
+from container_kit.stages.artifacts.target import Target, TargetChoice
 from container_kit.stages.choose_target import CLUSTERS, ChooseTarget, Targets
 from container_kit.stages.docker_engine import DockerEngine
+
+if TYPE_CHECKING:
+    from container_kit.stages.operate import Place
 
 _TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=30, multiplier=2)
 _ONCE = RetryPolicy()
@@ -144,6 +147,13 @@ def _with_target(pipeline: Built, targets: Targets) -> Built:
         return f"Deploy {what}"
 
     return with_consent(pipeline.add_stage(ChooseTarget(targets, CLUSTERS)), question)
+
+
+def place(target: Target) -> Place:
+    """How applications on a target are looked after."""
+    from container_kit.stages.kubernetes.place import KubernetesPlace
+
+    return KubernetesPlace(target)
 
 
 def _delivered(pipeline: Built, engine: DockerEngine) -> Built:

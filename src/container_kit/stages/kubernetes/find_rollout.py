@@ -50,12 +50,12 @@ class FindRollout(Stage[KubernetesDeployment]):
         name = fields.object_name("name", application.name)
         async with connect(context, self._kubeconfig) as api:
             namespace = fields.namespace("namespace", wanted or api.namespace)
-            deployments = await _listed(api, "apps/v1", "deployments", namespace)
+            deployments = await listed(api, "apps/v1", "deployments", namespace)
             there = {str(found["metadata"]["name"]): found for found in deployments}
             if name not in there:
                 known = ", ".join(sorted(there)[:20]) or "none"
                 raise DEPLOYMENT_MISSING(f"no Deployment {name} in namespace {namespace}", there=known)
-            services = [{**found, "kind": "Service"} for found in await _listed(api, "v1", "services", namespace)]
+            services = [{**found, "kind": "Service"} for found in await listed(api, "v1", "services", namespace)]
             around = Manifests(name=name, namespace=namespace, objects=tuple(services))
             reached = services_of(around, there[name])
             return KubernetesDeployment(
@@ -64,21 +64,22 @@ class FindRollout(Stage[KubernetesDeployment]):
                 context=api.context,
                 deployments=(name,),
                 services=reached,
-                hosts=await _hosts(api, namespace, reached),
+                hosts=await hosts_of(api, namespace, reached),
                 image=dig(there[name], "spec", "template", "spec", "containers")[0].get("image"),
                 revision=dig(there[name], "metadata", "annotations", "deployment.kubernetes.io/revision"),
             )
 
 
-async def _listed(api: KubernetesApi, api_version: str, plural: str, namespace: str) -> list[Json]:
+async def listed(api: KubernetesApi, api_version: str, plural: str, namespace: str, **params: str) -> list[Json]:
+    """The objects of one kind in a namespace."""
     root = "/api/v1" if api_version == "v1" else f"/apis/{api_version}"
-    return list((await api.get(f"{root}/namespaces/{namespace}/{plural}")).get("items") or [])
+    return list((await api.get(f"{root}/namespaces/{namespace}/{plural}", **params)).get("items") or [])
 
 
-async def _hosts(api: KubernetesApi, namespace: str, services: tuple[str, ...]) -> tuple[str, ...]:
+async def hosts_of(api: KubernetesApi, namespace: str, services: tuple[str, ...]) -> tuple[str, ...]:
     """The hosts of Ingresses that lead to the Services; none where Ingresses may not be read."""
     try:
-        ingresses = await _listed(api, "networking.k8s.io/v1", "ingresses", namespace)
+        ingresses = await listed(api, "networking.k8s.io/v1", "ingresses", namespace)
     except StageFailure as failure:
         if failure.fault.code != "kubernetes.forbidden":
             raise

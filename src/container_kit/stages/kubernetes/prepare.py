@@ -45,6 +45,8 @@ _NEEDED = (
     ("watch", "apps", "replicasets", ""),
     ("watch", "discovery.k8s.io", "endpointslices", ""),
 )
+_EMPTY_WITHIN = 5.0
+"""Seconds in which the garbage collector marks the pods of a Deployment that was just removed."""
 _HELPFUL = (("get", "", "pods", "log"), ("delete", "apps", "deployments", ""), ("get", "", "services", "proxy"))
 """Without these a rollout works, but tells less or cannot be undone wholly."""
 
@@ -96,9 +98,9 @@ class PrepareCluster(Stage[Cluster]):
         if made.namespace_uid is None:
             return
         async with connect(made.context, self._kubeconfig) as api:
-            pods = await api.get(f"/api/v1/namespaces/{made.namespace}/pods")
-            deployments = await api.get(f"/apis/apps/v1/namespaces/{made.namespace}/deployments")
-            if not deployments.get("items") and all(_is_going(pod) for pod in pods.get("items") or []):
+            with anyio.move_on_after(_EMPTY_WITHIN):
+                while await _is_used(api, made.namespace):
+                    await anyio.sleep(0.5)
                 await api.delete(f"/api/v1/namespaces/{made.namespace}", uid=made.namespace_uid)
 
     async def _look(self, ctx: StageContext, options: KubernetesOptions, *, make: bool) -> Cluster:
@@ -123,8 +125,12 @@ class PrepareCluster(Stage[Cluster]):
         )
 
 
-def _is_going(pod: Json) -> bool:
-    return bool(pod["metadata"].get("deletionTimestamp"))
+async def _is_used(api: KubernetesApi, namespace: str) -> bool:
+    """Whether anything runs there; what is being deleted does not count."""
+    pods = await api.get(f"/api/v1/namespaces/{namespace}/pods")
+    deployments = await api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments")
+    left = [*(deployments.get("items") or []), *(pods.get("items") or [])]
+    return any(not one["metadata"].get("deletionTimestamp") for one in left)
 
 
 async def _permissions(api: KubernetesApi, namespace: str) -> list[Check]:

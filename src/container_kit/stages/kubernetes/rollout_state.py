@@ -186,7 +186,7 @@ class RolloutState:
         template = _template(self.deployment)
         revision = dig(self.deployment, "metadata", "annotations", _REVISION) if self.observed else None
         for found in self.replica_sets.values():
-            if not _owned(found, self.deployment):
+            if not is_owned(found, self.deployment):
                 continue
             if revision is not None and dig(found, "metadata", "annotations", _REVISION) == revision:
                 return found
@@ -200,14 +200,14 @@ class RolloutState:
         return [
             pod
             for pod in self.pods.values()
-            if owner and _owned(pod, owner) and not dig(pod, "metadata", "deletionTimestamp")
+            if owner and is_owned(pod, owner) and not dig(pod, "metadata", "deletionTimestamp")
         ]
 
     def making_room(self) -> bool:
         """Whether pods of an older revision are still going: what they hold becomes free."""
         older = [found for found in self.replica_sets.values() if found is not self.replica_set]
         return any(
-            dig(pod, "metadata", "deletionTimestamp") and any(_owned(pod, owner) for owner in older)
+            dig(pod, "metadata", "deletionTimestamp") and any(is_owned(pod, owner) for owner in older)
             for pod in self.pods.values()
         )
 
@@ -256,7 +256,7 @@ class RolloutState:
         return counts == {wanted}
 
 
-def _owned(found: Json, owner: Json) -> bool:
+def is_owned(found: Json, owner: Json) -> bool:
     """Whether an object's controller is `owner`."""
     uid = dig(owner, "metadata", "uid")
     references = dig(found, "metadata", "ownerReferences") or []
