@@ -58,9 +58,7 @@ async def test_going_back_rolls_the_version_before_out_again(
     assert await deployed(kubeconfig, ctx, "3"), "and the next deployment meets no conflict"
 
 
-async def test_going_back_to_what_fails_leaves_what_serves(
-    place: KubernetesPlace, kubeconfig: str, ctx: Contexts, cluster: ApiServer
-) -> None:
+async def test_going_back_to_what_fails_leaves_what_serves(kubeconfig: str, ctx: Contexts, cluster: ApiServer) -> None:
     await deployed(kubeconfig, ctx, "1")
     await deployed(kubeconfig, ctx, "2")
     before = cluster.get("deployments", "web")

@@ -99,7 +99,7 @@ class PrepareCluster(Stage[Cluster]):
             return
         async with connect(made.context, self._kubeconfig) as api:
             with anyio.move_on_after(_EMPTY_WITHIN):
-                while await _is_used(api, made.namespace):
+                while await _is_used(api, made.namespace):  # noqa: ASYNC110 - the API server has no event for it
                     await anyio.sleep(0.5)
                 await api.delete(f"/api/v1/namespaces/{made.namespace}", uid=made.namespace_uid)
 
