@@ -38,6 +38,10 @@ async def test_what_is_not_there_is_said_so(mode: str, workspace: Workspace, uri
 
 async def test_prompts_are_those_whose_tools_are_offered(mode: str, workspace: Workspace) -> None:
     offers = chosen(ALL, Choice(toolsets=["scan"]))
+    async with connected(runs_of(workspace, {}), mode) as client:
+        assert [p.name for p in (await client.list_prompts()).prompts] == ["containerize", "repair-run", "review-scan"]
+        repair = (await client.get_prompt("repair-run", {"run": "abc"})).messages[0].content
+        assert "abc" in repair.text  # type: ignore[union-attr]
     async with connected(runs_of(workspace, {}), mode, offers) as client:
         prompts = (await client.list_prompts()).prompts
         text = (await client.get_prompt("review-scan", {"image": "shop:1"})).messages[0].content

@@ -10,6 +10,7 @@ from mcp.server import MCPServer
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import Tool as ListedTool
 
 from container_kit.tools.apps import FOR_VIEWS, WITH_VIEW, hide_from_others, run_view, shows_a_run
@@ -21,6 +22,7 @@ from container_kit.tools.sdk import OfferedTool, sdk_tool
 from container_kit.tools.tasks.extension import TasksExtension
 from container_kit.tools.tasks.listening import TaskListening
 from container_kit.tools.tasks.state import Tasks
+from container_kit.tools.updates import RunUpdates, living
 from container_kit.tools.watch_run import WATCH_RUN
 
 
@@ -54,6 +56,8 @@ def make_server(
     """
     offered = {offer.name: offer for offer in offers}
     tasks = Tasks(runs, offered)
+    bus = InMemorySubscriptionBus()
+    updates = RunUpdates(runs, bus)
     server = Server(
         "container-kit",
         [
@@ -64,11 +68,14 @@ def make_server(
         version=version("container-kit"),
         instructions=instructions(offered),
         extensions=[TasksExtension(tasks), run_view()],
-        middleware=[TaskListening(tasks), hide_from_others],
+        middleware=[TaskListening(tasks), updates, hide_from_others],
+        subscriptions=bus,
+        lifespan=living,
         log_level="WARNING",
         auth=auth,
         token_verifier=tokens,
     )
+    updates.add_to(server)
     add_resources(server, runs, offered)
     add_prompts(server, offered)
     return server

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
+import anyio
 from pydantic import Field
 
 from container_kit.pipelines.events import Event
@@ -20,6 +22,8 @@ RunState = Literal[
 UNFINISHED: frozenset[RunState] = frozenset({"queued", "running", "waiting"})
 
 _LOG_LINES = 2000
+_CHANGES_KEPT = 100
+"""Changes that wait for a slow listener; what is lost of them is followed by the run's end all the same."""
 
 
 class RunView(Artifact):
@@ -78,6 +82,7 @@ class MemoryRun:
         self._view = RunView(id=request.id, pipeline=pipeline.name, status="running", created=now, updated=now)
         self.live = LiveStages.of(pipeline)
         self._logs: dict[str, deque[str]] = {}
+        self._hearers: set[Callable[[str | None], None]] = set()
 
     def view(self) -> RunView:
         """The run as it stands."""
@@ -92,8 +97,32 @@ class MemoryRun:
         """The stages that have a log."""
         return tuple(self._logs)
 
+    async def changes(self) -> AsyncIterator[str | None]:
+        """The stages that something is told of from now on, None for the run itself, until it has ended."""
+        heard: deque[str | None] = deque(maxlen=_CHANGES_KEPT)
+        news = [anyio.Event()]
+
+        def hear(stage: str | None) -> None:
+            heard.append(stage)
+            news[0].set()
+
+        self._hearers.add(hear)
+        try:
+            while heard or self._view.status in UNFINISHED:
+                if not heard:
+                    news[0] = anyio.Event()
+                    await news[0].wait()
+                yield heard.popleft()
+        finally:
+            self._hearers.discard(hear)
+
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
+        self._take(event)
+        for hear in tuple(self._hearers):
+            hear(event.stage)
+
+    def _take(self, event: Event) -> None:
         if event.kind == "stage_output":
             self._logs.setdefault(event.stage or "", deque(maxlen=_LOG_LINES)).append(event.message)
             return

@@ -118,6 +118,16 @@ class Runs:
             return self._memory.live(run_id, caller)
         return await self.stored(run_id).live(run_id, caller)
 
+    async def changes(self, run_id: str, caller: str | None = None) -> AsyncIterator[str | None]:
+        """The stages that change from now on, None for the run itself, until it has ended.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        kept = self._memory if run_id in self._memory else self.stored(run_id)
+        async for stage in kept.changes(run_id, caller):
+            yield stage
+
     async def newest(
         self,
         *,

@@ -184,6 +184,22 @@ class StoredRuns(OpenedStore):
         live = await self._lives.of(record, await self.open())
         return view_of(record, record.response.stages if record.response else live.results()), live
 
+    async def changes(self, run_id: str, caller: str | None) -> AsyncIterator[str | None]:
+        """The stages that change from now on, None for the run itself, until it has ended.
+
+        Raises:
+            StageFailure: `run.unknown`.
+        """
+        run, live = await self.live(run_id, caller)
+        if run.finished:
+            return
+        durable = await self.open()
+        async for _, event in durable.events(run_id, live.seq):
+            if event.kind != "run_finished":
+                yield event.stage
+        await durable.wait(run_id)  # its last event is told a moment before it has ended
+        yield None
+
     async def newest(
         self, caller: str | None, status: RunState | None, pipeline: str | None, limit: int
     ) -> list[RunView]:
