@@ -14,7 +14,7 @@ from container_kit import Fault, Workspace
 from container_kit.pipelines.catalog import pipeline
 from container_kit.tools import view
 from container_kit.tools.apps import RUN_VIEW
-from container_kit.tools.offered import ALL
+from container_kit.tools.offered import ALL, Choice, chosen
 from container_kit.tools.view import page
 from support.tools import IMAGE, connected, runs_of
 
@@ -31,15 +31,15 @@ async def listed(client: Client) -> dict[str, dict[str, Any] | None]:
 
 @ERAS
 async def test_a_client_without_views_hears_nothing_of_them(mode: str, workspace: Workspace) -> None:
-    async with connected(runs_of(workspace, {}), mode) as client:
+    async with connected(runs_of(workspace, {}), mode, chosen(ALL, Choice())) as client:
         tools = await listed(client)
-    assert list(tools) == [offer.name for offer in ALL]
+    assert list(tools) == [offer.name for offer in chosen(ALL, Choice())]
     assert set(tools.values()) == {None}
 
 
 @ERAS
 async def test_a_client_with_views_finds_one_with_every_tool_that_shows_a_run(mode: str, workspace: Workspace) -> None:
-    async with connected(runs_of(workspace, {}), mode, extensions=[VIEWS]) as client:
+    async with connected(runs_of(workspace, {}), mode, chosen(ALL, Choice()), extensions=[VIEWS]) as client:
         tools = await listed(client)
         read = (await client.read_resource(RUN_VIEW)).contents[0]
         resources = {resource.uri: resource for resource in (await client.list_resources()).resources}

@@ -10,6 +10,9 @@ from mcp_types import PromptReference, ResourceTemplateReference
 
 from container_kit import Workspace
 from container_kit.tools.offered import ALL, Choice, chosen
+from container_kit.tools.own import finder, offer_of
+from container_kit.tools.runs import Runs
+from support.show import show
 from support.tools import IMAGE, connected, runs_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", ["legacy", "auto"])]
@@ -25,7 +28,9 @@ async def test_a_run_its_log_and_its_pipeline_can_be_read(mode: str, workspace: 
         plan = json.loads((await client.read_resource("pipeline://full-deployment")).contents[0].text)  # type: ignore[union-attr]
     assert (seen["id"], seen["status"]) == (run, "success")
     assert log.text == ""  # type: ignore[union-attr]  # the mock said nothing
-    assert plan["stages"][:2] == [["choose-target"], ["analyze"]]
+    analyze = plan["stages"][1][0]
+    assert (analyze["name"], analyze["needs"], analyze["makes"]) == ("analyze", ["Source"], "Analysis")
+    assert plan["given"]["Source"]["required"] == ["path"]
 
 
 @pytest.mark.parametrize("uri", ["run://" + "0" * 24, "run://none/stages/build/log", "pipeline://kitchen"])
@@ -58,5 +63,32 @@ async def test_ids_names_and_stages_are_completed(mode: str, workspace: Workspac
         ids = await client.complete(prompt, {"name": "run", "value": run[:4]})
         template = ResourceTemplateReference(uri="pipeline://{name}")
         names = await client.complete(template, {"name": "name", "value": "full"})
+        of_run = ResourceTemplateReference(uri="run://{id}/stages/{stage}/log{?first,lines}")
+        stages = await client.complete(of_run, {"name": "stage", "value": ""}, context_arguments={"id": run})
+        all_stages = await client.complete(of_run, {"name": "stage", "value": ""})
+        nothing = await client.complete(of_run, {"name": "lines", "value": "1"})
     assert ids.completion.values == [run]
+    assert stages.completion.values == ["build"]
+    assert {"analyze", "build", "scan-image", "verify"} & set(all_stages.completion.values) >= {"analyze", "build"}
+    assert nothing.completion.values == []
     assert names.completion.values == ["full-deployment"]
+
+
+async def test_a_log_is_read_by_range(mode: str, workspace: Workspace) -> None:
+    (workspace.roots[0] / "gates").mkdir()
+    (workspace.roots[0] / "gates" / "prepare.says").write_text("".join(f"line {n}\n" for n in range(1, 1501)))
+    for name in ("prepare", "light", "sound", "play"):
+        (workspace.roots[0] / "gates" / name).touch()
+    async with connected(Runs(workspace, find=finder([show])), mode, [offer_of(show)]) as client:
+        played = await client.call_tool("show", {"gates": "gates"})
+        assert played.structured_content is not None
+        uri = f"run://{played.structured_content['run']}/stages/prepare/log"
+
+        async def lines(query: str) -> list[str]:
+            text: str = (await client.read_resource(uri + query)).contents[0].text  # type: ignore[union-attr]
+            return text.splitlines()
+
+        assert await lines("?first=11&lines=2") == ["line 11", "line 12"]
+        assert await lines("?lines=1") == ["line 1500"]
+        assert len(await lines("")) == 1000
+        assert len(await lines("?lines=99999")) == 1000

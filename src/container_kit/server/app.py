@@ -14,6 +14,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import Tool as ListedTool
 
 from container_kit.tools.apps import FOR_VIEWS, WITH_VIEW, hide_from_others, run_view, shows_a_run
+from container_kit.tools.completions import add_completions
 from container_kit.tools.offer import Offer
 from container_kit.tools.offered import instructions
 from container_kit.tools.resources import add_prompts, add_resources
@@ -76,6 +77,7 @@ def make_server(
         token_verifier=tokens,
     )
     updates.add_to(server)
-    add_resources(server, runs, offered)
+    add_resources(server, runs)
+    add_completions(server, runs, offered)
     add_prompts(server, offered)
     return server

@@ -15,8 +15,7 @@ from typing import Any
 
 import anyio.to_thread
 from mcp.server import MCPServer
-from mcp.server.auth.provider import AccessToken, TokenVerifier, principal_components
-from mcp.server.request_state import compact_json
+from mcp.server.auth.provider import AccessToken, TokenVerifier
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -24,6 +23,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from container_kit.pipelines.request import RUN_UNKNOWN
 from container_kit.stages.fault import StageFailure
+from container_kit.tools.caller import caller_of
 from container_kit.tools.run_data import run_data
 from container_kit.tools.runs import Runs
 from container_kit.tools.watch_run import WatchRunInput, watched
@@ -80,7 +80,7 @@ class RunPages:
                 if answer == self._page:
                     return await self._page(request, None, status=401)  # it asks for the token and holds nothing else
                 return _json({"message": "a token is needed"}, 401)
-            return await answer(request, compact_json(principal_components(token)) if token else None)
+            return await answer(request, caller_of(token))
 
         return guarded
 

@@ -1,4 +1,4 @@
-"""Resources, prompts and completions: runs, their logs and the pipelines, to be read without a tool."""
+"""Resources and prompts: runs, their logs and the pipelines, to be read without a tool."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.request_state import authenticated_principal
-from mcp_types import Completion
 
 from container_kit.stages.artifacts.scan import Sbom
 from container_kit.stages.fault import StageFailure, WiringError
 from container_kit.tools.offer import Offer
+from container_kit.tools.plan_data import plan_data
 from container_kit.tools.run_data import run_data
 from container_kit.tools.runs import Runs
 
-_COMPLETIONS = 100
 _LOG_LINES = 1000
 _CYCLONEDX = "application/vnd.cyclonedx+json"
 
 
-def add_resources(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -> None:
+def add_resources(server: MCPServer, runs: Runs) -> None:
     """Add what can be read: `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `run://{id}/sbom`, `pipeline://{name}`."""
 
     async def run(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - the name in the template
@@ -52,7 +51,7 @@ def add_resources(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -
 
     def pipeline(name: str) -> str:
         try:
-            return json.dumps(_plan(runs, name))
+            return json.dumps(plan_data(runs.find(name)))
         except WiringError as error:
             raise ResourceNotFoundError(str(error)) from error
 
@@ -66,8 +65,12 @@ def add_resources(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -
         mime_type=plain,
     )(log)
     add("run://{id}/sbom", name="sbom", description="Bill of materials (CycloneDX)", mime_type=_CYCLONEDX)(sbom)
-    add("pipeline://{name}", name="pipeline", description="Stages and input", mime_type=json_type)(pipeline)
-    _add_completions(server, runs, offered)
+    add(
+        "pipeline://{name}",
+        name="pipeline",
+        description="Its plan: stages, what each needs and makes, input",
+        mime_type=json_type,
+    )(pipeline)
 
 
 def add_prompts(server: MCPServer, offered: Mapping[str, Offer]) -> None:
@@ -100,36 +103,3 @@ def add_prompts(server: MCPServer, offered: Mapping[str, Offer]) -> None:
         if tool in offered:
             add: Any = server.prompt(name=name, description=description)
             add(prompt)
-
-
-def _add_completions(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -> None:
-    async def complete(_ref: Any, argument: Any, _context: Any) -> Completion | None:
-        known: list[str] = []
-        if argument.name in ("id", "run"):
-            known = [run.id for run in await runs.newest(limit=_COMPLETIONS)]
-        elif argument.name == "name":
-            known = [offer.name for offer in offered.values() if offer.toolset != "runs"]
-        elif argument.name == "stage":
-            known = _stage_names(runs, offered)
-        fitting = [value for value in known if value.startswith(argument.value)]
-        return Completion(values=fitting[:_COMPLETIONS], total=len(fitting), has_more=len(fitting) > _COMPLETIONS)
-
-    decorate: Any = server.completion
-    decorate()(complete)
-
-
-def _stage_names(runs: Runs, offered: Mapping[str, Offer]) -> list[str]:
-    pipelines = [offer.name for offer in offered.values() if offer.toolset != "runs"]
-    return sorted({step.name for name in pipelines for step in runs.find(name).steps()})
-
-
-def _plan(runs: Runs, name: str) -> dict[str, Any]:
-    pipeline = runs.find(name)
-    return {
-        "name": pipeline.name,
-        "kind": pipeline.kind,
-        "summary": pipeline.summary,
-        "timeout": pipeline.timeout,
-        "stages": [[step.name for step in group] for group in pipeline.groups],
-        "given": {kind.__name__: sorted(kind.model_fields) for kind in pipeline.given},
-    }
