@@ -44,7 +44,7 @@ def make(engine_host: str, *arguments: str, **variables: str) -> subprocess.Comp
     return subprocess.run(
         [sys.executable, str(PROGRAM), *arguments],
         env={**os.environ, "DOCKER_HOST": engine_host, **variables},
-        capture_output=True, text=True, timeout=170, check=False,
+        capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def bare(private_engine: Callable[..., PrivateEngine]) -> PrivateEngine:
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_what_is_made_works_as_the_public_images_do_and_says_that_it_was_made(bare: PrivateEngine) -> None:
     done = make(bare.host)
     assert done.returncode == 0, done.stderr

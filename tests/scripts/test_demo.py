@@ -24,7 +24,7 @@ def set_up() -> None:
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("set_up")
 def test_the_demo_deploys_and_a_second_one_replaces_it(
     private_engine: Callable[..., PrivateEngine], docker_api: APIClient
