@@ -13,7 +13,7 @@ from container_kit.stages.analyze.ports import ports_in
 from container_kit.stages.analyze.variables import read_variables
 from container_kit.stages.artifacts.analysis import Variable
 
-MAX_SCANNED = 60
+MAX_SCANNED = 40
 """Source files that are scanned in one module."""
 MAX_CHARACTERS = 400_000
 """Characters that are scanned in one module."""

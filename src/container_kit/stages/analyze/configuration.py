@@ -32,6 +32,7 @@ _NAMES = re.compile(
     r"|(?:application|appsettings|config)[.-](?:prod(?:uction)?|dev(?:elopment)?|local|default|example))"
     r"\.(?P<kind>ya?ml|json|toml|conf|properties|ini)"
 )
+_KINDS = (".yml", ".yaml", ".json", ".toml", ".conf", ".properties", ".ini")
 _LATER = re.compile(r"prod|dev|local|example")
 _OURS = (
     frozenset(["server", "http", "http_server", "httpserver", "app", "application", "web", "webserver", "api", "rest"])
@@ -65,7 +66,8 @@ def _files(folder: Folder, entry: str) -> Iterator[tuple[str, str]]:
         yield ".streamlit/config.toml", "toml"
     for home in dict.fromkeys((*_HOMES, entry.rpartition("/")[0])):
         listing = folder.tree.folders.get("/".join(part for part in (folder.path, home) if part))
-        for name in sorted(listing.files, key=lambda n: (_LATER.search(n) is not None, n)) if listing else ():
+        names = [name for name in listing.files if name.endswith(_KINDS)] if listing else []
+        for name in sorted(names, key=lambda n: (_LATER.search(n) is not None, n)):
             if found := _NAMES.fullmatch(name):
                 yield f"{home}/{name}" if home else name, found["kind"]
 

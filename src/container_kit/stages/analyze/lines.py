@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 _LONGEST_LINE = 400
@@ -16,9 +17,17 @@ def lines_with(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, str]]:
         yield number, text[start:end]
 
 
-def statements_with(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
-    """Like `lines_with`, each line also with the four that follow it, all space between words made one blank."""
+def statements_with(text: str, words: tuple[str, ...], sign: re.Pattern[str]) -> Iterator[tuple[int, str, str]]:
+    """Like `lines_with`, each line also with the four that follow it, all space between words made one blank.
+
+    Args:
+        text: What is searched.
+        words: One of them is in the line.
+        sign: What is there or soon after; it is asked before a line is cut out.
+    """
     for number, start, end in _spans(text, words):
+        if not sign.search(text, start, start + _WINDOW):
+            continue
         following = text[end : start + _WINDOW].split("\n", 5)[:5]
         yield number, text[start:end], " ".join(" ".join([text[start:end], *following]).split())
 

@@ -38,6 +38,12 @@ _WORDS = (
     "default_value",
 )
 _NUMBER = r"(?P<port>\d{2,5})\b(?!\s*[+*%<>]|\.\d)"
+_DIGITS = re.compile(r"\d\d")
+_GOES_ON = re.compile(
+    r"PORT|\bport\b|default_value|default \{|\b(?:listen|serve|run|run_server|createServer|start|Serve|embeddedServer"
+    r"|startStandaloneServer|launch)\("
+)
+"""What a statement begins with that may name its port on a later line."""
 _NAME = r"\b(?P<name>(?:[A-Za-z]\w*[_.])?(?:port|PORT)|(?:[A-Za-z]\w*)?Port)\b"
 """A name that says port as a word of its own: `port`, `API_PORT`, `httpPort`; not `report`."""
 _VARIABLE = r"(?P<name>\w*PORT)\b"
@@ -191,8 +197,10 @@ _PARENT = re.compile(
 def ports_in(text: str) -> Iterator[tuple[int, int, float]]:
     """The ports that a text seems to listen on, each with its line and what the statement is worth."""
     before = ""
-    for number, line, statement in statements_with(text, _WORDS):
-        found = _first(_LINES, line, line, before) or _first(_STATEMENTS, statement, line.strip(), before)
+    for number, line, statement in statements_with(text, _WORDS, _DIGITS):
+        found = _first(_LINES, line, line, before) if _DIGITS.search(line) else None
+        if found is None and _GOES_ON.search(line):
+            found = _first(_STATEMENTS, statement, line.strip(), before)
         before = line
         if found:
             yield found[0], number, found[1]
