@@ -95,7 +95,7 @@ async def _ask(session: Any, method: str, task_id: str, said: dict[str, Any] | N
 
 
 async def _until(session: Any, task_id: str, statuses: Sequence[str]) -> dict[str, Any]:
-    with anyio.fail_after(40):
+    with anyio.fail_after(100):
         while True:
             task = await _ask(session, "tasks/get", task_id)
             if task["status"] in (*statuses, *ENDED):
