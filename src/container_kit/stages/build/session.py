@@ -171,7 +171,7 @@ class _Upgrade(asyncio.Protocol):
         if " 101 " not in f"{status} " or self._transport is None:
             self.agreed.set_exception(SessionRefused(status))
             return
-        self._inner.connection_made(self._transport)
+        self._inner.connection_made(cast("asyncio.Transport", _Gathering(self._transport)))
         self.agreed.set_result(None)
         if rest:
             self._inner.data_received(rest)
@@ -189,6 +189,32 @@ class _Upgrade(asyncio.Protocol):
             self.agreed.set_exception(exc or SessionRefused("the connection was closed"))
         if not self.lost.done():
             self.lost.set_result(None)
+
+
+class _Gathering:
+    """A transport that sends what is written in one go of the event loop at once: HTTP/2 writes frames of 16 KB."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(data)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._transport.write(b"".join(waiting))
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class Services:

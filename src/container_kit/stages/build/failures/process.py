@@ -66,7 +66,7 @@ _COMMANDS = (
     ),
     sign(
         "build.compiler_missing",
-        r"(?:command '|: )(?P<compiler>(?:[\w-]+-)?(?:gcc|cc|g\+\+|c\+\+|clang|make))"
+        r"(?:command '|: )(?:[\w-]+-)?(?P<compiler>gcc|cc|g\+\+|c\+\+|clang|make)"
         r"(?:' failed: No such file|: (?:command )?not found)",
         "a package must be compiled and the image has no {compiler}",
         means="A package brings no binary for this platform, and the image has no compiler.",
