@@ -52,7 +52,7 @@ def anyio_backend() -> str:
 @functools.cache
 def _why_no_engine() -> str | None:
     try:
-        with contextlib.closing(APIClient(base_url=DockerEngine().host, version="auto", timeout=5)) as api:
+        with contextlib.closing(APIClient(base_url=DockerEngine().host, version="auto", timeout=30)) as api:
             api.ping()
     except (DockerException, OSError) as error:
         return f"no Docker Engine answers at {DockerEngine().host}: {error}"

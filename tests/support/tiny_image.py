@@ -25,8 +25,7 @@ def import_tiny_image(api: APIClient, reference: str, *, labels: Mapping[str, st
     """
     changes = ["CMD sleep infinity", "ENV PATH=/bin"]
     changes += [f"LABEL {name}={json.dumps(value)}" for name, value in (labels or {}).items()]
-    repository, _, tag = reference.rpartition(":")
-    api.import_image_from_data(_root_filesystem(), repository=repository, tag=tag, changes=changes)
+    api.import_image_from_data(_root_filesystem(), repository=reference, changes=changes)  # Podman hears no tag apart
 
 
 def _root_filesystem() -> bytes:

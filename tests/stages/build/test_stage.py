@@ -46,12 +46,25 @@ def stage(engine: DockerEngine) -> BuildImage:
     return BuildImage(engine)
 
 
+@pytest.fixture
+def builder(docker_api: APIClient) -> str:
+    """The builder that the engine at hand leads to."""
+    podman = any("Podman" in part["Name"] for part in docker_api.version()["Components"])
+    return "classic" if podman else "buildkit-session"
+
+
 async def _build(stage: BuildImage, ctx: StageContext, root: Path, tag: str, **options: object) -> Image:
     return await stage.execute(ctx, Source(path=str(root)), BuildOptions(tag=tag, **options))  # type: ignore[arg-type] # fields
 
 
 async def test_an_image_is_built_and_described(
-    stage: BuildImage, ctx: Contexts, write: Write, unique: Callable[[], str], docker_api: APIClient, tiny_image: str
+    stage: BuildImage,
+    builder: str,
+    ctx: Contexts,
+    write: Write,
+    unique: Callable[[], str],
+    docker_api: APIClient,
+    tiny_image: str,
 ) -> None:
     root = write(
         Dockerfile=f"FROM {tiny_image}\nCOPY a.txt /\nRUN echo seen $(cat /a.txt)\nEXPOSE 8080 53/udp\nUSER 1000\n",
@@ -60,9 +73,10 @@ async def test_an_image_is_built_and_described(
     image = await _build(stage, ctx(), root, unique(), no_cache=True)
     assert docker_api.inspect_image(image.reference)["Id"] == image.id
     assert (image.ports, image.user, image.healthcheck) == ((8080,), "1000", False)
-    assert (image.builder, image.steps, image.source) == ("buildkit-session", 3, str(root))
+    assert (image.builder, image.source) == (builder, str(root))
+    assert image.steps == (3 if builder == "buildkit-session" else 6)  # the classic builder counts EXPOSE, USER, LABEL
     assert "seen forty-two" in ctx.lines
-    assert any(line.startswith("step 3/3: RUN echo seen") for line in ctx.messages)
+    assert any(line.startswith(f"step 3/{image.steps}: RUN echo seen") for line in ctx.messages)
     labels = docker_api.inspect_image(image.id)["Config"]["Labels"]
     assert labels == {"io.container-kit.source": str(root)}
 
@@ -73,7 +87,7 @@ async def test_a_second_build_says_which_steps_were_cached(
     root, name = write(Dockerfile=f"FROM {tiny_image}\nRUN echo {unique()}\nRUN echo two\n"), unique()
     await _build(stage, ctx(), root, name)
     image = await _build(stage, ctx(), root, name)
-    assert (image.steps, image.cached_steps) == (3, 2)
+    assert image.cached_steps == image.steps - 1 >= 2  # all but FROM
     assert any(line.startswith("step 2/3: RUN echo") and line.endswith("(cached)") for line in ctx.messages)
 
 
@@ -108,7 +122,8 @@ async def test_an_unchanged_build_makes_the_same_image_and_leaves_none_without_a
     first = await _build(stage, ctx(run_id=unique()), root, name)
     second = await _build(stage, ctx(run_id=unique()), root, name)
     assert second.id == first.id
-    assert len(docker_api.images(filters={"label": f"io.container-kit.source={root}"}, all=True)) == 1
+    unnamed = {"label": f"io.container-kit.source={root}", "dangling": True}
+    assert docker_api.images(filters=unnamed) == []
     await stage.rollback(ctx(), second)
     assert docker_api.inspect_image(first.reference)["Id"] == first.id, "what was there before stays"
 

@@ -13,6 +13,7 @@ from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
 from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.fault import StageFailure
 from support.contexts import Contexts
 from support.engine_proxy import EngineProxy
 
@@ -148,3 +149,23 @@ async def test_a_second_build_sends_only_what_changed(
     assert first > 8 << 20
     assert second < 64 << 10
     assert "two" in ctx.lines
+
+
+@pytest.mark.parametrize("offers", [{"sessions": False}, {"podman": True}], ids=["without sessions", "podman"])
+async def test_secrets_are_refused_at_once_where_they_cannot_be_given(
+    offers: dict[str, bool],
+    proxy: Callable[..., EngineProxy],
+    ctx: Contexts,
+    write: Write,
+    unique: Callable[[], str],
+    tiny_image: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CK_PLANTED", "hunter2-planted")
+    root = write(Dockerfile=f"FROM {tiny_image}\nRUN --mount=type=secret,id=planted cat /run/secrets/planted\n")
+    engine = DockerEngine(proxy(**offers).host)
+    with pytest.raises(StageFailure) as refused:
+        await _build(BuildImage(engine), ctx, root, unique(), secrets={"planted": "env:CK_PLANTED"})
+    engine.close()
+    assert refused.value.fault.code == "build.secrets_impossible"
+    assert "planted" in refused.value.fault.message

@@ -60,7 +60,7 @@ def image(docker_api: APIClient, unique: Callable[[], str]) -> Callable[..., Ima
 
     def make(megabytes: float = 0.01) -> Image:
         name = unique()
-        docker_api.import_image_from_data(random_layer(megabytes), repository=name, tag="1")
+        docker_api.import_image_from_data(random_layer(megabytes), repository=f"{name}:1")
         return Image(id=docker_api.inspect_image(f"{name}:1")["Id"], reference=f"{name}:1")
 
     return make

@@ -7,6 +7,14 @@ from collections.abc import Mapping
 from container_kit.stages.build import buildx
 from container_kit.stages.build.engine_build import Builder, BuildRequest, SessionBuilder, TarBuilder
 from container_kit.stages.docker_endpoint import Endpoint
+from container_kit.stages.fault import FaultCode
+
+SECRETS_IMPOSSIBLE = FaultCode(
+    "build.secrets_impossible",
+    means="The engine builds without BuildKit sessions, so it cannot be given secrets or further authorities.",
+    hint="Build on a Docker Engine (DOCKER_HOST), name a buildx builder, or do without `secrets` and `ca_file`.",
+)
+FAULTS = (SECRETS_IMPOSSIBLE,)
 
 
 def choose(endpoint: Endpoint, request: BuildRequest, engine: Mapping[str, str]) -> Builder:
@@ -21,7 +29,7 @@ def choose(endpoint: Endpoint, request: BuildRequest, engine: Mapping[str, str])
         engine: The headers of its answer to a ping.
 
     Raises:
-        StageFailure: `build.buildx_missing`.
+        StageFailure: `build.buildx_missing`, `build.secrets_impossible`.
     """
     if wanted := _only_by_buildx(request):
         command = buildx.find()
@@ -29,13 +37,25 @@ def choose(endpoint: Endpoint, request: BuildRequest, engine: Mapping[str, str])
             raise buildx.BUILDX_MISSING(f"{wanted} needs docker buildx, which is not installed", options=wanted)
         return buildx.BuildxBuilder(command, endpoint, request)
     if "libpod-api-version" in engine or engine.get("ostype", "linux") != "linux":
+        _refuse_secrets(request, "Podman's socket" if "libpod-api-version" in engine else "this engine")
         return TarBuilder(endpoint, request, buildkit=False)
     return SessionBuilder(endpoint, request)
 
 
 def without_session(endpoint: Endpoint, request: BuildRequest) -> Builder:
-    """The builder for an engine that refuses sessions."""
+    """The builder for an engine that refuses sessions.
+
+    Raises:
+        StageFailure: `build.secrets_impossible`.
+    """
+    _refuse_secrets(request, "what answers at this address")
     return TarBuilder(endpoint, request, buildkit=True)
+
+
+def _refuse_secrets(request: BuildRequest, who: str) -> None:
+    if request.secrets:
+        names = ", ".join(sorted(request.secrets))
+        raise SECRETS_IMPOSSIBLE(f"{who} offers no BuildKit session, by which secrets are given: {names}")
 
 
 def _only_by_buildx(request: BuildRequest) -> str:

@@ -14,8 +14,13 @@ from typing import Any
 from container_kit.stages.build import authorities
 
 _STEP = re.compile(r"\[(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<of>\d+)\] (?P<instruction>.*)", re.DOTALL)
-_CLASSIC_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
-_CLASSIC_CHATTER = re.compile(r"\s*(--->? |Removing intermediate container|Successfully (built|tagged) |COMMIT )")
+# Docker's classic builder, and Podman's: `Step 1/2 : FROM x`, `STEP 1/2: FROM x`, `[1/2] STEP 1/2: FROM x AS y`
+_CLASSIC_STEP = re.compile(
+    r"(?:\[(?P<stage>\d+)/\d+\] )?step (?P<number>\d+)/(?P<of>\d+) ?: (?P<instruction>.*)", re.DOTALL | re.IGNORECASE
+)
+_CLASSIC_CHATTER = re.compile(
+    r"\s*(---?> |Removing intermediate container|Successfully (built|tagged) |(\[\d+/\d+\] )?COMMIT |[0-9a-f]{64}\s*$)"
+)
 _TAIL_LINES = 300
 _LINE_LIMIT = 4000
 _SHOWN = 100
@@ -156,11 +161,13 @@ class BuildLog:
         """Take what the classic builder prints."""
         found = _CLASSIC_STEP.match(text)
         if found:
-            self.expected, self.classic = int(found[2]), True
-            step = Step(text.strip(), found[3].strip(), number=int(found[1]), started=time.time())
+            self.classic = True
+            self.expected = max(self.expected, int(found["of"])) if found["stage"] else int(found["of"])
+            number = len(self.instructions) + 1 if found["stage"] else int(found["number"])
+            step = Step(text.strip(), found["instruction"].strip(), number=number, started=time.time())
             for previous in self.steps.values():
                 previous.seconds = previous.seconds if previous.seconds is not None else 0.0
-            self.steps[f"classic-{found[1]}"] = step
+            self.steps[f"classic-{number}"] = step
             self._tell(step)
         elif self.steps:
             step = next(reversed(self.steps.values()))

@@ -15,9 +15,8 @@ from container_kit.stages import replaced
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import buildx, context, credentials, failures, images, inputs
+from container_kit.stages.build import buildx, choice, context, credentials, failures, images, inputs
 from container_kit.stages.build import dockerfile as dockerfiles
-from container_kit.stages.build.choice import choose, without_session
 from container_kit.stages.build.engine_build import Builder, BuildRequest, EngineRefused
 from container_kit.stages.build.inputs import Inputs
 from container_kit.stages.build.progress import BuildLog
@@ -44,6 +43,7 @@ class BuildImage(Stage[Image]):
         *dockerfiles.FAULTS,
         *context.FAULTS,
         *buildx.FAULTS,
+        *choice.FAULTS,
         *failures.FAULTS,
     )
 
@@ -131,12 +131,12 @@ class BuildImage(Stage[Image]):
                 cache_from=options.cache_from,
                 cache_to=options.cache_to,
             )
-            builder = choose(self._engine.endpoint, request, about)
+            builder = choice.choose(self._engine.endpoint, request, about)
             try:
                 return builder, await self._run_builder(builder, relay)
             except SessionRefused as refused:
                 ctx.log.info("no BuildKit session, sending the whole context", reason=str(refused))
-                builder = without_session(self._engine.endpoint, request)
+                builder = choice.without_session(self._engine.endpoint, request)
                 return builder, await self._run_builder(builder, relay)
 
     async def _run_builder(self, builder: Builder, relay: _Relay) -> BuildLog:

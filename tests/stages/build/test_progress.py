@@ -1,0 +1,68 @@
+"""What builders print, as Podman 4.3.1 and Docker's classic builder printed it."""
+
+from __future__ import annotations
+
+import json
+
+from container_kit.stages.build.progress import BuildLog
+
+PODMAN = r"""
+{"stream":"[1/2] STEP 1/2: FROM base:1 AS first\n"}
+{"stream":"[1/2] STEP 2/2: RUN echo one\n"}
+{"stream":"one\n"}
+{"stream":"--> 595487191dd\n"}
+{"stream":"[2/2] STEP 1/3: FROM base:1\n"}
+{"stream":"[2/2] STEP 2/3: COPY --from=first /bin/echo /e\n"}
+{"stream":"--> Using cache 78c223c5f99fdd36ba12158fd0d5c5c0a1e8a0ef37e8d0b4e2ad4b5b9c5f61a0\n"}
+{"stream":"[2/2] STEP 3/3: RUN echo two\n"}
+{"stream":"two\n"}
+{"stream":"[2/2] COMMIT docker.io/library/shop:2\n"}
+{"stream":"--> 542826666ae\n"}
+{"stream":"Successfully tagged docker.io/library/shop:2\n"}
+{"stream":"542826666ae783fb55a02d2ff7cf52430983c0246f1785be6c3cdfdee13564ab\n"}
+{"aux":{"ID":"sha256:542826666ae783fb55a02d2ff7cf52430983c0246f1785be6c3cdfdee13564ab"}}
+{"stream":"Successfully built 542826666ae7\n"}
+"""
+CLASSIC = r"""
+{"stream":"Step 1/2 : FROM base:1\n"}
+{"stream":" ---> 595487191ddc\n"}
+{"stream":"Step 2/2 : RUN echo one"}
+{"stream":"\n"}
+{"stream":" ---> Running in 0123456789ab\n"}
+{"stream":"one\n"}
+{"stream":"Removing intermediate container 0123456789ab\n"}
+{"aux":{"ID":"sha256:542826666ae783fb55a02d2ff7cf52430983c0246f1785be6c3cdfdee13564ab"}}
+{"stream":"Successfully built 542826666ae7\n"}
+"""
+
+
+def taken(answer: str) -> tuple[BuildLog, list[str], list[str]]:
+    told: list[str] = []
+    printed: list[str] = []
+    log = BuildLog(lambda message, _: told.append(message), printed.append)
+    for line in answer.strip().splitlines():
+        log.take(json.loads(line), lambda _: None)
+    log.close()
+    return log, told, printed
+
+
+def test_podmans_steps_are_counted_over_its_stages_and_its_chatter_is_no_output() -> None:
+    log, told, printed = taken(PODMAN)
+    assert [step.instruction for step in log.instructions] == [
+        "FROM base:1 AS first",
+        "RUN echo one",
+        "FROM base:1",
+        "COPY --from=first /bin/echo /e",
+        "RUN echo two",
+    ]
+    assert [step.cached for step in log.instructions] == [False, False, False, True, False]
+    assert printed == ["one", "two"]
+    assert told[-1] == "step 5/5: RUN echo two"
+    assert log.image_id == "sha256:542826666ae783fb55a02d2ff7cf52430983c0246f1785be6c3cdfdee13564ab"
+
+
+def test_the_classic_builders_steps_are_counted_and_its_chatter_is_no_output() -> None:
+    log, told, printed = taken(CLASSIC)
+    assert told == ["step 1/2: FROM base:1", "step 2/2: RUN echo one"]
+    assert printed == ["one"]
+    assert log.image_id is not None
