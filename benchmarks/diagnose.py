@@ -75,8 +75,8 @@ def read(path: Path) -> Stream:
 def _line(seen: dict[str, Any], last: float) -> Line:
     """One line; what raises is not readable."""
     found = seen["object"]
-    line = Line(max(last, float(seen.get("t") or 0)), str(seen.get("kind") or found["kind"]), found,
-                str(seen.get("type") or ""))  # fmt: skip
+    kind, type_ = str(found.get("kind") or seen["kind"]), str(seen.get("type") or "")
+    line = Line(max(last, float(seen.get("t") or 0)), kind, found, type_)
     if line.type not in _OF_THE_WATCH:
         int(found["code"]) if line.kind == "Status" else found["metadata"]["name"]
     return line

@@ -21,15 +21,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(600
 IMAGE = ClusterImage(reference="registry.test/shop/web:1.4@sha256:" + "0123456789abcdef" * 4)
 
 
-@pytest.fixture
-def checkov(tmp_path: Path) -> str:
-    """The program that CHECKOV names, else one that is installed for this test."""
+@pytest.fixture(scope="module")
+def checkov(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The program that CHECKOV names, else one that is installed for these tests."""
     if named := os.environ.get("CHECKOV"):
         return named
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = str(tmp_path / "venv/bin/python")
-    subprocess.run([python, "-m", "pip", "install", "-q", "checkov>=3.3,<4"], check=True, timeout=500)
-    return str(tmp_path / "venv/bin/checkov")
+    folder = tmp_path_factory.mktemp("checkov")
+    venv.create(folder, with_pip=True)
+    command = [str(folder / "bin/python"), "-m", "pip", "install", "-q", "checkov>=3.3,<4"]
+    subprocess.run(command, check=True, timeout=500)
+    return str(folder / "bin/checkov")
 
 
 @pytest.mark.parametrize(
