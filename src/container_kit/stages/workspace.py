@@ -86,5 +86,23 @@ class Workspace:
         return resolved
 
 
+def below(root: Path, path: str) -> Path:
+    """Resolve a path that is relative to a folder of the workspace; links may not lead out of the folder.
+
+    Raises:
+        StageFailure: `path.invalid`, `path.outside_workspace`.
+    """
+    if any(ord(character) < 32 for character in path):
+        raise PATH_INVALID(f"not a path: {path[:80]!r}")
+    try:
+        found = (root / path).resolve()
+        found.exists()  # raises where a name is too long
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, a loop of links, what no name can hold
+        raise PATH_INVALID(f"{path[:80]!r} is no usable path") from error
+    if not found.is_relative_to(root):
+        raise PATH_OUTSIDE(f"{path[:200]} is outside the source", roots=str(root))
+    return found
+
+
 def _path_evidence(path: Path) -> Evidence:
     return Evidence(kind="value", text=f"resolved to {path}")

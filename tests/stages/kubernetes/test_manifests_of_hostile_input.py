@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +11,22 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions, Manifests
+from container_kit.stages.artifacts.kubernetes import (
+    ClusterImage,
+    KubernetesOptions,
+    ManifestLayout,
+    Manifests,
+)
+from container_kit.stages.artifacts.source import Source
 from container_kit.stages.fault import StageFailure
 from container_kit.stages.kubernetes import fields
 from container_kit.stages.kubernetes.application import application
 from container_kit.stages.kubernetes.layouts import lay_out
 from container_kit.stages.kubernetes.manifests import objects
+from container_kit.stages.kubernetes.own_manifests import own_objects
+from container_kit.stages.kubernetes.write_manifests import WriteManifests
 from container_kit.stages.kubernetes.yaml_text import read, write
+from support.contexts import Contexts
 from support.kubernetes.schema import validator
 
 Json = dict[str, Any]
@@ -197,3 +207,26 @@ def test_yaml_that_is_no_manifest_is_refused(content: str, says: str) -> None:
 def test_a_list_is_taken_apart() -> None:
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}
     assert read(json.dumps({"apiVersion": "v1", "kind": "List", "items": [service]}), "x") == [service]
+
+
+SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["\x00", "a\x00b", "a\nb", "\ud800", "x" * 300, "../x", "/etc", "a/../../x"])
+async def test_a_path_that_leads_elsewhere_or_is_none_is_a_fault(path: str, ctx: Contexts, tmp_path: Path) -> None:
+    found = Manifests(name="web", namespace="shop", objects=(SERVICE,))  # type: ignore[arg-type]
+    with pytest.raises(StageFailure, match=r"path\."):
+        await WriteManifests().execute(ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
+    with pytest.raises(StageFailure, match=r"path\."):
+        await own_objects(ctx(), str(tmp_path), path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["~/x", "$(x)", "; rm -rf x", "a/./b", "é"])
+async def test_a_path_is_nothing_but_a_name_below_the_source(path: str, ctx: Contexts, tmp_path: Path) -> None:
+    found = Manifests(name="web", namespace="shop", objects=(SERVICE,))  # type: ignore[arg-type]
+    written = await WriteManifests().execute(ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
+    assert Path(written.folder).is_relative_to(tmp_path)
+    assert len(await own_objects(ctx(), str(tmp_path), path)) == 1

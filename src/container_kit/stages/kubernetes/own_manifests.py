@@ -14,7 +14,7 @@ import anyio
 from container_kit.stages.contract import StageContext
 from container_kit.stages.fault import Evidence, FaultCode
 from container_kit.stages.kubernetes.yaml_text import read
-from container_kit.stages.workspace import PATH_MISSING, PATH_OUTSIDE
+from container_kit.stages.workspace import PATH_MISSING, below
 
 Json = dict[str, Any]
 
@@ -66,9 +66,7 @@ async def own_objects(ctx: StageContext, root: str, path: str) -> list[Json]:
 
 
 def _inside(root: Path, path: str) -> Path:
-    found = (root / path).resolve()
-    if not found.is_relative_to(root):
-        raise PATH_OUTSIDE(f"{path} is outside the source", roots=str(root))
+    found = below(root, path)
     if not found.exists():
         raise PATH_MISSING(f"{path} does not exist", evidence=[Evidence(kind="value", text=f"resolved to {found}")])
     return found

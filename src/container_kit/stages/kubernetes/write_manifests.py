@@ -12,7 +12,7 @@ from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.fault import Evidence, FaultCode
 from container_kit.stages.kubernetes.layouts import lay_out
 from container_kit.stages.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.workspace import PATH_OUTSIDE
+from container_kit.stages.workspace import below
 
 NOT_WRITABLE = FaultCode(
     "kubernetes.files_not_written",
@@ -62,11 +62,7 @@ class WriteManifests(Stage[ManifestFiles]):
 
 
 def _folder(ctx: StageContext, source: Source, layout: ManifestLayout) -> Path:
-    root = ctx.workspace.directory(source.path)
-    folder = (root / layout.folder).resolve()
-    if not folder.is_relative_to(root):
-        raise PATH_OUTSIDE(f"{layout.folder} is outside the source", roots=str(root))
-    return folder
+    return below(ctx.workspace.directory(source.path), layout.folder)
 
 
 def _write(path: Path, content: str) -> str | None:
