@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.image import Image
-from container_kit.tools.inputs import DryRun, ModulePath, SourcePath, Timeout
+from container_kit.tools.inputs import CaFile, DryRun, ModulePath, SourcePath, Timeout
 from container_kit.tools.offer import Call, Offer, ToolInput
 from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
 from container_kit.tools.schema import answer_schema
@@ -27,6 +27,7 @@ class BuildInput(ToolInput):
     secrets: Annotated[dict[str, str], Field(description="id: env:NAME or file:PATH, never the value")] = Field(
         default_factory=dict
     )
+    ca_file: CaFile | None = None
     no_cache: bool = False
     dry_run: DryRun = False
     timeout: Timeout | None = None

@@ -29,6 +29,7 @@ class FullDeploymentInput(ToolInput):
     tag: Annotated[str, Field(description="name[:tag]; default: folder name")] | None = None
     dockerfile: Annotated[str, Field(description="Relative to path")] | None = None
     build_args: dict[str, str] = Field(default_factory=dict)
+    ca_file: str | None = None
     fail_on: FailOn = "critical"
     name: Name | None = None
     port: HostPort | None = None

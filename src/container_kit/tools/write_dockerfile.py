@@ -24,7 +24,7 @@ class WriteDockerfileInput(ToolInput):
         default_factory=dict
     )
     write: Annotated[bool, Field(description="False only proposes")] = True
-    overwrite: Annotated[bool, Field(description="Replace a hand-written one, keeping it beside")] = False
+    overwrite: Annotated[bool, Field(description="Replace a hand-written one; it is kept")] = False
     dry_run: DryRun = False
 
 
@@ -36,9 +36,8 @@ WRITE_DOCKERFILE = Offer(
     name="write-dockerfile",
     title="Write a Dockerfile",
     description=(
-        "Write a Dockerfile and .dockerignore that fit the repository: multi-stage, non-root, cached, "
-        "health-checked, each choice with its reason. A hand-written one stays unless overwrite. Use it when "
-        "analyze found none. Next: build."
+        "Write a Dockerfile and .dockerignore that fit the repository, each choice with its reason. A hand-written "
+        "one stays unless overwrite. Next: build."
     ),
     input=WriteDockerfileInput,
     output=answer_schema(Dockerfile),

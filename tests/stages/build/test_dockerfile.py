@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container_kit.stages.build.authorities import EXPORT, MOUNT, inject
+from container_kit.stages.build.authorities import EXPORT, MOUNT, inject, shown
 from container_kit.stages.build.dockerfile import INSTRUCTIONS, parse
 from container_kit.stages.fault import StageFailure
 
@@ -82,6 +82,12 @@ def test_lines_of_instructions_lie_in_the_file_and_never_go_back(words: list[str
     for instruction in parse(text).instructions:
         assert last < instruction.line <= instruction.last_line <= lines
         last = instruction.last_line
+
+
+def test_progress_shows_an_instruction_as_its_author_wrote_it() -> None:
+    assert shown(f"RUN {MOUNT}{EXPORT}pip install x") == "RUN pip install x"
+    expanded = EXPORT.replace("${JAVA_TOOL_OPTIONS:+$JAVA_TOOL_OPTIONS }", "-Xmx1g ")
+    assert shown(f"RUN {MOUNT}{expanded}mvn package") == "RUN mvn package"
 
 
 def test_trust_in_an_authority_is_put_into_each_run_and_nowhere_else() -> None:

@@ -140,3 +140,8 @@ async def test_a_modules_own_dockerfile_is_held_against_its_own_folder(ctx: Cont
     source = Source(path=str(tmp_path), module="api")
     review = await ReviewDockerfile().execute(ctx(), source, Analysis(root=str(tmp_path), modules=(api,)))
     assert [problem.id for problem in review.problems if problem.rule == "missing-source"] == ["missing-source:3"]
+
+
+def test_the_documentation_names_every_rule() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "dockerfile.md").read_text()
+    assert {rule for rule, *_ in CHANGES if f"`{rule}`" not in page} == set()

@@ -56,8 +56,8 @@ def _secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
     raise SECRET_MISSING(f"the secret {id_} cannot be read: {says}", id=id_)
 
 
-def read_authorities(ctx: StageContext, root: Path, name: str) -> bytes:
-    """Read the PEM file of the authorities to trust, and add the usual ones.
+def read_authorities(ctx: StageContext, root: Path, name: str) -> dict[str, bytes]:
+    """Read the PEM file of the authorities to trust, and add the usual ones: secrets by their ids.
 
     Raises:
         StageFailure: `build.ca_file_invalid`, or one of the workspace's.
@@ -68,9 +68,10 @@ def read_authorities(ctx: StageContext, root: Path, name: str) -> bytes:
         own = path.read_bytes()
     except OSError as error:
         raise CA_FILE_INVALID(f"{name} cannot be read: {error.strerror}", file=name) from error
-    if b"-----BEGIN CERTIFICATE-----" not in own:
-        raise CA_FILE_INVALID(f"{name} holds no certificate in PEM format", file=name)
-    return authorities.bundle(own)
+    try:
+        return authorities.secrets(own)
+    except ValueError as error:
+        raise CA_FILE_INVALID(f"{name} holds no certificate in PEM format", file=name) from error
 
 
 def redactor(arguments: Mapping[str, str], secrets: Mapping[str, bytes]) -> Redactor:

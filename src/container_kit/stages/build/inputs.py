@@ -121,7 +121,7 @@ def read(ctx: StageContext, source: Source, options: BuildOptions, dockerfile: D
     secrets = build_secrets.read(ctx, root, options.secrets)
     redact = build_secrets.redactor(options.build_args, secrets)
     if options.ca_file is not None:
-        secrets[authorities.SECRET_ID] = build_secrets.read_authorities(ctx, root, options.ca_file)
+        secrets |= build_secrets.read_authorities(ctx, root, options.ca_file)
         content = authorities.inject(content, parsed)
     proposed = dockerfile.ignore if dockerfile is not None and file is None else None
     ignore_file = _ignore_file(context, file)

@@ -118,7 +118,7 @@ class BuildLog:
         found = _STEP.match(name)
         if found is None:
             return Step(name)
-        instruction = found["instruction"].replace(authorities.EXPORT, "").replace(authorities.MOUNT, "")
+        instruction = authorities.shown(found["instruction"])
         if found["stage"] is None:  # a single stage: the builder's own count, whatever it tells of first
             self.expected = int(found["of"])
             return Step(name, instruction, number=int(found["number"]))
