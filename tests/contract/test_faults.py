@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from container_kit.stages.fault import FaultCode
-from support.fault_table import all_codes, page, raised_by
+from support.fault_table import all_codes, constants, page, raised_by
+from support.provoked import NOT_YET, provoked
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 GENERIC = re.compile(
@@ -33,3 +34,9 @@ def test_a_code_is_family_and_cause_with_a_meaning_and_a_hint_of_its_own(code: F
 
 def test_what_a_stage_declares_is_known() -> None:
     assert set(raised_by()) <= set(all_codes())
+
+
+def test_every_code_is_provoked_by_a_test() -> None:
+    missing = all_codes().keys() - provoked(all_codes(), constants())
+    assert sorted(missing - NOT_YET) == [], "write a test in which real work ends with this code"
+    assert sorted(NOT_YET - missing) == [], "take it out of NOT_YET: a test provokes it now, or the code is gone"

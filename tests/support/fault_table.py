@@ -45,6 +45,16 @@ def all_codes() -> dict[str, FaultCode]:
     return codes
 
 
+def constants() -> dict[tuple[str, str], str]:
+    """The codes' texts by the modules and names of the constants that hold them."""
+    return {
+        (module.name, name): value.code
+        for module in pkgutil.walk_packages(container_kit.__path__, "container_kit.")
+        for name, value in vars(importlib.import_module(module.name)).items()
+        if isinstance(value, FaultCode)
+    }
+
+
 def _codes_in(names: dict[str, object]) -> Iterator[FaultCode]:
     for value in names.values():
         if isinstance(value, FaultCode):

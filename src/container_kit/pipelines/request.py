@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue, PrivateAttr
 
 from container_kit.pipelines.made import Made
 from container_kit.stages.artifacts.base import Artifact
-from container_kit.stages.fault import Fault, FaultCode
+from container_kit.stages.fault import Fault, FaultCode, NextAction, StageFailure
 
 StageStatus = Literal["success", "failed", "cancelled", "skipped", "not_run", "rolled_back", "previewed", "unchecked"]
 """`previewed` and `unchecked` occur in dry runs only; `unchecked` means that a need could not be foretold."""
@@ -22,6 +22,12 @@ RUN_UNKNOWN = FaultCode(
     means="There is no such run, or it was pruned.",
     hint="List the runs to find the id that is meant.",
 )
+
+
+def unknown_run(run_id: str) -> StageFailure:
+    """The failure of an id that is no run's, or not this caller's."""
+    action = NextAction(tool="list-runs", why="see the runs that there are, the newest first")
+    return RUN_UNKNOWN(f"no run {run_id[:64]!r}", next_actions=[action])
 
 
 def new_run_id() -> str:

@@ -42,22 +42,25 @@ class FindImage(Stage[Image]):
         return _image(wanted.image, details)
 
 
+_DANGLING = "<none>:<none>"  # what older engines say of an image without a name
+
+
 def _inspect(api: APIClient, reference: str) -> tuple[dict[str, Any] | None, list[str]]:
     from docker.errors import ImageNotFound
 
     try:
         return api.inspect_image(reference), []
     except ImageNotFound:
-        return None, sorted(tag for image in api.images() for tag in image.get("RepoTags") or [])
+        return None, sorted(tag for image in api.images() for tag in image.get("RepoTags") or [] if tag != _DANGLING)
 
 
 def _missing(reference: str, there: list[str]) -> StageFailure:
-    near = get_close_matches(reference, there, n=3) or there[:3]
+    near = get_close_matches(reference, there, n=3)
     return IMAGE_MISSING(
         f"no image {reference} in the local engine",
-        evidence=[Evidence(kind="value", text=", ".join(near) or "the engine has no images")],
+        evidence=[Evidence(kind="value", text=", ".join(near or there[:10]) or "the engine has no images")],
         next_actions=[NextAction(why=f"{name} is there", arguments={"image": name}) for name in near],
-        there=", ".join(near) or "none yet",
+        there=", ".join(near or there[:10]) or "none yet",
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
-from container_kit.stages.fault import Evidence, FaultCode, WiringError
+from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure, WiringError
 
 PATH_MISSING = FaultCode("path.missing", means="The path does not exist.", hint="Give a folder that exists.")
 PATH_NOT_A_DIRECTORY = FaultCode(
@@ -58,9 +59,13 @@ class Workspace:
         resolved = self._inside(path)
         try:
             if not resolved.exists():
-                raise PATH_MISSING(f"{path} does not exist", evidence=[_path_evidence(resolved)])
+                raise self._missing(path, resolved)
             if not resolved.is_dir():
-                raise PATH_NOT_A_DIRECTORY(f"{path} is not a directory", parent=resolved.parent)
+                raise PATH_NOT_A_DIRECTORY(
+                    f"{path} is not a directory",
+                    next_actions=[_take(resolved.parent, f"{resolved.name} lies in this folder")],
+                    parent=resolved.parent,
+                )
         except PermissionError as error:
             raise PATH_UNREADABLE(f"{path} cannot be read: permission denied") from error
         except OSError as error:  # a name too long
@@ -68,6 +73,17 @@ class Workspace:
         if not os.access(resolved, os.R_OK | os.X_OK):
             raise PATH_UNREADABLE(f"{path} cannot be read: permission denied")
         return resolved
+
+    def _missing(self, path: str, resolved: Path) -> StageFailure:
+        there = self._inside(str(resolved.parent)) if resolved not in self.roots else resolved
+        folders = [entry.name for entry in there.iterdir() if entry.is_dir()] if there.is_dir() else []
+        near = [resolved.parent / name for name in get_close_matches(resolved.name, folders)]
+        evidence = [Evidence(kind="value", text=f"resolved to {resolved}")]
+        evidence += (
+            [Evidence(kind="value", text=f"folders there: {', '.join(sorted(folders)[:20])}")] if folders else []
+        )
+        actions = [_take(folder, f"{folder.name} is there") for folder in near]
+        return PATH_MISSING(f"{path} does not exist", evidence=evidence, next_actions=actions)
 
     def _inside(self, path: str) -> Path:
         if not path or any(ord(character) < 32 for character in path):
@@ -104,5 +120,5 @@ def below(root: Path, path: str) -> Path:
     return found
 
 
-def _path_evidence(path: Path) -> Evidence:
-    return Evidence(kind="value", text=f"resolved to {path}")
+def _take(folder: Path, why: str) -> NextAction:
+    return NextAction(why=why, arguments={"path": str(folder)})

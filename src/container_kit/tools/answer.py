@@ -18,6 +18,9 @@ _SHOWN = 2000
 """Characters of what a run made that are told as text."""
 
 
+_REHEARSED = {"previewed": "done, for it only reads", "unchecked": "cannot be foretold"}
+
+
 def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> Answer:
     """The answer of a run that succeeded, with what it made by name."""
     data: dict[str, JsonValue] = {
@@ -86,5 +89,8 @@ def _plain(response: PipelineResponse, products: Iterable[type[BaseModel]], data
 
 def _foretold(response: PipelineResponse) -> str:
     lines = [f"dry run of {response.pipeline}: nothing was changed"]
-    lines += [f"- {stage.name}: {'; '.join(stage.says) or stage.status}" for stage in response.stages]
+    lines += [
+        f"- {stage.name}: {'; '.join(stage.says) or _REHEARSED.get(stage.status, stage.status)}"
+        for stage in response.stages
+    ]
     return "\n".join(lines)

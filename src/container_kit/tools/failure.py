@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 
 from pydantic import JsonValue, ValidationError
 
@@ -16,6 +17,8 @@ TEXT_LIMIT = 10_000
 """Characters of the text of a fault: some clients show an assistant no more."""
 CONFIDENTIAL = frozenset({"env", "build_args"})
 """Arguments whose values are never repeated."""
+_UNKNOWN = "extra_forbidden"
+_WORDS = {_UNKNOWN: "there is no such argument", "missing": "is needed"}
 _TARGETS = frozenset({"path", "image", "run"})
 _EVIDENCE_LIMIT = 4_000
 
@@ -24,21 +27,39 @@ def failure(fault: Fault, call: Call) -> Answer:
     """The answer that tells a fault."""
     complete = _completed(fault, call)
     data = compact(complete.model_dump(mode="json"))
+    for action in data.get("next_actions", ()):
+        action.setdefault("arguments", {})  # ready to send, also where there is none
     return Answer(fault_text(complete), data, complete)
 
 
-def invalid_request(offer: Offer, error: ValidationError) -> StageFailure:
+def invalid_request(call: Call, error: ValidationError) -> StageFailure:
     """The failure of arguments that do not fit; it names the fields and repeats no value of theirs."""
+    details = error.errors(include_input=False, include_context=False, include_url=False)
     problems = [
-        (".".join(map(str, detail["loc"])) or "arguments", detail["msg"].removeprefix("Value error, "))
-        for detail in error.errors(include_input=False, include_context=False, include_url=False)
+        (
+            ".".join(map(str, detail["loc"])) or "arguments",
+            _WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, ")),
+        )
+        for detail in details
     ]
     fields = ", ".join(dict.fromkeys(field for field, _ in problems))
     return REQUEST_INVALID(
-        f"the arguments do not fit {offer.name}: " + "; ".join(f"{field}: {problem}" for field, problem in problems),
+        f"the arguments do not fit {call.offer.name}: "
+        + "; ".join(f"{field}: {problem}" for field, problem in problems),
         evidence=[Evidence(kind="value", where=field, text=problem) for field, problem in problems[:20]],
+        next_actions=_respelt(call, [str(detail["loc"][0]) for detail in details if detail["type"] == _UNKNOWN]),
         fields=fields,
     )
+
+
+def _respelt(call: Call, unknown: list[str]) -> list[NextAction]:
+    """The same call with arguments by the names that they have; it is left out where others do not fit."""
+    free = [name for name in call.offer.input.model_fields if name not in call.arguments]
+    names = {name: near for name in unknown for near in get_close_matches(name, free, 1)}
+    if not names or len(names) < len(unknown):
+        return []
+    why = ", ".join(f"{name} is called {near}" for name, near in names.items())
+    return [NextAction(why=why, arguments={near: call.arguments[name] for name, near in names.items()})]
 
 
 def fault_text(fault: Fault) -> str:
@@ -121,4 +142,4 @@ def _merged(sent: Mapping[str, JsonValue], changed: Mapping[str, JsonValue], off
     kept = {key: value for key, value in sent.items() if key in known}
     if _TARGETS & changed.keys():
         kept = {key: value for key, value in kept.items() if key not in _TARGETS}
-    return {**kept, **changed}
+    return {key: value for key, value in {**kept, **changed}.items() if value is not None}

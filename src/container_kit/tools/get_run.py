@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import Field, JsonValue
 
+from container_kit.stages.fault import FaultCode, NextAction
 from container_kit.tools.offer import Answer, Call, Offer, ToolInput
 from container_kit.tools.run_data import RUN_SCHEMA, run_data, run_lines
-from container_kit.tools.run_view import LogPart
+from container_kit.tools.run_view import LogPart, RunView
 
 AnyRun = Annotated[str, Field(description="Run id")]
+
+
+STAGE_UNKNOWN = FaultCode(
+    "run.stage_unknown", means="The run has no stage of that name.", hint="Name one of its stages: {names}."
+)
 
 
 class GetRunInput(ToolInput):
@@ -26,11 +33,21 @@ async def _get(call: Call, asked: GetRunInput) -> Answer:
     run = await call.runs.get(asked.run, call.caller)
     data, lines = run_data(run), run_lines(run)
     if asked.stage is not None:
+        _refuse_unknown_stage(run, asked.stage)
         part = await call.runs.log(run.id, asked.stage, first=asked.first, count=asked.lines, caller=call.caller)
         data["log"] = log_data(part)
-        lines += [f"log of {asked.stage}, lines {part.first} to {part.first + len(part.lines) - 1} of {part.total}:"]
-        lines += part.lines
+        last = part.first + len(part.lines) - 1
+        shown = f"lines {part.first} to {last} of {part.total}:" if part.lines else f"none of its {part.total} lines"
+        lines += [f"log of {asked.stage}, {shown}", *part.lines]
     return Answer("\n".join(lines)[-40_000:], data)
+
+
+def _refuse_unknown_stage(run: RunView, stage: str) -> None:
+    names = [one.name for one in run.stages]
+    if stage not in names:
+        near = get_close_matches(stage, names, 1, 0.0)
+        actions = [NextAction(why=f"{name} is one of its stages", arguments={"stage": name}) for name in near]
+        raise STAGE_UNKNOWN(f"run {run.id} has no stage {stage!r}", next_actions=actions, names=", ".join(names))
 
 
 def log_data(part: LogPart) -> dict[str, JsonValue]:

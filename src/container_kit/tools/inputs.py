@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.source import Source
 from container_kit.stages.fault import FaultCode, NextAction
 from container_kit.tools.offer import Call, ToolInput
 
@@ -49,14 +50,23 @@ async def image_of(call: Call, run_id: str) -> Image:
     Raises:
         StageFailure: `run.unknown` or `run.without_image`.
     """
-    made = (await call.runs.made(run_id, call.caller)).get(Image)
+    of_run = await call.runs.made(run_id, call.caller)
+    made, source = of_run.get(Image), of_run.get(Source)
     if made is None or not made.id:
         run = await call.runs.get(run_id, call.caller)
         raise RUN_WITHOUT_IMAGE(
-            f"run {run_id} of {run.pipeline} ({run.status}) made no image",
-            next_actions=[NextAction(why="build one first", tool="build")] if "path" in call.arguments else [],
+            f"run {run_id} of {run.pipeline} ({run.status}) made no image", next_actions=_builds(source)
         )
     return made
+
+
+def _builds(source: Source | None) -> list[NextAction]:
+    """What leads to a run that has an image."""
+    if source is None:
+        return [NextAction(tool="list-runs", arguments={"status": "success"}, why="find the run that built the image")]
+    where: dict[str, JsonValue] = {"path": source.path}
+    where |= {"module": source.module} if source.module != "." else {}
+    return [NextAction(tool="build", arguments=where, why="build an image; then give the id of that run")]
 
 
 def gate(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -13,7 +13,7 @@ from container_kit.pipelines.events import Listener
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.memory import Ask, run_in_memory
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, unknown_run
 from container_kit.pipelines.runtime import Cancellation
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.asker import Asker
@@ -146,7 +146,7 @@ class MemoryRuns:
     def _get(self, run_id: str, caller: str | None) -> MemoryRun:
         kept = self._kept.get(run_id)
         if kept is None or kept.caller != caller:
-            raise RUN_UNKNOWN(f"no run {run_id[:64]!r}")
+            raise unknown_run(run_id)
         return kept
 
     def _keep(self, run: MemoryRun) -> MemoryRun:

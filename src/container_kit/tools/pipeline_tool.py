@@ -95,7 +95,7 @@ async def answer(call: Call) -> Answer:
         try:
             asked = call.offer.input.model_validate(parsed(dict(call.arguments), call.offer.input))
         except ValidationError as error:
-            raise invalid_request(call.offer, error) from None  # the error would repeat the values
+            raise invalid_request(call, error) from None  # the error would repeat the values
         return await call.offer.work(call, asked)
 
     return await told(call, work)

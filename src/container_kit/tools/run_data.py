@@ -58,7 +58,9 @@ def _fault_data(run_id: str, fault: Fault) -> dict[str, Any]:
 
 def run_line(run: RunView) -> str:
     """One line about a run."""
-    return f"{run.id} {iso(run.created)} {run.pipeline}: {run.status} {run.message}".rstrip()
+    ended = f"{run.pipeline}: {run.status}"
+    message = run.message.removeprefix(ended)  # the last message of a run that ended says the same
+    return f"{run.id} {iso(run.created)} {ended} {message}".rstrip()
 
 
 def run_lines(run: RunView) -> list[str]:

@@ -15,8 +15,9 @@ from container_kit.pipelines.catalog import pipeline as from_catalog
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse, new_run_id
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id, unknown_run
 from container_kit.stages.choose_target import Targets
+from container_kit.stages.fault import FaultCode
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.asker import Asker
 from container_kit.tools.live import LiveStages
@@ -24,6 +25,12 @@ from container_kit.tools.memory_runs import MemoryRuns
 from container_kit.tools.run_view import LogPart, RunState, RunView
 from container_kit.tools.store import Store
 from container_kit.tools.stored_runs import StoredRuns
+
+RUN_CHANGED_NOTHING = FaultCode(
+    "run.changed_nothing",
+    means="The run only read, or was a dry run: there is nothing to roll back.",
+    hint="Name the run that made the change; list-runs shows them.",
+)
 
 Find = Callable[[str], Pipeline]
 
@@ -85,7 +92,7 @@ class Runs:
             StageFailure: `run.unknown`: there is no store.
         """
         if self._stored is None or not self._stored.exists:
-            raise RUN_UNKNOWN(f"no run {run_id[:64]!r}")
+            raise unknown_run(run_id)
         return self._stored
 
     async def made(self, run_id: str, caller: str | None = None) -> Made:
@@ -190,9 +197,12 @@ class Runs:
         """Undo what a run did that has ended.
 
         Raises:
-            StageFailure: `run.unknown`, also for one in memory, which changed nothing; `run.not_ended`.
+            StageFailure: `run.unknown`, `run.changed_nothing`, `run.not_ended`.
             StillRunning: It goes on, and the asker waits no longer.
         """
+        if run_id in self._memory:
+            run = self._memory.get(run_id, asker.caller)
+            raise RUN_CHANGED_NOTHING(f"run {run_id} of {run.pipeline} changed nothing that could be undone")
         stored = self.stored(run_id)
         return await stored.follow(await stored.roll_back(run_id, asker), asker)
 

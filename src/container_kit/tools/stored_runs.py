@@ -14,7 +14,7 @@ from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.pipelines.request import RUN_UNKNOWN, PipelineRequest, PipelineResponse
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, unknown_run
 from container_kit.stages.fault import StageFailure
 from container_kit.stages.workspace import Workspace
 from container_kit.tools.asker import Asker, StillRunning
@@ -250,5 +250,5 @@ class StoredRuns(OpenedStore):
     async def _record(self, run_id: str, caller: str | None) -> RunRecord:
         record = await (await self.open()).history.get(run_id)
         if record.caller != caller:
-            raise RUN_UNKNOWN(f"no run {run_id[:64]!r}")
+            raise unknown_run(run_id)
         return record

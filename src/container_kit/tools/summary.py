@@ -100,12 +100,19 @@ def report_lines(report: ScanReport) -> list[str]:
         f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate}",
         *(f"- {f.severity} {f.id} {f.package or ''} {f.installed or ''}: {f.title}" for f in report.findings[:10]),
         *(f"change: {c.change} ({c.where or c.kind}) removes {c.removes}" for c in report.changes[:5]),
-        *(
-            f"{run.scanner}: {run.outcome}: {run.detail}"
-            for run in report.scanners
-            if run.outcome in ("unavailable", "stale")
-        ),
+        *_scanners_line(report),
     ]
+
+
+def _scanners_line(report: ScanReport) -> list[str]:
+    """Who could not look, in one line; how to get them is told where nobody could, and by the report itself."""
+    absent = [run for run in report.scanners if run.outcome in ("unavailable", "stale")]
+    names = ", ".join(f"{run.scanner} ({run.outcome})" for run in absent)
+    if not absent:
+        return []
+    if len(absent) < len(report.scanners):
+        return [f"did not look: {names}"]
+    return [f"nothing was looked at, for no scanner could: {names}; {absent[0].detail}"]
 
 
 def deployment_lines(deployment: Deployment, verification: Verification | None) -> list[str]:

@@ -15,7 +15,7 @@ from container_kit.pipelines.durable.journal import RunSpec
 from container_kit.pipelines.durable.store import events_table
 from container_kit.pipelines.events import Event
 from container_kit.pipelines.metrics import MetricsSnapshot
-from container_kit.pipelines.request import RUN_UNKNOWN, PipelineResponse
+from container_kit.pipelines.request import RUN_UNKNOWN, PipelineResponse, unknown_run
 from container_kit.stages.artifacts.base import Artifact
 from container_kit.stages.fault import Fault, FaultCode
 
@@ -162,7 +162,7 @@ class History:
         """
         found = await DBOS.list_workflows_async(workflow_ids=[run_id], load_input=load_input)
         if not found:
-            raise RUN_UNKNOWN(f"no run {run_id[:64]!r}")
+            raise unknown_run(run_id)
         return found[0]
 
     def metrics(self, pipeline: str, stage: str | None = None) -> MetricsSnapshot:

@@ -62,7 +62,10 @@ def _check(root: Path, source: Source) -> None:
         )
     if next((entry for entry in inner.iterdir() if entry.name != ".git"), None) is None:
         raise EMPTY(
-            f"{inner} is empty", path=inner, evidence=[Evidence(kind="value", text="no files but .git, if that")]
+            f"{inner} is empty",
+            path=inner,
+            evidence=[Evidence(kind="value", text="no files but .git, if that")],
+            next_actions=[NextAction(why=f"Put the application's files into {inner}, then make the same call again.")],
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from container_kit.stages.build import authorities
 from container_kit.stages.contract import StageContext
-from container_kit.stages.fault import FaultCode
+from container_kit.stages.fault import FaultCode, NextAction
 from container_kit.stages.redaction import Redactor, looks_secret
 
 SECRET_MISSING = FaultCode(
@@ -50,10 +50,16 @@ def _secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise SECRET_MISSING(f"the secret {id_} cannot be read from the file {name}", id=id_) from error
+            raise SECRET_MISSING(
+                f"the secret {id_} cannot be read from the file {name}", next_actions=[_again(id_)], id=id_
+            ) from error
     # Whatever follows an unknown kind may be the secret itself: it is not repeated.
     says = f"the variable {name} is not set" if kind == "env" else "it must be given as `env:NAME` or `file:PATH`"
-    raise SECRET_MISSING(f"the secret {id_} cannot be read: {says}", id=id_)
+    raise SECRET_MISSING(f"the secret {id_} cannot be read: {says}", next_actions=[_again(id_)], id=id_)
+
+
+def _again(id_: str) -> NextAction:
+    return NextAction(why=f"Have the secret {id_} where the server can read it, then make the same call again.")
 
 
 def read_authorities(ctx: StageContext, root: Path, name: str) -> dict[str, bytes]:

@@ -96,7 +96,10 @@ class ParsedDockerfile:
             where = f"{self.path}:{first.line}" if first else self.path
             says = f"{first.word} comes before FROM" if first else "it has no instruction"
             evidence = [Evidence(kind="instruction", text=first.text if first else "", where=where)]
-            raise DOCKERFILE_NO_BASE(f"{self.path} has no base image: {says}", evidence=evidence, path=self.path)
+            action = NextAction(why=f"Begin {self.path} with FROM and a base image, then make the same call again.")
+            raise DOCKERFILE_NO_BASE(
+                f"{self.path} has no base image: {says}", evidence=evidence, next_actions=[action], path=self.path
+            )
 
     def syntax(self, line: int, text: str, repair: str) -> StageFailure:
         """Make the fault of a line that is wrong.

@@ -174,6 +174,8 @@ def _missing(root: Path, module: Path, asked: str | None) -> StageFailure:
     )[:20]
     near = difflib.get_close_matches(asked or "Dockerfile", places, 3, 0.3)
     actions = [NextAction(why=f"{path} is there; build with it.", arguments={"dockerfile": path}) for path in near]
+    if not places:
+        actions = [NextAction(tool="write-dockerfile", why="Have a Dockerfile written, then build again.")]
     looked = asked or "Dockerfile"
     evidence = [Evidence(kind="file", text=f"{looked} does not exist", where=looked)]
     return DOCKERFILE_MISSING(f"there is no {looked} in {root}", evidence=evidence, next_actions=actions)
@@ -187,9 +189,11 @@ def _text(path: Path, root: Path) -> str:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         evidence = [Evidence(kind="file", text=str(error), where=shown)]
-        raise DOCKERFILE_UNREADABLE(f"{shown} cannot be read as text", evidence=evidence, path=shown) from error
+        raise DOCKERFILE_UNREADABLE(
+            f"{shown} cannot be read as text", evidence=evidence, next_actions=[_after_edit(shown)], path=shown
+        ) from error
     if "\0" in content:
-        raise DOCKERFILE_UNREADABLE(f"{shown} is binary", path=shown)
+        raise DOCKERFILE_UNREADABLE(f"{shown} is binary", next_actions=[_after_edit(shown)], path=shown)
     return content
 
 
@@ -212,7 +216,11 @@ def _patterns(text: str, path: str) -> Patterns:
     try:
         return Patterns.of_ignore_file(text)
     except ValueError as error:
-        raise IGNORE_INVALID(f"{path}: {error}", path=path) from error
+        raise IGNORE_INVALID(f"{path}: {error}", next_actions=[_after_edit(path)], path=path) from error
+
+
+def _after_edit(path: object) -> NextAction:
+    return NextAction(why=f"Correct {path}, then make the same call again.")
 
 
 def _reference(root: Path, module: str, tag: str | None) -> str:
@@ -231,8 +239,10 @@ def _check_target(parsed: ParsedDockerfile, target: str | None) -> None:
     numbers = [str(number) for number in range(len(parsed.stages))]
     if target is None or target.lower() in {*names, *numbers}:
         return
-    near = difflib.get_close_matches(target.lower(), names, 1, 0.3)
+    near = difflib.get_close_matches(target.lower(), names, 1, 0.0)
     actions = [NextAction(why=f"The stage {name} exists.", arguments={"target": name}) for name in near]
+    if not names:
+        actions = [NextAction(why="No stage has a name; build the last one.", arguments={"target": None})]
     stages = ", ".join(names) or "none has a name; leave target out"
     evidence = [Evidence(kind="value", text=f"stages: {stages}", where=parsed.path)]
     raise TARGET_UNKNOWN(

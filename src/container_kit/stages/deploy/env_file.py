@@ -66,7 +66,10 @@ def _read(ctx: StageContext, path: str, base: str | None) -> dict[str, str]:
         line = binding.original.line
         if binding.error or (binding.key is not None and binding.value is None):
             where = Evidence(kind="file", text="not NAME=value (the line is not shown)", where=f"{path}:{line}")
-            raise ENV_FILE_INVALID(f"{path}:{line} is not NAME=value", evidence=[where], line=line, path=path)
+            action = NextAction(why=f"Correct line {line} of {path}, then make the same call again")
+            raise ENV_FILE_INVALID(
+                f"{path}:{line} is not NAME=value", evidence=[where], next_actions=[action], line=line, path=path
+            )
         if binding.key is not None and binding.value is not None:
             variables[binding.key] = binding.value
     check(variables)

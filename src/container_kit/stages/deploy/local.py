@@ -64,7 +64,10 @@ class LocalTarget:
         how = "without a gap, through HAProxy" if wish.options.gapless else "once the new version has proved itself"
         lines = [f"run {wish.image} as {wish.app} on {PUBLIC}:{port}"]
         if old:
-            lines = [f"replace {old.image} by {wish.image} on {PUBLIC}:{port}, {how}"]
+            what = (
+                f"{old.image} by {wish.image}" if old.image != wish.image else f"the running {old.image} by a new one"
+            )
+            lines = [f"replace {what} on {PUBLIC}:{port}, {how}"]
         if old and old.port != port:
             lines.append(f"move from port {old.port} to {port}")
         lines += [f"remove {one.name}, which a deployment that died left behind" for one in found if one.candidate]

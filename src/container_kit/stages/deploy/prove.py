@@ -79,7 +79,9 @@ async def open_port(containers: Containers, container: str, wish: Wish) -> int:
         before = now
         await anyio.sleep(_LOOK_EVERY)
     seen = await diagnose.scene(containers, container, wish)
-    raise PORT_UNKNOWN(f"nothing tells on which port {wish.app} listens", evidence=seen.evidence(), seen="none")
+    action = NextAction(why="EXPOSE the port in the Dockerfile and build again, or add container_port to this call")
+    said = f"nothing tells on which port {wish.app} listens"
+    raise PORT_UNKNOWN(said, evidence=seen.evidence(), next_actions=[action], seen="none")
 
 
 def _several(wish: Wish, ports: set[int]) -> int:

@@ -97,7 +97,7 @@ _COMMANDS = (
     ),
     sign(
         "build.shell_syntax",
-        r"(?P<problem>Syntax error: .*|syntax error near .*|unexpected EOF while looking for .*)$",
+        r"(?P<problem>[Ss]yntax error: .*|syntax error near .*|unexpected EOF while looking for .*)$",
         "the shell cannot read the command: {problem}",
         means="The shell command of a RUN instruction is malformed.",
         hint="Correct the quotes and operators of the command in {where}.",
