@@ -15,18 +15,14 @@ from container_kit.stages.fault import FaultCode
 
 TESTS = Path(__file__).parents[1]
 NOT_YET = {
-    "approval.unanswered",
     "build.context_changed",
     "deploy.port_unknown",
     "deploy.previous_gone",
     "deploy.proxy_failed",
     "deploy.proxy_missing",
     "deploy.swap_failed",
-    "dockerfile.name_unusable",
-    "kubernetes.container_config",
     "kubernetes.extra_missing",
     "kubernetes.nothing_to_apply",
-    "kubernetes.push_denied",
     "kubernetes.undo_incomplete",
     "push.digest_mismatch",
     "push.not_confirmed",
