@@ -121,12 +121,26 @@ def _by_manifests(tree: Tree, found: Discovery, start: str) -> None:
         if hits:
             unique = sorted({e.name: e for e in hits}.values(), key=lambda e: e.rank)
             found.candidates[path] = Candidate(path, unique)
+    for path in [path for path in found.candidates if path != start and _is_django_inside(tree, path, found)]:
+        del found.candidates[path]
     if start in found.candidates:
         _add_what_the_sources_say(Folder(tree, start), found.candidates[start])
 
 
+def _is_django_inside(tree: Tree, path: str, found: Discovery) -> bool:
+    """Tell whether a folder has `manage.py` alone, and the packages of its project are declared above it."""
+    listing = tree.folders[path].files
+    python = [e for e in found.candidates[path].ecosystems if e.name == "python"]
+    if "manage.py" not in listing or not python or any(name in listing for name in python[0].manifests[:-1]):
+        return False
+    above = found.candidates.get(path.rpartition("/")[0])
+    return above is not None and any(e.name == "python" for e in above.ecosystems)
+
+
 def _add_what_the_sources_say(folder: Folder, candidate: Candidate) -> None:
     """Where a `package.json` holds tools only, other sources may be the application."""
+    if [e.name for e in candidate.ecosystems] == ["python"] and not folder.files(".py", limit=1):
+        candidate.ecosystems.extend(e for e in ecosystems() if e.name == "mkdocs" and folder.has("mkdocs.yml"))
     if [e.name for e in candidate.ecosystems] != ["node"]:
         return
     programs = [e for e in ecosystems() if e.rank < _LAST_RESORT and e.name != "node"]

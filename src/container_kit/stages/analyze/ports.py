@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from container_kit.stages.analyze.lines import statements_with
 
+MAX_LINES = 300
+"""Lines of one file that are matched; a file that holds more with such words and digits is data."""
 _WORDS = (
     "port",
     "PORT",
@@ -197,7 +200,7 @@ _PARENT = re.compile(
 def ports_in(text: str) -> Iterator[tuple[int, int, float]]:
     """The ports that a text seems to listen on, each with its line and what the statement is worth."""
     before = ""
-    for number, line, statement in statements_with(text, _WORDS, _DIGITS):
+    for number, line, statement in islice(statements_with(text, _WORDS, _DIGITS), MAX_LINES):
         found = _first(_LINES, line, line, before) if _DIGITS.search(line) else None
         if found is None and _GOES_ON.search(line):
             found = _first(_STATEMENTS, statement, line.strip(), before)

@@ -237,7 +237,7 @@ def _describe_server(folder: Folder, package: Package, draft: Draft, server: Fra
     _read_entry(folder, package, draft, scripted=script not in {None, "dev"})
     if (draft.program.value or "").startswith("wrangler"):
         draft.role.add("web", "configuration", *(draft.start.best.places if draft.start.best else ()), confidence=0.85)
-        draft.port.add(8787, "framework", folder.place("package.json", "wrangler"))
+        draft.port.add(8787, "framework", folder.place("package.json", "wrangler"), confidence=0.65)
     if not server and not draft.start:
         _describe_package(folder, package, draft)
 

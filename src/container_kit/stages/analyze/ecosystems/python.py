@@ -143,7 +143,8 @@ def _application(files: list[PythonFile]) -> PythonFile | None:
         return next((file for file in files if file.application and file.path.endswith(("wsgi.py", "asgi.py"))), None)
     depth = min(file.path.count("/") for file in found)
     near = [file for file in bound if file.path.count("/") <= depth + 1]
-    starters = [f for f in files if f.application and f.path in {"wsgi.py", "asgi.py"}]
+    running = [f for f in files if f.application and f.runs_itself and f.kind is None and "/" not in f.path]
+    starters = [*(f for f in files if f.application and f.path in {"wsgi.py", "asgi.py"}), *running]
     for starter in starters:
         starter.kind = starter.kind or found[0].kind
     return (near or starters or outermost)[0]

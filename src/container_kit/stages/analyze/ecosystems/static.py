@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem
 from container_kit.stages.analyze.folder import Folder
@@ -35,7 +37,9 @@ def describe(folder: Folder, draft: Draft) -> None:
 
 def describe_hugo(folder: Folder, draft: Draft) -> None:
     """Hugo builds a site from Markdown."""
-    config = folder.first("hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json", "config.toml") or "hugo.toml"
+    config = (
+        folder.first("hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json", "config.toml", "config.yaml") or "hugo.toml"
+    )
     place = folder.place(config)
     draft.manifests.append(config)
     draft.language.add("html", "configuration", place, confidence=0.6)
@@ -61,8 +65,33 @@ def describe_mkdocs(folder: Folder, draft: Draft) -> None:
     draft.port.add(8000, "framework", place)
 
 
+def describe_zola(folder: Folder, draft: Draft) -> None:
+    """Zola builds a site from Markdown."""
+    config = folder.first("config.toml", "zola.toml") or "config.toml"
+    place = folder.place(config)
+    draft.manifests.append(config)
+    draft.language.add("html", "configuration", place, confidence=0.6)
+    draft.framework.add("zola", "declared", place)
+    draft.role.add("static", "framework", place, confidence=0.95)
+    draft.build.add("zola build", "framework", place, confidence=0.85)
+    draft.start.add("zola serve --interface 0.0.0.0", "framework", place, confidence=0.5)
+    draft.output.add("public", "framework", place)
+    draft.port.add(1111, "framework", place)
+
+
+def _is_hugo(folder: Folder) -> bool:
+    text = folder.text(folder.first("config.toml", "config.yaml", "config.yml"))
+    return re.search(r"^\s*baseurl\b", text, re.IGNORECASE | re.MULTILINE) is not None and folder.has_folder("content")
+
+
+def _is_zola(folder: Folder) -> bool:
+    return re.search(r"^\s*base_url\b", folder.text("config.toml"), re.MULTILINE) is not None
+
+
 ECOSYSTEMS = (
     Ecosystem("hugo", describe_hugo, manifests=("hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json"), rank=55),
+    Ecosystem("hugo-config", describe_hugo, bare=("config.toml", "config.yaml"), recognises=_is_hugo, rank=56),
+    Ecosystem("zola", describe_zola, bare=("config.toml",), recognises=_is_zola, rank=57),
     Ecosystem("mkdocs", describe_mkdocs, bare=("mkdocs.yml",), rank=85),
     Ecosystem("static", describe, manifests=("Staticfile",), bare=(*_HOMES, "*.html"), sources=(".html",), rank=90),
 )
