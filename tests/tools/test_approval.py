@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from mcp.client import Client
-from mcp_types import CallToolResult, ElicitResult
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, ElicitResult, InputRequiredResult
 
 from container_kit import Pipeline, Workspace
 from container_kit.pipelines import catalog
@@ -204,3 +205,25 @@ async def test_going_back_behind_a_consent_takes_consent(connect: Connect, engin
         assert code_of(await client.call_tool("rollback-run", undo)) is None
     assert engine.deploy.rollbacks == 1
     assert person.asked[-1].startswith("Undo what was asked as")
+
+
+OLD, NEW = "o" * 32, "n" * 32
+
+
+@pytest.mark.parametrize(("keys", "others"), [([OLD], [NEW, OLD]), ([NEW], [OLD]), ([], [])])
+async def test_a_question_is_answered_through_another_server_only_where_it_knows_the_key(
+    runs: Runs, engine: Engine, keys: list[str], others: list[str]
+) -> None:
+    async with Client(make_server(runs, ALL, state_keys=keys), elicitation_callback=yes()) as client:
+        asked = await client.session.call_tool("deploy", TO_PROD, allow_input_required=True)
+    assert isinstance(asked, InputRequiredResult)
+    said: Any = {key: ElicitResult(action="accept", content={"confirm": True}) for key in asked.input_requests or {}}
+    async with Client(make_server(runs, ALL, state_keys=others), elicitation_callback=yes()) as client:
+        again = client.session.call_tool("deploy", TO_PROD, input_responses=said, request_state=asked.request_state)
+        if set(keys) & set(others):
+            assert code_of(await again) is None
+        else:
+            with pytest.raises(MCPError) as refused:
+                await again
+            assert refused.value.error.code == -32602
+    assert engine.deploy.executions == len(set(keys) & set(others))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +10,7 @@ from mcp.server import MCPServer
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.request_state import RequestStateSecurity
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import Tool as ListedTool
 
@@ -47,13 +48,19 @@ class Server(MCPServer):
 
 
 def make_server(
-    runs: Runs, offers: Iterable[Offer], *, auth: AuthSettings | None = None, tokens: TokenVerifier | None = None
+    runs: Runs,
+    offers: Iterable[Offer],
+    *,
+    auth: AuthSettings | None = None,
+    tokens: TokenVerifier | None = None,
+    state_keys: Sequence[str] = (),
 ) -> MCPServer:
     """Make a server that offers these tools.
 
     Args:
         auth: With `tokens`, what is asked of callers over HTTP; None lets everybody call.
         tokens: Checks the callers' tokens.
+        state_keys: Shared by servers behind one address; the first seals what a client brings back with an answer.
     """
     offered = {offer.name: offer for offer in offers}
     tasks = Tasks(runs, offered)
@@ -72,6 +79,7 @@ def make_server(
         middleware=[TaskListening(tasks), updates, hide_from_others],
         subscriptions=bus,
         lifespan=living,
+        request_state_security=RequestStateSecurity(keys=state_keys) if state_keys else None,
         log_level="WARNING",
         auth=auth,
         token_verifier=tokens,

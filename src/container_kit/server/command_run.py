@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 
 from container_kit.server import logs, settings, telemetry
 from container_kit.server.console import Console, make_console
+from container_kit.server.terminal import person_at_terminal
 from container_kit.server.transports import until_signalled
 from container_kit.stages.fault import WiringError
 from container_kit.stages.workspace import Workspace
@@ -57,6 +58,7 @@ def run(words: Sequence[str]) -> int:
     logs.configure(chosen.log_level, chosen.log_format)
     telemetry.configure()
     console = make_console(quiet=as_json)
+    person = person_at_terminal(console)
     call = Call(
         offer=offer,
         arguments=_arguments(offer, asked),
@@ -67,7 +69,7 @@ def run(words: Sequence[str]) -> int:
             targets=chosen.deployment_targets,
         ),
         offered=offered,
-        asker=Asker(on_event=console.on_event),
+        asker=Asker(on_event=console.on_event, attended=person is not None, ask=person),
     )
     return anyio.run(_carry_out, call, console, as_json)
 

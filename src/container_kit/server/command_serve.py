@@ -44,7 +44,13 @@ def serve(asked: argparse.Namespace) -> int:
         anyio.run(transports.serve_stdio, make_server(runs, offers), runs)
         return 0
     tokens = verifier(chosen)
-    server = make_server(runs, offers, auth=sdk_settings(chosen), tokens=tokens)
+    server = make_server(
+        runs,
+        offers,
+        auth=sdk_settings(chosen),
+        tokens=tokens,
+        state_keys=[key.get_secret_value() for key in chosen.state_keys],
+    )
     add_probes(server, runs, metrics, [offer.name for offer in offers if offer.toolset != "runs"], tokens)
     https = (chosen.public_url or "").startswith("https:")
     RunPages(runs, tokens, transport_security(chosen), secure=https).add_to(server)

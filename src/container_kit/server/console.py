@@ -6,6 +6,8 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -27,6 +29,7 @@ _ENDS = {
     "stage_failed": "failed",
     "stage_skipped": "skipped",
     "stage_rolled_back": "undone",
+    "approval_answered": "done",
     "stage_previewed": "foretold",
 }
 _EVIDENCE_LINES = 25
@@ -44,6 +47,9 @@ class Console(Protocol):
 
     def on_event(self, event: Event) -> None:
         """Show what happened."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Show nothing while the block lasts, for a question."""
 
     def success(self, answered: Answer) -> None:
         """Show the result."""
@@ -88,6 +94,10 @@ class PlainConsole:
         self._last = line
         print(line, file=sys.stderr, flush=True)  # noqa: T201
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Lines do not disturb a question."""
+        return nullcontext()
+
     def success(self, answered: Answer) -> None:
         """Print the result on stdout."""
         print(result_text(answered))  # noqa: T201
@@ -127,6 +137,13 @@ class LiveConsole(PlainConsole):
     ) -> None:
         """Leave the last state on the screen."""
         self._live.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do not redraw while the block lasts."""
+        self._live.stop()
+        yield
+        self._live.start()
 
     def __rich__(self) -> Table:
         """The lines as they are now."""

@@ -22,6 +22,7 @@ from container_kit.stages.fault import WiringError
 from container_kit.tools.store import Store
 
 FILE = "container-kit.toml"
+_KEY_BYTES = 32
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """A list in TOML, comma-separated in a variable."""
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
     allowed_origins: Names = ()
     token: SecretStr | None = None
     """A bearer token that every HTTP request must carry."""
+    state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Secrets of 32 bytes or more that servers behind one address share: the first seals what a client brings back with
+    a person's answer, the others are still understood. By default each server knows its own alone."""
     oauth_issuer: str | None = None
     """An OAuth authorization server whose tokens are accepted."""
     public_url: str | None = None
@@ -101,6 +105,13 @@ class Settings(BaseSettings):
         """The configured targets."""
         return tuple(self.targets.values())
 
+    @field_validator("state_keys")
+    @classmethod
+    def _long_and_different(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value().encode()) < _KEY_BYTES for key in value) or len(set(value)) < len(value):
+            raise ValueError(f"each key needs {_KEY_BYTES} bytes or more, and they must differ")
+        return value
+
     @field_validator("targets", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
@@ -122,7 +133,14 @@ class Settings(BaseSettings):
         return tuple(folder.expanduser().resolve() for folder in value)
 
     @field_validator(
-        "toolsets", "tools", "exclude_tools", "pipelines", "allowed_hosts", "allowed_origins", mode="before"
+        "toolsets",
+        "tools",
+        "exclude_tools",
+        "pipelines",
+        "allowed_hosts",
+        "allowed_origins",
+        "state_keys",
+        mode="before",
     )
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
