@@ -48,6 +48,16 @@ async def test_wrong_options_are_refused_before_the_cluster_is_asked(
     assert cluster.requests == []
 
 
+async def test_only_what_the_deployment_takes_is_asked_for(
+    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+) -> None:
+    cluster.denied |= {("patch", "ingresses"), ("create", "horizontalpodautoscalers"), ("patch", "networkpolicies")}
+    assert await prepared(stage, ctx, manifests="k8s")
+    fault = await refused(stage, ctx, host="a.example.com", max_replicas=5)
+    for missing in ("patch ingresses", "create horizontalpodautoscalers", "patch networkpolicies"):
+        assert missing in fault.hint
+
+
 async def test_missing_permissions_are_told_together(stage: PrepareCluster, cluster: ApiServer, ctx: Contexts) -> None:
     cluster.denied |= {("patch", "deployments"), ("watch", "pods"), ("get", "pods/log")}
     fault = await refused(stage, ctx)

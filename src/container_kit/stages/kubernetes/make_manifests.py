@@ -14,7 +14,7 @@ from container_kit.stages.contract import Stage, StageContext
 from container_kit.stages.kubernetes import fields
 from container_kit.stages.kubernetes.application import PORT_UNKNOWN, application, check_options
 from container_kit.stages.kubernetes.manifests import objects
-from container_kit.stages.kubernetes.on_target import OVER_LIMIT, on_target
+from container_kit.stages.kubernetes.on_target import OVER_LIMIT, keep_inside, on_target
 from container_kit.stages.kubernetes.own_manifests import OWN_FAULTS, own_objects
 from container_kit.stages.kubernetes.yaml_text import FAULTS as YAML_FAULTS
 from container_kit.stages.redaction import looks_secret
@@ -59,7 +59,9 @@ class MakeManifests(Stage[Manifests]):
         reference = built.reference if built is not None else named.image if named is not None else None
         delivered = image or (ClusterImage(reference=reference) if reference is not None else None)
         if options.manifests is not None and source is not None:
-            return await _own(ctx, source, options.manifests, namespace, delivered)
+            found = await own_objects(ctx, source.path, options.manifests)
+            keep_inside(found, target)
+            return _own(found, options.manifests, namespace, delivered)
         if delivered is None:
             raise fields.OPTION_INVALID("no image is known", field="image", rule="build or name an image first")
         module = analysis.module(source.module if source is not None else ".") if analysis is not None else None
@@ -71,8 +73,7 @@ class MakeManifests(Stage[Manifests]):
 _UNPINNED = "the image is named by tag, not by digest: pushing other content under it would not roll out"
 
 
-async def _own(ctx: StageContext, source: Source, path: str, namespace: str, image: ClusterImage | None) -> Manifests:
-    found = await own_objects(ctx, source.path, path)
+def _own(found: list[Json], path: str, namespace: str, image: ClusterImage | None) -> Manifests:
     notes = [*_put_in(found, image), *_literal_secrets(found)]
     named = next((one for one in found if one["kind"] == "Deployment"), found[0] if found else None)
     name = str(named["metadata"]["name"]) if named else fields.slug(path)

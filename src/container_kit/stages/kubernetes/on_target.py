@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -46,6 +47,29 @@ def place_on(context: str | None, namespace: str | None, target: Target | None) 
         _decided("kube_context", context, target, target.context),
         _decided("namespace", namespace, target, target.namespace),
     )
+
+
+_OF_THE_CLUSTER = (
+    "Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "PersistentVolume", "StorageClass",
+    "PriorityClass", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy",
+)  # fmt: skip
+
+
+def keep_inside(objects: Sequence[dict[str, Any]], target: Target | None) -> None:
+    """Refuse a user's own objects that lie outside the namespace that a target allows.
+
+    Raises:
+        StageFailure: `kubernetes.option_invalid`.
+    """
+    if target is None or target.namespace is None:
+        return
+    for one in objects:
+        where = one["metadata"].get("namespace")
+        if where not in (None, target.namespace) or one["kind"] in _OF_THE_CLUSTER:
+            what = f"{one['kind']}/{one['metadata'].get('name')}"
+            place = f"in namespace {where}" if where else "of the whole cluster"
+            rule = f"objects of namespace {target.namespace} alone, as target {target.name} says"
+            raise fields.OPTION_INVALID(f"manifests: {what} is {place}", field="manifests", rule=rule)
 
 
 def _decided(option: str, asked: str | None, target: Target, said: str | None) -> str | None:

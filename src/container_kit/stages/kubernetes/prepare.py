@@ -13,7 +13,6 @@ from container_kit.stages.contract import Preview, Stage, StageContext
 from container_kit.stages.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.kubernetes.api import KubernetesApi, connect
 from container_kit.stages.kubernetes.api_faults import FAULTS as API_FAULTS
-from container_kit.stages.kubernetes.api_faults import FORBIDDEN
 from container_kit.stages.kubernetes.application import check_options
 from container_kit.stages.kubernetes.delivery import DELIVERY_FAULTS, PULLED, find_delivery
 from container_kit.stages.kubernetes.fields import FAULTS as FIELD_FAULTS
@@ -21,6 +20,7 @@ from container_kit.stages.kubernetes.fields import namespace as check_namespace
 from container_kit.stages.kubernetes.kubeconfig import FAULTS as KUBECONFIG_FAULTS
 from container_kit.stages.kubernetes.manifests import restricted_namespace
 from container_kit.stages.kubernetes.on_target import OVER_LIMIT, on_target
+from container_kit.stages.kubernetes.permissions import check_permissions
 from container_kit.stages.kubernetes.quota import check_quota
 from container_kit.stages.kubernetes.rollout_faults import PULL_SECRET_MISSING, QUOTA
 
@@ -32,23 +32,8 @@ NAMESPACE_MISSING = FaultCode(
     hint="Create namespace {namespace}, or let it be made with create_namespace=true.",
 )
 
-_NEEDED = (
-    ("get", "apps", "deployments", ""),
-    ("create", "apps", "deployments", ""),
-    ("patch", "apps", "deployments", ""),
-    ("patch", "", "services", ""),
-    ("patch", "", "serviceaccounts", ""),
-    ("patch", "networking.k8s.io", "networkpolicies", ""),
-    ("patch", "policy", "poddisruptionbudgets", ""),
-    ("watch", "", "pods", ""),
-    ("watch", "", "events", ""),
-    ("watch", "apps", "replicasets", ""),
-    ("watch", "discovery.k8s.io", "endpointslices", ""),
-)
 _EMPTY_WITHIN = 5.0
 """Seconds in which the garbage collector marks the pods of a Deployment that was just removed."""
-_HELPFUL = (("get", "", "pods", "log"), ("delete", "apps", "deployments", ""), ("get", "", "services", "proxy"))
-"""Without these a rollout works, but tells less or cannot be undone wholly."""
 
 
 class PrepareCluster(Stage[Cluster]):
@@ -108,7 +93,7 @@ class PrepareCluster(Stage[Cluster]):
             ctx.progress(f"looking at the cluster of context {api.context}", 0.1)
             version = await api.get("/version")
             namespace = check_namespace("namespace", options.namespace or api.namespace)
-            permissions = await _permissions(api, namespace)
+            permissions = await check_permissions(api, namespace, options)
             found, uid = await _namespace(api, namespace, options, make=make)
             pull_secret = await _pull_secret(api, namespace, options)
             quota = await check_quota(api, namespace, options)
@@ -131,45 +116,6 @@ async def _is_used(api: KubernetesApi, namespace: str) -> bool:
     deployments = await api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments")
     left = [*(deployments.get("items") or []), *(pods.get("items") or [])]
     return any(not one["metadata"].get("deletionTimestamp") for one in left)
-
-
-async def _permissions(api: KubernetesApi, namespace: str) -> list[Check]:
-    """Ask for each permission; the missing ones are told together."""
-    missing: list[str] = []
-    limit = anyio.CapacityLimiter(6)
-    broken: list[StageFailure] = []
-
-    async def ask(verb: str, group: str, resource: str, subresource: str) -> None:
-        async with limit:
-            try:
-                if not await _allowed(api, namespace, verb, group, resource, subresource):
-                    missing.append(f"{verb} {resource}{'/' + subresource if subresource else ''}")
-            except StageFailure as failure:
-                broken.append(failure)
-
-    async with anyio.create_task_group() as tasks:
-        for asked in (*_NEEDED, *_HELPFUL):
-            tasks.start_soon(ask, *asked)
-    if broken:
-        raise broken[0]
-    needed = sorted({f"{verb} {resource}" for verb, _, resource, _ in _NEEDED} & set(missing))
-    if needed:
-        words = ", ".join(needed)
-        evidence = [Evidence(kind="condition", text=f"not allowed: {words}", where=f"namespace/{namespace}")]
-        raise FORBIDDEN(f"missing permissions in namespace {namespace}: {words}", evidence=evidence, missing=words)
-    if missing:
-        return [Check(name="permissions", outcome="not_checked", detail=f"not allowed, helpful: {', '.join(missing)}")]
-    return [Check(name="permissions", outcome="ok", detail=f"all {len(_NEEDED) + len(_HELPFUL)} that are used")]
-
-
-async def _allowed(api: KubernetesApi, namespace: str, verb: str, group: str, resource: str, subresource: str) -> bool:
-    asked = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
-    if subresource:
-        asked["subresource"] = subresource
-    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
-    body = {**review, "spec": {"resourceAttributes": asked}}
-    answer = await api.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
-    return bool((answer.get("status") or {}).get("allowed"))
 
 
 async def _namespace(
