@@ -61,6 +61,12 @@ def test_what_cannot_be_merged_is_left_as_it_was(
     assert "nothing was changed" in capsys.readouterr().err
 
 
+def test_codex_waits_for_a_build(somewhere: Path) -> None:
+    assert main(["install", "codex"]) == 0
+    [entry] = tomllib.loads((somewhere / ".codex" / "config.toml").read_text())["mcp_servers"].values()
+    assert entry["tool_timeout_sec"] == 3600  # its own default is a minute
+
+
 def test_printing_writes_nothing(somewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["install", "vscode", "--print"]) == 0
     assert json.loads(capsys.readouterr().out)["servers"]["container-kit"]["type"] == "stdio"

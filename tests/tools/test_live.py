@@ -63,4 +63,4 @@ def test_undoing_and_an_answer_that_is_waited_for_are_seen() -> None:
     live.take(event("approval_answered", "consent", message="refused by ann: no"))
     live.take(event("rollback_failed", message="stuck"))
     ended = live.stages([StageResult(name="build", status="success", attempts=1, seconds=2.0)])
-    assert [stage.state for stage in ended] == ["undo_failed", "waiting", "failed"]
+    assert [stage.state for stage in ended] == ["undo_failed", "not_run", "failed"]

@@ -163,5 +163,9 @@ async def test_stored_runs_are_told_of_over_stdio_too(mode: str, gates: Path) ->
         group.start_soon(client.call_tool, "stored-show", {"gates": "gates"})
         run = await running(client)
         async with subscribed(client, mode, heard, [f"run://{run}"]):
+            seen = (await client.call_tool("watch-run", {"run": run})).structured_content
             (gates / "prepare-stored").touch()
             await heard.more(f"run://{run}", 0)
+    assert seen is not None
+    [[stage]] = seen["groups"]
+    assert (stage["name"], stage["state"], stage["attempts"]) == ("prepare-stored", "running", 1)

@@ -14,6 +14,8 @@ from typing import Any
 from container_kit.stages.fault import WiringError
 
 NAME = "container-kit"
+_LONGEST_CALL = 3600
+"""Seconds; a client that gives up after its usual minute would stop a build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class _Client:
     file: Path
     key: str
     """Where the servers stand in the file."""
-    extra: tuple[tuple[str, str], ...] = ()
+    extra: tuple[tuple[str, str | int], ...] = ()
+    """What this client wants in an entry beside the program."""
 
 
 def clients() -> dict[str, _Client]:
@@ -32,7 +35,7 @@ def clients() -> dict[str, _Client]:
         "claude-desktop": _Client(_claude_desktop(home), "mcpServers"),
         "vscode": _Client(Path(".vscode/mcp.json"), "servers", (("type", "stdio"),)),
         "cursor": _Client(home / ".cursor" / "mcp.json", "mcpServers"),
-        "codex": _Client(home / ".codex" / "config.toml", "mcp_servers"),
+        "codex": _Client(home / ".codex" / "config.toml", "mcp_servers", (("tool_timeout_sec", _LONGEST_CALL),)),
     }
 
 

@@ -39,8 +39,11 @@ class LiveStage(Artifact):
     retries: tuple[str, ...] = ()
     """Why it was tried again, once for each attempt that failed."""
 
-    def ended_as(self, result: StageResult) -> LiveStage:
-        """The same stage after the run's end, with what its result says."""
+    def ended_as(self, result: StageResult | None) -> LiveStage:
+        """The same stage after the run's end, with what its result says; an approval point has none."""
+        if result is None:
+            left = {"waiting": "not_run", "running": "cancelled"}
+            return self.model_copy(update={"state": left.get(self.state, self.state)})
         known: dict[str, object] = {"state": "undo_failed" if self.state == "undo_failed" else result.status}
         if result.attempts:
             known |= {"attempts": result.attempts, "seconds": result.seconds}
@@ -88,9 +91,9 @@ class LiveStages:
             ended: The stages' results, once the run has ended.
         """
         results = {result.name: result for result in ended}
-        return tuple(
-            stage.ended_as(results[stage.name]) if stage.name in results else stage for stage in self._stages.values()
-        )
+        if not results:
+            return tuple(self._stages.values())
+        return tuple(stage.ended_as(results.get(stage.name)) for stage in self._stages.values())
 
     def results(self) -> tuple[StageResult, ...]:
         """The stages as results; one that has not ended is `not_run`, with the attempts so far."""

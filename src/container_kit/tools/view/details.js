@@ -31,11 +31,11 @@ function drawFault(fault, say) {
     make("p", { class: "facts" }, facts.join(" · ")),
   ];
   if (fault.hint) parts.push(make("p", { class: "hint" }, fault.hint));
-  if (fault.evidence?.length) parts.push(make("h3", {}, "Evidence"), ...fault.evidence.map(evidenceOf));
   if (fault.next_actions?.length) {
     const actions = fault.next_actions.map((action) => actionOf(action, say));
     parts.push(make("h3", {}, "What to do next"), make("ol", { class: "next" }, ...actions));
   }
+  if (fault.evidence?.length) parts.push(make("h3", {}, "Evidence"), ...fault.evidence.map(evidenceOf));
   $("fault").replaceChildren(...parts);
 }
 

@@ -111,7 +111,7 @@ class Graph {
     const about = stage.conditional ? "only where it is needed" : "";
     const label = [`${stage.name}: ${word}`, time, attempts, about].filter(Boolean).join(", ");
     if (node.button.ariaLabel !== label) node.button.ariaLabel = label;
-    const tip = [stage.summary, about && `Runs ${about}.`].filter(Boolean).join(" ");
+    const tip = [`${stage.name}.`, stage.summary, about && `Runs ${about}.`].filter(Boolean).join(" ");
     if (node.button.title !== tip) node.button.title = tip;
     const line = node.button.lastChild;
     if (line.textContent !== shown) line.textContent = shown;

@@ -121,6 +121,7 @@ function drawStage(stage) {
   if (!stage) return;
   if (stage.name !== log.stage) log.clear(stage.name);
   $("log-title").textContent = `Log of ${stage.name}`;
+  $("no-lines").textContent = view.data.ended ? "It put nothing out." : "No output yet.";
   $("log-state").textContent = STATES[stage.state] ?? stage.state;
   const told = stage.state === "success" || (view.data.fault && stage.state === "failed"); // in the graph, or as the fault
   const says = told ? "" : (stage.message ?? "");
