@@ -68,8 +68,12 @@ async def test_the_view_is_told_the_graph_the_stages_and_actions_that_can_be_sen
         unknown = await client.call_tool("watch-run", {"tool": "build"})
     assert seen is not None
     assert (seen["id"], seen["status"], seen["fault"]["code"]) == (run, "failed", "build.step_failed")
-    stages = [stage for group in seen["groups"] for stage in group]
+    points = [point for group in seen["groups"] for point in group]
+    stages = [point for point in points if point["kind"] == "stage"]
     assert [stage["name"] for stage in stages] == [step.name for step in pipeline("full-deployment").steps()]
+    assert [(point["name"], point["state"]) for point in points if point["kind"] == "approval"] == [
+        (approval.name, "not_run") for here in pipeline("full-deployment").approvals.values() for approval in here
+    ]
     by_name = {stage["name"]: stage for stage in stages}
     assert by_name["write-dockerfile"]["conditional"]
     assert not by_name["build"]["conditional"]
