@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import sys
 import urllib.parse
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,9 +17,10 @@ import anyio
 import anyio.to_thread
 import pytest
 from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from support.patience import offering, there
-from support.servers import listening
+from support.servers import SERVE, environment, listening
 from support.tasks import TaskClient, ask, call, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(150)]
@@ -84,6 +86,19 @@ async def test_another_server_on_the_same_store_tells_and_cancels_a_task(tmp_pat
             await ask(client, "tasks/cancel", task_id)
             assert (await until(client, task_id))["status"] == "cancelled"
     assert not (tmp_path / "done").exists()
+
+
+async def test_over_stdio_too_a_task_outlives_its_server(tmp_path: Path) -> None:
+    variables = environment(tmp_path, **offering(tmp_path))
+    parameters = StdioServerParameters(command=sys.executable, args=SERVE, cwd=tmp_path, env=variables)
+    async with Client(stdio_client(parameters), extensions=[TaskClient()]) as client:
+        task = await call(client, "hold", {"folder": str(tmp_path)})
+        assert isinstance(task, dict), task
+        await there(tmp_path / "begun")
+    (tmp_path / "go").touch()
+    async with Client(stdio_client(parameters), extensions=[TaskClient()]) as client:
+        content = result_of(await until(client, task["taskId"]))
+    assert content["done"] == {"by": "wait"}
 
 
 class Raw:

@@ -150,3 +150,9 @@ def test_tokens_of_an_oauth_issuer_are_accepted_for_this_audience_alone(issuer: 
     assert metadata["resource"] == AUDIENCE
     assert answers.pop("good") != 401
     assert set(answers.values()) == {401}
+
+
+async def test_who_listens_takes_nobodys_place(tmp_path: Path) -> None:
+    with listening("http", tmp_path, CONTAINER_KIT_MAX_CONCURRENT_CALLS="1") as (url, _), anyio.fail_after(50):
+        async with Client(url) as client, client.listen(tools_list_changed=True), Client(url) as other:
+            assert (await other.list_tools()).tools

@@ -159,7 +159,7 @@ def server_of(runs: Runs, offers: list[Offer]) -> MCPServer:
 
 
 def main(folder: Path) -> None:
-    settings = Settings(port=0, home=folder, workspace=(folder,))
+    settings = Settings(port=0, home=folder, workspace=(folder,), calls_per_minute=6000)
     own = pipelines()
     runs = Runs(Workspace([folder]), settings.store_of_runs(), find=finder(own))
     app = http_app(server_of(runs, [GREET, *map(offer_of, own)]), "http", settings)

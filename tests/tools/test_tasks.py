@@ -108,8 +108,10 @@ async def test_a_long_call_is_a_task_whose_result_is_the_one_of_the_call(connect
         assert isinstance(task, dict)
         assert task["status"] == "working"
         assert isinstance(task["ttlMs"], int)
-        working = await until(client, task["taskId"], ["working"])
-        assert working["statusMessage"] == "build: planking"
+        await yard.begun.wait()
+        while "planking" not in (working := await ask(client, "tasks/get", task["taskId"])).get("statusMessage", ""):
+            await anyio.sleep(0.05)
+        assert (working["status"], working["statusMessage"]) == ("working", "build: planking")
         assert "result" not in working
         yard.go.set()
         ended = await until(client, task["taskId"])

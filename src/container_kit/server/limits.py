@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -36,6 +37,9 @@ class Limits:
         if wait is not None:
             await _refusal(429, f"more than {self._a_minute} requests a minute", wait)(scope, receive, send)
             return
+        if _listens(scope):  # it lasts as long as its client does; the SDK bounds how many there are
+            await self._app(scope, receive, send)
+            return
         if self._running >= self._at_once:
             await _refusal(503, f"{self._at_once} requests are being carried out", 1)(scope, receive, send)
             return
@@ -55,6 +59,13 @@ class Limits:
         if len(self._windows) > _CALLERS_KEPT:
             self._windows.popitem(last=False)
         return None if count < self._a_minute else max(1.0, began + _MINUTE - now)
+
+
+def _listens(scope: Scope) -> bool:
+    """Whether a request opens a stream of notifications. In the revisions that have them the SDK checks the header."""
+    headers = dict(scope["headers"])
+    modern = headers.get(b"mcp-protocol-version", b"").decode("latin-1") in MODERN_PROTOCOL_VERSIONS
+    return modern and headers.get(b"mcp-method") == b"subscriptions/listen"
 
 
 def _caller(scope: Scope) -> str:

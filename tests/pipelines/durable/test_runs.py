@@ -304,6 +304,7 @@ async def test_old_runs_are_pruned_with_their_events_and_logs(store_url: str, ho
         await runs.wait(old)
         kept = await asked(runs, home, "workflow")
         await runs.wait(kept)
+        assert await runs.prune(Retention(keep=0, max_age=0, min_age=3600)) == []
         assert await runs.prune(Retention(keep=1, max_age=3600)) == [old]
         assert [record.id for record in await runs.history.runs()] == [kept]
         assert (await fault_of(runs.history.get(old))).code == "run.unknown"
