@@ -15,7 +15,7 @@ from container_kit.stages.build import BuildImage
 from container_kit.stages.fault import StageFailure
 from support.contexts import Contexts
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(480)]
 
 Write = Callable[..., Path]
 

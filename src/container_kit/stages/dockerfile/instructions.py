@@ -13,6 +13,8 @@ UNPARSABLE = FaultCode(
     hint="Correct what the parser names: {reason}.",
 )
 
+_MAY_BE_EMPTY = {"CMD", "ENTRYPOINT", "SHELL"}
+"""`ENTRYPOINT []` takes back what the base image has."""
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::-[^}]*)?\}|(\w+))")
 
 
@@ -65,7 +67,11 @@ def read_stages(text: str) -> list[BuildStage]:
     stages: list[BuildStage] = []
     defaults: dict[str, str] = {}
     for command in commands:
-        word = command.cmd.upper()
+        word = (command.cmd or "").upper()  # nothing but a continued line has none
+        if not command.value and word not in _MAY_BE_EMPTY:
+            raise UNPARSABLE(
+                f"line {command.start_line} is {word!r} and nothing else", reason="an instruction needs arguments"
+            )
         made = Instruction(word, command.value, command.flags, command.json, command.start_line, command.end_line)
         if word == "FROM":
             name = command.value[2] if len(command.value) > 2 else None

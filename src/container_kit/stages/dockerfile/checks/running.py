@@ -83,13 +83,19 @@ def _root_user(file: Reviewed) -> Iterator[DockerfileProblem]:
 
 def _shell_form(file: Reviewed) -> Iterator[DockerfileProblem]:
     for start in file.last.of("CMD", "ENTRYPOINT"):
-        if start.json:
-            continue
-        patch = (
-            None if _SHELL.search(start.text) else replace(start, f"{start.word} {json.dumps(shlex.split(start.text))}")
-        )
-        reason = "the shell is PID 1 and keeps the signal to stop from the application"
-        yield problem("shell-form", start, "warning", f"{start.word} is run by a shell", reason, patch)
+        if not start.json:
+            reason = "the shell is PID 1 and keeps the signal to stop from the application"
+            yield problem(
+                "shell-form", start, "warning", f"{start.word} is run by a shell", reason, _without_shell(start)
+            )
+
+
+def _without_shell(start: Instruction) -> Patch | None:
+    try:
+        words = [] if _SHELL.search(start.text) else shlex.split(start.text)
+    except ValueError:  # a quotation is not closed
+        return None
+    return replace(start, f"{start.word} {json.dumps(words)}") if words else None
 
 
 def _package_manager(file: Reviewed) -> Iterator[DockerfileProblem]:
