@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from container_kit.stages.fault import Fault
+from container_kit.stages.kubernetes.rollout_container import Json, dig
 from container_kit.stages.kubernetes.rollout_faults import PROGRESS_DEADLINE, ROLLOUT_FAULTS
-from container_kit.stages.kubernetes.rollout_state import Json, RolloutState, dig
+from container_kit.stages.kubernetes.rollout_state import RolloutState
 from container_kit.stages.kubernetes.signs import WATCHED, Rule, Sign
 from container_kit.stages.kubernetes.signs_of_containers import setup_signs, start_signs, termination_signs
 from container_kit.stages.kubernetes.signs_of_images import image_signs

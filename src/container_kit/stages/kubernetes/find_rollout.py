@@ -13,7 +13,7 @@ from container_kit.stages.kubernetes.api import KubernetesApi, connect
 from container_kit.stages.kubernetes.api_faults import FAULTS as API_FAULTS
 from container_kit.stages.kubernetes.kubeconfig import FAULTS as KUBECONFIG_FAULTS
 from container_kit.stages.kubernetes.on_target import place_on
-from container_kit.stages.kubernetes.rollout_state import dig
+from container_kit.stages.kubernetes.rollout_container import dig
 from container_kit.stages.kubernetes.rollout_watch import services_of
 
 Json = dict[str, Any]

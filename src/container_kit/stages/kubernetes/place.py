@@ -19,7 +19,8 @@ from container_kit.stages.kubernetes.diagnosis import STABLE_SECONDS
 from container_kit.stages.kubernetes.find_rollout import hosts_of, listed
 from container_kit.stages.kubernetes.manifests import MANAGED_BY
 from container_kit.stages.kubernetes.recorded import applied_by_us, identity
-from container_kit.stages.kubernetes.rollout_state import RolloutState, dig, is_owned
+from container_kit.stages.kubernetes.rollout_container import dig
+from container_kit.stages.kubernetes.rollout_state import RolloutState, is_owned
 from container_kit.stages.kubernetes.rollout_watch import services_of, watch_rollouts
 from container_kit.stages.operate.place import unknown, version_unknown
 

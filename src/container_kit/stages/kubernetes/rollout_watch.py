@@ -14,7 +14,8 @@ from container_kit.stages.artifacts.kubernetes import Manifests
 from container_kit.stages.fault import Evidence, Fault, FaultCode, StageFailure
 from container_kit.stages.kubernetes.api import KubernetesApi
 from container_kit.stages.kubernetes.diagnosis import Diagnosis, Failed
-from container_kit.stages.kubernetes.rollout_state import RolloutState, dig
+from container_kit.stages.kubernetes.rollout_container import dig
+from container_kit.stages.kubernetes.rollout_state import RolloutState
 from container_kit.stages.kubernetes.watching import Seen, follow
 
 Json = dict[str, Any]

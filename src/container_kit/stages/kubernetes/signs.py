@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.kubernetes.rollout_state import RolloutState, SeenEvent
+from container_kit.stages.kubernetes.rollout_container import SeenEvent
+from container_kit.stages.kubernetes.rollout_state import RolloutState
 
 AT_ONCE = 0.0
 IN_STEP = 0.5

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from container_kit.stages.fault import Evidence, FaultCode, NextAction
+from container_kit.stages.kubernetes.rollout_container import Container, dig
 from container_kit.stages.kubernetes.rollout_faults import (
     BAD_ARCHITECTURE,
     COMMAND_NOT_FOUND,
@@ -18,7 +19,7 @@ from container_kit.stages.kubernetes.rollout_faults import (
     READ_ONLY_FILESYSTEM,
     RUNS_AS_ROOT,
 )
-from container_kit.stages.kubernetes.rollout_state import Container, RolloutState, before, dig, read_time
+from container_kit.stages.kubernetes.rollout_state import RolloutState, before, read_time
 from container_kit.stages.kubernetes.signs import AT_ONCE, LASTING, WATCHED, Sign, repair
 from container_kit.stages.kubernetes.signs_of_probes import killed_by
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from container_kit.stages.fault import Evidence, FaultCode
+from container_kit.stages.kubernetes.rollout_container import Container
 from container_kit.stages.kubernetes.rollout_faults import (
     BAD_ARCHITECTURE,
     IMAGE_AUTH,
@@ -17,7 +18,7 @@ from container_kit.stages.kubernetes.rollout_faults import (
     IMAGE_REFUSED,
     PULL_SECRET_MISSING,
 )
-from container_kit.stages.kubernetes.rollout_state import Container, RolloutState
+from container_kit.stages.kubernetes.rollout_state import RolloutState
 from container_kit.stages.kubernetes.signs import AT_ONCE, LASTING, WATCHED, Sign, event_evidence, repair
 
 _PULLING = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed"}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from container_kit.stages.fault import Evidence, FaultCode
+from container_kit.stages.kubernetes.rollout_container import Json, SeenEvent, dig
 from container_kit.stages.kubernetes.rollout_faults import (
     EVICTED,
     NO_ENDPOINTS,
@@ -18,7 +19,7 @@ from container_kit.stages.kubernetes.rollout_faults import (
     UNSCHEDULABLE,
     VOLUME_MISSING,
 )
-from container_kit.stages.kubernetes.rollout_state import Json, RolloutState, SeenEvent, dig
+from container_kit.stages.kubernetes.rollout_state import RolloutState
 from container_kit.stages.kubernetes.signs import (
     AT_ONCE,
     IN_STEP,

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from container_kit.stages.fault import Evidence, FaultCode
+from container_kit.stages.kubernetes.rollout_container import Container, Json, SeenEvent, dig
 from container_kit.stages.kubernetes.rollout_faults import PROBE_LIVENESS, PROBE_READINESS, PROBE_STARTUP
-from container_kit.stages.kubernetes.rollout_state import Container, Json, RolloutState, SeenEvent, dig
+from container_kit.stages.kubernetes.rollout_state import RolloutState
 from container_kit.stages.kubernetes.signs import AT_ONCE, STARTING, WATCHED, Sign, event_evidence
 
 _REFUSES_FOR_GOOD = re.compile(

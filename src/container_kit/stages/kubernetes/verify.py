@@ -12,7 +12,8 @@ from container_kit.stages.fault import StageFailure
 from container_kit.stages.kubernetes.api import KubernetesApi, connect
 from container_kit.stages.kubernetes.api_faults import FAULTS as API_FAULTS
 from container_kit.stages.kubernetes.kubeconfig import FAULTS as KUBECONFIG_FAULTS
-from container_kit.stages.kubernetes.rollout_state import RolloutState, dig
+from container_kit.stages.kubernetes.rollout_container import dig
+from container_kit.stages.kubernetes.rollout_state import RolloutState
 
 Json = dict[str, Any]
 
