@@ -133,6 +133,23 @@ async def test_an_image_by_digest_is_rolled_out_as_it_stands(runs: Runs) -> None
     assert "before" not in result.model_dump_json()
 
 
+async def test_an_application_in_a_cluster_is_looked_after_by_the_tools_for_every_target(
+    runs: Runs, cluster: ApiServer
+) -> None:
+    image = f"registry.test/ok:1@{DIGEST}"
+    assert not (await call(runs, "deploy-kubernetes", image=image, port=8080, name="web")).is_error
+    there = await call(runs, "list-deployments", deploy_to="lab")
+    (application,) = there.structured_content["applications"]["applications"]
+    assert (application["name"], application["state"]) == ("web", "serving")
+    assert application["versions"][0]["image"] == image
+    cluster.log = "ready\n"
+    log = await call(runs, "deployment-logs", name="web", deploy_to="lab")
+    assert log.structured_content["application_log"]["lines"] == ["ready"]
+    removed = await call(runs, "remove-deployment", name="web", deploy_to="lab")
+    assert "deployment web" in removed.structured_content["removed"]["removed"]
+    assert cluster.get("deployments", "web") is None
+
+
 async def test_a_dry_run_tells_what_would_be_pushed_and_changed(runs: Runs, cluster: ApiServer) -> None:
     result = await call(runs, "deploy-kubernetes", image="ok:latest", name="web", dry_run=True)
     assert not result.is_error, result.content
