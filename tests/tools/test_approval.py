@@ -145,6 +145,7 @@ async def test_without_a_person_nothing_is_deployed_and_the_fault_says_how(
         assert engine.deploy.executions == 0
     assert result.structured_content is not None
     action = result.structured_content["next_actions"][0]
+    assert action["tool"] == "retry-run"
     async with connect(mode, yes()) as client:
         again = await client.call_tool(action["tool"], action["arguments"])
     assert code_of(again) is None, again.content

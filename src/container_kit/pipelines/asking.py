@@ -13,6 +13,8 @@ from container_kit.pipelines.runtime import Runtime
 from container_kit.stages.fault import Fault, NextAction
 from container_kit.stages.redaction import Redactor
 
+_UNDO = 'Undo what was asked as "{}"?'
+
 
 class Asking:
     """Asks for one run.
@@ -24,6 +26,7 @@ class Asking:
 
     def __init__(
         self,
+        run_id: str,
         pipeline: Pipeline,
         runtime: Runtime,
         reporter: Reporter,
@@ -32,6 +35,7 @@ class Asking:
         *,
         dry_run: bool,
     ) -> None:
+        self._run_id = run_id
         self._pipeline = pipeline
         self._runtime = runtime
         self._reporter = reporter
@@ -39,24 +43,35 @@ class Asking:
         self._deadline = deadline
         self._dry_run = dry_run
 
-    async def at(self, number: int, made: Made, how: str = "{}") -> Fault | None:
+    async def at(self, number: int, made: Made, *, undoing: bool = False) -> Fault | None:
         """Ask at the approval points before a group, at all of them together; why the run may not go on.
 
         Args:
-            how: What is asked, around the question of a point.
+            undoing: What is asked is whether to undo what stands behind the points.
         """
         if self._dry_run:
             return None
         points = [point for point in self._pipeline.approvals.get(number, ()) if point.when is None or point.when(made)]
-        asked = [(point, self._redact(how.format(point.question(made)))) for point in points]
+        asked = [
+            (point, self._redact(_UNDO.format(point.question(made)) if undoing else point.question(made)))
+            for point in points
+        ]
         for point, question in asked:
             self._reporter.tell("approval_waiting", point.name, message=question)
         for point, question in asked:
             fault = await self._answered(point, question)
             if fault is not None:
                 following = self._pipeline.groups[number : number + 1]
-                return fault.model_copy(update={"stage": following[0][0].name if following else None})
+                stage = following[0][0].name if following else None
+                actions = () if undoing else self._once_somebody_can_answer(fault)
+                return fault.model_copy(update={"stage": stage, "next_actions": (*actions, *fault.next_actions)})
         return None
+
+    def _once_somebody_can_answer(self, fault: Fault) -> tuple[NextAction, ...]:
+        """To go on from here, which keeps what was made."""
+        if fault.code != APPROVAL_UNANSWERED.code:
+            return ()
+        return (NextAction(tool="retry-run", arguments={"run": self._run_id}, why="go on once somebody can answer"),)
 
     async def _answered(self, approval: Approval, question: str) -> Fault | None:
         left = None if self._deadline is None else max(0.0, self._deadline - time.time())

@@ -76,7 +76,13 @@ class Run:
             timeout=self.request.options.timeout or self.pipeline.timeout,
         )
         self.asking = Asking(
-            self.pipeline, self.runtime, self.reporter, self.redact, self.deadline, dry_run=self.dry_run
+            self.request.id,
+            self.pipeline,
+            self.runtime,
+            self.reporter,
+            self.redact,
+            self.deadline,
+            dry_run=self.dry_run,
         )
         self._started = time.perf_counter()
 
@@ -144,7 +150,7 @@ class Run:
         names = {step.name for step, _ in done}
         for number, group in enumerate(self.pipeline.groups):
             if names & {step.name for step in group}:
-                fault = await self.asking.at(number, self.made, 'Undo what was asked as "{}"?')
+                fault = await self.asking.at(number, self.made, undoing=True)
                 if fault is not None:
                     return fault
         return None

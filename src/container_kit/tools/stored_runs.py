@@ -54,10 +54,8 @@ class StoredRuns(OpenedStore):
         Cancelling this task cancels the run and waits for its clean-up, unless `stops_run` says that it is to go on.
 
         Raises:
-            StageFailure: `run.unknown`.
             StillRunning: It goes on, and the asker waits no longer.
         """
-        await self._record(run_id, asker.caller)
         durable = await self.open()
         self._started.add(run_id)
         try:
