@@ -14,7 +14,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from playwright.async_api import Locator, Page, expect
 
-from support.browser import WAIT, browser, page_of
+from support.browser import browser, page_of
 from support.issuer import AUDIENCE, Issuer
 from support.servers import ask, listening
 from support.show import HOSTILE
@@ -107,15 +107,15 @@ async def test_a_run_is_drawn_live_and_every_part_is_reached_by_keyboard(tmp_pat
                 group.start_soon(client.call_tool, "show", {"gates": "gates"})
                 await page.goto(url.rpartition("/")[0] + "/runs")
                 await page.get_by_role("row", name="Running show").get_by_role("link").click()
-                await expect(button(page, "^prepare: running")).to_be_visible(timeout=WAIT)
+                await expect(button(page, "^prepare: running")).to_be_visible()
                 (gates / "prepare.says").write_text("".join(f"line {n} of many {HOSTILE}\n" for n in range(1, 901)))
-                await expect(page.locator("#range")).to_have_text(re.compile("lines 601.900 of 900"), timeout=WAIT)
+                await expect(page.locator("#range")).to_have_text(re.compile("lines 601.900 of 900"))
                 await page.get_by_role("button", name="Earlier lines").click()
-                await expect(page.locator("#range")).to_have_text(re.compile("lines 101.900 of 900"), timeout=WAIT)
+                await expect(page.locator("#range")).to_have_text(re.compile("lines 101.900 of 900"))
                 await expect(page.locator("#lines > div").first).to_have_text(f"line 101 of many {HOSTILE}")
                 for name in ("prepare", "light"):
                     (gates / name).touch()
-                await expect(button(page, "^light: done")).to_be_visible(timeout=WAIT)
+                await expect(button(page, "^light: done")).to_be_visible()
 
                 await button(page, "^prepare: done").focus()
                 await page.keyboard.press("ArrowRight")
@@ -124,16 +124,16 @@ async def test_a_run_is_drawn_live_and_every_part_is_reached_by_keyboard(tmp_pat
                 await expect(button(page, "^sound: running")).to_be_focused()
                 await page.keyboard.press("Home")
                 await page.keyboard.press("Enter")
-                await expect(page.get_by_role("heading", name="Log of prepare")).to_be_visible(timeout=WAIT)
+                await expect(page.get_by_role("heading", name="Log of prepare")).to_be_visible()
                 await expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
                 await page.get_by_role("button", name="Follow").focus()
                 await page.keyboard.press("Tab")
                 await expect(page.get_by_role("log")).to_be_focused()
                 await page.keyboard.press("Escape")
-                await expect(page.get_by_role("heading", name="Log of sound")).to_be_visible(timeout=WAIT)
+                await expect(page.get_by_role("heading", name="Log of sound")).to_be_visible()
 
                 (gates / "sound.fail").touch()
-                await expect(page.get_by_role("region", name="show.stopped")).to_contain_text(HOSTILE, timeout=WAIT)
+                await expect(page.get_by_role("region", name="show.stopped")).to_contain_text(HOSTILE)
                 await expect(page.locator("#status")).to_have_text("Failed")
                 await expect(button(page, "^play: not run")).to_be_visible()
             assert await page.evaluate("() => window.hurt") is None
@@ -150,7 +150,7 @@ async def test_light_and_dark_follow_the_browser_and_both_can_be_read(tmp_path: 
             for scheme in ("light", "dark"):
                 async with page_of(running, color_scheme=scheme) as (page, errors):
                     await page.goto(f"{url.rpartition('/')[0]}/runs/{run}")
-                    await expect(page.locator("#status")).to_have_text("Succeeded", timeout=WAIT)
+                    await expect(page.locator("#status")).to_have_text("Succeeded")
                     grounds.append(await page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
                     seen = await page.evaluate(CONTRASTS)
                     assert {name: ratio for name, ratio in seen.items() if ratio < 4.5} == {}
@@ -189,15 +189,15 @@ async def test_a_person_signs_in_with_the_token_once(tmp_path: Path) -> None:
         async with browser() as running, page_of(running) as (page, _errors):  # the browser reports each 401
             await page.goto(url.rpartition("/")[0] + "/runs")
             field = page.get_by_label("Access token of this server")
-            await expect(field).to_be_focused(timeout=WAIT)
+            await expect(field).to_be_focused()
             await field.fill("wrong")
             await field.press("Enter")
-            await expect(page.get_by_role("alert")).to_have_text("This token is not accepted.", timeout=WAIT)
+            await expect(page.get_by_role("alert")).to_have_text("This token is not accepted.")
             await field.fill(TOKEN)
             await field.press("Enter")
-            await expect(page.get_by_text("No runs yet")).to_be_visible(timeout=WAIT)
+            await expect(page.get_by_text("No runs yet")).to_be_visible()
             await page.reload()
-            await expect(page.get_by_text("No runs yet")).to_be_visible(timeout=WAIT)
+            await expect(page.get_by_text("No runs yet")).to_be_visible()
             cookies: list[Any] = await page.context.cookies()
             assert await page.evaluate("() => document.cookie") == ""
     assert [(cookie["httpOnly"], cookie["sameSite"], cookie["expires"]) for cookie in cookies] == [(True, "Strict", -1)]

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from support.node import node, node_packages
 from support.policy import cannot_run
 
 WAIT = 45_000.0
 """Milliseconds that anything on a page may take on a busy machine."""
+expect.set_options(timeout=WAIT)
 _FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

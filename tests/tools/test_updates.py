@@ -77,11 +77,11 @@ async def subscribed(client: Client, mode: str, heard: Heard, uris: list[str]) -
 
 
 async def running(client: Client) -> str:
-    """The id of the run that goes on."""
+    """The id of the run that goes on, once its first stage does."""
     with anyio.fail_after(WAIT):
         while True:
             runs = (await client.call_tool("list-runs", {"status": "running"})).structured_content
-            if runs and runs["runs"]:
+            if runs and runs["runs"] and runs["runs"][0].get("stage"):
                 return str(runs["runs"][0]["id"])
             await anyio.sleep(0.02)
 

@@ -14,7 +14,7 @@ from mcp.server.request_state import RequestStateSecurity
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import Tool as ListedTool
 
-from container_kit.tools.apps import FOR_VIEWS, WITH_VIEW, hide_from_others, run_view, shows_a_run
+from container_kit.tools.apps import FOR_VIEWS, WITH_VIEW, RunViewExtension, hide_from_others, shows_a_run
 from container_kit.tools.completions import add_completions
 from container_kit.tools.offer import Offer
 from container_kit.tools.offered import instructions
@@ -75,7 +75,7 @@ def make_server(
         title="Container Kit",
         version=version("container-kit"),
         instructions=instructions(offered),
-        extensions=[TasksExtension(tasks), run_view()],
+        extensions=[TasksExtension(tasks), RunViewExtension()],
         middleware=[TaskListening(tasks), updates, hide_from_others],
         subscriptions=bus,
         lifespan=living,

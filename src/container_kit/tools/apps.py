@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import anyio.to_thread
-from mcp.server.apps import APP_MIME_TYPE, Apps, client_supports_apps
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.mcpserver.resources import Resource
+from mcp.server.extension import Extension, ResourceBinding
+from mcp.server.mcpserver.resources import FunctionResource
 
 from container_kit.tools.offer import Offer
 
@@ -19,31 +20,30 @@ WITH_VIEW: dict[str, Any] = {"ui": {"resourceUri": RUN_VIEW}}
 """The mark of a tool whose calls are shown in the view."""
 
 
-class _Page(Resource):
-    """The page, read when somebody asks for it."""
+class RunViewExtension(Extension):
+    """Announces the extension and brings the page, which asks for no origin and no permission."""
 
-    async def read(self) -> str:
-        """Put the page together."""
-        from container_kit.tools.view import page
+    identifier = "io.modelcontextprotocol/ui"
 
-        return await anyio.to_thread.run_sync(page)
-
-
-def run_view() -> Apps:
-    """The extension with the page; it asks for no origin and no permission."""
-    apps = Apps()
-    nowhere: dict[str, list[str]] = {"connectDomains": [], "resourceDomains": [], "frameDomains": []}
-    apps.add_resource(
-        _Page(
+    def resources(self) -> Sequence[ResourceBinding]:
+        """The page."""
+        nowhere: dict[str, list[str]] = {"connectDomains": [], "resourceDomains": [], "frameDomains": []}
+        page = FunctionResource(
             uri=RUN_VIEW,
             name="run-view",
             title="Live run view",
             description="A run as a graph, live: stages, logs, the fault and what to do next",
-            mime_type=APP_MIME_TYPE,
+            mime_type="text/html;profile=mcp-app",
             meta={"ui": {"csp": nowhere, "prefersBorder": True}},
+            fn=_page,
         )
-    )
-    return apps
+        return (ResourceBinding(page),)
+
+
+async def _page() -> str:
+    from container_kit.tools.view import page  # read when somebody asks for it
+
+    return await anyio.to_thread.run_sync(page)
 
 
 def shows_a_run(offer: Offer) -> bool:
@@ -54,7 +54,11 @@ def shows_a_run(offer: Offer) -> bool:
 async def hide_from_others(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Middleware: a client that cannot show views hears nothing of them, so that no assistant pays for the words."""
     result = await call_next(ctx)
-    if ctx.method != "tools/list" or not isinstance(result, dict) or client_supports_apps(ctx):
+    if ctx.method != "tools/list" or not isinstance(result, dict):
+        return result
+    from mcp.server.apps import client_supports_apps  # no server need wait for it at its start
+
+    if client_supports_apps(ctx):
         return result
     return {**result, "tools": [_without_view(tool) for tool in result["tools"] if tool.get("_meta") != FOR_VIEWS]}
 

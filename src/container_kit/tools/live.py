@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from container_kit.pipelines.events import Event, EventKind
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import StageResult, StageStatus
-from container_kit.stages.artifacts.base import Artifact
 
 StageState = Literal["waiting", "running", "retrying", "undoing", "undo_failed"] | StageStatus
 """`waiting` has not begun; `retrying` waits for its next attempt; the others are as in a result."""
@@ -24,7 +24,8 @@ _PLAINLY: dict[EventKind, StageState] = {
 _RETRIES_KEPT = 20
 
 
-class LiveStage(Artifact):
+@dataclass(frozen=True, slots=True)
+class LiveStage:
     """One stage, as it stands."""
 
     name: str
@@ -42,14 +43,14 @@ class LiveStage(Artifact):
     def ended_as(self, result: StageResult | None) -> LiveStage:
         """The same stage after the run's end, with what its result says; an approval point has none."""
         if result is None:
-            left = {"waiting": "not_run", "running": "cancelled"}
-            return self.model_copy(update={"state": left.get(self.state, self.state)})
-        known: dict[str, object] = {"state": "undo_failed" if self.state == "undo_failed" else result.status}
+            left: dict[StageState, StageState] = {"waiting": "not_run", "running": "cancelled"}
+            return replace(self, state=left.get(self.state, self.state))
+        known: dict[str, Any] = {"state": "undo_failed" if self.state == "undo_failed" else result.status}
         if result.attempts:
             known |= {"attempts": result.attempts, "seconds": result.seconds}
         if result.says:
             known["message"] = "; ".join(result.says)
-        return self.model_copy(update=known)
+        return replace(self, **known)
 
 
 class LiveStages:
@@ -80,7 +81,7 @@ class LiveStages:
             return
         known = _change(stage, event)
         if known:
-            self._stages[event.stage] = stage.model_copy(update=known)
+            self._stages[event.stage] = replace(stage, **known)
         if event.fault is not None and event.kind == "stage_failed":
             self._results[event.stage] = StageResult(name=event.stage, status="failed", fault=event.fault)
 
@@ -115,9 +116,9 @@ def _result(stage: LiveStage, failed: StageResult | None) -> StageResult:
     )
 
 
-def _change(stage: LiveStage, event: Event) -> dict[str, object]:
+def _change(stage: LiveStage, event: Event) -> dict[str, Any]:
     """The fields of a stage that an event sets."""
-    told: dict[str, object] = {"message": event.message}
+    told: dict[str, Any] = {"message": event.message}
     ended = told | {"attempts": event.attempt, "seconds": event.seconds or 0.0}
     match event.kind:
         case "stage_started":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
@@ -10,7 +11,7 @@ from pydantic import Field, JsonValue
 from container_kit.pipelines.request import RUN_UNKNOWN
 from container_kit.stages.fault import WiringError
 from container_kit.tools.get_run import log_data
-from container_kit.tools.live import LiveStages
+from container_kit.tools.live import LiveStage, LiveStages
 from container_kit.tools.offer import Answer, Call, Offer, ToolInput
 from container_kit.tools.plan_data import groups
 from container_kit.tools.run_data import RUN_SCHEMA, run_data, run_line
@@ -71,10 +72,11 @@ def _groups(runs: Runs, run: RunView, live: LiveStages) -> list[JsonValue]:
         drawn = groups(runs.find(run.pipeline))
     except WiringError:  # an old run of a pipeline that is offered no more
         drawn = [[{"name": name}] for name in stages]
-    return [
-        [{**point, **stages[point["name"]].model_dump(mode="json", exclude_none=True)} for point in group]
-        for group in drawn
-    ]
+    return [[point | _known(stages[point["name"]]) for point in group] for group in drawn]
+
+
+def _known(stage: LiveStage) -> dict[str, Any]:
+    return {name: value for name, value in asdict(stage).items() if value is not None}
 
 
 async def _watch(call: Call, asked: WatchRunInput) -> Answer:

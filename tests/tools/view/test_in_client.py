@@ -17,7 +17,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from playwright.async_api import FrameLocator, Page, expect
 
 from container_kit.tools.apps import RUN_VIEW
-from support.browser import WAIT, bridge_script, browser, page_of
+from support.browser import bridge_script, browser, page_of
 from support.servers import SERVE, environment
 from support.show import HOSTILE
 
@@ -82,8 +82,8 @@ async def test_a_call_is_shown_live_from_its_start_to_its_fault(tmp_path: Path, 
         group.start_soon(call)
         await show(it, "show", given, theme="dark")
         view = it.view
-        await expect(view.locator("#name")).to_have_text("show", timeout=WAIT)
-        await expect(view.get_by_role("button", name="prepare: running")).to_be_visible(timeout=WAIT)
+        await expect(view.locator("#name")).to_have_text("show")
+        await expect(view.get_by_role("button", name="prepare: running")).to_be_visible()
         await expect(view.locator("html")).to_have_attribute("data-theme", "dark")
         group_of_two = view.get_by_role("list", name="At the same time: light, sound")
         await expect(group_of_two.get_by_role("button")).to_have_count(2)
@@ -91,17 +91,17 @@ async def test_a_call_is_shown_live_from_its_start_to_its_fault(tmp_path: Path, 
         await expect(conditional).to_be_visible()
 
         (it.gates / "prepare.says").write_text(f"{HOSTILE}\n\x1b[31mred\x1b[0m\n")
-        await expect(view.locator("#lines")).to_contain_text(HOSTILE, timeout=WAIT)
+        await expect(view.locator("#lines")).to_contain_text(HOSTILE)
         await expect(view.locator("#lines")).to_contain_text("red")
         assert "\x1b" not in (await view.locator("#lines").inner_text())
         (it.gates / "prepare").touch()
         (it.gates / "light").touch()
-        await expect(view.get_by_role("button", name="light: done")).to_be_visible(timeout=WAIT)
-        await expect(view.get_by_role("heading", name="Log of sound")).to_be_visible(timeout=WAIT)
+        await expect(view.get_by_role("button", name="light: done")).to_be_visible()
+        await expect(view.get_by_role("heading", name="Log of sound")).to_be_visible()
         (it.gates / "play.fail").touch()
         (it.gates / "sound").touch()
         fault = view.get_by_role("region", name="show.stopped")
-        await expect(fault).to_contain_text(f"play was stopped {HOSTILE}", timeout=WAIT)
+        await expect(fault).to_contain_text(f"play was stopped {HOSTILE}")
         await expect(fault).to_contain_text("Take the file play.fail away.")
         await expect(fault).to_contain_text(f"STOP {HOSTILE}")
         await expect(view.get_by_role("button", name="play: failed")).to_have_attribute("aria-pressed", "true")
@@ -116,7 +116,7 @@ async def test_a_call_is_shown_live_from_its_start_to_its_fault(tmp_path: Path, 
         assert await view.locator("html").evaluate("() => window.hurt") is None
         assert await it.page.evaluate("Math.max(...window.heights)") > 300
         await it.page.evaluate("window.restyle({ theme: 'light' })")
-        await expect(view.locator("html")).to_have_attribute("data-theme", "light", timeout=WAIT)
+        await expect(view.locator("html")).to_have_attribute("data-theme", "light")
         await it.page.evaluate("window.end()")
         assert it.errors == []
 
@@ -128,11 +128,11 @@ async def test_a_run_of_the_past_is_shown_and_one_that_never_began_shows_its_fau
         played = await it.client.call_tool("show", {"gates": "gates"})
         run = played.structured_content["run"]  # type: ignore[index]
         await show(it, "get-run", {"run": run})
-        await expect(it.view.locator("#status")).to_have_text("Succeeded", timeout=WAIT)
+        await expect(it.view.locator("#status")).to_have_text("Succeeded")
         await expect(it.view.locator("#id")).to_have_text(run)
 
         refused = await it.client.call_tool("show", {"gatez": "gates"})
         await show(it, "show", {"gatez": "gates"})
         await it.page.evaluate("window.finish", refused.model_dump(mode="json", by_alias=True, exclude_none=True))
-        await expect(it.view.get_by_role("region", name="request.invalid")).to_contain_text("gatez", timeout=WAIT)
+        await expect(it.view.get_by_role("region", name="request.invalid")).to_contain_text("gatez")
         assert it.errors == []
