@@ -80,6 +80,11 @@ class Podman(PrivateEngine):
         configuration = self.home / "containers.conf"
         configuration.write_text('[network]\nnetwork_backend = "netavark"\n[engine]\nevents_logger = "file"\n')
         os.environ["CONTAINERS_CONF"] = str(configuration)
+        registries = self.home / "registries.conf"  # Docker Engine takes plain HTTP on loopback as it is
+        registries.write_text(
+            'unqualified-search-registries = ["docker.io"]\n[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n'
+        )
+        os.environ["CONTAINERS_REGISTRIES_CONF"] = str(registries)
 
     def _command(self) -> list[str]:
         podman = ["podman", f"--root={self.home}/data", f"--runroot={self.home}/run", "--cgroup-manager=cgroupfs"]

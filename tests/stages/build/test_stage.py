@@ -78,7 +78,8 @@ async def test_an_image_is_built_and_described(
     assert "seen forty-two" in ctx.lines
     assert any(line.startswith(f"step 3/{image.steps}: RUN echo seen") for line in ctx.messages)
     labels = docker_api.inspect_image(image.id)["Config"]["Labels"]
-    assert labels == {"io.container-kit.source": str(root)}
+    ours = {name: value for name, value in labels.items() if name.startswith("io.container-kit.")}
+    assert ours == {"io.container-kit.source": str(root)}
 
 
 async def test_a_second_build_says_which_steps_were_cached(
@@ -88,7 +89,8 @@ async def test_a_second_build_says_which_steps_were_cached(
     await _build(stage, ctx(), root, name)
     image = await _build(stage, ctx(), root, name)
     assert image.cached_steps == image.steps - 1 >= 2  # all but FROM
-    assert any(line.startswith("step 2/3: RUN echo") and line.endswith("(cached)") for line in ctx.messages)
+    told = f"step 2/{image.steps}: RUN echo"
+    assert any(line.startswith(told) and line.endswith("(cached)") for line in ctx.messages)
 
 
 async def test_rollback_removes_the_image(

@@ -46,7 +46,7 @@ INSECURE = FaultCode(
     "push.registry_insecure",
     means="The registry speaks plain HTTP, and the engine wants HTTPS.",
     hint='Give the registry a certificate, or add "insecure-registries": ["{registry}"] to the engine\'s daemon.json '
-    "and restart it.",
+    "and restart it; with Podman, a [[registry]] with insecure = true in registries.conf.",
 )
 UNTRUSTED = FaultCode(
     "push.registry_untrusted",
