@@ -89,8 +89,9 @@ def image_line(image: Image) -> str:
 
 def pushed_line(pushed: PushedImage) -> str:
     """One line about what a registry has now."""
-    sent = f"{pushed.layers_pushed} layers sent, {pushed.layers_there_before} were there"
-    return f"pushed {pushed.reference} as {pushed.pinned} (confirmed by the {pushed.confirmed_by}; {sent})"
+    counts = pushed.layers_pushed, pushed.layers_there_before
+    sent = f"; {counts[0]} layers sent, {counts[1]} were there" if any(counts) else ""  # Podman does not tell
+    return f"pushed {pushed.reference} as {pushed.pinned} (confirmed by the {pushed.confirmed_by}{sent})"
 
 
 def report_lines(report: ScanReport) -> list[str]:

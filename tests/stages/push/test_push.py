@@ -33,7 +33,7 @@ def ask(registry: Registry, path: str) -> tuple[int, bytes]:
     """What an unrelated client is given."""
     connection = http.client.HTTPConnection(registry.host, timeout=5)
     try:
-        connection.request("GET", path, headers={"Accept": SCHEMA})
+        connection.request("GET", path, headers={"Accept": f"{SCHEMA}, application/vnd.oci.image.manifest.v1+json"})
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
