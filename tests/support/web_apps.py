@@ -13,7 +13,7 @@ from docker import APIClient
 from container_kit.stages.artifacts.image import Image
 
 PROGRAM = """
-import http.server, json, os, sys, time
+import http.server, json, os, socket, sys, time
 
 port, wrong = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""
 host = "127.0.0.1" if wrong == "loopback" else "0.0.0.0"
@@ -31,6 +31,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/slow":
             time.sleep(1)
         status = 503 if wrong == "sick" else 200
+        if self.path.startswith("/dial/"):
+            socket.create_connection(tuple(self.path.split("/")[2:]), 5).close()
         body = (json.dumps(sorted(os.environ)) if self.path == "/names" else version).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +18,7 @@ from pydantic_settings import (
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.choose_target import Targets
 from container_kit.stages.fault import WiringError
+from container_kit.stages.state_folder import state_folder
 from container_kit.tools.store import Store
 
 FILE = "container-kit.toml"
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
 
     workspace: Annotated[tuple[Path, ...], NoDecode] = Field(default_factory=lambda: (Path.cwd(),))
     """Folders that runs may read; in the variable separated as in PATH."""
-    home: Path = Field(default_factory=lambda: state_folder())
+    home: Path = Field(default_factory=state_folder)
     """Where state is kept."""
     store: str | None = None
     """Where runs are kept: `postgresql://…`; by default a SQLite file in `home`."""
@@ -178,12 +178,3 @@ def load(**overrides: Any) -> Settings:
         raise WiringError("; ".join(problems)) from None
     except ValueError as error:  # TOML that cannot be parsed
         raise WiringError(f"{FILE}: {error}") from error
-
-
-def state_folder() -> Path:
-    """Where a program keeps state on this platform (on Linux the XDG base directory specification)."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "container-kit"
-    if sys.platform == "darwin":
-        return Path("~/Library/Application Support/container-kit").expanduser()
-    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "container-kit"

@@ -18,7 +18,7 @@ HostPort = Annotated[int, Field(ge=1, le=65535, description="On 127.0.0.1; defau
 ContainerPort = Annotated[int, Field(ge=1, le=65535)]
 Env = Annotated[dict[str, str], Field(description="Never repeated in results")]
 EnvFile = Annotated[str, Field(description="NAME=value lines; for secrets")]
-TargetName = Annotated[str, Field(description="Configured target; default: this machine")]
+TargetName = Annotated[str, Field(description="Configured target")]
 HealthPath = Annotated[str, Field(description="Probed with GET")]
 
 
@@ -60,8 +60,8 @@ DEPLOY = Offer(
     title="Deploy an image here",
     description=(
         "Run an image here and wait until it is healthy: image, the run that built it, or path for the newest "
-        "image built from it. The same name is replaced only once the new one is healthy. Next: open the url; on "
-        "failure mend what the evidence shows and send a next action."
+        "image built from it. The same name is replaced only once the new one is healthy. Next: open the url, or "
+        "mend what the evidence shows."
     ),
     input=DeployInput,
     output=answer_schema(Deployment, Verification),

@@ -39,6 +39,7 @@ class FullDeploymentInput(ToolInput):
     health_path: HealthPath | None = None
     health_timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
     read_only: bool = True
+    services: Annotated[bool, Field(description="Run its databases too")] = False
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None

@@ -36,6 +36,7 @@ class Adoption:
         self._cap = cap
         self._tell = tell
         self._surroundings = surroundings
+        self._suspects: set[str] = set()
 
     async def look(self) -> list[str]:
         """Take over what can be; return the ids of the runs.
@@ -44,7 +45,10 @@ class Adoption:
         example with a full disk; it is taken up again like one of a dead process.
         """
         pending = await DBOS.list_workflows_async(status="PENDING", name=WORKFLOW, load_input=False, load_output=False)
-        adopted = [orphan.workflow_id for orphan in pending if self._dropped(orphan) and await self._adopt(orphan)]
+        dropped = {workflow.workflow_id: workflow for workflow in pending if self._dropped(workflow)}
+        # One that has just ended here may still be listed: only what is seen twice was dropped.
+        adopted = [run for run in dropped if run in self._suspects and await self._adopt(dropped[run])]
+        self._suspects = set(dropped)
         owners = {workflow.executor_id for workflow in pending} | self._owners.others()
         for owner in owners - {self._owners.me, None}:
             with self._owners.take_over(str(owner)) as dead:

@@ -58,8 +58,8 @@ def make(engine: sa.Engine, owner: str, carry: Carry, *, queue: str | None, poll
     return run_pipeline
 
 
-async def launch(queue: str, *, concurrency: int | None, polling: float) -> None:
-    """Start DBOS on this event loop and register the queue.
+async def launch(queue: str, *, concurrency: int | None, polling: float) -> Any:
+    """Start DBOS on this event loop and register the queue, which it returns.
 
     Args:
         queue: Its name.
@@ -68,7 +68,7 @@ async def launch(queue: str, *, concurrency: int | None, polling: float) -> None
         polling: Seconds between two looks for queued runs.
     """
     DBOS.launch()
-    await DBOS.register_queue_async(
+    return await DBOS.register_queue_async(
         queue,
         global_concurrency=concurrency,
         partition_concurrency=1,

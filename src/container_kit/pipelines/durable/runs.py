@@ -301,6 +301,7 @@ class DurableRuns:
         with store.translated(self.url):
             if self._role != "local" or target is not None:
                 await submission.enqueue(spec, target, priority)
+                self._session.bell.ring()
                 return run_id
             self._session.executor.fresh.add(run_id)
             with SetWorkflowID(run_id), SetWorkflowAttributes(submission.attributes(spec)):

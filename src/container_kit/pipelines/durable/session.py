@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from container_kit.pipelines.durable import engine, store
 from container_kit.pipelines.durable.adoption import Adoption
+from container_kit.pipelines.durable.doorbell import Doorbell
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.executor import Executor
 from container_kit.pipelines.durable.history import History
@@ -73,6 +74,7 @@ class Session:
         self._listeners = listeners
         self._retention = retention
         self._sweep = sweep
+        self.bell = Doorbell()
 
     async def serve(self, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Open the store, say so, and look after the runs until cancelled.
@@ -114,7 +116,9 @@ class Session:
             queue=queue if self._role != "server" else None,
             polling=_POLL_EVERY,
         )
-        await engine.launch(queue, concurrency=self._concurrency, polling=_QUEUE_EVERY)
+        launched = await engine.launch(queue, concurrency=self._concurrency, polling=_QUEUE_EVERY)
+        if self._role == "local":
+            self.bell.listen(launched)
 
     def _connect(self) -> None:
         self._database = store.connect(self._url)
@@ -126,9 +130,7 @@ class Session:
         for run_id in await self.executor.abandon():
             with suppress(SQLAlchemyError):  # the store may be what went away
                 await self._adoption.leave(run_id)
-        for run_id in await self.executor.abandon():
-            with suppress(SQLAlchemyError):  # the store may be what went away
-                await self._adoption.leave(run_id)
+        await anyio.to_thread.run_sync(self.bell.stop)
         await engine.shut_down()
         await anyio.to_thread.run_sync(self._owners.close)
         await anyio.to_thread.run_sync(self._database.dispose)

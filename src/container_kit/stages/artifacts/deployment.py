@@ -6,6 +6,7 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.base import Artifact
 
+ServiceKind = Literal["postgres", "redis"]
 Probe = Literal["http", "tcp"]
 
 
@@ -37,6 +38,9 @@ class DeployOptions(Artifact):
     """How health is asked: GET `health_path`, or `tcp` for a connection that stays open."""
     gapless: bool = False
     """Put HAProxy before the application, so that not one request fails when versions change; else 0.2 s are lost."""
+    services: bool | tuple[ServiceKind, ...] = False
+    """Services to bring up beside it, each with a volume that outlives it; true means those that the analysis found.
+    One whose variable is given is left out."""
     keep: int = Field(default=3, ge=1, le=50)
     """How many replaced containers are kept, stopped, for going back."""
 

@@ -18,6 +18,7 @@ from container_kit.stages.deploy.containers import (
     IMAGE,
     PORT,
     PROBE,
+    SERVICES,
     Containers,
 )
 from container_kit.stages.deploy.ports import free_port, holder
@@ -111,6 +112,7 @@ def _create(api: APIClient, ctx: StageContext, network: str, wish: Wish, port: i
         PORT: str(port or ""),
         CONTAINER_PORT: str(wish.container_port or ""),
         **({GAPLESS: "haproxy"} if wish.options.gapless else {}),
+        **({SERVICES: ",".join(kind.name for kind, _ in wish.services)} if wish.services else {}),
     }
     # Behind a proxy, any free port of 127.0.0.2 will do for the probe.
     publish = {wish.container_port: None if wish.options.gapless else port} if port is not None else {}
@@ -126,7 +128,7 @@ def _create(api: APIClient, ctx: StageContext, network: str, wish: Wish, port: i
         ports=list(publish),
         host_config=_host_config(api, network, wish, publish),
     )
-    if wish.options.gapless:
+    if wish.options.gapless or wish.services:
         api.connect_container_to_network(created["Id"], proxy.network(wish.app), aliases=[proxy.alias(name)])
     return str(created["Id"])
 

@@ -28,6 +28,8 @@ PORT = "io.container-kit.port"
 CONTAINER_PORT = "io.container-kit.container-port"
 PROBE = "io.container-kit.probe"
 HEALTH_PATH = "io.container-kit.health-path"
+SERVICE = "io.container-kit.service-of"
+SERVICES = "io.container-kit.services"
 GAPLESS = "io.container-kit.gapless"
 PROXY = "io.container-kit.proxy"
 """Labels that tell of a container what nothing else does."""
@@ -90,6 +92,11 @@ class Found:
     def gapless(self) -> bool:
         """Whether it is served through a proxy."""
         return GAPLESS in self.labels
+
+    @property
+    def app_network(self) -> str | None:
+        """The application's own network, where it belongs there: behind a proxy, or with services."""
+        return APP_NETWORK + self.app if self.gapless or self.proxy or SERVICES in self.labels else None
 
     @property
     def proxy(self) -> bool:
@@ -185,6 +192,12 @@ class Containers:
                 api.connect_container_to_network(container, network)
 
         await self.engine.call(work)
+
+    async def rejoin(self, found: Found) -> None:
+        """Join the networks that a version belongs to beside `front`; it left them when it was replaced."""
+        await self.connect(found.id, self.networks.out)
+        if found.app_network and not found.gapless:  # one behind a proxy never left
+            await self.connect(found.id, found.app_network)
 
     async def disconnect(self, container: str, network: str) -> None:
         """Leave a network."""

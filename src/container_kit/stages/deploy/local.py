@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 
 from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.contract import StageContext
-from container_kit.stages.deploy import candidate, prove, proxy, swap
+from container_kit.stages.deploy import candidate, prove, proxy, services, swap
 from container_kit.stages.deploy.containers import IMAGE, PUBLIC, STAGING, Containers, Found, Networks
 from container_kit.stages.deploy.guard import guarded
 from container_kit.stages.deploy.hand_over import Serving, hand_back, hand_over, serving
@@ -28,7 +28,16 @@ NO_WAY_BACK = FaultCode(
     hint="Deploy an earlier image of {app} by its name instead; `docker images` lists them.",
 )
 
-FAULTS = (BUSY, NO_WAY_BACK, swap.SWAP_FAILED, *proxy.FAULTS, *candidate.FAULTS, *prove.FAULTS, *ENGINE_FAULTS)
+FAULTS = (
+    BUSY,
+    NO_WAY_BACK,
+    swap.SWAP_FAILED,
+    *services.FAULTS,
+    *proxy.FAULTS,
+    *candidate.FAULTS,
+    *prove.FAULTS,
+    *ENGINE_FAULTS,
+)
 
 _RUN = "io.container-kit.run"
 
@@ -82,10 +91,11 @@ class LocalTarget:
         async with held(self._engine.host, wish.app):
             now, found = await recover(self._containers, wish.app)
             port = self._port_for(wish, now)
-            wish = await self._with_container_port(ctx, wish)
-            if not found and not wish.options.gapless:
-                return await self._first(ctx, wish, port)
-            return await self._replace(ctx, wish, now, port)
+            async with self._services(ctx, wish, found) as wish:
+                wish = await self._with_container_port(ctx, wish)
+                if not found and not wish.options.gapless:
+                    return await self._first(ctx, wish, port)
+                return await self._replace(ctx, wish, now, port)
 
     async def _first(self, ctx: StageContext, wish: Wish, port: int) -> Deployment:
         """Run the first version of an application: nobody has the port, so that it starts there."""
@@ -137,6 +147,22 @@ class LocalTarget:
                 await recover(self._containers, made.name)
 
     @asynccontextmanager
+    async def _services(self, ctx: StageContext, wish: Wish, found: list[Found]) -> AsyncIterator[Wish]:
+        """Have the services run that are asked for; they go again where the first version of an application fails."""
+        try:
+            if wish.services:
+                kinds = tuple(kind for kind, _ in wish.services)
+                addresses = await services.bring_up(ctx, self._containers, wish.app, kinds)
+                ctx.redact.learn(addresses.values())
+                wish = wish.reaching({variable: addresses[kind] for kind, variable in wish.services})
+            yield wish
+        except BaseException:
+            if wish.services and not found:
+                with anyio.CancelScope(shield=True), suppress(StageFailure):
+                    await services.remove(self._containers, wish.app)
+            raise
+
+    @asynccontextmanager
     async def _candidate(self, ctx: StageContext, wish: Wish, port: int | None, network: str) -> AsyncIterator[str]:
         """A started container, which is removed if the block fails."""
         ctx.progress(f"starting {wish.image} beside what runs", 0.1)
@@ -173,7 +199,7 @@ class LocalTarget:
         """Stop the old version and drop what is too old to go back to."""
         if before.version is not None:
             ctx.progress(f"stopping {before.version.name}", 0.9)
-            await retire(self._containers, before.version.id)
+            await retire(self._containers, before.version)
         if before.holder and before.holder.proxy and before.proxy_for(new) is None:
             await self._containers.remove(before.holder.id)
         kept = [one for one in found if one.id != new.id and not one.candidate and not one.proxy]
@@ -184,6 +210,8 @@ class LocalTarget:
         for one in (now.holder, now.version):
             if one is not None:
                 await self._containers.remove(one.id)
+        if now.version is not None:
+            await services.remove(self._containers, now.version.app)
 
     async def _with_container_port(self, ctx: StageContext, wish: Wish) -> Wish:
         """Where nothing tells the application's port, run it once and look."""

@@ -18,7 +18,7 @@ from container_kit.stages.artifacts.operation import (
 )
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract import StageContext
-from container_kit.stages.deploy import proxy
+from container_kit.stages.deploy import services
 from container_kit.stages.deploy.containers import IMAGE, PUBLIC, Containers, Found, Networks
 from container_kit.stages.deploy.hand_over import Serving, serving
 from container_kit.stages.deploy.lock import held
@@ -90,12 +90,13 @@ class LocalPlace:
                 if one.running:
                     await self._containers.stop(one.id, STOP_GRACE)
                 await self._containers.remove(one.id)
+            beside = await services.remove(self._containers, name)
             volumes = await self._containers.volumes(name)
             with anyio.CancelScope(shield=True):
-                await self._containers.remove_network(proxy.network(name))
                 if removal.volumes:
                     await self._containers.remove_volumes(volumes)
-        gone = [f"container {one.name}" for one in found]
+                    await services.forget(name)
+        gone = [f"container {one}" for one in (*(one.name for one in found), *beside)]
         named = [f"volume {volume}" for volume in volumes]
         return Removed(
             name=name,

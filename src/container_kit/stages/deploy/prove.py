@@ -20,7 +20,7 @@ FAULTS = (PORT_UNKNOWN, *diagnose.FAULTS)
 _BETWEEN = 0.01
 _PROOF = 0.02
 """Seconds between the first good answer and the second, which proves that the first was no flash in the pan."""
-_STATE_EVERY = 0.05
+_STATE_EVERY = 0.2
 _LOOK_EVERY = 1.0
 _MISPLACED_LOOKS = 4
 """How many looks in a row must find other ports open and not the right one, before that is the application's choice."""

@@ -69,7 +69,6 @@ async def _serve_again(containers: Containers, now: Serving, found: list[Found])
     version = next((one for one in found if one.running and not one.candidate and not one.proxy), None)
     if version is None:
         return Serving()
-    front, out = containers.networks.front, containers.networks.out
     if not version.gapless:
         if now.holder is not None:
             await containers.remove(now.holder.id)
@@ -78,10 +77,8 @@ async def _serve_again(containers: Containers, now: Serving, found: list[Found])
         holder = now.holder or next((one for one in found if one.proxy), version)
         if holder.proxy:
             await proxy.point(containers, holder.id, version)
-    await containers.connect(holder.id, front)
-    await containers.connect(holder.id, out)
-    if holder.proxy:
-        await containers.connect(holder.id, proxy.network(holder.app))
+    await containers.connect(holder.id, containers.networks.front)
+    await containers.rejoin(holder)
     return Serving(holder, version)
 
 
@@ -89,7 +86,7 @@ async def _put_away(containers: Containers, other: Found) -> None:
     if other.candidate or other.proxy:
         await containers.remove(other.id)
     elif other.running:
-        await retire(containers, other.id)
+        await retire(containers, other)
 
 
 async def clean_up(containers: Containers, app: str) -> None:
@@ -98,7 +95,7 @@ async def clean_up(containers: Containers, app: str) -> None:
         await recover(containers, app)
 
 
-async def retire(containers: Containers, container: str) -> None:
+async def retire(containers: Containers, found: Found) -> None:
     """Stop a replaced version and keep it, ready to be started again."""
-    await containers.stop(container, STOP_GRACE)
-    await containers.connect(container, containers.networks.out)
+    await containers.stop(found.id, STOP_GRACE)
+    await containers.rejoin(found)

@@ -23,7 +23,9 @@ async def go_back(containers: Containers, now: Serving, previous: Found) -> None
     try:
         async with guarded(containers, previous.app):
             await containers.make_networks()
-            await containers.connect(previous.id, containers.networks.out)
+            if previous.app_network:
+                await containers.make_app_network(previous.app_network)
+            await containers.rejoin(previous)
             await containers.start(previous.id)
             staging = await containers.staging_port(previous.id, previous.container_port)
             with anyio.move_on_after(_RETURN_SECONDS):  # going back works even to one that answers nothing

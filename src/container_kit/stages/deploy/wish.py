@@ -14,6 +14,7 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract import StageContext
 from container_kit.stages.deploy import env_file
+from container_kit.stages.deploy.service_kinds import KINDS, Kind
 from container_kit.stages.fault import FaultCode, NextAction
 from container_kit.stages.redaction import Redactor
 
@@ -57,12 +58,19 @@ class Wish:
     options: DeployOptions
     env: Mapping[str, str] = field(repr=False)
     redact: Redactor = field(repr=False)
+    services: tuple[tuple[Kind, str], ...] = ()
+    """Services to have beside it, and the variable that takes the address of each."""
     missing: tuple[str, ...] = ()
     """Variables that the application cannot start without and that nothing sets."""
 
     def on(self, container_port: int) -> Wish:
         """The same with its port known."""
         return replace(self, container_port=container_port)
+
+    def reaching(self, addresses: Mapping[str, str]) -> Wish:
+        """The same with the addresses of services in these variables."""
+        self.redact.learn(addresses.values())
+        return replace(self, env={**self.env, **addresses})
 
 
 async def resolve(
@@ -85,6 +93,8 @@ async def resolve(
     base = str(ctx.workspace.directory(source.path)) if source else None
     from_file = await env_file.read(ctx, options.env_file, base) if options.env_file else {}
     env = _with_port({**from_file, **options.env}, image, options, module)
+    services = _services(options, module, env)
+    told = {*env, *(variable for _, variable in services)}
     return Wish(
         app=app,
         image=image.reference,
@@ -95,7 +105,8 @@ async def resolve(
         options=options,
         env=env,
         redact=Redactor([*from_file.values(), *options.env.values()]),
-        missing=tuple(v.name for v in module.variables if v.required and v.name not in env) if module else (),
+        services=services,
+        missing=tuple(v.name for v in module.variables if v.required and v.name not in told) if module else (),
     )
 
 
@@ -135,6 +146,14 @@ def _check(options: DeployOptions) -> None:
         ):
             form = 'names of lower-case letters mapped to paths in the container, for example {"data": "/var/lib/app"}'
             raise OPTION_INVALID(f"the volume {name[:40]!r} cannot be mounted", option="volumes", form=form)
+
+
+def _services(options: DeployOptions, module: Module | None, env: Mapping[str, str]) -> tuple[tuple[Kind, str], ...]:
+    """The services that are asked for and not given already by the address in their variable."""
+    found = {service.kind: service.variable for service in module.services} if module else {}
+    asked = options.services if isinstance(options.services, tuple) else tuple(found) if options.services else ()
+    wanted = [kind for name, kind in KINDS.items() if name in asked]
+    return tuple((kind, v) for kind in wanted if (v := found.get(kind.name) or kind.variable) not in env)
 
 
 def _limited(options: DeployOptions, target: Target) -> DeployOptions:
