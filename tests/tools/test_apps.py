@@ -15,7 +15,10 @@ from container_kit.pipelines.catalog import pipeline
 from container_kit.tools import view
 from container_kit.tools.apps import RUN_VIEW
 from container_kit.tools.offered import ALL, Choice, chosen
+from container_kit.tools.own import finder, offer_of
+from container_kit.tools.runs import Runs
 from container_kit.tools.view import page
+from support.show import show
 from support.tools import IMAGE, connected, runs_of
 
 pytestmark = pytest.mark.anyio
@@ -94,3 +97,8 @@ def test_the_page_writes_text_alone_and_asks_for_nothing_from_elsewhere() -> Non
     assert text.count("<script>") == text.count("</script>") == 1
     for file in Path(view.__file__).parent.glob("*.js"):
         assert len(file.read_text().splitlines()) <= 260, file.name
+
+
+async def test_a_pipeline_of_a_teams_own_gets_the_view_with_no_further_code(workspace: Workspace) -> None:
+    async with connected(Runs(workspace, find=finder([show])), "auto", [offer_of(show)], extensions=[VIEWS]) as client:
+        assert (await listed(client))["show"] == {"ui": {"resourceUri": RUN_VIEW}}
