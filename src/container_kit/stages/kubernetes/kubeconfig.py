@@ -32,7 +32,7 @@ KUBECONFIG_INVALID = FaultCode(
 CONTEXT_UNKNOWN = FaultCode(
     "kubernetes.context_unknown",
     means="The kubeconfig has no context of this name, or none is current.",
-    hint="Give context, one of: {known}.",
+    hint="Give kube_context, one of: {known}.",
 )
 
 FAULTS = (EXTRA_MISSING, KUBECONFIG_MISSING, KUBECONFIG_INVALID, CONTEXT_UNKNOWN)
