@@ -16,7 +16,7 @@ from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.choose_target import LOCAL
-from container_kit.stages.deploy.containers import Networks
+from container_kit.stages.deploy.found import Networks
 from container_kit.stages.deploy.local import LocalTarget
 from container_kit.stages.deploy.wish import resolve
 from container_kit.stages.fault import StageFailure

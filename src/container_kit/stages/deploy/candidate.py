@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.contract import StageContext
 from container_kit.stages.deploy import diagnose, proxy
-from container_kit.stages.deploy.containers import (
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import (
     APP,
     CANDIDATE,
     CONTAINER_PORT,
@@ -19,7 +20,6 @@ from container_kit.stages.deploy.containers import (
     PORT,
     PROBE,
     SERVICES,
-    Containers,
 )
 from container_kit.stages.deploy.ports import free_port, holder
 from container_kit.stages.deploy.wish import Wish

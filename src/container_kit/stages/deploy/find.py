@@ -5,7 +5,8 @@ from __future__ import annotations
 from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.artifacts.operation import ApplicationName
 from container_kit.stages.contract import Stage, StageContext
-from container_kit.stages.deploy.containers import Containers, Networks
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import Networks
 from container_kit.stages.deploy.hand_over import serving
 from container_kit.stages.deploy.local import deployment
 from container_kit.stages.docker_engine import FAULTS as ENGINE_FAULTS

@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager, suppress
 import anyio
 import anyio.to_thread
 
-from container_kit.stages.deploy.containers import Containers, Networks
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import Networks
 from container_kit.stages.deploy.lock import held
 from container_kit.stages.deploy.recovery import recover
 from container_kit.stages.docker_engine import DockerEngine

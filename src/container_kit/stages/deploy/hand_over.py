@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from container_kit.stages.deploy import proxy
-from container_kit.stages.deploy.containers import Containers, Found
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import Found
 from container_kit.stages.deploy.swap import revert, swap
 
 

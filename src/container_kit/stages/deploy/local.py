@@ -10,7 +10,8 @@ import anyio
 from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.contract import StageContext
 from container_kit.stages.deploy import candidate, prove, proxy, services, swap
-from container_kit.stages.deploy.containers import IMAGE, PUBLIC, STAGING, Containers, Found, Networks
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import IMAGE, PUBLIC, STAGING, Found, Networks
 from container_kit.stages.deploy.guard import guarded
 from container_kit.stages.deploy.hand_over import Serving, hand_back, hand_over, serving
 from container_kit.stages.deploy.lock import BUSY, held

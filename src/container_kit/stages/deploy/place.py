@@ -19,7 +19,8 @@ from container_kit.stages.artifacts.operation import (
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract import StageContext
 from container_kit.stages.deploy import services
-from container_kit.stages.deploy.containers import IMAGE, PUBLIC, Containers, Found, Networks
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import IMAGE, PUBLIC, Found, Networks
 from container_kit.stages.deploy.hand_over import Serving, serving
 from container_kit.stages.deploy.lock import held
 from container_kit.stages.deploy.recovery import STOP_GRACE, recover

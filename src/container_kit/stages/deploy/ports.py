@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
-from container_kit.stages.deploy.containers import PUBLIC, STAGING
+from container_kit.stages.deploy.found import PUBLIC, STAGING
 
 _LISTEN = "0A"
 _FIRST, _COUNT = 20000, 10000  # below the range that Linux takes for outgoing connections (32768 and up)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio
 
 from container_kit.stages.deploy import diagnose, probe
-from container_kit.stages.deploy.containers import STAGING, Containers, Found
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import STAGING, Found
 from container_kit.stages.deploy.wish import Wish
 from container_kit.stages.fault import FaultCode, NextAction, StageFailure
 

@@ -16,16 +16,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from container_kit.stages.artifacts.deployment import Probe
-from container_kit.stages.deploy.containers import (
-    APP,
-    APP_NETWORK,
-    CANDIDATE,
-    PORT,
-    PROXY,
-    RESTART_POLICY,
-    Containers,
-    Found,
-)
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import APP, APP_NETWORK, CANDIDATE, PORT, PROXY, RESTART_POLICY, Found
 from container_kit.stages.fault import Evidence, FaultCode, StageFailure
 
 if TYPE_CHECKING:

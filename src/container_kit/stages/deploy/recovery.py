@@ -12,7 +12,8 @@ from contextlib import suppress
 import anyio
 
 from container_kit.stages.deploy import proxy
-from container_kit.stages.deploy.containers import Containers, Found
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import Found
 from container_kit.stages.deploy.hand_over import Serving, serving
 from container_kit.stages.fault import StageFailure
 

@@ -15,7 +15,8 @@ import anyio.to_thread
 
 from container_kit.stages.contract import StageContext
 from container_kit.stages.deploy import passwords, proxy
-from container_kit.stages.deploy.containers import APP, RESTART_POLICY, SERVICE, Containers
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import APP, RESTART_POLICY, SERVICE
 from container_kit.stages.deploy.service_kinds import KINDS, Kind
 from container_kit.stages.fault import Evidence, FaultCode
 

@@ -6,7 +6,8 @@ import anyio
 
 from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.deploy import probe
-from container_kit.stages.deploy.containers import PUBLIC, Containers, Found
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import PUBLIC, Found
 from container_kit.stages.deploy.ports import can_listen
 from container_kit.stages.fault import Evidence, FaultCode, StageFailure
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio
 
 from container_kit.stages.deploy import prove, proxy
-from container_kit.stages.deploy.containers import Containers, Found
+from container_kit.stages.deploy.containers import Containers
+from container_kit.stages.deploy.found import Found
 from container_kit.stages.deploy.guard import guarded
 from container_kit.stages.deploy.hand_over import Serving, hand_over
 from container_kit.stages.deploy.recovery import clean_up
