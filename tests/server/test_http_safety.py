@@ -96,13 +96,19 @@ def test_a_page_in_a_browser_cannot_reach_a_server_on_loopback(tmp_path: Path) -
         assert post(url, PING, Origin="https://evil.example")[0] == 403
 
 
-def test_health_readiness_and_metrics_are_told(tmp_path: Path) -> None:
+async def test_health_readiness_and_metrics_are_told(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("hello")
     with listening("http", tmp_path) as (url, _):
         assert ask(url, "/healthz")[:2] == (200, "ok\n")
         assert ask(url, "/readyz")[:2] == (200, "ready\n")
+        with anyio.fail_after(30):
+            async with Client(url) as client:
+                assert not (await client.call_tool("analyze", {"path": "site"})).is_error
         status, text, _ = ask(url, "/metrics")
     assert status == 200
-    assert 'container_kit_runs_total{pipeline="build"} 0' in text
+    assert 'container_kit_runs_total{pipeline="analyze"} 1' in text.splitlines()
+    assert 'container_kit_stages_succeeded_total{pipeline="analyze",stage="analyze"} 1' in text.splitlines()
 
 
 def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:

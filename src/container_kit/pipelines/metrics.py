@@ -64,6 +64,11 @@ class PipelineMetrics:
         with self._lock:
             return self._series.get((pipeline, stage), _Series()).snapshot()
 
+    def known(self) -> list[tuple[str, str | None]]:
+        """The pipelines, and their stages, of which there are figures; None stands for the pipeline as a whole."""
+        with self._lock:
+            return sorted(self._series, key=lambda key: (key[0], key[1] or ""))
+
     def _ended(self, event: Event, stage: str | None, *, success: bool) -> None:
         with self._lock:
             series = self._at(event.pipeline, stage)

@@ -51,7 +51,7 @@ def serve(asked: argparse.Namespace) -> int:
         tokens=tokens,
         state_keys=[key.get_secret_value() for key in chosen.state_keys],
     )
-    add_probes(server, runs, metrics, [offer.name for offer in offers if offer.toolset != "runs"], tokens)
+    add_probes(server, runs, metrics, tokens)
     https = (chosen.public_url or "").startswith("https:")
     RunPages(runs, tokens, transport_security(chosen), secure=https).add_to(server)
     app = transports.http_app(server, asked.transport, chosen)

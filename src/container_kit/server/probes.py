@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from mcp.server import MCPServer
 from mcp.server.auth.provider import TokenVerifier
@@ -13,12 +13,16 @@ from container_kit.pipelines.metrics import MetricsSnapshot, PipelineMetrics
 from container_kit.stages.fault import StageFailure
 from container_kit.tools.runs import Runs
 
+_SERIES: dict[str, tuple[str, str, Callable[[MetricsSnapshot], float]]] = {
+    "{}s_total": ("counter", "How often a {} ended.", lambda s: s.total_executions),
+    "{}s_succeeded_total": ("counter", "How often a {} succeeded.", lambda s: s.successes),
+    "{}_retries_total": ("counter", "Attempts of a {} after the first.", lambda s: s.retries),
+    "{}_seconds_p95": ("gauge", "95th percentile of how long a {} took.", lambda s: s.p95_latency),
+}
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def add_probes(
-    server: MCPServer, runs: Runs, metrics: PipelineMetrics, pipelines: Sequence[str], tokens: TokenVerifier | None
-) -> None:
+def add_probes(server: MCPServer, runs: Runs, metrics: PipelineMetrics, tokens: TokenVerifier | None) -> None:
     """Add the routes. Health is told to everybody; metrics to those with a token, where tokens are asked for."""
 
     async def healthz(_: Request) -> Response:
@@ -35,23 +39,25 @@ def add_probes(
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if tokens is not None and await tokens.verify_token(token) is None:
             return PlainTextResponse("a token is needed\n", 401, headers={"WWW-Authenticate": "Bearer"})
-        return PlainTextResponse("\n".join(exposition(metrics, pipelines)) + "\n", media_type=_EXPOSITION)
+        return PlainTextResponse("\n".join(exposition(metrics)) + "\n", media_type=_EXPOSITION)
 
     for path, answer in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures)):
         server.custom_route(path, methods=["GET"])(answer)
 
 
-def exposition(metrics: PipelineMetrics, pipelines: Sequence[str]) -> Iterator[str]:
-    """The figures in Prometheus' text format, of this process since it started."""
-    snapshots = {name: metrics.of(name) for name in pipelines}
-    series: dict[str, tuple[str, str, Callable[[MetricsSnapshot], float]]] = {
-        "runs_total": ("counter", "Runs that ended.", lambda s: s.total_executions),
-        "runs_succeeded_total": ("counter", "Runs that succeeded.", lambda s: s.successes),
-        "retries_total": ("counter", "Attempts after the first.", lambda s: s.retries),
-        "run_seconds_p95": ("gauge", "95th percentile of how long a run took.", lambda s: s.p95_latency),
-    }
-    for name, (kind, meaning, figure) in series.items():
-        yield f"# HELP container_kit_{name} {meaning}"
-        yield f"# TYPE container_kit_{name} {kind}"
-        for pipeline, snapshot in snapshots.items():
-            yield f'container_kit_{name}{{pipeline="{pipeline}"}} {figure(snapshot):g}'
+def exposition(metrics: PipelineMetrics) -> Iterator[str]:
+    """The figures in Prometheus' text format, of this process since it started; of pipelines, and of their stages."""
+    known = metrics.known()
+    for kind in ("run", "stage"):
+        of_it = [(pipeline, stage) for pipeline, stage in known if (stage is None) is (kind == "run")]
+        snapshots = {_labels(pipeline, stage): metrics.of(pipeline, stage) for pipeline, stage in of_it}
+        for name, (type_, meaning, figure) in _SERIES.items():
+            metric = f"container_kit_{name.format(kind)}"
+            yield f"# HELP {metric} {meaning.format(kind)}"
+            yield f"# TYPE {metric} {type_}"
+            for labels, snapshot in snapshots.items():
+                yield f"{metric}{{{labels}}} {figure(snapshot):g}"
+
+
+def _labels(pipeline: str, stage: str | None) -> str:
+    return f'pipeline="{pipeline}"' + (f',stage="{stage}"' if stage else "")
