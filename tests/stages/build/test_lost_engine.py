@@ -16,7 +16,7 @@ from container_kit.stages.fault import StageFailure
 from support.contexts import Contexts
 from support.private_engine import PrivateEngine
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(150)]
 
 Write = Callable[..., Path]
 
@@ -38,15 +38,15 @@ async def test_an_engine_killed_in_the_middle_is_a_fault_at_once_and_the_build_w
 
     async with anyio.create_task_group() as group:
         group.start_soon(build)
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while "working" not in ctx.lines:
                 await anyio.sleep(0.02)
         await anyio.to_thread.run_sync(private.kill)
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while not faults:
                 await anyio.sleep(0.02)
     assert faults == ["engine.lost"]
-    with anyio.fail_after(5), pytest.raises(StageFailure) as caught:
+    with anyio.fail_after(30), pytest.raises(StageFailure) as caught:
         await stage.validate(ctx(), Source(path=str(root)))
     assert caught.value.fault.code == "engine.unreachable"
     await anyio.to_thread.run_sync(private.start)
