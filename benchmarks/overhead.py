@@ -3,8 +3,8 @@
 By hand: `docker build`, `docker run`, then asking until the application answers. By us: one durable full-deployment of
 the same folder under a new name, analysis, scan and verification included. Measured in turn; the figures are ratios
 of medians: the whole, what is neither building nor deploying (analysis, scan, verification, queue and journal), and
-replacing a running version, against the same work by hand. Deploying by us waits for the new version's proof and then
-lets it take the port, which `docker run` does not.
+replacing a running version, against the same work by hand. Both end when the application answers on its port: by us a
+first version has to answer twice, and one that replaces another takes the port after that and sees the other stopped.
 
     python benchmarks/overhead.py [--json] [--runs 7]
 """
