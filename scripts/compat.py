@@ -128,7 +128,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("docker", "podman"))
     parser.add_argument("tests", nargs="*", help="by default those that the engine is held to")
-    chosen, options = parser.parse_known_args()
+    chosen, options = parser.parse_known_intermixed_args()
     with running(chosen.kind) as engine:
         pytest = [sys.executable, "-m", "pytest", *options, *(chosen.tests or TESTS[chosen.kind])]
         if chosen.kind == "podman":
