@@ -127,10 +127,10 @@ def main() -> int:
     """Run the tests; pytest's exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("docker", "podman"))
-    parser.add_argument("tests", nargs="*", help="by default those that the engine is held to")
-    chosen, options = parser.parse_known_intermixed_args()
+    chosen, options = parser.parse_known_args()  # pytest's; without a test among them, those that the engine is held to
+    tests = () if any(not option.startswith("-") for option in options) else TESTS[chosen.kind]
     with running(chosen.kind) as engine:
-        pytest = [sys.executable, "-m", "pytest", *options, *(chosen.tests or TESTS[chosen.kind])]
+        pytest = [sys.executable, "-m", "pytest", *options, *tests]
         if chosen.kind == "podman":
             pytest += ["-k", " and ".join(f"not {word}" for word in BEYOND_PODMAN)]
         environment = {**os.environ, "DOCKER_HOST": engine.host, "CI": "true"}
