@@ -21,9 +21,9 @@ from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target, TargetChoice
 from container_kit.stages.choose_target import CLUSTERS, ChooseTarget, Targets
-from container_kit.stages.docker_engine import DockerEngine
 
 if TYPE_CHECKING:
+    from container_kit.stages.docker_engine import DockerEngine
     from container_kit.stages.operate import Place
 
 _TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=30, multiplier=2)
