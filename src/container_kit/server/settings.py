@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     public_url: str | None = None
     """The URL by which clients reach this server; the audience of OAuth tokens."""
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
-    max_concurrent_calls: int = Field(default=64, ge=1)
+    max_concurrent_calls: int = Field(default=256, ge=1)
     """Tool calls that are carried out at once over HTTP; more are refused with 503."""
     calls_per_minute: int = Field(default=600, ge=1)
     """HTTP requests a minute from one caller; more are refused with 429."""

@@ -44,7 +44,12 @@ def http_app(server: MCPServer, transport: Literal["sse", "http"], settings: Set
         max_request_body_size=settings.max_body_bytes,
         transport_security=transport_security(settings),
     )
-    app.add_middleware(Limits, at_once=settings.max_concurrent_calls, a_minute=settings.calls_per_minute)
+    app.add_middleware(
+        Limits,
+        at_once=settings.max_concurrent_calls,
+        a_minute=settings.calls_per_minute,
+        largest_body=settings.max_body_bytes,
+    )
     return app
 
 

@@ -17,6 +17,7 @@ TEXT_LIMIT = 10_000
 """Characters of the text of a fault: some clients show an assistant no more."""
 CONFIDENTIAL = frozenset({"env", "build_args"})
 """Arguments whose values are never repeated."""
+_PROBLEMS_TOLD = 20
 _UNKNOWN = "extra_forbidden"
 _WORDS = {_UNKNOWN: "there is no such argument", "missing": "is needed"}
 _TARGETS = frozenset({"path", "image", "run"})
@@ -37,17 +38,20 @@ def invalid_request(call: Call, error: ValidationError) -> StageFailure:
     details = error.errors(include_input=False, include_context=False, include_url=False)
     problems = [
         (
-            ".".join(map(str, detail["loc"])) or "arguments",
+            ".".join(map(str, detail["loc"]))[:100] or "arguments",
             _WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, ")),
         )
         for detail in details
     ]
-    fields = ", ".join(dict.fromkeys(field for field, _ in problems))
+    told = problems[:_PROBLEMS_TOLD]
+    more = f"; and {len(problems) - len(told)} more" if len(problems) > len(told) else ""
+    fields = ", ".join(dict.fromkeys(field for field, _ in told))
+    said = "; ".join(f"{field}: {problem}" for field, problem in told)
+    unknown = [str(detail["loc"][0]) for detail in details[:_PROBLEMS_TOLD] if detail["type"] == _UNKNOWN]
     return REQUEST_INVALID(
-        f"the arguments do not fit {call.offer.name}: "
-        + "; ".join(f"{field}: {problem}" for field, problem in problems),
-        evidence=[Evidence(kind="value", where=field, text=problem) for field, problem in problems[:20]],
-        next_actions=_respelt(call, [str(detail["loc"][0]) for detail in details if detail["type"] == _UNKNOWN]),
+        f"the arguments do not fit {call.offer.name}: {said}{more}",
+        evidence=[Evidence(kind="value", where=field, text=problem) for field, problem in told],
+        next_actions=_respelt(call, unknown),
         fields=fields,
     )
 
@@ -56,7 +60,7 @@ def _respelt(call: Call, unknown: list[str]) -> list[NextAction]:
     """The same call with arguments by the names that they have; it is left out where others do not fit."""
     free = [name for name in call.offer.input.model_fields if name not in call.arguments]
     names = {name: near for name in unknown for near in get_close_matches(name, free, 1)}
-    if not names or len(names) < len(unknown):
+    if not names or len(names) < len(unknown) or len(set(names.values())) < len(names):
         return []
     why = ", ".join(f"{name} is called {near}" for name, near in names.items())
     return [NextAction(why=why, arguments={near: call.arguments[name] for name, near in names.items()})]
