@@ -177,5 +177,6 @@ def test_nonsense_on_standard_input_is_answered_or_passed_over_and_the_next_requ
             assert len(line) < 60_000
             answer = json.loads(line)
         process.stdin.close()
+        process.stdout.read()  # what was still on its way
     assert answer["result"]["structuredContent"] == {"runs": []}
     assert process.returncode == 0
