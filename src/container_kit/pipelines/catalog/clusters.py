@@ -1,15 +1,15 @@
-"""The catalog's pipelines for clusters: what is deployed to Kubernetes, written for it, and verified in it."""
+"""Pipelines for clusters: what is deployed to Kubernetes, written for it, and verified in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from container_kit.pipelines.catalog.shared import TRANSIENT, application, lacks_dockerfile
 from container_kit.pipelines.consent import with_consent
 from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
-from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.kubernetes import (
     Cluster,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from container_kit.stages.docker_engine import DockerEngine
     from container_kit.stages.operate import Place
 
-_TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=30, multiplier=2)
 _ONCE = RetryPolicy()
 """A rollout that has failed has been watched for as long as it may take: the same again would fail the same way."""
 
@@ -104,7 +103,7 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
         summary="From a repository to a rollout in a cluster that was looked at first: build, scan, deliver, deploy.",
     )
     _with_target(pipeline, targets).add_stage(PrepareCluster()).add_stage(Analyze())
-    pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=_lacks_dockerfile)
+    pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=lacks_dockerfile)
     pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine))
     return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(100))
 
@@ -135,7 +134,7 @@ def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
         summary="Look at an application in a cluster: replicas, restarts, endpoints, an answer, the way in.",
     )
     pipeline.add_stage(ChooseTarget(targets, CLUSTERS)).add_stage(FindRollout()).add_stage(VerifyKubernetes())
-    return pipeline.with_retry(_TRANSIENT).with_timeout(minutes(3))
+    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(3))
 
 
 def _with_target(pipeline: Built, targets: Targets) -> Built:
@@ -173,20 +172,11 @@ def _rolled_out(pipeline: Built) -> Built:
     from container_kit.stages.kubernetes.verify import VerifyKubernetes
 
     pipeline.add_stage(MakeManifests()).add_stage(DeployToKubernetes(), retry=_ONCE).add_stage(VerifyKubernetes())
-    return pipeline.with_retry(_TRANSIENT).with_target(_target)
+    return pipeline.with_retry(TRANSIENT).with_target(_target)
 
 
 def _target(made: Made) -> str:
     """The application that is replaced: two runs that replace the same one follow one another."""
-    options, source, image = made[KubernetesOptions], made.get(Source), made.get(ImageReference)
-    name = options.name
-    if name is None and source is not None:
-        name = (Path(source.path).resolve() / source.module).name
-    elif name is None and image is not None:
-        name = image.image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    options = made[KubernetesOptions]
     place = made[TargetChoice].deploy_to or f"kubernetes {options.kube_context or ''}".strip()
-    return f"application {(name or '').lower()} in {options.namespace or 'the namespace'} on {place}"
-
-
-def _lacks_dockerfile(made: Made) -> bool:
-    return made[Analysis].dockerfile is None and made[BuildOptions].dockerfile is None
+    return f"application {application(made, options.name)} in {options.namespace or 'the namespace'} on {place}"

@@ -1,0 +1,100 @@
+"""The catalog: the pipelines of this product, and the only place that knows their stages.
+
+A pipeline is built, and its stages imported, when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from container_kit.pipelines.catalog import clusters, images, local, operate
+from container_kit.pipelines.catalog.shared import engine
+from container_kit.pipelines.pipeline import Pipeline
+from container_kit.stages.choose_target import Targets
+from container_kit.stages.fault import WiringError
+
+if TYPE_CHECKING:
+    from container_kit.stages.docker_engine import DockerEngine
+
+_BUILDERS: dict[str, Callable[[], Pipeline]] = {
+    "analyze": images.analyze,
+    "write-dockerfile": images.write_dockerfile,
+    "review-dockerfile": images.review_dockerfile,
+    "patch-dockerfile": images.patch_dockerfile,
+    "build": images.build,
+    "scan": images.scan,
+    "scan-source": images.scan_source,
+    "push": images.push,
+    "push-source": partial(images.push, source=True),
+    "tag": images.tag,
+    "tag-source": partial(images.tag, source=True),
+    "doctor": images.doctor,
+    "write-manifests": clusters.write_manifests,
+}
+_ON_TARGETS: dict[str, Callable[[Targets], Pipeline]] = {
+    "deploy": local.deploy,
+    "deploy-source": local.deploy_source,
+    "full-deployment": local.full_deployment,
+    "list-deployments": operate.list_deployments,
+    "deployment-logs": operate.deployment_logs,
+    "rollback-deployment": operate.rollback_deployment,
+    "remove-deployment": operate.remove_deployment,
+    "verify": operate.verify,
+}
+_IN_CLUSTERS: dict[str, Callable[[Targets, DockerEngine], Pipeline]] = {
+    "deploy-kubernetes": clusters.deploy_kubernetes,
+    "deploy-kubernetes-source": clusters.deploy_kubernetes_source,
+    "deploy-kubernetes-pinned": clusters.deploy_kubernetes_pinned,
+    "deploy-manifests": clusters.deploy_manifests,
+    "full-deployment-kubernetes": clusters.full_deployment_kubernetes,
+    "verify-kubernetes": clusters.verify_kubernetes,
+}
+
+
+def surroundings() -> tuple[str, ...]:
+    """What decides, beside a run's input, on which engine and cluster it has its effects; blocking."""
+    from container_kit.stages.docker_endpoint import EndpointError, find_endpoint
+
+    try:
+        engine = find_endpoint().host
+    except EndpointError as error:  # the stage that needs the engine will say so
+        engine = str(error)
+    return (engine, os.environ.get("KUBECONFIG", ""))
+
+
+async def sweep(run_ids: Sequence[str]) -> list[str]:
+    """Remove what forgotten runs left behind and nobody uses; the ids of what is gone.
+
+    Raises:
+        StageFailure: A fault of the engine.
+    """
+    from container_kit.stages.leftovers import sweep
+
+    return await sweep(engine(), run_ids)
+
+
+def names() -> tuple[str, ...]:
+    """The names of all pipelines."""
+    return (*_BUILDERS, *_ON_TARGETS, *_IN_CLUSTERS)
+
+
+@cache
+def pipeline(name: str, targets: Targets = ()) -> Pipeline:
+    """The pipeline of this name. It is shared: do not change it.
+
+    Args:
+        targets: Where it may deploy to beside the local engine.
+
+    Raises:
+        WiringError: There is none.
+    """
+    if name in _ON_TARGETS:
+        return _ON_TARGETS[name](targets)
+    if name in _IN_CLUSTERS:
+        return _IN_CLUSTERS[name](targets, engine())
+    if name not in _BUILDERS:
+        raise WiringError(f"no pipeline {name!r}; there are {', '.join(names())}")
+    return _BUILDERS[name]()
