@@ -17,7 +17,12 @@ from celery import Celery  # type: ignore[import-not-found]  # in the peers' own
 
 FOLDER = os.environ.setdefault("FIVE_CELERY_FOLDER", tempfile.mkdtemp(prefix="five-celery-"))
 app = Celery("five", broker="filesystem://", backend=f"file://{FOLDER}")
-app.conf.broker_transport_options = {"data_folder_in": FOLDER, "data_folder_out": FOLDER, "polling_interval": 0.002}
+app.conf.broker_transport_options = {
+    "data_folder_in": FOLDER,
+    "data_folder_out": FOLDER,
+    "control_folder": f"{FOLDER}/control",
+    "polling_interval": 0.002,
+}
 
 
 @app.task(name="step")
