@@ -19,7 +19,7 @@ _MODULES = (
     "jdk.zipfs"
 )
 """What frameworks and plain services use; a program that needs another fails when it starts, by name."""
-_LINK = f"jlink --add-modules {_MODULES} --no-header-files --no-man-pages --output /opt/java"
+_LINK = f"jlink --add-modules {_MODULES} --no-header-files --no-man-pages --output /opt/jre"
 _OPTIONS = "-XX:MaxRAMPercentage=75.0 -XX:+ExitOnOutOfMemoryError"
 _JAR = (
     "find {folder} -maxdepth 1 -name '*.jar' ! -name '*-sources.jar' ! -name '*-javadoc.jar' ! -name '*-plain.jar' "
@@ -58,13 +58,13 @@ def java(app: App, bases: Bases) -> Recipe:
     environment = {"JAVA_TOOL_OPTIONS": _OPTIONS} | ({"SERVER_PORT": str(app.port)} if app.port else {})
     own_runtime = runtime_base.usual in {base.reference for base in DEBIANS}
     if own_runtime:
-        environment["PATH"] = "/opt/java/bin:$PATH"
+        environment["PATH"] = "/opt/jre/bin:$PATH"
         build = Build(build.base, (*build.lines[:-1], chain(build.lines[-1], _LINK)))
     runtime = Runtime(
         runtime_base,
         command,
         copies=(
-            *(("COPY --from=build /opt/java /opt/java",) if own_runtime else ()),
+            *(("COPY --from=build /opt/jre /opt/jre",) if own_runtime else ()),
             *(f"COPY --from=build /out{folder} /app" for folder in (_LAYERS if layered else ("",))),
         ),
         environment=environment | (dict(declared.environment) if declared else {}),
