@@ -191,6 +191,8 @@ def _by_workspaces(tree: Tree, found: Discovery) -> None:
             found.workspace_tool = found.workspace_tool or tool
             for member in members:
                 place = _normal(join(path, member))
+                if ecosystem.names_members and place not in found.candidates and place in tree.folders:
+                    found.candidates[place] = Candidate(place, [ecosystem])
                 if place in found.candidates and place != path:
                     found.candidates[place].member = True
 
@@ -224,6 +226,8 @@ def _bare(tree: Tree, path: str, inner: frozenset[str], *, alone: bool) -> Candi
     found = _named(folder, programs)
     if found is None and alone:
         found = _most(folder, programs) or _named(folder, others) or _globbed(folder, others)
+        if found is not None and found.name == "platform":  # scripts beside a Dockerfile are the application
+            found = _globbed(folder, others) or found
     elif found is None and (found := _named(folder, others)) and found.name == "platform":
         found = _most(folder, programs) or found
     return Candidate(path, [found], bare=True) if found else None

@@ -43,6 +43,8 @@ class Ecosystem:
     """The first whose package is a runtime dependency is the framework, where the code says nothing better."""
     workspace: Callable[[Folder], tuple[str, Iterable[str]] | None] | None = None
     """The tool that ties modules together in this folder, and the paths (relative to it) of its members."""
+    names_members: bool = False
+    """True where the workspace's manifest alone makes modules of its members."""
     sources: tuple[str, ...] = ()
     """Suffixes of its source files."""
     settings: tuple[str, ...] = ()

@@ -59,6 +59,9 @@ NOT_THE_APPLICATION = frozenset(
     ]
 )
 """Folders whose content says nothing about the module itself."""
+_PACKAGES = frozenset(["example", "demo", "sample", "samples", "testing"])
+"""Of these the ones that name a package of the application where they are below its sources: `com.example.demo`."""
+_SOURCE_FOLDERS = re.compile(r"(?:^|/)(?:src|lib|app|java|kotlin|scala)(?:/|$)")
 
 
 class Folder:
@@ -149,7 +152,10 @@ class Folder:
         listing = self.tree.folders.get(join(self.path, outer) if outer else self.path)
         for name in listing.folders if listing else ():
             inner = join(outer, name)
-            if name.lower() not in NOT_THE_APPLICATION and join(self.path, inner) not in self._others:
+            aside = name.lower() in NOT_THE_APPLICATION
+            if aside and name in _PACKAGES and _SOURCE_FOLDERS.search(outer):
+                aside = False
+            if not aside and join(self.path, inner) not in self._others:
                 yield inner
 
     def files(self, *suffixes: str, limit: int = MAX_SOURCES, depth: int = 6) -> list[str]:

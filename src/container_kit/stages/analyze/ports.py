@@ -72,6 +72,7 @@ _LINES = tuple(
             0.93,
         ),
         (rf"\$\{{{_VARIABLE}:-?{_NUMBER}\}}", 0.93),
+        (rf"\{{\s*(?P<name>\w*port)\s*,\s*{_NUMBER}\s*\}}", 0.88),
         (rf"\"{_VARIABLE}\"\s+\"?{_NUMBER}", 0.92),
         (rf"\(or\s[^\n]{{0,40}}?\bport\b[^\n]{{0,40}}?[\s\"]{_NUMBER}\"?\)", 0.92),
         # a default in a schema of variables: zod, joi, envalid; tags of a Go structure; viper
@@ -116,7 +117,7 @@ _LINES = tuple(
         (r"\b(?:SunHttp|Jetty|Netty|Undertow|KtorCIO|KtorNetty|ApacheServer|Helidon)\(\s*" + _NUMBER, 0.9),
         (r"(?:bind|try_bind|TcpListener::bind|from)\w*\(\s*&?\(?\s*\"[\d.]*:?" + _NUMBER + r"\"", 0.92),
         (r"\(?\[\s*(?:0|127)\s*,\s*0\s*,\s*0\s*,\s*[01]\s*\]\s*,\s*" + _NUMBER, 0.92),
-        (r"\(\s*\"(?:0\.0\.0\.0|127\.0\.0\.1|localhost|::)\"\s*,\s*" + _NUMBER, 0.92),
+        (r"\(\s*[\"'](?:0\.0\.0\.0|127\.0\.0\.1|localhost|::|\*)[\"']\s*,\s*" + _NUMBER, 0.92),
         (r"[\"'`](?:https?://)?(?:0\.0\.0\.0|127\.0\.0\.1|\[::\]|\*|\+):" + _NUMBER + r"[\"'`/;]", 0.85),
         (r"[\"`]:" + _NUMBER + r"[\"`]", 0.8),
         (r"[\"`]localhost:" + _NUMBER + r"[\"`]", 0.78),

@@ -84,7 +84,7 @@ FRAMEWORKS = (
 )
 
 _MAIN = re.compile(
-    r"static\s+(?:final\s+)?void\s+main\s*\(|^\s*(?:suspend\s+)?fun\s+main\s*\(|\bobject\s+\w+\s+extends\s+(?:App|IOApp)\b"
+    r"static\s+(?:final\s+)?void\s+main\s*\(|^\s*(?:suspend\s+)?fun\s+main\s*\(|\bobject\s+\w+\s+extends\s+(?:App|IOApp|ZIOApp\w*|cask\.Main\w*)\b"
     r"|def\s+main\s*\(|^\s*void\s+main\s*\(|@main\s+def|\(:gen-class",
     re.MULTILINE,
 )

@@ -156,7 +156,9 @@ SERVERS = (
     Framework("json-server", ("json-server",), 3000),
     Framework("socket.io", ("socket.io",), 3000),
     Framework("discord.js", ("discord.js", "eris"), None, "worker"),
-    Framework("telegraf", ("telegraf", "grammy", "node-telegram-bot-api"), None, "worker"),
+    Framework("telegraf", ("telegraf",), None, "worker"),
+    Framework("grammy", ("grammy",), None, "worker"),
+    Framework("node-telegram-bot-api", ("node-telegram-bot-api",), None, "worker"),
     Framework("slack-bolt", ("@slack/bolt",), 3000),
     Framework("electron", ("electron",), None, "cli"),
 )

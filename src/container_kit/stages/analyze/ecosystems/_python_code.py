@@ -22,7 +22,7 @@ _APPLICATIONS = {
     "Celery": "celery",
 }
 """Classes whose instance is the application, and their frameworks."""
-_FACTORIES = ("create_app", "make_app")
+_FACTORIES = ("create_app", "make_app", "get_app", "build_app", "create_application", "get_application")
 _RUNNERS = {"run", "run_app", "run_server", "launch", "serve", "listen", "run_until_complete", "main"}
 _WORTH_PARSING = (
     *(f"{name}(" for name in _APPLICATIONS),

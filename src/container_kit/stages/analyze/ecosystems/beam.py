@@ -32,9 +32,9 @@ def describe_elixir(folder: Folder, draft: Draft) -> None:
         draft.name = found[1]
     if found := re.search(r"\belixir:\s*\"([^\"]+)\"", text):
         draft.version.add(found[1], "declared", folder.place("mix.exs", found[0]))
-    for found in re.finditer(r"^\s*\{:(\w+),(.*)$", text, re.MULTILINE):
+    for found in re.finditer(r"\{:(\w+),\s*((?:\"|git|path|in_umbrella)[^}]*)", re.sub(r"#.*", "", text)):
         into = draft.tools if re.search(r"only:\s*\[?:(?:dev|test)", found[2]) else draft.dependencies
-        into.setdefault(found[1], folder.place("mix.exs", found[0].strip()))
+        into.setdefault(found[1], folder.place("mix.exs", found[0].partition("\n")[0]))
     if "phoenix" in draft.dependencies and not folder.has_folder("apps"):
         draft.start.add("mix phx.server", "framework", place, confidence=0.82)
         draft.start.add(f"_build/prod/rel/{draft.name}/bin/{draft.name} start", "framework", place, confidence=0.5)

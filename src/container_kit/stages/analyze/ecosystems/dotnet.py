@@ -11,7 +11,7 @@ from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.analyze.tree import join
 
 FRAMEWORKS = (
-    Framework("giraffe", ("giraffe",), 5000),
+    Framework("giraffe", ("giraffe",)),
     Framework("saturn", ("saturn",), 8085),
     Framework("suave", ("suave",), 8080),
     Framework("blazor", ("microsoft.aspnetcore.components.webassembly",), 5000),
@@ -24,7 +24,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     """Read the project file: its SDK tells a web application from a program and a library."""
     path = (folder.matching("*.csproj", "*.fsproj", "*.vbproj") or [""])[0]
     if not path:
-        _describe_solution(folder, draft)
+        _describe_solution(folder, draft) if folder.matching("*.sln", "*.slnx") else _describe_sources(folder, draft)
         return
     draft.manifests.extend(name for name in (path, "packages.lock.json", "global.json") if folder.has(name))
     draft.locked = True  # package references name exact versions
@@ -46,6 +46,23 @@ def _describe_solution(folder: Folder, draft: Draft) -> None:
     draft.language.add("csharp", "configuration", folder.place(solution))
     draft.package_manager.add("nuget", "declared", folder.place(solution))
     draft.role.add("library", "guess", confidence=0.4)
+
+
+def _describe_sources(folder: Folder, draft: Draft) -> None:
+    """Sources whose project file is missing: what they are is known, what starts them is not."""
+    first = (folder.files(".cs", limit=1) or folder.files(".fs", ".vb", limit=1))[0]
+    language = _LANGUAGES[f"{first[first.rindex('.') :]}proj"]
+    draft.language.add(language, "code", folder.place(first), confidence=0.95)
+    draft.locked = True
+    if used := folder.find(r"\bMicrosoft\.AspNetCore\b|\bWebApplication\.CreateBuilder\b", ".cs", ".fs", ".vb"):
+        draft.framework.add("aspnetcore", "code", folder.place(used[0], used[1][0]))
+        draft.role.add("web", "code", folder.place(used[0], used[1][0]))
+        draft.port.add(8080, "framework", folder.place(used[0]), confidence=0.5)
+    elif main := folder.find(r"\bstatic\s+[\w<>.\[\]]+(?:\s+[\w<>]+)*\s+Main\s*\(|\[<EntryPoint>\]", ".cs", ".fs"):
+        draft.role.add("cli", "code", folder.place(main[0], main[1][0]), confidence=0.6)
+        draft.start.add("dotnet run", "guess", folder.place(main[0], main[1][0]))
+    else:
+        draft.role.add("library", "guess", folder.place(first))
 
 
 def _read_version(folder: Folder, draft: Draft, path: str, text: str) -> None:
@@ -115,6 +132,7 @@ ECOSYSTEMS = (
     Ecosystem(
         "dotnet",
         describe,
+        bare=("Program.cs", "Program.fs", "Startup.cs", "*.cs"),
         manifests=("*.csproj", "*.fsproj", "*.vbproj", "*.sln", "*.slnx"),
         frameworks=FRAMEWORKS,
         workspace=workspace,

@@ -12,7 +12,6 @@ from container_kit.stages.analyze.ecosystems._jvm import (
     claim_main,
     is_application,
     is_framework,
-    main_class,
     read_language,
 )
 from container_kit.stages.analyze.folder import Folder
@@ -112,6 +111,8 @@ def _claim_start(folder: Folder, draft: Draft, build: str, text: str) -> None:
     version = re.search(r"""^\s*version\s*=?\s*['"]([^'"]+)""", text, re.MULTILINE)
     stem = f"{draft.name}-{version[1]}" if version else draft.name
     jar = "build/quarkus-app/quarkus-run.jar" if framework == "quarkus" else f"build/libs/{stem}.jar"
+    if "io.ktor.plugin" in draft.dependencies:
+        jar = f"build/libs/{draft.name}-all.jar"
     task = {"spring-boot": "bootJar", "quarkus": "build", "ktor": "buildFatJar", "micronaut": "shadowJar"}.get(
         framework or "", ""
     )
@@ -137,19 +138,6 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     return ("gradle", [name.strip(":").replace(":", "/") for name in names]) if names else None
 
 
-def describe_plain(folder: Folder, draft: Draft) -> None:
-    """Java without a build tool: a class with a main method."""
-    main = main_class(folder)
-    source = (folder.files(".java", limit=1, depth=14) or [""])[0]
-    draft.language.add("java", "code", folder.place(source), confidence=0.95)
-    if main is None:
-        draft.role.add("library", "guess", folder.place(source))
-        return
-    draft.entrypoint.add(main[0], "code", main[1])
-    draft.start.add(f"java -cp out {main[0]}", "code", main[1], confidence=0.5)
-    draft.build.add("javac -d out $(find . -name '*.java')", "guess", main[1])
-
-
 ECOSYSTEMS = (
     Ecosystem(
         "gradle",
@@ -161,13 +149,5 @@ ECOSYSTEMS = (
         sources=(".java", ".kt", ".groovy"),
         settings=(".properties", ".yml", ".yaml"),
         rank=11,
-    ),
-    Ecosystem(
-        "java",
-        describe_plain,
-        bare=("Main.java", "App.java", "*.java"),
-        frameworks=FRAMEWORKS,
-        sources=(".java",),
-        rank=12,
     ),
 )

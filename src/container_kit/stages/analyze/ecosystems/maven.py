@@ -63,6 +63,12 @@ def describe(folder: Folder, draft: Draft) -> None:
 def _salvage(folder: Folder, draft: Draft) -> None:
     for found in re.finditer(r"<artifactId>\s*([\w.-]+)", folder.text("pom.xml")):
         draft.dependencies.setdefault(found[1].lower(), folder.place("pom.xml", found[0]))
+    own = re.sub(r"<parent>.*?</parent>", "", folder.text("pom.xml"), flags=re.DOTALL)
+    name, version = re.search(r"<artifactId>\s*([\w.-]+)", own), re.search(r"<version>\s*([\w.-]+)", own)
+    if name and version and is_application(is_framework(draft), claim_main(folder, draft), plugin=not folder.path):
+        draft.name = name[1]
+        place = folder.place("pom.xml", name[0])
+        draft.start.add(f"java -jar target/{name[1]}-{version[1]}.jar", "framework", place, confidence=0.6)
 
 
 def _parent(folder: Folder, pom: Any) -> Folder | None:

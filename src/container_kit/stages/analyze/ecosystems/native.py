@@ -165,6 +165,9 @@ def describe_haskell(folder: Folder, draft: Draft) -> None:
         r"^[\s,-]*(?:build-depends:)?[\s,]*([A-Za-z][\w-]*)\s*(?:[\^<>=&|{].*|,.*)?$", text, re.MULTILINE
     ):
         draft.dependencies.setdefault(found[1].lower(), folder.place(cabal or "package.yaml", found[1]))
+    for listed in re.findall(r"build-depends:([^:]*?)(?=\n\s*[\w-]+\s*:|\n\s*\n|\Z)", text):
+        for name in re.findall(r"(?:^|,)\s*([A-Za-z][\w-]*)", listed):
+            draft.dependencies.setdefault(name.lower(), folder.place(cabal or "package.yaml", name))
     if found := re.search(r"(?:ghc|resolver|snapshot)[\s:-]+(?:lts-)?([\d.]+)", folder.text("stack.yaml")):
         draft.version.add(found[1], "declared", folder.place("stack.yaml", found[0]), confidence=0.5)
     found = re.search(r"^executable\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)

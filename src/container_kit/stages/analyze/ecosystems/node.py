@@ -76,7 +76,12 @@ def _read_language(folder: Folder, package: Package, draft: Draft) -> None:
     config = folder.first("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json")
     typed = [path for path in folder.files(".ts", ".tsx", ".mts") if not path.endswith((".d.ts", "config.ts"))]
     plain = [path for path in folder.files(".js", ".jsx", ".mjs", ".cjs") if not _is_tooling(path)]
-    if typed and len(typed) * (3 if config else 1) >= len(plain):
+    script = re.compile(r"<script[^>]*\blang=[\"']tsx?[\"']")
+    if not typed and not plain and (found := folder.find(script.pattern, ".vue", ".svelte", ".astro", limit=10)):
+        draft.language.add("typescript", "code", folder.place(found[0], script))
+    elif not typed and not plain and config and folder.matching("*.config.ts"):
+        draft.language.add("typescript", "declared", folder.place(config), confidence=0.93)
+    elif typed and len(typed) * (3 if config else 1) >= len(plain):
         draft.language.add("typescript", "declared", folder.place(config) if config else folder.place(typed[0]))
     elif not typed and len(plain) < 3 and config and package.has("typescript"):
         draft.language.add("typescript", "declared", folder.place(config), confidence=0.93)

@@ -54,10 +54,16 @@ FRAMEWORKS = (
     Framework("celery", ("celery",), None, "worker", also_client=True),
     Framework("scrapy", ("scrapy",), None, "worker"),
     Framework("discord.py", ("discord-py", "py-cord", "nextcord"), None, "worker"),
-    Framework("python-telegram-bot", ("python-telegram-bot", "aiogram"), None, "worker"),
+    Framework("aiogram", ("aiogram",), None, "worker"),
+    Framework("python-telegram-bot", ("python-telegram-bot",), None, "worker"),
+    Framework("pytelegrambotapi", ("pytelegrambotapi",), None, "worker"),
+    Framework("pyrogram", ("pyrogram",), None, "worker"),
+    Framework("telethon", ("telethon",), None, "worker"),
 )
 _BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}
 _ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
+_SERVERS = {"uvicorn", "hypercorn", "granian", "waitress", "gunicorn"}
+"""Servers that a file starts with the name of an application that another file makes."""
 _WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}
 _ENTRIES = (
     "main.py",
@@ -170,6 +176,9 @@ def _framework(application: PythonFile | None, files: list[PythonFile], draft: D
 
 
 def _entry(files: list[PythonFile], framework: Framework) -> PythonFile | None:
+    served = next((f for f in files if f.runs_itself and f.imports & _SERVERS), None)
+    if served and framework.name in _ASGI | _WSGI:
+        return served
     using = [f for f in files if any(normal(name) in framework.packages for name in f.imports)]
     named = [f for f in using if f.path.rpartition("/")[2] in _ENTRIES]
     return next(iter([*(f for f in using if f.runs_itself), *named, *using]), None) or _program(files, packaged=False)
@@ -189,7 +198,7 @@ def _describe_application(folder: Folder, draft: Draft, framework: str, entry: P
 def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple[str, float]]:
     """Start commands with what each is worth, by what is installed and what the file does."""
     port = entry.port[0] if entry.port else None
-    run = (f"python {entry.path}", 0.85 if entry.runs_itself else 0.3)
+    run = (_run(entry), 0.85 if entry.runs_itself else 0.3)
     has = draft.dependencies.__contains__
     target = entry.target if entry.application else f"{entry.module}:app"
     if draft.scripts and entry.path.removeprefix("src/").count("/") > 0:
@@ -224,6 +233,11 @@ def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple
     if framework in tools:
         yield tools[framework], 0.8
     yield run[0], max(run[1], 0.6)
+
+
+def _run(entry: PythonFile) -> str:
+    package = entry.path.endswith("/__main__.py")
+    return f"python -m {entry.module.removesuffix('.__main__')}" if package else f"python {entry.path}"
 
 
 def _django_manage(folder: Folder) -> str | None:
@@ -270,10 +284,8 @@ def _describe_program(folder: Folder, draft: Draft, files: list[PythonFile]) -> 
             draft.role.add("library", "configuration" if packaged else "guess", confidence=0.7)
         return
     place = _at(folder, entry)
-    inner = entry.path.endswith("__main__.py") and "/" in entry.path
-    command = f"python -m {entry.module.removesuffix('.__main__')}" if inner else f"python {entry.path}"
     draft.entrypoint.add(entry.path, "code", place)
-    draft.start.add(command, "code", place, confidence=0.85 if entry.runs_itself else 0.75)
+    draft.start.add(_run(entry), "code", place, confidence=0.85 if entry.runs_itself else 0.75)
     if entry.port:
         draft.port.add(entry.port[0], "code", f"{place.rpartition(':')[0]}:{entry.port[1]}")
 

@@ -22,69 +22,106 @@ class Language:
     start: str
     build: str | None = None
     rank: int = 80
-    frameworks: tuple[tuple[str, str, int], ...] = ()
-    """Frameworks with what a file says that uses one, and their ports."""
+    frameworks: tuple[tuple[str, str, int, str], ...] = ()
+    """Frameworks with what a file says that uses one, their ports, and what starts one (empty: the usual)."""
     manifests: tuple[tuple[str, str], ...] = ()
     """Files that declare dependencies, with the package manager that reads them."""
+    starts: tuple[tuple[str, str], ...] = ()
+    """What a first file says that another program starts, matched in its name and text, with the command."""
+    inner: tuple[str, ...] = ()
+    """Suffixes of files that are never started but tell the framework."""
 
 
 LANGUAGES = (
     Language("cobol", (".cbl", ".cob", ".cobol"), ("index", "main", "app"), "./{stem}", "cobc -x -o {stem} {file}", 71),
-    Language("scheme", (".scm", ".ss", ".sld"), ("main", "index", "app", "server", "haunt"), "guile {file}", None, 72),
+    Language(
+        "scheme",
+        (".scm", ".ss", ".sld", ".sps"),
+        ("main", "index", "app", "server", "haunt"),
+        "guile {file}",
+        rank=72,
+        frameworks=(("artanis", r"\(artanis artanis\)", 3000, ""), ("spiffy", r"\(import[^)]*\bspiffy\b", 8080, "")),
+        starts=(
+            (r"\A\S+\.scm\n#!.*\bcsi\b|\(import[^)]*\b(?:chicken|spiffy)\b", "csi -s {file}"),
+            (r"\A\S+\n#!.*\bgosh\b|\(use gauche", "gosh {file}"),
+            (r"\A\S+\n#!.*\bchibi-scheme\b|\(chibi ", "chibi-scheme {file}"),
+        ),
+    ),
     Language(
         "racket",
         (".rkt",),
         ("main", "server", "app"),
         "racket {file}",
-        None,
-        73,
-        (("web-server", r"web-server/servlet-env|serve/servlet", 8000),),
+        rank=73,
+        frameworks=(("web-server", r"web-server/servlet-env|serve/servlet", 8000, ""),),
+        manifests=(("info.rkt", "raco"),),
     ),
     Language(
         "perl",
-        (".pl", ".psgi"),
+        (".psgi", ".pl"),
         ("app", "main", "server", "index"),
         "perl {file}",
-        None,
-        75,
-        (
-            ("mojolicious", r"\buse\s+Mojo(?:licious|licious::Lite)\b", 3000),
-            ("dancer", r"\buse\s+Dancer2?\b", 5000),
-            ("plack", r"\buse\s+Plack\b", 5000),
+        rank=75,
+        frameworks=(
+            (
+                "mojolicious",
+                r"\buse\s+Mojo(?:licious|licious::Lite|::Base\s+'Mojolicious')",
+                3000,
+                "perl {file} daemon",
+            ),
+            ("dancer", r"\buse\s+Dancer2?\b", 5000, ""),
+            ("catalyst", r"\buse\s+Catalyst\b", 3000, ""),
+            ("plack", r"\buse\s+Plack\b", 5000, ""),
         ),
-        (("cpanfile", "cpanm"),),
+        manifests=(("cpanfile", "cpanm"), ("Makefile.PL", "cpanm"), ("Build.PL", "cpanm")),
+        starts=((r"\A\S+\.psgi\n", "plackup {file}"),),
+        inner=(".pm",),
     ),
-    Language("lua", (".lua",), ("main", "app", "init", "server"), "lua {file}", None, 76),
+    Language(
+        "lua",
+        (".lua", ".moon"),
+        ("main", "app", "init", "server"),
+        "lua {file}",
+        rank=76,
+        frameworks=(
+            ("lapis", r"require\W{0,2}[\"']lapis[\"']", 8080, "lapis server"),
+            ("pegasus", r"require\W{0,2}[\"']pegasus[\"']", 9090, ""),
+            ("turbo", r"require\W{0,2}[\"']turbo[\"']", 8888, "luajit {file}"),
+        ),
+        manifests=(("*.rockspec", "luarocks"),),
+    ),
     Language(
         "julia",
         (".jl",),
         ("main", "app", "server"),
         "julia {file}",
-        None,
-        77,
-        (("genie", r"\busing\s+[\w, ]*Genie\b", 8000), ("oxygen", r"\busing\s+[\w, ]*Oxygen\b", 8080)),
-        (("Project.toml", "pkg"),),
+        rank=77,
+        frameworks=(
+            ("genie", r"\busing\s+[\w, ]*Genie\b", 8000, ""),
+            ("oxygen", r"\busing\s+[\w, ]*Oxygen\b", 8080, ""),
+        ),
+        manifests=(("Project.toml", "pkg"),),
     ),
     Language(
         "r",
         (".R", ".r"),
-        ("app", "main", "plumber", "server"),
+        ("app", "main", "run", "run_api", "start", "server", "api", "plumber"),
         "Rscript {file}",
-        None,
-        78,
-        (
-            ("shiny", r"library\(shiny\)|shinyApp\(", 3838),
-            ("plumber", r"plumber::|library\(plumber\)|#\* @get", 8000),
+        rank=78,
+        frameworks=(
+            ("shiny", r"library\(shiny\)|shinyApp\(", 3838, ""),
+            ("plumber", r"plumber::|library\(plumber\)|#\* @get", 8000, ""),
         ),
-        (("renv.lock", "renv"),),
+        manifests=(("renv.lock", "renv"),),
+        starts=((r"\A(?:server|ui)\.R\n", "R -e \"shiny::runApp('.')\""),),
     ),
     Language(
         "shell",
         (".sh", ".bash"),
         ("start", "run", "main", "entrypoint", "app", "index", "server", "hello"),
         "bash {file}",
-        None,
-        89,
+        rank=89,
+        starts=((r"\A\S+\n#!\s*(?:/usr)?/bin/(?:env\s+)?(?P<program>sh|zsh|ash)\b", "{program} {file}"),),
     ),
 )
 
@@ -103,34 +140,39 @@ def describe(language: Language, folder: Folder, draft: Draft) -> None:
     draft.language.add(language.name, "code", place, confidence=0.95)
     draft.entrypoint.add(entry, "code", place)
     draft.locked = True
-    for path, manager in language.manifests:
-        if folder.has(path):
+    for pattern, manager in language.manifests:
+        for path in folder.matching(pattern):
             draft.manifests.append(path)
             draft.package_manager.add(manager, "declared", folder.place(path))
-    _claim_framework(language, folder, draft)
     known = _stem(entry) in order or len(near) == 1
     facts = {"file": entry, "stem": _stem(entry)}
-    shebang = (
-        re.match(r"#!\s*(?:/usr)?/bin/(?:env\s+)?(\w+)", folder.source(entry)) if language.name == "shell" else None
+    start = _claim_framework(language, folder, draft)
+    text = f"{entry}\n{folder.source(entry)}"
+    for sign, command in language.starts:
+        if found := re.search(sign, text):
+            facts.update(found.groupdict())
+            start = command
+            break
+    draft.start.add(
+        (start or language.start).format(**facts),
+        "code" if known else "guess",
+        place,
+        confidence=0.75 if known else 0.5,
     )
-    start = (
-        f"{shebang[1]} {entry}"
-        if shebang and shebang[1] in {"sh", "bash", "zsh", "ash"}
-        else language.start.format(**facts)
-    )
-    draft.start.add(start, "code" if known else "guess", place, confidence=0.75 if known else 0.5)
     if language.build:
         draft.build.add(language.build.format(**facts), "framework", place)
 
 
-def _claim_framework(language: Language, folder: Folder, draft: Draft) -> None:
-    for name, sign, port in language.frameworks:
-        if found := folder.find(sign, *language.suffixes):
+def _claim_framework(language: Language, folder: Folder, draft: Draft) -> str:
+    """Claim the first framework that a file uses; tell what starts it."""
+    for name, sign, port, start in language.frameworks:
+        if found := folder.find(sign, *language.suffixes, *language.inner):
             place = folder.place(found[0], found[1][0])
             draft.framework.add(name, "code", place)
             draft.role.add("web", "framework", place, confidence=0.9)
             draft.port.add(port, "framework", place)
-            return
+            return start
+    return ""
 
 
 def _stem(path: str) -> str:
@@ -143,7 +185,7 @@ ECOSYSTEMS = tuple(
         partial(describe, language),
         bare=tuple(f"{stem}{suffix}" for stem in language.usual for suffix in language.suffixes)
         + tuple(f"*{suffix}" for suffix in language.suffixes),
-        sources=language.suffixes,
+        sources=language.suffixes + language.inner,
         rank=language.rank,
     )
     for language in LANGUAGES
