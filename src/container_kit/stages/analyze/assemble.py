@@ -122,7 +122,8 @@ def _read_samples(folder: Folder, variables: dict[str, Variable]) -> None:
 def settle(described: Described, deployments: Deployments) -> Module:
     """Turn what was claimed into findings, with a question for what a deployment needs and nobody said."""
     draft, folder = described.draft, described.folder
-    _settle_role(draft)
+    context = deployments.context(folder.path)
+    _settle_role(draft, kept_running=context is not None)
     role = draft.role.value
     if role in {"library", "cli", "worker"} and not _serves(draft):
         draft.port.drop()
@@ -132,7 +133,6 @@ def settle(described: Described, deployments: Deployments) -> Module:
         draft.start.drop()
     elif not draft.start and role != "static":
         draft.start.question = f"Which command starts {draft.name or folder.base}?"
-    context = deployments.context(folder.path)
     return Module(
         path=folder.path or ".",
         name=draft.name or folder.base,
@@ -165,12 +165,19 @@ def _serves(draft: Draft) -> bool:
     return best is not None and best.known_by in {"declared", "configuration"}
 
 
-def _settle_role(draft: Draft) -> None:
-    """Where nobody said what the module is: what listens is web, what starts is a command, the rest is a library."""
+def _settle_role(draft: Draft, *, kept_running: bool) -> None:
+    """Where nobody said what the module is: what listens is web, what starts is a command, the rest is a library.
+
+    Args:
+        draft: What was claimed.
+        kept_running: True where a compose file builds and runs it as a service.
+    """
     best = draft.port.best
     listens = best is not None and best.known_by != "framework"
     if listens and best is not None and draft.role.value in {None, "cli"}:
         draft.role.add("web", best.known_by, *best.places, confidence=0.92)
+    elif draft.start and kept_running and draft.role.value in {None, "cli"}:
+        draft.role.add("worker", "configuration", confidence=0.91)
     elif draft.start:
         draft.role.add("cli", "guess", confidence=0.5)
     else:

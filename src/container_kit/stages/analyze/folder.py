@@ -153,10 +153,14 @@ class Folder:
         for name in listing.folders if listing else ():
             inner = join(outer, name)
             aside = name.lower() in NOT_THE_APPLICATION
-            if aside and name in _PACKAGES and _SOURCE_FOLDERS.search(outer):
+            if aside and name in _PACKAGES and (_SOURCE_FOLDERS.search(outer) or self._is_django(outer, inner)):
                 aside = False
             if not aside and join(self.path, inner) not in self._others:
                 yield inner
+
+    def _is_django(self, outer: str, inner: str) -> bool:
+        """Tell whether a folder is the project that `manage.py` beside it manages, whatever its name is."""
+        return self.has(join(outer, "manage.py")) and self.has(join(inner, "settings.py"))
 
     def files(self, *suffixes: str, limit: int = MAX_SOURCES, depth: int = 6) -> list[str]:
         """At most `limit` files that end so, outermost first, relative to the module."""

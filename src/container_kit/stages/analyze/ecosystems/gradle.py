@@ -111,6 +111,8 @@ def _claim_start(folder: Folder, draft: Draft, build: str, text: str) -> None:
     version = re.search(r"""^\s*version\s*=?\s*['"]([^'"]+)""", text, re.MULTILINE)
     stem = f"{draft.name}-{version[1]}" if version else draft.name
     jar = "build/quarkus-app/quarkus-run.jar" if framework == "quarkus" else f"build/libs/{stem}.jar"
+    if "shadow" in text and framework != "spring-boot":
+        jar = f"build/libs/{stem}-all.jar"
     if "io.ktor.plugin" in draft.dependencies:
         jar = f"build/libs/{draft.name}-all.jar"
     task = {"spring-boot": "bootJar", "quarkus": "build", "ktor": "buildFatJar", "micronaut": "shadowJar"}.get(

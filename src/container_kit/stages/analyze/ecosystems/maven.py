@@ -98,6 +98,8 @@ def _read_dependencies(folder: Folder, draft: Draft, pom: Any) -> None:
         name = (item.findtext("artifactId") or "").strip()
         into = draft.tools if item.findtext("scope") == "test" else draft.dependencies
         into.setdefault(name.lower(), f"{where}:{lines.get(name, 1)}")
+        if name.startswith(("spring-boot-starter", "spring-cloud-starter")) and into is draft.dependencies:
+            draft.dependencies.setdefault("spring-boot", f"{where}:{lines.get(name, 1)}")
     for item in pom.findall("build/plugins/plugin"):
         name = (item.findtext("artifactId") or "").strip()
         draft.tools.setdefault(name, f"{where}:{lines.get(name, 1)}")

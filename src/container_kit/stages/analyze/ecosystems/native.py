@@ -15,7 +15,7 @@ SWIFT = (
     Framework("perfect", ("perfecthttpserver", "perfect-httpserver"), 8181),
 )
 DART = (
-    Framework("flutter", ("flutter",), 8080, "static"),
+    Framework("flutter", ("flutter",), None, "static"),
     Framework("serverpod", ("serverpod",), 8080),
     Framework("dart_frog", ("dart_frog",), 8080),
     Framework("shelf", ("shelf", "shelf_router"), 8080),

@@ -49,6 +49,15 @@ _HOMES = (
     "src/index.php",
 )
 
+_CONSOLES = (
+    ("spark", "php spark serve --host 0.0.0.0"),
+    ("bin/cake", "bin/cake server -H 0.0.0.0"),
+    ("yii", "php yii serve 0.0.0.0"),
+    ("bin/hyperf.php", "php bin/hyperf.php start"),
+    ("start.php", "php start.php start"),
+)
+"""Files of frameworks that start their own server, with the command."""
+
 
 def describe(folder: Folder, draft: Draft) -> None:
     """Read `composer.json`, then where the front controller is."""
@@ -99,6 +108,11 @@ def _claim_start(folder: Folder, draft: Draft, home: str | None, data: dict[str,
     port = (framework.port if framework else None) or (8000 if not framework else 80)
     draft.start.add(f"php -S 0.0.0.0:{port}" + (f" -t {root}" if root else ""), "framework", place, confidence=0.6)
     draft.port.add(80, "framework", place, confidence=0.5)
+    for console, command in _CONSOLES:
+        if folder.has(console):
+            draft.start.add(command, "framework", folder.place(console), confidence=0.65)
+    if isinstance(_table(data, "scripts").get("start"), str):
+        draft.start.add("composer start", "declared", folder.place("composer.json", '"start"'), confidence=0.62)
 
 
 def _table(data: Any, key: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ FRAMEWORKS = (
 
 def describe(folder: Folder, draft: Draft) -> None:
     """Read `Cargo.toml`; its binaries are what can be started."""
-    data = folder.toml("Cargo.toml")
+    data = folder.toml("Cargo.toml") or _salvaged(folder.text("Cargo.toml"))
     package = _table(data, "package")
     draft.manifests.extend(name for name in ("Cargo.toml", "Cargo.lock") if folder.has(name))
     draft.locked = folder.has("Cargo.lock") or Folder(folder.tree).has("Cargo.lock")
@@ -47,6 +47,14 @@ def describe(folder: Folder, draft: Draft) -> None:
             into[name.lower()] = folder.place("Cargo.toml", re.compile(rf"^\s*{re.escape(name)}\b", re.MULTILINE))
     _read_version(folder, package, draft)
     _claim_binaries(folder, draft, data)
+
+
+def _salvaged(text: str) -> dict[str, Any]:
+    """What the lines of a broken manifest still say: the package's name, and what it depends on."""
+    name = re.search(r"^name\s*=\s*\"([\w-]+)", text, re.MULTILINE)
+    _, _, listed = text.partition("[dependencies]")
+    names = re.findall(r"^([\w-]+)\s*=\s*[\"{]", listed.partition("\n[")[0], re.MULTILINE)
+    return {"package": {"name": name[1]} if name else {}, "dependencies": dict.fromkeys(names)}
 
 
 def _read_version(folder: Folder, package: dict[str, Any], draft: Draft) -> None:
