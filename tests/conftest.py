@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import subprocess
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -132,3 +133,17 @@ def workspace(tmp_path: Path) -> Workspace:
 def ctx(unique: Callable[[], str], workspace: Workspace) -> Contexts:
     """Makes stage contexts (`ctx()`, `ctx(dry_run=True)`) and keeps their progress and output."""
     return Contexts(unique(), workspace)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(
+        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if made.returncode:
+        cannot_run(f"no file system can be mounted here: {made.stderr!r}")
+    yield folder
+    subprocess.run(["/usr/bin/umount", "-l", str(folder)], check=True)

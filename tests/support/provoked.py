@@ -14,24 +14,6 @@ from pathlib import Path
 from container_kit.stages.fault import FaultCode
 
 TESTS = Path(__file__).parents[1]
-NOT_YET = {
-    "build.context_changed",
-    "deploy.port_unknown",
-    "deploy.previous_gone",
-    "deploy.proxy_failed",
-    "deploy.proxy_missing",
-    "deploy.swap_failed",
-    "kubernetes.extra_missing",
-    "kubernetes.nothing_to_apply",
-    "kubernetes.undo_incomplete",
-    "push.digest_mismatch",
-    "push.not_confirmed",
-    "rollback.incomplete",
-    "scan.disk_full",
-    "scan.image_unreadable",
-    "store.error",
-}
-"""Codes that no test provokes yet: debts to be paid; none is added."""
 _MAKERS = {"Fault", "FaultCode", "fault", "model_validate"}
 
 

@@ -18,6 +18,7 @@ import http.server, json, os, socket, sys, time
 port, wrong = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""
 host = "127.0.0.1" if wrong == "loopback" else "0.0.0.0"
 version = os.environ.get("VERSION", "?")
+at_first = socket.if_nameindex()  # a shy one is ill once it is in another network too
 
 def hog():
     held = []
@@ -30,7 +31,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/slow":
             time.sleep(1)
-        status = 503 if wrong == "sick" else 200
+        ill = wrong == "sick" or (wrong == "shy" and socket.if_nameindex() != at_first)
+        status = 503 if ill else 200
         if self.path.startswith("/dial/"):
             socket.create_connection(tuple(self.path.split("/")[2:]), 5).close()
         body = (json.dumps(sorted(os.environ)) if self.path == "/names" else version).encode()

@@ -348,3 +348,23 @@ async def test_an_artifact_that_json_cannot_carry_fails_its_stage(sqlite_url: st
         response = await runs.wait(await runs.start(pipeline.request(Order(folder=str(home))), Workspace([home])))
         assert response.fault is not None
         assert (response.fault.code, response.fault.stage) == ("stage.not_journalable", "make-odd")
+
+
+async def test_a_rollback_that_cannot_be_finished_is_told_and_can_be_asked_for_again(
+    sqlite_url: str, home: Path
+) -> None:
+    async with opened(sqlite_url, home) as runs:
+        done = await asked(runs, home, "workflow")
+        await runs.wait(done)
+        (effect,) = home.glob(f"effect-{done}-second-*")
+        effect.unlink()
+        effect.mkdir()  # the stage's undo removes a file, and cannot remove a folder
+        response = await runs.wait(await runs.roll_back(done))
+        assert response.fault is not None
+        assert (response.fault.code, response.status) == ("rollback.incomplete", "rollback_incomplete")
+        assert "third, first" in response.fault.hint
+        assert effects(home, done) == ["second"]
+        assert (await runs.history.get(done)).status == "rollback_incomplete"
+        effect.rmdir()
+        assert (await runs.wait(await runs.roll_back(done))).fault is None
+        assert (await runs.history.get(done)).status == "rolled_back"

@@ -7,7 +7,6 @@ import pickle
 import sqlite3
 import stat
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,20 +58,6 @@ async def test_a_store_of_a_newer_version_is_a_fault(home: Path) -> None:
         connection.execute("UPDATE container_kit_layout SET version = 99")
     connection.close()
     assert await code_of_opening(f"sqlite:///{path}", home) == "store.newer"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of two megabytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(
-        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if made.returncode:
-        pytest.skip(f"no file system can be mounted here: {made.stderr!r}")
-    yield folder
-    subprocess.run(["/usr/bin/umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.integration
@@ -153,3 +138,11 @@ async def test_a_pickled_row_is_never_unpickled(sqlite_url: str, home: Path, tab
             with suppress(Exception):  # any refusal will do, as long as nothing is run
                 await look(run_id)
     assert not mark.exists()
+
+
+async def test_what_the_database_refuses_otherwise_is_told_in_its_own_words(home: Path) -> None:
+    path = home / "runs.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE container_kit_layout (somebody_elses TEXT)")
+    connection.close()
+    assert await code_of_opening(f"sqlite:///{path}", home) == "store.error"

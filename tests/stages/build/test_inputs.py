@@ -12,6 +12,9 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage, inputs
+from container_kit.stages.build.context import walk
+from container_kit.stages.build.ignore import Patterns
+from container_kit.stages.build.tar import write_tar
 from container_kit.stages.fault import Fault, StageFailure
 from container_kit.stages.workspace import Workspace
 from support.contexts import Contexts
@@ -153,3 +156,22 @@ async def test_what_only_buildx_can_do_is_a_fault_where_it_is_missing(
         choose(Endpoint("unix:///none"), request, {})
     assert caught.value.fault.code == "build.buildx_missing"
     assert "platforms" in caught.value.fault.hint
+
+
+def test_a_file_that_is_cut_or_removed_while_it_is_sent_is_a_fault(write: Write) -> None:
+    root = write(cut="", gone="here")
+    with (root / "cut").open("wb") as file:
+        file.truncate(8 << 20)
+
+    def cut(_: bytes) -> None:
+        os.truncate(root / "cut", 1 << 20)
+
+    with pytest.raises(StageFailure) as failed:
+        write_tar(walk(root, Patterns([])), {}, cut)
+    assert (failed.value.fault.code, failed.value.fault.retryable) == ("build.context_changed", True)
+    assert "cut changed" in failed.value.fault.message
+
+    entries = list(walk(root, Patterns([])))
+    (root / "gone").unlink()
+    with pytest.raises(StageFailure, match=r"build\.context_changed: gone"):
+        write_tar(entries, {}, lambda _: None)

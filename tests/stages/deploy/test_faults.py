@@ -15,8 +15,11 @@ from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Limits, Target
+from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import Fault, StageFailure
+from support.contexts import Contexts
 from support.deployed import App, get
+from support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -218,3 +221,93 @@ async def test_more_than_the_target_allows_is_refused_and_a_default_is_lowered_t
     made = await app.stage.execute(app.ctx(), image, DeployOptions(name=app.name), target=small)
     host = app.api.inspect_container(made.container_id)["HostConfig"]
     assert (host["Memory"], host["NanoCpus"]) == (64 << 20, 500_000_000)
+
+
+async def test_a_port_that_nothing_tells_is_asked_for(app: App, web: Web) -> None:
+    silent = web("silent", ["8000", "silent"]).model_copy(update={"ports": ()})
+    with pytest.raises(StageFailure) as failure:
+        await app.deploy(silent, health_timeout=2.0)
+    assert failure.value.fault.code == "deploy.port_unknown"
+    assert "EXPOSE" in failure.value.fault.next_actions[0].why
+    assert app.containers() == []
+
+
+async def test_of_several_ports_that_nothing_tells_each_is_offered(app: App, web: Web) -> None:
+    both = web("both", Cmd=["sh", "-c", "python /app.py 9000 & exec python /app.py 9001"])
+    with pytest.raises(StageFailure) as failure:
+        await app.deploy(both.model_copy(update={"ports": ()}), health_timeout=60.0)
+    fault = failure.value.fault
+    assert fault.code == "deploy.port_unknown"
+    assert [action.arguments for action in fault.next_actions] == [{"container_port": 9000}, {"container_port": 9001}]
+    made = await app.deploy(both, **_arguments(fault))
+    assert get(made.host_port) == "both"
+
+
+async def test_a_candidate_that_somebody_removes_before_it_takes_over_leaves_the_old_version(
+    app: App, web: Web
+) -> None:
+    good = await app.deploy(web("v1"))
+
+    def remove_it(message: str, _: float | None) -> None:
+        if message.startswith("healthy after"):
+            (candidate,) = [one["Id"] for one in app.containers() if one["Id"] != good.container_id]
+            app.api.remove_container(candidate, force=True)
+
+    with pytest.raises(StageFailure) as failure:
+        await app.stage.execute(app.ctx(on_progress=remove_it), web("v2"), DeployOptions(name=app.name))
+    assert (failure.value.fault.code, failure.value.fault.retryable) == ("deploy.swap_failed", True)
+    assert get(good.host_port) == "v1"
+    await app.deploy(web("v2"))
+    assert get(good.host_port) == "v2"
+
+
+async def test_a_version_that_falls_ill_on_the_public_port_gives_it_back(app: App, web: Web) -> None:
+    good = await app.deploy(web("v1"))
+    with pytest.raises(StageFailure) as failure:
+        await app.deploy(web("shy", ["8000", "shy"]))
+    assert failure.value.fault.code == "deploy.swap_failed"
+    assert "503" in _evidence(failure.value.fault, "http")
+    assert get(good.host_port) == "v1"
+
+
+async def test_a_way_back_that_somebody_removed_is_told(app: App, web: Web) -> None:
+    first = await app.deploy(web("v1"))
+    second = await app.deploy(web("v2"))
+    app.api.remove_container(first.container_id, force=True)
+    with pytest.raises(StageFailure) as failure:
+        await app.stage.rollback(app.ctx(), second)
+    assert failure.value.fault.code == "deploy.previous_gone"
+    assert app.name in failure.value.fault.hint
+    assert get(second.host_port) == "v2"
+
+
+async def test_a_proxy_that_hangs_is_started_anew_with_the_old_version_and_takes_the_next_one(
+    app: App, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await app.deploy(web("v1"), gapless=True)
+    (proxy,) = [one["Id"] for one in app.containers() if one["Id"] != first.container_id]
+    app.api.kill(proxy, "SIGSTOP")
+    with monkeypatch.context() as patched:
+        patched.setattr("container_kit.stages.deploy.proxy._TAKES_OVER_WITHIN", 1.0)  # what is stopped never does
+        with pytest.raises(StageFailure) as failure:
+            await app.deploy(web("v2"), gapless=True)
+    assert failure.value.fault.code == "deploy.proxy_failed"
+    assert get(first.host_port) == "v1"
+    assert {one["Id"] for one in app.containers()} == {proxy, first.container_id}
+    await app.deploy(web("v2"), gapless=True)
+    assert get(first.host_port) == "v2"
+
+
+@pytest.mark.integration
+async def test_without_haproxy_and_a_way_to_get_it_nothing_is_deployed(
+    private_engine: Callable[..., PrivateEngine], ctx: Contexts
+) -> None:
+    alone = private_engine()
+    alone.import_tiny("web:1")
+    with closing(DockerEngine(alone.host)) as engine:
+        app = App("web", engine, alone.api, ctx)
+        with pytest.raises(StageFailure) as failure:
+            await app.deploy(Image(id="", reference="web:1", ports=(8080,)), gapless=True)
+    assert failure.value.fault.code == "deploy.proxy_missing"
+    assert "gapless=false" in failure.value.fault.hint
+    assert app.containers() == []

@@ -359,3 +359,29 @@ async def test_a_cluster_that_does_not_answer_is_told_with_its_context(
         await stage.execute(ctx(), manifests(), KubernetesOptions(), CLUSTER)
     assert caught.value.fault.code == "kubernetes.unreachable"
     assert "context test" in caught.value.fault.hint
+
+
+async def test_an_undo_that_the_api_refuses_in_part_tells_what_is_left_and_can_be_asked_for_again(
+    stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
+) -> None:
+    await stage.execute(ctx(), quick(manifests(version="1")), KubernetesOptions(), CLUSTER)
+    made = await stage.execute(ctx(), quick(manifests(version="2")), KubernetesOptions(), CLUSTER)
+    changed = [f"{one.kind}/{one.name}" for one in made.applied if one.change == "changed"]
+    refused = JSONResponse({"kind": "Status", "message": "etcdserver: request timed out", "code": 500}, 500)
+    cluster.failing = [refused]
+    with pytest.raises(StageFailure) as caught:
+        await stage.rollback(ctx(), made)
+    fault = caught.value.fault
+    assert (fault.code, fault.retryable) == ("kubernetes.undo_incomplete", True)
+    assert [evidence.text.partition(":")[0] for evidence in fault.evidence] == changed[-1:]
+    assert "etcdserver" in fault.evidence[0].text
+    await stage.rollback(ctx(), made)
+    deployment = cluster.get("deployments", "web")
+    assert deployment is not None
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.test/ok:1"
+
+
+async def test_manifests_without_an_object_are_refused(stage: DeployToKubernetes, ctx: Contexts) -> None:
+    nothing = Manifests(name="web", namespace="shop", objects=())
+    with pytest.raises(StageFailure, match=r"kubernetes\.nothing_to_apply"):
+        await stage.validate(ctx(), nothing, KubernetesOptions(), CLUSTER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -159,3 +160,19 @@ def test_lightkube_is_imported_only_when_it_is_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_without_the_extra_it_is_said_how_to_install_it(tmp_path: Path) -> None:
+    """In a process of its own that cannot import lightkube, as where the extra is not installed."""
+    program = (
+        "import sys; sys.modules['lightkube'] = None\n"
+        "from container_kit.stages.fault import StageFailure\n"
+        "from container_kit.stages.kubernetes.kubeconfig import read_config\n"
+        "try: read_config(None, sys.argv[1])\n"
+        "except StageFailure as failure: print(failure.fault.code, failure.fault.hint)\n"
+    )
+    there = config(tmp_path / "one", "one")
+    said = subprocess.run([sys.executable, "-c", program, str(there)], capture_output=True, text=True, check=True)
+    code, _, hint = said.stdout.strip().partition(" ")
+    assert code == "kubernetes.extra_missing"
+    assert "pip install 'container-kit[kubernetes]'" in hint

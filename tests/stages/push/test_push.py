@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -255,3 +256,50 @@ async def test_a_dry_run_says_where_it_would_push(
     preview = await PushImage(engine).preview(ctx(dry_run=True), options(there), Image(id="", reference="shop:3"))
     assert preview.says == (f"push shop:3 to {options(there).repository}:3",)
     assert json.loads(ask(there, "/v2/_catalog")[1]) == {"repositories": []}
+
+
+def _at_the_reading_back(happens: Callable[[], object]) -> Callable[[str, float | None], None]:
+    """Lets something happen when the engine has pushed, and before the digest is read back."""
+
+    def told(message: str, _: float | None) -> None:
+        if message.startswith("reading the digest"):
+            happens()
+
+    return told
+
+
+async def test_a_tag_that_somebody_else_pushes_at_the_same_time_is_not_reported_as_ours(
+    engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, stage = registry(), PushImage(engine)
+    theirs = await stage.execute(ctx(), image(), options(there, tag="theirs"))
+    content = ask(there, f"/v2/{theirs.repository}/manifests/theirs")[1]
+
+    def push_theirs() -> None:
+        connection = http.client.HTTPConnection(there.host, timeout=30)
+        with contextlib.closing(connection):
+            path = f"/v2/{theirs.repository}/manifests/live"
+            connection.request("PUT", path, content, {"Content-Type": json.loads(content)["mediaType"]})
+            assert connection.getresponse().status == http.client.CREATED
+
+    with pytest.raises(StageFailure) as failed:
+        await stage.execute(ctx(on_progress=_at_the_reading_back(push_theirs)), image(), options(there, tag="live"))
+    fault = failed.value.fault
+    assert fault.code == "push.digest_mismatch"
+    assert theirs.digest in fault.message
+    assert in_registry(there, theirs.repository, "live") == theirs.digest
+    own = await stage.execute(ctx(), image(), options(there, tag="own"))
+    assert in_registry(there, own.repository, "own") == own.digest
+
+
+async def test_a_registry_that_dies_before_the_digest_is_read_back_is_not_taken_for_a_success(
+    engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, registry: Registries, options: Any
+) -> None:
+    there, stage, made = registry(), PushImage(engine), image()
+    with pytest.raises(StageFailure) as failed:
+        await stage.execute(ctx(on_progress=_at_the_reading_back(there.kill)), made, options(there))
+    assert (failed.value.fault.code, failed.value.fault.retryable) == ("push.not_confirmed", True)
+    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    there.start()
+    pushed = await stage.execute(ctx(), made, options(there))
+    assert pushed.digest == in_registry(there, pushed.repository, "1")

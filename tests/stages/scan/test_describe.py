@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
-from collections.abc import Callable
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -92,3 +99,63 @@ async def test_a_dry_run_lists_nothing_of_an_image_to_come(engine: DockerEngine,
     sbom = await DescribeImage(engine).execute(ctx(dry_run=True), Image(id="", reference="shop:latest"))
     assert sbom.components == 0
     assert sbom.unread == ("dry run: the image is not built yet",)
+
+
+async def test_a_disk_that_cannot_hold_the_image_is_told_with_what_it_takes(
+    engine: DockerEngine, ctx: Contexts, imported: Callable[..., Image], small_disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    image = imported({"large": os.urandom(4 << 20)})
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", str(small_disk))
+        with pytest.raises(StageFailure) as failed:
+            await DescribeImage(engine, ScannerSettings(search_path="")).execute(ctx(), image)
+    assert failed.value.fault.code == "scan.disk_full"
+    assert str(small_disk) in failed.value.fault.hint
+    assert list(small_disk.iterdir()) == []
+
+
+class _ExportsOci(BaseHTTPRequestHandler):
+    """An engine that exports an OCI layout without Docker's `manifest.json`."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/get"):
+            out = io.BytesIO()
+            with tarfile.open(fileobj=out, mode="w") as tar:
+                layout = json.dumps({"imageLayoutVersion": "1.0.0"}).encode()
+                entry = tarfile.TarInfo("oci-layout")
+                entry.size = len(layout)
+                tar.addfile(entry, io.BytesIO(layout))
+            return self._say(out.getvalue())
+        return self._say(json.dumps({"Id": "sha256:" + "0" * 64, "ApiVersion": "1.41"}).encode())
+
+    def _say(self, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Api-Version", "1.41")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name in the standard library)
+        pass
+
+
+@pytest.fixture
+def strange_engine() -> Iterator[DockerEngine]:
+    """A stand-in, for the real engine's exports can all be read."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _ExportsOci) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with closing(DockerEngine(f"tcp://127.0.0.1:{server.server_port}")) as engine:
+            yield engine
+        server.shutdown()
+
+
+async def test_an_export_that_is_no_image_is_a_fault(strange_engine: DockerEngine, ctx: Contexts) -> None:
+    with pytest.raises(StageFailure) as failed:
+        await DescribeImage(strange_engine, ScannerSettings(search_path="")).execute(
+            ctx(), Image(id="", reference="strange:1")
+        )
+    assert failed.value.fault.code == "scan.image_unreadable"
+    assert "manifest.json" in failed.value.fault.message

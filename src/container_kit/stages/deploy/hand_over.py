@@ -58,7 +58,7 @@ async def hand_over(containers: Containers, now: Serving, new: Found, image: str
 async def hand_back(containers: Containers, before: Serving, new: Found) -> None:
     """Let what served before serve again."""
     if (there := before.proxy_for(new)) and before.version:
-        await proxy.point(containers, there.id, before.version)
+        await proxy.point_back(containers, there.id, before.version)
         return
     found = await containers.of(new.app)
     taken = [one for one in found if one.id == new.id or (one.proxy and one.id != (before.holder and before.holder.id))]

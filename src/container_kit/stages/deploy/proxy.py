@@ -30,8 +30,8 @@ PROXY_MISSING = FaultCode(
 )
 PROXY_FAILED = FaultCode(
     "deploy.proxy_failed",
-    means="HAProxy did not take over its new configuration; the version that served before serves still.",
-    hint="The proxy's log is in the evidence; deploy once with gapless=false to make a new proxy afterwards.",
+    means="HAProxy did not take over its new configuration; it was started anew for the version that served before.",
+    hint="Deploy again; if that fails too, the proxy's log is in the evidence, and gapless=false does without it.",
     retryable=True,
 )
 
@@ -48,6 +48,7 @@ _LISTENS = 8080
 _NOBODY = "65534:65534"
 _DRAINED_WITHIN = 35.0
 _TAKES_OVER_WITHIN = 10.0
+_COMES_UP_WITHIN = 20.0
 _LOOK_EVERY = 0.1
 _CONFIGURATION = """# serves {target}
 global
@@ -165,6 +166,25 @@ async def point(containers: Containers, proxy: str, target: Found) -> None:
                 f"the proxy of {target.app} kept its old worker", evidence=[Evidence(kind="log", text=log)]
             )
         await anyio.sleep(_LOOK_EVERY)
+
+
+async def point_back(containers: Containers, proxy: str, target: Found) -> None:
+    """Send requests to a container that must serve again: a proxy that hangs is started anew, and drops what it holds.
+
+    Raises:
+        StageFailure: The engine's, or `deploy.proxy_failed` where it does not come up.
+    """
+    try:
+        await point(containers, proxy, target)
+    except StageFailure as failure:
+        if failure.fault.code != PROXY_FAILED.code:
+            raise
+        await containers.engine.call(lambda api: api.restart(proxy, timeout=0))  # the configuration is written
+        with anyio.move_on_after(_COMES_UP_WITHIN):
+            while not await containers.engine.call(lambda api: _workers(api, proxy)):  # noqa: ASYNC110 (another process starts)
+                await anyio.sleep(_LOOK_EVERY)
+            return
+        raise
 
 
 async def target_of(containers: Containers, proxy: str) -> str:

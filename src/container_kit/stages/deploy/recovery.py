@@ -54,7 +54,7 @@ async def _put_right(containers: Containers, now: Serving, found: list[Found]) -
         await containers.commit(now.version)
     leftovers = [one for one in found if one not in (now.holder, now.version)]
     if now.holder and now.holder.proxy and now.version and any(one.running for one in leftovers):
-        await proxy.point(containers, now.holder.id, now.version)  # it may have died before telling the proxy
+        await proxy.point_back(containers, now.holder.id, now.version)  # it may have died before telling the proxy
     for one in leftovers:
         await _put_away(containers, one)
 
@@ -77,7 +77,7 @@ async def _serve_again(containers: Containers, now: Serving, found: list[Found])
     else:
         holder = now.holder or next((one for one in found if one.proxy), version)
         if holder.proxy:
-            await proxy.point(containers, holder.id, version)
+            await proxy.point_back(containers, holder.id, version)
     await containers.connect(holder.id, containers.networks.front)
     await containers.rejoin(holder)
     return Serving(holder, version)
