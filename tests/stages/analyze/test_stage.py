@@ -68,3 +68,20 @@ async def test_only_the_named_module_is_described(tmp_path: Path):
     analysis = await Analyze().execute(context(tmp_path, []), Source(path=".", module="web"))
 
     assert [module.path for module in analysis.modules] == ["web"]
+
+
+async def test_a_module_that_only_the_workspace_names_is_described_alone_as_among_the_others(tmp_path: Path):
+    (tmp_path / "apps/orders/src").mkdir(parents=True)
+    (tmp_path / "apps/orders/src/main.ts").write_text(
+        "const app = await NestFactory.create(M); await app.listen(3001);"
+    )
+    (tmp_path / "package.json").write_text('{"dependencies": {"@nestjs/core": "^10.0.0"}}')
+    (tmp_path / "nest-cli.json").write_text('{"projects": {"orders": {"type": "application", "root": "apps/orders"}}}')
+
+    among = await Analyze().execute(context(tmp_path, []), Source(path="."))
+    alone = await Analyze().execute(context(tmp_path, []), Source(path=".", module="apps/orders"))
+
+    assert alone.modules == among.modules
+    assert [(m.path, m.start_command.value, m.port.value) for m in alone.modules] == [
+        ("apps/orders", "node dist/apps/orders/main", 3001)
+    ]

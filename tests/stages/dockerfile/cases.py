@@ -227,6 +227,13 @@ NODE = (
         workspace="npm",
         sisters=(module("javascript", path="apps/web", role="static", manifests=("apps/web/package.json",)),),
     ),
+    Case(
+        "node-built-at-the-root",
+        module("typescript", path="apps/orders", package_manager="npm", framework="nestjs", port=3001,
+            build_command="npx nest build orders", start_command="node dist/apps/orders/main"),
+        {"package.json": package(), "package-lock.json": "{}", "nest-cli.json": "{}", "apps/orders/src/main.ts": ""},
+        workspace="nest",
+    ),
 )  # fmt: skip
 
 STATIC = (

@@ -174,9 +174,11 @@ def _settle_role(draft: Draft, *, kept_running: bool) -> None:
     """
     best = draft.port.best
     listens = best is not None and best.known_by != "framework"
-    if listens and best is not None and draft.role.value in {None, "cli"}:
+    said = draft.role.best
+    unsettled = said is None or said.value == "cli" or (said.known_by == "guess" and bool(draft.start))
+    if listens and best is not None and unsettled:
         draft.role.add("web", best.known_by, *best.places, confidence=0.92)
-    elif draft.start and kept_running and draft.role.value in {None, "cli"}:
+    elif draft.start and kept_running and unsettled:
         draft.role.add("worker", "configuration", confidence=0.91)
     elif draft.start:
         draft.role.add("cli", "guess", confidence=0.5)

@@ -100,6 +100,8 @@ def discover(tree: Tree, contexts: Iterable[str] = (), start: str = "") -> Disco
     for context in contexts:
         if context == start or context.startswith(f"{start}/" if start else ""):
             _by_context(tree, found, context)
+    if start and start not in found.candidates and (naming := _named_above(tree, start)):
+        found.candidates = {start: Candidate(start, [naming], member=True), **found.candidates}
     if start not in found.candidates and (bare := _bare(tree, start, found.folders, alone=not found.candidates)):
         found.candidates = {start: bare, **found.candidates}
     _keep_likeliest(tree, found, start)
@@ -195,6 +197,18 @@ def _by_workspaces(tree: Tree, found: Discovery) -> None:
                     found.candidates[place] = Candidate(place, [ecosystem])
                 if place in found.candidates and place != path:
                     found.candidates[place].member = True
+
+
+def _named_above(tree: Tree, start: str) -> Ecosystem | None:
+    """The ecosystem whose workspace above a folder makes a module of it."""
+    above = start
+    while above:
+        above = above.rpartition("/")[0]
+        for ecosystem in ecosystems():
+            tied = ecosystem.workspace(Folder(tree, above)) if ecosystem.names_members and ecosystem.workspace else None
+            if tied and start in (_normal(join(above, member)) for member in tied[1]):
+                return ecosystem
+    return None
 
 
 def _normal(path: str) -> str:

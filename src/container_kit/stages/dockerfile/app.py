@@ -43,6 +43,8 @@ class App:
     was_told: bool
     """True where the caller gave the start command."""
     reasons: tuple[Reason, ...]
+    place: str
+    """The folder that its Dockerfile goes to; `module.path` is `.` all the same where the root builds it."""
 
     @property
     def version(self) -> str | None:

@@ -46,7 +46,7 @@ class Plan:
         """
         bases = Bases(self.policy, availability)
         recipe = self.generator(self.app, bases)
-        path = self.app.inside("Dockerfile")
+        path = "Dockerfile" if self.app.place == "." else f"{self.app.place}/Dockerfile"
         return Dockerfile(
             path=path,
             content=dockerfile_text(recipe, self.app.port, self.app.module.health_endpoint.value),

@@ -21,6 +21,9 @@ from container_kit.stages.dockerfile.unsettled import (
 from container_kit.stages.dockerfile.workspaces import Workspace, workspace_of
 
 _PORT_BY_VARIABLE = 8080
+_ROOT_MANIFESTS = ("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml",
+    "pnpm-workspace.yaml", ".yarnrc.yml", "bun.lock", "bun.lockb")  # fmt: skip
+"""What installs the packages of a repository that has one `package.json` for several applications."""
 _COMPILED = {"go", "rust", "csharp", "fsharp", "java", "kotlin", "clojure", "dart", "swift", "crystal", "elixir",
     "gleam", "php", "zig", "c", "cpp"}  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -51,6 +54,9 @@ def settle(analysis: Analysis, path: str, tree: SourceTree, options: DockerfileO
             languages="the usual web languages",
         )
     _refuse_unusable(module, options)
+    place, shares = module.path, _is_built_at_the_root(module, tree)
+    if shares:
+        module = module.model_copy(update={"path": ".", "manifests": _ROOT_MANIFESTS})
     role, start = _role_and_start(module, options)
     workspace = workspace_of(tree, module.package_manager.value or "", module.path)
     port = _port(module, role, options)
@@ -63,10 +69,18 @@ def settle(analysis: Analysis, path: str, tree: SourceTree, options: DockerfileO
         start=start,
         port=port,
         workspace=workspace,
-        in_workspace=analysis.workspace_tool is not None or workspace is not None,
+        in_workspace=(analysis.workspace_tool is not None and not shares) or workspace is not None,
         was_told=options.start_command is not None,
         reasons=_reasons(module, options),
+        place=place,
     )
+
+
+def _is_built_at_the_root(module: Module, tree: SourceTree) -> bool:
+    """Tell whether a module has no `package.json` of its own: the one at the root builds it and holds its packages."""
+    mine = module.path != "." and module.language.value in {"javascript", "typescript"}
+    held = any(tree.exists(f"{module.path}/{name}") for name in ("package.json", "deno.json", "deno.jsonc"))
+    return mine and not held and tree.exists("package.json") and bool(module.build_command.value)
 
 
 def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, str | None]:
