@@ -169,6 +169,7 @@ async def test_an_ignore_file_that_keeps_a_manifest_out_is_a_fault(
     [
         ({"language": Finding(question="Which language?")}, "dockerfile.language_unknown"),
         ({"language": finding("cobol")}, "dockerfile.language_unknown"),
+        ({"language": finding("kotlin"), "package_manager": Finding()}, "dockerfile.language_unknown"),
         ({"start_command": Finding(question="How is it started?")}, "dockerfile.start_unknown"),
         ({"start_command": finding("gunicorn 'app")}, "dockerfile.start_unknown"),
         ({"port": Finding(question="On which port?")}, "dockerfile.port_unknown"),

@@ -25,6 +25,9 @@ _PROGRAMS = re.compile(
 )
 """Programs that an image has as a person's machine has them; other commands name places inside the image."""
 
+_USUAL = frozenset(["main", "app", "server", "index", "hello"])
+"""Names of the file that is started, where no manifest tells."""
+
 
 @dataclass(slots=True)
 class Described:
@@ -63,9 +66,16 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
 def _describe_sources(ecosystem: Ecosystem, folder: Folder, draft: Draft) -> None:
     """Without the manifest of an ecosystem that needs one, its source files tell the language and no more."""
     draft.locked = True
-    for path in folder.files(*ecosystem.sources, limit=1):
+    files = folder.files(*ecosystem.sources)
+    for path in files[:1]:
         draft.language.add(ecosystem.language, "code", folder.place(path))
-    draft.role.add("library", "guess", confidence=0.3)
+    named = [path for path in files if path.rpartition("/")[2].partition(".")[0].lower() in _USUAL]
+    entry = next(iter(named), files[0] if len(files) == 1 else None)
+    if entry and ecosystem.runs:
+        draft.entrypoint.add(entry, "code", folder.place(entry))
+        draft.start.add(ecosystem.runs.format(file=entry), "code", folder.place(entry), confidence=0.55)
+    else:
+        draft.role.add("library", "guess", confidence=0.3)
 
 
 def _apply_framework(ecosystem: Ecosystem, draft: Draft) -> None:

@@ -55,6 +55,8 @@ class Ecosystem:
     """The frameworks whose port is said in configuration, and what code says is another's."""
     language: str = ""
     """The language that source files alone tell, for an ecosystem whose applications need a manifest."""
+    runs: str = ""
+    """The command that runs one such source file without any manifest; `{file}` stands for it."""
     rank: int = 50
     """Of several ecosystems in one folder the lowest is the application, the others build its assets."""
 

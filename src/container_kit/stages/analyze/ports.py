@@ -111,6 +111,8 @@ _LINES = tuple(
             0.9,
         ),
         (r"\bnew\s+\w*(?:App|Server)\w*\([^\n;]{0,60}?(?<!\d)(?P<port>\d{4,5})\s*,?\s*\)", 0.85),
+        (r"\bserve\(\s*Port\(\s*" + _NUMBER, 0.92),
+        (r"\b(?:vweb|veb)\.run\w*[^\n(]*\([^\n]*?,\s*" + _NUMBER, 0.92),
         (r"\.start\(\s*" + _NUMBER + r"\s*\)", 0.9),
         (r"withPort\(\s*(?:port|Port\.fromInt\()?\s*\"?" + _NUMBER, 0.92),
         (r"=\s*(?:Warp\.)?run(?:Env)?\s+" + _NUMBER + r"\s", 0.88),

@@ -24,6 +24,12 @@ SOURCE_IGNORED = FaultCode(
 )
 
 
+_BUILT_BY_A_MANIFEST = frozenset(
+    ["kotlin", "scala", "elixir", "swift", "dart", "crystal", "haskell", "zig", "csharp", "fsharp"]
+)
+"""Languages whose recipes call a build tool, which needs its manifest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that a Dockerfile is generated from, but for the host's images."""
@@ -76,8 +82,10 @@ def plan(analysis: Analysis, module: str, tree: SourceTree, options: DockerfileO
     """
     app = settle(analysis, module, tree, options)
     generator = recipe_for(app)
-    if generator is None:
-        raise LANGUAGE_UNKNOWN(f"there is no recipe for {app.language}", languages=", ".join(sorted(RECIPES)))
+    bare = app.language in _BUILT_BY_A_MANIFEST and not app.manager
+    if generator is None or bare:
+        what = f"{app.language} without a manifest" if bare else app.language
+        raise LANGUAGE_UNKNOWN(f"there is no recipe for {what}", languages=", ".join(sorted(RECIPES)))
     return Plan(app, generator, policy.model_copy(update={"images": policy.images | options.base_images}))
 
 

@@ -85,7 +85,8 @@ FRAMEWORKS = (
 
 _MAIN = re.compile(
     r"static\s+(?:final\s+)?void\s+main\s*\(|^\s*(?:suspend\s+)?fun\s+main\s*\(|\bobject\s+\w+\s+extends\s+(?:App|IOApp|ZIOApp\w*|cask\.Main\w*)\b"
-    r"|def\s+main\s*\(|^\s*void\s+main\s*\(|@main\s+def|\(:gen-class",
+    r"|def\s+main\s*\(|^\s*void\s+main\s*\(|@main\s+def|\(:gen-class"
+    r"|class\s+\w+\s+extends\s+AbstractVerticle|class\s+\w+\s*:\s*CoroutineVerticle",
     re.MULTILINE,
 )
 _LANGUAGES = (

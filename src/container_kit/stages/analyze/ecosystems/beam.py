@@ -91,6 +91,7 @@ ECOSYSTEMS = (
         workspace=umbrella,
         sources=(".ex", ".exs"),
         language="elixir",
+        runs="elixir {file}",
         rank=27,
     ),
     Ecosystem(

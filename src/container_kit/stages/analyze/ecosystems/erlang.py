@@ -70,6 +70,7 @@ ECOSYSTEMS = (
         frameworks=FRAMEWORKS,
         sources=(".erl", ".app.src", ".config"),
         language="erlang",
+        runs="escript {file}",
         rank=30,
     ),
 )

@@ -155,7 +155,11 @@ def _claim_start(folder: Folder, draft: Draft, pom: Any, properties: dict[str, s
         draft.port.add(8080, "guess", place, confidence=0.5)
         return
     jar = "target/quarkus-app/quarkus-run.jar" if framework == "quarkus" else f"target/{stem}.{packaging}"
-    draft.start.add(f"java -jar {jar}", "framework", place, confidence=0.8)
+    if framework == "vertx" and "-fat.jar" in folder.text("pom.xml"):
+        jar = f"target/{stem}-fat.jar"
+    settings = folder.first("config.yml", "config.yaml") if framework == "dropwizard" else None
+    arguments = f" server {settings}" if settings else ""
+    draft.start.add(f"java -jar {jar}{arguments}", "framework", place, confidence=0.8)
     draft.output.add(jar, "framework", place, confidence=0.8)
     if framework == "spring-boot":
         draft.start.add(f"{tool} spring-boot:run", "framework", place, confidence=0.5)

@@ -220,6 +220,7 @@ ECOSYSTEMS = (
         frameworks=SWIFT,
         sources=(".swift",),
         language="swift",
+        runs="swift {file}",
         rank=23,
     ),
     Ecosystem(
@@ -229,6 +230,7 @@ ECOSYSTEMS = (
         frameworks=DART,
         sources=(".dart",),
         language="dart",
+        runs="dart run {file}",
         rank=24,
     ),
     Ecosystem(
@@ -238,6 +240,7 @@ ECOSYSTEMS = (
         frameworks=CRYSTAL,
         sources=(".cr",),
         language="crystal",
+        runs="crystal run {file}",
         rank=29,
     ),
     Ecosystem(
@@ -247,6 +250,7 @@ ECOSYSTEMS = (
         frameworks=HASKELL,
         sources=(".hs",),
         language="haskell",
+        runs="runghc {file}",
         rank=31,
     ),
     Ecosystem(
@@ -256,6 +260,7 @@ ECOSYSTEMS = (
         frameworks=ZIG,
         sources=(".zig",),
         language="zig",
+        runs="zig run {file}",
         rank=32,
     ),
 )

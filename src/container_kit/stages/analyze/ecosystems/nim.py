@@ -57,6 +57,7 @@ ECOSYSTEMS = (
         sources=(".nim",),
         settings=(".cfg",),
         language="nim",
+        runs="nim compile --run {file}",
         rank=34,
     ),
 )

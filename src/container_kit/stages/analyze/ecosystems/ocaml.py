@@ -62,6 +62,7 @@ ECOSYSTEMS = (
         frameworks=FRAMEWORKS,
         sources=(".ml",),
         language="ocaml",
+        runs="ocaml {file}",
         rank=33,
     ),
 )

@@ -191,6 +191,8 @@ def _describe_application(folder: Folder, draft: Draft, framework: str, entry: P
     draft.entrypoint.add(entry.path, "code", place)
     if entry.port:
         draft.port.add(entry.port[0], "code", f"{place.rpartition(':')[0]}:{entry.port[1]}")
+    if framework == "pyramid" and (settings := folder.first("production.ini", "development.ini")):
+        draft.start.add(f"pserve {settings}", "framework", folder.place(settings), confidence=0.86)
     for command, trust in _commands(framework, entry, draft):
         draft.start.add(command, "code" if trust > 0.8 else "framework", place, confidence=trust)
 

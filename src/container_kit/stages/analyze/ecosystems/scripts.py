@@ -34,6 +34,35 @@ class Language:
 
 LANGUAGES = (
     Language("cobol", (".cbl", ".cob", ".cobol"), ("index", "main", "app"), "./{stem}", "cobc -x -o {stem} {file}", 71),
+    Language("fortran", (".f90", ".f95", ".f"), ("main", "app"), "./{stem}", "gfortran -o {stem} {file}", 79),
+    Language("pascal", (".pas", ".lpr"), ("main", "app"), "./{stem}", "fpc {file}", 79),
+    Language(
+        "d",
+        (".d",),
+        ("app", "main"),
+        "dub run",
+        rank=74,
+        frameworks=(("vibe.d", r"\bimport\s+vibe\b", 8080, ""),),
+        manifests=(("dub.json", "dub"), ("dub.sdl", "dub")),
+    ),
+    Language(
+        "v",
+        (".v",),
+        ("main", "app", "server"),
+        "v run {file}",
+        rank=74,
+        manifests=(("v.mod", "v"),),
+        frameworks=(("vweb", r"^import\s+vweb\b", 8080, ""), ("veb", r"^import\s+veb\b", 8080, "")),
+    ),
+    Language(
+        "kotlin",
+        (".kt",),
+        ("Main", "main", "App"),
+        "java -jar {stem}.jar",
+        "kotlinc {file} -include-runtime -d {stem}.jar",
+        74,
+    ),
+    Language("scala", (".scala", ".sc"), ("Main", "main", "App"), "scala {file}", rank=74),
     Language(
         "scheme",
         (".scm", ".ss", ".sld", ".sps"),
