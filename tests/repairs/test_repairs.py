@@ -127,6 +127,57 @@ DEPLOYMENTS = (
     ),
     Case("deploy.port_in_use", "deploy", {"path": "{app}", "name": "{app}", "port": 0}, SERVING, before=("build",)),
 )
+PORTS = 'CMD ["sh", "-c", "httpd -p 8081 -h /tmp; exec httpd -f -p 8080 -h /tmp"]\n'
+HOG = 'CMD ["sh", "-c", "dd if=/dev/zero of=/dev/null bs=48M count=1 && exec httpd -f -p 8080 -h /tmp"]\n'
+SICK = r"""EXPOSE 8080
+RUN mkdir -p /www/cgi-bin && cd /www/cgi-bin \
+ && printf '#!/bin/sh\nprintf "Status: 503 Broken\\r\\n\\r\\n"\n' >health && chmod 755 health
+CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
+"""
+NAMED = {"path": "{app}", "name": "{app}"}
+SOON = {**NAMED, "health_timeout": 8}
+
+
+def served(code: str, wrong: str) -> Case:
+    """A deployment that fails by its Dockerfile; once that is mended, it is built and deployed anew."""
+    image = {"Dockerfile": f"FROM {{base}}\n{wrong}\n"}
+    return Case(code, "deploy", NAMED, image, SERVING, before=("build",), by="full-deployment")
+
+
+BUILT_ANEW = (
+    served("deploy.exited", 'EXPOSE 8080\nCMD ["false"]'),
+    served("deploy.command_not_found", 'EXPOSE 8080\nCMD ["/nowhere/run"]'),
+    served("deploy.loopback_only", 'EXPOSE 8080\nCMD ["httpd", "-f", "-p", "127.0.0.1:8080", "-h", "/tmp"]'),
+    Case(
+        "deploy.unhealthy",
+        "deploy",
+        {**SOON, "health_path": "/cgi-bin/health"},
+        {"Dockerfile": "FROM {base}\n" + SICK},
+        SERVING,
+        before=("build",),
+        by="full-deployment",
+    ),
+    Case(
+        "deploy.port_unknown",
+        "deploy",
+        SOON,
+        {"Dockerfile": 'FROM {base}\nCMD ["sleep", "600"]\n'},
+        SERVING,
+        before=("build",),
+        by="full-deployment",
+    ),
+)
+ASKED_ANEW = (
+    Case("deploy.port_unknown", "deploy", NAMED, {"Dockerfile": "FROM {base}\n" + PORTS}, before=("build",)),
+    Case(
+        "deploy.out_of_memory",
+        "deploy",
+        {**NAMED, "memory_mb": 32},
+        {"Dockerfile": "FROM {base}\nEXPOSE 8080\n" + HOG},
+        before=("build",),
+    ),
+    Case("run.timeout", "build", {**HERE, "timeout": 10}, {"Dockerfile": "FROM {base}\nRUN sleep 600\n"}, PLAIN),
+)
 RUNS = (
     Case("run.unknown", "get-run", {"run": "0" * 24}, by="list-runs"),
     Case("run.without_image", "deploy", {"run": "{run}"}, {**SERVING, "app.py": ""}, before=("analyze",), by="build"),
@@ -146,7 +197,7 @@ def taken_port() -> Any:
         yield listening.getsockname()[1]
 
 
-@pytest.mark.parametrize("case", [*BUILDS, *SOURCES, *DEPLOYMENTS, *RUNS], ids=str)
+@pytest.mark.parametrize("case", [*BUILDS, *SOURCES, *DEPLOYMENTS, *BUILT_ANEW, *ASKED_ANEW, *RUNS], ids=str)
 async def test_the_first_next_action_repairs_the_fault(
     case: Case, client: Client, tmp_path: Path, tiny_image: str, unique: Callable[[], str], taken_port: int
 ) -> None:

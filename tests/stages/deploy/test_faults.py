@@ -233,7 +233,9 @@ async def test_a_port_that_nothing_tells_is_asked_for(app: App, web: Web) -> Non
 
 
 async def test_of_several_ports_that_nothing_tells_each_is_offered(app: App, web: Web) -> None:
-    both = web("both", Cmd=["sh", "-c", "python /app.py 9000 & exec python /app.py 9001"])
+    program = "import http.server, socket, sys, runpy\nother = socket.create_server(('0.0.0.0', 9001))\n"
+    program += "sys.argv = ['/app.py', '9000']\nrunpy.run_path('/app.py', run_name='__main__')"
+    both = web("both", Cmd=["python", "-c", program])
     with pytest.raises(StageFailure) as failure:
         await app.deploy(both.model_copy(update={"ports": ()}), health_timeout=60.0)
     fault = failure.value.fault

@@ -117,7 +117,8 @@ def refused(failure: StageFailure, wish: Wish) -> StageFailure:
     if "permission denied" in said.lower():
         return PERMISSION(f"user {wish.user} may not start {wish.image}", evidence=evidence, user=wish.user)
     if _NO_COMMAND.search(said) and ("exec" in said or "stat" in said):
-        return COMMAND_NOT_FOUND(f"the start command of {wish.image} cannot be found", evidence=evidence)
+        message = f"the start command of {wish.image} cannot be found"
+        return COMMAND_NOT_FOUND(message, evidence=evidence, next_actions=[anew("Correct CMD or ENTRYPOINT")])
     return failure
 
 
@@ -133,14 +134,21 @@ def ended(seen: Scene) -> StageFailure:
             f"{wish.image} cannot run on this processor", evidence=evidence, platform="another one"
         )
     if code in (126, 127) and _NO_COMMAND.search(seen.log):
-        return COMMAND_NOT_FOUND(f"{wish.app} ended with exit code {code}: command not found", evidence=evidence)
+        message = f"{wish.app} ended with exit code {code}: command not found"
+        return COMMAND_NOT_FOUND(message, evidence=evidence, next_actions=[anew("Correct CMD or ENTRYPOINT")])
     if _READ_ONLY.search(seen.log):
         return _read_only(seen, evidence)
     if missing := next((name for name in wish.missing if name in seen.log), None):
         return _variable_missing(wish, missing, evidence)
     if _PERMISSION.search(seen.log):
         return _permission(wish, evidence)
-    return EXITED(f"{wish.app} ended at once with exit code {code}", evidence=evidence, code=code)
+    message = f"{wish.app} ended at once with exit code {code}"
+    return EXITED(message, evidence=evidence, next_actions=[anew("Mend what its log tells")], code=code)
+
+
+def anew(edit: str) -> NextAction:
+    """Build and deploy the repository again, once something in it is mended; it is left out where none was given."""
+    return NextAction(tool="full-deployment", why=f"{edit}; then this builds and deploys it anew")
 
 
 def _out_of_memory(wish: Wish, evidence: list[Evidence]) -> StageFailure:
@@ -190,9 +198,8 @@ def misplaced(seen: Scene, ports: list[Listener] | None) -> StageFailure | None:
     )
     others = sorted({one.port for one in ports if not one.loopback})
     if right or not others:
-        return LOOPBACK_ONLY(
-            f"{wish.app} listens on {listing} only, which nothing outside its container reaches", evidence=evidence
-        )
+        message = f"{wish.app} listens on {listing} only, which nothing outside its container reaches"
+        return LOOPBACK_ONLY(message, evidence=evidence, next_actions=[anew("Make it bind 0.0.0.0")])
     actions = [NextAction(why=f"It listens on {port}", arguments={"container_port": port}) for port in others]
     message = f"{wish.app} listens on {listing}, not on {wanted}"
     return WRONG_PORT(message, evidence=evidence, next_actions=actions, actual=others[0], wanted=wanted)
@@ -209,7 +216,7 @@ def unhealthy(seen: Scene, ports: list[Listener] | None, last: Answer) -> StageF
         return NOT_LISTENING(message, evidence=seen.evidence(), next_actions=[slower], seconds=seconds)
     asked = f"GET {wish.health_path}" if wish.options.probe == "http" else f"TCP {wish.container_port}"
     evidence = seen.evidence(Evidence(kind="http", text=f"{asked}: {last.says}", where=f"port {wish.container_port}"))
-    actions = [] if last.status is not None else [slower]
+    actions = [anew(f"Mend what answers {wish.health_path}")] if last.status is not None else [slower]
     if last.foreign:
         actions = [NextAction(why="It speaks another protocol than HTTP", arguments={"probe": "tcp"})]
     message = f"{wish.app} did not become healthy within {seconds:g} s; the last answer to {asked} was {last.says}"

@@ -80,7 +80,7 @@ async def open_port(containers: Containers, container: str, wish: Wish) -> int:
         before = now
         await anyio.sleep(_LOOK_EVERY)
     seen = await diagnose.scene(containers, container, wish)
-    action = NextAction(why="EXPOSE the port in the Dockerfile and build again, or add container_port to this call")
+    action = diagnose.anew("EXPOSE the port in the Dockerfile, or add container_port")
     said = f"nothing tells on which port {wish.app} listens"
     raise PORT_UNKNOWN(said, evidence=seen.evidence(), next_actions=[action], seen="none")
 

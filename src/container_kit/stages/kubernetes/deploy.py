@@ -16,7 +16,7 @@ from container_kit.stages.artifacts.kubernetes import (
     Manifests,
 )
 from container_kit.stages.contract import Preview, Stage, StageContext
-from container_kit.stages.fault import Evidence, Fault, FaultCode, StageFailure
+from container_kit.stages.fault import Evidence, Fault, FaultCode, NextAction, StageFailure
 from container_kit.stages.kubernetes.api import KubernetesApi, connect
 from container_kit.stages.kubernetes.api_faults import FAULTS as API_FAULTS
 from container_kit.stages.kubernetes.applying import Planned, apply_all, check, plan, undo
@@ -40,6 +40,7 @@ UNDO_INCOMPLETE = FaultCode(
     retryable=True,
 )
 
+_APPLY_AGAIN = NextAction(why="Mend in the manifests, or in what they name, what the hint says; then apply them again")
 _UNDO_SECONDS = 30.0
 _UNWATCHED = ("StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Pod")
 
@@ -108,6 +109,8 @@ class DeployToKubernetes(Stage[KubernetesDeployment]):
         )
         if fault is not None:
             ctx.progress(f"failed: {fault.message}")
+            if not fault.next_actions and not manifests.generated:
+                fault = fault.model_copy(update={"next_actions": (_APPLY_AGAIN,)})
             raise StageFailure(fault)
 
     async def rollback(self, ctx: StageContext, made: KubernetesDeployment) -> None:
