@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import anyio
@@ -347,28 +346,3 @@ async def _built_over(far: DockerEngine, ctx: Contexts, root: Path, tag: str) ->
     with contextlib.closing(far):
         options = BuildOptions(tag=tag, no_cache=True)
         return (await BuildImage(far).execute(ctx(), Source(path=str(root)), options)).id
-
-
-class _EndsEachConnection(BaseHTTPRequestHandler):
-    """A proxy that says HTTP/1.0 and so closes after each answer, as some before an engine do."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Api-Version", "1.41")
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"OK")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name in the standard library)
-        pass
-
-
-@pytest.mark.usefixtures("home")
-async def test_an_engine_behind_what_closes_each_connection_is_reached() -> None:
-    with HTTPServer(("127.0.0.1", 0), _EndsEachConnection) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            with contextlib.closing(DockerEngine(f"tcp://127.0.0.1:{server.server_port}")) as engine:
-                assert (await engine.ping())["api-version"] == "1.41"
-        finally:
-            server.shutdown()

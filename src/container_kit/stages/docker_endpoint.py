@@ -129,7 +129,6 @@ class EngineConnection(http.client.HTTPConnection):
         self._endpoint = endpoint
         self._connect_timeout = connect_timeout
         self._wire: Wire | None = None
-        self._awaits_head = False
 
     def connect(self) -> None:
         """Connect now; the first request does it otherwise."""
@@ -142,18 +141,10 @@ class EngineConnection(http.client.HTTPConnection):
         if self._wire is not None:
             self._wire.abort()
 
-    def getresponse(self) -> http.client.HTTPResponse:
-        """Wait for the head of the answer; the body of one that is to be the connection's last can still be read."""
-        self._awaits_head = True  # http.client closes the connection in here, as soon as it knows that it is the last
-        try:
-            return super().getresponse()
-        finally:
-            self._awaits_head = False
-
     def close(self) -> None:
         """Close it and what is behind it."""
         super().close()
-        if self._wire is not None and not self._awaits_head:
+        if self._wire is not None:
             self._wire.close()
 
 
