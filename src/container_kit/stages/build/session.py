@@ -105,9 +105,9 @@ class Session:
         config = Configuration(http2_connection_window_size=_WINDOW, http2_stream_window_size=_WINDOW)
         # grpclib listens for itself; its own test helper makes the protocol of one connection in this way too
         protocol = Server([services], config=config)._protocol_factory()
+        upgrade = _Upgrade(self._request(list(services.__mapping__())), protocol)
         wire = self._wire = self._endpoint.dial(_UPGRADED_WITHIN)
         try:
-            upgrade = _Upgrade(self._request(list(services.__mapping__())), protocol)
             await _connected(wire, self._endpoint, upgrade)
             if self._closed:
                 return
@@ -116,6 +116,7 @@ class Session:
             self._opened.set_result(None)
             await upgrade.lost
         finally:
+            upgrade.end()
             wire.close()
 
     def _request(self, methods: list[str]) -> bytes:
@@ -175,6 +176,11 @@ class _Upgrade(asyncio.Protocol):
         self.agreed.set_result(None)
         if rest:
             self._inner.data_received(rest)
+
+    def end(self) -> None:
+        """Let go of the connection, also where the engine refused the upgrade and keeps it open."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def pause_writing(self) -> None:
         self._inner.pause_writing()
