@@ -17,7 +17,7 @@ from container_kit.stages.workspace import Workspace
 from support import bakery
 from support.bakery import Order, effects, find
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(90)]
 
 Spawn = Callable[..., BaseProcess]
 FORWARD = [f"{stage}:{moment}" for stage in bakery.STAGES for moment in ("before", "after")]
