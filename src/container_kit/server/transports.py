@@ -117,9 +117,12 @@ def listen(settings: Settings) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family)
+        listening = socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
         raise WiringError(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}") from error
+    # asyncio leaves Nagle's algorithm on for sockets that name no protocol; each answer then waits 40 ms for an ACK.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted inherits it
+    return listening
 
 
 def address(listening: socket.socket, transport: str) -> str:
