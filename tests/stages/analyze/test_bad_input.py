@@ -53,6 +53,14 @@ def test_the_line_of_a_broken_manifest_is_told(tmp_path: Path):
     assert ("malformed", "package.json:3") in kinds(analysis)
 
 
+@pytest.mark.parametrize("name", ["render.yaml", "heroku.yml", "app.yaml", "railway.toml", "nixpacks.json"])
+def test_a_file_of_a_platform_is_read_in_its_own_format(tmp_path: Path, name: str):
+    content = {"yaml": "a:\n  - b: 1\n", "yml": "a: {b: 1}\n", "toml": "[a]\nb = 1\n", "json": '{"a": 1}'}
+    analysis = analyze(lay(tmp_path, **{name: content[name.partition(".")[2]], "main.py": "print(1)\n"}))
+
+    assert [risk for risk in analysis.risks if risk.kind == "malformed"] == []
+
+
 def test_an_xml_bomb_is_refused(tmp_path: Path):
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "x" * 100}">' for n in range(12))
     bomb = f'<?xml version="1.0"?><!DOCTYPE p [{entities}]><project><artifactId>&e11;</artifactId></project>'

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from container_kit.stages.analyze.blueprints import claim_blueprint
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.code import scan
 from container_kit.stages.analyze.configuration import SAMPLES, read_configuration
-from container_kit.stages.analyze.deployment_files import BuildContext, Deployments
+from container_kit.stages.analyze.deployment_files import Deployments
 from container_kit.stages.analyze.discovery import Candidate
 from container_kit.stages.analyze.ecosystem import Ecosystem
 from container_kit.stages.analyze.folder import Folder
@@ -53,6 +54,8 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
         drafts.append((ecosystem, draft))
     ecosystem, draft = max(drafts, key=lambda pair: _weight(pair[1]))  # of equals the first: lowest rank
     read_platform_files(folder, draft)
+    if (blueprint := deployments.blueprint(folder.path)) is not None:
+        claim_blueprint(blueprint, draft)
     _read_containers(folder, draft, deployments)
     read_tool_versions(folder, draft)
     read_configuration(folder, draft)
@@ -103,7 +106,7 @@ def _weight(draft: Draft) -> float:
 
 def _read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> None:
     facts = deployments.dockerfile(folder.path)
-    context: BuildContext | None = deployments.context(folder.path)
+    context = deployments.context(folder.path)
     if facts is not None:
         if facts.variable:
             draft.port.add(facts.variable[0], "configuration", facts.variable[1], confidence=0.932)
@@ -112,12 +115,23 @@ def _read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> 
         if facts.command and draft.role.value != "static":
             plain = _PROGRAMS.match(facts.command[0]) is not None
             draft.start.add(facts.command[0], "configuration", facts.command[1], confidence=0.87 if plain else 0.8)
+        said = draft.role.best  # at the root it may be the image of what lies below
+        if (
+            folder.path
+            and said
+            and said.value == "library"
+            and said.known_by != "guess"
+            and facts.command
+            and facts.port
+        ):
+            draft.role.add("web", "configuration", facts.port[1], confidence=0.96)
     if context is not None and context.variable:
         draft.port.add(context.variable[0], "configuration", context.variable[1], confidence=0.931)
     if context is not None and context.port:
         draft.port.add(context.port[0], "configuration", context.port[1], confidence=0.84)
     if context is not None and context.command:
-        draft.start.add(context.command[0], "configuration", context.command[1], confidence=0.7)
+        alone = facts is None or facts.command is None
+        draft.start.add(context.command[0], "configuration", context.command[1], confidence=0.925 if alone else 0.7)
 
 
 def _read_samples(folder: Folder, variables: dict[str, Variable]) -> None:

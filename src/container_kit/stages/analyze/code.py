@@ -42,7 +42,7 @@ def scan(folder: Folder, draft: Draft, ecosystem: Ecosystem) -> Scan:
     entry = draft.entrypoint.value
     listens = draft.role.value not in {"library", "static"} and ecosystem.listens(draft)
     files = folder.files(*suffixes, limit=200, depth=14) if suffixes else []
-    files = [path for path in files if not _is_test(path)]
+    files = [path for path in files if not is_test(path)]
     chosen = [path for path in (entry,) if path and folder.has(path)] + sorted(files, key=_likely)[:MAX_SCANNED]
     serves, characters = False, 0
     for path in dict.fromkeys(chosen):
@@ -66,7 +66,8 @@ _TOOLS = re.compile(
 """Configuration of tools, whose ports serve while developing or testing."""
 
 
-def _is_test(path: str) -> bool:
+def is_test(path: str) -> bool:
+    """Tell tests, configuration of tools and what was generated from an application's own files."""
     name = path.rpartition("/")[2].lower()
     return (
         _TOOLS.match(name) is not None

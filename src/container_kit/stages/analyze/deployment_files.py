@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from container_kit.stages.analyze.discovery import NEVER_MODULES
+from container_kit.stages.analyze.blueprints import Blueprint, read_blueprints
+from container_kit.stages.analyze.compose_files import BuildContext, context_home, read_compose
+from container_kit.stages.analyze.discovery import NEVER_MODULES, has_manifest
 from container_kit.stages.analyze.dockerfile_facts import DockerfileFacts, read_dockerfile
+from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.analyze.services import kind_of_image
 from container_kit.stages.analyze.tree import Tree, join
 from container_kit.stages.artifacts.analysis import DeploymentFile
@@ -32,31 +35,34 @@ Kind = Literal["dockerfile", "dockerignore", "compose", "kubernetes", "helm", "p
 
 
 @dataclass(slots=True)
-class BuildContext:
-    """A folder that a compose service builds from, and what the service says of it."""
-
-    path: str
-    dockerfile: str
-    port: tuple[int, str] | None = None
-    """The container's side of the first published port, with its place."""
-    variable: tuple[int, str] | None = None
-    """The port that the service sets the variable `PORT` to."""
-    command: tuple[str, str] | None = None
-    services: list[tuple[str, str]] = field(default_factory=list)
-    """Kinds of the services that start beside it, with their places."""
-
-
-@dataclass(slots=True)
 class Deployments:
     """All deployment files of a tree."""
 
     files: list[DeploymentFile] = field(default_factory=list)
     dockerfiles: dict[str, DockerfileFacts] = field(default_factory=dict)
     contexts: list[BuildContext] = field(default_factory=list)
+    blueprints: list[Blueprint] = field(default_factory=list)
+    running: dict[str, BuildContext] = field(default_factory=dict)
+    """What compose files run ready-made, by the last name of the image."""
 
     def context(self, path: str) -> BuildContext | None:
-        """What compose files say of a folder."""
-        return next((context for context in self.contexts if context.path == path), None)
+        """What compose files and platforms that build images say of a folder, or of an image that bears its name."""
+        built = next((context for context in self.contexts if context.path == path), None)
+        return built or (self.running.get(path.rpartition("/")[2]) if path else None)
+
+    def add(self, context: BuildContext) -> BuildContext:
+        """Take a context in; of several of one folder the first counts, completed by the others."""
+        known = next((one for one in self.contexts if one.path == context.path), None)
+        if known is None:
+            self.contexts.append(context)
+            return context
+        if known.port is None and context.port:
+            known.follow(context)
+        return known
+
+    def blueprint(self, path: str) -> Blueprint | None:
+        """What a platform's file says of a folder."""
+        return next((blueprint for blueprint in self.blueprints if blueprint.root == path), None)
 
     def dockerfile(self, folder: str) -> DockerfileFacts | None:
         """The Dockerfile of a folder: the plainly named one, or the one that a compose service names for it."""
@@ -64,24 +70,84 @@ class Deployments:
         paths = [join(folder, "Dockerfile"), context.dockerfile if context else "", join(folder, "Containerfile")]
         return next((self.dockerfiles[path] for path in paths if path in self.dockerfiles), None)
 
+    def homes(self, tree: Tree) -> list[str]:
+        """The folders that images of applications are built from, and those that a platform runs."""
+        found = [c.path for c in self.contexts if has_manifest(tree, c.path) or not self._is_ready_made(tree, c.path)]
+        found.extend(blueprint.root for blueprint in self.blueprints if blueprint.dockerfile is None)
+        alone = [path.rpartition("/")[0] for path in self.dockerfiles if path.endswith("/Dockerfile")]
+        found.extend(folder for folder in alone if self._builds_itself(tree, folder))
+        return list(dict.fromkeys(found))
+
+    def _is_ready_made(self, tree: Tree, folder: str) -> bool:
+        """Tell whether an image is a database or a proxy that only gets its configuration here."""
+        facts = self.dockerfile(folder)
+        base = facts.base[0] if facts and facts.base else ""
+        name = base.partition("@")[0].rpartition("/")[2].partition(":")[0]
+        pages = name in _WEB_SERVERS and bool(Folder(tree, folder).files(".html", limit=1))
+        return bool(folder) and (kind_of_image(base) is not None or (name in _READY_MADE and not pages))
+
+    def _builds_itself(self, tree: Tree, folder: str) -> bool:
+        """Tell whether a folder's Dockerfile runs what it copies from that folder."""
+        facts = self.dockerfiles[join(folder, "Dockerfile")]
+        if facts.command is None or _IMAGES_KEPT.search(folder.lower()) or self._is_ready_made(tree, folder):
+            return False
+        copies = [copy.removeprefix("./").rstrip("/") for copy in facts.copies]
+        return any(join(folder, copy) in tree.folders for copy in copies if copy not in {"", "."}) or "." in copies
+
+
+_WEB_SERVERS = frozenset(["nginx", "httpd", "caddy", "openresty", "nginx-unprivileged"])
+_READY_MADE = _WEB_SERVERS | frozenset(
+    ["traefik", "haproxy", "envoy", "grafana", "prometheus", "alertmanager", "jaeger", "zipkin", "kibana", "logstash"]
+)
+"""Images that run as they are, with a configuration."""
+_IMAGES_KEPT = re.compile(r"(?:^|/)(?:\.\w+|docker\w*|images?|containers?|build|ci|deploy\w*|infra\w*|ops|base)(?:/|$)")
+"""Folders that hold Dockerfiles of what is elsewhere."""
+
 
 def read_deployments(tree: Tree) -> Deployments:
     """Find and read them, outermost first, none below tests or examples, at most `MAX_FILES`."""
     found = Deployments()
-    for path, kind in list(_deployment_files(tree))[:MAX_FILES]:
-        problems: tuple[str, ...] = ()
+    paths = list(_deployment_files(tree))[:MAX_FILES]
+    for path, kind in paths:
         if kind == "dockerfile":
-            facts = read_dockerfile(path, tree.text(path) or "")
-            found.dockerfiles[path] = facts
-            problems = facts.problems
-        elif kind == "compose":
-            problems = _read_compose(tree, path, found)
-        elif kind == "kubernetes":
+            found.dockerfiles[path] = read_dockerfile(path, tree.text(path) or "")
+    said = _read_composes(tree, [path for path, kind in paths if kind == "compose"], found)
+    for path, kind in paths:
+        if kind == "kubernetes":
             tree.yaml(path)  # a broken manifest is noted among the tree's problems
+        problems = found.dockerfiles[path].problems if kind == "dockerfile" else said.get(path, ())
         if (problem := tree.problems.get(path)) is not None:
             problems = (f"line {problem.line or 1}: {problem.reason}",)
         found.files.append(DeploymentFile(path=path, kind=kind, problems=problems[:5]))
+    _read_blueprints(tree, found)
     return found
+
+
+def _read_composes(tree: Tree, paths: list[str], found: Deployments) -> dict[str, tuple[str, ...]]:
+    """Read compose files, those that override others after them; the problems of each."""
+    problems: dict[str, tuple[str, ...]] = {}
+    by_service: dict[tuple[str, str], BuildContext] = {}
+    for path in sorted(paths, key=lambda path: "override" in path):
+        contexts, said = read_compose(tree, path, found.dockerfiles)
+        problems[path] = tuple(said)
+        folder = path.rpartition("/")[0]
+        for context in contexts:
+            before = by_service.get((folder, context.name))
+            if before is not None and "override" in path:
+                before.follow(context)
+            elif not context.elsewhere:
+                by_service[folder, context.name] = found.add(context)
+            elif context.image and kind_of_image(context.image) is None:
+                found.running.setdefault(context.image.rpartition("/")[2].partition(":")[0], context)
+    return problems
+
+
+def _read_blueprints(tree: Tree, found: Deployments) -> None:
+    found.blueprints.extend(read_blueprints(tree))
+    for one in found.blueprints:
+        if one.dockerfile is not None:
+            home = context_home(tree, one.root, one.dockerfile, found.dockerfiles.get(one.dockerfile))
+            found.add(BuildContext(home, one.dockerfile, variable=(one.port, one.place) if one.port else None))
 
 
 def _deployment_files(tree: Tree) -> Iterator[tuple[str, Kind]]:
@@ -116,116 +182,3 @@ def _kinds(tree: Tree, folder: str, names: set[str]) -> Iterator[tuple[str, Kind
 def _is_kubernetes(tree: Tree, path: str) -> bool:
     start = tree.source(path)[:2000]
     return "apiVersion:" in start and "kind:" in start
-
-
-def _read_compose(tree: Tree, path: str, found: Deployments) -> tuple[str, ...]:
-    documents = tree.yaml(path)
-    services = documents[0].get("services") if documents and isinstance(documents[0], dict) else None
-    if services is None and documents and isinstance(documents[0], dict):
-        services = {k: v for k, v in documents[0].items() if isinstance(v, dict) and ("image" in v or "build" in v)}
-    if not isinstance(services, dict):
-        return ("line 1: no services",) if documents or path not in tree.problems else ()
-    text = tree.text(path) or ""
-    problems: list[str] = []
-    beside = _services_beside(path, text, services)
-    for name, service in services.items():
-        if isinstance(service, dict):
-            problems.extend(_compose_problems(text, str(name), service))
-            if "build" in service:
-                _add_context(tree, path, text, str(name), service, beside, found)
-    return tuple(problems)
-
-
-def _services_beside(path: str, text: str, services: dict[str, Any]) -> list[tuple[str, str]]:
-    images = [str(service.get("image", "")) for service in services.values() if isinstance(service, dict)]
-    return [(kind, f"{path}:{_line(text, image)}") for image in images if image and (kind := kind_of_image(image))]
-
-
-def _compose_problems(text: str, name: str, service: dict[str, Any]) -> Iterator[str]:
-    image = str(service.get("image", ""))
-    if image and "build" not in service and "$" not in image and "@" not in image:
-        tag = image.rpartition("/")[2].partition(":")[2]
-        if tag in {"", "latest"}:
-            yield f"line {_line(text, image)}: image {image} of {name} is not pinned to a version"
-    if service.get("privileged") is True:
-        yield f"line {_line(text, 'privileged')}: {name} runs privileged"
-    if any("docker.sock" in str(volume) for volume in service.get("volumes") or []):
-        yield f"line {_line(text, 'docker.sock')}: {name} mounts the Docker socket"
-
-
-def _add_context(
-    tree: Tree,
-    path: str,
-    text: str,
-    name: str,
-    service: dict[str, Any],
-    beside: list[tuple[str, str]],
-    found: Deployments,
-) -> None:
-    build = service["build"]
-    where = build.get("context", ".") if isinstance(build, dict) else build
-    if not isinstance(where, str) or "://" in where or where.startswith("/"):
-        return
-    folder = _within(path.rpartition("/")[0], where)
-    if folder is None or folder not in tree.folders:
-        return
-    named = build.get("dockerfile") if isinstance(build, dict) else None
-    dockerfile = _within(folder, named if isinstance(named, str) else "Dockerfile") or ""
-    inner = dockerfile.rpartition("/")[0]
-    if inner != folder and inner.startswith(folder) and tree.folders.get(inner) and len(tree.folders[inner].files) > 2:
-        folder = inner  # a context at the root with the Dockerfile beside the application
-    at = _line(text, f"{name}:")
-    context = BuildContext(folder, dockerfile, _published(text, path, service, at), services=beside)
-    context.variable = _variable(service, f"{path}:{at}")
-    command = service.get("command")
-    if isinstance(command, list):
-        command = " ".join(str(part) for part in command)
-    if isinstance(command, str) and command:
-        context.command = (command, f"{path}:{at}")
-    known = found.context(folder)
-    if known is None:
-        found.contexts.append(context)
-    elif known.port is None and context.port:
-        known.port, known.command = context.port, context.command
-
-
-def _variable(service: dict[str, Any], place: str) -> tuple[int, str] | None:
-    """`PORT` among the variables of a service."""
-    given = service.get("environment")
-    pairs = given.items() if isinstance(given, dict) else [str(e).partition("=")[::2] for e in given or []]
-    for name, value in pairs:
-        text = re.sub(r"\$\{[^}]*?:?-(\d+)\}", r"\1", str(value)).strip("\"' ")
-        if str(name).strip() in {"PORT", "SERVER_PORT", "APP_PORT"} and text.isdigit() and 0 < int(text) < 65536:
-            return int(text), place
-    return None
-
-
-def _published(text: str, path: str, service: dict[str, Any], at: int) -> tuple[int, str] | None:
-    for entry in [*(service.get("ports") or []), *(service.get("expose") or [])]:
-        target = str(entry.get("target", "")) if isinstance(entry, dict) else str(entry)
-        target = re.sub(r"\$\{[^}]*?:?-?(\d+)\}", r"\1", target).rpartition(":")[2].partition("/")[0]
-        if target.isdigit() and 0 < int(target) < 65536:
-            line = _line(text, str(entry) if not isinstance(entry, dict) else f"{target}", after=at)
-            return int(target), f"{path}:{line}"
-    return None
-
-
-def _within(folder: str, relative: str) -> str | None:
-    """A path from a folder of the tree, or None where it leads out."""
-    parts = [part for part in folder.split("/") if part]
-    for part in relative.split("/"):
-        if part == "..":
-            if not parts:
-                return None
-            parts.pop()
-        elif part not in {"", "."}:
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _line(text: str, needle: str, after: int = 1) -> int:
-    lines = text.splitlines()
-    for number, line in enumerate(lines[after - 1 :], after):
-        if needle in line:
-            return number
-    return after

@@ -129,6 +129,14 @@ def _by_manifests(tree: Tree, found: Discovery, start: str) -> None:
         _add_what_the_sources_say(Folder(tree, start), found.candidates[start])
 
 
+def has_manifest(tree: Tree, path: str) -> bool:
+    """Tell whether a folder holds a file that makes a module of it."""
+    listing = tree.folders.get(path)
+    names = {name for ecosystem in ecosystems() for name in ecosystem.manifests}
+    ends = tuple(name.lstrip("*") for name in names if name.startswith("*"))
+    return listing is not None and (bool(names & listing.files) or any(n.endswith(ends) for n in listing.files))
+
+
 def _is_django_inside(tree: Tree, path: str, found: Discovery) -> bool:
     """Tell whether a folder has `manage.py` alone, and the packages of its project are declared above it."""
     listing = tree.folders[path].files
@@ -227,7 +235,7 @@ def _by_context(tree: Tree, found: Discovery, context: str) -> None:
         return
     prefix = f"{context}/" if context else ""
     inside = any(path.startswith(prefix) for path in found.candidates)
-    if context and not inside and (bare := _bare(tree, context, found.folders, alone=True)):
+    if context and not inside and context in tree.folders and (bare := _bare(tree, context, found.folders, alone=True)):
         bare.member = True
         found.candidates[context] = bare
 

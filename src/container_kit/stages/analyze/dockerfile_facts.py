@@ -14,7 +14,7 @@ _PORT_VARIABLE = re.compile(
     r"\b(?:(?:SERVER_|APP_|HTTP_|NITRO_|WEB_)?PORT|ASPNETCORE_(?:HTTP_PORTS|URLS))[= ]\s*[\"']?(?:https?://[^:;\"'\s]+:)?"
     r"(?:\$\{\w+:-)?(\d{2,5})\b"
 )
-_WRAPPED = re.compile(r"^(?:/bin/)?(?:ba|da)?sh -c ")
+_WRAPPED = re.compile(r"^(?:/(?:usr/)?bin/)?(?:ba|da)?sh -l?c ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class DockerfileFacts:
     command: tuple[str, str] | None = None
     base: tuple[str, str] | None = None
     bases: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    """What any stage copies from the context."""
     problems: tuple[str, ...] = ()
 
 
@@ -56,6 +58,7 @@ def read_dockerfile(path: str, text: str) -> DockerfileFacts:
         _command(path, last),
         (stages[-1].value.split()[0], f"{path}:{stages[-1].line}"),
         tuple(stage.value.split()[0] for stage in stages if stage.value),
+        tuple(source for i in instructions if i.name in {"COPY", "ADD"} for source in _sources(i.value)),
         tuple(_problems(instructions, stages, [i for i in instructions if i.line > stages[-1].line])),
     )
 
@@ -107,6 +110,14 @@ def _variable(path: str, last: list[Instruction]) -> tuple[int, str] | None:
     return (int(found[-1][0][1]), f"{path}:{found[-1][1].line}") if found else None
 
 
+def _sources(value: str) -> list[str]:
+    """What a COPY takes from the context; nothing where it copies from another stage."""
+    words = _plain(value).split()
+    if any(word.startswith("--from=") for word in words) or "<<" in value:
+        return []
+    return [word for word in words if not word.startswith("--")][:-1]
+
+
 def _command(path: str, last: list[Instruction]) -> tuple[str, str] | None:
     words: list[str] = []
     line = 0
@@ -115,7 +126,9 @@ def _command(path: str, last: list[Instruction]) -> tuple[str, str] | None:
         if instruction:
             words.append(_plain(instruction.value))
             line = instruction.line
-    command = " ".join(word for word in words if word)
+    command = unwrapped(" ".join(word for word in words if word))
+    if command.endswith(".jar") and " " not in command:  # the entry point of the image's base runs it
+        command = f"java -jar {command}"
     return (command, f"{path}:{line}") if command else None
 
 
@@ -123,10 +136,19 @@ def _plain(value: str) -> str:
     """The command of an exec or shell form as one line."""
     if _SHELL_FORM.match(value):
         try:
-            value = " ".join(str(word) for word in json.loads(value))
+            return " ".join(str(word) for word in json.loads(value))
         except (ValueError, TypeError, RecursionError):
             return value
-    return _WRAPPED.sub("", value)
+    return value
+
+
+def unwrapped(command: str) -> str:
+    """What keeps running of a command line: without the shell around it, and after what only prepares it."""
+    inner = _WRAPPED.sub("", command.strip())
+    if inner != command and len(inner) > 1 and inner[0] == inner[-1] and inner[0] in "\"'":
+        inner = inner[1:-1]
+    steps = [step.strip() for step in inner.split("&&")]
+    return inner if any(step.startswith("cd ") for step in steps) else steps[-1].removeprefix("exec ")
 
 
 def _problems(instructions: list[Instruction], stages: list[Instruction], last: list[Instruction]) -> list[str]:

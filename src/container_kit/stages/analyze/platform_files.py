@@ -1,4 +1,4 @@
-"""What files of hosting platforms say of a module: Procfile, nixpacks, railpack, railway, fly, render, heroku."""
+"""What files of hosting platforms say of a module: Procfile, nixpacks, railpack, railway, fly, heroku."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from container_kit.stages.analyze.folder import Folder
 
 _PROCESS = re.compile(r"^(\w[\w-]*):\s*(\S.*)$", re.MULTILINE)
 _PORT_OPTION = re.compile(
-    r"(?:--port[= ]|--bind[= ]\S*?:|\s-b[= ]?\S*?:|\s-p[= ]?|-Dserver\.port=|--server\.port[= ]|:\$\{PORT:-|\bPORT=)(\d{2,5})\b"  # noqa: E501 - one expression
+    r"(?:--port[= ]|--bind[= ]\S*?:|\s-b[= ]?\S*?:|\s-p[= ]?|-Dserver\.port=|--server\.port[= ]|:\$\{PORT:-|\bPORT=|\s(?:\[::\]|0\.0\.0\.0|\*):)(\d{2,5})\b"  # noqa: E501 - one expression
 )
 
 
@@ -19,9 +19,8 @@ def read_platform_files(folder: Folder, draft: Draft) -> None:
     _read_procfile(folder, draft)
     for path, keys in _FILES.items():
         if folder.has(path):
-            data = folder.json(path) if path.endswith(".json") else folder.toml(path)
-            if not path.endswith((".json", ".toml")):
-                data = folder.yaml(path)
+            read = {".json": folder.json, ".toml": folder.toml}.get(path[-5:], folder.yaml)
+            data = read(path)
             for field, dotted in keys.items():
                 _claim(folder, draft, path, field, _at(data, dotted))
 
@@ -32,17 +31,11 @@ _FILES: dict[str, dict[str, str]] = {
     "railpack.json": {"start": "deploy.startCommand"},
     "railway.json": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
     "railway.toml": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
-    "render.yaml": {
-        "start": "services.0.startCommand",
-        "build": "services.0.buildCommand",
-        "health": "services.0.healthCheckPath",
-    },
     "fly.toml": {"port": "http_service.internal_port", "port2": "services.0.internal_port", "start": "processes.app"},
     "heroku.yml": {"start": "run.web"},
     "app.yaml": {"start": "entrypoint"},
     "vercel.json": {"build": "buildCommand", "output": "outputDirectory"},
     "netlify.toml": {"build": "build.command", "output": "build.publish"},
-    "project.toml": {},
 }
 
 

@@ -133,7 +133,7 @@ _LINES = tuple(
         ),
         # a name
         (r"(?:set\s+:port,|\.port\(|server\.port\s*=|\.Port\s*=|\bUsePort\()\s*['\"]?" + _NUMBER, 0.9),
-        (rf"{_NAME}\s*=\s*\w+\s*[!=]=\s*(?:null|nil|undefined)\s*\?[^:\n]*:\s*{_NUMBER}", 0.9),
+        (rf"{_NAME}\s*=\s*[^;\n?]{{1,80}}\?(?![?.])[^?:\n;]*:\s*['\"]?{_NUMBER}", 0.9),
         (rf"{_NAME}['\"]?\s*(?::\s*\w+\s*)?(?::=|=>|=|:)\s*(?:\w+\()?['\"`:]*{_NUMBER}", 0.75),
         (rf"{_NAME}\s*(?:\|\||\?\?)\s*['\"]?{_NUMBER}", 0.8),
         (rf"\bport_\w+\s*=\s*{_NUMBER}", 0.7),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from container_kit.stages.analyze.assemble import Described
+from container_kit.stages.analyze.code import is_test
 from container_kit.stages.analyze.discovery import Discovery
 
 _ASSET_FOLDERS = {
@@ -26,8 +27,9 @@ _DEPLOYABLE = {"web", "worker", "static", "cli"}
 def select(described: list[Described], discovery: Discovery) -> tuple[list[Described], tuple[str, ...]]:
     """Choose the modules, the deployable ones first, and name the libraries that only serve other modules."""
     kept = [one for one in described if not _is_part(one, described, discovery)]
-    deployable = [one for one in kept if role_of(one) in _DEPLOYABLE]
-    libraries = [one for one in kept if role_of(one) == "library"]
+    helpers = [one for one in kept if _only_serves_others(one, kept)]
+    deployable = [one for one in kept if role_of(one) in _DEPLOYABLE and one not in helpers]
+    libraries = [one for one in kept if role_of(one) == "library" or one in helpers]
     published = [one for one in libraries if not deployable or _is_published(one, kept)]
     if not deployable:
         published = [one for one in published if one.folder.path not in discovery.workspaces] or published
@@ -38,9 +40,39 @@ def select(described: list[Described], discovery: Discovery) -> tuple[list[Descr
 def role_of(one: Described) -> str:
     """The role as far as it is known before a module is settled."""
     draft = one.draft
-    if draft.role.value in {None, "cli"} and (best := draft.port.best) and best.known_by != "framework":
+    said = draft.role.best
+    guessed = one.candidate.bare and said is not None and said.known_by == "guess"
+    role = None if said is None or (guessed and draft.start) else said.value
+    if role in {None, "cli"} and (best := draft.port.best) and best.known_by != "framework":
         return "web"
-    return draft.role.value or ("cli" if draft.start else "library")
+    return role or ("cli" if draft.start else "library")
+
+
+_OFFERED = ("exports", "main", "module", "types", "files", "bin", "dependencies", "peerDependencies")
+_STARTS = ("start", "serve", "server", "dev", "preview", "prod")
+
+
+def _only_serves_others(one: Described, kept: list[Described]) -> bool:
+    """Tell whether a workspace's package is imported by another and starts nothing, whatever it is made with."""
+    if one.draft.ecosystem != "node" or not one.candidate.member or one.folder.first("Dockerfile", "Procfile"):
+        return False
+    data = one.folder.json("package.json")
+    scripts = data.get("scripts")
+    starts = isinstance(scripts, dict) and any(name.partition(":")[0] in _STARTS for name in scripts)
+    name = one.draft.name.lower()
+    used = any(name in other.draft.dependencies or name in other.draft.tools for other in kept if other is not one)
+    return used and not starts and any(data.get(key) for key in _OFFERED[:5])
+
+
+def _holds_nothing(one: Described, *, alone: bool) -> bool:
+    """Tell whether the root only holds tools, or tests: it starts nothing, offers nothing and has no sources."""
+    if role_of(one) != "library" or one.draft.start or not one.ecosystem.sources:
+        return False
+    data = one.folder.json("package.json") if one.draft.ecosystem == "node" else None
+    if data == {} or (alone and (data is None or any(data.get(key) for key in _OFFERED))):
+        return False
+    own = one.folder.files(*one.ecosystem.sources, limit=20, depth=8)
+    return all(is_test(path) or ".config." in path for path in own)
 
 
 def _is_part(one: Described, described: list[Described], discovery: Discovery) -> bool:
@@ -48,7 +80,9 @@ def _is_part(one: Described, described: list[Described], discovery: Discovery) -
     path = one.folder.path
     if path in discovery.workspaces and len(described) > 1:
         return not _is_application(one)
-    if not path or one.candidate.member:
+    if not path:
+        return _holds_nothing(one, alone=len(described) == 1)
+    if one.candidate.member:
         return False
     role = role_of(one)
     if path.rpartition("/")[2] in _DOCUMENTATION and (role != "static" or not one.draft.framework):

@@ -27,7 +27,7 @@ def analyze(root: Path, module: str = ".", *, today: date | None = None) -> Anal
     tree = Tree(root)
     deployments = read_deployments(tree)
     start = "" if module == "." else module.strip("/")
-    discovery = discover(tree, [context.path for context in deployments.contexts], start)
+    discovery = discover(tree, deployments.homes(tree), start)
     described = [
         describe(Folder(tree, path, discovery.folders - {path}), candidate, deployments)
         for path, candidate in discovery.candidates.items()

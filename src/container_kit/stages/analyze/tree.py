@@ -257,6 +257,19 @@ def join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
+def within(folder: str, relative: str) -> str | None:
+    """A relative path from a folder of the tree, or None where it leads out."""
+    parts = [part for part in folder.split("/") if part]
+    for part in relative.split("/"):
+        if part == "..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/".join(parts)
+
+
 def decoded(content: bytes) -> str:
     """Decode UTF-8, or UTF-16 where a byte order mark says so; what is neither is replaced."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):

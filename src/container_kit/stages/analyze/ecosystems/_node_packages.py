@@ -92,7 +92,16 @@ def read_manager(folder: Folder, package: Package, draft: Draft) -> None:
         if any(re.match(rf"{name}\b", script) for script in package.scripts.values()):
             draft.package_manager.add(name, "configuration", folder.place("package.json", f'"{name} '), confidence=0.7)
     place = folder.place("package.json") if folder.has("package.json") else None
+    _read_bun(folder, package, draft, place)
     draft.package_manager.add("npm", "framework", place, confidence=0.69)
+
+
+def _read_bun(folder: Folder, package: Package, draft: Draft, place: str | None) -> None:
+    """What only Bun can run needs no lockfile to be told."""
+    if package.has("bun-types", "@types/bun"):
+        draft.package_manager.add("bun", "configuration", place, confidence=0.8)
+    elif used := folder.find(r"\bBun\.(?:serve|listen|file|env|write)\b", ".ts", ".js", ".tsx", limit=10, depth=2):
+        draft.package_manager.add("bun", "code", folder.place(used[0], "Bun."), confidence=0.75)
 
 
 def _read_lock(folder: Folder, draft: Draft, *, own: bool) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
 from container_kit.stages.analyze.folder import Folder
+from container_kit.stages.analyze.tree import within
 
 FRAMEWORKS = (
     Framework("fresh", ("fresh", "$fresh"), 8000),
@@ -46,8 +47,10 @@ def describe(folder: Folder, draft: Draft) -> None:
     scripts = folder.files(".ts", ".tsx", limit=5, depth=4)
     draft.language.add("typescript" if scripts or not folder.files(".js", limit=1) else "javascript", "declared", place)
     draft.package_manager.add("deno", "declared", place, confidence=0.985)
-    for name in _table(data, "imports"):
-        draft.dependencies.setdefault(name.strip("/@").rpartition("/")[2].lower(), folder.place(manifest, f'"{name}"'))
+    maps = (manifest, within("", str(data.get("importMap") or "")) or "")
+    for path in (path for path in maps if path.endswith((".json", ".jsonc"))):
+        for name in _table(folder.json(path), "imports"):
+            draft.dependencies.setdefault(name.strip("/@").rpartition("/")[2].lower(), folder.place(path, f'"{name}"'))
     entry = folder.first(*_ENTRIES) or next(iter(folder.files(".ts", ".js", limit=1, depth=2)), None)
     if entry:
         for found in _IMPORT.finditer(folder.source(entry)):

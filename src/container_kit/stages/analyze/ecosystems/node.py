@@ -153,7 +153,10 @@ def _describe_site(folder: Folder, package: Package, draft: Draft, site: Site) -
         _claim_script(folder, package, draft, script, 0.75 if script.startswith("start") else 0.55)
     command = served or (site.develops if role == "static" else None)
     draft.start.add(
-        f"npx {command}" if command and not command.startswith("node ") else command, "framework", place, confidence=0.4
+        f"npx {command}" if command and not command.startswith("node ") else command,
+        "framework",
+        place,
+        confidence=0.56 if served and script == "dev" and "build" in package.scripts else 0.4,
     )
     if served:
         draft.program.add(served, "framework", place, confidence=0.7)
@@ -211,6 +214,11 @@ def _own_lines(text: str, at: int) -> str:
     return "".join(kept)
 
 
+def _builds(package: Package, name: str) -> bool:
+    """Tell whether a script whose name says production makes files for it, and starts nothing."""
+    return name.startswith("prod") and re.search(r"\b(?:node|tsx|ts-node|bun|pm2)\b", package.resolved(name)) is None
+
+
 def _start_script(package: Package, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if package.scripts.get(name)), None)
 
@@ -219,8 +227,24 @@ def _claim_script(folder: Folder, package: Package, draft: Draft, script: str, t
     runner = _runner(draft)
     short = script == "start" and runner != "bun"
     place = folder.place("package.json", re.compile(rf'"{re.escape(script)}"\s*:'))
+    trust = 0.45 if _runs_nothing(folder, package, script) else trust
     draft.start.add(f"{runner} {script}" if short else f"{runner} run {script}", "declared", place, confidence=trust)
     draft.program.add(package.resolved(script), "declared", place, confidence=trust)
+
+
+_RUNS = re.compile(r"(?:\w+=\S* )*(?:node|nodemon|bun|tsx|ts-node)\s+(?:run\s+|--?[\w=-]+\s+)*([\w./-]+)(?:\s.*)?")
+_BUILDING = re.compile(r"build|compile|transpile|bundle|tsc|install|prepare|pre\w+")
+
+
+def _runs_nothing(folder: Folder, package: Package, script: str) -> bool:
+    """Tell whether a script runs a file that is not there, and nothing makes it."""
+    found = _RUNS.fullmatch(package.scripts.get(script, ""))
+    if found is None or found[1] in package.scripts or any(_BUILDING.match(name) for name in package.scripts):
+        return False
+    if folder.matching("tsconfig*.json", "*.config.*", "Makefile", "*file.js") or folder.path:
+        return False  # something may build it, or the file lies in a folder above
+    file = found[1].removeprefix("./")
+    return not folder.first(*(f"{file}{end}" for end in ("", ".js", ".mjs", ".cjs", ".ts", "/index.js", "/index.ts")))
 
 
 def _describe_server(folder: Folder, package: Package, draft: Draft, server: Framework | None) -> None:
@@ -231,15 +255,16 @@ def _describe_server(folder: Folder, package: Package, draft: Draft, server: Fra
         draft.role.add(server.role, "framework", place, confidence=0.9)
         draft.port.add(server.port, "framework", place)
     names = (
-        ("start:prod", "start:production", "start", "serve", "server", "preview", "dev")
+        ("start:prod", "start:production", "start", "serve", "server", "prod", "production", "preview", "dev")
         if server
         else ("start:prod", "start")
     )
-    script = _start_script(package, names)
+    script = _start_script(package, tuple(name for name in names if not _builds(package, name)))
     if script:
         _claim_script(folder, package, draft, script, 0.55 if script == "dev" else 0.93)
         _script_ports(folder, package, draft, script)
-    _read_entry(folder, package, draft, scripted=script not in {None, "dev"})
+    scripted = script not in {None, "dev"} and not _runs_nothing(folder, package, script or "")
+    _read_entry(folder, package, draft, scripted=scripted)
     if (draft.program.value or "").startswith("wrangler"):
         draft.role.add("web", "configuration", *(draft.start.best.places if draft.start.best else ()), confidence=0.85)
         draft.port.add(8787, "framework", folder.place("package.json", "wrangler"), confidence=0.65)
@@ -297,7 +322,7 @@ def _script_ports(folder: Folder, package: Package, draft: Draft, script: str | 
     for name in dict.fromkeys([script, "start", "dev"]):
         found = re.search(r"(?:--port[ =]|\s-p[ =]?|\bPORT=)(\d{2,5})\b", package.scripts.get(name or "", ""))
         if found:
-            trust = 0.92 if name == script else 0.6
+            trust = 0.92 if name == script else 0.6 if draft.role.value != "web" or not script else 0.59
             draft.port.add(int(found[1]), "declared", folder.place("package.json", f'"{name}"'), confidence=trust)
 
 
@@ -319,6 +344,8 @@ def _is_node(folder: Folder) -> bool:
     server = re.compile(
         r"\brequire\(|\bmodule\.exports\b|\bprocess\.|\bBun\.|from\s+['\"](?:node:|express|http|fs|path)|createServer"
     )
+    if re.search(r"^FROM\s+\S*\b(?:node|bun)\b", folder.text("Dockerfile"), re.MULTILINE):
+        return True
     return any(server.search(folder.source(path)) for path in folder.files(*_SUFFIXES, limit=10, depth=3))
 
 

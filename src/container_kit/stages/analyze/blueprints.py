@@ -1,0 +1,144 @@
+"""Files of hosting platforms that name services by their folders: Render's blueprint, App Platform's, Vercel's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.discovery import NEVER_MODULES
+from container_kit.stages.analyze.tree import Tree, join, within
+from container_kit.stages.artifacts.analysis import Role
+
+_ROLES: dict[str, Role] = {"web": "web", "worker": "worker", "static": "static"}
+_ORDER = ("web", "private", "worker", "static")
+"""Of several services of one folder the first speaks for it; what a clock starts never does."""
+
+
+@dataclass(slots=True)
+class Blueprint:
+    """What a platform's file says of one service."""
+
+    name: str
+    kind: str
+    root: str = "."
+    """Where it is built; relative to the file's folder, and once it is read to the tree's root."""
+    start: str | None = None
+    build: str | None = None
+    health: str | None = None
+    output: str | None = None
+    port: int | None = None
+    dockerfile: str | None = None
+    """The Dockerfile of its image, relative as `root` is; None where the platform makes the image."""
+    place: str = ""
+
+
+def read_blueprints(tree: Tree) -> list[Blueprint]:
+    """The services of all such files; those of one file that serve come first."""
+    found: list[Blueprint] = []
+    for folder, listing in tree.folders.items():
+        for name, read in _FORMATS.items():
+            path = join(folder, name)
+            known = name in listing.files or ("/" in name and tree.exists(path))
+            if known and not any(part.lower() in NEVER_MODULES for part in folder.split("/")):
+                found.extend(_placed(tree, folder, path, read))
+    return found
+
+
+def claim_blueprint(blueprint: Blueprint, draft: Draft) -> None:
+    """Claim what the platform runs; a Procfile's word comes first."""
+    place = blueprint.place
+    draft.role.add(_ROLES.get(blueprint.kind), "configuration", place, confidence=0.9)
+    draft.health.add(blueprint.health, "configuration", place)
+    draft.port.add(blueprint.port, "configuration", place, confidence=0.932)
+    if blueprint.dockerfile is None:
+        draft.start.add(blueprint.start, "declared", place, confidence=0.955)
+        draft.build.add(blueprint.build, "declared", place, confidence=0.955)
+        draft.output.add(blueprint.output, "configuration", place)
+
+
+def _placed(
+    tree: Tree, folder: str, path: str, read: Callable[[dict[str, Any]], Iterator[Blueprint]]
+) -> list[Blueprint]:
+    data = tree.json(path) if path.endswith(".json") else next(iter(tree.yaml(path)), None)
+    lines = (tree.text(path) or "").splitlines()
+    found = []
+    for service in read(data) if isinstance(data, dict) else ():
+        root = within(folder, service.root)
+        if service.kind not in _ORDER or root is None or root not in tree.folders:
+            continue
+        line = next((n for n, text in enumerate(lines, 1) if service.name and service.name in text), 1)
+        service.dockerfile = within(root, service.dockerfile) if service.dockerfile else None
+        service.root, service.place = root, f"{path}:{line}"
+        found.append(service)
+    return sorted(found, key=lambda service: _ORDER.index(service.kind))
+
+
+def _render(data: dict[str, Any]) -> Iterator[Blueprint]:
+    groups = [data]
+    for project in _mappings(data, "projects"):
+        groups.extend(_mappings(project, "environments"))
+    for service in (service for group in groups for service in _mappings(group, "services")):
+        runtime = _text(service, "runtime") or _text(service, "env")
+        kind = "static" if runtime == "static" else _text(service, "type") or ""
+        yield Blueprint(
+            _text(service, "name") or "",
+            "private" if kind == "pserv" else kind,
+            _text(service, "rootDir") or ".",
+            _text(service, "startCommand"),
+            _text(service, "buildCommand"),
+            _text(service, "healthCheckPath"),
+            _text(service, "staticPublishPath"),
+            next((_number(v.get("value")) for v in _mappings(service, "envVars") if v.get("key") == "PORT"), None),
+            (_text(service, "dockerfilePath") or "Dockerfile") if runtime == "docker" else None,
+        )
+
+
+def _app_platform(data: dict[str, Any]) -> Iterator[Blueprint]:
+    spec = data["spec"] if isinstance(data.get("spec"), dict) else data
+    for section, kind in (("services", "web"), ("workers", "worker"), ("static_sites", "static")):
+        for service in _mappings(spec, section):
+            yield Blueprint(
+                _text(service, "name") or "",
+                kind,
+                (_text(service, "source_dir") or ".").strip("/") or ".",
+                _text(service, "run_command"),
+                _text(service, "build_command"),
+                _text(service.get("health_check"), "http_path"),
+                _text(service, "output_dir"),
+                _number(service.get("http_port")),
+                _text(service, "dockerfile_path"),
+            )
+
+
+def _vercel(data: dict[str, Any]) -> Iterator[Blueprint]:
+    services = data.get("services")
+    for name, service in services.items() if isinstance(services, dict) else ():
+        entry = _text(service, "entrypoint") or ""
+        if root := _text(service, "root"):
+            yield Blueprint(name, "private", root, dockerfile=entry if "ockerfile" in entry else None)
+
+
+_FORMATS: dict[str, Callable[[dict[str, Any]], Iterator[Blueprint]]] = {
+    "render.yaml": _render,
+    "render.yml": _render,
+    ".do/app.yaml": _app_platform,
+    ".do/deploy.template.yaml": _app_platform,
+    "vercel.json": _vercel,
+}
+
+
+def _mappings(data: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    value = data.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _text(data: Any, key: str) -> str | None:
+    value = data.get(key) if isinstance(data, dict) else None
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _number(value: Any) -> int | None:
+    text = str(value)
+    return int(text) if text.isdigit() and 0 < int(text[:6]) < 65536 else None
