@@ -13,7 +13,7 @@ from container_kit.stages.analyze.discovery import NEVER_MODULES, has_manifest
 from container_kit.stages.analyze.dockerfile_facts import DockerfileFacts, read_dockerfile
 from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.analyze.services import kind_of_image
-from container_kit.stages.analyze.tree import Tree, join
+from container_kit.stages.analyze.tree import Listing, Tree, join
 from container_kit.stages.artifacts.analysis import DeploymentFile
 
 MAX_FILES = 200
@@ -30,6 +30,8 @@ _NAMED = {
     ".devcontainer.json": "devcontainer",
     "kustomization.yaml": "kubernetes",
 }
+_TELLING = re.compile("ocker|compose|ontainerfile|" + "|".join(re.escape(name) for name in _NAMED))
+"""What one of the names in a folder has to hold for any of them to matter."""
 
 Kind = Literal["dockerfile", "dockerignore", "compose", "kubernetes", "helm", "procfile", "devcontainer"]
 
@@ -151,15 +153,17 @@ def _read_blueprints(tree: Tree, found: Deployments) -> None:
 
 
 def _deployment_files(tree: Tree) -> Iterator[tuple[str, Kind]]:
-    found = [(path, kind) for path, listing in tree.folders.items() for path, kind in _kinds(tree, path, listing.files)]
+    found = [(path, kind) for path, listing in tree.folders.items() for path, kind in _kinds(tree, path, listing)]
     return iter(sorted(found, key=lambda item: (item[0].count("/"), item[0])))
 
 
-def _kinds(tree: Tree, folder: str, names: set[str]) -> Iterator[tuple[str, Kind]]:
+def _kinds(tree: Tree, folder: str, listing: Listing) -> Iterator[tuple[str, Kind]]:
     if folder and any(part.lower() in NEVER_MODULES and part != ".devcontainer" for part in folder.split("/")):
         return
     home = _MANIFEST_HOMES.search(folder) is not None
-    for name in names:
+    if not home and not _TELLING.search(listing.text):
+        return
+    for name in listing.files:
         if kind := _NAMED.get(name):
             yield join(folder, name), kind  # type: ignore[misc] # the table's values are all kinds
         elif (

@@ -17,12 +17,12 @@ class IgnoreRules:
         above: The rules of the nearest folder above that has any.
     """
 
-    __slots__ = ("_above", "_base", "_names", "_patterns", "_suffixes")
+    __slots__ = ("_above", "_any", "_base", "_names", "_patterns", "_suffixes")
 
     def __init__(self, base: str, text: str, above: IgnoreRules | None = None) -> None:
         self._base = base
         self._above = above
-        self._names, self._suffixes, self._patterns = _parsed(text)
+        self._names, self._suffixes, self._patterns, self._any = _parsed(text)
 
     def ignores(self, path: str, name: str, *, folder: bool) -> bool:
         """Tell whether a path (relative to the root, its last part being `name`) is ignored; the last rule decides."""
@@ -33,9 +33,10 @@ class IgnoreRules:
 
     def _verdict(self, path: str, name: str, folder: bool) -> bool | None:
         relative = path[len(self._base) :]
-        for pattern, anchored, only_folders, ignored in reversed(self._patterns):
-            if (folder or not only_folders) and pattern.fullmatch(relative if anchored else name):
-                return ignored
+        if self._any is not None and (self._any.fullmatch(name) or self._any.fullmatch(relative)):
+            for pattern, anchored, only_folders, ignored in reversed(self._patterns):
+                if (folder or not only_folders) and pattern.fullmatch(relative if anchored else name):
+                    return ignored
         if name in self._names or (folder and name + "/" in self._names):
             return True
         if self._suffixes and "." in name and name[name.rindex(".") :] in self._suffixes:
@@ -48,8 +49,10 @@ _Pattern = tuple[re.Pattern[str], bool, bool, bool]
 
 
 @lru_cache(maxsize=512)
-def _parsed(text: str) -> tuple[frozenset[str], frozenset[str], tuple[_Pattern, ...]]:
-    """Split rules into plain names (`name`, `name/`), suffixes (`.log`) and patterns in order.
+def _parsed(
+    text: str,
+) -> tuple[frozenset[str], frozenset[str], tuple[_Pattern, ...], re.Pattern[str] | None]:
+    """Split rules into plain names (`name`, `name/`), suffixes (`.log`), patterns in order, and one for any of these.
 
     Once a file re-includes anything, order matters, so all its rules become patterns.
     """
@@ -66,7 +69,8 @@ def _parsed(text: str) -> tuple[frozenset[str], frozenset[str], tuple[_Pattern, 
             suffixes.add(rule[1:])
         elif (pattern := _pattern(rule)) is not None:
             patterns.append(pattern)
-    return frozenset(names), frozenset(suffixes), tuple(patterns)
+    whole = re.compile("|".join(pattern[0].pattern for pattern in patterns), re.DOTALL) if patterns else None
+    return frozenset(names), frozenset(suffixes), tuple(patterns), whole
 
 
 def _pattern(rule: str) -> _Pattern | None:

@@ -14,12 +14,13 @@ from container_kit.stages.end_of_life import LAST_FIXES
 from container_kit.stages.redaction import Redactor, looks_secret
 
 _FAMILY = {"javascript": "node", "typescript": "node", "csharp": "dotnet", "fsharp": "dotnet", "kotlin": "java"}
-_SECRET_FILES = re.compile(r"(?:id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:pem|p12|pfx|jks|keystore|key))")
 _SAMPLES = re.compile(r"example|sample|template|dist$|defaults?$|test|ci$")
-_CONFIGURATION = re.compile(
-    r"(?:\.env(?:\.\w+)*|\.npmrc|\.pypirc|\.netrc|credentials(?:\.json)?|secrets?\.(?:ya?ml|json|toml)"
+_TELLING = re.compile(
+    r"^(?:id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:pem|p12|pfx|jks|keystore|key)"
+    r"|\.env(?:\.\w+)*|\.npmrc|\.pypirc|\.netrc|credentials(?:\.json)?|secrets?\.(?:ya?ml|json|toml)"
     r"|(?:service-?account|firebase-adminsdk)\S*\.json|settings\.py|config\.(?:py|js|ts|json|ya?ml|php)"
-    r"|application\S*\.(?:properties|ya?ml)|appsettings\S*\.json|(?:docker-)?compose\S*\.ya?ml|wp-config\.php|database\.yml)"
+    r"|application\S*\.(?:properties|ya?ml)|appsettings\S*\.json|(?:docker-)?compose\S*\.ya?ml|wp-config\.php|database\.yml)$",
+    re.MULTILINE,
 )
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*['\"]?([^'\"\s#]{6,})", re.MULTILINE)
 _PLACEHOLDER = re.compile(
@@ -67,12 +68,12 @@ def _secrets(tree: Tree) -> Iterator[Risk]:
     for folder, listing in tree.folders.items():
         if folder and any(part.lower() in NEVER_MODULES for part in folder.split("/")):
             continue
+        if not _TELLING.search(listing.text):
+            continue
         for name in listing.files:
             if looked_at >= MAX_LOOKED_AT:
                 return
-            if not _CONFIGURATION.fullmatch(name) and not (
-                ("." in name or "_" in name) and _SECRET_FILES.fullmatch(name)
-            ):
+            if not _TELLING.fullmatch(name):
                 continue
             path = join(folder, name)
             if not _SAMPLES.search(name) and not tree.ignored(path):

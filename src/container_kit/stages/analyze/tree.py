@@ -74,6 +74,8 @@ class Listing:
 
     files: set[str] = field(default_factory=set)
     folders: list[str] = field(default_factory=list)
+    text: str = ""
+    """All names, a line each: what no line shows, no name has."""
     rules: IgnoreRules | None = None
 
 
@@ -126,23 +128,21 @@ class Tree:
             pending.extend((prefix + name, rules) for name in reversed(listing.folders))
 
     def _list(self, path: str) -> Listing:
-        listing = Listing()
-        files, folders = listing.files, listing.folders
         try:
             with os.scandir(f"{self._real_root}/{path}" if path else self._real_root) as entries:
-                for entry in entries:
-                    name = entry.name
-                    if not name.isascii() and not _is_text(name):
-                        self._note(f"{path}/{ascii(name)[1:-1]}".lstrip("/"), "its name is not UTF-8")
-                    elif entry.is_dir(follow_symlinks=False):
-                        if name not in PRUNED:
-                            folders.append(name)
-                    else:
-                        files.add(name)
+                kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
         except OSError as error:
             self._note(path or ".", f"cannot be listed: {error.strerror}")
-        folders.sort()
-        return listing
+            return Listing()
+        text = "\n".join(kinds)
+        if not text.isascii():
+            for name in [name for name in kinds if not _is_text(name)]:
+                self._note(f"{path}/{ascii(name)[1:-1]}".lstrip("/"), "its name is not UTF-8")
+                del kinds[name]
+        folders = [name for name, is_folder in kinds.items() if is_folder]
+        files = set(kinds)
+        files.difference_update(folders)
+        return Listing(files, sorted(name for name in folders if name not in PRUNED), text)
 
     def exists(self, path: str) -> bool:
         """Tell whether the walk saw a file of this path."""

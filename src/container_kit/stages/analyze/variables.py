@@ -9,28 +9,56 @@ from container_kit.stages.artifacts.analysis import Variable
 from container_kit.stages.redaction import MASK, Redactor, looks_secret
 
 _VARIABLE_WORDS = ("env", "ENV", "Env", "${", "config(")
-_VARIABLES: tuple[re.Pattern[str], ...] = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?:process|Bun)\.env\.(?P<name>[A-Z][A-Z0-9_]+)(?P<must>!)?(?:\s*(?:\|\||\?\?)\s*(?P<default>[^\s;,)}]+))?",
-        r"process\.env\[\s*['\"](?P<name>[A-Z][A-Z0-9_]+)['\"]\s*\](?P<must>!)?(?:\s*(?:\|\||\?\?)\s*(?P<default>[^\s;,)}]+))?",
-        r"Deno\.env\.get\(\s*['\"](?P<name>\w+)['\"]\s*\)(?P<must>!)?(?:\s*(?:\|\||\?\?)\s*(?P<default>[^\s;,)}]+))?",
-        r"(?P<must>os\.environ\[)\s*['\"](?P<name>\w+)['\"]",
-        r"(?:os\.environ\.get|os\.getenv|\bgetenv|\benviron\.get)\(\s*['\"](?P<name>\w+)['\"](?:\s*,\s*(?P<default>[^)\n]+))?",
-        r"\b(?:config|env(?:\.\w+)?)\(\s*['\"](?P<name>[A-Z][A-Z0-9_]+)['\"](?:\s*,\s*(?:default\s*=\s*)?(?P<default>[^)\n]+))?",
-        r"os\.(?:Getenv|LookupEnv)\(\s*\"(?P<name>\w+)\"",
-        r"System\.getenv\(\s*\"(?P<name>\w+)\"",
-        r"\$\{(?P<name>[A-Z][A-Z0-9_]+)(?::(?P<default>[^}]*))?\}",
-        r"ENV\[\s*['\"](?P<name>\w+)['\"]\s*\]\??(?:\s*\|\|\s*(?P<default>[^\s)]+))?",
-        r"(?P<must>ENV\.fetch\()\s*['\"](?P<name>\w+)['\"]\s*(?:\)\s*\{\s*(?P<default1>[^}\n]+)\}|,\s*(?P<default>[^)\n]+))?",
-        r"\$_(?:ENV|SERVER)\[\s*['\"](?P<name>[A-Z][A-Z0-9_]+)['\"]\s*\](?:\s*\?\?\s*(?P<default>[^\s;]+))?",
-        r"env::var\(\s*\"(?P<name>\w+)\"\s*\)(?P<must>\s*\.\s*(?:unwrap|expect)\()?(?:\s*\.\s*unwrap_or\w*\((?:\|_?\|\s*)?(?P<default>[^)\n]+))?",
-        r"System\.get_env\(\s*\"(?P<name>\w+)\"(?:\s*,\s*(?P<default>[^)\n]+))?",
-        r"(?P<must>System\.fetch_env!\()\s*\"(?P<name>\w+)\"",
-        r"Environment\.GetEnvironmentVariable\(\s*\"(?P<name>\w+)\"\s*\)(?:\s*\?\?\s*(?P<default>[^\s;,)]+))?",
-        r"Platform\.environment\[\s*['\"](?P<name>\w+)['\"]\s*\](?P<must>!)?(?:\s*\?\?\s*(?P<default>[^\s;,)]+))?",
+_VARIABLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (sign, re.compile(pattern))
+    for sign, pattern in (
+        (
+            "env.",
+            r"(?:process|Bun)\.env\.(?P<name>[A-Z][A-Z0-9_]+)(?P<must>!)?(?:\s*(?:\|\||\?\?)\s*(?P<default>[^\s;,)}]+))?",
+        ),
+        (
+            "process.env[",
+            r"process\.env\[\s*['\"](?P<name>[A-Z][A-Z0-9_]+)['\"]\s*\](?P<must>!)?(?:\s*(?:\|\||\?\?)\s*(?P<default>[^\s;,)}]+))?",
+        ),
+        (
+            "Deno.env",
+            r"Deno\.env\.get\(\s*['\"](?P<name>\w+)['\"]\s*\)(?P<must>!)?(?:\s*(?:\|\||\?\?)\s*(?P<default>[^\s;,)}]+))?",
+        ),
+        ("os.environ[", r"(?P<must>os\.environ\[)\s*['\"](?P<name>\w+)['\"]"),
+        (
+            "env",
+            r"(?:os\.environ\.get|os\.getenv|\bgetenv|\benviron\.get)\(\s*['\"](?P<name>\w+)['\"](?:\s*,\s*(?P<default>[^)\n]+))?",
+        ),
+        (
+            "(",
+            r"\b(?:config|env(?:\.\w+)?)\(\s*['\"](?P<name>[A-Z][A-Z0-9_]+)['\"](?:\s*,\s*(?:default\s*=\s*)?(?P<default>[^)\n]+))?",
+        ),
+        ("os.", r"os\.(?:Getenv|LookupEnv)\(\s*\"(?P<name>\w+)\""),
+        ("System.getenv", r"System\.getenv\(\s*\"(?P<name>\w+)\""),
+        ("${", r"\$\{(?P<name>[A-Z][A-Z0-9_]+)(?::(?P<default>[^}]*))?\}"),
+        ("ENV[", r"ENV\[\s*['\"](?P<name>\w+)['\"]\s*\]\??(?:\s*\|\|\s*(?P<default>[^\s)]+))?"),
+        (
+            "ENV.fetch",
+            r"(?P<must>ENV\.fetch\()\s*['\"](?P<name>\w+)['\"]\s*(?:\)\s*\{\s*(?P<default1>[^}\n]+)\}|,\s*(?P<default>[^)\n]+))?",
+        ),
+        ("$_", r"\$_(?:ENV|SERVER)\[\s*['\"](?P<name>[A-Z][A-Z0-9_]+)['\"]\s*\](?:\s*\?\?\s*(?P<default>[^\s;]+))?"),
+        (
+            "env::var",
+            r"env::var\(\s*\"(?P<name>\w+)\"\s*\)(?P<must>\s*\.\s*(?:unwrap|expect)\()?(?:\s*\.\s*unwrap_or\w*\((?:\|_?\|\s*)?(?P<default>[^)\n]+))?",
+        ),
+        ("System.get_env", r"System\.get_env\(\s*\"(?P<name>\w+)\"(?:\s*,\s*(?P<default>[^)\n]+))?"),
+        ("System.fetch_env!", r"(?P<must>System\.fetch_env!\()\s*\"(?P<name>\w+)\""),
+        (
+            "GetEnvironmentVariable",
+            r"Environment\.GetEnvironmentVariable\(\s*\"(?P<name>\w+)\"\s*\)(?:\s*\?\?\s*(?P<default>[^\s;,)]+))?",
+        ),
+        (
+            "Platform.environment",
+            r"Platform\.environment\[\s*['\"](?P<name>\w+)['\"]\s*\](?P<must>!)?(?:\s*\?\?\s*(?P<default>[^\s;,)]+))?",
+        ),
     )
 )
+"""Plain text without which there is no match, and the expression."""
 _AMBIENT = {
     "NODE_ENV",
     "PATH",
@@ -60,8 +88,8 @@ _ADDRESS = re.compile(r"_(?:URL|URI|DSN)$|^(?:DATABASE|REDIS|MONGO|DB)_")
 def read_variables(known: dict[str, Variable], where: str, text: str) -> None:
     """Add the variables that a text reads, in any of the languages, to those that are known."""
     for number, line in lines_with(text, _VARIABLE_WORDS):
-        for pattern in _VARIABLES:
-            for match in pattern.finditer(line):
+        for sign, pattern in _VARIABLES:
+            for match in pattern.finditer(line) if sign in line else ():
                 name, groups = match["name"], match.groupdict()
                 if name in _AMBIENT or not name.isidentifier():
                     continue
