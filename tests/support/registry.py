@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -82,6 +84,11 @@ class Registry:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def blobs(self) -> int:
         """How many bytes of finished content it has."""
         return sum(file.stat().st_size for file in self.home.glob("data/**/blobs/**/data") if file.is_file())
@@ -99,6 +106,59 @@ class Registry:
             return error.code == 401
         except OSError:
             return False
+
+
+class SlowRegistry:
+    """A registry behind a line that holds back each PUT for some seconds, as one does that stores far away."""
+
+    def __init__(self, registry: Registry, silent_for: float) -> None:
+        self.asked_for_life = 0
+        """How often `GET /v2/` came."""
+        self._silent_for = silent_for
+        self._closed = threading.Event()
+        self._behind = registry.host
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    def __enter__(self) -> SlowRegistry:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._threads.append(threading.Thread(target=self._serve, args=[client], daemon=True))
+                self._threads[-1].start()
+
+    def _serve(self, client: socket.socket) -> None:
+        host, _, port = self._behind.partition(":")
+        with client, socket.create_connection((host, int(port))) as registry:
+            back = threading.Thread(target=_forward, args=[registry, client], daemon=True)
+            back.start()
+            with contextlib.suppress(OSError):
+                while not self._closed.is_set() and (data := client.recv(1 << 16)):
+                    self.asked_for_life += data.startswith(b"GET /v2/ ")
+                    if data.startswith(b"PUT "):
+                        self._closed.wait(self._silent_for)
+                    registry.sendall(data)
+                registry.shutdown(socket.SHUT_RDWR)
+            back.join(10)
+
+
+def _forward(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)
 
 
 def _free_port(address: str) -> int:

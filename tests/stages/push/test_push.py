@@ -20,7 +20,7 @@ from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import Fault, StageFailure
 from container_kit.stages.push import PushImage
 from support.contexts import Contexts
-from support.registry import Registry
+from support.registry import Registry, SlowRegistry
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration]
 
@@ -59,7 +59,7 @@ def options(unique: Callable[[], str]) -> Callable[..., PushOptions]:
     """Options with a path of the test's own: `options(registry)`."""
     path = unique()
 
-    def make(registry: Registry | str, **more: Any) -> PushOptions:
+    def make(registry: Registry | SlowRegistry | str, **more: Any) -> PushOptions:
         host = registry if isinstance(registry, str) else registry.host
         return PushOptions(repository=f"{host}/{path}/shop", **more)
 
@@ -163,6 +163,53 @@ async def test_a_registry_that_dies_in_the_middle_is_retryable_and_nothing_is_re
     assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
     there.start()
     pushed = await PushImage(engine).execute(ctx(), made, options(there))
+    assert pushed.digest == in_registry(there, pushed.repository, "1")
+
+
+async def test_a_registry_that_falls_silent_in_the_middle_is_lost_in_bounded_time_and_takes_the_push_later(
+    engine: DockerEngine,
+    docker_api: APIClient,
+    ctx: Contexts,
+    image: Images,
+    registry: Registries,
+    options: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("container_kit.stages.push.upload._DOUBTED_AFTER", 0.5)
+    monkeypatch.setattr("container_kit.stages.push.registry._WITHIN", (2.0, 2.0))
+    there, made = registry(), image(megabytes=60)
+    faults: list[Fault] = []
+
+    async def push() -> None:
+        faults.append(await fault_of(PushImage(engine), ctx, made, options(there)))
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(push)
+            while not there.uploading():
+                await anyio.sleep(0.005)
+            there.freeze()
+    assert (faults[0].code, faults[0].retryable) == ("push.registry_lost", True)
+    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    there.thaw()
+    pushed = await PushImage(engine).execute(ctx(), made, options(there))
+    assert pushed.digest == in_registry(there, pushed.repository, "1")
+
+
+async def test_a_registry_that_is_slow_is_waited_for(
+    engine: DockerEngine,
+    ctx: Contexts,
+    image: Images,
+    registry: Registries,
+    options: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("container_kit.stages.push.upload._DOUBTED_AFTER", 0.2)
+    there, asked = registry(), 0
+    with SlowRegistry(there, silent_for=2.0) as slow:
+        pushed = await PushImage(engine).execute(ctx(), image(), options(slow))
+        asked = slow.asked_for_life
+    assert asked > 3, "it was silent for ten times as long as it takes to be doubted"
     assert pushed.digest == in_registry(there, pushed.repository, "1")
 
 

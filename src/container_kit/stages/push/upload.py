@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +15,15 @@ import anyio.from_thread
 import anyio.to_thread
 
 from container_kit.stages.contract import StageContext
-from container_kit.stages.docker_endpoint import EndpointError
+from container_kit.stages.docker_endpoint import EndpointError, EngineConnection
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.push.reference import Target
 
 _SILENT_FOR = 900.0
+"""Seconds after which an engine that says nothing is given up, though the registry answers."""
+_DOUBTED_AFTER = 30.0
+"""Seconds of silence after which the registry is asked for a sign of life."""
+_GONE = "the registry no longer answers: connection refused or i/o timeout"
 _WAITING = re.compile(r"Retrying in (\d+) second")
 _ENDED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: (\d+)")
 _TOLD_EVERY = 0.05
@@ -53,6 +58,8 @@ class _Layers:
     seen: set[str] = field(default_factory=set)
     waits: dict[str, int] = field(default_factory=dict)
     told: float = -1.0
+    heard: float = field(default_factory=time.monotonic)
+    """When the engine spoke last."""
 
     @property
     def fraction(self) -> float:
@@ -80,28 +87,60 @@ async def upload(
         StageFailure: The engine's own faults.
     """
     await engine.ping()
-    connection = engine.connection(_SILENT_FOR)
+    sending = _Sending(ctx, engine.connection(_SILENT_FOR), still_there)
     url = f"/images/{quote(target.name)}/push?tag={quote(target.tag)}"
-
-    def push() -> Uploaded:
-        try:
-            connection.request("POST", url, headers={"X-Registry-Auth": auth_header})
-            answer = connection.getresponse()
-            if answer.status != http.client.OK:
-                raise EngineSaid(answer.read(4000).decode(errors="replace"), started=False)
-            return _follow(ctx, _events(answer), still_there)
-        finally:
-            connection.close()
-
     try:
-        return await anyio.to_thread.run_sync(push, abandon_on_cancel=True)
-    except (OSError, http.client.HTTPException, EndpointError) as error:
-        raise engine.translate(error) from error
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sending.watch)
+            await anyio.to_thread.run_sync(sending.run, url, auth_header, abandon_on_cancel=True)
+            tasks.cancel_scope.cancel()
     finally:
-        connection.abort()
+        sending.connection.abort()
+    if sending.uploaded is not None:
+        return sending.uploaded
+    if isinstance(sending.error, EngineSaid):
+        raise sending.error
+    raise engine.translate(sending.error or http.client.IncompleteRead(b"")) from sending.error
+
+
+@dataclass(slots=True)
+class _Sending:
+    """The engine at work, and how it ended."""
+
+    ctx: StageContext
+    connection: EngineConnection
+    still_there: Callable[[], bool]
+    layers: _Layers = field(default_factory=_Layers)
+    uploaded: Uploaded | None = None
+    error: Exception | None = None
+    """The first; what follows from it does not count."""
+
+    def run(self, url: str, auth_header: str) -> None:
+        """Push in this thread."""
+        try:
+            self.connection.request("POST", url, headers={"X-Registry-Auth": auth_header})
+            events = _events(self.connection.getresponse())
+            self.uploaded = _follow(self.ctx, events, self.layers, self.still_there)
+        except (EngineSaid, OSError, http.client.HTTPException, EndpointError) as error:
+            self.error = self.error or error
+        except (ValueError, AttributeError) as error:  # half a record, or a connection that was closed under it
+            self.error = self.error or ConnectionResetError(str(error))
+        finally:
+            self.connection.close()
+
+    async def watch(self) -> None:
+        """Break off when the engine says nothing and the registry does not answer either."""
+        silent = False
+        while not (silent and not await anyio.to_thread.run_sync(self.still_there, abandon_on_cancel=True)):
+            await anyio.sleep(_DOUBTED_AFTER / 2)
+            silent = time.monotonic() - self.layers.heard > _DOUBTED_AFTER
+        self.error = EngineSaid(_GONE, started=True)
+        self.connection.abort()
 
 
 def _events(answer: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
+    if answer.status != http.client.OK:
+        raise EngineSaid(answer.read(4000).decode(errors="replace"), started=False)
     for line in answer:
         if line.strip():
             event = json.loads(line)
@@ -109,10 +148,12 @@ def _events(answer: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
                 yield event
 
 
-def _follow(ctx: StageContext, events: Iterator[dict[str, Any]], still_there: Callable[[], bool]) -> Uploaded:
-    layers = _Layers()
+def _follow(
+    ctx: StageContext, events: Iterator[dict[str, Any]], layers: _Layers, still_there: Callable[[], bool]
+) -> Uploaded:
     digest, size = "", 0
     for event in events:
+        layers.heard = time.monotonic()
         if error := (event.get("errorDetail") or {}).get("message") or event.get("error"):
             raise EngineSaid(str(error), started=bool(layers.sizes or layers.waits))
         aux = event.get("aux") or {}
@@ -155,4 +196,4 @@ def _doubt(ctx: StageContext, layers: _Layers, layer: str, seconds: int, still_t
         return
     anyio.from_thread.run_sync(ctx.progress, f"the registry did not take a layer; trying again in {seconds} s")
     if not still_there():
-        raise EngineSaid("the registry no longer answers: connection refused", started=True)
+        raise EngineSaid(_GONE, started=True)
