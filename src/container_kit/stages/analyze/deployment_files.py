@@ -158,10 +158,10 @@ def _deployment_files(tree: Tree) -> Iterator[tuple[str, Kind]]:
 
 
 def _kinds(tree: Tree, folder: str, listing: Listing) -> Iterator[tuple[str, Kind]]:
-    if folder and any(part.lower() in NEVER_MODULES and part != ".devcontainer" for part in folder.split("/")):
-        return
     home = _MANIFEST_HOMES.search(folder) is not None
     if not home and not _TELLING.search(listing.text):
+        return
+    if any(part.lower() in NEVER_MODULES and part != ".devcontainer" for part in folder.split("/")):
         return
     for name in listing.files:
         if kind := _NAMED.get(name):

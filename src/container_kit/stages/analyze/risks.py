@@ -66,9 +66,7 @@ def _secrets(tree: Tree) -> Iterator[Risk]:
     """Look at files whose names tell that they may hold secrets, at most `MAX_LOOKED_AT`."""
     looked_at = 0
     for folder, listing in tree.folders.items():
-        if folder and any(part.lower() in NEVER_MODULES for part in folder.split("/")):
-            continue
-        if not _TELLING.search(listing.text):
+        if not _TELLING.search(listing.text) or any(part.lower() in NEVER_MODULES for part in folder.split("/")):
             continue
         for name in listing.files:
             if looked_at >= MAX_LOOKED_AT:
