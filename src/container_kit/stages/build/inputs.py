@@ -254,18 +254,15 @@ def _check_target(parsed: ParsedDockerfile, target: str | None) -> None:
     )
 
 
-_CACHE = r"[\w./:@-]+|type=(registry|inline|gha|s3|azblob)(,\S*)?"
+# A cache in a local folder would be a path that escapes the workspace.
+_CACHE = (r"[\w./:@-]+|type=(registry|inline|gha|s3|azblob)(,\S*)?", "a cache lies in a registry, gha, s3 or azblob")
 _FORMS = {
     "build_args": (r"[A-Za-z_][A-Za-z0-9_]*", "a name is of letters, digits and `_`"),
     "platforms": (r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_]+)?", "a platform is OS/ARCHITECTURE, for example linux/arm64"),
     "builder": (r"[\w.-]+", "a builder's name is of letters, digits, `.`, `-` and `_`"),
-    # a cache in a local folder would be a path that escapes the workspace
-    "cache_from": (
-        r"[\w./:@-]+|type=(registry|inline|gha|s3|azblob)(,[^\s]*)?",
-        "a cache lies in a registry, gha, s3 or azblob",
-    ),
+    "cache_from": _CACHE,
+    "cache_to": _CACHE,
 }
-_FORMS["cache_to"] = _FORMS["cache_from"]
 
 
 def _check_forms(options: BuildOptions) -> None:
