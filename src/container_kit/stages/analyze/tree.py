@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from container_kit.stages.analyze.documents import Malformed, parse_json, parse_toml, parse_xml, parse_yaml
 from container_kit.stages.analyze.ignore import IgnoreRules
+from container_kit.stages.documents import Malformed, parse_json, parse_toml, parse_xml, parse_yaml
 
 MAX_FILES = 400_000
 MAX_DEPTH = 64

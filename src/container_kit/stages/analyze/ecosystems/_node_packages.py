@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from container_kit.stages.analyze.claims import Draft
-from container_kit.stages.analyze.documents import salvage_pairs
 from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.analyze.tree import join
+from container_kit.stages.documents import salvage_pairs
 
 _CALLS = re.compile(r"(?:\b(?:npm|yarn|pnpm|bun) (?:run )?(?:-s |--silent )?|\brun-[sp] )([\w:.-]+)\s*(?:--.*)?$")
 _LOCKS = {

@@ -1,4 +1,4 @@
-"""Parsing of manifests: JSON with comments, TOML, YAML and XML from untrusted trees, each bounded."""
+"""Parsing of documents: JSON with comments, TOML, YAML and XML from untrusted trees, each bounded."""
 
 from __future__ import annotations
 
