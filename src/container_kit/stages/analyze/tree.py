@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any, TypeVar
 
 from container_kit.stages.analyze.ignore import IgnoreRules
 from container_kit.stages.documents import Malformed, parse_json, parse_toml, parse_xml, parse_yaml
+from container_kit.stages.reading import decoded, read_inside
 
 MAX_FILES = 400_000
 MAX_DEPTH = 64
@@ -178,7 +177,7 @@ class Tree:
 
     def _text(self, path: str, limit: int, *, whole: bool) -> str | None:
         try:
-            content = self._read(path, limit)
+            content = read_inside(self._real_root, path, limit)
         except OSError as error:
             self._note(path, error.strerror or "cannot be read")
             return None
@@ -190,34 +189,6 @@ class Tree:
                 self._note(path, "binary content", malformed=True)
             return None
         return decoded(content)
-
-    def _read(self, path: str, limit: int) -> bytes:
-        """Read at most limit + 1 bytes of a regular file inside the root.
-
-        Raises:
-            OSError: It vanished, may not be read, is no regular file, or is a link that leads outside.
-        """
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        place = f"{self._real_root}/{path}"
-        try:
-            handle = os.open(place, flags)
-        except OSError as error:
-            if error.errno != errno.ELOOP:
-                raise
-            target = os.path.realpath(place)
-            if not target.startswith(self._real_root.rstrip("/") + "/"):
-                raise OSError(errno.EPERM, "a link that leads out of the tree") from error
-            handle = os.open(target, flags)
-        try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file")
-            chunks, left = [], limit + 1
-            while left > 0 and (chunk := os.read(handle, left)):
-                chunks.append(chunk)
-                left -= len(chunk)
-            return b"".join(chunks)
-        finally:
-            os.close(handle)
 
     def _note(self, path: str, reason: str, line: int | None = None, *, malformed: bool = False) -> None:
         self.problems.setdefault(path, Problem(path, reason, line, malformed))
@@ -268,13 +239,6 @@ def within(folder: str, relative: str) -> str | None:
         elif part not in {"", "."}:
             parts.append(part)
     return "/".join(parts)
-
-
-def decoded(content: bytes) -> str:
-    """Decode UTF-8, or UTF-16 where a byte order mark says so; what is neither is replaced."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", errors="replace").replace("\r\n", "\n")
-    return content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
 
 
 def _is_text(name: str) -> bool:
