@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +19,6 @@ from support.planted import DEBIAN, dpkg_status, metadata
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 SITE = "usr/lib/python3/site-packages"
-
-
-@pytest.fixture
-def exports(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Plants an advisory: `exports("PyPI", "x", fixed="2")`, with the day of its last change."""
-    folder = tmp_path_factory.mktemp("osv")
-
-    def plant(ecosystem: str, package: str, fixed: str = "2", modified: str | None = None, **more: Any) -> Path:
-        (folder / ecosystem).mkdir(exist_ok=True)
-        record = {
-            "id": f"PLANTED-{package}",
-            "modified": modified or datetime.now(UTC).isoformat(),
-            "summary": f"planted in {package}",
-            "database_specific": {"severity": "CRITICAL"},
-            "affected": [
-                {
-                    "package": {"ecosystem": ecosystem, "name": package},
-                    "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": fixed}]}],
-                }
-            ],
-        } | more
-        (folder / ecosystem / f"{package}.json").write_text(json.dumps(record))
-        return folder
-
-    return plant
 
 
 @pytest.fixture

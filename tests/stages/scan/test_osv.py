@@ -11,7 +11,8 @@ import anyio.to_thread
 import pytest
 
 from container_kit.stages.scan import osv
-from container_kit.stages.scan.osv import Advisory, load, match
+from container_kit.stages.scan.evaluation import match
+from container_kit.stages.scan.osv import Advisory, load
 from container_kit.stages.scan.packages import Package, System
 
 

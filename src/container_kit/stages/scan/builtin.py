@@ -1,10 +1,9 @@
-"""The built-in matcher, for where no scanner is installed: the image's packages against exports of OSV advisories."""
+"""The built-in matcher, for where no scanner is installed: packages against exports of OSV advisories."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,28 +12,37 @@ import anyio.to_thread
 from container_kit.stages.artifacts.scan import ScanFinding, ScannerRun
 from container_kit.stages.contract import StageContext
 from container_kit.stages.scan import osv
-from container_kit.stages.scan.inventory import Inventory, UnreadableArchive, read
+from container_kit.stages.scan.evaluation import match
+from container_kit.stages.scan.inventory import Inventory, UnreadableArchive
 from container_kit.stages.scan.packages import Package
 from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, instant, looked, unavailable
 
 _NAME = "builtin"
 _GET_IT = (
-    "the built-in matcher needs a folder of OSV exports (https://google.github.io/osv.dev/data/#data-dumps): "
-    "`ECOSYSTEM/all.zip` for each of {ecosystems}"
+    "the built-in matcher needs exports of OSV (https://google.github.io/osv.dev/data/#data-dumps) in {folder}: "
+    "`ECOSYSTEM/all.zip` for each ecosystem of packages, for example PyPI, npm and Debian:12"
 )
 
 
-async def scan(settings: ScannerSettings, ctx: StageContext, archive: Path) -> ScannerResult:
-    """Match the packages of an image's archive, as `docker save` makes it."""
-    if settings.osv is None:
-        return unavailable(_NAME, _GET_IT.format(ecosystems="the image's ecosystems, for example PyPI and Debian:12"))
-    ctx.progress("reading the packages of the image's layers")
+async def scan(settings: ScannerSettings, ctx: StageContext, what: str, read: Callable[[], Inventory]) -> ScannerResult:
+    """Match the packages of an image or a folder.
+
+    Args:
+        settings: Where the exports are.
+        ctx: The run.
+        what: What is read, for people.
+        read: Reads the packages, in a worker thread; it may raise `UnreadableArchive`.
+    """
+    exports = settings.exports
+    if exports is None:
+        return unavailable(_NAME, _GET_IT.format(folder=settings.exports_folder))
+    ctx.progress(f"reading the packages of {what}")
     try:
-        inventory = await anyio.to_thread.run_sync(read, archive)
+        inventory = await anyio.to_thread.run_sync(read)
     except UnreadableArchive as error:
         return unavailable(_NAME, str(error))
-    ctx.progress(f"comparing {len(inventory.packages)} packages with the advisories in {settings.osv}")
-    return await anyio.to_thread.run_sync(_matched, settings, settings.osv, inventory)
+    ctx.progress(f"comparing {len(inventory.packages)} packages with the advisories in {exports}")
+    return await anyio.to_thread.run_sync(_matched, settings, exports, inventory)
 
 
 @dataclass(slots=True)
@@ -50,7 +58,7 @@ class _Sum:
 def _matched(settings: ScannerSettings, folder: Path, inventory: Inventory) -> ScannerResult:
     result = _Sum(unseen=list(inventory.unread))
     if not inventory.packages:
-        result.unseen.append("no package that the built-in matcher knows is in the image")
+        result.unseen.append("no package that the built-in matcher knows is there")
     groups: defaultdict[str | None, list[Package]] = defaultdict(list)
     for package in inventory.packages:
         groups[osv.ecosystem_of(package, inventory.system)].append(package)
@@ -60,32 +68,27 @@ def _matched(settings: ScannerSettings, folder: Path, inventory: Inventory) -> S
 
 
 def _match_all(result: _Sum, folder: Path, ecosystem: str | None, packages: list[Package]) -> None:
-    names = {_advised(package) for package in packages}
+    names = {osv.common_name(ecosystem or "", package.advised_as[0]) for package in packages}
     advisories = osv.load(folder, ecosystem, names) if ecosystem else None
-    if advisories is None:
+    if ecosystem is None or advisories is None:
         kind = ecosystem or f"{packages[0].ecosystem} of this distribution"
         result.unseen.append(f"{len(packages)} packages of {kind} were not checked: no export of its advisories")
         return
-    result.newest[ecosystem or ""] = advisories.newest
+    result.newest[ecosystem] = advisories.newest
     if advisories.unreadable:
         result.unseen.append(f"{advisories.unreadable} advisories of {ecosystem} cannot be read")
     for package in packages:
-        result.findings += _findings(result, advisories, package)
+        known = advisories.by_package.get(osv.common_name(ecosystem, package.advised_as[0]), [])
+        result.findings += _findings(result, known, package)
 
 
-def _findings(result: _Sum, advisories: osv.Advisories, package: Package) -> Iterator[ScanFinding]:
-    for advisory, affected in advisories.by_package[_advised(package)]:
-        verdict = osv.match(affected, package)
+def _findings(result: _Sum, known: list[tuple[osv.Advisory, osv.Affected]], package: Package) -> Iterator[ScanFinding]:
+    for advisory, affected in known:
+        verdict = match(affected, package)
         if verdict.affected:
             yield osv.finding(advisory, package, verdict.fixed)
         elif verdict.affected is None:
             result.unseen.append(f"{package.name} {package.version} cannot be compared with {advisory.id}")
-
-
-def _advised(package: Package) -> str:
-    """A package's name as advisories write it; Python's in normal form (PEP 503)."""
-    name = package.advised_as[0]
-    return re.sub(r"[-_.]+", "-", name).lower() if package.ecosystem == "pypi" else name
 
 
 def _judged(settings: ScannerSettings, result: _Sum, packages: int) -> ScannerResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract import Stage, StageContext
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import FaultCode
-from container_kit.stages.scan import archive, builtin, gate, layers
+from container_kit.stages.scan import archive, builtin, gate, inventory, layers
 from container_kit.stages.scan.advice import Known
 from container_kit.stages.scan.conclusion import conclude
 from container_kit.stages.scan.grype import Grype
@@ -90,12 +91,13 @@ class ScanImage(Stage[ScanReport]):
             looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, tree.root or folder))
         results = await together(looks)
         if not any(result.looked for result in results if result.run.looks_for == "vulnerabilities"):
-            results.append(await builtin.scan(self._settings, ctx, exported))
+            read = partial(inventory.read, exported)
+            results.append(await builtin.scan(self._settings, ctx, "the image's layers", read))
         return results, await anyio.to_thread.run_sync(_what_is_known, exported, tree)
 
     def _is_blind(self) -> bool:
         """Whether nothing is there that could look into an image, so that exporting it is of no use."""
-        return self._settings.osv is None and not any(map(self._settings.program, ("trivy", "grype")))
+        return self._settings.exports is None and not any(map(self._settings.program, ("trivy", "grype")))
 
 
 def _what_is_known(exported: Path, tree: Tree) -> Known:

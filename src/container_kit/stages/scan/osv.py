@@ -1,13 +1,13 @@
-"""Advisories in the OSV format (schema 1.x) from exports in a folder, and which packages they concern."""
+"""Advisories in the OSV format (schema 1.x) from exports in a folder, and findings made of them."""
 
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cmp_to_key
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,22 @@ import anyio.from_thread
 from pydantic import BaseModel, ValidationError
 
 from container_kit.stages.artifacts.scan import ScanFinding, Severity
-from container_kit.stages.scan import versions
 from container_kit.stages.scan.packages import Package, System
 from container_kit.stages.scan.scanner import severity
 
 _CHECKED_EVERY = 500
 _RATED: tuple[tuple[float, Severity], ...] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
-_LANGUAGES = {"pypi": "PyPI", "npm": "npm", "maven": "Maven", "golang": "Go", "gem": "RubyGems", "cargo": "crates.io"}
+_LANGUAGES = {
+    "cargo": "crates.io",
+    "composer": "Packagist",
+    "gem": "RubyGems",
+    "golang": "Go",
+    "hex": "Hex",
+    "maven": "Maven",
+    "npm": "npm",
+    "nuget": "NuGet",
+    "pypi": "PyPI",
+}
 
 
 class _Name(BaseModel):
@@ -29,7 +38,9 @@ class _Name(BaseModel):
     name: str = ""
 
 
-class _Event(BaseModel):
+class Event(BaseModel):
+    """Where a range of affected versions begins or ends."""
+
     introduced: str | None = None
     fixed: str | None = None
     last_affected: str | None = None
@@ -37,10 +48,12 @@ class _Event(BaseModel):
 
 class _Range(BaseModel):
     type: str = ""
-    events: list[_Event] = []
+    events: list[Event] = []
 
 
-class _Affected(BaseModel):
+class Affected(BaseModel):
+    """One package that a record concerns, and in which versions."""
+
     package: _Name = _Name()
     ranges: list[_Range] = []
     versions: list[str] = []
@@ -61,16 +74,17 @@ class Advisory(BaseModel):
     details: str = ""
     modified: str = ""
     withdrawn: str | None = None
-    affected: list[_Affected] = []
+    affected: list[Affected] = []
     severity: list[_Score] = []
     database_specific: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class Advisories:
-    """The advisories of one ecosystem that name packages of an image."""
+    """The advisories of one ecosystem that name packages of an image or a folder."""
 
-    by_package: defaultdict[str, list[tuple[Advisory, _Affected]]] = field(default_factory=lambda: defaultdict(list))
+    by_package: defaultdict[str, list[tuple[Advisory, Affected]]] = field(default_factory=lambda: defaultdict(list))
+    """By `common_name`."""
     newest: str = ""
     """The last change to any record of the export."""
     unreadable: int = 0
@@ -91,13 +105,25 @@ def ecosystem_of(package: Package, system: System | None) -> str | None:
     return None
 
 
+def common_name(ecosystem: str, name: str) -> str:
+    """A package's name in the one form that stands for all that its registry takes for the same.
+
+    Args:
+        ecosystem: As in OSV.
+        name: As anybody writes it.
+    """
+    if ecosystem == "PyPI":  # PEP 503
+        return re.sub(r"[-_.]+", "-", name).lower()
+    return name.lower() if ecosystem in {"NuGet", "Packagist"} else name
+
+
 def load(folder: Path, ecosystem: str, names: set[str]) -> Advisories | None:
     """Read an ecosystem's export: `all.zip` or JSON files in a folder of its name, or of its name without release.
 
     Args:
         folder: The folder of exports.
         ecosystem: As in OSV, for example `Debian:12`.
-        names: The packages that matter.
+        names: The packages that matter, by `common_name`.
 
     Returns:
         None where there is no export of this ecosystem.
@@ -135,7 +161,8 @@ def _add(loaded: Advisories, content: bytes, ecosystem: str, names: set[str]) ->
     try:
         record = json.loads(content)
         loaded.newest = max(loaded.newest, str(record.get("modified", "")))
-        if not any(part["package"]["name"] in names for part in record.get("affected") or () if "package" in part):
+        parts = (part["package"]["name"] for part in record.get("affected") or () if "package" in part)
+        if not any(common_name(ecosystem, name) in names for name in parts):
             return
         advisory = Advisory.model_validate(record)
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
@@ -144,65 +171,14 @@ def _add(loaded: Advisories, content: bytes, ecosystem: str, names: set[str]) ->
     if advisory.withdrawn:
         return
     for affected in advisory.affected:
-        if affected.package.name in names and _is_of(affected.package.ecosystem, ecosystem):
-            loaded.by_package[affected.package.name].append((advisory, affected))
+        name = common_name(ecosystem, affected.package.name)
+        if name in names and _is_of(affected.package.ecosystem, ecosystem):
+            loaded.by_package[name].append((advisory, affected))
 
 
 def _is_of(named: str, ecosystem: str) -> bool:
     """Ubuntu's names have further parts (`Ubuntu:22.04:LTS`, `Ubuntu:Pro:…`), of which the release counts."""
     return named == ecosystem or named.startswith(f"{ecosystem}:")
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Whether an advisory concerns a version; `affected` None means that the versions cannot be compared."""
-
-    affected: bool | None
-    fixed: str | None = None
-
-
-def match(affected: _Affected, package: Package) -> Match:
-    """Evaluate an advisory as the schema says ("Evaluation", affected[].ranges[].events)."""
-    version = package.advised_as[1]
-    verdicts = [_in_range(part.events, package.ecosystem, version) for part in affected.ranges if part.type != "GIT"]
-    hit = version in affected.versions or any(verdicts)
-    if not hit:
-        return Match(None if None in verdicts else False)
-    fixes = [event.fixed for part in affected.ranges if part.type != "GIT" for event in part.events if event.fixed]
-    above = [fix for fix in fixes if versions.is_less(package.ecosystem, version, fix)]
-    return Match(True, versions.lowest_fix(package.ecosystem, version, above))
-
-
-def _in_range(events: Iterable[_Event], ecosystem: str, version: str) -> bool | None:
-    """Whether a version lies between an introduction and what ends it; None where it cannot be compared."""
-    inside = False
-    for event in sorted(events, key=_in_order(ecosystem)):
-        if event.introduced is not None:
-            before = event.introduced != "0" and versions.is_less(ecosystem, version, event.introduced)
-            inside = inside or before is False
-        elif event.fixed is not None:
-            before = versions.is_less(ecosystem, version, event.fixed)
-            inside = inside and before is True
-        elif event.last_affected is not None:
-            after = versions.is_less(ecosystem, event.last_affected, version)
-            before, inside = after, inside and after is not True
-        else:
-            continue
-        if before is None:
-            return None
-    return inside
-
-
-def _in_order(ecosystem: str) -> Callable[[_Event], Any]:
-    """Events of a range may stand in any order; evaluating them needs that of their versions."""
-
-    def compare(one: _Event, other: _Event) -> int:
-        left, right = (event.introduced or event.fixed or event.last_affected or "0" for event in (one, other))
-        if left == right or "0" in {left, right}:
-            return (left != "0") - (right != "0")
-        return -1 if versions.is_less(ecosystem, left, right) else 1
-
-    return cmp_to_key(compare)
 
 
 def finding(advisory: Advisory, package: Package, fixed: str | None) -> ScanFinding:
@@ -218,6 +194,7 @@ def finding(advisory: Advisory, package: Package, fixed: str | None) -> ScanFind
         installed=package.version,
         fixed=fixed,
         path=package.path or None,
+        where=package.where,
         layer=package.layer,
         found_by=("builtin",),
     )

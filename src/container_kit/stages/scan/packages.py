@@ -1,4 +1,4 @@
-"""Installed packages, read from the files that package managers leave in an image."""
+"""Packages, and reading the installed ones from the files that package managers leave in an image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Package:
     """One installed package."""
 
     ecosystem: str
-    """Its type in a package URL: `deb`, `apk`, `pypi`, `npm`, `maven`."""
+    """Its type in a package URL: `deb`, `apk`, `pypi`, `npm`, `maven`, `golang`, `cargo`, …"""
     name: str
     """For Maven `group:artifact`."""
     version: str
@@ -30,9 +30,16 @@ class Package:
     source_version: str | None = None
     architecture: str | None = None
     path: str = ""
-    """The file in the image that tells of it."""
+    """The file in the image, or below the folder, that tells of it."""
+    line: int = 0
+    """Its line in a lock file or manifest; 0 where that is not known."""
     layer: str | None = None
     """The `diff_id` of the layer that brought it."""
+
+    @property
+    def where(self) -> str | None:
+        """`file:line` of what pins it."""
+        return f"{self.path}:{self.line}" if self.line else None
 
     @property
     def advised_as(self) -> tuple[str, str]:

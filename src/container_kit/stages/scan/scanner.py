@@ -12,6 +12,7 @@ from typing import Literal
 import anyio
 
 from container_kit.stages.artifacts.scan import Outcome, ScanFinding, ScannerRun, Severity
+from container_kit.stages.state_folder import state_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class ScannerSettings:
     trivy_cache: Path | None = None
     """The folder of Trivy's databases; None leaves it to Trivy."""
     osv: Path | None = None
-    """A folder of OSV exports (`ECOSYSTEM/all.zip`, or JSON files below it) for the built-in matcher."""
+    """A folder of OSV exports (`ECOSYSTEM/all.zip`, or JSON files below it) for the built-in matcher; None means the
+    folder `osv` among this program's state."""
     update_databases: bool = True
     """Let a scanner download its database when that is missing or due."""
     database_max_age: timedelta = timedelta(days=7)
@@ -36,6 +38,16 @@ class ScannerSettings:
     def program(self, name: str) -> str | None:
         """The path of a scanner, None where it is not installed."""
         return shutil.which(name, path=self.search_path)
+
+    @property
+    def exports_folder(self) -> Path:
+        """Where exports of OSV are looked for."""
+        return self.osv or state_folder() / "osv"
+
+    @property
+    def exports(self) -> Path | None:
+        """The folder of OSV exports, None where there is none."""
+        return self.exports_folder if self.exports_folder.is_dir() else None
 
     def is_stale(self, made: datetime) -> bool:
         """Tell whether a database made then is too old to prove absence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from container_kit.stages.artifacts.scan import ScanPolicy, ScanReport
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract import Stage, StageContext
 from container_kit.stages.fault import FaultCode
-from container_kit.stages.scan import gate
+from container_kit.stages.scan import builtin, gate, source_inventory
 from container_kit.stages.scan.advice import Known
 from container_kit.stages.scan.archive import scratch_folder
 from container_kit.stages.scan.conclusion import conclude
@@ -77,4 +78,8 @@ class ScanSource(Stage[ScanReport]):
         ]
         if tree.content:
             looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, folder))
-        return await together(looks)
+        results = await together(looks)
+        if not any(result.looked for result in results if result.run.looks_for == "vulnerabilities"):
+            read = partial(source_inventory.read, folder)
+            results.append(await builtin.scan(self._settings, ctx, "the folder's lock files", read))
+        return results

@@ -23,6 +23,7 @@ def _scheme(ecosystem: str) -> Any:
         "gem": versions.RubygemsVersion,
         "nuget": versions.NugetVersion,
         "composer": versions.ComposerVersion,
+        "hex": versions.SemverVersion,
     }
     return schemes.get(ecosystem)
 

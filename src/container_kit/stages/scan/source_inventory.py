@@ -1,0 +1,155 @@
+"""What a folder depends on: its lock files and the manifests that pin, found in one bounded walk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import anyio.from_thread
+from pydantic import ValidationError
+
+from container_kit.stages.documents import Malformed
+from container_kit.stages.reading import decoded, read_inside
+from container_kit.stages.scan import lockfiles
+from container_kit.stages.scan.inventory import Inventory
+from container_kit.stages.scan.lockfiles import unlocked
+from container_kit.stages.scan.lockfiles.entries import Reader, Unread
+from container_kit.stages.scan.packages import Package
+
+MOST_NAMES = 1_000_000
+"""Files and folders that are walked over."""
+MOST_READ = 5_000
+"""Files that are read."""
+MOST_BYTES = 32 * 2**20
+"""Of one file."""
+MOST_PACKAGES = 200_000
+_TOLD = 3
+_NOT_WALKED = frozenset(
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".tox",
+        ".nox",
+        ".venv",
+        ".yarn",
+        ".gradle",
+        ".terraform",
+        "__pycache__",
+        "bower_components",
+        "node_modules",
+        "Pods",
+        "site-packages",
+        "vendor",
+    ]
+)
+"""Folders of what is installed or copied from elsewhere: what is in them is pinned by files outside of them."""
+_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
+
+
+@dataclass(slots=True)
+class _Found:
+    packages: dict[tuple[str, ...], Package] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+
+    def add(self, path: str, read: Reader, text: str) -> None:
+        """Take what a file pins; what cannot be read of it is noted."""
+        odd: list[Unread] = []
+        try:
+            for entry in read(text):
+                if isinstance(entry, Unread):
+                    odd.append(entry)
+                else:
+                    key = (path, entry.ecosystem, entry.name, entry.version)
+                    self.packages.setdefault(key, replace(entry, path=path))
+        except Malformed as error:
+            self.unread.append(f"{path}{f':{error.line}' if error.line else ''} cannot be read: {error.reason}")
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            self.unread.append(f"{path} cannot be read: {place[:100]}: {first['msg']}")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            self.unread.append(f"{path} cannot be read: it has not the form of such a file")
+        self.unread += _few(path, odd)
+
+
+def _few(path: str, odd: list[Unread]) -> Iterator[str]:
+    for one in odd[:_TOLD]:
+        yield f"{path}:{one.line}: {one.reason}"
+    if len(odd) > _TOLD:
+        yield f"{path}: {len(odd) - _TOLD} more like these"
+
+
+def read(root: Path) -> Inventory:
+    """Read what a folder's lock files and manifests pin. Links that lead out of it are not followed.
+
+    Call it in a worker thread of anyio, which can then be cancelled.
+    """
+    found = _Found()
+    real_root = os.path.realpath(root)
+    wanted, manifests = _sorted_out(_walk(real_root, found), found)
+    for path in wanted:
+        anyio.from_thread.check_cancelled()
+        reader = lockfiles.reader_of(path)
+        text = _text(real_root, path, found)
+        if reader and text is not None:
+            found.add(path, reader, text)
+        if len(found.packages) > MOST_PACKAGES:
+            found.unread.append(f"more than {MOST_PACKAGES} packages: what comes after {path} was not looked at")
+            break
+    for path in unlocked.find(manifests, wanted, lambda path: _text(real_root, path, found)):
+        found.unread.append(f"{path} has no lock file, so the versions of its packages are not known")
+    return Inventory(tuple(found.packages.values()), None, tuple(dict.fromkeys(found.unread)))
+
+
+def _walk(real_root: str, found: _Found) -> Iterator[str]:
+    """Every file's path relative to the root, sorted in each folder."""
+    names = 0
+
+    def failed(error: OSError) -> None:
+        place = os.path.relpath(error.filename or real_root, real_root)
+        found.unread.append(f"{place} cannot be listed: {error.strerror}")
+
+    for folder, folders, files in os.walk(real_root, onerror=failed):
+        anyio.from_thread.check_cancelled()
+        names += len(folders) + len(files)
+        if names > MOST_NAMES:
+            found.unread.append(f"more than {MOST_NAMES} files: the rest of the folder was not looked at")
+            return
+        if _VIRTUAL_ENVIRONMENT in files:
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if name not in _NOT_WALKED)
+        below = os.path.relpath(folder, real_root)
+        yield from (name if below == "." else f"{below}/{name}" for name in sorted(files))
+
+
+def _sorted_out(paths: Iterable[str], found: _Found) -> tuple[list[str], list[str]]:
+    """The files that pin, and the manifests that may need such a file beside them."""
+    pinning: list[str] = []
+    manifests: list[str] = []
+    for path in paths:
+        if len(pinning) + len(manifests) >= MOST_READ:
+            found.unread.append(f"more than {MOST_READ} lock files and manifests: the rest was not looked at")
+            break
+        if lockfiles.reader_of(path):
+            pinning.append(path)
+        elif lockfiles.is_known_unread(path):
+            found.unread.append(f"{path} is a lock file that the built-in matcher cannot read")
+        elif unlocked.is_manifest(path):
+            manifests.append(path)
+    return pinning, manifests
+
+
+def _text(real_root: str, path: str, found: _Found) -> str | None:
+    try:
+        content = read_inside(real_root, path, MOST_BYTES)
+    except OSError as error:
+        found.unread.append(f"{path} cannot be read: {error.strerror}")
+        return None
+    if len(content) > MOST_BYTES:
+        found.unread.append(f"{path} is larger than {MOST_BYTES // 2**20} MiB")
+        return None
+    return decoded(content)
