@@ -28,6 +28,7 @@ def write_trivy_database(
     *,
     debian: Mapping[str, Mapping[str, str]] | None = None,
     pypi: Mapping[str, Mapping[str, tuple[str, str]]] | None = None,
+    npm: Mapping[str, Mapping[str, tuple[str, str]]] | None = None,
     severities: Mapping[str, str],
     age: timedelta = timedelta(hours=1),
 ) -> None:
@@ -37,6 +38,7 @@ def write_trivy_database(
         cache: The folder for `--cache-dir`.
         debian: From a source package of Debian 12 to CVE ids to the version that fixes it, empty for none.
         pypi: From a Python package to CVE ids to the vulnerable range and the version that fixes it.
+        npm: The same of Node packages.
         severities: From a CVE id to `CRITICAL`, `HIGH`, …
         age: How long ago the database was made.
     """
@@ -48,10 +50,12 @@ def write_trivy_database(
                 {
                     "debian 12": {"ID": "debian", "Name": "Debian", "URL": "https://example.invalid"},
                     _PIP: {"ID": "ghsa", "Name": "Pip", "URL": "https://example.invalid"},
+                    _NPM: {"ID": "ghsa", "Name": "Npm", "URL": "https://example.invalid"},
                 }
             ),
             "debian 12": _debian(debian or {}),
-            _PIP: _pypi(pypi or {}),
+            _PIP: _language(pypi or {}),
+            _NPM: _language(npm or {}),
             "vulnerability": Bucket(
                 {name: {"Title": f"planted {name}", "Severity": word} for name, word in severities.items()}
             ),
@@ -64,6 +68,7 @@ def write_trivy_database(
 
 
 _PIP = "pip::Planted Pip"
+_NPM = "npm::Planted Npm"
 
 
 def _debian(packages: Mapping[str, Mapping[str, str]]) -> Bucket:
@@ -75,7 +80,7 @@ def _debian(packages: Mapping[str, Mapping[str, str]]) -> Bucket:
     )
 
 
-def _pypi(packages: Mapping[str, Mapping[str, tuple[str, str]]]) -> Bucket:
+def _language(packages: Mapping[str, Mapping[str, tuple[str, str]]]) -> Bucket:
     return Bucket(
         {
             package: Bucket(

@@ -125,3 +125,42 @@ async def test_a_record_of_another_release_does_not_count(tmp_path: Path) -> Non
     loaded = await anyio.to_thread.run_sync(load, tmp_path, "Debian:12", {"x"})
     assert loaded is not None
     assert [found.id for found, _ in loaded.by_package["x"]] == ["DSA-12"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("ecosystem", "advised", "wanted", "found"),
+    [
+        ("NuGet", "Newtonsoft.Json", "newtonsoft.json", True),
+        ("Packagist", "Guzzle/Psr7", "guzzle/psr7", True),
+        ("PyPI", "Ck_Lib.x", "ck-lib-x", True),
+        ("npm", "X", "x", False),
+    ],
+)
+async def test_names_are_the_same_where_their_registry_says_so(
+    tmp_path: Path, ecosystem: str, advised: str, wanted: str, found: bool
+) -> None:
+    (tmp_path / ecosystem).mkdir()
+    record = {"id": "A-1", "affected": [{"package": {"ecosystem": ecosystem, "name": advised}}]}
+    (tmp_path / ecosystem / "A-1.json").write_text(json.dumps(record))
+    loaded = await anyio.to_thread.run_sync(load, tmp_path, ecosystem, {osv.common_name(ecosystem, wanted)})
+    assert loaded is not None
+    assert bool(loaded.by_package[wanted]) is found
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "below", "fixed"),
+    [
+        ("golang", "v1.9.0", "1.9.1"),
+        ("golang", "v0.0.0-20200101000000-aaaaaaaaaaaa", "0.0.0-20210101000000-bbbbbbbbbbbb"),
+        ("cargo", "0.1.43", "0.2.0"),
+        ("gem", "1.15.0.rc1", "1.15.0"),
+        ("composer", "1.8.3", "1.8.4"),
+        ("nuget", "12.0.3", "13.0.1"),
+        ("hex", "1.7.0-rc.0", "1.7.0"),
+    ],
+)
+def test_versions_of_lock_files_compare(ecosystem: str, below: str, fixed: str) -> None:
+    found = advisory({"introduced": "0"}, {"fixed": fixed})
+    assert match(found.affected[0], Package(ecosystem, "x", below)).affected is True
+    assert match(found.affected[0], Package(ecosystem, "x", fixed)).affected is False

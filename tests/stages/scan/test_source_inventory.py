@@ -11,7 +11,7 @@ import anyio.from_thread
 import anyio.to_thread
 import pytest
 
-from container_kit.stages.scan import source_inventory
+from container_kit.stages.scan import source_inventory, walk
 from container_kit.stages.scan.inventory import Inventory
 from container_kit.stages.scan.source_inventory import read
 
@@ -158,7 +158,7 @@ async def test_bounds_are_told(
     root: Path, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch, bound: str, most: int, told: str
 ) -> None:
     write(**{f"{folder}/requirements.txt": "long-name==1\n" for folder in "abc"})
-    monkeypatch.setattr(source_inventory, bound, most)
+    monkeypatch.setattr(walk if bound == "MOST_NAMES" else source_inventory, bound, most)
     assert told in (await inventory(root)).unread
 
 

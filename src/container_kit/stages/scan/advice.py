@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from container_kit.stages.artifacts.scan import SEVERITIES, Change, ScanFinding
-from container_kit.stages.scan import manifests
 from container_kit.stages.scan.instructions import Lineage
 from container_kit.stages.scan.layers import Origin
-from container_kit.stages.scan.manifests import Place
+from container_kit.stages.scan.manifests import Manifests, Place
+from container_kit.stages.scan.relock import Relock, relock_of
 
 _SYSTEM = frozenset({"deb", "apk", "rpm"})
 _UPGRADES = {
@@ -23,7 +24,7 @@ _MOST_IDS = 20
 _MOST_PACKAGES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """What is known of a target beside the findings themselves."""
 
@@ -36,6 +37,11 @@ class Known:
     origins: dict[str, Origin] = field(default_factory=dict)
     """By layer."""
 
+    @cached_property
+    def manifests(self) -> Manifests | None:
+        """The manifests of the source tree."""
+        return Manifests(self.root, self.module) if self.root else None
+
     def place(self, line: int | None) -> str | None:
         """`file:line` in the Dockerfile."""
         return f"{self.dockerfile}:{line}" if line else None
@@ -46,6 +52,11 @@ class _Remedy:
     kind: str
     where: str | None
     change: str
+    """For this finding alone."""
+    how: str = ""
+    """How it is done for any of the same place; it follows on what has to be required."""
+    relock: Relock | None = None
+    """The package manager that then writes the lock file anew."""
 
 
 def advise(findings: Iterable[ScanFinding], known: Known) -> tuple[tuple[ScanFinding, ...], tuple[Change, ...]]:
@@ -60,7 +71,7 @@ def advise(findings: Iterable[ScanFinding], known: Known) -> tuple[tuple[ScanFin
     for finding in findings:
         origin = known.origins.get(finding.layer or "")
         remedy = _remedy(finding, origin, known)
-        told.append(_told(finding, origin, remedy))
+        told.append(_told(finding, origin, remedy, known))
         if remedy:
             key = (remedy.kind, remedy.where or remedy.change)
             groups[key].append(told[-1])
@@ -73,14 +84,26 @@ def _weight(change: Change) -> tuple[int, int, str]:
     return (-SEVERITIES.index(change.worst), -change.removes, change.where or "")
 
 
-def _told(finding: ScanFinding, origin: Origin | None, remedy: _Remedy | None) -> ScanFinding:
+def _told(finding: ScanFinding, origin: Origin | None, remedy: _Remedy | None, known: Known) -> ScanFinding:
     return finding.model_copy(
         update={
             "instruction": origin.instruction if origin else finding.instruction,
-            "where": (remedy.where if remedy else None) or finding.where,
+            "where": _more_exact(remedy.where if remedy else None, _shown(finding, known)),
             "change": remedy.change if remedy else finding.change,
         }
     )
+
+
+def _shown(finding: ScanFinding, known: Known) -> str | None:
+    """The line that shows a finding: the scanner's, else the one in the lock file."""
+    if finding.where or finding.layer or known.manifests is None or relock_of(finding.path) is None:
+        return finding.where
+    return known.manifests.pinned(finding.path or "", finding.package or "", finding.installed or "")
+
+
+def _more_exact(where: str | None, shown: str | None) -> str | None:
+    """The place to change where that is a line, else the line that shows the finding."""
+    return where if where and (":" in where or shown is None) else shown
 
 
 def _remedy(finding: ScanFinding, origin: Origin | None, known: Known) -> _Remedy | None:
@@ -113,20 +136,41 @@ def _newer_system_package(finding: ScanFinding, origin: Origin | None, known: Kn
 
 def _newer_dependency(finding: ScanFinding, origin: Origin | None, known: Known) -> _Remedy:
     wanted = f"{finding.package} {finding.fixed} or later"
-    if finding.where:  # the scanner itself told the line
+    lock = finding.path if finding.layer is None and relock_of(finding.path) else None
+    if finding.where and lock is None:  # the scanner itself told the line to edit
         return _Remedy("manifest", finding.where, f"require {wanted} in {finding.where}")
-    place = manifests.find(known.root, known.module, finding.ecosystem, finding.package or "") if known.root else None
+    place: Place | None = None
+    if known.manifests:
+        place = known.manifests.find(finding.ecosystem, finding.package or "", finding.installed or "", lock)
+    place = place or (Place(lock, direct=False, lock=lock) if lock else None)
     if place:
-        return _Remedy("manifest", place.where, _in_manifest(wanted, finding, place))
+        return _in_manifest(wanted, finding, place)
     where = known.place(origin.line if origin else None)
     source = f" in `{_short(origin.instruction)}`" if origin else ""
     return _Remedy("manifest", where, f"install {wanted}{source}")
 
 
-def _in_manifest(wanted: str, finding: ScanFinding, place: Place) -> str:
+def _in_manifest(wanted: str, finding: ScanFinding, place: Place) -> _Remedy:
+    relock = relock_of(place.lock)
+    itself = place.where.partition(":")[0] == place.lock  # go.mod is both
+    then = f"{':' if itself else ', then run'} `{relock.command([_bump(finding)])}`" if relock else ""
     if place.direct:
-        return f"require {wanted} in {place.where}"
-    return f"another dependency brings {finding.package}: add a line to {place.where} that requires {wanted}"
+        return _Remedy("manifest", place.where, f"require {wanted} in {place.where}{then}", relock=relock)
+    brought = f"another dependency brings {finding.package}: "
+    if relock and relock.force is None:
+        change = f"{brought}run `{relock.command([_bump(finding)])}` for {finding.fixed} or later in {place.lock}"
+        return _Remedy("manifest", place.lock, change, relock=relock)
+    how = f" under {relock.force}, for other dependencies bring it" if relock else ""
+    line = (
+        f"require {wanted} under {relock.force} of {place.where}"
+        if relock
+        else (f"add a line to {place.where} that requires {wanted}")
+    )
+    return _Remedy("manifest", place.where, f"{brought}{line}{then}", how, relock)
+
+
+def _bump(finding: ScanFinding) -> tuple[str, str]:
+    return finding.package or "", finding.fixed or ""
 
 
 def _remove_secret(finding: ScanFinding, origin: Origin | None, known: Known) -> _Remedy:
@@ -157,7 +201,8 @@ def _for_all(remedy: _Remedy, members: list[ScanFinding], known: Known) -> str:
         return "; ".join(dict.fromkeys(member.change or "" for member in members))
     named = ", ".join(packages[:_MOST_PACKAGES]) + (" and more" if len(packages) > _MOST_PACKAGES else "")
     if remedy.kind != "base_image":
-        return f"{remedy.where or 'the image'}: take {named} or later"
+        then = f", then run `{remedy.relock.command(map(_bump, members[:_MOST_PACKAGES]))}`" if remedy.relock else ""
+        return f"{remedy.where or 'the image'}: take {named} or later{remedy.how}{then}"
     base = known.lineage.base if known.lineage else "the base image"
     return f"take a build of {base} with {named} or later{_meanwhile(members)}"
 

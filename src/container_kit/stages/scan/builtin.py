@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -69,7 +70,11 @@ def _matched(settings: ScannerSettings, folder: Path, inventory: Inventory) -> S
 
 def _match_all(result: _Sum, folder: Path, ecosystem: str | None, packages: list[Package]) -> None:
     names = {osv.common_name(ecosystem or "", package.advised_as[0]) for package in packages}
-    advisories = osv.load(folder, ecosystem, names) if ecosystem else None
+    try:
+        advisories = osv.load(folder, ecosystem, names) if ecosystem else None
+    except (OSError, zipfile.BadZipFile) as error:
+        result.unseen.append(f"{len(packages)} packages of {ecosystem} were not checked: its export is broken: {error}")
+        return
     if ecosystem is None or advisories is None:
         kind = ecosystem or f"{packages[0].ecosystem} of this distribution"
         result.unseen.append(f"{len(packages)} packages of {kind} were not checked: no export of its advisories")

@@ -27,7 +27,8 @@ def merged(results: Iterable[ScannerResult]) -> list[ScanFinding]:
 
 def _identity(finding: ScanFinding) -> tuple[object, ...]:
     if finding.kind == "vulnerability":
-        return (_common_id(finding), finding.package, finding.installed)
+        pinned_in = None if finding.layer else finding.path  # each lock file of a folder has to be changed for itself
+        return (_common_id(finding), finding.package, finding.installed, pinned_in)
     return (finding.kind, finding.id, finding.where)
 
 

@@ -12,41 +12,18 @@ from pydantic import ValidationError
 
 from container_kit.stages.documents import Malformed
 from container_kit.stages.reading import decoded, read_inside
-from container_kit.stages.scan import lockfiles
+from container_kit.stages.scan import lockfiles, walk
 from container_kit.stages.scan.inventory import Inventory
 from container_kit.stages.scan.lockfiles import unlocked
 from container_kit.stages.scan.lockfiles.entries import Reader, Unread
 from container_kit.stages.scan.packages import Package
 
-MOST_NAMES = 1_000_000
-"""Files and folders that are walked over."""
 MOST_READ = 5_000
 """Files that are read."""
 MOST_BYTES = 32 * 2**20
 """Of one file."""
 MOST_PACKAGES = 200_000
 _TOLD = 3
-_NOT_WALKED = frozenset(
-    [
-        ".git",
-        ".hg",
-        ".svn",
-        ".tox",
-        ".nox",
-        ".venv",
-        ".yarn",
-        ".gradle",
-        ".terraform",
-        "__pycache__",
-        "bower_components",
-        "node_modules",
-        "Pods",
-        "site-packages",
-        "vendor",
-    ]
-)
-"""Folders of what is installed or copied from elsewhere: what is in them is pinned by files outside of them."""
-_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 
 
 @dataclass(slots=True)
@@ -70,7 +47,7 @@ class _Found:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"]))
             self.unread.append(f"{path} cannot be read: {place[:100]}: {first['msg']}")
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        except lockfiles.BROKEN:
             self.unread.append(f"{path} cannot be read: it has not the form of such a file")
         self.unread += _few(path, odd)
 
@@ -89,9 +66,11 @@ def read(root: Path) -> Inventory:
     """
     found = _Found()
     real_root = os.path.realpath(root)
-    wanted, manifests = _sorted_out(_walk(real_root, found), found)
+    look_up = anyio.from_thread.check_cancelled
+    paths = walk.files(real_root, lockfiles.NAMES, found.unread.append, look_up)
+    wanted, manifests = _sorted_out(paths, found)
     for path in wanted:
-        anyio.from_thread.check_cancelled()
+        look_up()
         reader = lockfiles.reader_of(path)
         text = _text(real_root, path, found)
         if reader and text is not None:
@@ -102,28 +81,6 @@ def read(root: Path) -> Inventory:
     for path in unlocked.find(manifests, wanted, lambda path: _text(real_root, path, found)):
         found.unread.append(f"{path} has no lock file, so the versions of its packages are not known")
     return Inventory(tuple(found.packages.values()), None, tuple(dict.fromkeys(found.unread)))
-
-
-def _walk(real_root: str, found: _Found) -> Iterator[str]:
-    """Every file's path relative to the root, sorted in each folder."""
-    names = 0
-
-    def failed(error: OSError) -> None:
-        place = os.path.relpath(error.filename or real_root, real_root)
-        found.unread.append(f"{place} cannot be listed: {error.strerror}")
-
-    for folder, folders, files in os.walk(real_root, onerror=failed):
-        anyio.from_thread.check_cancelled()
-        names += len(folders) + len(files)
-        if names > MOST_NAMES:
-            found.unread.append(f"more than {MOST_NAMES} files: the rest of the folder was not looked at")
-            return
-        if _VIRTUAL_ENVIRONMENT in files:
-            folders.clear()
-            continue
-        folders[:] = sorted(name for name in folders if name not in _NOT_WALKED)
-        below = os.path.relpath(folder, real_root)
-        yield from (name if below == "." else f"{below}/{name}" for name in sorted(files))
 
 
 def _sorted_out(paths: Iterable[str], found: _Found) -> tuple[list[str], list[str]]:

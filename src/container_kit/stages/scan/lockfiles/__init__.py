@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
-from container_kit.stages.scan.lockfiles import go, javascript, jvm, others, python, tables
+from container_kit.stages.documents import Malformed
+from container_kit.stages.scan.lockfiles import go, javascript, jvm, others, python, tables, unlocked
 from container_kit.stages.scan.lockfiles.entries import Entry, Reader, Unread
+from container_kit.stages.scan.walk import ends_like, named
 
-__all__ = ["Entry", "Reader", "Unread", "is_known_unread", "reader_of"]
+__all__ = ["BROKEN", "NAMES", "Entry", "Reader", "Unread", "is_known_unread", "reader_of"]
 
 _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("package-lock.json", "npm-shrinkwrap.json"), javascript.npm),
@@ -44,15 +44,15 @@ _UNREAD = frozenset(
 )
 
 
+BROKEN = (OSError, Malformed, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading a file raises that cannot be read or has not the form that it should have."""
+NAMES = named([*(name for names, _ in _READERS for name in names), *_UNREAD, *unlocked.NAMES])
+"""The names of all files that tell something of dependencies."""
+
+
 def reader_of(path: str) -> Reader | None:
     """The reader for a file, by its name."""
-    ends = ("/".join(path.split("/")[-parts:]) for parts in (1, 2))
-    names = tuple(dict.fromkeys(ends))
-    return next((read for patterns, read in _READERS if any(_is_one(names, pattern) for pattern in patterns)), None)
-
-
-def _is_one(names: tuple[str, ...], pattern: str) -> bool:
-    return any(fnmatchcase(name, pattern) for name in names if name.count("/") == pattern.count("/"))
+    return next((read for names, read in _READERS if any(ends_like(path, name) for name in names)), None)
 
 
 def is_known_unread(path: str) -> bool:

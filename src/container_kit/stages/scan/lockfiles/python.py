@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 from pydantic import BaseModel
 
 from container_kit.stages.documents import parse_json
 from container_kit.stages.scan.lockfiles.entries import OBJECT, Entry, Lines, Unread, quoted
 from container_kit.stages.scan.packages import Package
+from container_kit.stages.scan.walk import ends_like
 
 REQUIREMENTS = ("requirements*.txt", "*requirements.txt", "requirements/*.txt", "constraints.txt")
 _NAME = r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*"
@@ -46,8 +46,7 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
 
 def _other(name: str, line: int) -> Iterator[Entry]:
     """A file that this one includes: it is read for itself where its name is a usual one."""
-    ends = ["/".join(name.split("/")[-parts:]) for parts in (1, 2)]
-    if not any(fnmatchcase(end, pattern) for end in ends for pattern in REQUIREMENTS):
+    if not any(ends_like(name, pattern) for pattern in REQUIREMENTS):
         yield Unread(f"{name} is not read", line)
 
 

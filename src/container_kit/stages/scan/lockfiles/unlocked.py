@@ -66,6 +66,10 @@ _MANIFESTS = (
 )
 
 
+NAMES = tuple(manifest.name for manifest in _MANIFESTS)
+"""The names of all these manifests, as patterns."""
+
+
 def is_manifest(path: str) -> bool:
     """Whether a file is one whose dependencies another file pins."""
     return any(_is(path, manifest) for manifest in _MANIFESTS)
