@@ -114,8 +114,9 @@ async def test_a_bill_of_materials_is_read_as_a_resource_and_is_no_part_of_the_a
     assert sbom["resource"] in scanned.content[0].text
 
 
-async def test_a_folder_has_no_bill_of_materials(workspace: Workspace) -> None:
+async def test_a_folder_has_a_bill_of_materials_too(workspace: Workspace) -> None:
+    (workspace.roots[0] / "requirements.txt").write_text("first==1.0\n")
     async with connected(Runs(workspace)) as client:
-        refused = await call(client, "scan", path=".", sbom=True)
-    assert refused.structured_content["code"] == "request.invalid"
-    assert "give image or run" in refused.content[0].text
+        scanned = await call(client, "scan", path=".", sbom=True)
+        document = (await client.read_resource(scanned.structured_content["sbom"]["resource"])).contents[0]
+    assert "pkg:pypi/first@1.0" in document.text

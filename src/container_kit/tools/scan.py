@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema
 
 from container_kit.stages.artifacts.scan import AllowedFinding, Sbom, ScanReport
 from container_kit.tools.inputs import FailOn, OneTarget, gate, image_of
@@ -18,19 +18,13 @@ class ScanInput(OneTarget):
 
     fail_on: FailOn = "critical"
     only_fixable: Annotated[bool, Field(description="Refuse only what a fix exists for")] = True
-    sbom: Annotated[bool, Field(description="Also list the image's packages")] = False
+    sbom: Annotated[bool, Field(description="Also list the packages")] = False
     require_scanner: Annotated[bool, Field(description="Refuse when no scanner could look")] = False
     allow: Annotated[
         tuple[AllowedFinding, ...],
         Field(description="Let pass: id, reason, expires (YYYY-MM-DD), package"),
         WithJsonSchema({"type": "array", "items": {"type": "object"}}),
     ] = ()
-
-    @model_validator(mode="after")
-    def _lists_images_only(self) -> ScanInput:
-        if self.sbom and self.path is not None:
-            raise ValueError("sbom lists what is in an image: give image or run, not path")
-        return self
 
 
 async def _planned(call: Call, asked: ScanInput) -> Plan:

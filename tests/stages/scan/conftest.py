@@ -99,3 +99,16 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return folder
 
     return plant
+
+
+@pytest.fixture
+def only(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ScannerSettings]:
+    """Settings that find only these programs."""
+
+    def make(*names: str) -> ScannerSettings:
+        folder = tmp_path_factory.mktemp("bin")
+        for name in names:
+            (folder / name).symlink_to(scanner_programs() / name)
+        return ScannerSettings(search_path=str(folder), trivy_cache=folder)
+
+    return make

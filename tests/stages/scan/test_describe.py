@@ -23,22 +23,8 @@ from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import StageFailure
 from container_kit.stages.scan import DescribeImage, ScannerSettings
 from support.contexts import Contexts
-from support.scanners import scanner_programs
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def only(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ScannerSettings]:
-    """Settings that find only these programs."""
-
-    def make(*names: str) -> ScannerSettings:
-        folder = tmp_path_factory.mktemp("bin")
-        for name in names:
-            (folder / name).symlink_to(scanner_programs() / name)
-        return ScannerSettings(search_path=str(folder), trivy_cache=folder)
-
-    return make
 
 
 def packages(sbom: Sbom) -> set[tuple[str, str, str]]:

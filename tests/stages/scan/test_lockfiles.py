@@ -39,7 +39,7 @@ EXPECTED: dict[str, tuple[str, set[tuple[str, str]]]] = {
     "bundler": ("gem", {("paint", "1.2.0"), ("nokogiri", "1.15.0"), ("racc", "1.7.1"), ("rack", "2.2.6")}),
     "composer": (
         "composer",
-        {("guzzlehttp/psr7", "1.8.3"), ("psr/http-message", "1.0.1"), ("phpunit/phpunit", "9.5.0")},
+        {("guzzlehttp/psr7", "1.8.3"), ("psr/http-message", "v1.0.1"), ("phpunit/phpunit", "9.5.0")},
     ),
     "nuget": ("nuget", {("Newtonsoft.Json", "12.0.3"), ("System.Text.Encodings.Web", "4.5.0")}),
     "gradle": (

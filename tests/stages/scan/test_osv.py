@@ -155,7 +155,7 @@ async def test_names_are_the_same_where_their_registry_says_so(
         ("golang", "v0.0.0-20200101000000-aaaaaaaaaaaa", "0.0.0-20210101000000-bbbbbbbbbbbb"),
         ("cargo", "0.1.43", "0.2.0"),
         ("gem", "1.15.0.rc1", "1.15.0"),
-        ("composer", "1.8.3", "1.8.4"),
+        ("composer", "v1.8.3", "1.8.4"),
         ("nuget", "12.0.3", "13.0.1"),
         ("hex", "1.7.0-rc.0", "1.7.0"),
     ],

@@ -89,13 +89,15 @@ def scan() -> Pipeline:
 
 def scan_source() -> Pipeline:
     """Findings in a repository."""
-    from container_kit.stages.scan import ScanSource
+    from container_kit.stages.scan import DescribeSource, ScanSource
 
     pipeline = AtomicPipeline(
         "scan-source",
-        given=(Source, ScanPolicy),
-        summary="Look for vulnerabilities in a repository and its Dockerfile.",
+        given=(Source, ScanPolicy, SbomOptions),
+        summary="Look for vulnerabilities in a repository and its Dockerfile, and list what it depends on where that "
+        "is asked for.",
     )
+    pipeline.add_conditional_stage(DescribeSource(), when=lambda made: made[SbomOptions].sbom)
     return pipeline.add_stage(ScanSource()).with_timeout(minutes(15))
 
 

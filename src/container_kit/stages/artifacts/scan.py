@@ -42,7 +42,7 @@ class SbomOptions(Artifact):
     """Whether a bill of materials is made."""
 
     sbom: bool = False
-    """Also list what is in the image."""
+    """Also list the packages that are in the image, or that the folder's lock files pin."""
 
 
 class ScanFinding(Artifact):
@@ -125,10 +125,10 @@ class ScanReport(Artifact):
 
 
 class Sbom(Artifact):
-    """A software bill of materials of an image."""
+    """A software bill of materials of an image or a folder."""
 
     target: str
-    """The image reference."""
+    """The image reference or the folder."""
     format: Literal["cyclonedx"] = "cyclonedx"
     spec_version: str
     """The version of the CycloneDX specification that the document follows."""
@@ -136,6 +136,6 @@ class Sbom(Artifact):
     """`syft`, `trivy` or `builtin`, with its version."""
     components: int
     unread: tuple[str, ...] = ()
-    """What is in the image but not in the document, one line each, as far as known."""
+    """What is there but not in the document, one line each, as far as known."""
     document: str
     """The JSON document itself, often some hundred kilobytes: offer it as a resource, not in a text."""

@@ -38,7 +38,13 @@ def read_document(target: str, made_by: str, content: bytes) -> Sbom | None:
 
 
 def of_inventory(target: str, image_id: str, inventory: Inventory) -> Sbom:
-    """Make a document of what the built-in inventory found (CycloneDX 1.6, JSON)."""
+    """Make a document of what the built-in inventory found (CycloneDX 1.6, JSON).
+
+    Args:
+        target: The image's reference, or the folder.
+        image_id: The image's id; empty for a folder and for an image that is not built yet.
+        inventory: What is in it.
+    """
     components = [_component(package, inventory.system) for package in inventory.packages]
     once = list({component["bom-ref"]: component for component in components}.values())
     document = {
@@ -49,7 +55,7 @@ def of_inventory(target: str, image_id: str, inventory: Inventory) -> Sbom:
         "metadata": {
             "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
             "tools": {"components": [{"type": "application", "name": "container-kit"}]},
-            "component": {"type": "container", "bom-ref": image_id, "name": target, "version": image_id},
+            "component": _subject(target, image_id),
         },
         "components": once,
     }
@@ -63,9 +69,15 @@ def of_inventory(target: str, image_id: str, inventory: Inventory) -> Sbom:
     )
 
 
+def _subject(target: str, image_id: str) -> dict[str, str]:
+    if image_id:
+        return {"type": "container", "bom-ref": image_id, "name": target, "version": image_id}
+    return {"type": "application", "bom-ref": "source", "name": target}
+
+
 def _component(package: Package, system: System | None) -> dict[str, Any]:
     purl = package_url(package, system)
-    known = {"container-kit:path": package.path, "container-kit:layer": package.layer}
+    known = {"container-kit:path": package.where or package.path, "container-kit:layer": package.layer}
     return {
         "type": "library",
         "bom-ref": purl,
@@ -86,8 +98,8 @@ def package_url(package: Package, system: System | None) -> str:
         namespace = system.id if system else None
     elif package.ecosystem == "maven" and ":" in name:
         namespace, _, name = name.partition(":")
-    elif package.ecosystem == "npm" and "/" in name:
-        namespace, _, name = name.partition("/")
+    elif package.ecosystem in {"npm", "golang", "composer"} and "/" in name:
+        namespace, _, name = name.rpartition("/")
     distribution = f"{system.id}-{system.version}" if system and package.ecosystem in {"deb", "apk"} else None
     qualifiers = {"arch": package.architecture, "distro": distribution}
     return PackageURL(

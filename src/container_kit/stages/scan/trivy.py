@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import anyio.to_thread
 from pydantic import ValidationError
@@ -69,8 +70,8 @@ class Trivy:
         what = ["--scanners", "vuln,secret,misconfig", "--skip-check-update"]
         return await self._scan(ctx, ["fs", *what, str(folder)])
 
-    async def describe(self, archive: Path) -> Finished:
-        """Make a bill of materials of an image's archive (CycloneDX); this needs no database.
+    async def describe(self, kind: Literal["image", "fs"], path: Path) -> Finished:
+        """Make a bill of materials of an image's archive or of a folder (CycloneDX); this needs no database.
 
         Raises:
             ProgramTrouble: Trivy is refused, or could not be run to its end.
@@ -79,7 +80,8 @@ class Trivy:
         if refusal := _refusal(await anyio.to_thread.run_sync(_stamped_version, Path(program))):
             raise ProgramTrouble(refusal)
         options = ["--quiet", "--cache-backend", "memory", "--offline-scan", "--skip-java-db-update", *self._cache()]
-        argv = [program, "image", "--format", "cyclonedx", *options, "--input", str(archive)]
+        what = ["--input", str(path)] if kind == "image" else ["--include-dev-deps", str(path)]
+        argv = [program, kind, "--format", "cyclonedx", *options, *what]
         return await self._run(argv, self.settings.timeout)
 
     async def _scan(self, ctx: StageContext, what: list[str]) -> ScannerResult:

@@ -45,7 +45,7 @@ def composer(text: str) -> Iterator[Entry]:
     lines = Lines(text)
     for package in (*lock.packages, *lock.development):
         line = lines.of(f'"name": {quoted(package.name)}', _NAME)
-        yield Package("composer", package.name, package.version.removeprefix("v"), line=line)
+        yield Package("composer", package.name, package.version, line=line)
 
 
 class _Nuget(BaseModel):
