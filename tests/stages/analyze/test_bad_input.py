@@ -61,6 +61,16 @@ def test_a_file_of_a_platform_is_read_in_its_own_format(tmp_path: Path, name: st
     assert [risk for risk in analysis.risks if risk.kind == "malformed"] == []
 
 
+def test_a_script_whose_file_is_not_there_is_told(tmp_path: Path):
+    manifest = '{\n  "scripts": {\n    "start": "node server.js"\n  },\n  "dependencies": {"koa": "2"}\n}'
+    analysis = analyze(
+        lay(tmp_path, **{"package.json": manifest, "src/index.js": "new (require('koa'))().listen(81)\n"})
+    )
+
+    assert ("missing", "package.json:3") in kinds(analysis)
+    assert analysis.modules[0].start_command.value == "node src/index.js"
+
+
 def test_an_xml_bomb_is_refused(tmp_path: Path):
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "x" * 100}">' for n in range(12))
     bomb = f'<?xml version="1.0"?><!DOCTYPE p [{entities}]><project><artifactId>&e11;</artifactId></project>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from container_kit.stages.analyze.tree import Tree, join, within
 from container_kit.stages.artifacts.analysis import Role
 
 _ROLES: dict[str, Role] = {"web": "web", "worker": "worker", "static": "static"}
+_WEB = re.compile(r"^web:\s*(\S.*)$", re.MULTILINE)
+_MOVED = re.compile(r"cd\s+([\w.][\w./-]*)\s*&&\s*(\S.*)")
+"""A command line that goes to a folder first."""
 _ORDER = ("web", "private", "worker", "static")
 """Of several services of one folder the first speaks for it; what a clock starts never does."""
 
@@ -38,12 +42,34 @@ def read_blueprints(tree: Tree) -> list[Blueprint]:
     """The services of all such files; those of one file that serve come first."""
     found: list[Blueprint] = []
     for folder, listing in tree.folders.items():
+        if "Procfile" in listing.files and (web := _WEB.search(tree.text(join(folder, "Procfile")) or "")):
+            moved = Blueprint("web:", "web", start=web[1].strip())
+            if _move(tree, folder, moved):
+                moved.place = f"{join(folder, 'Procfile')}:1"
+                found.append(moved)
         for name, read in _FORMATS.items():
             path = join(folder, name)
             known = name in listing.files or ("/" in name and tree.exists(path))
             if known and not any(part.lower() in NEVER_MODULES for part in folder.split("/")):
                 found.extend(_placed(tree, folder, path, read))
     return found
+
+
+def goes_elsewhere(tree: Tree, folder: str, command: str) -> bool:
+    """Tell whether a command line starts what is in another folder of the tree."""
+    return _move(tree, folder, Blueprint("", "", start=command))
+
+
+def _move(tree: Tree, home: str, service: Blueprint) -> bool:
+    """Settle a service in the folder that its command goes to; tell whether it goes to one."""
+    moved = _MOVED.fullmatch(service.start or "")
+    root = within(home, moved[1]) if moved else None
+    if moved is None or root is None or root == home or root not in tree.folders:
+        return False
+    built = _MOVED.fullmatch(service.build or "")
+    service.root, service.start = root, moved[2]
+    service.build = built[2] if built and within(home, built[1]) == root else None
+    return True
 
 
 def claim_blueprint(blueprint: Blueprint, draft: Draft) -> None:
@@ -70,7 +96,9 @@ def _placed(
             continue
         line = next((n for n, text in enumerate(lines, 1) if service.name and service.name in text), 1)
         service.dockerfile = within(root, service.dockerfile) if service.dockerfile else None
-        service.root, service.place = root, f"{path}:{line}"
+        service.place = f"{path}:{line}"
+        if service.dockerfile or not _move(tree, root, service):
+            service.root = root
         found.append(service)
     return sorted(found, key=lambda service: _ORDER.index(service.kind))
 

@@ -113,5 +113,7 @@ class Draft:
     """Manifests and lockfiles, relative to the root of the tree."""
     locked: bool = False
     """True where a lockfile or a checksum file pins the dependencies."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """What the manifest names that is not there, as a sentence, with its place."""
     private: bool = False
     """True where the manifest says that the module is not for publishing."""

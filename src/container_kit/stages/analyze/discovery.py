@@ -96,6 +96,7 @@ def discover(tree: Tree, contexts: Iterable[str] = (), start: str = "") -> Disco
     """
     found = Discovery()
     _by_manifests(tree, found, start)
+    _drop_templates(found, start)
     _by_workspaces(tree, found)
     for context in contexts:
         if context == start or context.startswith(f"{start}/" if start else ""):
@@ -127,6 +128,13 @@ def _by_manifests(tree: Tree, found: Discovery, start: str) -> None:
         del found.candidates[path]
     if start in found.candidates:
         _add_what_the_sources_say(Folder(tree, start), found.candidates[start])
+
+
+def _drop_templates(found: Discovery, start: str) -> None:
+    """Leave out what an application makes others from; where there is nothing else, it is what the tree is for."""
+    inner = [path for path in found.candidates if "templates" in path[len(start) :].lower().split("/")]
+    for path in inner if len(inner) < len(found.candidates) else ():
+        del found.candidates[path]
 
 
 def has_manifest(tree: Tree, path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from container_kit.stages.analyze.blueprints import goes_elsewhere
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.folder import Folder
 
@@ -43,6 +44,8 @@ def _read_procfile(folder: Folder, draft: Draft) -> None:
     processes = dict(_PROCESS.findall(folder.text("Procfile")))
     for name in ("web", "worker", *processes):
         if command := processes.get(name):
+            if goes_elsewhere(folder.tree, folder.path, command.strip()):
+                return
             place = folder.place("Procfile", f"{name}:")
             draft.start.add(command.strip(), "declared", place, confidence=0.97 if name == "web" else 0.6)
             if name == "web":
@@ -72,7 +75,7 @@ def _claim(folder: Folder, draft: Draft, path: str, field: str, value: Any) -> N
         draft.health.add(str(value), "configuration", place)
     elif field == "output":
         draft.output.add(str(value), "configuration", place)
-    else:
+    elif not goes_elsewhere(folder.tree, folder.path, str(value)):
         claims = draft.start if field == "start" else draft.build
         claims.add(str(value), "declared", place, confidence=0.96)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from container_kit.stages.analyze.deployment_files import Deployments
@@ -31,9 +31,14 @@ MAX_RISKS = 25
 
 
 def risks(
-    tree: Tree, modules: tuple[Module, ...], deployments: Deployments, unlocked: frozenset[str], today: date
+    tree: Tree,
+    modules: tuple[Module, ...],
+    deployments: Deployments,
+    unlocked: frozenset[str],
+    broken: Mapping[str, str],
+    today: date,
 ) -> tuple[Risk, ...]:
-    """All risks, malformed and unreadable files first."""
+    """All risks, malformed and unreadable files first, then what manifests name that is not there."""
     found = [
         Risk(
             kind="malformed" if problem.malformed else "unreadable",
@@ -42,6 +47,7 @@ def risks(
         )
         for problem in tree.problems.values()
     ]
+    found.extend(Risk(kind="missing", message=message[:300], place=place) for message, place in broken.items())
     found.extend(_secrets(tree))
     for module in modules:
         found.extend(_end_of_life(module, today))

@@ -66,13 +66,17 @@ def _only_serves_others(one: Described, kept: list[Described]) -> bool:
 
 def _holds_nothing(one: Described, *, alone: bool) -> bool:
     """Tell whether the root only holds tools, or tests: it starts nothing, offers nothing and has no sources."""
-    if role_of(one) != "library" or one.draft.start or not one.ecosystem.sources:
-        return False
+    if one.draft.ecosystem == "platform":
+        return not one.draft.start and not alone
     data = one.folder.json("package.json") if one.draft.ecosystem == "node" else None
+    idle = data and not alone and not any(data.get(key) for key in ("scripts", *_OFFERED[:6]))
+    if not idle and (role_of(one) != "library" or one.draft.start or not one.ecosystem.sources):
+        return False
     if data == {} or (alone and (data is None or any(data.get(key) for key in _OFFERED))):
         return False
-    own = one.folder.files(*one.ecosystem.sources, limit=20, depth=8)
-    return all(is_test(path) or ".config." in path for path in own)
+    pages = (".html",) if idle else ()
+    own = one.folder.files(*one.ecosystem.sources, *pages, limit=20, depth=8)
+    return all(is_test(path) or ".config." in path or "templates" in path.split("/") for path in own)
 
 
 def _is_part(one: Described, described: list[Described], discovery: Discovery) -> bool:

@@ -35,13 +35,15 @@ def analyze(root: Path, module: str = ".", *, today: date | None = None) -> Anal
     chosen, libraries = select(described, discovery)
     modules = tuple(settle(one, deployments) for one in chosen)
     unlocked = frozenset(one.folder.path or "." for one in chosen if not one.draft.locked and one.draft.dependencies)
+    broken = {message: place for one in chosen for message, place in one.draft.broken.items()}
+    day = today or date.today()  # noqa: DTZ011 - a day, not a moment
     analysis = Analysis(
         root=str(root),
         modules=modules,
         libraries=libraries,
         workspace_tool=discovery.workspace_tool,
         files=_files(deployments, modules),
-        risks=risks(tree, modules, deployments, unlocked, today or date.today()),  # noqa: DTZ011 - a day, not a moment
+        risks=risks(tree, modules, deployments, unlocked, broken, day),
         unread=tuple(f"{problem.path}: {problem.reason}"[:200] for problem in list(tree.problems.values())[:20]),
         question=_question(tree, modules),
     )

@@ -127,7 +127,7 @@ class DeploymentFile(Artifact):
 class Risk(Artifact):
     """Something in the tree that should not be shipped, or will not keep working."""
 
-    kind: Literal["secret", "unpinned", "end_of_life", "unreadable", "malformed"]
+    kind: Literal["secret", "unpinned", "end_of_life", "unreadable", "malformed", "missing"]
     message: str
     place: str | None = None
 

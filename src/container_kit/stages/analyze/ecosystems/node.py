@@ -227,7 +227,9 @@ def _claim_script(folder: Folder, package: Package, draft: Draft, script: str, t
     runner = _runner(draft)
     short = script == "start" and runner != "bun"
     place = folder.place("package.json", re.compile(rf'"{re.escape(script)}"\s*:'))
-    trust = 0.45 if _runs_nothing(folder, package, script) else trust
+    if _runs_nothing(folder, package, script):
+        trust = 0.45
+        draft.broken[f"the script {script} runs a file that is not there: {package.scripts[script]}"] = place
     draft.start.add(f"{runner} {script}" if short else f"{runner} run {script}", "declared", place, confidence=trust)
     draft.program.add(package.resolved(script), "declared", place, confidence=trust)
 
