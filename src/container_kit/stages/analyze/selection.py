@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from container_kit.stages.analyze.assemble import Described
 from container_kit.stages.analyze.code import is_test
 from container_kit.stages.analyze.discovery import Discovery
@@ -49,6 +51,11 @@ def role_of(one: Described) -> str:
 
 
 _OFFERED = ("exports", "main", "module", "types", "files", "bin", "dependencies", "peerDependencies")
+_WATCHES = re.compile(
+    r"\b(?:tsc|tsup|tsdown|rollup|unbuild|microbundle|esbuild|swc|babel|ng-packagr|prisma|storybook|chokidar)\b"
+    r"|\bbuild\b.*--watch|--watch\b.*\bbuild\b"
+)
+"""What compiles a package again whenever it changes, and starts nothing."""
 _STARTS = ("start", "serve", "server", "dev", "preview", "prod")
 
 
@@ -58,7 +65,9 @@ def _only_serves_others(one: Described, kept: list[Described]) -> bool:
         return False
     data = one.folder.json("package.json")
     scripts = data.get("scripts")
-    starts = isinstance(scripts, dict) and any(name.partition(":")[0] in _STARTS for name in scripts)
+    starts = isinstance(scripts, dict) and any(
+        name.partition(":")[0] in _STARTS and not _WATCHES.search(str(command)) for name, command in scripts.items()
+    )
     name = one.draft.name.lower()
     used = any(name in other.draft.dependencies or name in other.draft.tools for other in kept if other is not one)
     return used and not starts and any(data.get(key) for key in _OFFERED[:5])

@@ -54,12 +54,12 @@ SITES = (
     ),
     Site("hydrogen", ("@shopify/hydrogen",), 3000, "dist", "shopify hydrogen preview"),
     Site("modern.js", ("@modern-js/app-tools",), 8080, "dist", "modern serve"),
-    Site("vinxi", ("vinxi",), 3000, ".output", "vinxi start"),
     Site("sapper", ("sapper",), 3000, "__sapper__/build", "node __sapper__/build"),
     Site("marko", ("@marko/run",), 3000, "dist", "marko-run preview"),
     Site("blitz", ("blitz",), 3000, ".next", "blitz start"),
     Site("sveltekit", ("@sveltejs/kit",), 3000, "build", "node build"),
     Site("solidstart", ("@solidjs/start", "solid-start"), 3000, ".output", "node .output/server/index.mjs"),
+    Site("vinxi", ("vinxi",), 3000, ".output", "vinxi start"),
     Site("qwik", ("@builder.io/qwik-city", "@qwik.dev/router"), 5173, "dist", None, "vite"),
     Site("analog", ("@analogjs/platform",), 3000, "dist", "node dist/analog/server/index.mjs"),
     Site("astro", ("astro",), 4321, "dist", None, "astro dev"),
@@ -107,6 +107,17 @@ SITES = (
     Site("parcel", ("parcel", "parcel-bundler"), 1234, "dist", None, "parcel"),
     Site("webpack", ("webpack-dev-server",), 8080, "dist", None, "webpack serve"),
 )
+
+FILE_SERVERS = {
+    "serve": 3000,
+    "http-server": 8080,
+    "live-server": 8080,
+    "lite-server": 3000,
+    "superstatic": 3474,
+    "sirv": 8080,
+    "json-server": 3000,
+}
+"""Programs of a start script that serve what is there, with their ports."""
 
 SERVERS = (
     Framework("nestjs", ("@nestjs/core",), 3000),

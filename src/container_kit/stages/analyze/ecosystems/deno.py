@@ -72,7 +72,11 @@ def _claim_start(folder: Folder, draft: Draft, manifest: str, data: dict[str, An
             folder.place(manifest, f'"{task}"'),
             confidence=0.9 if task == "start" else 0.6,
         )
-        draft.program.add(str(tasks[task]), "declared", folder.place(manifest, f'"{task}"'))
+        program, place = str(tasks[task]), folder.place(manifest, f'"{task}"')
+        draft.program.add(program, "declared", place)
+        if found := re.search(r"\bdeno serve\b(?:.*--port[ =](\d{2,5})\b)?", program):
+            draft.role.add("web", "declared", place, confidence=0.9)
+            draft.port.add(int(found[1] or 8000), "declared", place, confidence=0.92 if found[1] else 0.75)
     if "build" in tasks:
         draft.build.add("deno task build", "declared", folder.place(manifest, '"build"'))
     if entry is None:

@@ -6,7 +6,7 @@ import re
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.ecosystems._node_frameworks import SERVERS, SITES, Site
+from container_kit.stages.analyze.ecosystems._node_frameworks import FILE_SERVERS, SERVERS, SITES, Site
 from container_kit.stages.analyze.ecosystems._node_packages import (
     Package,
     read_manager,
@@ -139,6 +139,9 @@ def _runs_server(folder: Folder, package: Package, server: Framework | None) -> 
     return starts or (not start and alone)
 
 
+_SITE_SCRIPTS = ("start:prod", "start", "serve", "preview", "dev", "develop", "docs:preview", "docs:dev")
+
+
 def _describe_site(folder: Folder, package: Package, draft: Draft, site: Site) -> None:
     named = next((name for name in site.packages if package.has(name)), None)
     place = (
@@ -148,7 +151,7 @@ def _describe_site(folder: Folder, package: Package, draft: Draft, site: Site) -
     draft.output.add(site.output, "framework", place)
     role, served = _served(folder, package, site)
     draft.role.add(role, "framework", place, confidence=0.85)
-    script = _start_script(package, ("start:prod", "start", "serve", "preview", "dev"))
+    script = _start_script(package, _SITE_SCRIPTS)
     if script:
         _claim_script(folder, package, draft, script, 0.75 if script.startswith("start") else 0.55)
     command = served or (site.develops if role == "static" else None)
@@ -156,14 +159,15 @@ def _describe_site(folder: Folder, package: Package, draft: Draft, site: Site) -
         f"npx {command}" if command and not command.startswith("node ") else command,
         "framework",
         place,
-        confidence=0.56 if served and script == "dev" and "build" in package.scripts else 0.4,
+        confidence=0.56 if served and script in {"dev", "preview"} and "build" in package.scripts else 0.4,
     )
     if served:
         draft.program.add(served, "framework", place, confidence=0.7)
     _script_ports(folder, package, draft, script)
     if role == "static":
         _config_port(folder, draft, site)
-    draft.port.add(site.port if not (served and site.name == "astro") else 4321, "framework", place)
+    developed = 5173 if site.name == "react-router" and role == "static" else site.port
+    draft.port.add(developed, "framework", place)
 
 
 def _served(folder: Folder, package: Package, site: Site) -> tuple[Role, str | None]:
@@ -171,12 +175,15 @@ def _served(folder: Folder, package: Package, site: Site) -> tuple[Role, str | N
     if site.name == "nextjs" and _config_says(folder, "next.config.*", r"output\s*:\s*['\"]export"):
         return "static", None
     if site.name == "astro":
-        server = package.has("@astrojs/node") or _config_says(
-            folder, "astro.config.*", r"output\s*:\s*['\"](server|hybrid)"
-        )
-        return ("web", "node ./dist/server/entry.mjs") if server else ("static", None)
+        rendered = _config_says(folder, "astro.config.*", r"output\s*:\s*['\"](server|hybrid)")
+        elsewhere = package.has("@astrojs/vercel", "@astrojs/netlify", "@astrojs/cloudflare", "@deno/astro-adapter")
+        if package.has("@astrojs/node") or (rendered and not elsewhere):
+            return "web", "node ./dist/server/entry.mjs"
+        return ("web", None) if rendered else ("static", None)
     if site.name == "sveltekit" and package.has("@sveltejs/adapter-static"):
         return "static", None
+    if site.name == "sveltekit" and not package.has("@sveltejs/adapter-node"):
+        return "web", None  # another adapter makes what only its platform runs
     if site.name == "react-router" and _config_says(folder, "react-router.config.*", r"ssr\s*:\s*false"):
         return "static", None
     if site.name == "nuxt" and _config_says(folder, "nuxt.config.*", r"ssr\s*:\s*false"):
@@ -234,19 +241,26 @@ def _claim_script(folder: Folder, package: Package, draft: Draft, script: str, t
     draft.program.add(package.resolved(script), "declared", place, confidence=trust)
 
 
-_RUNS = re.compile(r"(?:\w+=\S* )*(?:node|nodemon|bun|tsx|ts-node)\s+(?:run\s+|--?[\w=-]+\s+)*([\w./-]+)(?:\s.*)?")
+_RUNS = re.compile(
+    r"(?:\w+=\S* )*(?:node|nodemon|bun|tsx|ts-node)\s+(?:(?:run|watch)\s+|--?[\w=-]+\s+)*([\w./-]+)(?:\s.*)?"
+)
+_TAKES_A_WORD = re.compile(r"\s(?:-r|--require|--import|--loader|-e|--eval|-p|--env-file)\s")
 _BUILDING = re.compile(r"build|compile|transpile|bundle|tsc|install|prepare|pre\w+")
 
 
 def _runs_nothing(folder: Folder, package: Package, script: str) -> bool:
     """Tell whether a script runs a file that is not there, and nothing makes it."""
-    found = _RUNS.fullmatch(package.scripts.get(script, ""))
-    if found is None or found[1] in package.scripts or any(_BUILDING.match(name) for name in package.scripts):
+    command = package.scripts.get(script, "")
+    found = _RUNS.fullmatch(command)
+    if found is None or _TAKES_A_WORD.search(command) or any(_BUILDING.match(name) for name in package.scripts):
         return False
     if folder.matching("tsconfig*.json", "*.config.*", "Makefile", "*file.js") or folder.path:
         return False  # something may build it, or the file lies in a folder above
-    file = found[1].removeprefix("./")
-    return not folder.first(*(f"{file}{end}" for end in ("", ".js", ".mjs", ".cjs", ".ts", "/index.js", "/index.ts")))
+    file = found[1].removeprefix("./").rstrip("/")
+    if "/" not in file and "." not in file.strip("."):
+        return False
+    ends = ("", ".js", ".mjs", ".cjs", ".ts", "/index.js", "/index.ts")
+    return not folder.has_folder(file) and not folder.first(*(f"{file}{end}" for end in ends))
 
 
 def _describe_server(folder: Folder, package: Package, draft: Draft, server: Framework | None) -> None:
@@ -306,7 +320,8 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
     if not publishes and alone:
         typed = entry.endswith(("ts", "tsx"))
         command = f"bun {entry}" if _runner(draft) == "bun" else f"npx tsx {entry}" if typed else f"node {entry}"
-        draft.start.add(command, "code", place, confidence=0.5 if scripted or typed else 0.8)
+        ready = not typed or _runner(draft) == "bun"
+        draft.start.add(command, "code", place, confidence=0.8 if ready and not scripted else 0.5)
         if not typed:
             draft.program.add(command, "code", place, confidence=0.5)
 
@@ -326,6 +341,24 @@ def _script_ports(folder: Folder, package: Package, draft: Draft, script: str | 
         if found:
             trust = 0.92 if name == script else 0.6 if draft.role.value != "web" or not script else 0.59
             draft.port.add(int(found[1]), "declared", folder.place("package.json", f'"{name}"'), confidence=trust)
+    program = package.resolved(script) if script else ""
+    place = folder.place("package.json", f'"{script}"')
+    served = re.match(r"(?:npx\s+)?([\w-]+)\b", program)
+    if served and served[1] in FILE_SERVERS and script != "preview":
+        listens = re.search(r"\s(?:-l|--listen|-p|--port)[ =]?(?:tcp://[^:\s]*:)?(\d{2,5})\b", program)
+        port = int(listens[1]) if listens else FILE_SERVERS[served[1]]
+        draft.role.add("static", "declared", place, confidence=0.86)
+        draft.port.add(port, "declared", place, confidence=0.92)
+    if "pm2" in program:
+        _read_processes(folder, draft)
+
+
+def _read_processes(folder: Folder, draft: Draft) -> None:
+    """The port that pm2 gives to what it starts."""
+    for path in folder.matching("ecosystem.config.*", "pm2.config.*", "process.json", "pm2.json"):
+        if found := re.search(r"\bPORT['\"]?\s*:\s*['\"]?(\d{2,5})\b", folder.source(path)):
+            draft.port.add(int(found[1]), "configuration", folder.place(path, found[0]), confidence=0.94)
+            return
 
 
 def _describe_package(folder: Folder, package: Package, draft: Draft) -> None:
