@@ -177,6 +177,19 @@ WORKSPACES = (
         workspace="go-work",
     ),
     Case(
+        "static-blazor",
+        module("csharp", role="static", package_manager="nuget", framework="blazor", language_version="9.0",
+            build_command="dotnet publish -c Release -o out", manifests=("Admin.csproj",)),
+        {"Admin.csproj": '<Project Sdk="Microsoft.NET.Sdk.BlazorWebAssembly" />', "Program.cs": ""},
+    ),
+    Case(
+        "static-flutter",
+        module("dart", role="static", package_manager="pub", framework="flutter", output_directory="build/web",
+            build_command="flutter build web", manifests=("pubspec.yaml", "pubspec.lock")),
+        {"pubspec.yaml": "name: shop\ndependencies:\n  flutter:\n    sdk: flutter\n", "pubspec.lock": "",
+            "web/index.html": ""},
+    ),
+    Case(
         "dotnet-project",
         module("csharp", path="src/Shop", package_manager="nuget", framework="aspnetcore", port=8080,
             start_command="dotnet Shop.dll", manifests=("src/Shop/Shop.csproj",)),
@@ -279,6 +292,18 @@ JAVA = (
         module("java", package_manager="gradle", port=7000, language_version="21", start_command="./gradlew run",
             manifests=("build.gradle",), place="src/main/java/com/example/Main.java:5"),
         {"build.gradle": "", "src/main/java/com/example/Main.java": "package com.example;\n"},
+    ),
+    Case(
+        "kotlin-gradle-declared",
+        module("kotlin", package_manager="gradle", framework="ktor", port=8080, start_command="gradle run",
+            manifests=("build.gradle",), place="build.gradle:2"),
+        {"build.gradle": "plugins { id 'application' }\nmainClassName = \"io.ktor.server.netty.EngineMain\"\n"},
+    ),
+    Case(
+        "kotlin-gradle-script",
+        module("kotlin", package_manager="gradle", framework="ktor", port=8080, start_command="gradle run",
+            manifests=("build.gradle.kts",), place="build.gradle.kts:2"),
+        {"build.gradle.kts": "plugins {\n    application\n}\napplication { mainClass.set(entryPoint) }\n"},
     ),
     Case(
         "java-javac",

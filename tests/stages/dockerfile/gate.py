@@ -174,8 +174,9 @@ def _before_the_source(block: Block, manifests: tuple[str, ...]) -> set[str] | N
 
 def _each_manager_has_its_cache(block: Block) -> None:
     for run in block.of("RUN"):
+        called = re.sub(r"apt-get install [^&]*", "", run.value[0])  # where it is a package's name
         for installer, cache in _INSTALLERS.items():
-            if re.search(rf"(^|[\s/]){re.escape(installer)}", run.value[0]):
+            if re.search(rf"(^|[\s/]){re.escape(installer)}", called):
                 assert any(cache in flag for flag in run.flags), f"{installer} without its cache: {run.original}"
 
 

@@ -11,7 +11,7 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOpti
 from container_kit.stages.dockerfile.bases import Availability, BasePolicy
 from container_kit.stages.dockerfile.generate import plan
 from container_kit.stages.dockerfile.tree import SourceTree
-from stages.dockerfile.cases import CASES, Case
+from stages.dockerfile.cases import CASES, Case, module, package
 from stages.dockerfile.gate import check
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,6 +48,28 @@ def test_the_text_is_the_one_that_was_reviewed(case: Case, tmp_path: Path) -> No
         file.parent.mkdir(exist_ok=True)
         file.write_text(made.content)
     assert made.content == file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("start", "pid_1"),
+    [
+        ("yarn node server.js", '["node", "server.js"]'),
+        ("yarn rw serve", '["rw", "serve"]'),
+        ("yarn serve", '["node", "dist/main.js"]'),
+        ("pnpm tsx server.ts", '["tsx", "server.ts"]'),
+        ("bun run src/index.ts", '["bun", "run", "src/index.ts"]'),
+    ],
+)
+def test_a_package_manager_is_not_pid_1_where_it_runs_a_program_of_a_package(
+    start: str, pid_1: str, tmp_path: Path
+) -> None:
+    manager = start.split()[0]
+    described = module(
+        "javascript", package_manager=manager, start_command=start, port=3000, manifests=("package.json",)
+    )
+    files = {"package.json": package(scripts={"serve": "yarn node dist/main.js"})}
+    made = generate(Case("program", described, files), tmp_path, Availability())
+    assert made.content.endswith(f"\nCMD {pid_1}\n")
 
 
 def test_each_golden_file_has_its_case() -> None:

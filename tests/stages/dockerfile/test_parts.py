@@ -54,6 +54,16 @@ def test_a_version_that_no_candidate_fits_is_taken_as_declared() -> None:
         ("python 'a b.py'", ("python", "a b.py")),
         ("migrate && node server.js", ("sh", "-c", "migrate && exec node server.js")),
         ("node $FILE", ("sh", "-c", "exec node $FILE")),
+        ("a; b; node server.js", ("sh", "-c", "a; b; exec node server.js")),
+        (
+            'serve --host="http://$A" -u "${B:-10}" 2>&1',
+            ("sh", "-c", 'exec serve --host="http://$A" -u "${B:-10}" 2>&1'),
+        ),
+        ("migrate && npx uvicorn m:app", ("sh", "-c", "migrate && exec uvicorn m:app --host=0.0.0.0 --port=5000")),
+        ("migrate && A='b c' node x.js", ("sh", "-c", "migrate && exec env A='b c' node x.js")),
+        ('echo "a; b && c" && node x.js', ("sh", "-c", 'echo "a; b && c" && exec node x.js')),
+        ("node x.js | tee log", ("sh", "-c", "node x.js | tee log")),
+        ("worker & node x.js", ("sh", "-c", "worker & node x.js")),
     ],
 )
 def test_the_program_becomes_pid_1(line: str, arguments: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from container_kit.stages.analyze import analyze
 from container_kit.stages.artifacts.analysis import Analysis, Finding, Variable
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions
 from container_kit.stages.artifacts.source import Source
@@ -182,6 +183,19 @@ async def test_an_analysis_that_does_not_suffice_is_a_fault(
     unknown = FLASK.module.model_copy(update=changes)
     assert await _fault(stage, ctx, source, Analysis(root=source.path, modules=(unknown,))) == code
     assert not (Path(source.path) / "Dockerfile").exists()
+
+
+async def test_a_manifest_that_is_broken_is_to_be_corrected_first(
+    stage: WriteDockerfile, ctx: Contexts, tmp_path: Path
+) -> None:
+    (tmp_path / "server.js").write_text("require('express')().listen(3000)\n")
+    (tmp_path / "package.json").write_text('{\n  "name": "shop",\n  "scripts": {"start": "node server.js"}\n')
+    found = analyze(tmp_path)
+    with pytest.raises(StageFailure) as failed:
+        await stage.validate(ctx(), Source(path=str(tmp_path)), found)
+    fault = failed.value.fault
+    assert fault.code == "dockerfile.manifest_malformed"
+    assert [one.where for one in fault.evidence] == ["package.json:4"]
 
 
 async def test_the_fault_asks_the_analysis_question(stage: WriteDockerfile, source: Source, ctx: Contexts) -> None:

@@ -23,6 +23,8 @@ _LAUNCHERS = (
 
 _OPERATORS = re.compile(r"^[;&|<>()]+$")
 _VARIABLE = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)=(.*)$", re.DOTALL)
+_PART = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|[<>]&|&>>?|&&|\|\||[;|&]|[^'"\\<>&|;]+|.""", re.DOTALL)
+"""The parts of a shell's line: quotations, redirections, operators, and what is between them."""
 _PORT = re.compile(r"\$PORT\b|\$\{PORT(?::?-[^}]*)?\}")
 
 
@@ -49,9 +51,8 @@ def parse(text: str, port: int | None) -> Command:
         ValueError: A quotation is not closed, or there is no program.
     """
     line = _PORT.sub(str(port), text.strip()) if port else text.strip()
-    words = _words(line)
-    if any(_OPERATORS.match(word) for word in words) or "$" in line or "`" in line:
-        return Command(("sh", "-c", _last_becomes_pid_1(line)))
+    if _needs_shell(line):
+        return Command(("sh", "-c", _last_becomes_pid_1(line, port)))
     variables: dict[str, str] = {}
     arguments = shlex.split(line)
     while arguments:
@@ -65,6 +66,10 @@ def parse(text: str, port: int | None) -> Command:
         else:
             return Command(tuple(arguments), variables)
     raise ValueError("it names no program")
+
+
+def _needs_shell(line: str) -> bool:
+    return any(_OPERATORS.match(word) for word in _words(line)) or "$" in line or "`" in line
 
 
 def _words(line: str) -> list[str]:
@@ -84,11 +89,17 @@ def _launcher(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _last_becomes_pid_1(line: str) -> str:
-    head, separator, last = line.rpartition("&&")
-    if re.search(r"[;|&]", last) or last.strip().startswith("exec "):
+def _last_becomes_pid_1(line: str, port: int | None) -> str:
+    """Let a shell's last command replace it, and listen on the port where it is plain words."""
+    ends = [found.end() for found in _PART.finditer(line) if found[0] in {"&&", ";"}]
+    head, last = (line[: ends[-1]], line[ends[-1] :].strip()) if ends else ("", line.strip())
+    if not last or last.startswith("exec ") or any(part[0] in {"|", "||", "&"} for part in _PART.finditer(last)):
         return line
-    return f"{head}{separator} exec {last.strip()}".strip()
+    if not _needs_shell(last):
+        made = parse(last, port)
+        set_before = [f"{name}={shlex.quote(value)}" for name, value in made.environment.items()]
+        last = " ".join((*(("env", *set_before) if set_before else ()), shlex.join(listening(made.arguments, port))))
+    return f"{head} exec {last}".strip()
 
 
 @dataclass(frozen=True, slots=True)

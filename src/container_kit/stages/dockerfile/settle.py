@@ -16,6 +16,7 @@ from container_kit.stages.dockerfile.unsettled import (
     PORT_UNKNOWN,
     ask,
     evidence,
+    malformed,
     start_unknown,
 )
 from container_kit.stages.dockerfile.workspaces import Workspace, workspace_of
@@ -54,6 +55,7 @@ def settle(analysis: Analysis, path: str, tree: SourceTree, options: DockerfileO
             languages="the usual web languages",
         )
     _refuse_unusable(module, options)
+    _refuse_malformed(analysis, module)
     place, shares = module.path, _is_built_at_the_root(module, tree)
     if shares:
         module = module.model_copy(update={"path": ".", "manifests": _ROOT_MANIFESTS})
@@ -135,6 +137,14 @@ def _refuse_unusable(module: Module, options: DockerfileOptions) -> None:
     for image in options.base_images.values():
         if not _IMAGE.fullmatch(image):
             raise NAME_UNUSABLE(f"{image[:80]!r} is no reference of an image", what="base image")
+
+
+def _refuse_malformed(analysis: Analysis, module: Module) -> None:
+    """Refuse a module whose own manifest is broken: whatever reads it in the image stops there too."""
+    for risk in analysis.risks:
+        path = (risk.place or "").partition(":")[0]
+        if risk.kind == "malformed" and path in module.manifests:
+            raise malformed(path, risk)
 
 
 def _manifests(analysis: Analysis, module: Module, tree: SourceTree, workspace: Workspace | None) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from container_kit.stages.artifacts.analysis import Finding, Module
-from container_kit.stages.fault import Evidence, FaultCode, StageFailure
+from container_kit.stages.artifacts.analysis import Finding, Module, Risk
+from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
 
 T = TypeVar("T")
 
@@ -41,12 +41,33 @@ NAME_UNUSABLE = FaultCode(
     hint="Rename the {what} so that it is of letters, digits and ordinary punctuation.",
 )
 
-FAULTS = (MODULE_MISSING, NOTHING_TO_RUN, LANGUAGE_UNKNOWN, START_UNKNOWN, PORT_UNKNOWN, NAME_UNUSABLE)
+MANIFEST_MALFORMED = FaultCode(
+    "dockerfile.manifest_malformed",
+    means="A manifest of the module cannot be read, so its dependencies could not be installed in an image either.",
+    hint="Correct {path} at the line that the evidence names, then make the same call again.",
+)
+
+FAULTS = (
+    MODULE_MISSING,
+    NOTHING_TO_RUN,
+    LANGUAGE_UNKNOWN,
+    START_UNKNOWN,
+    PORT_UNKNOWN,
+    NAME_UNUSABLE,
+    MANIFEST_MALFORMED,
+)
 
 
 def start_unknown(module: Module, message: str) -> StageFailure:
     """The fault that the start command is unknown."""
     return START_UNKNOWN(ask(module.start_command, message), evidence=evidence(module.start_command), path=module.path)
+
+
+def malformed(path: str, risk: Risk) -> StageFailure:
+    """The fault that a manifest is broken."""
+    broken = [Evidence(kind="file", text=risk.message, where=risk.place)]
+    again = NextAction(why=f"Correct {risk.place or path}, then make the same call again.")
+    return MANIFEST_MALFORMED(risk.message, evidence=broken, next_actions=[again], path=path)
 
 
 def ask(finding: Finding[T], message: str) -> str:

@@ -23,39 +23,48 @@ _WITH_USER = 8.0
 
 def dotnet(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a .NET application."""
-    declared = re.search(r"\d+(\.\d+)?", app.version or "")
-    version = f"{float(declared[0]):.1f}" if declared else preferred(None, _VERSIONS)[0]
-    because = f"the project targets .NET {version}" if declared else "the default .NET, with long-term support"
-    base = bases.pick(Base(f"{_REGISTRY}/sdk:{version}"), because=because)
+    version = _version(app)
     runtime_base = bases.pick(
         Base(f"{_REGISTRY}/aspnet:{version}", user=_USER if float(version) >= _WITH_USER else None),
         because="runs what was published, and no more",
     )
-    project = _project(app)
-    quoted = shell_word(project)
-    locked = " --locked-mode" if app.has("packages.lock.json") else ""
-    lines = (
-        *environment({"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"}),
-        "WORKDIR /app",
-        *app.copy_manifests(),
-        cached(_CACHE, f"dotnet restore {quoted}{locked}"),
-        app.copy_source(),
-        cached(_CACHE, f"dotnet publish {quoted} --configuration Release --no-restore --output /out"),
-    )
+    build = publish(app, bases)
     command = app.command() if app.start else None
     runtime = Runtime(
         runtime_base,
-        ("dotnet", _assembly(app, project)),
+        ("dotnet", _assembly(app, _project(app))),
         copies=("COPY --from=build /out /app",),
         environment=({"ASPNETCORE_URLS": f"http://+:{app.port}"} if app.port else {})
         | {"DOTNET_EnableDiagnostics": "0"}
         | (dict(command.environment) if command else {}),
         packages=runtime_packages(app.packages),
     )
+    locked = app.has("packages.lock.json")
     kept = "packages.lock.json is kept to" if locked else "there is no packages.lock.json to keep to"
-    return Recipe(
-        (Build(base, lines),), runtime, ignore=("**/bin", "**/obj"), reasons=(Reason(choice="restore", because=kept),)
+    return Recipe((build,), runtime, ignore=("**/bin", "**/obj"), reasons=(Reason(choice="restore", because=kept),))
+
+
+def publish(app: App, bases: Bases) -> Build:
+    """The stage that restores a project's packages and publishes it to /out."""
+    version = _version(app)
+    because = f"the project targets .NET {version}" if app.version else "the default .NET, with long-term support"
+    base = bases.pick(Base(f"{_REGISTRY}/sdk:{version}"), because=because)
+    project = shell_word(_project(app))
+    locked = " --locked-mode" if app.has("packages.lock.json") else ""
+    lines = (
+        *environment({"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"}),
+        "WORKDIR /app",
+        *app.copy_manifests(),
+        cached(_CACHE, f"dotnet restore {project}{locked}"),
+        app.copy_source(),
+        cached(_CACHE, f"dotnet publish {project} --configuration Release --no-restore --output /out"),
     )
+    return Build(base, lines)
+
+
+def _version(app: App) -> str:
+    declared = re.search(r"\d+(\.\d+)?", app.version or "")
+    return f"{float(declared[0]):.1f}" if declared else preferred(None, _VERSIONS)[0]
 
 
 def _project(app: App) -> str:

@@ -26,6 +26,8 @@ _JAR = (
     "! -name 'original-*' ! -name '*-tests.jar' -exec cp {{}} /out/app.jar ';'"
 )
 _BUILD_FILES = ("pom.xml", "build.gradle", "build.gradle.kts", "gradle/libs.versions.toml")
+_GRADLE_FILES = ("build.gradle", "build.gradle.kts")
+_MAIN_CLASS = re.compile(r"\bmainClass(?:Name)?\s*(?:=|\.set\()\s*['\"]([A-Za-z_][\w.$]*)['\"]")
 _BOOT = re.compile(
     r"spring-boot-(?:starter-parent|dependencies)</artifactId>\s*<version>(\d+)\.(\d+)"
     r"|org\.springframework\.boot['\"]\)?\s*version\s*['\"](\d+)\.(\d+)|spring-?boot\w*\s*=\s*['\"](\d+)\.(\d+)",
@@ -169,7 +171,27 @@ def _gradle_output(app: App) -> tuple[str, str, tuple[str, ...]]:
     output = f"{app.folder}/build"
     if app.framework == "spring-boot":
         return "bootJar", _JAR.format(folder=f"{output}/libs"), _APPLICATION
-    return "installDist", f"cp {output}/install/*/lib/*.jar /out/", _class_command(app, "/app/*")
+    main = _main_class(app) or _declared_main(app)
+    if main is None and not _is_application(app):
+        raise START_UNKNOWN(f"the class with the main method of {app.module.path} is unknown", path=app.module.path)
+    if main is None:  # the script that Gradle writes knows it, and replaces itself by java
+        rename = "find /out/bin -type f ! -name '*.bat' -exec mv {} /out/bin/app ';'"
+        return "installDist", chain(f"cp -r {output}/install/*/. /out/", rename), ("/app/bin/app",)
+    return "installDist", f"cp {output}/install/*/lib/*.jar /out/", ("java", "-cp", "/app/*", main)
+
+
+def _build_file(app: App) -> str:
+    return next((text for name in _GRADLE_FILES if (text := app.tree.text(app.inside(name)))), "")
+
+
+def _declared_main(app: App) -> str | None:
+    found = _MAIN_CLASS.search(_build_file(app))
+    return found[1] if found else None
+
+
+def _is_application(app: App) -> bool:
+    """Tell whether Gradle's `application` plugin is there, whose `installDist` writes a start script."""
+    return re.search(r"['\"`]application['\"`]|^\s*application\s*(?:$|\{)", _build_file(app), re.MULTILINE) is not None
 
 
 def _javac(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:

@@ -25,6 +25,8 @@ from container_kit.stages.dockerfile.words import shell_word
 
 _VERSIONS = ("24", "26", "22", "20", "18", "16")
 _SCRIPT = re.compile(r"^(?:npm|yarn|pnpm|bun)(?:\s+(?:run|run-script))?\s+(?:-\S+\s+)*([\w:.-]+)(?:\s+--)?(.*)$")
+_COMMANDS = {"run", "start", "test", "add", "build", "create", "deploy", "global", "init", "workspace"}
+"""Words after `yarn`, `pnpm` or `bun` that are no program's name."""
 _NOT_SCRIPTS = {"exec", "dlx", "install", "ci", "x"}
 IGNORE = ("**/node_modules", "**/.next", "**/.nuxt", "**/.svelte-kit", "**/.turbo", "**/.parcel-cache",
     "**/.yarn/cache", "**/.pnpm-store", "**/npm-debug.log*", "**/*.tsbuildinfo")  # fmt: skip
@@ -167,4 +169,7 @@ def program_of(app: App, line: str, depth: int = 3) -> str:
     script = _scripts(app).get(match[1])
     if match[1] == "start" and script is None and app.tree.exists(app.inside("server.js")):
         script = "node server.js"
-    return program_of(app, f"{script}{match[2]}", depth - 1) if isinstance(script, str) else line
+    if isinstance(script, str):
+        return program_of(app, f"{script}{match[2]}", depth - 1)
+    is_program = re.fullmatch(r"[\w-]+", match[1]) and match[2][:1] in {"", " "} and match[1] not in _COMMANDS
+    return f"{match[1]}{match[2]}" if is_program and line.split()[0] != "npm" else line

@@ -9,6 +9,7 @@ from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
 from container_kit.stages.dockerfile.ecosystems._node_managers import node_manager
 from container_kit.stages.dockerfile.ecosystems._program import DEBIANS
+from container_kit.stages.dockerfile.ecosystems.dotnet import publish
 from container_kit.stages.dockerfile.ecosystems.node import (
     IGNORE,
     install_lines,
@@ -17,9 +18,11 @@ from container_kit.stages.dockerfile.ecosystems.node import (
 )
 from container_kit.stages.dockerfile.ecosystems.python import python_build
 from container_kit.stages.dockerfile.ecosystems.ruby import gems
-from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, system_packages
+from container_kit.stages.dockerfile.recipe import Build, Recipe, Runtime, cached, system_packages
+from container_kit.stages.dockerfile.unsettled import LANGUAGE_UNKNOWN
 
 _NGINX = Base("nginxinc/nginx-unprivileged:1.29-alpine", family="alpine", probe="wget", user="101:101")
+_FLUTTER = Base("ghcr.io/cirruslabs/flutter:3.35.7")
 _ROOT = "/srv/www"
 _OUTPUT = {"create-react-app": "build", "gatsby": "public", "eleventy": "_site", "docusaurus": "build",
     "sveltekit": "build", "nextjs": "out", "nuxt": ".output/public", "nuxtjs": ".output/public"}  # fmt: skip
@@ -59,12 +62,34 @@ def _built(app: App, bases: Bases) -> Build:
         return Build(build.base, (*build.lines, app.copy_source(), f"RUN {app.build}"))
     if app.language == "python":
         return python_build(app, bases)
+    if app.language in {"csharp", "fsharp"}:
+        return publish(app, bases)
+    if app.language == "dart":
+        return _flutter(app, bases)
     if app.language == "html":
         base = bases.pick(*DEBIANS, because="its packages include the generator")
         packages = system_packages(base, re.findall(r"^[a-z0-9][a-z0-9+.-]+", app.build or ""))
         return Build(base, (*packages, "WORKDIR /app", app.copy_source(), *app.enter(), f"RUN {app.build}"))
+    if app.language not in {"javascript", "typescript"}:
+        languages = "JavaScript, TypeScript, Python, Ruby, C#, F#, Dart and plain HTML"
+        raise LANGUAGE_UNKNOWN(f"there is no recipe for a static site in {app.language}", languages=languages)
     base, manager = node_base(app, bases), node_manager(app)
     return Build(base, install_lines(app, base, manager) + source_and_build(app, manager))
+
+
+def _flutter(app: App, bases: Bases) -> Build:
+    base = bases.pick(_FLUTTER, because="Flutter has no image of its own; this is the one that is in general use")
+    lines = (
+        "WORKDIR /app",
+        *app.copy_manifests(),
+        *app.enter(),
+        cached("/root/.pub-cache", f"flutter pub get{' --enforce-lockfile' if app.has('pubspec.lock') else ''}"),
+        "WORKDIR /app",
+        app.copy_source(),
+        *app.enter(),
+        cached("/root/.pub-cache", "flutter build web --release"),
+    )
+    return Build(base, lines)
 
 
 def _as_it_is(app: App, base: Base) -> Build:
@@ -72,6 +97,10 @@ def _as_it_is(app: App, base: Base) -> Build:
 
 
 def _output(app: App) -> str:
+    if app.build and app.language in {"csharp", "fsharp"}:
+        return "/out/wwwroot"  # Blazor WebAssembly: all that the browser loads
+    if app.build and app.language == "dart":
+        return f"{app.folder}/build/web"
     if not app.build:
         found = app.module.output_directory.value
     else:
