@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.app import App
@@ -66,7 +65,7 @@ def _tools(base: Base, app: App) -> tuple[str, ...]:
 def _package(app: App) -> str:
     """The package of the program: from the build command, the start command, or where its `main` was seen."""
     for line in (app.build, app.start):
-        words = shlex.split(line) if line else []
+        words = (line or "").split()
         named = [word for word in words if re.fullmatch(r"\.(/[\w./-]+)?", word) and not word.endswith("/...")]
         if words[:1] == ["go"] and named:
             return named[-1].removesuffix("/main.go")
