@@ -11,7 +11,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import KubernetesDeployment, ManifestFiles
 from container_kit.stages.artifacts.operation import Application, ApplicationLog, Applications, Removed, WentBack
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
-from container_kit.stages.artifacts.scan import Sbom, ScanReport
+from container_kit.stages.artifacts.scan import Sbom, ScanFinding, ScanReport
 from container_kit.tools.schema import sbom_uri
 
 _DOCKERFILE_SHOWN = 6000
@@ -99,10 +99,18 @@ def report_lines(report: ScanReport) -> list[str]:
     totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count) or "none"
     return [
         f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate}",
-        *(f"- {f.severity} {f.id} {f.package or ''} {f.installed or ''}: {f.title}" for f in report.findings[:10]),
+        *(f"- {found.severity} {found.id} {_subject(found)}: {found.title}" for found in report.findings[:10]),
         *(f"change: {c.change} ({c.where or c.kind}) removes {c.removes}" for c in report.changes[:5]),
         *_scanners_line(report),
     ]
+
+
+def _subject(found: ScanFinding) -> str:
+    """The package with what fixes it, and the line."""
+    package = f"{found.package} {found.installed or ''}".rstrip() if found.package else ""
+    fixed = f" → {found.fixed}" if found.fixed else ""
+    place = f" ({found.where})" if found.package and found.where else found.where or found.path or ""
+    return f"{package}{fixed}{place}"
 
 
 def _scanners_line(report: ScanReport) -> list[str]:

@@ -10,8 +10,8 @@ import pytest
 
 from container_kit.stages.artifacts.scan import AllowedFinding, ScanFinding, ScannerRun, ScanPolicy, ScanReport
 from container_kit.stages.fault import StageFailure
-from container_kit.stages.scan.advice import Known
 from container_kit.stages.scan.conclusion import conclude
+from container_kit.stages.scan.known import Known
 from container_kit.stages.scan.scanner import ScannerResult
 
 TODAY = date.today()  # noqa: DTZ011 - only compared with days far away
@@ -72,6 +72,42 @@ def test_the_gate_goes_by_severity_and_fix(
 def test_the_allow_list_goes_by_id_package_and_day(entry: dict[str, Any], stops: bool) -> None:
     allowed = AllowedFinding(**({"reason": "known", "expires": TODAY + timedelta(days=2)} | entry))
     assert refused(result(vulnerability("CVE-1", aliases=("GHSA-1",))), allow=(allowed,)) is stops
+
+
+def entry(name: str, days: int = 2, **more: str) -> AllowedFinding:
+    return AllowedFinding(id=name, reason="known", expires=TODAY + timedelta(days=days), **more)
+
+
+def test_the_gate_tells_what_the_allow_list_lets_pass_beyond_the_cap() -> None:
+    many = [vulnerability("CVE-1", package=f"p{number}") for number in range(30)]
+    report = judged(result(*many), cap=5, allow=(entry("CVE-1"),))
+    assert (
+        report.gate_reason
+        == "nothing of severity critical or worse that can be fixed; but for 30 that the policy allows"
+    )
+
+
+def test_an_entry_that_has_expired_is_told_also_where_nothing_is_refused() -> None:
+    report = judged(result(vulnerability("CVE-1", "low")), allow=(entry("CVE-1", days=-2),))
+    assert report.gate == "passed"
+    assert f"the entry for CVE-1 has expired on {TODAY - timedelta(days=2)} (known)" in report.gate_reason
+
+
+@pytest.mark.parametrize(("outcome", "told"), [("findings", True), ("unavailable", False)])
+def test_an_entry_that_nothing_needs_is_told_where_a_scanner_looked(outcome: str, told: bool) -> None:
+    report = judged(result(outcome=outcome), allow=(entry("CVE-1"), entry("CVE-2", package="x")))
+    assert ("the entry for CVE-1 allows nothing that was found: it can go" in report.gate_reason) is told
+
+
+def test_an_expired_entry_of_another_package_is_no_excuse() -> None:
+    with pytest.raises(StageFailure) as failure:
+        judged(result(vulnerability("CVE-1")), allow=(entry("CVE-1", days=-2, package="y"),))
+    assert "was allowed" not in failure.value.fault.evidence[0].text
+
+
+def test_a_policy_needs_a_reason() -> None:
+    with pytest.raises(ValueError, match="reason"):
+        AllowedFinding(id="CVE-1", reason="", expires=TODAY)
 
 
 def test_a_policy_needs_a_day_that_exists() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,8 @@ from support.planted import DEBIAN, dpkg_status, metadata
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration]
 
 EVERYTHING_PASSES = ScanPolicy(fail_on=None)
+SAMPLES = Path(__file__).parent / "lockfiles"
+BROUGHT = '    "node_modules/is-number": {'
 SITE = "usr/lib/python3/dist-packages"
 
 
@@ -110,6 +113,54 @@ async def test_a_dependency_is_led_back_to_its_manifest_line_and_layer(
     assert (change.where, change.removes, change.worst, change.ids) == (
         "requirements.txt:2", 1, "high", ("CVE-2099-0003",)
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("built", ["buildkit"], indirect=True)
+async def test_each_change_says_how_many_findings_it_removes(
+    engine: DockerEngine,
+    ctx: Contexts,
+    planted: Callable[..., None],
+    imported: Callable[..., Image],
+    built: Callable[[Path], Image],
+    real_scanners: ScannerSettings,
+    tmp_path: Path,
+) -> None:
+    planted(
+        debian={"ck-lib": {"CVE-2099-0001": "2.0", "CVE-2099-0002": "2.1"}, "ck-two": {"CVE-2099-0003": "3.0"}},
+        npm={"is-odd": {"CVE-2099-0006": ("<4", "4.0.0")}, "is-number": {"CVE-2099-0007": ("<6.0.1", "6.0.1")}},
+        severities={f"CVE-2099-000{number}": "HIGH" for number in (1, 2, 3, 6, 7)},
+    )
+    base = imported(DEBIAN | {"var/lib/dpkg/status": dpkg_status(**{"ck-lib": "1.0", "ck-two": "1"})})
+    shutil.copy(SAMPLES / "npm3" / "package-lock.json", tmp_path)
+    (tmp_path / "packages" / "app").mkdir(parents=True)
+    (tmp_path / "package.json").write_text('{"workspaces": ["packages/*"]}')
+    (tmp_path / "packages" / "app" / "package.json").write_text('{"dependencies": {\n  "is-odd": "3.0.1"\n}}')
+    (tmp_path / "odd.json").write_text('{"name": "is-odd", "version": "3.0.1"}')
+    (tmp_path / "number.json").write_text('{"name": "is-number", "version": "6.0.0"}')
+    copies = "".join(f"COPY {name}.json /app/node_modules/is-{name}/package.json\n" for name in ("odd", "number"))
+    (tmp_path / "Dockerfile").write_text(f"FROM {base.reference}\n{copies}USER 1000\n")
+    report = await ScanImage(engine, real_scanners).execute(ctx(), built(tmp_path), EVERYTHING_PASSES)
+    found = {one.id: one for one in report.findings if one.kind == "vulnerability"}
+    assert {name: (one.instruction or "").partition(" /")[0] for name, one in found.items()} == {
+        "CVE-2099-0001": "imported",
+        "CVE-2099-0002": "imported",
+        "CVE-2099-0003": "imported",
+        "CVE-2099-0006": "COPY odd.json",
+        "CVE-2099-0007": "COPY number.json",
+    }
+    assert len({one.layer for one in found.values()}) == 3
+    lock = (tmp_path / "package-lock.json").read_text().splitlines()
+    assert (found["CVE-2099-0007"].where or "") == f"package-lock.json:{lock.index(BROUGHT) + 1}"
+    forced = "another dependency brings is-number: require is-number 6.0.1 or later under `overrides` of package.json"
+    changes = {change.where: (change.removes, change.change.partition(";")[0]) for change in report.changes}
+    assert changes == {
+        "Dockerfile:1": (3, f"take a build of {base.reference} that has ck-lib 2.1, ck-two 3.0 or later"),
+        "packages/app/package.json:2": (
+            1,
+            "require is-odd 4.0.0 or later in packages/app/package.json:2, then run `npm install`",
+        ),
+        "package.json": (1, f"{forced}, then run `npm install`"),
+    }
 
 
 @pytest.mark.timeout(180)

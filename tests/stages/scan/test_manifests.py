@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from container_kit.stages.artifacts.scan import Change, ScanFinding
-from container_kit.stages.scan.advice import Known, advise
+from container_kit.stages.scan.advice import advise
+from container_kit.stages.scan.known import Known
 from container_kit.stages.scan.manifests import Manifests, Place
 
 SAMPLES = Path(__file__).parent / "lockfiles"
@@ -160,8 +161,9 @@ def test_one_command_updates_all_that_a_lock_file_needs(tree: Callable[..., Path
         root, finding("itoa", "1.0.9", "cargo", "Cargo.lock"), finding("time", "0.3.20", "cargo", "Cargo.lock")
     )
     assert change.removes == 2
-    assert "take itoa 9.0.0, time 9.0.0 or later" in change.change
-    assert "run `cargo update itoa time`" in change.change
+    assert change.change == (
+        "other dependencies bring these: run `cargo update itoa time` for itoa 9.0.0, time 9.0.0 or later in Cargo.lock"
+    )
 
 
 def test_a_package_of_an_image_is_led_to_the_manifest_and_its_lock_file(tree: Callable[..., Path]) -> None:
@@ -171,3 +173,19 @@ def test_a_package_of_an_image_is_led_to_the_manifest_and_its_lock_file(tree: Ca
     told, (change,) = advised(root, in_image)
     assert (told[0].where, change.where) == ("package.json:2", "package.json:2")
     assert change.change == "require is-odd 9.0.0 or later in package.json:2, then run `yarn install`"
+
+
+def test_of_several_fixed_versions_of_a_package_the_highest_is_asked_for(tree: Callable[..., Path]) -> None:
+    root = tree(**{"requirements.txt": "ck-lib==1.0\n"})
+    fixes = ("1.5", "1.10", "1.9")
+    findings = [finding("ck-lib", "1.0", "pypi", None, id=f"CVE-{fixed}", fixed=fixed) for fixed in fixes]
+    _, (change,) = advised(root, *findings)
+    assert (change.removes, change.change) == (3, "require ck-lib 1.10 or later in requirements.txt:1")
+
+
+def test_system_packages_of_an_unknown_dockerfile_are_one_change() -> None:
+    findings = [finding(f"lib{number}", "1", "deb", None, layer="sha256:1") for number in range(10)]
+    _, (change,) = advise(findings, Known())
+    assert change.removes == 10
+    assert change.change.startswith("take a base image that has lib0 9.0.0, lib1 9.0.0")
+    assert change.change.endswith("or later, and 2 more packages, or upgrade them in the Dockerfile")

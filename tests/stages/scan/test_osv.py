@@ -13,7 +13,7 @@ import pytest
 from container_kit.stages.scan import osv
 from container_kit.stages.scan.evaluation import match
 from container_kit.stages.scan.osv import Advisory, load
-from container_kit.stages.scan.packages import Package, System
+from container_kit.stages.scan.packages import Package, System, system
 
 
 def advisory(*events: dict[str, str], versions: tuple[str, ...] = (), kind: str = "ECOSYSTEM", **more: Any) -> Advisory:
@@ -110,6 +110,21 @@ async def test_an_export_is_read_from_a_zip_or_a_folder(tmp_path: Path) -> None:
         assert [found.id for found, _ in loaded.by_package["x"]] == ["GHSA-x"]
         assert (loaded.newest, loaded.unreadable) == ("2026-01-09T00:00:00Z", 2)
     assert await anyio.to_thread.run_sync(load, tmp_path / "zip", "npm", {"x"}) is None
+
+
+@pytest.mark.anyio
+async def test_an_export_may_bear_further_parts_of_its_release(tmp_path: Path) -> None:
+    record = {"id": "USN-1", "affected": [{"package": {"ecosystem": "Ubuntu:22.04:LTS", "name": "x"}}]}
+    (tmp_path / "Ubuntu:22.04:LTS").mkdir()
+    (tmp_path / "Ubuntu:22.04:LTS" / "1.json").write_text(json.dumps(record))
+    loaded = await anyio.to_thread.run_sync(load, tmp_path, "Ubuntu:22.04", {"x"})
+    assert loaded is not None
+    assert [found.id for found, _ in loaded.by_package["x"]] == ["USN-1"]
+
+
+@pytest.mark.parametrize("text", ["ID=ubuntu\nVERSION_ID=../../etc\n", "ID=../x\nVERSION_ID=1\n", "VERSION_ID=1\n"])
+def test_a_system_that_is_none_is_not_believed(text: str) -> None:
+    assert system(text) is None
 
 
 @pytest.mark.anyio

@@ -64,6 +64,24 @@ async def test_lints_carry_their_line(ctx: Contexts, vulnerable: Source, real_sc
     }
 
 
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (("api/Dockerfile", "Dockerfile"), "api/Dockerfile"),
+        (("Dockerfile",), "Dockerfile"),
+        (("api/Containerfile",), "api/Containerfile"),
+    ],
+)
+async def test_the_dockerfile_that_a_build_takes_is_linted(
+    ctx: Contexts, real_scanners: ScannerSettings, tmp_path: Path, files: tuple[str, ...], name: str
+) -> None:
+    (tmp_path / "api").mkdir()
+    for file in files:
+        (tmp_path / file).write_text("FROM debian:12\nRUN sudo ls\nUSER 1000\n")
+    report = await ScanSource(real_scanners).execute(ctx(), Source(path=str(tmp_path), module="api"), ALL)
+    assert [found.where for found in report.findings if found.id == "DL3004"] == [f"{name}:2"]
+
+
 @pytest.mark.parametrize("text", ["FROM debian:12\nRUNN x\n", "FROM debian:12\nRUN <<E\necho\nE\n# then\nUSER u\n"])
 async def test_what_hadolint_cannot_parse_is_unavailable_and_no_finding(
     ctx: Contexts, vulnerable: Source, real_scanners: ScannerSettings, text: str
@@ -167,6 +185,24 @@ async def test_what_stands_in_two_lock_files_is_found_in_each(
     (other / "requirements.txt").write_text("ck-lib==1.0\n")
     report = await ScanSource(real_scanners).execute(ctx(), vulnerable, ALL)
     assert [found.where for found in report.findings] == ["other/requirements.txt:1", "requirements.txt:2"]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("requirements.txt", "ck-lib==1.5\nflask>=2\n", "requirements.txt:2: flask has no exact version"),
+        ("web/package.json", '{"dependencies": {"x": "1"}}', "web/package.json has no lock file"),
+    ],
+)
+async def test_what_trivy_passes_over_without_a_word_is_not_clean(
+    ctx: Contexts, vulnerable: Source, real_scanners: ScannerSettings, file: str, content: str, reason: str
+) -> None:
+    Path(vulnerable.path, "requirements.txt").write_text("ck-lib==1.5\n")
+    Path(vulnerable.path, file).parent.mkdir(exist_ok=True)
+    Path(vulnerable.path, file).write_text(content)
+    report = await ScanSource(real_scanners).execute(ctx(), vulnerable)
+    assert (report.outcome, report.gate) == ("unavailable", "not_checked")
+    assert reason in report.gate_reason
 
 
 async def test_trivy_findings_in_a_lock_file_are_led_to_the_workspace_member_or_the_override(

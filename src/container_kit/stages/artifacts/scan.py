@@ -19,7 +19,7 @@ class AllowedFinding(Artifact):
 
     id: str
     """Its id, or one of its aliases."""
-    reason: str
+    reason: str = Field(min_length=1)
     expires: date
     """The last day, for example `2026-12-31`; afterwards the finding counts again."""
     package: str | None = None

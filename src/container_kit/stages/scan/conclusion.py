@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from container_kit.stages.artifacts.scan import ScanPolicy, ScanReport
 from container_kit.stages.scan import gate
-from container_kit.stages.scan.advice import Known, advise
+from container_kit.stages.scan.advice import advise
+from container_kit.stages.scan.known import Known
 from container_kit.stages.scan.report import compose, merged
 from container_kit.stages.scan.scanner import ScannerResult
 
@@ -23,4 +24,4 @@ def conclude(target: str, results: Sequence[ScannerResult], known: Known, policy
     told, changes = advise(found, known)
     report = compose(target, results, told, changes, cap)
     refused, repairs = advise((finding for finding in found if gate.refuses(policy, finding)), known)
-    return gate.judge(report, gate.Refused(refused, repairs), policy, today)
+    return gate.judge(report, found, gate.Refused(refused, repairs), policy, today)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from container_kit.stages.artifacts.scan import SEVERITIES, Change, ScanFinding, ScanPolicy, ScanReport
+from container_kit.stages.artifacts.scan import SEVERITIES, AllowedFinding, Change, ScanFinding, ScanPolicy, ScanReport
 from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
 
 REFUSED = FaultCode(
@@ -34,10 +34,13 @@ def allow(findings: Sequence[ScanFinding], policy: ScanPolicy, today: date) -> t
 
 def _why_allowed(finding: ScanFinding, policy: ScanPolicy, today: date) -> str | None:
     for entry in policy.allow:
-        named = entry.id in {finding.id, *finding.aliases} and entry.package in {None, finding.package}
-        if named and today <= entry.expires:
+        if _names(entry, finding) and today <= entry.expires:
             return f"{entry.reason} (until {entry.expires.isoformat()})"
     return None
+
+
+def _names(entry: AllowedFinding, finding: ScanFinding) -> bool:
+    return entry.id in {finding.id, *finding.aliases} and entry.package in {None, finding.package}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,17 @@ def refuses(policy: ScanPolicy, finding: ScanFinding) -> bool:
     return not (policy.only_fixable and finding.kind == "vulnerability" and finding.fixed is None)
 
 
-def judge(report: ScanReport, refused: Refused, policy: ScanPolicy, today: date) -> ScanReport:
+def judge(
+    report: ScanReport, found: Sequence[ScanFinding], refused: Refused, policy: ScanPolicy, today: date
+) -> ScanReport:
     """Let a report pass the gate, or not.
+
+    Args:
+        report: The report, its gate still open.
+        found: All findings, those too that the report leaves out, as `allow` has marked them.
+        refused: Those that the policy refuses.
+        policy: What to refuse.
+        today: The day on which the allow list's entries hold or have expired.
 
     Returns:
         The report with what the gate says: `passed`, or `not_checked` where no scanner with a current database looked.
@@ -69,8 +81,10 @@ def judge(report: ScanReport, refused: Refused, policy: ScanPolicy, today: date)
     if refused.findings:
         raise _refusal(report, refused, policy, today)
     runs = [run for run in report.scanners if run.looks_for == "vulnerabilities"]
-    if any(run.outcome in {"clean", "findings"} for run in runs):
-        return report.model_copy(update={"gate": "passed", "gate_reason": _passing(report, policy)})
+    looked = any(run.outcome in {"clean", "findings"} for run in runs)
+    notes = [*_of_allow_list(found, policy, today), *(_useless(found, policy, today) if looked else ())]
+    if looked:
+        return report.model_copy(update={"gate": "passed", "gate_reason": "; ".join([_passing(policy), *notes])})
     reason = "; ".join(f"{run.scanner}: {run.detail}" for run in runs)
     if policy.require_scanner:
         raise NO_SCANNER(
@@ -80,16 +94,30 @@ def judge(report: ScanReport, refused: Refused, policy: ScanPolicy, today: date)
             ],
             remedy=reason,
         )
-    return report.model_copy(update={"gate": "not_checked", "gate_reason": f"no scanner could look: {reason}"})
+    unchecked = "; ".join([f"no scanner could look: {reason}", *notes])
+    return report.model_copy(update={"gate": "not_checked", "gate_reason": unchecked})
 
 
-def _passing(report: ScanReport, policy: ScanPolicy) -> str:
+def _passing(policy: ScanPolicy) -> str:
     if policy.fail_on is None:
         return "the policy lets everything pass"
     fixable = " that can be fixed" if policy.only_fixable else ""
-    allowed = sum(finding.allowed is not None for finding in report.findings)
-    but = f", but for {allowed} that the policy allows" if allowed else ""
-    return f"nothing of severity {policy.fail_on} or worse{fixable}{but}"
+    return f"nothing of severity {policy.fail_on} or worse{fixable}"
+
+
+def _of_allow_list(found: Sequence[ScanFinding], policy: ScanPolicy, today: date) -> Iterator[str]:
+    """How much the allow list lets pass, and what of it has expired."""
+    if allowed := sum(finding.allowed is not None for finding in found):
+        yield f"but for {allowed} that the policy allows"
+    for entry in policy.allow:
+        if entry.expires < today:
+            yield f"the entry for {entry.id} has expired on {entry.expires.isoformat()} ({entry.reason})"
+
+
+def _useless(found: Sequence[ScanFinding], policy: ScanPolicy, today: date) -> Iterator[str]:
+    for entry in policy.allow:
+        if today <= entry.expires and not any(_names(entry, finding) for finding in found):
+            yield f"the entry for {entry.id} allows nothing that was found: it can go"
 
 
 def _refusal(report: ScanReport, refused: Refused, policy: ScanPolicy, today: date) -> StageFailure:
@@ -113,7 +141,7 @@ def _evidence(finding: ScanFinding, policy: ScanPolicy, today: date) -> Evidence
     package = (
         f" {finding.package} {finding.installed} → {finding.fixed or 'no fixed version yet'}" if finding.package else ""
     )
-    expired = [e for e in policy.allow if e.id in {finding.id, *finding.aliases} and e.expires < today]
+    expired = [entry for entry in policy.allow if _names(entry, finding) and entry.expires < today]
     note = f" (was allowed until {expired[0].expires.isoformat()}: {expired[0].reason})" if expired else ""
     text = f"{finding.severity} {finding.id}{package}{note}: {finding.title}"
     return Evidence(kind="value", text=text[:500], where=finding.where or finding.path)

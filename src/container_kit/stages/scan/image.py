@@ -18,11 +18,11 @@ from container_kit.stages.contract import Stage, StageContext
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import FaultCode
 from container_kit.stages.scan import archive, builtin, gate, inventory, layers
-from container_kit.stages.scan.advice import Known
 from container_kit.stages.scan.conclusion import conclude
 from container_kit.stages.scan.grype import Grype
 from container_kit.stages.scan.hadolint import lint
 from container_kit.stages.scan.instructions import lineage
+from container_kit.stages.scan.known import Known
 from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, together, unavailable
 from container_kit.stages.scan.tree import Tree, tree_of
 from container_kit.stages.scan.trivy import Trivy

@@ -140,7 +140,8 @@ def load(folder: Path, ecosystem: str, names: set[str]) -> Advisories | None:
 
 
 def _records(folder: Path, ecosystem: str) -> Iterator[bytes] | None:
-    for name in (ecosystem, ecosystem.partition(":")[0]):
+    further = sorted(place.name for place in folder.glob(f"{ecosystem}:*"))  # `Ubuntu:22.04:LTS`
+    for name in (ecosystem, *further, ecosystem.partition(":")[0]):
         place = folder / name
         if (place / "all.zip").is_file():
             return _zipped(place / "all.zip")

@@ -13,6 +13,7 @@ from typing import IO
 
 _MOST_JAR_DEPTH = 3
 _MOST_JAR_BYTES = 512 * 2**20
+_PLAIN = re.compile(r"[\w.+~-]+")
 _DEBIAN_SOURCE = re.compile(r"^(\S+)(?:\s+\((.+)\))?$")
 
 
@@ -59,7 +60,7 @@ def system(text: str) -> System | None:
     """Read `/etc/os-release`."""
     pairs = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
     name, version = (pairs.get(key, "").strip().strip("\"'") for key in ("ID", "VERSION_ID"))
-    return System(name, version) if name else None
+    return System(name, version) if _PLAIN.fullmatch(name) and _PLAIN.fullmatch(version or "-") else None
 
 
 def dpkg(text: str) -> Iterator[Package]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -16,14 +16,16 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract import Stage, StageContext
 from container_kit.stages.fault import FaultCode
 from container_kit.stages.scan import builtin, gate, source_inventory
-from container_kit.stages.scan.advice import Known
 from container_kit.stages.scan.archive import scratch_folder
 from container_kit.stages.scan.conclusion import conclude
 from container_kit.stages.scan.grype import Grype
 from container_kit.stages.scan.hadolint import lint
-from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, together
+from container_kit.stages.scan.known import Known
+from container_kit.stages.scan.scanner import ScannerResult, ScannerSettings, looked, together
 from container_kit.stages.scan.tree import Tree, tree_of
 from container_kit.stages.scan.trivy import Trivy
+
+_MOST_GAPS = 10
 
 
 class ScanSource(Stage[ScanReport]):
@@ -82,4 +84,15 @@ class ScanSource(Stage[ScanReport]):
         if not any(result.looked for result in results if result.run.looks_for == "vulnerabilities"):
             read = partial(source_inventory.read, folder)
             results.append(await builtin.scan(self._settings, ctx, "the folder's lock files", read))
+        elif any(result.run.outcome == "clean" for result in results):
+            gaps = await anyio.to_thread.run_sync(source_inventory.gaps, folder)
+            results = [_with_gaps(result, gaps) for result in results]
         return results
+
+
+def _with_gaps(result: ScannerResult, gaps: Sequence[str]) -> ScannerResult:
+    """Scanners pass over what names no version without a word; then finding nothing is not clean."""
+    if not gaps or result.run.outcome != "clean" or result.run.looks_for != "vulnerabilities":
+        return result
+    told = "; ".join(gaps[:_MOST_GAPS])
+    return looked(result.run, result.findings, unseen=told, stale=False)

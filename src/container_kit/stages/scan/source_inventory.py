@@ -30,6 +30,8 @@ _TOLD = 3
 class _Found:
     packages: dict[tuple[str, ...], Package] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    """Lock files that only others can read."""
 
     def add(self, path: str, read: Reader, text: str) -> None:
         """Take what a file pins; what cannot be read of it is noted."""
@@ -64,6 +66,19 @@ def read(root: Path) -> Inventory:
 
     Call it in a worker thread of anyio, which can then be cancelled.
     """
+    found = _look(root)
+    return Inventory(tuple(found.packages.values()), None, tuple(dict.fromkeys([*found.unread, *found.foreign])))
+
+
+def gaps(root: Path) -> tuple[str, ...]:
+    """What no scanner can know of a folder: versions that stand nowhere, and files that cannot be read.
+
+    Call it as `read`.
+    """
+    return tuple(dict.fromkeys(_look(root).unread))
+
+
+def _look(root: Path) -> _Found:
     found = _Found()
     real_root = os.path.realpath(root)
     look_up = anyio.from_thread.check_cancelled
@@ -80,7 +95,7 @@ def read(root: Path) -> Inventory:
             break
     for path in unlocked.find(manifests, wanted, lambda path: _text(real_root, path, found)):
         found.unread.append(f"{path} has no lock file, so the versions of its packages are not known")
-    return Inventory(tuple(found.packages.values()), None, tuple(dict.fromkeys(found.unread)))
+    return found
 
 
 def _sorted_out(paths: Iterable[str], found: _Found) -> tuple[list[str], list[str]]:
@@ -94,7 +109,7 @@ def _sorted_out(paths: Iterable[str], found: _Found) -> tuple[list[str], list[st
         if lockfiles.reader_of(path):
             pinning.append(path)
         elif lockfiles.is_known_unread(path):
-            found.unread.append(f"{path} is a lock file that the built-in matcher cannot read")
+            found.foreign.append(f"{path} is a lock file that the built-in matcher cannot read")
         elif unlocked.is_manifest(path):
             manifests.append(path)
     return pinning, manifests

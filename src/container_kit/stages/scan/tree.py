@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
@@ -53,11 +53,17 @@ def tree_of(
 def _dockerfile(root: Path | None, module: str, written: Dockerfile | None, options: BuildOptions) -> tuple[str, str]:
     if written is not None:
         return written.path, written.content
-    names = [options.dockerfile] if options.dockerfile else ["Dockerfile", f"{module}/Dockerfile"]
+    names = [options.dockerfile] if options.dockerfile else _usual(module)
     for name in names:
         if root is not None and (content := _read(root, name)):
             return name, content
     return names[0], ""
+
+
+def _usual(module: str) -> list[str]:
+    """Where a build looks for it: in the module's folder first."""
+    folders = dict.fromkeys((PurePosixPath(module), PurePosixPath()))
+    return [str(folder / name) for folder in folders for name in ("Dockerfile", "dockerfile", "Containerfile")]
 
 
 def _read(root: Path, name: str) -> str:
