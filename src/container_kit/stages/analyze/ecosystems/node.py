@@ -6,7 +6,7 @@ import re
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.ecosystems._node_frameworks import FILE_SERVERS, SERVERS, SITES, Site
+from container_kit.stages.analyze.ecosystems._node_frameworks import SERVERS, SITES
 from container_kit.stages.analyze.ecosystems._node_packages import (
     Package,
     read_manager,
@@ -14,8 +14,16 @@ from container_kit.stages.analyze.ecosystems._node_packages import (
     read_version,
     workspace_members,
 )
+from container_kit.stages.analyze.ecosystems._node_scripts import (
+    claim_script,
+    only_builds,
+    runner,
+    runs_nothing,
+    script_ports,
+    start_script,
+)
+from container_kit.stages.analyze.ecosystems._node_sites import describe_site, is_configured
 from container_kit.stages.analyze.folder import Folder
-from container_kit.stages.artifacts.analysis import Role
 
 _META = {
     "waku",
@@ -44,14 +52,6 @@ _OWN_SERVER = {
 _INFRASTRUCTURE = ("aws-cdk-lib", "@aws-cdk/core", "@pulumi/pulumi", "cdktf", "cdk8s", "sst")
 _SUFFIXES = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts")
 _ENTRIES = ("server", "index", "app", "main", "src/server", "src/index", "src/main", "src/app", "bin/www", "api/index")
-_CONFIGS = {
-    "vite": "vite.config.*",
-    "nextjs": "next.config.*",
-    "nuxt": "nuxt.config.*",
-    "astro": "astro.config.*",
-    "angular": "angular.json",
-    "gatsby": "gatsby-config.*",
-}
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -67,7 +67,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     read_version(folder, package, draft)
     _read_application(folder, package, draft)
     if "build" in package.scripts:
-        draft.build.add(f"{_runner(draft)} run build", "declared", folder.place("package.json", '"build"'))
+        draft.build.add(f"{runner(draft)} run build", "declared", folder.place("package.json", '"build"'))
 
 
 def _read_language(folder: Folder, package: Package, draft: Draft) -> None:
@@ -97,19 +97,15 @@ def _is_tooling(path: str) -> bool:
     return ".config." in name or name.startswith(".") or path.startswith(("dist/", "build/", "public/", "out/"))
 
 
-def _runner(draft: Draft) -> str:
-    return draft.package_manager.value or "npm"
-
-
 def _read_application(folder: Folder, package: Package, draft: Draft) -> None:
-    site = next((site for site in SITES if package.has(*site.packages) or _configured(folder, site.name)), None)
+    site = next((site for site in SITES if package.has(*site.packages) or is_configured(folder, site.name)), None)
     if site and site.name in _BUNDLERS and _bundles_a_package(folder, package):
         site = None
     servers = [server for server in SERVERS if any(name in package.runtime for name in server.packages)]
     server = servers[0] if servers else None
     owns = server is not None and server.name in _OWN_SERVER
     if site and not owns and (site.name in _META or not _runs_server(folder, package, server)):
-        _describe_site(folder, package, draft, site)
+        describe_site(folder, package, draft, site)
     else:
         _describe_server(folder, package, draft, server)
 
@@ -121,10 +117,6 @@ def _bundles_a_package(folder: Folder, package: Package) -> bool:
     """Tell whether a bundler builds a tool or a library here: there is no page, but something to install or import."""
     offered = any(package.data.get(key) for key in ("bin", "exports", "files"))
     return offered and not folder.first("index.html", "src/index.html", "public/index.html", "app/index.html")
-
-
-def _configured(folder: Folder, name: str) -> bool:
-    return name in _CONFIGS and name != "vite" and bool(folder.matching(_CONFIGS[name]))
 
 
 def _runs_server(folder: Folder, package: Package, server: Framework | None) -> bool:
@@ -139,130 +131,6 @@ def _runs_server(folder: Folder, package: Package, server: Framework | None) -> 
     return starts or (not start and alone)
 
 
-_SITE_SCRIPTS = ("start:prod", "start", "serve", "preview", "dev", "develop", "docs:preview", "docs:dev")
-
-
-def _describe_site(folder: Folder, package: Package, draft: Draft, site: Site) -> None:
-    named = next((name for name in site.packages if package.has(name)), None)
-    place = (
-        folder.place("package.json", f'"{named}"') if named else folder.place(folder.matching(_CONFIGS[site.name])[0])
-    )
-    draft.framework.add(site.name, "declared", place)
-    draft.output.add(site.output, "framework", place)
-    role, served = _served(folder, package, site)
-    draft.role.add(role, "framework", place, confidence=0.85)
-    script = _start_script(package, _SITE_SCRIPTS)
-    if script:
-        _claim_script(folder, package, draft, script, 0.75 if script.startswith("start") else 0.55)
-    command = served or (site.develops if role == "static" else None)
-    draft.start.add(
-        f"npx {command}" if command and not command.startswith("node ") else command,
-        "framework",
-        place,
-        confidence=0.56 if served and script in {"dev", "preview"} and "build" in package.scripts else 0.4,
-    )
-    if served:
-        draft.program.add(served, "framework", place, confidence=0.7)
-    _script_ports(folder, package, draft, script)
-    if role == "static":
-        _config_port(folder, draft, site)
-    developed = 5173 if site.name == "react-router" and role == "static" else site.port
-    draft.port.add(developed, "framework", place)
-
-
-def _served(folder: Folder, package: Package, site: Site) -> tuple[Role, str | None]:
-    """The site's role, and the command that serves it in production where it has a server of its own."""
-    if site.name == "nextjs" and _config_says(folder, "next.config.*", r"output\s*:\s*['\"]export"):
-        return "static", None
-    if site.name == "astro":
-        rendered = _config_says(folder, "astro.config.*", r"output\s*:\s*['\"](server|hybrid)")
-        elsewhere = package.has("@astrojs/vercel", "@astrojs/netlify", "@astrojs/cloudflare", "@deno/astro-adapter")
-        if package.has("@astrojs/node") or (rendered and not elsewhere):
-            return "web", "node ./dist/server/entry.mjs"
-        return ("web", None) if rendered else ("static", None)
-    if site.name == "sveltekit" and package.has("@sveltejs/adapter-static"):
-        return "static", None
-    if site.name == "sveltekit" and not package.has("@sveltejs/adapter-node"):
-        return "web", None  # another adapter makes what only its platform runs
-    if site.name == "react-router" and _config_says(folder, "react-router.config.*", r"ssr\s*:\s*false"):
-        return "static", None
-    if site.name == "nuxt" and _config_says(folder, "nuxt.config.*", r"ssr\s*:\s*false"):
-        return "static", None
-    if site.name == "angular" and package.has("@angular/ssr", "@nguniversal/express-engine"):
-        return "web", f"node dist/{package.data.get('name', 'app')}/server/server.mjs"
-    if site.name == "docusaurus":
-        return "static", None
-    return ("web", site.serves) if site.serves else ("static", None)
-
-
-def _config_says(folder: Folder, pattern: str, expression: str) -> bool:
-    return any(re.search(expression, folder.source(path)) for path in folder.matching(pattern))
-
-
-def _config_port(folder: Folder, draft: Draft, site: Site) -> None:
-    for path in folder.matching(_CONFIGS.get(site.name, "vite.config.*"), "vue.config.js", "rsbuild.config.*"):
-        text = folder.source(path)
-        for opened in re.finditer(r"(?:server|devServer|preview)\s*:\s*\{", text):
-            own = _own_lines(text, opened.end())
-            if found := re.search(r"\bport\s*:\s*(?:[^,\n}]*?(?:\|\||\?\?)\s*)?['\"]?(\d{2,5})", own):
-                draft.port.add(int(found[1]), "configuration", folder.place(path, found[0]))
-                return
-
-
-def _own_lines(text: str, at: int) -> str:
-    """What a block of JavaScript says itself, without the blocks inside it."""
-    depth, kept = 1, []
-    for character in text[at : at + 4000]:
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        if depth == 0:
-            break
-        if depth == 1:
-            kept.append(character)
-    return "".join(kept)
-
-
-def _builds(package: Package, name: str) -> bool:
-    """Tell whether a script whose name says production makes files for it, and starts nothing."""
-    return name.startswith("prod") and re.search(r"\b(?:node|tsx|ts-node|bun|pm2)\b", package.resolved(name)) is None
-
-
-def _start_script(package: Package, names: tuple[str, ...]) -> str | None:
-    return next((name for name in names if package.scripts.get(name)), None)
-
-
-def _claim_script(folder: Folder, package: Package, draft: Draft, script: str, trust: float) -> None:
-    runner = _runner(draft)
-    short = script == "start" and runner != "bun"
-    place = folder.place("package.json", re.compile(rf'"{re.escape(script)}"\s*:'))
-    if _runs_nothing(folder, package, script):
-        trust = 0.45
-        draft.broken[f"the script {script} runs a file that is not there: {package.scripts[script]}"] = place
-    draft.start.add(f"{runner} {script}" if short else f"{runner} run {script}", "declared", place, confidence=trust)
-    draft.program.add(package.resolved(script), "declared", place, confidence=trust)
-
-
-_RUNS = re.compile(
-    r"(?:\w+=\S* )*(?:node|nodemon|bun|tsx|ts-node)\s+(?:(?:run|watch)\s+|--?[\w=-]+\s+)*([\w./-]+)(?:\s.*)?"
-)
-_TAKES_A_WORD = re.compile(r"\s(?:-r|--require|--import|--loader|-e|--eval|-p|--env-file)\s")
-_BUILDING = re.compile(r"build|compile|transpile|bundle|tsc|install|prepare|pre\w+")
-
-
-def _runs_nothing(folder: Folder, package: Package, script: str) -> bool:
-    """Tell whether a script runs a file that is not there, and nothing makes it."""
-    command = package.scripts.get(script, "")
-    found = _RUNS.fullmatch(command)
-    if found is None or _TAKES_A_WORD.search(command) or any(_BUILDING.match(name) for name in package.scripts):
-        return False
-    if folder.matching("tsconfig*.json", "*.config.*", "Makefile", "*file.js") or folder.path:
-        return False  # something may build it, or the file lies in a folder above
-    file = found[1].removeprefix("./").rstrip("/")
-    if "/" not in file and "." not in file.strip("."):
-        return False
-    ends = ("", ".js", ".mjs", ".cjs", ".ts", "/index.js", "/index.ts")
-    return not folder.has_folder(file) and not folder.first(*(f"{file}{end}" for end in ends))
-
-
 def _describe_server(folder: Folder, package: Package, draft: Draft, server: Framework | None) -> None:
     if server:
         named = next(name for name in server.packages if name in package.runtime)
@@ -275,11 +143,11 @@ def _describe_server(folder: Folder, package: Package, draft: Draft, server: Fra
         if server
         else ("start:prod", "start")
     )
-    script = _start_script(package, tuple(name for name in names if not _builds(package, name)))
+    script = start_script(package, tuple(name for name in names if not only_builds(package, name)))
     if script:
-        _claim_script(folder, package, draft, script, 0.55 if script == "dev" else 0.93)
-        _script_ports(folder, package, draft, script)
-    scripted = script not in {None, "dev"} and not _runs_nothing(folder, package, script or "")
+        claim_script(folder, package, draft, script, 0.55 if script == "dev" else 0.93)
+        script_ports(folder, package, draft, script)
+    scripted = script not in {None, "dev"} and not runs_nothing(folder, package, script or "")
     _read_entry(folder, package, draft, scripted=scripted)
     if (draft.program.value or "").startswith("wrangler"):
         draft.role.add("web", "configuration", *(draft.start.best.places if draft.start.best else ()), confidence=0.85)
@@ -319,8 +187,8 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
     )
     if not publishes and alone:
         typed = entry.endswith(("ts", "tsx"))
-        command = f"bun {entry}" if _runner(draft) == "bun" else f"npx tsx {entry}" if typed else f"node {entry}"
-        ready = not typed or _runner(draft) == "bun"
+        command = f"bun {entry}" if runner(draft) == "bun" else f"npx tsx {entry}" if typed else f"node {entry}"
+        ready = not typed or runner(draft) == "bun"
         draft.start.add(command, "code", place, confidence=0.8 if ready and not scripted else 0.5)
         if not typed:
             draft.program.add(command, "code", place, confidence=0.5)
@@ -333,32 +201,6 @@ def _claim_imported(folder: Folder, draft: Draft, entry: str) -> None:
     if server:
         named = next(name for name in server.packages if name in imported)
         draft.framework.add(server.name, "code", folder.place(entry, named))
-
-
-def _script_ports(folder: Folder, package: Package, draft: Draft, script: str | None) -> None:
-    for name in dict.fromkeys([script, "start", "dev"]):
-        found = re.search(r"(?:--port[ =]|\s-p[ =]?|\bPORT=)(\d{2,5})\b", package.scripts.get(name or "", ""))
-        if found:
-            trust = 0.92 if name == script else 0.6 if draft.role.value != "web" or not script else 0.59
-            draft.port.add(int(found[1]), "declared", folder.place("package.json", f'"{name}"'), confidence=trust)
-    program = package.resolved(script) if script else ""
-    place = folder.place("package.json", f'"{script}"')
-    served = re.match(r"(?:npx\s+)?([\w-]+)\b", program)
-    if served and served[1] in FILE_SERVERS and script != "preview":
-        listens = re.search(r"\s(?:-l|--listen|-p|--port)[ =]?(?:tcp://[^:\s]*:)?(\d{2,5})\b", program)
-        port = int(listens[1]) if listens else FILE_SERVERS[served[1]]
-        draft.role.add("static", "declared", place, confidence=0.86)
-        draft.port.add(port, "declared", place, confidence=0.92)
-    if "pm2" in program:
-        _read_processes(folder, draft)
-
-
-def _read_processes(folder: Folder, draft: Draft) -> None:
-    """The port that pm2 gives to what it starts."""
-    for path in folder.matching("ecosystem.config.*", "pm2.config.*", "process.json", "pm2.json"):
-        if found := re.search(r"\bPORT['\"]?\s*:\s*['\"]?(\d{2,5})\b", folder.source(path)):
-            draft.port.add(int(found[1]), "configuration", folder.place(path, found[0]), confidence=0.94)
-            return
 
 
 def _describe_package(folder: Folder, package: Package, draft: Draft) -> None:
