@@ -60,6 +60,7 @@ SITES = (
     Site("sveltekit", ("@sveltejs/kit",), 3000, "build", "node build"),
     Site("solidstart", ("@solidjs/start", "solid-start"), 3000, ".output", "node .output/server/index.mjs"),
     Site("vinxi", ("vinxi",), 3000, ".output", "vinxi start"),
+    Site("vike", ("vike", "vite-plugin-ssr"), 3000, "dist"),
     Site("qwik", ("@builder.io/qwik-city", "@qwik.dev/router"), 5173, "dist", None, "vite"),
     Site("analog", ("@analogjs/platform",), 3000, "dist", "node dist/analog/server/index.mjs"),
     Site("astro", ("astro",), 4321, "dist", None, "astro dev"),

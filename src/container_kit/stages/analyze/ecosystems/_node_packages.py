@@ -112,6 +112,10 @@ def _read_lock(folder: Folder, draft: Draft, *, own: bool) -> bool:
             draft.package_manager.add(name, "declared", folder.place(lock), confidence=trust)
             draft.manifests.append(lock) if own else None
             draft.locked = found = True
+    if folder.has("rush.json"):
+        names = [name for name in ("pnpm", "yarn", "npm") if f"{name}Version" in folder.json("rush.json")]
+        draft.package_manager.add(next(iter(names), None), "declared", folder.place("rush.json", "Version"))
+        found = found or bool(names)
     if not own and isinstance(declared := folder.json("package.json").get("packageManager"), str):
         draft.package_manager.add(
             declared.partition("@")[0], "declared", folder.place("package.json", "packageManager")

@@ -52,7 +52,7 @@ def describe_site(folder: Folder, package: Package, draft: Draft, site: Site) ->
     if served:
         draft.program.add(served, "framework", place, confidence=0.7)
     script_ports(folder, package, draft, script)
-    if role == "static":
+    if role == "static" or site.name == "nuxt":
         _config_port(folder, draft, site)
     developed = 5173 if site.name == "react-router" and role == "static" else site.port
     draft.port.add(developed, "framework", place)
@@ -90,7 +90,8 @@ def _config_says(folder: Folder, pattern: str, expression: str) -> bool:
 def _config_port(folder: Folder, draft: Draft, site: Site) -> None:
     for path in folder.matching(_CONFIGS.get(site.name, "vite.config.*"), "vue.config.js", "rsbuild.config.*"):
         text = folder.source(path)
-        for opened in re.finditer(r"(?:server|devServer|preview)\s*:\s*\{", text):
+        blocks = r"\bserver" if site.name == "nuxt" else r"(?:server|devServer|preview)"
+        for opened in re.finditer(rf"{blocks}\s*:\s*\{{", text):
             own = _own_lines(text, opened.end())
             if found := re.search(r"\bport\s*:\s*(?:[^,\n}]*?(?:\|\||\?\?)\s*)?['\"]?(\d{2,5})", own):
                 draft.port.add(int(found[1]), "configuration", folder.place(path, found[0]))

@@ -14,6 +14,9 @@ FRAMEWORKS = (
     Framework("fresh", ("fresh", "$fresh"), 8000),
     Framework("oak", ("oak",), 8000),
     Framework("hono", ("hono",), 8000),
+    Framework("express", ("express",), 3000),
+    Framework("fastify", ("fastify",), 3000),
+    Framework("koa", ("koa",), 3000),
     Framework("lume", ("lume",), 3000, "static"),
     Framework("aleph", ("aleph",), 3000),
     Framework("vite", ("vite",), 5173, "static"),
@@ -52,43 +55,50 @@ def describe(folder: Folder, draft: Draft) -> None:
         for name in _table(folder.json(path), "imports"):
             draft.dependencies.setdefault(name.strip("/@").rpartition("/")[2].lower(), folder.place(path, f'"{name}"'))
     entry = folder.first(*_ENTRIES) or next(iter(folder.files(".ts", ".js", limit=1, depth=2)), None)
-    if entry:
-        for found in _IMPORT.finditer(folder.source(entry)):
-            draft.dependencies.setdefault(found[1].lower(), folder.place(entry, found[0]))
-    _claim_start(folder, draft, manifest, data, entry)
+    for path in filter(None, (entry, folder.first("deps.ts", "src/deps.ts"))):
+        for found in _IMPORT.finditer(folder.source(path)):
+            draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
+    package = folder.json("package.json") if folder.has("package.json") else {}
+    for name in _table(package, "dependencies"):
+        draft.dependencies.setdefault(name.lower(), folder.place("package.json", f'"{name}"'))
+    tasks = {name: (command, "package.json") for name, command in _table(package, "scripts").items()}
+    tasks |= {name: (command, manifest) for name, command in _table(data, "tasks").items()}
+    _claim_start(folder, draft, tasks, entry)
+    if data.get("exports") and not draft.start and not draft.role:
+        draft.role.add("library", "declared", place, confidence=0.85)
 
 
-def _claim_start(folder: Folder, draft: Draft, manifest: str, data: dict[str, Any], entry: str | None) -> None:
-    tasks = {
-        k: v if isinstance(v, str) else v.get("command", "")
-        for k, v in _table(data, "tasks").items()
-        if isinstance(v, str | dict)
-    }
+def _claim_start(folder: Folder, draft: Draft, tasks: dict[str, tuple[Any, str]], entry: str | None) -> None:
     task = next((name for name in ("start", "serve", "preview", "dev") if name in tasks), None)
     if task:
-        draft.start.add(
-            f"deno task {task}",
-            "declared",
-            folder.place(manifest, f'"{task}"'),
-            confidence=0.9 if task == "start" else 0.6,
+        command, manifest = tasks[task]
+        place = folder.place(manifest, f'"{task}"')
+        draft.start.add(f"deno task {task}", "declared", place, confidence=0.9 if task == "start" else 0.6)
+        _claim_program(
+            draft, command if isinstance(command, str) else str(_table({"": command}, "").get("command")), place
         )
-        program, place = str(tasks[task]), folder.place(manifest, f'"{task}"')
-        draft.program.add(program, "declared", place)
-        if found := re.search(r"\bdeno serve\b(?:.*--port[ =](\d{2,5})\b)?", program):
-            draft.role.add("web", "declared", place, confidence=0.9)
-            draft.port.add(int(found[1] or 8000), "declared", place, confidence=0.92 if found[1] else 0.75)
     if "build" in tasks:
-        draft.build.add("deno task build", "declared", folder.place(manifest, '"build"'))
+        draft.build.add("deno task build", "declared", folder.place(tasks["build"][1], '"build"'))
     if entry is None:
         draft.role.add("library", "guess") if not task else None
         return
     if "vite" in draft.dependencies:
         return  # what there is runs in a browser
-    draft.entrypoint.add(entry, "code", folder.place(entry))
-    draft.start.add(f"deno run -A {entry}", "code", folder.place(entry), confidence=0.75)
-    if re.search(r"Deno\.serve\b|\bserve\(|\.listen\(", folder.source(entry)):
-        draft.role.add("web", "code", folder.place(entry), confidence=0.9)
-        draft.port.add(8000, "framework", folder.place(entry), confidence=0.75)
+    text, place = folder.source(entry), folder.place(entry)
+    draft.entrypoint.add(entry, "code", place)
+    serves = re.search(r"Deno\.serve\b|\bserve\(|\.listen\(", text)
+    if serves or "import.meta.main" in text or not re.match(r"(?:src/)?mod\.ts", entry):
+        draft.start.add(f"deno run -A {entry}", "code", place, confidence=0.75)
+    if serves:
+        draft.role.add("web", "code", place, confidence=0.9)
+        draft.port.add(8000, "framework", place, confidence=0.75)
+
+
+def _claim_program(draft: Draft, program: str, place: str) -> None:
+    draft.program.add(program, "declared", place)
+    if found := re.search(r"\bdeno serve\b(?:.*--port[ =](\d{2,5})\b)?", program):
+        draft.role.add("web", "declared", place, confidence=0.9)
+        draft.port.add(int(found[1] or 8000), "declared", place, confidence=0.92 if found[1] else 0.75)
 
 
 def _table(data: Any, key: str) -> dict[str, Any]:
@@ -107,7 +117,7 @@ ECOSYSTEMS = (
         "deno",
         describe,
         manifests=("deno.json", "deno.jsonc", "deno.lock"),
-        bare=("main.ts", "mod.ts", "index.ts", "*.ts"),
+        bare=("main.ts", "mod.ts", "index.ts", "server.ts", "app.ts", "src/main.ts", "src/index.ts", "src/server.ts"),
         recognises=_is_deno,
         frameworks=FRAMEWORKS,
         sources=(".ts", ".tsx", ".js"),

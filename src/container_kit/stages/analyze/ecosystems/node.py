@@ -125,7 +125,9 @@ def _runs_server(folder: Folder, package: Package, server: Framework | None) -> 
         return False
     if server.name in _OWN_SERVER:
         return True
-    start = package.resolved("start:prod") or package.resolved("start")
+    start = next(
+        (package.resolved(name) for name in ("start:prod", "start", "server:prod") if name in package.scripts), ""
+    )
     starts = re.search(r"\b(node|tsx|ts-node|nodemon|bun|pm2|nest)\b", start) is not None
     alone = bool(package.data.get("bin")) or any(folder.first(f"{entry}.js", f"{entry}.ts") for entry in _ENTRIES[:1])
     return starts or (not start and alone)
@@ -139,7 +141,18 @@ def _describe_server(folder: Folder, package: Package, draft: Draft, server: Fra
         draft.role.add(server.role, "framework", place, confidence=0.9)
         draft.port.add(server.port, "framework", place)
     names = (
-        ("start:prod", "start:production", "start", "serve", "server", "prod", "production", "preview", "dev")
+        (
+            "start:prod",
+            "start:production",
+            "start",
+            "server:prod",
+            "serve",
+            "server",
+            "prod",
+            "production",
+            "preview",
+            "dev",
+        )
         if server
         else ("start:prod", "start")
     )
