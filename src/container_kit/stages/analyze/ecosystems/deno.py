@@ -74,9 +74,7 @@ def _claim_start(folder: Folder, draft: Draft, tasks: dict[str, tuple[Any, str]]
         command, manifest = tasks[task]
         place = folder.place(manifest, f'"{task}"')
         draft.start.add(f"deno task {task}", "declared", place, confidence=0.9 if task == "start" else 0.6)
-        _claim_program(
-            draft, command if isinstance(command, str) else str(_table({"": command}, "").get("command")), place
-        )
+        _claim_program(draft, str(command.get("command", "") if isinstance(command, dict) else command), place)
     if "build" in tasks:
         draft.build.add("deno task build", "declared", folder.place(tasks["build"][1], '"build"'))
     if entry is None:
