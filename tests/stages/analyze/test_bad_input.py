@@ -150,6 +150,23 @@ def test_a_file_that_vanishes_is_reported(tmp_path: Path):
     assert "No such file" in tree.problems["package.json"].reason
 
 
+@pytest.mark.parametrize("value", ["5", "text", "true", "{a: 1}", "[1, {b: 2}, null]"])
+def test_values_of_another_kind_than_a_format_asks_for_are_passed_over(tmp_path: Path, value: str):
+    keys = ("command", "environment", "expose", "image", "ports", "volumes")
+    services = {key: f"  {key}-one:\n    build: .\n    {key}: {value}\n" for key in keys}
+    files = {
+        "docker-compose.yml": "services:\n" + "".join(services.values()) + f"  builds:\n    build: {value}\n",
+        "environment.yml": f"name: x\ndependencies: {value}\n",
+        "render.yaml": f"services: {value}\nprojects: {value}\n",
+        "vercel.json": '{"services": 5}',
+        "app.py": "import flask\n",
+    }
+
+    (module,) = analyze(lay(tmp_path, **files)).modules
+
+    assert (module.path, module.language.value) == (".", "python")
+
+
 def test_a_folder_tree_deeper_than_the_bound_is_announced(tmp_path: Path):
     place = tmp_path
     for _ in range(80):

@@ -96,7 +96,7 @@ def _problems(text: str, name: str, service: dict[str, Any]) -> Iterator[str]:
             yield f"line {_line(text, image)}: image {image} of {name} is not pinned to a version"
     if service.get("privileged") is True:
         yield f"line {_line(text, 'privileged')}: {name} runs privileged"
-    if any("docker.sock" in str(volume) for volume in service.get("volumes") or []):
+    if any("docker.sock" in str(volume) for volume in _entries(service, "volumes")):
         yield f"line {_line(text, 'docker.sock')}: {name} mounts the Docker socket"
 
 
@@ -122,15 +122,21 @@ def _home(
 
 def _mounted(tree: Tree, base: str, service: dict[str, Any]) -> str | None:
     """A folder with a manifest that is mounted where the service's command runs."""
-    if not service.get("command") or not isinstance(service.get("volumes"), list):
+    if not service.get("command"):
         return None
-    for volume in service["volumes"]:
+    for volume in _entries(service, "volumes"):
         source = str(volume.get("source", "") if isinstance(volume, dict) else volume).partition(":")[0]
         source = re.sub(r"^\$\{?PWD\}?", ".", source)
         folder = within(base, source) if source.startswith(".") else None
         if folder is not None and folder in tree.folders and has_manifest(tree, folder):
             return folder
     return None
+
+
+def _entries(service: dict[str, Any], key: str) -> list[Any]:
+    """The list under `key`; nothing where the file has anything else there."""
+    found = service.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _command(service: dict[str, Any]) -> str | None:
@@ -144,7 +150,9 @@ def _variable(service: dict[str, Any], place: str) -> tuple[int, str] | None:
     """`PORT` among the variables of a service."""
     given = service.get("environment")
     pairs: Iterable[Any] = (
-        given.items() if isinstance(given, dict) else [str(entry).partition("=")[::2] for entry in given or []]
+        given.items()
+        if isinstance(given, dict)
+        else [str(entry).partition("=")[::2] for entry in _entries(service, "environment")]
     )
     for name, value in pairs:
         text = re.sub(r"\$\{[^}]*?:?-(\d+)\}", r"\1", str(value)).strip("\"' ")
@@ -155,7 +163,7 @@ def _variable(service: dict[str, Any], place: str) -> tuple[int, str] | None:
 
 
 def _published(text: str, path: str, service: dict[str, Any], at: int) -> tuple[int, str] | None:
-    for entry in [*(service.get("ports") or []), *(service.get("expose") or [])]:
+    for entry in [*_entries(service, "ports"), *_entries(service, "expose")]:
         target = str(entry.get("target", "")) if isinstance(entry, dict) else str(entry)
         target = re.sub(r"\$\{[^}]*?:?-?(\d+)\}", r"\1", target).rpartition(":")[2].partition("/")[0]
         if target.isdigit() and 0 < int(target) < 65536:

@@ -157,7 +157,8 @@ def _read_conda(folder: Folder, draft: Draft) -> None:
         return
     draft.manifests.append(path)
     draft.package_manager.add("conda", "declared", folder.place(path), confidence=0.94)
-    for entry in folder.yaml(path).get("dependencies") or []:
+    dependencies = folder.yaml(path).get("dependencies")
+    for entry in dependencies if isinstance(dependencies, list) else []:
         if isinstance(entry, dict):
             _add(draft, _strings(entry.get("pip")), folder.place(path, "pip:"))
         elif isinstance(entry, str) and re.match(r"python\s*=", entry):
