@@ -1,6 +1,6 @@
 """Our build against `docker build` with BuildKit, on the same contexts, in one run.
 
-    python benchmarks/build.py [--quick] [--json]
+    python benchmarks/build.py [--quick] [--buildx FILE] [--json]
 
 Each context is built cold, warm and with one file changed, by turns, each side first as often as the other, and with
 nothing left to be written to the disk from before. A ratio is our time through theirs.
@@ -21,9 +21,10 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -35,6 +36,7 @@ from container_kit.stages.contract import StageContext
 from container_kit.stages.redaction import Redactor
 from container_kit.stages.workspace import Workspace
 
+DOCKER_BUILD = "docker build"
 OURS, THEIRS = "ck-build-bench-ours", "ck-build-bench-theirs"
 DOCKERFILE = "FROM debian:bookworm-slim\nWORKDIR /app\nCOPY . .\nRUN ls | wc -l\n"
 IGNORE = "node_modules\n**/*.log\n.git\n!docs/keep.log\n"
@@ -74,6 +76,23 @@ def context(run: str, root: Path) -> StageContext:
     )
 
 
+Builder = Callable[[Path], Awaitable[float]]
+"""Builds a folder; the seconds that it took."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command line that builds the folder behind it, and what it needs in its environment."""
+
+    words: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run it with more words."""
+        environment = {**os.environ, "DOCKER_BUILDKIT": "1", **self.environment}
+        return subprocess.run([*self.words, *words], env=environment, capture_output=True, text=True, check=False)
+
+
 async def ours(stage: BuildImage, root: Path) -> float:
     """Seconds of our stage."""
     began = time.monotonic()
@@ -81,10 +100,10 @@ async def ours(stage: BuildImage, root: Path) -> float:
     return time.monotonic() - began
 
 
-def theirs(command: str, root: Path) -> float:
-    """Seconds of `docker build`."""
+async def theirs(program: Program, root: Path) -> float:
+    """Seconds of another builder."""
     began = time.monotonic()
-    _program(command, "build", "-q", "-t", THEIRS, str(root)).check_returncode()
+    (await asyncio.to_thread(program.run, "-t", THEIRS, str(root))).check_returncode()
     return time.monotonic() - began
 
 
@@ -109,58 +128,68 @@ def change(root: Path) -> None:
 
 
 @contextmanager
-def two_trees(files: int, megabytes: float) -> Iterator[tuple[Path, Path]]:
-    """The same tree twice, so that neither builder profits from what the engine has of the other's."""
+def trees(files: int, megabytes: float, names: Iterable[str]) -> Iterator[dict[str, Path]]:
+    """The same tree for each name, so that no builder profits from what the engine has of another's."""
     folder = Path(tempfile.mkdtemp(prefix="ck-build-bench-"))
+    made = {name: folder / name.replace(" ", "-") for name in names}
     try:
-        make_tree(folder / "ours", files, megabytes)
-        shutil.copytree(folder / "ours", folder / "theirs", copy_function=shutil.copyfile)
-        for name in ("ours", "theirs"):
-            change(folder / name)
-        yield folder / "ours", folder / "theirs"
+        first, *others = made.values()
+        make_tree(first, files, megabytes)
+        for other in others:
+            shutil.copytree(first, other, copy_function=shutil.copyfile)
+        for root in made.values():
+            change(root)
+        yield made
     finally:
         shutil.rmtree(folder)
 
 
-async def compare(name: str, stage: BuildImage, command: str, size: tuple[int, float], rounds: int) -> list[Figure]:
-    """The three ratios of one context, each the quotient of medians."""
-    times: dict[str, list[tuple[float, float]]] = {"cold": [], "warm": [], "changed": []}
-    with two_trees(*size) as (our_tree, their_tree):
+async def compare(
+    name: str, stage: BuildImage, rivals: dict[str, Program], size: tuple[int, float], rounds: int
+) -> list[Figure]:
+    """The three ratios of one context to each rival, each the quotient of medians."""
+    builders: dict[str, Builder] = {
+        "ours": lambda root: ours(stage, root),
+        **{rival: partial(theirs, program) for rival, program in rivals.items()},
+    }
+    times: dict[str, list[dict[str, float]]] = {"cold": [], "warm": [], "changed": []}
+    with trees(*size, builders) as roots:
         for number in range(rounds):
             if number:  # another path is a context that the engine has never seen
-                our_tree = our_tree.rename(our_tree.with_name(f"ours-{number}"))
-                their_tree = their_tree.rename(their_tree.with_name(f"theirs-{number}"))
+                roots = {one: root.rename(f"{root}-{number}") for one, root in roots.items()}
             for kind in ("cold", *["warm"] * WARM_BUILDS, "changed"):
                 if kind != "warm":
-                    change(our_tree)
-                    change(their_tree)
-                ours_first = len(times[kind]) % 2 == 0
-                times[kind].append(await _pair(stage, command, our_tree, their_tree, ours_first=ours_first))
+                    for root in roots.values():
+                        change(root)
+                times[kind].append(await _turns(builders, roots, first=len(times[kind])))
     figures = []
-    for kind, pairs in times.items():
-        our, their = (statistics.median(side) for side in zip(*pairs, strict=True))
-        print(f"{name} {kind}: ours {our:.3f} s, docker build {their:.3f} s", file=sys.stderr, flush=True)
-        figures.append(at_most(f"build.{name}.{kind}.ratio", our / their, "x docker build", 1.0))
+    for kind, turns in times.items():
+        middle = {one: statistics.median(turn[one] for turn in turns) for one in builders}
+        told = ", ".join(f"{one} {seconds:.3f} s" for one, seconds in middle.items())
+        print(f"{name} {kind}: {told}", file=sys.stderr, flush=True)
+        for rival in rivals:
+            figure = f"build.{name}.{kind}.ratio" + ("" if rival == DOCKER_BUILD else f".{rival}")
+            figures.append(at_most(figure, middle["ours"] / middle[rival], f"x {rival}", 1.0))
     return figures
 
 
-async def _pair(
-    stage: BuildImage, command: str, our_tree: Path, their_tree: Path, *, ours_first: bool
-) -> tuple[float, float]:
-    """Seconds of ours and theirs. The first build's layers must not be on their way to the disk during the second."""
+async def _turns(builders: dict[str, Builder], roots: dict[str, Path], first: int) -> dict[str, float]:
+    """Seconds of each builder. The layers of one must not be on their way to the disk during the next."""
+    order = list(builders)
+    order = order[first % len(order) :] + order[: first % len(order)]
     seconds = {}
-    for mine in (ours_first, not ours_first):
+    for one in order:
         os.sync()
-        seconds[mine] = await (ours(stage, our_tree) if mine else asyncio.to_thread(theirs, command, their_tree))
-    return seconds[True], seconds[False]
+        seconds[one] = await builders[one](roots[one])
+    return seconds
 
 
 async def memory(stage: BuildImage, size: tuple[int, float]) -> Figure:
     """How far the resident memory rises above what it was before, while a cold context goes out."""
-    with two_trees(*size) as (tree, _):
+    with trees(*size, ["ours"]) as roots:
         before = _kilobytes("VmRSS")
         _forget_peak()
-        await ours(stage, tree)
+        await ours(stage, roots["ours"])
         return at_most("build.memory_over_idle", (_kilobytes("VmHWM") - before) / 1024, "MB", 150)
 
 
@@ -193,12 +222,7 @@ async def cancel(stage: BuildImage) -> Figure:
 
 
 def _runs(seconds: int) -> bool:
-    return _program("pgrep", "-f", f"^sleep {seconds}$").returncode == 0
-
-
-def _program(*command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return Program(("pgrep",)).run("-f", f"^sleep {seconds}$").returncode == 0
 
 
 def buildkit_command() -> str:
@@ -207,34 +231,50 @@ def buildkit_command() -> str:
         command = f"{folder}/docker"
         if not os.access(command, os.X_OK):
             continue
-        said = _program(command, "--version").stdout
-        buildx = _program(command, "buildx", "version").returncode == 0
+        said = Program((command,)).run("--version").stdout
+        buildx = Program((command,)).run("buildx", "version").returncode == 0
         if buildx or 19 <= int(said.split()[2].split(".")[0]) <= 22:
             return command
     raise SystemExit("no docker command line with BuildKit was found (Debian's docker.io has one)")
 
 
-async def run(quick: bool) -> list[Figure]:
+@contextmanager
+def rivals(command: str, plugin: Path | None) -> Iterator[dict[str, Program]]:
+    """`docker build`, and buildx where its plugin was named."""
+    found = {DOCKER_BUILD: Program((command, "build", "-q"))}
+    with tempfile.TemporaryDirectory(prefix="ck-build-bench-") as home:
+        if plugin is not None:
+            place = Path(home) / "cli-plugins" / "docker-buildx"
+            place.parent.mkdir()
+            place.symlink_to(plugin.resolve())
+            words = (command, "buildx", "build", "-q", "--load", "--provenance=false")
+            found["buildx"] = Program(words, {"DOCKER_CONFIG": home})
+        yield found
+
+
+async def run(quick: bool, plugin: Path | None) -> list[Figure]:
     """All figures."""
     stage, command = BuildImage(), buildkit_command()
-    with two_trees(SMALL_FILES, 0.1) as (tree, _):
-        await ours(stage, tree)  # a server has its libraries loaded
+    with trees(SMALL_FILES, 0.1, ["ours"]) as roots:
+        await ours(stage, roots["ours"])  # a server has its libraries loaded
     big = (5_000, 45.0) if quick else (100_000, 900.0)
     figures = [await memory(stage, big)]
-    figures += await compare("small", stage, command, (SMALL_FILES, 0.1), 6)
-    figures += await compare("large", stage, command, big, 2 if quick else 4)
+    with rivals(command, plugin) as them:
+        figures += await compare("small", stage, them, (SMALL_FILES, 0.1), 6)
+        figures += await compare("large", stage, them, big, 2 if quick else 4)
     figures.append(await cancel(stage))
     for image in (OURS, THEIRS):
-        _program(command, "rmi", "-f", image)
+        Program((command,)).run("rmi", "-f", image)
     return figures
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a large context of 5,000 files, not 100,000")
+    parser.add_argument("--buildx", type=Path, metavar="FILE", help="docker's buildx plugin, to be measured as well")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
-    result = anyio.run(run, arguments.quick)
+    result = anyio.run(run, arguments.quick, arguments.buildx)
     if arguments.json:
         print(json.dumps([asdict(figure) for figure in result], indent=2))
     else:
