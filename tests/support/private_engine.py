@@ -108,7 +108,8 @@ class PrivateEngine:
         with self.log.open("ab") as log:
             self._daemon = subprocess.Popen(
                 self._command(),
-                env={**os.environ, "HTTPS_PROXY": "http://127.0.0.1:9"},  # the same everywhere: no public registry
+                # without a way out no public registry, the same everywhere; with one, what the machine itself reaches
+                env=os.environ if self._outbound else {**os.environ, "HTTPS_PROXY": "http://127.0.0.1:9"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
