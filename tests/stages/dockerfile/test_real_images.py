@@ -42,6 +42,9 @@ ANSWERS = {
     "plain-site": "hello from a plain site",
     "django-pip": "hello from django",
     "shop-pnpm/apps/api": "the workspace, without what only the build needed",
+    "shop-npm/apps/api": "a member of a workspace of npm, 3 coins",
+    "shop-uv/services/api": "a member of a workspace of uv, 3 coins",
+    "shop-go/services/api": "a member of a workspace of go, 3 coins",
 }
 """What each application says at `/`; a path names the module of a workspace."""
 

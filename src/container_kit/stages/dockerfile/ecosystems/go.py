@@ -9,7 +9,7 @@ from container_kit.stages.dockerfile.app import App
 from container_kit.stages.dockerfile.bases import Base, Bases
 from container_kit.stages.dockerfile.ecosystems._program import DEBIANS, program
 from container_kit.stages.dockerfile.packages import build_packages
-from container_kit.stages.dockerfile.recipe import Build, Recipe, cached, environment, system_packages
+from container_kit.stages.dockerfile.recipe import Build, Recipe, cached, chain, environment, system_packages
 from container_kit.stages.dockerfile.versions import allows
 from container_kit.stages.dockerfile.words import shell_word
 
@@ -33,13 +33,27 @@ def go(app: App, bases: Bases) -> Recipe:
         "WORKDIR /app",
         *app.copy_manifests(),
         *app.enter(),
-        *((cached(_CACHES[0], "go mod download"),) if app.has("go.mod") else ()),
+        *((cached(_CACHES[0], _download(app)),) if app.has("go.mod") else ()),
         app.copy_source(),
         cached(_CACHES, f'go build -trimpath -ldflags="-s -w" -o /out/app {_package(app)}'),
     )
     linked = "the system packages are needed through cgo" if cgo else "one static program needs no C library"
     reasons = (Reason(choice=f"CGO_ENABLED={int(cgo)}", because=linked),)
     return program(app, Build(base, lines), runtime_base, ignore=("bin", "**/*.test", "**/*.out"), reasons=reasons)
+
+
+def _download(app: App) -> str:
+    """Fetch the modules that are required; for those of the workspace among them nobody else could be asked."""
+    text = app.tree.text(app.inside("go.mod")) or ""
+    sisters = [
+        sister.name
+        for sister in app.sisters
+        if re.search(rf"^\s*(?:require\s+)?{re.escape(sister.name)}\s+v\d", text, re.MULTILINE)
+    ]
+    if not sisters:
+        return "go mod download"
+    dropped = " ".join(f"-droprequire={shell_word(name)}" for name in sisters)
+    return chain(f"go mod edit {dropped}", "GOWORK=off go mod download")
 
 
 def _toolchain(app: App, bases: Bases, cgo: bool) -> Base:

@@ -1,0 +1,3 @@
+module example.com/shop/prices
+
+go 1.21

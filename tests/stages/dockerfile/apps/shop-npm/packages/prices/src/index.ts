@@ -1,0 +1,3 @@
+export function shown(cents: number): string {
+  return `${Math.floor(cents / 100)} coins`
+}

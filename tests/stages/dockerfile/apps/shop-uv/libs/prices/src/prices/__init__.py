@@ -1,0 +1,2 @@
+def shown(cents: int) -> str:
+    return f"{cents // 100} coins"
