@@ -71,6 +71,14 @@ def test_a_script_whose_file_is_not_there_is_told(tmp_path: Path):
     assert analysis.modules[0].start_command.value == "node src/index.js"
 
 
+def test_a_dockerfile_whose_program_is_not_there_is_told(tmp_path: Path):
+    analysis = analyze(
+        lay(tmp_path, **{"Dockerfile": "FROM python:3.14\nCOPY . .\nCMD python run.py\n", "web.py": "import flask\n"})
+    )
+
+    assert ("missing", "Dockerfile:3") in kinds(analysis)
+
+
 def test_an_xml_bomb_is_refused(tmp_path: Path):
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "x" * 100}">' for n in range(12))
     bomb = f'<?xml version="1.0"?><!DOCTYPE p [{entities}]><project><artifactId>&e11;</artifactId></project>'

@@ -13,6 +13,7 @@ from container_kit.stages.analyze.deployment_files import Deployments
 from container_kit.stages.analyze.discovery import Candidate
 from container_kit.stages.analyze.ecosystem import Ecosystem
 from container_kit.stages.analyze.folder import Folder
+from container_kit.stages.analyze.image_program import missing_program
 from container_kit.stages.analyze.platform_files import agree, read_command_port, read_platform_files
 from container_kit.stages.analyze.services import services
 from container_kit.stages.analyze.system_packages import system_packages
@@ -113,8 +114,11 @@ def _read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> 
         if facts.port:
             draft.port.add(facts.port[0], "configuration", facts.port[1])
         if facts.command and draft.role.value != "static":
-            plain = _PROGRAMS.match(facts.command[0]) is not None
-            draft.start.add(facts.command[0], "configuration", facts.command[1], confidence=0.87 if plain else 0.8)
+            trust = 0.87 if _PROGRAMS.match(facts.command[0]) is not None else 0.8
+            if missing := missing_program(folder, facts):
+                trust = 0.45
+                draft.broken[f"the image runs a file that is not there: {missing}"] = facts.command[1]
+            draft.start.add(facts.command[0], "configuration", facts.command[1], confidence=trust)
         said = draft.role.best  # at the root it may be the image of what lies below
         if (
             folder.path

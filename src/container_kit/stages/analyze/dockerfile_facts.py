@@ -40,6 +40,8 @@ class DockerfileFacts:
     bases: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     """What any stage copies from the context."""
+    runs: tuple[str, ...] = ()
+    """The commands that build it."""
     problems: tuple[str, ...] = ()
 
 
@@ -59,6 +61,7 @@ def read_dockerfile(path: str, text: str) -> DockerfileFacts:
         (stages[-1].value.split()[0], f"{path}:{stages[-1].line}"),
         tuple(stage.value.split()[0] for stage in stages if stage.value),
         tuple(source for i in instructions if i.name in {"COPY", "ADD"} for source in _sources(i.value)),
+        tuple(i.value for i in instructions if i.name == "RUN"),
         tuple(_problems(instructions, stages, [i for i in instructions if i.line > stages[-1].line])),
     )
 

@@ -41,7 +41,7 @@ _RUNS = re.compile(
     r"(?:\w+=\S* )*(?:node|nodemon|bun|tsx|ts-node)\s+(?:(?:run|watch)\s+|--?[\w=-]+\s+)*([\w./-]+)(?:\s.*)?"
 )
 _TAKES_A_WORD = re.compile(r"\s(?:-r|--require|--import|--loader|-e|--eval|-p|--env-file)\s")
-_BUILDING = re.compile(r"build|compile|transpile|bundle|tsc|install|prepare|pre\w+")
+_BUILDING = re.compile(r"build|compile|transpile|bundle|tsc|install|prepare|p(?:re|ost)\w+")
 
 
 def runs_nothing(folder: Folder, package: Package, script: str) -> bool:
@@ -53,7 +53,7 @@ def runs_nothing(folder: Folder, package: Package, script: str) -> bool:
     if folder.matching("tsconfig*.json", "*.config.*", "Makefile", "*file.js") or folder.path:
         return False  # something may build it, or the file lies in a folder above
     file = found[1].removeprefix("./").rstrip("/")
-    if "/" not in file and "." not in file.strip("."):
+    if file.startswith("node_modules/") or ("/" not in file and "." not in file.strip(".")):
         return False
     ends = ("", ".js", ".mjs", ".cjs", ".ts", "/index.js", "/index.ts")
     return not folder.has_folder(file) and not folder.first(*(f"{file}{end}" for end in ends))
