@@ -41,7 +41,10 @@ class Blueprint:
 def read_blueprints(tree: Tree) -> list[Blueprint]:
     """The services of all such files; those of one file that serve come first."""
     found: list[Blueprint] = []
+    outer = {name.partition("/")[0] for name in (*_FORMATS, "Procfile")}
     for folder, listing in tree.folders.items():
+        if outer.isdisjoint(listing.files) and outer.isdisjoint(listing.folders):
+            continue
         if "Procfile" in listing.files and (web := _WEB.search(tree.text(join(folder, "Procfile")) or "")):
             moved = Blueprint("web:", "web", start=web[1].strip())
             if _move(tree, folder, moved):
