@@ -8,8 +8,9 @@ import tomllib
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
-_STRING_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_TRAILING_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[}\]])')
+# What is not closed is taken whole too, so that the search goes over a text once.
+_STRING_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"?|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_TRAILING_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"?|,(?=\s*[}\]])')
 _PAIR = re.compile(r'"([^"\\\n]{1,200})"\s*:\s*"([^"\\\n]{0,1000})"')
 _YAML_NODES = 50_000
 

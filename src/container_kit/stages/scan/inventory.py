@@ -161,7 +161,7 @@ def _found(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> _Found |
     if packages.is_jar(path):
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
             shutil.copyfileobj(_content(tar, member), copy)
-            return _Found(tuple(packages.jar(copy, path)))
+            return _Found(tuple(filter(packages.is_sound, packages.jar(copy, path))))
     if path in _SYSTEM:
         return _Found(system=packages.system(_text(tar, member)))
     if _RPM.match(path):
@@ -170,7 +170,7 @@ def _found(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> _Found |
         if pattern.match(path):
             if member.size > _MOST_BYTES:
                 return _Found(unread=f"{path} is too large to be read")
-            told = reader(_text(tar, member))
+            told = filter(packages.is_sound, reader(_text(tar, member)))
             return _Found(tuple(replace(package, path=path) for package in told))
     return None
 

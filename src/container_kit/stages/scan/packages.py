@@ -48,6 +48,17 @@ class Package:
         return self.source or self.name, self.source_version or self.version
 
 
+def is_sound(package: Package) -> bool:
+    """Whether a package's name and version are texts; what a file says may be anything."""
+    if not isinstance(package.name, str) or not isinstance(package.version, str):
+        return False
+    try:
+        own = re.split(r"[/:]", package.name)[-1].strip(" @")
+        return bool(own and package.version.strip() and package.name.encode() and package.version.encode())
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """The distribution (`/etc/os-release`)."""

@@ -16,7 +16,7 @@ from container_kit.stages.scan import lockfiles, walk
 from container_kit.stages.scan.inventory import Inventory
 from container_kit.stages.scan.lockfiles import unlocked
 from container_kit.stages.scan.lockfiles.entries import Reader, Unread
-from container_kit.stages.scan.packages import Package
+from container_kit.stages.scan.packages import Package, is_sound
 
 MOST_READ = 5_000
 """Files that are read."""
@@ -40,6 +40,8 @@ class _Found:
             for entry in read(text):
                 if isinstance(entry, Unread):
                     odd.append(entry)
+                elif not is_sound(entry):
+                    odd.append(Unread("a package without a proper name or version", entry.line))
                 else:
                     key = (path, entry.ecosystem, entry.name, entry.version)
                     self.packages.setdefault(key, replace(entry, path=path))
@@ -67,7 +69,7 @@ def read(root: Path) -> Inventory:
     Call it in a worker thread of anyio, which can then be cancelled.
     """
     found = _look(root)
-    return Inventory(tuple(found.packages.values()), None, tuple(dict.fromkeys([*found.unread, *found.foreign])))
+    return Inventory(tuple(found.packages.values()), None, _told([*found.unread, *found.foreign]))
 
 
 def gaps(root: Path) -> tuple[str, ...]:
@@ -75,7 +77,12 @@ def gaps(root: Path) -> tuple[str, ...]:
 
     Call it as `read`.
     """
-    return tuple(dict.fromkeys(_look(root).unread))
+    return _told(_look(root).unread)
+
+
+def _told(lines: Iterable[str]) -> tuple[str, ...]:
+    """Each line once; what no UTF-8 can hold, which files may bring in, is replaced."""
+    return tuple(dict.fromkeys(line.encode(errors="replace").decode() for line in lines))
 
 
 def _look(root: Path) -> _Found:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase, translate
 
+MOST_DEPTH = 100
+"""Folders inside each other."""
 MOST_NAMES = 1_000_000
 """Files and folders that are walked over."""
 _NOT_WALKED = frozenset(
@@ -69,7 +71,19 @@ def files(root: str, names: re.Pattern[str], note: Callable[[str], None], look_u
         if _VIRTUAL_ENVIRONMENT in found:
             folders.clear()
             continue
-        folders[:] = sorted(name for name in folders if name not in _NOT_WALKED)
         below = os.path.relpath(folder, root)
-        wanted = sorted(name for name in found if names.match(name))
+        folders[:] = sorted(name for name in folders if name not in _NOT_WALKED and _is_text(name, note))
+        if folders and below.count("/") >= MOST_DEPTH:
+            note(f"more than {MOST_DEPTH} folders inside each other: the rest of {below[:200]} was not looked at")
+            folders.clear()
+        wanted = sorted(name for name in found if names.match(name) and _is_text(name, note))
         yield from (name if below == "." else f"{below}/{name}" for name in wanted)
+
+
+def _is_text(name: str, note: Callable[[str], None]) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        note(f"{name!a} is passed over: its name is not UTF-8")
+        return False
+    return True
