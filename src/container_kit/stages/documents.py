@@ -13,6 +13,7 @@ _STRING_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"?|//[^\n]*|/\*.*?(?:\*/|\Z)
 _TRAILING_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"?|,(?=\s*[}\]])')
 _PAIR = re.compile(r'"([^"\\\n]{1,200})"\s*:\s*"([^"\\\n]{0,1000})"')
 _YAML_NODES = 50_000
+_TOML_PARTS = 2_000
 
 
 class Malformed(Exception):
@@ -50,6 +51,9 @@ def salvage_pairs(text: str) -> dict[str, str]:
 
 def parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML."""
+    for line, content in enumerate(text.splitlines(), start=1):
+        if content.count(".") > _TOML_PARTS and max(part.count(".") for part in content.split("=")) > _TOML_PARTS:
+            raise Malformed("refused: a key of too many parts", line)  # the parser takes their number's square
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

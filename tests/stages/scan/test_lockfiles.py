@@ -189,6 +189,16 @@ def test_a_malformed_file_is_refused(name: str, text: str) -> None:
         entries(name, text)
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "text", ["a" + " " * 500_000 + "x", "a.-_" * 500_000, "a>1," * 500_000, "a==1" + " " * 500_000 + "!"]
+)
+def test_a_requirement_without_an_end_is_told_in_the_time_of_reading_it(text: str) -> None:
+    """Work that grows with the square of its length would end in the time limit."""
+    (found,) = entries("requirements.txt", text)
+    assert isinstance(found, Unread)
+
+
 @pytest.mark.parametrize(
     ("path", "known"),
     [

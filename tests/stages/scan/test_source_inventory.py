@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +15,12 @@ import pytest
 
 from container_kit.stages.scan import source_inventory, walk
 from container_kit.stages.scan.inventory import Inventory
+from container_kit.stages.scan.sbom import of_inventory
 from container_kit.stages.scan.source_inventory import read
 
 pytestmark = pytest.mark.anyio
 
+SAMPLES = Path(__file__).parent / "lockfiles"
 LOCK = '{"lockfileVersion": 3, "packages": {"node_modules/x": {"version": "1.0.0"}}}'
 CARGO_LOCK = '[[package]]\nname = "x"\nversion = "1.0.0"\nsource = "registry"\n'
 
@@ -150,16 +154,50 @@ async def test_a_manifest_that_nothing_pins_is_told(
     [
         ("MOST_NAMES", 3, "more than 3 files: the rest of the folder was not looked at"),
         ("MOST_READ", 2, "more than 2 lock files and manifests: the rest was not looked at"),
-        ("MOST_PACKAGES", 1, "more than 1 packages: what comes after b/requirements.txt was not looked at"),
+        ("MOST_PACKAGES", 1, "more than 1 packages: what comes after a/b/requirements.txt was not looked at"),
+        ("MOST_DEPTH", 1, "more than 1 folders inside each other: the rest of a was not looked at"),
         ("MOST_BYTES", 5, "a/requirements.txt is larger than 0 MiB"),
+        ("MOST_TOGETHER", 5, "more than 0 MiB of lock files and manifests: the rest was not read"),
     ],
 )
 async def test_bounds_are_told(
     root: Path, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch, bound: str, most: int, told: str
 ) -> None:
-    write(**{f"{folder}/requirements.txt": "long-name==1\n" for folder in "abc"})
-    monkeypatch.setattr(walk if bound == "MOST_NAMES" else source_inventory, bound, most)
+    write(**{f"{folder}/requirements.txt": "long-name==1\n" for folder in ("a", "b", "c", "a/b")})
+    monkeypatch.setattr(source_inventory if hasattr(source_inventory, bound) else walk, bound, most)
     assert told in (await inventory(root)).unread
+
+
+async def test_names_that_are_no_text_are_told(root: Path) -> None:
+    os.mkdir(os.fsencode(root) + b"/\xff")  # noqa: PTH102 - a Path has no such name
+    names = ("\\ud800", "", "@scope/")
+    packages = ", ".join(f'"node_modules/{name}": {{"version": "1"}}' for name in names)
+    (root / "package-lock.json").write_text(f'{{"lockfileVersion": 3, "packages": {{{packages}}}}}')
+    found = await inventory(root)
+    assert found.packages == ()
+    assert set(found.unread) == {
+        "'\\udcff' is passed over: its name is not UTF-8",
+        "package-lock.json:1: a package without a proper name or version",
+    }
+
+
+BITS = ['"', "{", "}", "[", "]", ":", ",", "\n", " ", "@", "/", "\\ud800", "0", "null", "=", "#", "(", ")", "é", "\0"]
+
+
+@pytest.mark.parametrize("kind", sorted(path.name for path in SAMPLES.iterdir()))
+async def test_a_damaged_file_is_read_or_told_and_never_a_crash(root: Path, kind: str) -> None:
+    (lock,) = (SAMPLES / kind).iterdir()
+    damage = random.Random(kind)
+    for number in range(40):
+        text = lock.read_text()
+        for _ in range(damage.randint(1, 4)):
+            at = damage.randrange(len(text) + 1)
+            end = at + damage.choice([0, 1, 3, 20, 200])
+            text = text[:at] + damage.choice(["", *BITS]) + text[end:]
+        (root / f"{number}").mkdir()
+        (root / f"{number}" / lock.name).write_text(text)
+    found = await inventory(root)
+    assert json.loads(of_inventory("shop", "", found).document)["bomFormat"] == "CycloneDX"
 
 
 async def test_reading_can_be_cancelled(root: Path, write: Callable[..., None]) -> None:

@@ -50,7 +50,7 @@ _REQUIRES = {
 _NAMES = walk.named(name for table in (_EDITED, LOCKS) for names in table.values() for name in names)
 _SIDE_BY_SIDE = frozenset({"cargo", "npm"})
 _MOST_BYTES = 2 * 2**20
-_MOST_LOCK_BYTES = 32 * 2**20
+_MOST_LOCK_BYTES = 16 * 2**20
 _MOST_FILES = 2_000
 
 
@@ -150,10 +150,12 @@ class Manifests:
         return None
 
     def _read(self, path: str) -> tuple[str, ...]:
+        """Lines with one space at most between words, lest an expression tries each way to share many."""
         try:
-            return tuple(decoded(read_inside(self._root, path, _MOST_BYTES)).splitlines())
+            lines = decoded(read_inside(self._root, path, _MOST_BYTES)).splitlines()
         except OSError:
             return ()
+        return tuple(" ".join(line.split()) for line in lines)
 
     def _read_lock(self, path: str) -> dict[tuple[str, str], int]:
         """From a package's name and version to its line."""

@@ -20,8 +20,11 @@ from container_kit.stages.scan.packages import Package, is_sound
 
 MOST_READ = 5_000
 """Files that are read."""
-MOST_BYTES = 32 * 2**20
-"""Of one file."""
+MOST_BYTES = 16 * 2**20
+"""Of one file that pins."""
+MOST_MANIFEST_BYTES = 2 * 2**20
+MOST_TOGETHER = 256 * 2**20
+"""Bytes of all files that are read."""
 MOST_PACKAGES = 200_000
 _TOLD = 3
 
@@ -32,6 +35,8 @@ class _Found:
     unread: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     """Lock files that only others can read."""
+    bytes: int = 0
+    """That were read so far."""
 
     def add(self, path: str, read: Reader, text: str) -> None:
         """Take what a file pins; what cannot be read of it is noted."""
@@ -94,13 +99,13 @@ def _look(root: Path) -> _Found:
     for path in wanted:
         look_up()
         reader = lockfiles.reader_of(path)
-        text = _text(real_root, path, found)
+        text = _text(real_root, path, found, MOST_BYTES)
         if reader and text is not None:
             found.add(path, reader, text)
         if len(found.packages) > MOST_PACKAGES:
             found.unread.append(f"more than {MOST_PACKAGES} packages: what comes after {path} was not looked at")
             break
-    for path in unlocked.find(manifests, wanted, lambda path: _text(real_root, path, found)):
+    for path in unlocked.find(manifests, wanted, lambda path: _text(real_root, path, found, MOST_MANIFEST_BYTES)):
         found.unread.append(f"{path} has no lock file, so the versions of its packages are not known")
     return found
 
@@ -122,13 +127,17 @@ def _sorted_out(paths: Iterable[str], found: _Found) -> tuple[list[str], list[st
     return pinning, manifests
 
 
-def _text(real_root: str, path: str, found: _Found) -> str | None:
+def _text(real_root: str, path: str, found: _Found, limit: int) -> str | None:
+    if found.bytes > MOST_TOGETHER:
+        found.unread.append(f"more than {MOST_TOGETHER >> 20} MiB of lock files and manifests: the rest was not read")
+        return None
     try:
-        content = read_inside(real_root, path, MOST_BYTES)
+        content = read_inside(real_root, path, limit)
     except OSError as error:
         found.unread.append(f"{path} cannot be read: {error.strerror}")
         return None
-    if len(content) > MOST_BYTES:
-        found.unread.append(f"{path} is larger than {MOST_BYTES // 2**20} MiB")
+    found.bytes += len(content)
+    if len(content) > limit:
+        found.unread.append(f"{path} is larger than {limit >> 20} MiB")
         return None
     return decoded(content)

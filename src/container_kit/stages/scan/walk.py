@@ -73,7 +73,7 @@ def files(root: str, names: re.Pattern[str], note: Callable[[str], None], look_u
             continue
         below = os.path.relpath(folder, root)
         folders[:] = sorted(name for name in folders if name not in _NOT_WALKED and _is_text(name, note))
-        if folders and below.count("/") >= MOST_DEPTH:
+        if folders and below != "." and below.count("/") + 1 >= MOST_DEPTH:
             note(f"more than {MOST_DEPTH} folders inside each other: the rest of {below[:200]} was not looked at")
             folders.clear()
         wanted = sorted(name for name in found if names.match(name) and _is_text(name, note))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from container_kit.stages.documents import Malformed
-from container_kit.stages.scan.lockfiles import go, javascript, jvm, others, python, tables, unlocked
+from container_kit.stages.scan.lockfiles import go, javascript, jvm, others, pnpm, python, tables, unlocked
 from container_kit.stages.scan.lockfiles.entries import Entry, Reader, Unread
 from container_kit.stages.scan.walk import ends_like, named
 
@@ -12,7 +12,7 @@ __all__ = ["BROKEN", "NAMES", "Entry", "Reader", "Unread", "is_known_unread", "r
 _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("package-lock.json", "npm-shrinkwrap.json"), javascript.npm),
     (("yarn.lock",), javascript.yarn),
-    (("pnpm-lock.yaml",), javascript.pnpm),
+    (("pnpm-lock.yaml",), pnpm.pnpm),
     (("bun.lock",), javascript.bun),
     (python.REQUIREMENTS, python.requirements),
     (("poetry.lock", "uv.lock", "pdm.lock"), tables.python),

@@ -1,4 +1,4 @@
-"""Lock files of npm, Yarn, pnpm and Bun."""
+"""Lock files of npm, Yarn and Bun."""
 
 from __future__ import annotations
 
@@ -55,21 +55,21 @@ def npm(text: str) -> Iterator[Entry]:
 def _old(dependencies: dict[str, _Dependency], lines: Lines) -> Iterator[Entry]:
     for name, entry in dependencies.items():
         line = lines.of(quoted(name), OBJECT)
-        yield from _resolved(name, entry.version or "", line)
+        yield from resolved(name, entry.version or "", line)
         yield from _old(entry.dependencies, lines)
 
 
-def _resolved(name: str, version: str, line: int) -> Iterator[Entry]:
+def resolved(name: str, version: str, line: int) -> Iterator[Entry]:
     """A package by its name and what was resolved for it: a version, an alias or a place."""
     if version.startswith("npm:"):
-        name, version = _split(version.removeprefix("npm:"))
+        name, version = split(version.removeprefix("npm:"))
     if version[:1].isdigit():
         yield Package("npm", name, version, line=line)
     elif not version.startswith(_LOCAL):
         yield Unread(f"{name} has no version of a registry", line)
 
 
-def _split(descriptor: str) -> tuple[str, str]:
+def split(descriptor: str) -> tuple[str, str]:
     """`@scope/name@range` in two."""
     name, _, wanted = descriptor[1:].partition("@")
     return descriptor[:1] + name, wanted
@@ -101,49 +101,11 @@ def _of_yarn(head: str, line: int, known: dict[str, str]) -> Iterator[Entry]:
         return
     if "version" not in known:
         raise Malformed("an entry without a version", line)
-    name, wanted = _split(known.get("resolution") or head.split(", ")[0].strip('"'))
+    name, wanted = split(known.get("resolution") or head.split(", ")[0].strip('"'))
     if wanted.startswith("npm:") and "@" in wanted:  # the classic lock tells of an alias in its range alone
-        name = _split(wanted.removeprefix("npm:"))[0]
+        name = split(wanted.removeprefix("npm:"))[0]
     if not wanted.startswith(_LOCAL):
         yield Package("npm", name, known["version"], line=line)
-
-
-def pnpm(text: str) -> Iterator[Entry]:
-    """Read `pnpm-lock.yaml`: `/name/1.0.0_peers` (5), `/name@1.0.0(peers)` (6), `name@1.0.0` (9)."""
-    import yaml
-
-    try:
-        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise Malformed("not YAML", mark.line + 1 if mark else None) from error
-    sections = _fields(root)
-    if "lockfileVersion" not in sections:
-        raise Malformed("no lock file of pnpm")
-    old = sections["lockfileVersion"].value < "6"
-    for key, node in getattr(sections.get("packages"), "value", ()):
-        yield from _of_pnpm(key.value, _fields(node), key.start_mark.line + 1, old=old)
-
-
-def _fields(node: Any) -> dict[str, Any]:
-    if getattr(node, "id", "") != "mapping":
-        raise Malformed("no lock file of pnpm")
-    return {key.value: value for key, value in node.value}
-
-
-def _of_pnpm(key: str, fields: dict[str, Any], line: int, *, old: bool) -> Iterator[Entry]:
-    if "directory" in _fields(fields["resolution"]):
-        return
-    name, version = _in_old_key(key) if old else _split(key.removeprefix("/").partition("(")[0])
-    if "version" in fields:  # it comes from an address, which stands in the key
-        name, version = fields["name"].value if "name" in fields else name, fields["version"].value
-    yield from _resolved(name, version, line)
-
-
-def _in_old_key(key: str) -> tuple[str, str]:
-    """`/@scope/name/1.0.0_peers`; a host may stand before the first slash."""
-    name, _, version = key.partition("/")[2].rpartition("/")
-    return name, version.partition("_")[0]
 
 
 class _BunLock(BaseModel):
@@ -157,5 +119,5 @@ def bun(text: str) -> Iterator[Entry]:
         raise Malformed("no lock file of Bun")
     lines = Lines(text)
     for key, entry in _BunLock.model_validate(document).packages.items():
-        name, version = _split(str(entry[0]))
-        yield from _resolved(name, version, lines.of(quoted(key), ARRAY))
+        name, version = split(str(entry[0]))
+        yield from resolved(name, version, lines.of(quoted(key), ARRAY))

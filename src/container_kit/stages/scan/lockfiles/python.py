@@ -15,6 +15,7 @@ from container_kit.stages.scan.walk import ends_like
 REQUIREMENTS = ("requirements*.txt", "*requirements.txt", "requirements/*.txt", "constraints.txt")
 _NAME = r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*"
 _PINNED = re.compile(rf"{_NAME}\(?\s*(?:[<>!~]=?[^;,]+,\s*)*={{2,3}}\s*([^\s,;*)]+)\s*\)?(?:,[^;]*)?\s*(?:;.*|--.*)?$")
+_COMMENT = re.compile(r"(?:^|\s)#")
 _NAMED = re.compile(_NAME)
 _INCLUDED = re.compile(r"(?:-r|-c|--requirement|--constraint)[ =]*(\S+)")
 
@@ -35,12 +36,12 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
     started, joined = 0, ""
     for number, line in enumerate(text.splitlines(), start=1):
         started = started or number
-        joined += re.sub(r"(^|\s)#.*$", "", line).rstrip()
+        joined += _COMMENT.split(line, 1)[0].rstrip()
         if joined.endswith("\\"):
             joined = joined[:-1] + " "
             continue
         if joined.strip():
-            yield started, joined.strip()
+            yield started, " ".join(joined.split())  # one space at most, lest a search tries each way to share many
         started, joined = 0, ""
 
 
