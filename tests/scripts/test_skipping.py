@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[2]
 NEEDS_ENGINE = "tests/stages/doctor/test_examine.py::test_a_running_engine_is_described"
 

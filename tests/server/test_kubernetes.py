@@ -20,7 +20,7 @@ from container_kit.stages.kubernetes.api import connect
 from support.kubernetes.clusters import CRASHES, Place, place
 from support.servers import SERVE, environment
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(600)]
 
 SOURCE = """\
 import http.server

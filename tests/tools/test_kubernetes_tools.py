@@ -20,7 +20,7 @@ from container_kit.tools.runs import Runs
 from support.kubernetes.api_server import ApiServer
 from support.tools import connected
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(180)]
 
 DIGEST = "sha256:" + "cd" * 32
 IMAGE = Image(id="sha256:" + "a" * 64, reference="ok:latest", ports=(8080,), user="10001")

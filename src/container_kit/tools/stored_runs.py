@@ -86,7 +86,7 @@ class StoredRuns(OpenedStore):
         """Wait for a run that nobody waits for any more, so that the process knows when it may end."""
         try:
             with suppress(StageFailure):  # the store is away; whoever asks for the run is told so
-                await durable.wait(run_id)
+                await durable.see_out(run_id)
         finally:
             self._started.discard(run_id)
 

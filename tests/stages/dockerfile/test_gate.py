@@ -14,6 +14,8 @@ from container_kit.stages.dockerfile.tree import SourceTree
 from stages.dockerfile.cases import CASES, Case, module, package
 from stages.dockerfile.gate import check
 
+pytestmark = pytest.mark.integration
+
 GOLDEN = Path(__file__).parent / "golden"
 BARE_HOST = Availability(
     frozenset({"python:3.11-slim", "node:20-slim", "debian:bookworm-slim", "eclipse-temurin:17-jdk"}), known=True

@@ -20,7 +20,7 @@ from container_kit.stages.fault import StageFailure
 from stages.dockerfile.cases import module
 from support.contexts import Contexts
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from support.kubernetes.api_server import ApiServer
 from support.kubernetes.application import CLUSTER, manifests, quick
 from support.kubernetes.server_side_apply import owned_fields
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 Json = dict[str, Any]
 KINDS = ("serviceaccounts", "networkpolicies", "deployments", "poddisruptionbudgets", "services")

@@ -30,7 +30,7 @@ from container_kit.stages.kubernetes.verify import VerifyKubernetes
 from support.contexts import Contexts
 from support.kubernetes.clusters import CRASHES, IMAGE, REAL, Place, place
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 @dataclass

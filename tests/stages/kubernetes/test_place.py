@@ -14,7 +14,7 @@ from support.contexts import Contexts
 from support.kubernetes.api_server import ApiServer
 from support.kubernetes.application import CLUSTER, manifests, quick
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 LAB = Target(name="lab", kind="kubernetes", context="test", namespace="shop")
 

@@ -13,7 +13,7 @@ from container_kit.stages.kubernetes.prepare import PrepareCluster
 from support.contexts import Contexts
 from support.kubernetes.api_server import ApiServer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from container_kit.stages.kubernetes.watching import Seen, follow
 from support.kubernetes.api_server import ApiServer
 from support.kubernetes.application import manifests, quick
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 PODS = "/api/v1/namespaces/shop/pods"
 

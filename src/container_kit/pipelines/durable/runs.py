@@ -170,14 +170,21 @@ class DurableRuns:
         Raises:
             StageFailure: `run.unknown`, or a fault of the store; the run is then taken up again when the store is well.
         """
+        response = await self.see_out(run_id)
+        return response.with_made(await self.made(run_id))
+
+    async def see_out(self, run_id: str) -> PipelineResponse:
+        """Wait for a run's end, and do not ask what it made.
+
+        Raises:
+            StageFailure: As `wait`.
+        """
         handle = self._handles.pop(run_id, None)
         if handle is not None:
             with store.translated(self.url):
                 result = await handle.get_result()
-            response = PipelineResponse.model_validate(result["response"])
-        else:
-            response = await self._awaited(run_id)
-        return response.with_made(await self.made(run_id))
+            return PipelineResponse.model_validate(result["response"])
+        return await self._awaited(run_id)
 
     async def made(self, run_id: str) -> Made:
         """The artifacts of a run so far.
