@@ -13,6 +13,7 @@ from container_kit.stages.analyze.deployment_files import Deployments
 from container_kit.stages.analyze.discovery import Candidate
 from container_kit.stages.analyze.ecosystem import Ecosystem
 from container_kit.stages.analyze.folder import Folder
+from container_kit.stages.analyze.image_ports import image_ports
 from container_kit.stages.analyze.image_program import missing_program
 from container_kit.stages.analyze.platform_files import agree, read_command_port, read_platform_files
 from container_kit.stages.analyze.services import services
@@ -109,10 +110,8 @@ def _read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> 
     facts = deployments.dockerfile(folder.path)
     context = deployments.context(folder.path)
     if facts is not None:
-        if facts.variable:
-            draft.port.add(facts.variable[0], "configuration", facts.variable[1], confidence=0.932)
-        if facts.port:
-            draft.port.add(facts.port[0], "configuration", facts.port[1])
+        for port, place, trust in image_ports(folder, facts):
+            draft.port.add(port, "configuration", place, confidence=trust)
         if facts.command and draft.role.value != "static":
             trust = 0.87 if _PROGRAMS.match(facts.command[0]) is not None else 0.8
             if missing := missing_program(folder, facts):

@@ -58,12 +58,23 @@ def read_dockerfile(path: str, text: str) -> DockerfileFacts:
         _port(path, last, arguments),
         _variable(path, last),
         _command(path, last),
-        (stages[-1].value.split()[0], f"{path}:{stages[-1].line}"),
+        _base(path, stages),
         tuple(stage.value.split()[0] for stage in stages if stage.value),
         tuple(source for i in instructions if i.name in {"COPY", "ADD"} for source in _sources(i.value)),
         tuple(i.value for i in instructions if i.name == "RUN"),
         tuple(_problems(instructions, stages, [i for i in instructions if i.line > stages[-1].line])),
     )
+
+
+def _base(path: str, stages: list[Instruction]) -> tuple[str, str] | None:
+    """The image that the last stage is based on in the end, whatever stages are between."""
+    names = [(m[1].lower() if (m := _NAMED.search(stage.value)) else None) for stage in stages]
+    at = len(stages) - 1
+    while True:
+        image = next((word for word in stages[at].value.split() if not word.startswith("--")), "")
+        if image.lower() not in names[:at]:
+            return (image, f"{path}:{stages[at].line}") if image else None
+        at = names.index(image.lower())
 
 
 def _inherited(instructions: list[Instruction], stages: list[Instruction]) -> list[Instruction]:

@@ -80,6 +80,7 @@ FRAMEWORKS = (
     Framework("undertow", ("undertow-core",), 8080),
     Framework("spring", ("spring-webmvc", "spring-web", "spring-webflux"), 8080),
     Framework("jersey", ("jersey-server", "jersey-container-grizzly2-http"), 8080),
+    Framework("functions-framework", ("functions-framework-api",), 8080),
     Framework("servlet", ("javax.servlet-api", "jakarta.servlet-api", "servlet-api"), 8080),
 )
 

@@ -16,9 +16,11 @@ FRAMEWORKS = (
     Framework("cpp-httplib", ("httplib",), 8080),
     Framework("poco", ("poco",), 9980),
     Framework("cutelyst", ("cutelyst",), 3000),
+    Framework("functions-framework", ("google/cloud/functions",), 8080),
 )
 _INCLUDES = re.compile(
-    r"^\s*#\s*include\s*[<\"](?:(drogon|crow|oatpp|pistache|httplib|Poco|Cutelyst)[/.\w-]*)[>\"]", re.MULTILINE
+    r"^\s*#\s*include\s*[<\"](?:(drogon|crow|oatpp|pistache|httplib|Poco|Cutelyst|google/cloud/functions)[/.\w-]*)[>\"]",
+    re.MULTILINE,
 )
 _CPP = (".cpp", ".cc", ".cxx", ".hpp", ".c++")
 

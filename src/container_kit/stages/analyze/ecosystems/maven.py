@@ -138,6 +138,11 @@ def _claim_start(folder: Folder, draft: Draft, pom: Any, properties: dict[str, s
     packaging = (pom.findtext("packaging") or "jar").strip()
     draft.build.add(f"{tool} -DskipTests package", "framework", folder.place("pom.xml"), confidence=0.8)
     framework = is_framework(draft)
+    if "function-maven-plugin" in draft.tools:
+        runs = folder.place("pom.xml", "function-maven-plugin")
+        draft.start.add(f"{tool} function:run", "declared", runs, confidence=0.85)
+        draft.role.add("web", "declared", runs, confidence=0.9)
+        return
     main = claim_main(folder, draft)
     plugin = not folder.path or any(name in draft.tools for name in _PLUGINS)
     if packaging == "pom" or (packaging == "jar" and not is_application(framework, main, plugin=plugin)):

@@ -20,6 +20,7 @@ FRAMEWORKS = (
     Framework("middleman", ("middleman",), 4567, "static"),
     Framework("bridgetown", ("bridgetown",), 4000, "static"),
     Framework("nanoc", ("nanoc",), 3000, "static"),
+    Framework("functions-framework", ("functions_framework",), 8080),
     Framework("rack", ("rack", "rackup"), 9292),
     Framework("sidekiq", ("sidekiq",), None, "worker"),
 )
@@ -110,6 +111,11 @@ def _claim_program(folder: Folder, draft: Draft) -> None:
     entry = folder.first(*usual) or next(iter(folder.matching("*.rb")), None)
     if entry and not folder.matching("*.gemspec"):
         draft.entrypoint.add(entry, "code", folder.place(entry))
+        if function := re.search(r"FunctionsFramework\.\w+[ (]\s*['\"](\w+)['\"]", folder.source(entry)):
+            source = "" if entry == "app.rb" else f" --source {entry}"
+            start = f"{bundled}functions-framework-ruby{source} --target {function[1]}"
+            draft.start.add(start, "framework", folder.place(entry, function[0]), confidence=0.85)
+            return
         draft.start.add(f"{bundled}ruby {entry}", "code", folder.place(entry), confidence=0.8)
         if re.search(r"require ['\"]sinatra['\"]", folder.source(entry)):
             draft.framework.add("sinatra", "code", folder.place(entry, "sinatra"))
