@@ -175,6 +175,34 @@ def test_a_package_of_an_image_is_led_to_the_manifest_and_its_lock_file(tree: Ca
     assert change.change == "require is-odd 9.0.0 or later in package.json:2, then run `yarn install`"
 
 
+@pytest.fixture
+def compiled(tree: Callable[..., Path]) -> Path:
+    """A folder with requirements as pip-compile writes them."""
+    locked = "flask==2.0\nwerkzeug==1.0\n    # via flask\n"
+    return tree(
+        **{"requirements/web.in": "flask>=2\n", "requirements/web.txt": locked, "requirements.txt": "other==1\n"}
+    )
+
+
+def test_a_compiled_requirements_file_is_compiled_anew(compiled: Path) -> None:
+    told, _ = advised(
+        compiled,
+        finding("flask", "2.0", "pypi", "requirements/web.txt", where="requirements/web.txt:1"),
+        finding("werkzeug", "1.0", "pypi", "requirements/web.txt", where="requirements/web.txt:2"),
+    )
+    assert [one.where for one in told] == ["requirements/web.in:1", "requirements/web.txt:2"]
+    command = "`pip-compile --upgrade-package {} requirements/web.in`".format
+    assert [one.change for one in told] == [
+        f"require flask 9.0.0 or later in requirements/web.in:1, then run {command('flask')}",
+        f"another dependency brings werkzeug: run {command('werkzeug')} for werkzeug 9.0.0 or later in {told[1].path}",
+    ]
+
+
+def test_a_package_of_an_image_is_led_to_what_its_requirements_were_compiled_from(compiled: Path) -> None:
+    told, _ = advised(compiled, finding("flask", "2.0", "pypi", "usr/lib/flask/METADATA", layer="sha256:1"))
+    assert told[0].where == "requirements/web.in:1"
+
+
 def test_of_several_fixed_versions_of_a_package_the_highest_is_asked_for(tree: Callable[..., Path]) -> None:
     root = tree(**{"requirements.txt": "ck-lib==1.0\n"})
     fixes = ("1.5", "1.10", "1.9")

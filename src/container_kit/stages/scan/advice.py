@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from container_kit.stages.artifacts.scan import SEVERITIES, Change, ScanFinding
 from container_kit.stages.scan.known import Known
 from container_kit.stages.scan.layers import Origin
-from container_kit.stages.scan.relock import relock_of
 from container_kit.stages.scan.remedies import Remedy, needed, remedy
 
 _UPGRADES = {
@@ -61,7 +60,7 @@ def _where(finding: ScanFinding, found: Remedy | None, known: Known) -> str | No
         return found.where
     if finding.where:
         return finding.where
-    lock = found.lock if found else finding.path if finding.layer is None and relock_of(finding.path) else None
+    lock = found.lock if found else known.lock_of(finding)
     pinned = None
     if lock and known.manifests:
         pinned = known.manifests.pinned(lock, finding.package or "", finding.installed or "")

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from container_kit.stages.artifacts.scan import ScanFinding
 from container_kit.stages.scan.instructions import Lineage
 from container_kit.stages.scan.layers import Origin
 from container_kit.stages.scan.manifests import Manifests
+from container_kit.stages.scan.relock import relock_of
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,14 @@ class Known:
     def manifests(self) -> Manifests | None:
         """The manifests of the source tree."""
         return Manifests(self.root, self.module) if self.root else None
+
+    def lock_of(self, finding: ScanFinding) -> str | None:
+        """The lock file of a folder that shows a finding; None where a file does that people edit."""
+        if finding.layer or finding.path is None or relock_of(finding.path) is None:
+            return None
+        if finding.path.endswith(".txt") and not (self.manifests and self.manifests.source_of(finding.path)):
+            return None
+        return finding.path
 
     @property
     def base(self) -> str:

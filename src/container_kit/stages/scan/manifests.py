@@ -21,6 +21,7 @@ _EDITED: dict[str, tuple[str, ...]] = {
         "requirements*.in",
         "*requirements.txt",
         "requirements/*.txt",
+        "requirements/*.in",
         "pyproject.toml",
         "Pipfile",
         "setup.cfg",
@@ -99,6 +100,11 @@ class Manifests:
         beside = (path for path in files if lock and PurePosixPath(path).parent == PurePosixPath(lock).parent)
         return Place(next(beside, files[0]), direct=False, lock=lock)
 
+    def source_of(self, requirements: str) -> str | None:
+        """The file that a requirements file was compiled from, by pip-compile's names; None where there is none."""
+        source = requirements.removesuffix(".txt") + ".in"
+        return source if requirements.endswith(".txt") and source in self._known else None
+
     def pinned(self, lock: str, package: str, version: str) -> str | None:
         """`file:line` of a package in the lock file at a path; None where it is not found in it."""
         line = self._pins(lock).get((package, version))
@@ -130,7 +136,7 @@ class Manifests:
         for path in self._files:
             for ecosystem, patterns in _EDITED.items():
                 rank = next((rank for rank, pattern in enumerate(patterns) if walk.ends_like(path, pattern)), None)
-                if rank is not None and len(found[ecosystem]) < _MOST_FILES:
+                if rank is not None and len(found[ecosystem]) < _MOST_FILES and not self.source_of(path):
                     found[ecosystem].append((self._distance(path), rank, path))
         return {ecosystem: [path for _, _, path in sorted(paths)] for ecosystem, paths in found.items()}
 
@@ -142,6 +148,9 @@ class Manifests:
 
     def _lock(self, ecosystem: str, manifest: str) -> str | None:
         """The lock file beside a manifest, or the nearest one above."""
+        if manifest.endswith(".in"):
+            compiled = manifest.removesuffix(".in") + ".txt"
+            return compiled if compiled in self._known else None
         for folder in PurePosixPath(manifest).parents:
             for name in LOCKS.get(ecosystem, ()):
                 lock = str(folder / name)
@@ -169,6 +178,8 @@ class Manifests:
 
 
 def _covers(lock: str, manifest: str) -> bool:
+    if lock.endswith(".txt"):
+        return manifest == lock.removesuffix(".txt") + ".in"
     relock = relock_of(lock)
     below = PurePosixPath(lock).parent in PurePosixPath(manifest).parents
     return below and relock is not None and any(walk.ends_like(manifest, pattern) for pattern in relock.manifests)

@@ -72,9 +72,15 @@ LOCKS: dict[str, dict[str, Relock]] = {
     "hex": {"mix.lock": Relock(("mix.exs",), "mix deps.update", "{name}")},
 }
 """By ecosystem, the names of lock files with the package managers that write them."""
+_COMPILED = Relock(("*.in",), "pip-compile", "--upgrade-package {name}")
 
 
 def relock_of(lock: str | None) -> Relock | None:
-    """How the lock file at this path is written anew; None where that is not known."""
+    """How the lock file at this path is written anew; None where that is not known.
+
+    A requirements file is one where it was compiled (`Manifests.source_of`).
+    """
     name = (lock or "").rpartition("/")[2]
+    if name.endswith(".txt"):
+        return _COMPILED
     return next((locks[name] for locks in LOCKS.values() if name in locks), None)

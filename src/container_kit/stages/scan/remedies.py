@@ -96,7 +96,7 @@ def _newer_system_package(origin: Origin | None, known: Known) -> Remedy:
 
 
 def _newer_dependency(finding: ScanFinding, origin: Origin | None, known: Known) -> Remedy:
-    lock = finding.path if finding.layer is None and relock_of(finding.path) else None
+    lock = known.lock_of(finding)
     if finding.where and lock is None:  # the scanner itself told the line to edit
         return Remedy("manifest", finding.where, lambda packages: f"require {_named(packages)} in {finding.where}")
     place: Place | None = None
@@ -148,7 +148,10 @@ def _brought(packages: Needed) -> str:
 
 def _command(place: Place, packages: Needed) -> str:
     relock = relock_of(place.lock)
-    return f"`{relock.command(list(packages.items())[:_MOST_PACKAGES])}`" if relock else ""
+    if relock is None or place.lock is None:
+        return ""
+    source = f" {place.lock.removesuffix('.txt')}.in" if place.lock.endswith(".txt") else ""
+    return f"`{relock.command(list(packages.items())[:_MOST_PACKAGES])}{source}`"
 
 
 def _remove_secret(finding: ScanFinding, origin: Origin | None, known: Known) -> Remedy:
