@@ -102,7 +102,7 @@ async def test_an_export_is_read_from_a_zip_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder" / "PyPI").mkdir(parents=True)
     with zipfile.ZipFile(tmp_path / "zip" / "PyPI" / "all.zip", "w") as archive:
         for name, text in records.items():
-            archive.writestr(name, text)
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 3, 0, 0, 0)), text)
             (tmp_path / "folder" / "PyPI" / name).write_text(text)
     for place in ("zip", "folder"):
         loaded = await anyio.to_thread.run_sync(load, tmp_path / place, "PyPI", {"x"})
@@ -110,6 +110,17 @@ async def test_an_export_is_read_from_a_zip_or_a_folder(tmp_path: Path) -> None:
         assert [found.id for found, _ in loaded.by_package["x"]] == ["GHSA-x"]
         assert (loaded.newest, loaded.unreadable) == ("2026-01-09T00:00:00Z", 2)
     assert await anyio.to_thread.run_sync(load, tmp_path / "zip", "npm", {"x"}) is None
+
+
+@pytest.mark.anyio
+async def test_an_export_of_records_that_are_old_is_as_new_as_it_was_packed(tmp_path: Path) -> None:
+    (tmp_path / "Hex").mkdir()
+    with zipfile.ZipFile(tmp_path / "Hex" / "all.zip", "w") as archive:
+        record = {"id": "A-1", "modified": "2025-01-01T00:00:00Z", "affected": []}
+        archive.writestr(zipfile.ZipInfo("A-1.json", (2026, 2, 3, 4, 5, 6)), json.dumps(record))
+    loaded = await anyio.to_thread.run_sync(load, tmp_path, "Hex", {"x"})
+    assert loaded is not None
+    assert loaded.newest == "2026-02-03T04:05:06Z"
 
 
 @pytest.mark.anyio

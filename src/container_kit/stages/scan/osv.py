@@ -86,7 +86,7 @@ class Advisories:
     by_package: defaultdict[str, list[tuple[Advisory, Affected]]] = field(default_factory=lambda: defaultdict(list))
     """By `common_name`."""
     newest: str = ""
-    """The last change to any record of the export."""
+    """The last change to any record of the export, or when it was packed."""
     unreadable: int = 0
 
 
@@ -128,10 +128,11 @@ def load(folder: Path, ecosystem: str, names: set[str]) -> Advisories | None:
     Returns:
         None where there is no export of this ecosystem.
     """
-    records = _records(folder, ecosystem)
-    if records is None:
+    export = _export(folder, ecosystem)
+    if export is None:
         return None
-    loaded = Advisories()
+    loaded = Advisories(newest=_packed(export))
+    records = _zipped(export) if export.is_file() else (file.read_bytes() for file in sorted(export.glob("*.json")))
     for number, content in enumerate(records):
         if number % _CHECKED_EVERY == 0:
             anyio.from_thread.check_cancelled()
@@ -139,15 +140,24 @@ def load(folder: Path, ecosystem: str, names: set[str]) -> Advisories | None:
     return loaded
 
 
-def _records(folder: Path, ecosystem: str) -> Iterator[bytes] | None:
+def _export(folder: Path, ecosystem: str) -> Path | None:
     further = sorted(place.name for place in folder.glob(f"{ecosystem}:*"))  # `Ubuntu:22.04:LTS`
     for name in (ecosystem, *further, ecosystem.partition(":")[0]):
         place = folder / name
         if (place / "all.zip").is_file():
-            return _zipped(place / "all.zip")
+            return place / "all.zip"
         if place.is_dir():
-            return (file.read_bytes() for file in sorted(place.glob("*.json")))
+            return place
     return None
+
+
+def _packed(export: Path) -> str:
+    """When the last record was packed, which shows that an export is new where nothing has changed for long."""
+    if export.is_dir():
+        return ""
+    with zipfile.ZipFile(export) as archive:
+        last = max((entry.date_time for entry in archive.infolist()), default=(1980, 1, 1, 0, 0, 0))
+    return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*last)
 
 
 def _zipped(path: Path) -> Iterator[bytes]:
