@@ -71,6 +71,28 @@ def test_a_script_whose_file_is_not_there_is_told(tmp_path: Path):
     assert analysis.modules[0].start_command.value == "node src/index.js"
 
 
+@pytest.mark.parametrize("name", ["requirements.txt", "Gemfile", "package.json", "docker-compose.yml", "main.py"])
+def test_a_merge_that_was_not_finished_is_told(tmp_path: Path, name: str):
+    marks = "a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> theirs\n"
+    analysis = analyze(lay(tmp_path, **{"requirements.txt": "flask", "main.py": "import flask\n", name: marks}))
+
+    assert ("malformed", f"{name}:2") in kinds(analysis)
+
+
+def test_a_heading_of_equal_signs_is_no_merge(tmp_path: Path):
+    analysis = analyze(lay(tmp_path, **{"main.py": '"""\nTitle\n=======\n>>>>>>> 1 << 2\n"""\nimport flask\n'}))
+
+    assert [risk.kind for risk in analysis.risks if risk.kind == "malformed"] == []
+
+
+def test_main_that_is_not_there_is_told(tmp_path: Path):
+    manifest = '{\n  "main": "lib/start.js",\n  "dependencies": {"koa": "2"}\n}'
+    analysis = analyze(lay(tmp_path, **{"package.json": manifest, "server.js": "new (require('koa'))().listen(81)\n"}))
+
+    assert ("missing", "package.json:2") in kinds(analysis)
+    assert analysis.modules[0].start_command.value == "node server.js"
+
+
 def test_a_dockerfile_whose_program_is_not_there_is_told(tmp_path: Path):
     analysis = analyze(
         lay(tmp_path, **{"Dockerfile": "FROM python:3.14\nCOPY . .\nCMD python run.py\n", "web.py": "import flask\n"})

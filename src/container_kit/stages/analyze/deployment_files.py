@@ -18,7 +18,7 @@ from container_kit.stages.artifacts.analysis import DeploymentFile
 
 MAX_FILES = 200
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
-_DOCKERFILE = re.compile(r"(?:Dockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.[Dd]ockerfile")
+_DOCKERFILE = re.compile(r"(?:[Dd]ockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.[Dd]ockerfile")
 _MANIFEST_HOMES = re.compile(
     r"(?:^|/)(?:k8s|kubernetes|manifests|deploy|deployment|deployments|kube|kustomize|base|overlays)(?:/|$)"
 )
@@ -67,9 +67,10 @@ class Deployments:
         return next((blueprint for blueprint in self.blueprints if blueprint.root == path), None)
 
     def dockerfile(self, folder: str) -> DockerfileFacts | None:
-        """The Dockerfile of a folder: the plainly named one, or the one that a compose service names for it."""
+        """The Dockerfile of a folder: the plainly named one, one that a compose service names, or a usual one."""
         context = self.context(folder)
-        paths = [join(folder, "Dockerfile"), context.dockerfile if context else "", join(folder, "Containerfile")]
+        paths = [join(folder, "Dockerfile"), context.dockerfile if context else ""]
+        paths.extend(join(folder, name) for name in _USUAL)
         return next((self.dockerfiles[path] for path in paths if path in self.dockerfiles), None)
 
     def homes(self, tree: Tree) -> list[str]:
@@ -96,6 +97,20 @@ class Deployments:
         copies = [copy.removeprefix("./").rstrip("/") for copy in facts.copies]
         return any(join(folder, copy) in tree.folders for copy in copies if copy not in {"", "."}) or "." in copies
 
+
+_USUAL = (
+    "Containerfile",
+    "dockerfile",
+    "Dockerfile.prod",
+    "Dockerfile.production",
+    "prod.Dockerfile",
+    "docker/Dockerfile",
+    "docker/prod/Dockerfile",
+    "docker/production/Dockerfile",
+    ".docker/Dockerfile",
+    "deploy/Dockerfile",
+)
+"""Other places of the Dockerfile that an application is deployed with."""
 
 _WEB_SERVERS = frozenset(["nginx", "httpd", "caddy", "openresty", "nginx-unprivileged"])
 _READY_MADE = _WEB_SERVERS | frozenset(

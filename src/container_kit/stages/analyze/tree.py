@@ -188,7 +188,10 @@ class Tree:
             if whole:
                 self._note(path, "binary content", malformed=True)
             return None
-        return decoded(content)
+        text = decoded(content)
+        if line := _conflict(text):
+            self._note(path, "marks of a merge conflict", line, malformed=True)
+        return text
 
     def _note(self, path: str, reason: str, line: int | None = None, *, malformed: bool = False) -> None:
         self.problems.setdefault(path, Problem(path, reason, line, malformed))
@@ -239,6 +242,15 @@ def within(folder: str, relative: str) -> str | None:
         elif part not in {"", "."}:
             parts.append(part)
     return "/".join(parts)
+
+
+def _conflict(text: str) -> int:
+    """The line where a merge that was not finished begins; 0 where there is none."""
+    ours = 0 if text.startswith("<<<<<<< ") else text.find("\n<<<<<<< ") + 1
+    if not ours and not text.startswith("<<<<<<< "):
+        return 0
+    between = text.find("\n=======", ours)
+    return text.count("\n", 0, ours) + 1 if between >= 0 and text.find("\n>>>>>>> ", between) >= 0 else 0
 
 
 def _is_text(name: str) -> bool:

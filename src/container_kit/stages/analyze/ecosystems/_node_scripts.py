@@ -48,11 +48,18 @@ def runs_nothing(folder: Folder, package: Package, script: str) -> bool:
     """Tell whether a script runs a file that is not there, and nothing makes it."""
     command = package.scripts.get(script, "")
     found = _RUNS.fullmatch(command)
-    if found is None or _TAKES_A_WORD.search(command) or any(_BUILDING.match(name) for name in package.scripts):
+    if found is None or _TAKES_A_WORD.search(command):
+        return False
+    return is_nowhere(folder, package, found[1])
+
+
+def is_nowhere(folder: Folder, package: Package, name: str) -> bool:
+    """Tell whether a file, named with or without its suffix, is not there, and nothing makes it."""
+    if any(_BUILDING.match(script) for script in package.scripts):
         return False
     if folder.matching("tsconfig*.json", "*.config.*", "Makefile", "*file.js") or folder.path:
         return False  # something may build it, or the file lies in a folder above
-    file = found[1].removeprefix("./").rstrip("/")
+    file = name.removeprefix("./").rstrip("/")
     if file.startswith("node_modules/") or ("/" not in file and "." not in file.strip(".")):
         return False
     ends = ("", ".js", ".mjs", ".cjs", ".ts", "/index.js", "/index.ts")

@@ -16,6 +16,7 @@ from container_kit.stages.analyze.ecosystems._node_packages import (
 )
 from container_kit.stages.analyze.ecosystems._node_scripts import (
     claim_script,
+    is_nowhere,
     only_builds,
     runner,
     runs_nothing,
@@ -183,6 +184,8 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
         draft.start.add(f"node {built}" if draft.framework else None, "declared", place, confidence=0.7)
     if entry is None:
         return
+    if isinstance(main, str) and main and not draft.start and is_nowhere(folder, package, main):
+        draft.broken[f"main is a file that is not there: {main}"] = folder.place("package.json", '"main"')
     place = folder.place(entry)
     draft.entrypoint.add(entry, "code", place)
     if not draft.framework and not package.runtime:
