@@ -97,8 +97,9 @@ def pushed_line(pushed: PushedImage) -> str:
 def report_lines(report: ScanReport) -> list[str]:
     """A scan: its outcome, the worst findings, the best changes, and who could not look."""
     totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count) or "none"
+    why = f": {report.gate_reason}" if report.gate == "passed" and report.gate_reason else ""
     return [
-        f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate}",
+        f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate}{why}",
         *(f"- {found.severity} {found.id} {_subject(found)}: {found.title}" for found in report.findings[:10]),
         *(f"change: {c.change} ({c.where or c.kind}) removes {c.removes}" for c in report.changes[:5]),
         *_scanners_line(report),

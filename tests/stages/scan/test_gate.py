@@ -181,6 +181,13 @@ def test_a_refusal_shows_only_what_it_refuses() -> None:
     assert not fault.retryable
 
 
+def test_a_refusal_names_each_vulnerability_once() -> None:
+    places = [vulnerability("CVE-1", path=f"{folder}/yarn.lock") for folder in "ab"]
+    with pytest.raises(StageFailure) as failure:
+        judged(result(*places))
+    assert failure.value.fault.message == "2 findings of severity critical or worse in shop:1: CVE-1 in x"
+
+
 def test_a_report_survives_json() -> None:
     report = judged(result(vulnerability("CVE-1", "low")), fail_on=None)
     assert ScanReport.model_validate_json(report.model_dump_json()) == report

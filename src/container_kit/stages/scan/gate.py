@@ -13,8 +13,8 @@ REFUSED = FaultCode(
     "scan.refused",
     means="The scan found what the policy does not let pass.",
     hint="Make the changes that next_actions name, the first one removes {removes} of the {refused} refused findings, "
-    "then build and scan again. A finding that shall pass all the same needs an entry with a reason and a last day "
-    "in the policy's allow list.",
+    "then scan again, an image after it was built anew. A finding that shall pass all the same needs an entry with a "
+    "reason and a last day in the policy's allow list.",
 )
 NO_SCANNER = FaultCode(
     "scan.no_scanner",
@@ -121,14 +121,15 @@ def _useless(found: Sequence[ScanFinding], policy: ScanPolicy, today: date) -> I
 
 
 def _refusal(report: ScanReport, refused: Refused, policy: ScanPolicy, today: date) -> StageFailure:
-    names = [f"{finding.id} in {finding.package or finding.where}" for finding in refused.findings]
+    names = list(dict.fromkeys(f"{finding.id} in {finding.package or finding.where}" for finding in refused.findings))
     return REFUSED(
-        f"{len(names)} findings of severity {policy.fail_on} or worse in {report.target}: {', '.join(names[:3])}"
+        f"{len(refused.findings)} findings of severity {policy.fail_on} or worse in {report.target}: "
+        + ", ".join(names[:3])
         + (" and more" if len(names) > 3 else ""),
         evidence=[_evidence(finding, policy, today) for finding in refused.findings[:_MOST_EVIDENCE]],
         next_actions=[NextAction(why=_what_to_edit(change)) for change in refused.repairs[:_MOST_ACTIONS]],
         removes=refused.repairs[0].removes if refused.repairs else 0,
-        refused=len(names),
+        refused=len(refused.findings),
     )
 
 
