@@ -104,6 +104,19 @@ PYTHON = (
         {"Pipfile": "", "Pipfile.lock": "{}", "tasks.py": ""},
     ),
     Case(
+        "python-pipenv-task",
+        module("python", package_manager="pipenv", start_command="pipenv run server", port=9100,
+            start_program="gunicorn --bind 0.0.0.0:9100 site:app", manifests=("Pipfile", "Pipfile.lock")),
+        {"Pipfile": "[scripts]\nserver = 'gunicorn --bind 0.0.0.0:9100 site:app'\n", "Pipfile.lock": "{}",
+            "site.py": ""},
+    ),
+    Case(
+        "python-start-script",
+        module("python", package_manager="pip", start_command="./run.sh",
+            start_program="gunicorn site:app", port=8000, manifests=("requirements.txt",)),
+        {"requirements.txt": "gunicorn\n", "run.sh": "#!/usr/bin/env bash\nexec gunicorn site:app\n", "site.py": ""},
+    ),
+    Case(
         "python-service-of-a-monorepo",
         module("python", path="services/api", package_manager="pip", start_command="uvicorn main:app", port=9000,
             manifests=("services/api/requirements.txt",)),

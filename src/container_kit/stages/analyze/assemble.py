@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from container_kit.stages.analyze.blueprints import claim_blueprint
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.code import scan
 from container_kit.stages.analyze.configuration import SAMPLES, read_configuration
+from container_kit.stages.analyze.containers import read_containers
 from container_kit.stages.analyze.deployment_files import Deployments
 from container_kit.stages.analyze.discovery import Candidate
 from container_kit.stages.analyze.ecosystem import Ecosystem
 from container_kit.stages.analyze.folder import Folder
-from container_kit.stages.analyze.image_ports import image_ports
-from container_kit.stages.analyze.image_program import missing_program
 from container_kit.stages.analyze.platform_files import agree, read_command_port, read_platform_files
 from container_kit.stages.analyze.services import services
 from container_kit.stages.analyze.system_packages import system_packages
 from container_kit.stages.analyze.variables import note_variable
 from container_kit.stages.analyze.versions import read_tool_versions
 from container_kit.stages.artifacts.analysis import Module, Variable
-
-_PROGRAMS = re.compile(
-    r"(?:python3?|gunicorn|uvicorn|hypercorn|daphne|flask|fastapi|litestar|streamlit|celery|waitress-serve|granian"
-    r"|poetry run|uv run|pipenv run|node|npm|yarn|pnpm|bun|deno|bundle|rails|bin/rails|ruby|puma|php|mix|dotnet)\s"
-)
-"""Programs that an image has as a person's machine has them; other commands name places inside the image."""
 
 _USUAL = frozenset(["main", "app", "server", "index", "hello"])
 """Names of the file that is started, where no manifest tells."""
@@ -58,7 +50,7 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
     read_platform_files(folder, draft)
     if (blueprint := deployments.blueprint(folder.path)) is not None:
         claim_blueprint(blueprint, draft)
-    _read_containers(folder, draft, deployments)
+    read_containers(folder, draft, deployments)
     read_tool_versions(folder, draft)
     read_configuration(folder, draft)
     found = scan(folder, draft, ecosystem)
@@ -104,37 +96,6 @@ def _weight(draft: Draft) -> float:
     if role == "static":
         return 1.5
     return 1 if draft.start else 0
-
-
-def _read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> None:
-    facts = deployments.dockerfile(folder.path)
-    context = deployments.context(folder.path)
-    if facts is not None:
-        for port, place, trust in image_ports(folder, facts):
-            draft.port.add(port, "configuration", place, confidence=trust)
-        if facts.command and draft.role.value != "static":
-            trust = 0.87 if _PROGRAMS.match(facts.command[0]) is not None else 0.8
-            if missing := missing_program(folder, facts):
-                trust = 0.45
-                draft.broken[f"the image runs a file that is not there: {missing}"] = facts.command[1]
-            draft.start.add(facts.command[0], "configuration", facts.command[1], confidence=trust)
-        said = draft.role.best  # at the root it may be the image of what lies below
-        if (
-            folder.path
-            and said
-            and said.value == "library"
-            and said.known_by != "guess"
-            and facts.command
-            and facts.port
-        ):
-            draft.role.add("web", "configuration", facts.port[1], confidence=0.96)
-    if context is not None and context.variable:
-        draft.port.add(context.variable[0], "configuration", context.variable[1], confidence=0.931)
-    if context is not None and context.port:
-        draft.port.add(context.port[0], "configuration", context.port[1], confidence=0.84)
-    if context is not None and context.command:
-        alone = facts is None or facts.command is None
-        draft.start.add(context.command[0], "configuration", context.command[1], confidence=0.925 if alone else 0.7)
 
 
 def _read_samples(folder: Folder, variables: dict[str, Variable]) -> None:

@@ -10,7 +10,7 @@ from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.analyze.ports import FOREIGN_PORTS, is_foreign
 
-SAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist", ".env.defaults", "env.example")
+SAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist", ".env.defaults", "env.example", "example.env")
 """Files that show which variables there are, without their secret values."""
 _ENVIRONMENTS = (".env", ".env.production", *SAMPLES, ".env.local", ".env.development")
 _HOMES = (
@@ -24,15 +24,16 @@ _HOMES = (
     "src/main/resources/config",
     "resources",
     "internal/config",
+    "cmd/config",
     "src",
     "defaults",
 )
 _NAMES = re.compile(
     r"(?:app(?:lication|settings)?|config(?:uration)?|settings|defaults?|server|base|local|dev(?:elopment)?|prod(?:uction)?"
     r"|(?:application|appsettings|config)[.-](?:prod(?:uction)?|dev(?:elopment)?|local|default|example))"
-    r"\.(?P<kind>ya?ml|json|toml|conf|properties|ini)"
+    r"\.(?P<kind>ya?ml|json|hjson|toml|conf|properties|ini)"
 )
-_KINDS = (".yml", ".yaml", ".json", ".toml", ".conf", ".properties", ".ini")
+_KINDS = (".yml", ".yaml", ".json", ".hjson", ".toml", ".conf", ".properties", ".ini")
 _LATER = re.compile(r"prod|dev|local|example")
 _OURS = (
     frozenset(["server", "http", "http_server", "httpserver", "app", "application", "web", "webserver", "api", "rest"])
@@ -41,6 +42,7 @@ _OURS = (
     | frozenset(["host", "network", "settings"])
 )
 """Keys below which a port is the application's own."""
+_NAMED = re.compile(r"\s*(?:export )?\w*CONFIG\w*=[\"']?(?:\./)?([\w./-]+\.(?:ya?ml|toml|json))[\"']?\s*")
 _ADDRESS_KEYS = frozenset(
     ["address", "addr", "listen", "listen_addr", "listen_address", "listenaddr", "bind", "url", "urls"],
 )
@@ -50,15 +52,27 @@ _MAX_FILES = 12
 
 def read_configuration(folder: Folder, draft: Draft) -> None:
     """Claim the ports that configuration files of usual names give to the server, and those of `.env` files."""
-    for path, kind in list(_files(folder, draft.entrypoint.value or ""))[:_MAX_FILES]:
+    named = {path: path.rpartition(".")[2] for path in _named_files(folder)}
+    usual = list(_files(folder, draft.entrypoint.value or ""))
+    for path, kind in (named | dict(usual[:_MAX_FILES])).items():
         name = path.rpartition("/")[2]
-        trust = 0.8 if _LATER.search(name) else 0.9 if name.startswith("application.") else 0.86
+        sure = path in named or name.startswith("application.")
+        trust = 0.9 if sure else 0.8 if _LATER.search(name) else 0.86
         if first := next(_ports(folder, path, kind), None):
             place = folder.place(path, re.compile(rf"{first[1]}\W.*\b{first[0]}\b"))
             draft.port.add(first[0], "configuration", place, confidence=trust)
     for path in _ENVIRONMENTS:
         if folder.has(path):
             _claim_variables(folder, draft, path)
+
+
+def _named_files(folder: Folder) -> Iterator[str]:
+    """The files that variables of a sample name: `CONFIG_PATH=./cmd/config/local.yaml`."""
+    for sample in _ENVIRONMENTS:
+        for line in folder.text(sample).splitlines():
+            found = _NAMED.fullmatch(line)
+            if found and ".." not in found[1] and folder.has(found[1]):
+                yield found[1]
 
 
 def _files(folder: Folder, entry: str) -> Iterator[tuple[str, str]]:
@@ -73,7 +87,7 @@ def _files(folder: Folder, entry: str) -> Iterator[tuple[str, str]]:
 
 
 def _ports(folder: Folder, path: str, kind: str) -> Iterator[tuple[int, str]]:
-    if kind in {"conf", "properties", "ini"}:
+    if kind in {"conf", "properties", "ini", "hjson"}:
         yield from _in_lines(folder.text(path))
         return
     data: Any = folder.json(path) if kind == "json" else folder.toml(path) if kind == "toml" else folder.yaml(path)

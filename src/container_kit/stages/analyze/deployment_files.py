@@ -95,6 +95,8 @@ class Deployments:
         if facts.command is None or _IMAGES_KEPT.search(folder.lower()) or self._is_ready_made(tree, folder):
             return False
         copies = [copy.removeprefix("./").rstrip("/") for copy in facts.copies]
+        if any(f"{copy}/".startswith(f"{folder}/") for copy in copies):  # it is built from further out
+            return False
         return any(join(folder, copy) in tree.folders for copy in copies if copy not in {"", "."}) or "." in copies
 
 

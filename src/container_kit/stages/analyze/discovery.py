@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -256,13 +257,17 @@ def _bare(tree: Tree, path: str, inner: frozenset[str], *, alone: bool) -> Candi
     found = _named(folder, programs)
     if found is None and alone:
         found = _most(folder, programs) or _named(folder, others) or _globbed(folder, others)
-        if found is not None and found.name == "platform":  # scripts beside a Dockerfile are the application
+        if found in others and _SERVED.search(folder.text("Dockerfile")):  # whatever scripts set it up
+            found = next((one for one in others if one.name in {"platform", "static"} and _named(folder, [one])), found)
+        elif found is not None and found.name == "platform":  # scripts beside a Dockerfile are the application
             found = _globbed(folder, others) or found
     elif found is None and (found := _named(folder, others)) and found.name == "platform":
         found = _most(folder, programs) or found
     return Candidate(path, [found], bare=True) if found else None
 
 
+_SERVED = re.compile(r"^FROM\s+(?:--\S+\s+)?(?:\S+/)?(?:nginx|httpd|caddy)(?:[:@\s]|$)", re.MULTILINE | re.IGNORECASE)
+"""The image of a web server for pages."""
 _LAST_RESORT = 85
 """The rank from which an ecosystem's files are found beside any other's: shell scripts, pages, platforms' files."""
 

@@ -109,14 +109,15 @@ def _instructions(text: str) -> list[Instruction]:
 
 
 def _port(path: str, last: list[Instruction], arguments: dict[str, str]) -> tuple[int, str] | None:
+    found: list[tuple[int, str]] = []
     for instruction in last:
-        if instruction.name == "EXPOSE":
-            first = instruction.value.split()[0].partition("/")[0]
-            if found := re.fullmatch(r"\$\{?(\w+)(?::-(\d+))?\}?", first):
-                first = arguments.get(found[1], found[2] or "").strip("\"'")
-            if first.isdigit() and 0 < int(first) < 65536:
-                return int(first), f"{path}:{instruction.line}"
-    return None
+        for word in instruction.value.split() if instruction.name == "EXPOSE" else ():
+            port = word.partition("/")[0]
+            if named := re.fullmatch(r"\$\{?(\w+)(?::-(\d+))?\}?", port):
+                port = arguments.get(named[1], named[2] or "").strip("\"'")
+            if port.isdigit() and 0 < int(port) < 65536:
+                found.append((int(port), f"{path}:{instruction.line}"))
+    return next((one for one in found if one[0] not in {22, 443}), found[0] if found else None)
 
 
 def _variable(path: str, last: list[Instruction]) -> tuple[int, str] | None:

@@ -80,14 +80,20 @@ def _claim(folder: Folder, draft: Draft, path: str, field: str, value: Any) -> N
         claims.add(str(value), "declared", place, confidence=0.96)
 
 
+def port_named(command: str) -> int | None:
+    """The port that an option of a command names."""
+    found = _PORT_OPTION.search(f" {command}")
+    return int(found[1]) if found else None
+
+
 def read_command_port(draft: Draft) -> None:
     """Claim the port that the best start command names, and gunicorn's own where it names none."""
     best = draft.start.best
     if best is None or best.confidence < 0.6:
         return
-    if found := _PORT_OPTION.search(f" {best.value}"):
+    if port := port_named(best.value):
         sure = max(best.confidence, 0.93) if best.known_by in {"declared", "configuration"} else 0.61
-        draft.port.add(int(found[1]), best.known_by, *best.places[:1], confidence=sure)
+        draft.port.add(port, best.known_by, *best.places[:1], confidence=sure)
     elif re.search(r"\bgunicorn\b", best.value) and "PORT" not in best.value:
         draft.port.add(8000, "framework", *best.places[:1], confidence=0.61)
 

@@ -103,7 +103,7 @@ _LINES = tuple(
             + _NUMBER,
             0.92,
         ),
-        (r"\bserve\(\s*\w[\w.()]*\s*,\s*['\"\w.]+\s*,\s*" + _NUMBER + r"\s*[,)]", 0.92),
+        (r"\b(?:serve|bindAndHandle\w*)\(\s*\w[\w.()]*\s*,\s*['\"\w.]+\s*,\s*" + _NUMBER + r"\s*[,)]", 0.92),
         (r"InetSocketAddress\(\s*(?:\"[^\"]*\"\s*,\s*)?" + _NUMBER, 0.9),
         (
             r"\b(?:ServerSocket|Spark\.port|port|scotty|warp|runEnv|Warp\.run|Kemal\.run|bind_tcp|htons)[ (]\s*(?:\"[^\"]*\"\s*,\s*)?"  # noqa: E501 - one expression
@@ -116,6 +116,7 @@ _LINES = tuple(
         (r"\.start\(\s*" + _NUMBER + r"\s*\)", 0.9),
         (r"withPort\(\s*(?:port|Port\.fromInt\()?\s*\"?" + _NUMBER, 0.92),
         (r"=\s*(?:Warp\.)?run(?:Env)?\s+" + _NUMBER + r"\s", 0.88),
+        (r"\bport\s*<?[-=]\s*fromMaybe\s+" + _NUMBER, 0.92),
         (r"\bmaybe\s+" + _NUMBER + r"\s+read\b", 0.92),
         (r"\b(?:SunHttp|Jetty|Netty|Undertow|KtorCIO|KtorNetty|ApacheServer|Helidon)\(\s*" + _NUMBER, 0.9),
         (r"(?:bind|try_bind|TcpListener::bind|from)\w*\(\s*&?\(?\s*\"[\d.]*:?" + _NUMBER + r"\"", 0.92),

@@ -61,6 +61,9 @@ _STARTS = ("start", "serve", "server", "dev", "preview", "prod")
 
 def _only_serves_others(one: Described, kept: list[Described]) -> bool:
     """Tell whether a workspace's package is imported by another and starts nothing, whatever it is made with."""
+    if one.draft.ecosystem == "dotnet" and one.draft.framework.value == "blazor":  # pages that a server hosts
+        project = next(iter(one.folder.matching("*.csproj")), "").lower()
+        return any(project in other.draft.tools and role_of(other) == "web" for other in kept)
     if one.draft.ecosystem != "node" or not one.candidate.member or one.folder.first("Dockerfile", "Procfile"):
         return False
     data = one.folder.json("package.json")

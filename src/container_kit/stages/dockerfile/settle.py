@@ -34,6 +34,8 @@ _NAME = re.compile(r"[\w./@+~-]+")
 _HEALTH = re.compile(r"/[\w./~@:+-]*", re.ASCII)
 _NO_COMMAND = re.compile(r"\s*[\[-]")
 """What begins so is read by BuildKit as a flag or as JSON."""
+_HIDING = re.compile(r"(?:pdm|pipenv|pixi) run [\w:-]+|\.?[\w./-]+\.(?:sh|bash)")
+"""Commands that would be PID 1 in the application's stead."""
 _IMAGE = re.compile(r"[\w./:@-]+", re.ASCII)
 
 
@@ -86,7 +88,7 @@ def _is_built_at_the_root(module: Module, tree: SourceTree) -> bool:
 
 
 def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, str | None]:
-    start = options.start_command or module.start_command.value
+    start = options.start_command or _program(module)
     role = module.role.value or ("web" if module.port.value or options.port else "worker")
     if role == "static" and not options.start_command:
         return role, None
@@ -97,6 +99,12 @@ def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, s
     if role in {"library", "static"}:
         role = "web" if module.port.value or options.port else "worker"
     return role, start
+
+
+def _program(module: Module) -> str | None:
+    """The start command; what is behind it where it is a script, or a task of a package manager that no image has."""
+    start = module.start_command.value
+    return module.start_program.value or start if start and _HIDING.fullmatch(start) else start
 
 
 def _compiled(module: Module) -> bool:

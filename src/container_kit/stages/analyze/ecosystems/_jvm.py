@@ -38,6 +38,7 @@ FRAMEWORKS = (
     Framework(
         "micronaut",
         (
+            "io.micronaut",
             "io.micronaut.application",
             "micronaut-http-server-netty",
             "micronaut-http-server",
@@ -84,10 +85,18 @@ FRAMEWORKS = (
     Framework("servlet", ("javax.servlet-api", "jakarta.servlet-api", "servlet-api"), 8080),
 )
 
+
+def stands_for(group: str, artifact: str) -> str | None:
+    """The package of the table that any artifact of a framework's group stands for."""
+    if group == "io.quarkus" or (group == "io.micronaut" and artifact.startswith(("http-server", "runtime"))):
+        return group
+    return "dropwizard-core" if group == "io.dropwizard" else None
+
+
 _MAIN = re.compile(
     r"static\s+(?:final\s+)?void\s+main\s*\(|^\s*(?:suspend\s+)?fun\s+main\s*\(|\bobject\s+\w+\s+extends\s+(?:App|IOApp|ZIOApp\w*|cask\.Main\w*)\b"
     r"|def\s+main\s*\(|^\s*void\s+main\s*\(|@main\s+def|\(:gen-class"
-    r"|class\s+\w+\s+extends\s+AbstractVerticle|class\s+\w+\s*:\s*CoroutineVerticle",
+    r"|class\s+\w+\s+extends\s+(?:[\w.]+\.)?(?:AbstractVerticle|VerticleBase)\b|class\s+\w+\s*:\s*CoroutineVerticle",
     re.MULTILINE,
 )
 _LANGUAGES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _APPLICATIONS = {
     "Flask": "flask",
@@ -56,13 +56,16 @@ class PythonFile:
     """True where it has a main guard or starts the server at its top level."""
     port: tuple[int, int] | None = None
     """A literal port in a call that starts the server, and its line."""
-    handlers: dict[str, int] = field(default_factory=dict)
+    exposed: bool = False
+    """True where the Flask application within one of Dash has a name, by which a server can start it."""
+    absolute: bool = False
+    """True where files import its outermost folder by name, so that Python has to start above that folder."""
 
     @property
     def module(self) -> str:
         """Its dotted name from the module's folder; a `src` layout is looked through."""
         dotted = self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        return dotted.removeprefix("src.")
+        return dotted if self.absolute else dotted.removeprefix("src.")
 
     @property
     def target(self) -> str:
@@ -109,7 +112,9 @@ def _read_statement(node: ast.stmt, found: PythonFile) -> None:
         _read_assignment(node, found)
     elif isinstance(node, ast.FunctionDef) and node.name in _FACTORIES and found.application is None:
         kind = next((kind for kind in map(_kind, ast.walk(node)) if kind), None)
-        if kind:
+        if kind and len(node.args.args) > len(node.args.defaults):
+            found.line, found.kind = node.lineno, kind  # a server cannot call it without arguments
+        elif kind:
             found.application, found.line, found.kind = f"{node.name}()", node.lineno, kind
     elif (isinstance(node, ast.If) and _is_main_guard(node.test)) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _name(node.value.func) in _RUNNERS
@@ -125,6 +130,10 @@ def _read_statement(node: ast.stmt, found: PythonFile) -> None:
 
 def _read_assignment(node: ast.Assign | ast.AnnAssign, found: PythonFile) -> None:
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    if isinstance(target, ast.Name) and isinstance(node.value, ast.Attribute):
+        if found.kind == "dash" and node.value.attr == "server":
+            found.application, found.line, found.exposed = target.id, node.lineno, True
+        return
     if not isinstance(target, ast.Name) or not isinstance(node.value, ast.Call):
         return
     called = _name(node.value.func)

@@ -10,6 +10,7 @@ from typing import Any
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.folder import Folder
+from container_kit.stages.analyze.platform_files import port_named
 
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*([=<>~!@;#].*)?$")
 _LOCKS = {
@@ -18,6 +19,7 @@ _LOCKS = {
     "pdm.lock": "pdm",
     "Pipfile.lock": "pipenv",
     "conda-lock.yml": "conda",
+    "pixi.lock": "pixi",
 }
 _BACKENDS = {"poetry": "poetry", "pdm": "pdm", "uv_build": "uv"}
 _REQUIREMENT_FILES = (
@@ -32,6 +34,10 @@ _REQUIREMENT_FILES = (
 )
 
 
+_STARTING = ("start", "serve", "server", "prod", "web", "run")
+"""Names of tasks that start an application, the likeliest first."""
+
+
 def normal(name: str) -> str:
     """A package's name as PEP 503 writes it."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -43,6 +49,7 @@ def read_packages(folder: Folder, draft: Draft) -> None:
     _read_pyproject(folder, draft)
     _read_pipfile(folder, draft)
     _read_conda(folder, draft)
+    _read_pixi(folder, draft)
     _read_setup(folder, draft)
     for lock, tool in _LOCKS.items():
         if folder.has(lock):
@@ -108,6 +115,7 @@ def _read_pyproject(folder: Folder, draft: Draft) -> None:
         _add(draft, _strings(group), place("dependency-groups"), tools=True)
     for group in _table(project, "optional-dependencies").values():
         _add(draft, _strings(group), place("optional-dependencies"), tools=True)
+    _claim_tasks(folder, draft, "pdm", "pyproject.toml", _table(_table(tools, "pdm"), "scripts"))
     _claim_tool(folder, draft, tools, str(_table(data, "build-system").get("build-backend", "")))
     version = project.get("requires-python") or _table(poetry, "dependencies").get("python")
     if isinstance(version, str):
@@ -149,6 +157,22 @@ def _read_pipfile(folder: Folder, draft: Draft) -> None:
     requires = _table(data, "requires")
     version = requires.get("python_full_version") or requires.get("python_version")
     draft.version.add(str(version) if version else None, "declared", folder.place("Pipfile", "python_"))
+    _claim_tasks(folder, draft, "pipenv", "Pipfile", _table(data, "scripts"))
+
+
+def _claim_tasks(folder: Folder, draft: Draft, tool: str, manifest: str, tasks: dict[str, Any]) -> None:
+    """Claim the task of a usual name that starts the application; one that reloads files is for developing."""
+    for name in _STARTING:
+        task = tasks.get(name)
+        command = next((task[key] for key in ("cmd", "shell") if key in task), None) if isinstance(task, dict) else task
+        if isinstance(command, list):
+            command = " ".join(map(str, command))
+        if isinstance(command, str) and command:
+            place = folder.place(manifest, re.compile(rf"^{name}\b", re.MULTILINE))
+            draft.start.add(f"{tool} run {name}", "declared", place, confidence=0.8 if "reload" in command else 0.875)
+            draft.program.add(command, "declared", place)
+            draft.port.add(port_named(command), "declared", place, confidence=0.93)
+            return
 
 
 def _read_conda(folder: Folder, draft: Draft) -> None:
@@ -165,6 +189,21 @@ def _read_conda(folder: Folder, draft: Draft) -> None:
             draft.version.add(entry.split("=", 1)[1].strip("= "), "declared", folder.place(path, entry))
         elif isinstance(entry, str):
             _add(draft, [entry.split("=")[0].rpartition("::")[2]], folder.place(path, entry))
+
+
+def _read_pixi(folder: Folder, draft: Draft) -> None:
+    """Pixi's own file, or its table in `pyproject.toml`."""
+    own = folder.has("pixi.toml")
+    path = "pixi.toml" if own else "pyproject.toml"
+    data = folder.toml(path) if folder.has(path) else {}
+    pixi = data if own else _table(_table(data, "tool"), "pixi")
+    if not pixi:
+        return
+    draft.manifests.extend(["pixi.toml"] if own else [])
+    draft.package_manager.add("pixi", "declared", folder.place(path, "pixi" if not own else None), confidence=0.97)
+    for name in [*_table(pixi, "dependencies"), *_table(pixi, "pypi-dependencies")]:
+        _add(draft, [name], folder.place(path, name))
+    _claim_tasks(folder, draft, "pixi", path, _table(pixi, "tasks"))
 
 
 def _read_setup(folder: Folder, draft: Draft) -> None:

@@ -50,7 +50,27 @@ def describe(folder: Folder, draft: Draft) -> None:
     for path in [*cpp, *c][:60]:
         if found := _INCLUDES.search(folder.source(path)):
             draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0].strip()))
+    if "drogon" in draft.dependencies:
+        _claim_listeners(folder, draft, [*cpp, *c])
     _claim_start(folder, draft, manifest, text, [*cpp, *c])
+
+
+def _claim_listeners(folder: Folder, draft: Draft, sources: list[str]) -> None:
+    """Drogon's configuration lists where it listens, or the code names a variable for it."""
+    for path in sources[:60]:
+        source = folder.source(path)
+        called = re.search(r"addListener\(\s*[\w\".:]+\s*,\s*([A-Za-z_]\w*)\s*\)", source)
+        given = called and re.search(rf"\b{called[1]}\s*(?:=|\{{)\s*(\d{{2,5}})\s*\}}?;", source)
+        if given:
+            draft.port.add(int(given[1]), "code", folder.place(path, given[0]))
+            return
+    for path in ("config.json", "config/config.json"):
+        listeners = folder.json(path).get("listeners") if folder.has(path) else None
+        for listener in listeners if isinstance(listeners, list) else ():
+            port = listener.get("port") if isinstance(listener, dict) else None
+            if isinstance(port, int) and not listener.get("https"):
+                draft.port.add(port, "configuration", folder.place(path, re.compile(rf'"port"\s*:\s*{port}')))
+                return
 
 
 def _claim_start(folder: Folder, draft: Draft, manifest: str, text: str, sources: list[str]) -> None:

@@ -36,6 +36,11 @@ def describe(folder: Folder, draft: Draft) -> None:
     sdk = (project.get("Sdk") if project is not None else None) or "".join(re.findall(r'Sdk="([^"]+)"', text)[:1])
     for found in re.finditer(r'<(?:PackageReference|FrameworkReference)\s[^>]*Include="([^"]+)"', text):
         draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
+    for found in re.finditer(r'<ProjectReference\s[^>]*Include="(?:[^"]*[\\/])?([^"\\/]+proj)"', text):
+        draft.tools.setdefault(found[1].lower(), folder.place(path, found[0]))
+    for listed, pattern in (("paket.references", r"^\s*([\w.]+)"), ("packages.config", r'<package\s+id="([^"]+)"')):
+        for found in re.finditer(pattern, folder.text(listed), re.MULTILINE):
+            draft.dependencies.setdefault(found[1].lower(), folder.place(listed, found[1]))
     _read_version(folder, draft, path, text)
     _claim_application(folder, draft, path, project, sdk)
 
@@ -76,12 +81,14 @@ def _read_version(folder: Folder, draft: Draft, path: str, text: str) -> None:
 def _claim_application(folder: Folder, draft: Draft, path: str, project: Any, sdk: str) -> None:
     place = folder.place(path)
     kind = (project.findtext(".//OutputType") or "") if project is not None else ""
-    web = sdk.startswith("Microsoft.NET.Sdk.Web") or "microsoft.aspnetcore.app" in draft.dependencies
+    runs = kind.lower() in {"exe", "winexe"}
+    web = sdk.startswith("Microsoft.NET.Sdk.Web") or ("microsoft.aspnetcore.app" in draft.dependencies and runs)
     blazor = sdk.startswith("Microsoft.NET.Sdk.BlazorWebAssembly")
     if "Test" in draft.name and "microsoft.net.test.sdk" in draft.dependencies:
         draft.role.add("library", "declared", place, confidence=0.95)
         return
-    if not (web or blazor or kind.lower() in {"exe", "winexe"} or sdk.startswith("Microsoft.NET.Sdk.Worker")):
+    starts = web or blazor or runs or sdk.startswith("Microsoft.NET.Sdk.Worker")
+    if not starts or kind.lower() == "library":
         draft.role.add("library", "declared", place, confidence=0.85)
         return
     assembly = ((project.findtext(".//AssemblyName") if project is not None else None) or draft.name).strip()
@@ -96,7 +103,7 @@ def _claim_application(folder: Folder, draft: Draft, path: str, project: Any, sd
         _claim_web(folder, draft, place)
     elif sdk.startswith("Microsoft.NET.Sdk.Worker"):
         draft.role.add("worker", "declared", place)
-    else:
+    elif not any(package in draft.dependencies for framework in FRAMEWORKS for package in framework.packages):
         draft.role.add("cli", "declared", place, confidence=0.8)
 
 

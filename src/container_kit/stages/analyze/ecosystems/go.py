@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.claims import Draft
+from container_kit.stages.analyze.dockerfile_facts import read_dockerfile
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
 from container_kit.stages.analyze.folder import Folder
 
@@ -31,7 +32,8 @@ FRAMEWORKS = (
     Framework("goji", ("goji.io", "github.com/zenazn/goji"), 8000),
     Framework("negroni", ("github.com/urfave/negroni", "github.com/codegangsta/negroni"), 3000),
     Framework("fasthttp", ("github.com/valyala/fasthttp",), None),
-    Framework("grpc", ("google.golang.org/grpc",), 50051),
+    Framework("grpc", ("google.golang.org/grpc",), 50051, also_client=True),
+    Framework("functions-framework", ("github.com/googlecloudplatform/functions-framework-go",), 8080),
 )
 _REQUIRE = re.compile(r"^\s*(?:require\s+)?([\w.-]+\.[\w.-]+/\S+)\s+v\S+(.*)$", re.MULTILINE)
 _SERVES = re.compile(r"ListenAndServe|net\.Listen\(|\.Serve\(")
@@ -55,6 +57,8 @@ def describe(folder: Folder, draft: Draft) -> None:
         draft.role.add("library", "code", *[folder.place(manifest)] if manifest else [], confidence=0.85)
         return
     _claim_commands(folder, draft, commands)
+    if "google.golang.org/grpc" in draft.dependencies and (served := folder.find(r"\bgrpc\.NewServer\(", ".go")):
+        draft.framework.add("grpc", "code", folder.place(served[0], served[1][0]), confidence=0.6)
     found = folder.find(_SERVES.pattern, ".go")
     if found is None and not _framework(draft):
         role_place = next((draft.dependencies[name] for name in _CLI if name in draft.dependencies), None)
@@ -64,7 +68,12 @@ def describe(folder: Folder, draft: Draft) -> None:
 
 
 def _framework(draft: Draft) -> bool:
-    return any(package in draft.dependencies for framework in FRAMEWORKS for package in framework.packages)
+    return bool(draft.framework) or any(
+        package in draft.dependencies
+        for framework in FRAMEWORKS
+        for package in framework.packages
+        if not framework.also_client
+    )
 
 
 def _read_module(folder: Folder, draft: Draft, manifest: str | None) -> None:
@@ -88,10 +97,13 @@ def _commands(folder: Folder, sources: list[str], own: str) -> list[str]:
             found.append(inside)
     usual = ("server", "api", "web", "app", "main", "service")
 
-    def likely(path: str) -> tuple[bool, bool, bool, bool, int, str]:
+    image = read_dockerfile("Dockerfile", folder.text("Dockerfile")).command
+    started = image[0].partition(" ")[0].rpartition("/")[2] if image else None
+
+    def likely(path: str) -> tuple[bool, bool, bool, bool, bool, int, str]:
         name = path.rpartition("/")[2]
         served = name in usual or name.endswith(("d", "server"))
-        return path != "", not path.startswith("cmd/"), name != own, not served, path.count("/"), path
+        return name != started, path != "", not path.startswith("cmd/"), name != own, not served, path.count("/"), path
 
     return sorted(found, key=likely)
 
@@ -104,6 +116,8 @@ def _claim_commands(folder: Folder, draft: Draft, commands: list[str]) -> None:
             (f for f in folder.files(".go") if f.rpartition("/")[0] == command and "func main(" in folder.source(f)),
             None,
         )
+        if main and not folder.has("go.mod"):  # without a module Go builds files, named for the first
+            package, name = main, main.rpartition("/")[2].removesuffix(".go")
         place = folder.place(main, "func main(") if main else None
         first = number == 0
         draft.start.add(f"./{name}", "code", place, confidence=0.85 if first else 0.4)
@@ -114,8 +128,9 @@ def _claim_commands(folder: Folder, draft: Draft, commands: list[str]) -> None:
 
 
 def _binary(folder: Folder, draft: Draft, command: str) -> str:
-    if command:
-        return command.rpartition("/")[2]
+    last = command.rpartition("/")[2]
+    if command and not folder.has_folder(last):  # a program cannot have the name of a folder beside it
+        return last
     parts = [part for part in draft.name.split("/") if not re.fullmatch(r"v\d+", part)]
     return (parts[-1] if parts else "") or folder.base
 

@@ -13,6 +13,7 @@ from container_kit.stages.analyze.ecosystems._jvm import (
     is_application,
     is_framework,
     read_language,
+    stands_for,
 )
 from container_kit.stages.analyze.folder import Folder
 
@@ -40,6 +41,7 @@ _PLUGINS = (
     "org.gretty",
 )
 """Plugins that make a program of a project."""
+_APPLICATION = re.compile(r"mainClass|mainClassName|['\"]application['\"]|^\s*application\b", re.MULTILINE)
 _VERSION = re.compile(
     r"""(?:JavaLanguageVersion\.of\(\s*|jvmToolchain\(\s*|JavaVersion\.VERSION_(?:1_)?|(?:source|target)Compatibility\s*=\s*['"]?(?:1\.)?|jvmTarget\s*=\s*['"]|release\s*=\s*)(\d+)"""
 )
@@ -77,6 +79,8 @@ def _read_dependencies(folder: Folder, draft: Draft, build: str, text: str) -> N
         name = (found[3] or found[5] or _catalogued(found[4] or "")).lower()
         into = draft.tools if found[1].startswith("test") else draft.dependencies
         into.setdefault(name, f"{where}:{_line(text, found)}")
+        if into is draft.dependencies and (known := stands_for(found[2] or "", name)):
+            into.setdefault(known, f"{where}:{_line(text, found)}")
 
 
 def _catalogued(alias: str) -> str:
@@ -95,15 +99,24 @@ def _line(text: str, found: re.Match[str]) -> int:
     return text.count("\n", 0, found.start()) + 1
 
 
+def _shadowed(text: str, stem: str) -> str:
+    """The name of the jar that the shadow plugin makes: `-all`, or what its block says."""
+    _, _, block = text.partition("shadowJar")
+    named = re.search(r"""archiveFileName(?:\.set\(|\s*=)\s*['"]([\w.-]+)['"]""", block)
+    if named:
+        return named[1]
+    classified = re.search(r"""(?:archiveClassifier|\bclassifier)(?:\.set\(|\s*=)\s*(?:['"]([\w-]*)['"]|null)""", block)
+    suffix = f"-{classified[1]}" if classified and classified[1] else "" if classified else "-all"
+    return f"{stem}{suffix}.jar"
+
+
 def _claim_start(folder: Folder, draft: Draft, build: str, text: str) -> None:
-    tool = "./gradlew" if folder.has("gradlew") else "gradle"
+    tool = _tool(folder)
     place = folder.place(build)
     framework = is_framework(draft)
     main = claim_main(folder, draft)
     plugin = not folder.path or any(name in draft.dependencies for name in _PLUGINS)
-    runs = is_application(framework, main, plugin=plugin) or re.search(
-        r"mainClass|mainClassName|['\"]application['\"]|^\s*application\b", text, re.MULTILINE
-    )
+    runs = is_application(framework, main, plugin=plugin) or _APPLICATION.search(text)
     if not runs:
         draft.role.add("library", "code", place, confidence=0.8)
         draft.build.add(f"{tool} build -x test", "framework", place)
@@ -112,23 +125,44 @@ def _claim_start(folder: Folder, draft: Draft, build: str, text: str) -> None:
     stem = f"{draft.name}-{version[1]}" if version else draft.name
     jar = "build/quarkus-app/quarkus-run.jar" if framework == "quarkus" else f"build/libs/{stem}.jar"
     if "shadow" in text and framework != "spring-boot":
-        jar = f"build/libs/{stem}-all.jar"
+        jar = f"build/libs/{_shadowed(text, stem)}"
     if "io.ktor.plugin" in draft.dependencies:
         jar = f"build/libs/{draft.name}-all.jar"
-    task = {"spring-boot": "bootJar", "quarkus": "build", "ktor": "buildFatJar", "micronaut": "shadowJar"}.get(
-        framework or "", ""
-    )
-    task = task or ("shadowJar" if "shadow" in text else "build -x test")
+    applies = _APPLICATION.search(text)
+    installs = applies and framework not in {"spring-boot", "quarkus"} and not _carries_all(draft, text)
+    task = "installDist" if installs else _jar_task(draft, text, framework)
     draft.build.add(f"{tool} {task}", "framework", place, confidence=0.8)
-    draft.output.add(jar, "framework", place)
-    applies = re.search(r"mainClass|mainClassName|['\"]application['\"]|^\s*application\b", text, re.MULTILINE)
-    draft.start.add(f"java -jar {jar}", "framework", place, confidence=0.78)
+    draft.output.add("build/install" if installs else jar, "framework", place)
+    draft.start.add(f"java -jar {jar}", "framework", place, confidence=0.5 if installs else 0.78)
     draft.start.add(
         f"{tool} {'bootRun' if framework == 'spring-boot' else 'run'}",
         "framework",
         place,
         confidence=0.77 if applies else 0.5,
     )
+
+
+def _tool(folder: Folder) -> str:
+    """The wrapper, which the projects of a build share, or the machine's Gradle."""
+    above = folder.path
+    while above and not folder.tree.exists(f"{above}/gradlew"):
+        above = above.rpartition("/")[0]
+    if not folder.tree.exists(f"{above}/gradlew" if above else "gradlew"):
+        return "gradle"
+    steps = folder.path.removeprefix(above).strip("/")
+    return "../" * (steps.count("/") + 1) + "gradlew" if steps else "./gradlew"
+
+
+def _carries_all(draft: Draft, text: str) -> bool:
+    """Tell whether the jar holds its libraries, so that it runs alone."""
+    return "io.ktor.plugin" in draft.dependencies or "shadow" in text or "Main-Class" in text
+
+
+def _jar_task(draft: Draft, text: str, framework: str | None) -> str:
+    if "io.ktor.plugin" in draft.dependencies:
+        return "buildFatJar"
+    task = {"spring-boot": "bootJar", "quarkus": "build"}.get(framework or "", "")
+    return task or ("shadowJar" if "shadow" in text else "build -x test")
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:

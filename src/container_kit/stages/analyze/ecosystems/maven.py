@@ -14,6 +14,7 @@ from container_kit.stages.analyze.ecosystems._jvm import (
     is_application,
     is_framework,
     read_language,
+    stands_for,
 )
 from container_kit.stages.analyze.folder import Folder
 
@@ -98,8 +99,9 @@ def _read_dependencies(folder: Folder, draft: Draft, pom: Any) -> None:
         name = (item.findtext("artifactId") or "").strip()
         into = draft.tools if item.findtext("scope") == "test" else draft.dependencies
         into.setdefault(name.lower(), f"{where}:{lines.get(name, 1)}")
-        if name.startswith(("spring-boot-starter", "spring-cloud-starter")) and into is draft.dependencies:
-            draft.dependencies.setdefault("spring-boot", f"{where}:{lines.get(name, 1)}")
+        known = "spring-boot" if name.startswith(("spring-boot-starter", "spring-cloud-starter")) else None
+        if into is draft.dependencies and (known := known or stands_for(item.findtext("groupId") or "", name)):
+            draft.dependencies.setdefault(known, f"{where}:{lines.get(name, 1)}")
     for item in pom.findall("build/plugins/plugin"):
         name = (item.findtext("artifactId") or "").strip()
         draft.tools.setdefault(name, f"{where}:{lines.get(name, 1)}")
@@ -151,7 +153,10 @@ def _claim_start(folder: Folder, draft: Draft, pom: Any, properties: dict[str, s
         )
         return
     version = _resolved(properties.get("project.version", ""), properties)
-    final = _resolved(pom.findtext("build/finalName") or "", properties).replace("${project.artifactId}", draft.name)
+    final = pom.findtext("build/finalName") or ""
+    if not final and pom.findtext("parent/groupId") == "io.helidon.applications":
+        final = draft.name  # which that parent says
+    final = _resolved(final, properties).replace("${project.artifactId}", draft.name)
     stem = final or f"{draft.name}-{version}" if version and "$" not in version else final or draft.name
     place = folder.place("pom.xml", "<artifactId>")
     if packaging == "war" and framework != "spring-boot":
@@ -162,6 +167,8 @@ def _claim_start(folder: Folder, draft: Draft, pom: Any, properties: dict[str, s
     jar = "target/quarkus-app/quarkus-run.jar" if framework == "quarkus" else f"target/{stem}.{packaging}"
     if framework == "vertx" and "-fat.jar" in folder.text("pom.xml"):
         jar = f"target/{stem}-fat.jar"
+    elif framework not in {"quarkus", "spring-boot"}:
+        jar = f"target/{_assembled(pom, stem, properties) or stem}.{packaging}"
     settings = folder.first("config.yml", "config.yaml") if framework == "dropwizard" else None
     arguments = f" server {settings}" if settings else ""
     draft.start.add(f"java -jar {jar}{arguments}", "framework", place, confidence=0.8)
@@ -170,6 +177,23 @@ def _claim_start(folder: Folder, draft: Draft, pom: Any, properties: dict[str, s
         draft.start.add(f"{tool} spring-boot:run", "framework", place, confidence=0.5)
     elif main and framework != "quarkus":
         draft.start.add(f"java -cp target/classes {main}", "code", place, confidence=0.4)
+
+
+def _assembled(pom: Any, stem: str, properties: dict[str, str]) -> str | None:
+    """The name of the jar with all dependencies, where the assembly or shade plugin makes one of its own."""
+    for plugin in pom.findall("build/plugins/plugin"):
+        settings = [
+            found for path in ("configuration", "executions/execution/configuration") for found in plugin.findall(path)
+        ]
+        told = {item.tag: _resolved((item.text or "").strip(), properties) for one in settings for item in one}
+        name = told.get("finalName") or stem
+        if plugin.findtext("artifactId") == "maven-assembly-plugin":
+            described = [d.text for one in settings for d in one.findall("descriptorRefs/descriptorRef")]
+            apart = described and told.get("appendAssemblyId") != "false"
+            return f"{name}-{described[0]}" if apart else name
+        if plugin.findtext("artifactId") == "maven-shade-plugin" and told.get("finalName"):
+            return name
+    return None
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:

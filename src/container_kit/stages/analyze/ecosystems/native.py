@@ -1,4 +1,4 @@
-"""Languages that compile to one program and have a small manifest: Swift, Dart, Crystal, Haskell, Zig."""
+"""Languages that compile to one program and have a small manifest: Swift, Dart, Crystal, Zig."""
 
 from __future__ import annotations
 
@@ -30,16 +30,6 @@ CRYSTAL = (
     Framework("athena", ("athena",), 3000),
     Framework("grip", ("grip",), 4004),
 )
-HASKELL = (
-    Framework("yesod", ("yesod", "yesod-core"), 3000),
-    Framework("ihp", ("ihp",), 8000),
-    Framework("servant", ("servant-server", "servant"), 8080),
-    Framework("scotty", ("scotty",), 3000),
-    Framework("spock", ("spock",), 8080),
-    Framework("snap", ("snap", "snap-server"), 8000),
-    Framework("happstack", ("happstack-server", "happstack-lite"), 8000),
-    Framework("warp", ("warp",), 3000),
-)
 ZIG = (
     Framework("httpz", ("httpz", "http.zig"), 5882),
     Framework("zap", ("zap",), 3000),
@@ -66,10 +56,11 @@ def describe_swift(folder: Folder, draft: Draft) -> None:
     )
     if named or main:
         package = re.search(r"name:\s*\"([^\"]+)\"", text)
-        target = named[1] if named else package[1] if package else folder.base
+        inner = re.match(r"Sources/([^/]+)/", main or "")
+        target = named[1] if named else inner[1] if inner else package[1] if package else folder.base
         draft.name = target
         draft.entrypoint.add(main, "code", folder.place(main) if main else None)
-        _claim_program(draft, f".build/release/{target}", "swift run", "swift build -c release", place)
+        claim_program(draft, f".build/release/{target}", "swift run", "swift build -c release", place)
         if "vapor" in draft.dependencies:
             draft.start.add(f".build/release/{target} serve --hostname 0.0.0.0", "framework", place, confidence=0.83)
     else:
@@ -104,7 +95,7 @@ def describe_dart(folder: Folder, draft: Draft) -> None:
     usual = [p for p in binaries if p in {"bin/server.dart", "bin/main.dart", f"bin/{draft.name}.dart"}] or binaries
     if usual:
         draft.entrypoint.add(usual[0], "code", folder.place(usual[0]))
-        _claim_program(
+        claim_program(
             draft,
             f"dart run {usual[0]}",
             "dart run",
@@ -132,7 +123,7 @@ def describe_crystal(folder: Folder, draft: Draft) -> None:
         name, target = next(iter(targets.items()))
         main = target.get("main") if isinstance(target, dict) else None
         draft.entrypoint.add(main if isinstance(main, str) else None, "declared", folder.place("shard.yml", "targets:"))
-        _claim_program(
+        claim_program(
             draft,
             f"./bin/{name}",
             f"crystal run {main}",
@@ -145,40 +136,6 @@ def describe_crystal(folder: Folder, draft: Draft) -> None:
         )
     else:
         draft.role.add("library", "declared", place, confidence=0.75)
-
-
-def describe_haskell(folder: Folder, draft: Draft) -> None:
-    """Read `package.yaml` or the `.cabal` file; `stack.yaml` decides the tool."""
-    cabal = next(iter(folder.matching("*.cabal")), None)
-    manifest = cabal or folder.first("package.yaml", "stack.yaml", "cabal.project") or "package.yaml"
-    text, place = folder.text(cabal or "package.yaml"), folder.place(manifest)
-    draft.manifests.extend(
-        p for p in (cabal, "package.yaml", "stack.yaml", "stack.yaml.lock", "cabal.project") if p and folder.has(p)
-    )
-    stack = folder.has("stack.yaml")
-    draft.locked = bool(folder.first("stack.yaml", "cabal.project.freeze"))
-    draft.language.add("haskell", "declared", place)
-    draft.package_manager.add("stack" if stack else "cabal", "declared", folder.place("stack.yaml") if stack else place)
-    if found := re.search(r"^name:\s*(\S+)", text, re.MULTILINE):
-        draft.name = found[1]
-    for found in re.finditer(
-        r"^[\s,-]*(?:build-depends:)?[\s,]*([A-Za-z][\w-]*)\s*(?:[\^<>=&|{].*|,.*)?$", text, re.MULTILINE
-    ):
-        draft.dependencies.setdefault(found[1].lower(), folder.place(cabal or "package.yaml", found[1]))
-    for listed in re.findall(r"build-depends:([^:]*?)(?=\n\s*[\w-]+\s*:|\n\s*\n|\Z)", text):
-        for name in re.findall(r"(?:^|,)\s*([A-Za-z][\w-]*)", listed):
-            draft.dependencies.setdefault(name.lower(), folder.place(cabal or "package.yaml", name))
-    if found := re.search(r"(?:ghc|resolver|snapshot)[\s:-]+(?:lts-)?([\d.]+)", folder.text("stack.yaml")):
-        draft.version.add(found[1], "declared", folder.place("stack.yaml", found[0]), confidence=0.5)
-    found = re.search(r"^executable\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
-    found = found or re.search(r"^executables:\s*\n\s+([\w-]+):", text, re.MULTILINE)
-    if found or re.search(r"^executable:", text, re.MULTILINE):
-        name = found[1] if found else draft.name
-        tool = "stack" if stack else "cabal"
-        start = f"stack exec {name}" if stack else f"cabal run {name}"
-        _claim_program(draft, start, f"{tool} run", f"{tool} build", folder.place(cabal or "package.yaml", name))
-    elif text:
-        draft.role.add("library", "declared", place, confidence=0.85)
 
 
 def describe_zig(folder: Folder, draft: Draft) -> None:
@@ -201,12 +158,13 @@ def describe_zig(folder: Folder, draft: Draft) -> None:
         draft.name = named[1] if named else folder.base
         place = folder.place("build.zig", "addExecutable")
         draft.entrypoint.add(folder.first("src/main.zig", "main.zig"), "code", place)
-        _claim_program(draft, f"./zig-out/bin/{draft.name}", "zig build run", "zig build -Doptimize=ReleaseSafe", place)
+        claim_program(draft, f"./zig-out/bin/{draft.name}", "zig build run", "zig build -Doptimize=ReleaseSafe", place)
     else:
         draft.role.add("library", "code", place, confidence=0.8)
 
 
-def _claim_program(draft: Draft, start: str, runs: str, builds: str, place: str) -> None:
+def claim_program(draft: Draft, start: str, runs: str, builds: str, place: str) -> None:
+    """Claim what starts the program that was built, what builds and runs it at once, and what builds it."""
     draft.start.add(start, "declared", place, confidence=0.8)
     draft.start.add(runs, "framework", place, confidence=0.5)
     draft.build.add(builds, "framework", place, confidence=0.85)
@@ -242,16 +200,6 @@ ECOSYSTEMS = (
         language="crystal",
         runs="crystal run {file}",
         rank=29,
-    ),
-    Ecosystem(
-        "haskell",
-        describe_haskell,
-        manifests=("*.cabal", "package.yaml", "stack.yaml"),
-        frameworks=HASKELL,
-        sources=(".hs",),
-        language="haskell",
-        runs="runghc {file}",
-        rank=31,
     ),
     Ecosystem(
         "zig",

@@ -2,69 +2,25 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from collections.abc import Iterable
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
 from container_kit.stages.analyze.ecosystems._python_code import PythonFile, read_python
+from container_kit.stages.analyze.ecosystems._python_django import claim_django_server, describe_django, django_manage
+from container_kit.stages.analyze.ecosystems._python_frameworks import FRAMEWORKS
 from container_kit.stages.analyze.ecosystems._python_packages import normal, read_packages
 from container_kit.stages.analyze.folder import Folder
 
-FRAMEWORKS = (
-    Framework("django", ("django", "djangorestframework", "wagtail", "django-cms"), 8000),
-    Framework("reflex", ("reflex",), 3000),
-    Framework("chainlit", ("chainlit",), 8000),
-    Framework("streamlit", ("streamlit",), 8501),
-    Framework("gradio", ("gradio",), 7860),
-    Framework("nicegui", ("nicegui",), 8080),
-    Framework("fasthtml", ("python-fasthtml",), 5001),
-    Framework("dash", ("dash",), 8050),
-    Framework("fastapi", ("fastapi", "fastapi-cli", "fastapi-slim"), 8000),
-    Framework("litestar", ("litestar",), 8000),
-    Framework("quart", ("quart",), 5000),
-    Framework("sanic", ("sanic",), 8000),
-    Framework("robyn", ("robyn",), 8080),
-    Framework("blacksheep", ("blacksheep",), 8000),
-    Framework("flask", ("flask", "apiflask", "flask-restful", "connexion"), 5000),
-    Framework("pyramid", ("pyramid",), 6543),
-    Framework("falcon", ("falcon",), 8000),
-    Framework("bottle", ("bottle",), 8080),
-    Framework("tornado", ("tornado",), 8888),
-    Framework("aiohttp", ("aiohttp",), 8080, also_client=True),
-    Framework("cherrypy", ("cherrypy",), 8080),
-    Framework("starlette", ("starlette",), 8000, also_client=True),
-    Framework("panel", ("panel",), 5006),
-    Framework("shiny", ("shiny",), 8000),
-    Framework("solara", ("solara",), 8765),
-    Framework("marimo", ("marimo",), 2718),
-    Framework("mesop", ("mesop",), 32123),
-    Framework("taipy", ("taipy",), 5000),
-    Framework("flet", ("flet",), 8550),
-    Framework("bentoml", ("bentoml",), 3000),
-    Framework("masonite", ("masonite",), 8000),
-    Framework("eve", ("eve",), 5000),
-    Framework("hug", ("hug",), 8000),
-    Framework("responder", ("responder",), 5042),
-    Framework("web.py", ("web-py",), 8080),
-    Framework("locust", ("locust",), 8089),
-    Framework("airflow", ("apache-airflow",), 8080),
-    Framework("mlflow", ("mlflow",), 5000),
-    Framework("jupyter", ("jupyterlab", "notebook"), 8888),
-    Framework("fastmcp", ("fastmcp",), 8000, also_client=True),
-    Framework("celery", ("celery",), None, "worker", also_client=True),
-    Framework("scrapy", ("scrapy",), None, "worker"),
-    Framework("discord.py", ("discord-py", "py-cord", "nextcord"), None, "worker"),
-    Framework("aiogram", ("aiogram",), None, "worker"),
-    Framework("python-telegram-bot", ("python-telegram-bot",), None, "worker"),
-    Framework("pytelegrambotapi", ("pytelegrambotapi",), None, "worker"),
-    Framework("pyrogram", ("pyrogram",), None, "worker"),
-    Framework("telethon", ("telethon",), None, "worker"),
-)
 _BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}
 _ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
 _SERVERS = {"uvicorn", "hypercorn", "granian", "waitress", "gunicorn"}
 """Servers that a file starts with the name of an application that another file makes."""
 _WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}
+_NEEDS_ITS_COMMAND = {"streamlit", "chainlit", "reflex", "panel"}
+"""Frameworks whose pages Python alone does not serve, whatever a file does as the main program."""
 _ENTRIES = (
     "main.py",
     "app.py",
@@ -85,6 +41,7 @@ _ENTRIES = (
     "Home.py",
 )
 _MAX_READ = 60
+_SPIDER = r"^    name\s*(?::\s*str\s*)?=\s*[\"']([\w.-]+)[\"']"
 
 
 def describe(folder: Folder, draft: Draft) -> None:
@@ -95,12 +52,17 @@ def describe(folder: Folder, draft: Draft) -> None:
     files = _read_files(folder)
     if not draft.language.best or not draft.language.best.places:
         draft.language.add("python", "code", *[folder.place(f.path) for f in files[:1]], confidence=0.981)
-    manage = _django_manage(folder)
+    manage = django_manage(folder)
     if manage:
-        _describe_django(folder, draft, manage)
+        describe_django(folder, draft, manage)
         return
     application = _application(files)
     framework = _framework(application, files, draft)
+    if folder.has("scrapy.cfg") and (spider := folder.find(_SPIDER, ".py")):
+        draft.start.add(
+            f"scrapy crawl {spider[1][1]}", "framework", folder.place(spider[0], spider[1][0]), confidence=0.87
+        )
+        draft.role.add("cli", "framework", folder.place("scrapy.cfg"), confidence=0.8)
     if framework is None:
         _describe_program(folder, draft, files)
         return
@@ -111,7 +73,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     else:
         draft.framework.add(framework.name, "code" if application else "declared", place, declared, confidence=0.88)
     if framework.name == "django":
-        _claim_django_server(folder, draft, "")
+        claim_django_server(folder, draft, "")
     else:
         _describe_application(folder, draft, framework.name, application or _entry(files, framework))
 
@@ -133,7 +95,11 @@ def _read_files(folder: Folder) -> list[PythonFile]:
         return (99 if skipped else depth, order.get(name, 50), path)
 
     chosen = sorted(paths, key=likely)[:_MAX_READ]
-    return [read_python(path, folder.source(path)) for path in chosen]
+    files = [read_python(path, folder.source(path)) for path in chosen]
+    imported = {name for file in files for name in file.imports}
+    for file in files:
+        file.absolute = "/" in file.path and file.path.partition("/")[0] in imported
+    return files
 
 
 def _at(folder: Folder, file: PythonFile) -> str:
@@ -145,6 +111,11 @@ def _application(files: list[PythonFile]) -> PythonFile | None:
     found = [file for file in files if file.application and file.kind and file.kind != "celery"]
     bound = [file for file in found if file.application and not file.application.endswith("()")]
     outermost = [*bound[:1], *found[:1]]
+    made = [f for f in files if f.application and f.kind is None and "/" not in f.path and "()" not in f.application]
+    kind = next((file.kind for file in files if file.kind and file.kind != "celery"), None)
+    if kind and not bound and made:  # by a factory in another file
+        made[0].kind = kind
+        return made[0]
     if not outermost:
         return next((file for file in files if file.application and file.path.endswith(("wsgi.py", "asgi.py"))), None)
     depth = min(file.path.count("/") for file in found)
@@ -191,10 +162,24 @@ def _describe_application(folder: Folder, draft: Draft, framework: str, entry: P
     draft.entrypoint.add(entry.path, "code", place)
     if entry.port:
         draft.port.add(entry.port[0], "code", f"{place.rpartition(':')[0]}:{entry.port[1]}")
+    if framework == "functions-framework":
+        target = _function(folder, entry)
+        draft.start.add(f"functions-framework --target={target}", "framework", place, confidence=0.86)
+        return
     if framework == "pyramid" and (settings := folder.first("production.ini", "development.ini")):
         draft.start.add(f"pserve {settings}", "framework", folder.place(settings), confidence=0.86)
     for command, trust in _commands(framework, entry, draft):
         draft.start.add(command, "code" if trust > 0.8 else "framework", place, confidence=trust)
+
+
+def _function(folder: Folder, entry: PythonFile) -> str:
+    """The function that a platform calls: the one that `project.toml` names, one with a decorator, or the only one."""
+    if named := re.search(r"GOOGLE_FUNCTION_TARGET\W+value\W+(\w+)", folder.text("project.toml")):
+        return named[1]
+    text = folder.source(entry.path)
+    marked = re.search(r"^@functions_framework\.\w+[^\n]*\n(?:@[^\n]*\n)*(?:async )?def (\w+)", text, re.MULTILINE)
+    defined = marked or re.search(r"^(?:async )?def (\w+)", text, re.MULTILINE)
+    return defined[1] if defined else "main"
 
 
 def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple[str, float]]:
@@ -207,7 +192,7 @@ def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple
         yield draft.scripts[0], 0.865
     if framework in _ASGI or framework in _WSGI:
         target = f"'{target}'" if target.endswith("()") and has("gunicorn") else target
-        if has("gunicorn"):
+        if has("gunicorn") and (framework != "dash" or entry.exposed):
             worker = " -k uvicorn.workers.UvicornWorker" if framework in _ASGI and has("uvicorn") else ""
             yield f"gunicorn{worker} --bind 0.0.0.0:{port or 8000} {target}", 0.86
         if framework in _ASGI and not (entry.runs_itself and entry.port):
@@ -233,48 +218,13 @@ def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple
         "panel": f"panel serve {entry.path} --address 0.0.0.0 --port 5006",
     }
     if framework in tools:
-        yield tools[framework], 0.8
+        yield tools[framework], 0.86 if framework in _NEEDS_ITS_COMMAND else 0.8
     yield run[0], max(run[1], 0.6)
 
 
 def _run(entry: PythonFile) -> str:
-    package = entry.path.endswith("/__main__.py")
+    package = entry.path.endswith("/__main__.py") or entry.absolute
     return f"python -m {entry.module.removesuffix('.__main__')}" if package else f"python {entry.path}"
-
-
-def _django_manage(folder: Folder) -> str | None:
-    """The outermost `manage.py` that is Django's, looking two folders deep."""
-    for path in folder.files("manage.py", limit=5, depth=3):
-        if path.rpartition("/")[2] == "manage.py" and "django" in folder.source(path).lower():
-            return path
-    return None
-
-
-def _describe_django(folder: Folder, draft: Draft, manage: str) -> None:
-    place = folder.place(manage, "DJANGO_SETTINGS_MODULE")
-    draft.framework.add("django", "code", place, draft.dependencies.get("django"), confidence=0.985)
-    draft.entrypoint.add(manage, "code", place)
-    _claim_django_server(folder, draft, manage)
-    draft.start.add(f"python {manage} runserver 0.0.0.0:8000", "framework", place, confidence=0.8)
-    draft.port.add(8000, "framework", place, confidence=0.85)
-
-
-def _claim_django_server(folder: Folder, draft: Draft, manage: str) -> None:
-    """Claim the production server that is a dependency, with the module that serves."""
-    has = draft.dependencies.__contains__
-    for path in folder.files("wsgi.py", "asgi.py", limit=10, depth=4):
-        asgi = path.endswith("asgi.py")
-        module = path.removesuffix(".py").removeprefix("src/").replace("/", ".")
-        inside = manage.rpartition("/")[0]
-        if inside:
-            module = module.removeprefix(inside.replace("/", ".") + ".")
-        if not asgi and has("gunicorn"):
-            draft.start.add(f"gunicorn --bind 0.0.0.0:8000 {module}", "code", folder.place(path), confidence=0.86)
-        elif asgi and (has("daphne") or has("uvicorn")) and not has("gunicorn"):
-            server = "daphne -b 0.0.0.0 -p 8000" if has("daphne") else "uvicorn --host 0.0.0.0 --port 8000"
-            draft.start.add(f"{server} {module}:application", "code", folder.place(path), confidence=0.7)
-        elif not asgi and not manage:
-            draft.start.add(f"gunicorn --bind 0.0.0.0:8000 {module}", "guess", folder.place(path), confidence=0.5)
 
 
 def _describe_program(folder: Folder, draft: Draft, files: list[PythonFile]) -> None:
@@ -298,11 +248,27 @@ def _program(files: list[PythonFile], *, packaged: bool) -> PythonFile | None:
     inner = [f for f in files if f.path.endswith("/__main__.py")]
     outer = [f for f in files if not packaged or "/" not in f.path]
     named = [f for f in outer if f.path.rpartition("/")[2] in _ENTRIES]
-    running = [f for f in outer if f.runs_itself]
+    running = sorted((f for f in outer if f.runs_itself), key=lambda f: f.port is None)  # what listens is started
     alone = outer if len(outer) == 1 and "/" not in outer[0].path else []
     return next(
         iter([*(f for f in named if f.runs_itself), *inner, *(named if not packaged else ()), *running, *alone]), None
     )
+
+
+def workspace(folder: Folder) -> tuple[str, list[str]] | None:
+    """The members of a uv workspace; `*` stands for one folder."""
+    tool = folder.toml("pyproject.toml").get("tool") if folder.has("pyproject.toml") else None
+    uv = tool.get("uv") if isinstance(tool, dict) else None
+    tied = uv.get("workspace") if isinstance(uv, dict) else None
+    members = tied.get("members") if isinstance(tied, dict) else None
+    patterns = [member.strip("./") for member in members or [] if isinstance(member, str)]
+    inner = [path for path in folder.folders(depth=4) if path] if any("*" in pattern for pattern in patterns) else []
+    found = [path for path in inner if any(_is_member(path, pattern) for pattern in patterns)]
+    return ("uv", [*(pattern for pattern in patterns if pattern and "*" not in pattern), *found]) if members else None
+
+
+def _is_member(path: str, pattern: str) -> bool:
+    return path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern)
 
 
 ECOSYSTEMS = (
@@ -322,6 +288,7 @@ ECOSYSTEMS = (
         ),
         bare=("*.py",),
         frameworks=FRAMEWORKS,
+        workspace=workspace,
         configured=frozenset(["django"]),
         sources=(".py",),
         rank=30,

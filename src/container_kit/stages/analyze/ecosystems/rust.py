@@ -28,7 +28,10 @@ FRAMEWORKS = (
     Framework("yew", ("yew",), 8080, "static"),
     Framework("dioxus", ("dioxus",), 8080),
     Framework("hyper", ("hyper",), 3000),
+    Framework("poise", ("poise",), None, "worker"),
     Framework("serenity", ("serenity",), None, "worker"),
+    Framework("twilight", ("twilight-gateway",), None, "worker"),
+    Framework("teloxide", ("teloxide",), None, "worker"),
 )
 
 
@@ -84,11 +87,15 @@ def _claim_binaries(folder: Folder, draft: Draft, data: dict[str, Any]) -> None:
     draft.entrypoint.add(names[0][1], "declared", place)
     draft.build.add("cargo build --release", "framework", place, confidence=0.9)
     draft.output.add(f"target/release/{names[0][0]}", "framework", place, confidence=0.9)
+    runner = re.search(r"^\s*runner\s*=", folder.text(".cargo/config.toml"), re.MULTILINE)
     for name, _ in names[:2]:
         draft.start.add(f"./target/release/{name}", "declared", place, confidence=0.85 if name == names[0][0] else 0.4)
-    draft.start.add("cargo run --release", "framework", place, confidence=0.5)
+    draft.start.add("cargo run --release", "framework", place, confidence=0.86 if runner else 0.5)
     if (folder.first("Trunk.toml") or folder.has("index.html")) and "yew" in draft.dependencies:
         draft.role.add("static", "configuration", place, confidence=0.9)
+        draft.build.add("trunk build --release", "framework", place, confidence=0.91)
+        draft.output.add("dist", "framework", place, confidence=0.91)
+        draft.start.add("trunk serve", "framework", place, confidence=0.87)
 
 
 def _table(data: Any, key: str) -> dict[str, Any]:

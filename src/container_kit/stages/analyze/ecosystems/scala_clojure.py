@@ -53,7 +53,8 @@ def describe_sbt(folder: Folder, draft: Draft) -> None:
     for path, text in texts.items():
         for found in re.finditer(r'"([\w.-]+)"\s*%%?%?\s*"([\w.-]+)"(?:\s*%\s*[^,)\n]*?%\s*"?(Test|test)\b)?', text):
             into = draft.tools if found[3] else draft.dependencies
-            into.setdefault(found[2].lower(), folder.place(path, found[0]))
+            name = re.sub(r"_(?:2\.\d+|3)$|-experimental(?=_|$)", "", found[2].lower())
+            into.setdefault(re.sub(r"-experimental$", "", name), folder.place(path, found[0]))
         if named := re.search(r"enablePlugins\([^)]*\b(Play\w*)", text):
             draft.dependencies.setdefault("play", folder.place(path, named[0]))
     if named := re.search(r"scalaVersion\s*:=\s*\"([^\"]+)\"", texts.get(build, "")):

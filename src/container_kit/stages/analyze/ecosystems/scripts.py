@@ -30,8 +30,11 @@ class Language:
     """What a first file says that another program starts, matched in its name and text, with the command."""
     inner: tuple[str, ...] = ()
     """Suffixes of files that are never started but tell the framework."""
+    programs: tuple[str, ...] = ()
+    """Folders of programs whose first line names the language, without a suffix."""
 
 
+_PLUMBER = "\"plumber::pr_run(plumber::pr('{file}'), host='0.0.0.0', port=8000)\""
 LANGUAGES = (
     Language("cobol", (".cbl", ".cob", ".cobol"), ("index", "main", "app"), "./{stem}", "cobc -x -o {stem} {file}", 71),
     Language("fortran", (".f90", ".f95", ".f"), ("main", "app"), "./{stem}", "gfortran -o {stem} {file}", 79),
@@ -105,6 +108,7 @@ LANGUAGES = (
         manifests=(("cpanfile", "cpanm"), ("Makefile.PL", "cpanm"), ("Build.PL", "cpanm")),
         starts=((r"\A\S+\.psgi\n", "plackup {file}"),),
         inner=(".pm",),
+        programs=("script", "bin"),
     ),
     Language(
         "lua",
@@ -123,7 +127,7 @@ LANGUAGES = (
         "julia",
         (".jl",),
         ("main", "app", "server"),
-        "julia {file}",
+        "julia{project} {file}",
         rank=77,
         frameworks=(
             ("genie", r"\busing\s+[\w, ]*Genie\b", 8000, ""),
@@ -142,7 +146,10 @@ LANGUAGES = (
             ("plumber", r"plumber::|library\(plumber\)|#\* @get", 8000, ""),
         ),
         manifests=(("renv.lock", "renv"),),
-        starts=((r"\A(?:server|ui)\.R\n", "R -e \"shiny::runApp('.')\""),),
+        starts=(
+            (r"\A(?:server|ui)\.R\n", "R -e \"shiny::runApp('.')\""),
+            (r"(?s)\A\S+\n(?!.*(?:pr_run|\$run)\().*#\* @(?:get|post)\b", f"Rscript -e {_PLUMBER}"),
+        ),
     ),
     Language(
         "shell",
@@ -157,7 +164,7 @@ LANGUAGES = (
 
 def describe(language: Language, folder: Folder, draft: Draft) -> None:
     """Claim the language by its files, and the file that is started by its name or because it is the only one."""
-    files = folder.files(*language.suffixes, limit=200, depth=4)
+    files = folder.files(*language.suffixes, limit=200, depth=4) or _programs(language, folder)
     if not files:
         draft.role.add("library", "guess")
         return
@@ -174,7 +181,7 @@ def describe(language: Language, folder: Folder, draft: Draft) -> None:
             draft.manifests.append(path)
             draft.package_manager.add(manager, "declared", folder.place(path))
     known = _stem(entry) in order or len(near) == 1
-    facts = {"file": entry, "stem": _stem(entry)}
+    facts = {"file": entry, "stem": _stem(entry), "project": " --project=." if folder.has("Project.toml") else ""}
     start = _claim_framework(language, folder, draft)
     text = f"{entry}\n{folder.source(entry)}"
     for sign, command in language.starts:
@@ -190,6 +197,12 @@ def describe(language: Language, folder: Folder, draft: Draft) -> None:
     )
     if language.build:
         draft.build.add(language.build.format(**facts), "framework", place)
+
+
+def _programs(language: Language, folder: Folder) -> list[str]:
+    listings = {inner: Folder(folder.tree, f"{folder.path}/{inner}".strip("/")).names for inner in language.programs}
+    paths = [f"{inner}/{name}" for inner, names in listings.items() for name in sorted(names) if "." not in name]
+    return [path for path in paths[:20] if re.match(rf"#!.*\b{language.name}\b", folder.source(path))]
 
 
 def _claim_framework(language: Language, folder: Folder, draft: Draft) -> str:
@@ -213,7 +226,8 @@ ECOSYSTEMS = tuple(
         language.name,
         partial(describe, language),
         bare=tuple(f"{stem}{suffix}" for stem in language.usual for suffix in language.suffixes)
-        + tuple(f"*{suffix}" for suffix in language.suffixes),
+        + tuple(f"*{suffix}" for suffix in language.suffixes)
+        + (tuple(manifest for manifest, _ in language.manifests) if language.programs else ()),
         sources=language.suffixes + language.inner,
         rank=language.rank,
     )
