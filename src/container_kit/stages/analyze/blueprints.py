@@ -1,4 +1,4 @@
-"""Files of hosting platforms that name services by their folders: Render's blueprint, App Platform's, Vercel's."""
+"""Files of hosting platforms that name services by their folders: Render's blueprint, App Platform's and others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.discovery import NEVER_MODULES
+from container_kit.stages.analyze.dockerfile_facts import read_dockerfile
 from container_kit.stages.analyze.tree import Tree, join, within
 from container_kit.stages.artifacts.analysis import Role
 
@@ -151,12 +152,38 @@ def _vercel(data: dict[str, Any]) -> Iterator[Blueprint]:
             yield Blueprint(name, "private", root, dockerfile=entry if "ockerfile" in entry else None)
 
 
+def _app_runner(data: dict[str, Any]) -> Iterator[Blueprint]:
+    run = data.get("run")
+    network = run.get("network") if isinstance(run, dict) else None
+    port = _number(network.get("port")) if isinstance(network, dict) else None
+    yield Blueprint("run:", "web", start=_text(run, "command"), port=port)
+
+
+def _captain(data: dict[str, Any]) -> Iterator[Blueprint]:
+    lines = data.get("dockerfileLines")
+    if path := _text(data, "dockerfilePath"):
+        yield Blueprint("dockerfilePath", "web", dockerfile=path)
+    elif isinstance(lines, list):
+        facts = read_dockerfile("captain-definition", "\n".join(str(line) for line in lines))
+        port = facts.variable or facts.port
+        yield Blueprint("dockerfileLines", "web", start=(facts.command or (None,))[0], port=port[0] if port else None)
+
+
+def _kamal(data: dict[str, Any]) -> Iterator[Blueprint]:
+    proxy = data.get("proxy")
+    if "servers" in data and isinstance(proxy, dict):
+        yield Blueprint("app_port", "web", port=_number(proxy.get("app_port")), dockerfile="Dockerfile")
+
+
 _FORMATS: dict[str, Callable[[dict[str, Any]], Iterator[Blueprint]]] = {
     "render.yaml": _render,
     "render.yml": _render,
     ".do/app.yaml": _app_platform,
     ".do/deploy.template.yaml": _app_platform,
     "vercel.json": _vercel,
+    "apprunner.yaml": _app_runner,
+    "captain-definition": _captain,
+    "config/deploy.yml": _kamal,
 }
 
 

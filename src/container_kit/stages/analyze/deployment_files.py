@@ -14,6 +14,7 @@ from container_kit.stages.analyze.dockerfile_facts import DockerfileFacts, read_
 from container_kit.stages.analyze.folder import Folder
 from container_kit.stages.analyze.services import kind_of_image
 from container_kit.stages.analyze.tree import Listing, Tree, join
+from container_kit.stages.analyze.workloads import read_workloads
 from container_kit.stages.artifacts.analysis import DeploymentFile
 
 MAX_FILES = 200
@@ -30,7 +31,11 @@ _NAMED = {
     ".devcontainer.json": "devcontainer",
     "kustomization.yaml": "kubernetes",
 }
-_TELLING = re.compile("ocker|compose|ontainerfile|" + "|".join(re.escape(name) for name in _NAMED))
+_WORKLOAD = re.compile(r"(?:[\w.-]*-)?(?:k8s|kubernetes|deployment|service)\.ya?ml")
+_TELLING = re.compile(
+    r"ocker|compose|ontainerfile|(?:k8s|kubernetes|deployment|service)\.ya?ml|"
+    + "|".join(re.escape(name) for name in _NAMED)
+)
 """What one of the names in a folder has to hold for any of them to matter."""
 
 Kind = Literal["dockerfile", "dockerignore", "compose", "kubernetes", "helm", "procfile", "devcontainer"]
@@ -45,11 +50,15 @@ class Deployments:
     contexts: list[BuildContext] = field(default_factory=list)
     blueprints: list[Blueprint] = field(default_factory=list)
     running: dict[str, BuildContext] = field(default_factory=dict)
-    """What compose files run ready-made, by the last name of the image."""
+    """What compose files and Kubernetes run ready-made, by the last name of the image."""
+    workloads: list[BuildContext] = field(default_factory=list)
+    """What Kubernetes runs."""
 
     def context(self, path: str) -> BuildContext | None:
         """What compose files and platforms that build images say of a folder, or of an image that bears its name."""
         built = next((context for context in self.contexts if context.path == path), None)
+        if built is None and not path and len({workload.name for workload in self.workloads}) == 1:
+            return self.workloads[0]
         return built or (self.running.get(path.rpartition("/")[2]) if path else None)
 
     def add(self, context: BuildContext) -> BuildContext:
@@ -133,11 +142,13 @@ def read_deployments(tree: Tree) -> Deployments:
     said = _read_composes(tree, [path for path, kind in paths if kind == "compose"], found)
     for path, kind in paths:
         if kind == "kubernetes":
-            tree.yaml(path)  # a broken manifest is noted among the tree's problems
+            found.workloads.extend(one for one in read_workloads(tree, path) if one.name not in _READY_MADE)
         problems = found.dockerfiles[path].problems if kind == "dockerfile" else said.get(path, ())
         if (problem := tree.problems.get(path)) is not None:
             problems = (f"line {problem.line or 1}: {problem.reason}",)
         found.files.append(DeploymentFile(path=path, kind=kind, problems=problems[:5]))
+    for workload in found.workloads:
+        found.running.setdefault(workload.name, workload)
     _read_blueprints(tree, found)
     return found
 
@@ -192,7 +203,7 @@ def _kinds(tree: Tree, folder: str, listing: Listing) -> Iterator[tuple[str, Kin
         elif "compose" in name and _COMPOSE.fullmatch(name):
             yield join(folder, name), "compose"
         elif (
-            home
+            (home or _WORKLOAD.fullmatch(name))
             and name.endswith((".yaml", ".yml"))
             and "/templates" not in folder
             and _is_kubernetes(tree, join(folder, name))

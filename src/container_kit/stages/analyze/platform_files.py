@@ -24,6 +24,8 @@ def read_platform_files(folder: Folder, draft: Draft) -> None:
             data = read(path)
             for field, dotted in keys.items():
                 _claim(folder, draft, path, field, _at(data, dotted))
+    if folder.has("app.yaml") and isinstance(folder.yaml("app.yaml").get("runtime"), str):
+        draft.port.add(8080, "configuration", folder.place("app.yaml", "runtime"), confidence=0.83)  # what PORT is
 
 
 _FILES: dict[str, dict[str, str]] = {
@@ -35,6 +37,7 @@ _FILES: dict[str, dict[str, str]] = {
     "fly.toml": {"port": "http_service.internal_port", "port2": "services.0.internal_port", "start": "processes.app"},
     "heroku.yml": {"start": "run.web"},
     "app.yaml": {"start": "entrypoint"},
+    "zbpack.json": {"start": "start_command", "build": "build_command", "output": "output_dir"},
     "vercel.json": {"build": "buildCommand", "output": "outputDirectory"},
     "netlify.toml": {"build": "build.command", "output": "build.publish"},
 }

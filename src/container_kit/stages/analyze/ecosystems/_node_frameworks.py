@@ -148,6 +148,7 @@ SERVERS = (
     Framework("loopback", ("@loopback/rest", "loopback"), 3000),
     Framework("feathers", ("@feathersjs/feathers",), 3030),
     Framework("moleculer", ("moleculer-web",), 3000),
+    Framework("azure-functions", ("@azure/functions",), 7071),
     Framework("functions-framework", ("@google-cloud/functions-framework",), 8080),
     Framework("elysia", ("elysia",), 3000),
     Framework("hono", ("hono", "@hono/node-server"), 3000),
