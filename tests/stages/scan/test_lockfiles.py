@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from container_kit.stages.documents import Malformed
-from container_kit.stages.scan.lockfiles import Entry, Unread, reader_of
+from container_kit.stages.scan.lockfiles import Entry, Unread, literal_reader_of, reader_of
 from container_kit.stages.scan.packages import Package
 
 SAMPLES = Path(__file__).parent / "lockfiles"
@@ -21,6 +21,7 @@ NODE = {
     ("is-odd", "3.0.1"),
 }
 PYTHON = {("iniconfig", "2.0.0"), ("python-dateutil", "2.8.2"), ("six", "1.17.0")}
+DOTNET = {("Newtonsoft.Json", "12.0.3"), ("Serilog", "2.10.0")}
 ALIASES = {"is-number": "number", "phoenix": "local_name", "github.com/new/name": "github.com/old/name"}
 EXPECTED: dict[str, tuple[str, set[tuple[str, str]]]] = {
     **dict.fromkeys(("npm1", "npm2", "npm3", "yarn1", "yarn4", "pnpm5", "pnpm6", "pnpm9", "bun"), ("npm", NODE)),
@@ -54,9 +55,25 @@ EXPECTED: dict[str, tuple[str, set[tuple[str, str]]]] = {
             ("commons-io:commons-io", "2.6"),
         },
     ),
+    **dict.fromkeys(("csproj", "central", "config"), ("nuget", DOTNET)),
+    "script": (
+        "maven",
+        {("com.fasterxml.jackson.core:jackson-databind", "2.9.8"), ("org.apache.logging.log4j:log4j-core", "2.14.1")},
+    ),
+    "catalog": (
+        "maven",
+        {
+            ("com.fasterxml.jackson.core:jackson-databind", "2.9.8"),
+            ("com.fasterxml.jackson.core:jackson-core", "2.9.8"),
+            ("org.apache.logging.log4j:log4j-core", "2.14.1"),
+        },
+    ),
     "mix": ("hex", {("phoenix", "1.7.0"), ("plug", "1.14.0")}),
 }
 UNREAD = {
+    "csproj": ["Floating has no exact version", "Central has no exact version"],
+    "script": ["com.google.guava:guava has no exact", "org.slf4j:slf4j-api has no exact"],
+    "catalog": ["com.google.guava:guava has no exact", "spring-boot-starter-web has no exact"],
     "go116": ["only since Go 1.17"],
     "maven": ["spring-boot-starter-web gets", "com.example:shared gets", "what its dependencies bring"],
     "mix": ["tool comes from git"],
@@ -64,7 +81,7 @@ UNREAD = {
 
 
 def entries(name: str, text: str) -> list[Entry]:
-    reader = reader_of(name)
+    reader = reader_of(name) or literal_reader_of(name)
     assert reader is not None
     return list(reader(text))
 
@@ -92,7 +109,7 @@ def test_what_names_no_version_is_told(kind: str) -> None:
     assert all(part in reason for part, reason in zip(UNREAD.get(kind, []), found, strict=True))
 
 
-@pytest.mark.parametrize("kind", sorted(EXPECTED.keys() - {"maven"}))
+@pytest.mark.parametrize("kind", sorted(EXPECTED.keys() - {"maven", "catalog"}))
 def test_each_package_names_the_line_where_it_begins(kind: str) -> None:
     lines = sample(kind).read_text().splitlines()
     found = sorted(packages(kind), key=lambda package: package.line)
@@ -109,6 +126,14 @@ def test_a_maven_dependency_names_the_line_of_its_artifact() -> None:
     lines = sample("maven").read_text().splitlines()
     for package in packages("maven"):
         assert lines[package.line - 1].strip() == f"<artifactId>{package.name.partition(':')[2]}</artifactId>"
+
+
+def test_a_library_of_a_catalog_names_its_line_among_the_libraries() -> None:
+    lines = sample("catalog").read_text().splitlines()
+    found = {
+        package.name.partition(":")[2]: lines[package.line - 1].partition(" =")[0] for package in packages("catalog")
+    }
+    assert found == {"log4j-core": "log4j", "jackson-databind": "jackson-databind", "jackson-core": "jackson"}
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ async def test_files_that_cannot_be_read_are_told_and_the_others_read(root: Path
         ({"composer.json": '{"require": {"php": ">=8"}}'}, None),
         ({"build.gradle": "dependencies {\n  implementation 'a:b:1'\n}\n"}, "build.gradle"),
         ({"build.gradle.kts": 'dependencies {\n  testImplementation("a:b:1")\n}\n'}, "build.gradle.kts"),
-        ({"src/App.csproj": '<Project><PackageReference Include="x" /></Project>'}, "src/App.csproj"),
+        ({"src/App.csproj": '<Project><PackageReference Include="x" Version="1" /></Project>'}, "src/App.csproj"),
         ({"mix.exs": 'defp deps do\n  [{:phoenix, "~> 1.7"}]\nend\n'}, "mix.exs"),
     ],
 )
@@ -145,8 +145,19 @@ async def test_a_manifest_that_nothing_pins_is_told(
     root: Path, write: Callable[..., None], files: dict[str, str], unlocked: str | None
 ) -> None:
     write(**files)
-    told = (f"{unlocked} has no lock file, so the versions of its packages are not known",) if unlocked else ()
-    assert (await inventory(root)).unread == told
+    found = await inventory(root)
+    assert bool(found.unread) is bool(unlocked)
+    assert all(line.startswith(f"{unlocked} has no lock file, so ") for line in found.unread)
+
+
+async def test_exact_versions_count_where_nothing_pins_and_not_beside_a_lock_file(
+    root: Path, write: Callable[..., None]
+) -> None:
+    script = "dependencies {\n  implementation 'a:b:1.0'\n}\n"
+    write(**{"x/build.gradle": script, "y/build.gradle": script, "y/gradle.lockfile": "a:b:1.1=runtimeClasspath\n"})
+    found = await inventory(root)
+    assert places(found) == {"a:b x/build.gradle:2", "a:b y/gradle.lockfile:1"}
+    assert found.unread == ("x/build.gradle has no lock file, so only the exact versions that stand in it are known",)
 
 
 @pytest.mark.parametrize(

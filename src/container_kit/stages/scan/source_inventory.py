@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import anyio.from_thread
@@ -27,6 +28,7 @@ MOST_TOGETHER = 256 * 2**20
 """Bytes of all files that are read."""
 MOST_PACKAGES = 200_000
 _TOLD = 3
+_UNKNOWN = "the versions of its packages are not known"
 
 
 @dataclass(slots=True)
@@ -105,8 +107,13 @@ def _look(root: Path) -> _Found:
         if len(found.packages) > MOST_PACKAGES:
             found.unread.append(f"more than {MOST_PACKAGES} packages: what comes after {path} was not looked at")
             break
-    for path in unlocked.find(manifests, wanted, lambda path: _text(real_root, path, found, MOST_MANIFEST_BYTES)):
-        found.unread.append(f"{path} has no lock file, so the versions of its packages are not known")
+    read = cache(lambda path: _text(real_root, path, found, MOST_MANIFEST_BYTES))
+    for path in unlocked.find(manifests, wanted, read):
+        literal = lockfiles.literal_reader_of(path)
+        if literal:
+            found.add(path, literal, read(path) or "")
+        known = "only the exact versions that stand in it are known" if literal else _UNKNOWN
+        found.unread.append(f"{path} has no lock file, so {known}")
     return found
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from container_kit.stages.documents import Malformed
-from container_kit.stages.scan.lockfiles import go, javascript, jvm, others, pnpm, python, tables, unlocked
+from container_kit.stages.scan.lockfiles import dotnet, go, javascript, jvm, others, pnpm, python, tables, unlocked
 from container_kit.stages.scan.lockfiles.entries import Entry, Reader, Unread
 from container_kit.stages.scan.walk import ends_like, named
 
-__all__ = ["BROKEN", "NAMES", "Entry", "Reader", "Unread", "is_known_unread", "reader_of"]
+__all__ = ["BROKEN", "NAMES", "Entry", "Reader", "Unread", "is_known_unread", "literal_reader_of", "reader_of"]
 
 _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("package-lock.json", "npm-shrinkwrap.json"), javascript.npm),
@@ -22,11 +22,19 @@ _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("Cargo.lock",), tables.cargo),
     (("Gemfile.lock", "gems.locked"), others.bundler),
     (("composer.lock",), others.composer),
-    (("packages.lock.json",), others.nuget),
+    (("packages.lock.json",), dotnet.nuget),
+    (("packages.config",), dotnet.config),
+    (("Directory.Packages.props",), dotnet.central),
     (("gradle.lockfile", "buildscript-gradle.lockfile"), jvm.gradle),
     (("pom.xml",), jvm.maven),
     (("mix.lock",), others.mix),
 )
+_LITERAL: tuple[tuple[tuple[str, ...], Reader], ...] = (
+    (("*.csproj", "*.fsproj"), dotnet.project),
+    (("build.gradle", "build.gradle.kts"), jvm.script),
+    (("libs.versions.toml",), jvm.catalog),
+)
+"""Manifests that people write exact versions into where they have no lock file."""
 _UNREAD = frozenset(
     [
         "bun.lockb",
@@ -53,6 +61,11 @@ NAMES = named([*(name for names, _ in _READERS for name in names), *_UNREAD, *un
 def reader_of(path: str) -> Reader | None:
     """The reader for a file, by its name."""
     return next((read for names, read in _READERS if any(ends_like(path, name) for name in names)), None)
+
+
+def literal_reader_of(path: str) -> Reader | None:
+    """The reader for the versions that stand in a manifest that no lock file pins."""
+    return next((read for names, read in _LITERAL if any(ends_like(path, name) for name in names)), None)
 
 
 def is_known_unread(path: str) -> bool:

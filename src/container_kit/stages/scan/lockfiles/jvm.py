@@ -1,4 +1,4 @@
-"""Gradle's lock file, and the versions that stand in a Maven project file."""
+"""Gradle's lock file, and the versions that stand in its scripts and catalogs and in Maven's project files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from container_kit.stages.documents import Malformed, parse_xml
+from container_kit.stages.documents import Malformed, parse_toml, parse_xml
 from container_kit.stages.scan.lockfiles.entries import Entry, Lines, Unread
 from container_kit.stages.scan.packages import Package
 
 _LOCKED = re.compile(r"([^:\s]+):([^:\s]+):([^=\s]+)(?:=.*)?$")
+_COORDINATES = re.compile(r"""["']([\w.-]{1,200}):([\w.-]{1,200}):([^"':@\s]{1,100})(?:[:@][^"'\s]*)?["']""")
+_EQUALS = re.compile(r"\s*=")
 _PROPERTY = re.compile(r"\$\{([^}]+)\}")
 _OWN = ("groupId", "version")
 _SPACE = re.compile(r"\s*</artifactId>")
@@ -24,6 +26,41 @@ def gradle(text: str) -> Iterator[Entry]:
         if not (found := _LOCKED.match(line.strip())):
             raise Malformed("no lock file of Gradle", number)
         yield Package("maven", f"{found[1]}:{found[2]}", found[3], line=number)
+
+
+def script(text: str) -> Iterator[Entry]:
+    """Read the coordinates that stand with their versions in a build script of Gradle."""
+    lines = Lines(text)
+    for group, artifact, version in _COORDINATES.findall(text):
+        line = lines.of(f"{group}:{artifact}:{version}")
+        if version[:1].isdigit() and not version.endswith("+"):
+            yield Package("maven", f"{group}:{artifact}", version, line=line)
+        else:
+            yield Unread(f"{group}:{artifact} has no exact version", line)
+
+
+def catalog(text: str) -> Iterator[Entry]:
+    """Read the libraries of `libs.versions.toml`."""
+    document, lines = parse_toml(text), Lines("\n" + text)
+    lines.of("\n[libraries]")
+    for alias, library in document.get("libraries", {}).items():
+        line = lines.of(f"\n{alias}", _EQUALS) - 1
+        name, version = _catalogued(library, document.get("versions", {}))
+        if version[:1].isdigit():
+            yield Package("maven", name, version, line=line)
+        else:
+            yield Unread(f"{name} has no exact version", line)
+
+
+def _catalogued(library: Any, known: dict[str, Any]) -> tuple[str, str]:
+    if isinstance(library, str):
+        group, artifact, version = library.split(":")
+        return f"{group}:{artifact}", version
+    name = library.get("module") or f"{library['group']}:{library['name']}"
+    version = library.get("version", "")
+    if isinstance(version, dict):
+        version = known[version["ref"]] if "ref" in version else version.get("strictly", "")
+    return name, version if isinstance(version, str) else ""
 
 
 def maven(text: str) -> Iterator[Entry]:

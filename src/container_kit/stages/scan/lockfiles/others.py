@@ -1,4 +1,4 @@
-"""Lock files of Bundler, Composer, NuGet and Mix."""
+"""Lock files of Bundler, Composer and Mix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from container_kit.stages.documents import Malformed, parse_json
-from container_kit.stages.scan.lockfiles.entries import OBJECT, Entry, Lines, Unread, quoted
+from container_kit.stages.scan.lockfiles.entries import Entry, Lines, Unread, quoted
 from container_kit.stages.scan.packages import Package
 
 _GEM = re.compile(r"    ([\w.-]+) \(([^\s()]+)\)$")
@@ -46,28 +46,6 @@ def composer(text: str) -> Iterator[Entry]:
     for package in (*lock.packages, *lock.development):
         line = lines.of(f'"name": {quoted(package.name)}', _NAME)
         yield Package("composer", package.name, package.version, line=line)
-
-
-class _Nuget(BaseModel):
-    type: str = ""
-    resolved: str | None = None
-
-
-class _NugetLock(BaseModel):
-    version: int
-    dependencies: dict[str, dict[str, _Nuget]]
-
-
-def nuget(text: str) -> Iterator[Entry]:
-    """Read `packages.lock.json`."""
-    lock, lines = _NugetLock.model_validate(parse_json(text)), Lines(text)
-    for packages in lock.dependencies.values():
-        for name, entry in packages.items():
-            line = lines.of(quoted(name), OBJECT)
-            if entry.resolved:
-                yield Package("nuget", name, entry.resolved, line=line)
-            elif entry.type != "Project":
-                yield Unread(f"{name} has no version", line)
 
 
 def mix(text: str) -> Iterator[Entry]:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import PurePosixPath
 
 _NODE = ("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock")
@@ -60,6 +59,7 @@ _MANIFESTS = (
         _lines(r"^[ \t]*\w*(?:[iI]mplementation|[aA]pi|[cC]ompile|[rR]untimeOnly|[cC]ompileOnly)\b\s*[(\"']"),
         ("gradle.lockfile",),
     ),
+    _Manifest("libs.versions.toml", _lines(r"^\[libraries\]"), ("gradle.lockfile",)),
     _Manifest("*.csproj", re.compile(r"<PackageReference\b"), ("packages.lock.json",)),
     _Manifest("*.fsproj", re.compile(r"<PackageReference\b"), ("packages.lock.json",)),
     _Manifest("mix.exs", re.compile(r"\{\s*:\w+\s*,"), ("mix.lock",)),
@@ -87,7 +87,7 @@ def find(paths: Collection[str], locks: Iterable[str], text: Callable[[str], str
         locks: Paths of all files that pin.
         text: Reads a manifest; None where it cannot be read.
     """
-    tree = _Tree(frozenset(paths), defaultdict(set), cache(text))
+    tree = _Tree(frozenset(paths), defaultdict(set), text)
     for lock in locks:
         folder, name = _parted(lock)
         tree.locks[folder].add(name)
