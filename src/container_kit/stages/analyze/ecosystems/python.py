@@ -166,6 +166,9 @@ def _describe_application(folder: Folder, draft: Draft, framework: str, entry: P
         target = _function(folder, entry)
         draft.start.add(f"functions-framework --target={target}", "framework", place, confidence=0.86)
         return
+    if framework == "fasthtml" and not re.search(r"\bserve\(|\buvicorn\.run\(", folder.source(entry.path)):
+        draft.start.add(f"uvicorn {entry.module}:app --host 0.0.0.0 --port 8000", "framework", place, confidence=0.86)
+        draft.port.add(8000, "framework", place, confidence=0.7)
     if framework == "pyramid" and (settings := folder.first("production.ini", "development.ini")):
         draft.start.add(f"pserve {settings}", "framework", folder.place(settings), confidence=0.86)
     for command, trust in _commands(framework, entry, draft):
