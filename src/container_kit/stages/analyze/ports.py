@@ -33,6 +33,7 @@ _WORDS = (
     "tart(",
     "lookupEnv",
     "htons",
+    "ndpoint(",
     "Address(",
     "127,",
     "0, 0, 0",
@@ -104,7 +105,8 @@ _LINES = tuple(
             0.92,
         ),
         (r"\b(?:serve|bindAndHandle\w*)\(\s*\w[\w.()]*\s*,\s*['\"\w.]+\s*,\s*" + _NUMBER + r"\s*[,)]", 0.92),
-        (r"InetSocketAddress\(\s*(?:\"[^\"]*\"\s*,\s*)?" + _NUMBER, 0.9),
+        (r"(?:InetSocketAddress|\bendpoint)\(\s*(?:(?:\"[^\"]*\"|[\w:]+\(\))\s*,\s*)?" + _NUMBER, 0.9),
+        (r"\bhtons\([^;\n]*\?(?:[^?:;\n]|::)*:\s*" + _NUMBER, 0.92),
         (
             r"\b(?:ServerSocket|Spark\.port|port|scotty|warp|runEnv|Warp\.run|Kemal\.run|bind_tcp|htons)[ (]\s*(?:\"[^\"]*\"\s*,\s*)?"  # noqa: E501 - one expression
             + _NUMBER,
@@ -134,7 +136,7 @@ _LINES = tuple(
         ),
         # a name
         (r"(?:set\s+:port,|\.port\(|server\.port\s*=|\.Port\s*=|\bUsePort\()\s*['\"]?" + _NUMBER, 0.9),
-        (rf"{_NAME}\s*=\s*[^;\n?]{{1,80}}\?(?![?.])[^?:\n;]*:\s*['\"]?{_NUMBER}", 0.9),
+        (rf"{_NAME}\s*=\s*[^;\n?]{{1,80}}\?(?![?.])(?:[^?:\n;]|::)*:\s*['\"]?{_NUMBER}", 0.9),
         (rf"{_NAME}['\"]?\s*(?::\s*\w+\s*)?(?::=|=>|=|:)\s*(?:\w+\()?['\"`:]*{_NUMBER}", 0.75),
         (rf"{_NAME}\s*(?:\|\||\?\?)\s*['\"]?{_NUMBER}", 0.8),
         (rf"\bport_\w+\s*=\s*{_NUMBER}", 0.7),

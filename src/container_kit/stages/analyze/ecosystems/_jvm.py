@@ -108,9 +108,15 @@ _LANGUAGES = (
 )
 
 
+_TESTS = re.compile(r"(?:^|/)src/(?!main/)\w*[-_]?[tT]est\w*/")
+
+
 def read_language(folder: Folder, draft: Draft, manifest: str, usual: str = "java") -> None:
     """Claim the language by the sources: each has its own folder."""
-    counts = {name: len(folder.files(suffix, limit=200, depth=14)) for name, _, suffix in _LANGUAGES}
+    counts = {
+        name: sum(_TESTS.search(path) is None for path in folder.files(suffix, limit=200, depth=14))
+        for name, _, suffix in _LANGUAGES
+    }
     most = max(counts, key=lambda name: counts[name])
     draft.language.add(most if counts[most] else usual, "declared", folder.place(manifest))
 

@@ -22,6 +22,8 @@ _INCLUDES = re.compile(
     r"^\s*#\s*include\s*[<\"](?:(drogon|crow|oatpp|pistache|httplib|Poco|Cutelyst|google/cloud/functions)[/.\w-]*)[>\"]",
     re.MULTILINE,
 )
+_ACCEPTS = r"\blisten\s*\(\s*\w+(?:\.\w+)?\s*,\s*\w+\s*\)|\btcp::acceptor\b|\basync_accept\s*\("
+"""What takes connections without a framework: sockets of the system, and Boost's."""
 _CPP = (".cpp", ".cc", ".cxx", ".hpp", ".c++")
 
 
@@ -52,6 +54,8 @@ def describe(folder: Folder, draft: Draft) -> None:
             draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0].strip()))
     if "drogon" in draft.dependencies:
         _claim_listeners(folder, draft, [*cpp, *c])
+    elif not draft.dependencies and (server := folder.find(_ACCEPTS, *_CPP, ".c", ".h")):
+        draft.role.add("web", "code", folder.place(server[0], server[1][0]), confidence=0.85)
     _claim_start(folder, draft, manifest, text, [*cpp, *c])
 
 

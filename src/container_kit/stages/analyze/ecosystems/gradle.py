@@ -123,11 +123,7 @@ def _claim_start(folder: Folder, draft: Draft, build: str, text: str) -> None:
         return
     version = re.search(r"""^\s*version\s*=?\s*['"]([^'"]+)""", text, re.MULTILINE)
     stem = f"{draft.name}-{version[1]}" if version else draft.name
-    jar = "build/quarkus-app/quarkus-run.jar" if framework == "quarkus" else f"build/libs/{stem}.jar"
-    if "shadow" in text and framework != "spring-boot":
-        jar = f"build/libs/{_shadowed(text, stem)}"
-    if "io.ktor.plugin" in draft.dependencies:
-        jar = f"build/libs/{draft.name}-all.jar"
+    jar = _archive(draft, text, stem, framework)
     applies = _APPLICATION.search(text)
     installs = applies and framework not in {"spring-boot", "quarkus"} and not _carries_all(draft, text)
     task = "installDist" if installs else _jar_task(draft, text, framework)
@@ -153,6 +149,17 @@ def _tool(folder: Folder) -> str:
     return "../" * (steps.count("/") + 1) + "gradlew" if steps else "./gradlew"
 
 
+def _archive(draft: Draft, text: str, stem: str, framework: str | None) -> str:
+    """Where the build puts what runs alone."""
+    if framework == "quarkus":
+        return "build/quarkus-app/quarkus-run.jar"
+    if framework == "spring-boot":
+        return f"build/libs/{stem}.{'war' if 'war' in draft.dependencies else 'jar'}"
+    if "io.ktor.plugin" in draft.dependencies:
+        return f"build/libs/{draft.name}-all.jar"
+    return f"build/libs/{_shadowed(text, stem) if 'shadow' in text else f'{stem}.jar'}"
+
+
 def _carries_all(draft: Draft, text: str) -> bool:
     """Tell whether the jar holds its libraries, so that it runs alone."""
     return "io.ktor.plugin" in draft.dependencies or "shadow" in text or "Main-Class" in text
@@ -161,7 +168,8 @@ def _carries_all(draft: Draft, text: str) -> bool:
 def _jar_task(draft: Draft, text: str, framework: str | None) -> str:
     if "io.ktor.plugin" in draft.dependencies:
         return "buildFatJar"
-    task = {"spring-boot": "bootJar", "quarkus": "build"}.get(framework or "", "")
+    boot = "bootWar" if "war" in draft.dependencies else "bootJar"
+    task = {"spring-boot": boot, "quarkus": "build"}.get(framework or "", "")
     return task or ("shadowJar" if "shadow" in text else "build -x test")
 
 
