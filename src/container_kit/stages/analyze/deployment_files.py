@@ -32,10 +32,7 @@ _NAMED = {
     "kustomization.yaml": "kubernetes",
 }
 _WORKLOAD = re.compile(r"(?:[\w.-]*-)?(?:k8s|kubernetes|deployment|service)\.ya?ml")
-_TELLING = re.compile(
-    r"ocker|compose|ontainerfile|(?:k8s|kubernetes|deployment|service)\.ya?ml|"
-    + "|".join(re.escape(name) for name in _NAMED)
-)
+_TELLING = re.compile(r"ocker|ontainer|rocfile|yaml$|yml$", re.MULTILINE)
 """What one of the names in a folder has to hold for any of them to matter."""
 
 Kind = Literal["dockerfile", "dockerignore", "compose", "kubernetes", "helm", "procfile", "devcontainer"]
