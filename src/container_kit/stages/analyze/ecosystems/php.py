@@ -88,6 +88,8 @@ def _claim_start(folder: Folder, draft: Draft, home: str | None, data: dict[str,
         draft.start.add("php artisan serve --host=0.0.0.0 --port=8000", "framework", place, confidence=0.8)
         draft.port.add(8000, "framework", place, confidence=0.7)
         return
+    if "Illuminate\\" in folder.source("routes/web.php"):  # laid over the files that the installer makes
+        draft.framework.add("laravel", "code", folder.place("routes/web.php", "Illuminate"), confidence=0.85)
     if folder.has("wp-config.php") or folder.has("wp-config-sample.php") or folder.has("wp-load.php"):
         draft.framework.add(
             "wordpress",
