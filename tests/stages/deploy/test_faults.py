@@ -15,6 +15,7 @@ from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Limits, Target
+from container_kit.stages.deploy.ports import tables_of
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import Fault, StageFailure
 from support.contexts import Contexts
@@ -70,6 +71,14 @@ async def test_listening_on_loopback_only_is_found(app: App, web: Web) -> None:
     fault = await _refused(app, web, web("loopback", ["8000", "loopback"]))
     assert fault.code == "deploy.loopback_only"
     assert "--host" in fault.hint
+
+
+async def test_what_listens_is_asked_of_the_container_where_the_engine_counts_processes_in_another_namespace(
+    app: App, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("container_kit.stages.deploy.diagnose.tables_of", lambda _, pid: tables_of("f" * 64, pid))
+    fault = await _refused(app, web, web("loopback", ["8000", "loopback"]))
+    assert fault.code == "deploy.loopback_only"
 
 
 async def test_listening_nowhere_is_found(app: App, web: Web) -> None:

@@ -190,6 +190,19 @@ class Containers:
 
         return await self.engine.call(work)
 
+    async def print_of(self, container: str, *command: str) -> str:
+        """What a program in a running container prints; without such a program, the engine's complaint or nothing."""
+
+        def work(api: APIClient) -> str:
+            from docker.errors import APIError
+
+            with suppress(APIError):
+                made = api.exec_create(container, list(command), stderr=False)["Id"]
+                return bytes(api.exec_start(made)).decode("utf-8", "replace")
+            return ""
+
+        return await self.engine.call(work)
+
 
 def _make_network(api: APIClient, name: str, address: str | None) -> None:
     from docker.errors import APIError

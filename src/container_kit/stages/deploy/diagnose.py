@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from container_kit.stages.deploy.containers import Containers
-from container_kit.stages.deploy.ports import Listener, listeners
+from container_kit.stages.deploy.ports import Listener, listeners, tables_of
 from container_kit.stages.deploy.probe import Answer
 from container_kit.stages.deploy.wish import Wish
 from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
@@ -89,6 +89,8 @@ class Scene:
     """What was seen of a container that failed."""
 
     wish: Wish
+    id: str
+    """The container's."""
     state: dict[str, Any]
     log: str
     """Without secrets."""
@@ -103,7 +105,7 @@ async def scene(containers: Containers, container: str, wish: Wish) -> Scene:
     """Look at a container's state and log."""
     details = await containers.inspect(container) or {}
     log = wish.redact(await containers.log_tail(container))
-    return Scene(wish, details.get("State") or {}, log)
+    return Scene(wish, details.get("Id") or container, details.get("State") or {}, log)
 
 
 def refused(failure: StageFailure, wish: Wish) -> StageFailure:
@@ -178,10 +180,13 @@ def _permission(wish: Wish, evidence: list[Evidence]) -> StageFailure:
     return PERMISSION(message, evidence=evidence, next_actions=[action], user=wish.user)
 
 
-def open_ports(seen: Scene) -> list[Listener] | None:
-    """What the container listens on, without Engine's own DNS; None where that cannot be seen from here."""
-    found = listeners(seen.state.get("Pid") or 0)
-    return None if found is None else [one for one in found if not (one.loopback and one.port > 32767)]
+async def open_ports(containers: Containers, seen: Scene) -> list[Listener] | None:
+    """What the container listens on, without Engine's own DNS; None where that cannot be seen."""
+    tables = tables_of(seen.id, seen.state.get("Pid") or 0)
+    tables = tables or [await containers.print_of(seen.id, "cat", "/proc/net/tcp", "/proc/net/tcp6")]
+    if not any("local_address" in table for table in tables):  # their heading
+        return None
+    return [one for one in listeners(tables) if not (one.loopback and one.port > 32767)]
 
 
 def misplaced(seen: Scene, ports: list[Listener] | None) -> StageFailure | None:

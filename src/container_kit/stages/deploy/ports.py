@@ -50,16 +50,32 @@ def free_port(app: str, taken: Iterable[int] = ()) -> int:
     return next(port for port in ports if port not in avoid and is_free(port))
 
 
-def listeners(pid: int | str = "self") -> list[Listener] | None:
-    """What listens in a process's network namespace; None where that cannot be seen from here."""
-    found: list[Listener] = []
+def listeners(tables: Iterable[str]) -> list[Listener]:
+    """What listens, by the rows of `/proc/net/tcp` and `/proc/net/tcp6`."""
+    rows = (line.split() for table in tables for line in table.splitlines())
+    return [_listener(row) for row in rows if len(row) > 9 and row[3] == _LISTEN]
+
+
+def tables(pid: int | str = "self") -> list[str]:
+    """The tables of TCP sockets in a process's network namespace; none where they cannot be seen from here."""
+    found = []
     for table in ("tcp", "tcp6"):
-        try:
-            lines = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
-        except OSError:
-            return found or None
-        found += [_listener(line.split()) for line in lines if line.split()[3] == _LISTEN]
+        with suppress(OSError):
+            found.append(Path(f"/proc/{pid}/net/{table}").read_text())
     return found
+
+
+def tables_of(container: str, pid: int) -> list[str]:
+    """The tables of a container's first process; none where the engine counts processes in another namespace than we.
+
+    Args:
+        container: Its whole id, which its control group bears.
+        pid: The process by the engine's count.
+    """
+    with suppress(OSError):
+        if pid and container in Path(f"/proc/{pid}/cgroup").read_text():
+            return tables(pid)
+    return []
 
 
 def _listener(fields: list[str]) -> Listener:
@@ -73,7 +89,7 @@ def _listener(fields: list[str]) -> Listener:
 
 def holder(port: int) -> str | None:
     """The process of this machine that listens on a port, as `name (process 123)`, where we may see it."""
-    inodes = {f"socket:[{one.inode}]" for one in listeners() or () if one.port == port}
+    inodes = {f"socket:[{one.inode}]" for one in listeners(tables()) if one.port == port}
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):

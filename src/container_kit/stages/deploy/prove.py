@@ -57,7 +57,7 @@ async def healthy(containers: Containers, container: str, wish: Wish, address: s
                 raise fault
         await anyio.sleep(_BETWEEN)
     seen = await diagnose.scene(containers, container, wish)
-    ports = diagnose.open_ports(seen)
+    ports = await diagnose.open_ports(containers, seen)
     raise diagnose.misplaced(seen, ports) or diagnose.unhealthy(seen, ports, last)
 
 
@@ -71,7 +71,7 @@ async def open_port(containers: Containers, container: str, wish: Wish) -> int:
     while anyio.current_time() - began < wish.options.health_timeout:
         await _still_runs(containers, container, wish)
         seen = await diagnose.scene(containers, container, wish)
-        ports = diagnose.open_ports(seen)
+        ports = await diagnose.open_ports(containers, seen)
         if ports is None:
             break
         now = {one.port for one in ports if not one.loopback}
@@ -93,7 +93,7 @@ def _several(wish: Wish, ports: set[int]) -> int:
 
 async def _misplaced(containers: Containers, container: str, wish: Wish) -> StageFailure | None:
     seen = await diagnose.scene(containers, container, wish)
-    return diagnose.misplaced(seen, diagnose.open_ports(seen))
+    return diagnose.misplaced(seen, await diagnose.open_ports(containers, seen))
 
 
 async def _still_runs(containers: Containers, container: str, wish: Wish) -> None:

@@ -151,7 +151,7 @@ FAULTS = (STAGE_UNKNOWN, FRONTEND_TOO_OLD, *(one.code for one in SIGNS))
 
 _PARSE = re.compile(r"parse error (?:on )?line (\d+): (?P<says>.+)")
 _UNKNOWN_FLAG = re.compile(r"[Uu]nknown flag: (?P<flag>\S+)")
-_LOOSE = re.compile(r"(?P<says>Syntax error - .+|Invalid containerPort: .+|.*: requires? .+ arguments?.*)")
+_LOOSE = re.compile(r"(?P<says>Syntax error - .+|[Ii]nvalid containerPort: .+|.*: requires? .+ arguments?.*)")
 _SECRET = re.compile(r"secret (?P<id>[^\s:]+)(?:: | )not found")
 
 
