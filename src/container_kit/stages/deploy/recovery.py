@@ -32,7 +32,11 @@ async def recover(containers: Containers, app: str) -> tuple[Serving, list[Found
     now = await serving(containers, found)
     if _in_order(now, found):
         return now, found
-    await _put_right(containers, now, found)
+    try:
+        await _put_right(containers, now, found)
+    except StageFailure:  # what a dead deployer had asked for was still under way, and took the port meanwhile
+        found = await containers.of(app)
+        await _put_right(containers, await serving(containers, found), found)
     found = await containers.of(app)
     return await serving(containers, found), found
 

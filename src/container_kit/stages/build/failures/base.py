@@ -185,7 +185,7 @@ def _mentioned(failure: Failure, says: str) -> Instruction | None:
     """Find the instruction that holds the word which the frontend quotes without a line."""
     word = (
         says.rsplit(": ", 1)[-1].strip()
-        if says.startswith("Invalid")
+        if says.lower().startswith("invalid")
         else (re.findall(r"\"([^\"]+)\"", says) or [""])[0]
     )
     return next((one for one in failure.inputs.parsed.instructions if word and word in one.rest.split()), None)
