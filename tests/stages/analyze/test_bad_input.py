@@ -197,6 +197,26 @@ def test_values_of_another_kind_than_a_format_asks_for_are_passed_over(tmp_path:
     assert (module.path, module.language.value) == (".", "python")
 
 
+@pytest.mark.parametrize("value", ["5", "true", '"text"', "[1, {b = 2}]", "{a = 1}"])
+def test_tables_and_lists_of_another_kind_are_passed_over(tmp_path: Path, value: str):
+    tables = "".join(f"[tool.{tool}]\n{key} = {value}\n" for tool, key in (("pdm", "scripts"), ("pixi", "tasks")))
+    files = {
+        "crate/Cargo.toml": f"bin = {value}\n[package]\nname = 'crate'\n[workspace]\nmembers = {value}\n",
+        "crate/src/main.rs": "fn main() {}\n",
+        "snake/pyproject.toml": f"[project]\nname = 'snake'\n[tool.uv.workspace]\nmembers = {value}\n{tables}",
+        "snake/app.py": "import flask\n",
+        "other/Pipfile": f"scripts = {value}\n[packages]\nflask = '*'\n",
+        "other/app.py": "import flask\n",
+        "third/pixi.toml": f"tasks = {value}\ndependencies = {value}\n",
+        "third/requirements.txt": "flask\n",
+        "third/app.py": "import flask\n",
+    }
+
+    modules = analyze(lay(tmp_path, **files)).modules
+
+    assert {module.path for module in modules} == {"crate", "snake", "other", "third"}
+
+
 def test_a_folder_tree_deeper_than_the_bound_is_announced(tmp_path: Path):
     place = tmp_path
     for _ in range(80):

@@ -264,7 +264,8 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     uv = tool.get("uv") if isinstance(tool, dict) else None
     tied = uv.get("workspace") if isinstance(uv, dict) else None
     members = tied.get("members") if isinstance(tied, dict) else None
-    patterns = [member.strip("./") for member in members or [] if isinstance(member, str)]
+    members = members if isinstance(members, list) else []
+    patterns = [member.strip("./") for member in members if isinstance(member, str)]
     inner = [path for path in folder.folders(depth=4) if path] if any("*" in pattern for pattern in patterns) else []
     found = [path for path in inner if any(_is_member(path, pattern) for pattern in patterns)]
     return ("uv", [*(pattern for pattern in patterns if pattern and "*" not in pattern), *found]) if members else None

@@ -70,7 +70,9 @@ def _read_version(folder: Folder, package: dict[str, Any], draft: Draft) -> None
 
 
 def _claim_binaries(folder: Folder, draft: Draft, data: dict[str, Any]) -> None:
-    declared = [b for b in data.get("bin") or [] if isinstance(b, dict) and isinstance(b.get("name"), str)]
+    bins = data.get("bin")
+    bins = bins if isinstance(bins, list) else []
+    declared = [b for b in bins if isinstance(b, dict) and isinstance(b.get("name"), str)]
     names = [(str(b["name"]), str(b.get("path") or "src/main.rs")) for b in declared]
     if folder.has("src/main.rs") and all(path != "src/main.rs" for _, path in names):
         names.insert(0, (draft.name or folder.base, "src/main.rs"))
@@ -106,7 +108,8 @@ def _table(data: Any, key: str) -> dict[str, Any]:
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     """The members that `[workspace]` names; `*` stands for one folder."""
     tied = _table(folder.toml("Cargo.toml"), "workspace") if folder.has("Cargo.toml") else {}
-    members = [m for m in tied.get("members") or [] if isinstance(m, str)]
+    named = tied.get("members")
+    members = [m for m in named if isinstance(m, str)] if isinstance(named, list) else []
     found: list[str] = []
     for member in members:
         base, star, _ = member.partition("*")
