@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from container_kit.stages.analyze.claims import Draft
@@ -113,8 +114,13 @@ def _claim_start(folder: Folder, draft: Draft, home: str | None, data: dict[str,
     for console, command in _CONSOLES:
         if folder.has(console):
             draft.start.add(command, "framework", folder.place(console), confidence=0.65)
-    if isinstance(_table(data, "scripts").get("start"), str):
-        draft.start.add("composer start", "declared", folder.place("composer.json", '"start"'), confidence=0.62)
+    scripts = _table(data, "scripts")
+    for name in [name for name in ("start", "serve", "server") if isinstance(scripts.get(name), str | list)][:1]:
+        command = scripts[name] if isinstance(scripts[name], str) else " ".join(map(str, scripts[name]))
+        told = folder.place("composer.json", f'"{name}"')
+        draft.start.add(f"composer {name}", "declared", told, confidence=0.62)
+        if served := re.search(r"\bphp\s.*?-S\s+\S+:(\d{2,5})\b", command):
+            draft.port.add(int(served[1]), "configuration", told, confidence=0.8)
 
 
 def _table(data: Any, key: str) -> dict[str, Any]:

@@ -50,13 +50,7 @@ def describe_sbt(folder: Folder, draft: Draft) -> None:
     draft.locked = True  # exact versions are named
     draft.language.add("scala", "declared", place)
     draft.package_manager.add(tool, "declared", place)
-    for path, text in texts.items():
-        for found in re.finditer(r'"([\w.-]+)"\s*%%?%?\s*"([\w.-]+)"(?:\s*%\s*[^,)\n]*?%\s*"?(Test|test)\b)?', text):
-            into = draft.tools if found[3] else draft.dependencies
-            name = re.sub(r"_(?:2\.\d+|3)$|-experimental(?=_|$)", "", found[2].lower())
-            into.setdefault(re.sub(r"-experimental$", "", name), folder.place(path, found[0]))
-        if named := re.search(r"enablePlugins\([^)]*\b(Play\w*)", text):
-            draft.dependencies.setdefault("play", folder.place(path, named[0]))
+    _read_libraries(folder, draft, texts)
     if named := re.search(r"scalaVersion\s*:=\s*\"([^\"]+)\"", texts.get(build, "")):
         draft.version.add(named[1], "declared", folder.place(build, named[0]))
     if named := re.search(r"^\s*(?:ThisBuild\s*/\s*)?name\s*:=\s*\"([^\"]+)\"", texts.get(build, ""), re.MULTILINE):
@@ -67,10 +61,24 @@ def describe_sbt(folder: Folder, draft: Draft) -> None:
         return
     staged = "sbt-native-packager" in texts.get("project/plugins.sbt", "") or "play" in draft.dependencies
     draft.build.add(f"{tool} stage" if staged else f"{tool} compile", "framework", place)
-    draft.start.add(f"{tool} run", "framework", place, confidence=0.75)
+    module = re.search(r"^object\s+(\w+)\s+extends\s+(?!\w*Root)\w*Module", texts.get(build, ""), re.MULTILINE)
+    part = f"{module[1]}." if tool == "mill" and module else ""
+    draft.start.add(f"{tool} {part}run", "framework", place, confidence=0.75)
     if staged:
         name = re.sub(r"[^\w]+", "-", (draft.name or folder.base).lower())
         draft.start.add(f"target/universal/stage/bin/{name}", "framework", place, confidence=0.7)
+
+
+def _read_libraries(folder: Folder, draft: Draft, texts: dict[str, str]) -> None:
+    for path, text in texts.items():
+        for found in re.finditer(r'"([\w.-]+)"\s*%%?%?\s*"([\w.-]+)"(?:\s*%\s*[^,)\n]*?%\s*"?(Test|test)\b)?', text):
+            into = draft.tools if found[3] else draft.dependencies
+            name = re.sub(r"_(?:2\.\d+|3)$|-experimental(?=_|$)", "", found[2].lower())
+            into.setdefault(re.sub(r"-experimental$", "", name), folder.place(path, found[0]))
+        for found in re.finditer(r'\b(?:ivy|mvn)"[\w.-]+:{1,3}([\w.-]+):', text):
+            draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
+        if named := re.search(r"enablePlugins\([^)]*\b(Play\w*)", text):
+            draft.dependencies.setdefault("play", folder.place(path, named[0]))
 
 
 def describe_clojure(folder: Folder, draft: Draft) -> None:
