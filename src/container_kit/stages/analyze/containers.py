@@ -33,14 +33,8 @@ def read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> N
         if facts.command and draft.role.value != "static" and not _WATCHERS.match(facts.command[0]):
             _claim_command(folder, draft, *facts.command, missing=missing_program(folder, facts))
         said = draft.role.best  # at the root it may be the image of what lies below
-        if (
-            folder.path
-            and said
-            and said.value == "library"
-            and said.known_by != "guess"
-            and facts.command
-            and facts.port
-        ):
+        sure = said is not None and said.value == "library" and said.known_by != "guess"
+        if folder.path and sure and facts.command and facts.port:
             draft.role.add("web", "configuration", facts.port[1], confidence=0.96)
     if context is not None and context.variable:
         draft.port.add(context.variable[0], "configuration", context.variable[1], confidence=0.931)
@@ -48,6 +42,15 @@ def read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> N
         draft.port.add(context.port[0], "configuration", context.port[1], confidence=0.84)
     if context is not None and context.command and not _WATCHERS.match(context.command[0]):
         _claim_service(folder, draft, *context.command, alone=facts is None or facts.command is None)
+    _settle_load(draft)
+
+
+def _settle_load(draft: Draft) -> None:
+    """Locust without its pages listens nowhere."""
+    best = draft.start.best
+    if best and draft.framework.value == "locust" and "--headless" in best.value:
+        draft.port.drop()
+        draft.role.add("worker", best.known_by, *best.places, confidence=0.97)
 
 
 def _claim_service(folder: Folder, draft: Draft, command: str, place: str, *, alone: bool) -> None:
