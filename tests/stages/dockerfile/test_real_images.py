@@ -45,6 +45,7 @@ ANSWERS = {
     "shop-npm/apps/api": "a member of a workspace of npm, 3 coins",
     "shop-uv/services/api": "a member of a workspace of uv, 3 coins",
     "shop-go/services/api": "a member of a workspace of go, 3 coins",
+    "cpp-service": "hello from C++ with zlib",
 }
 """What each application says at `/`; a path names the module of a workspace."""
 

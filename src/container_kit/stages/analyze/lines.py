@@ -17,15 +17,21 @@ def lines_with(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, str]]:
         yield number, text[start:end]
 
 
-def statements_with(text: str, words: tuple[str, ...], sign: re.Pattern[str]) -> Iterator[tuple[int, str, str]]:
+def statements_with(
+    text: str, words: tuple[str, ...], sign: re.Pattern[str], others: tuple[str, ...] = ()
+) -> Iterator[tuple[int, str, str]]:
     """Like `lines_with`, each line also with the four that follow it, all space between words made one blank.
 
     Args:
         text: What is searched.
         words: One of them is in the line.
         sign: What is there or soon after; it is asked before a line is cut out.
+        others: Longer words, in which one of them does not count.
     """
-    for number, start, end in _spans(text, words):
+    searched = text
+    for other in others:
+        searched = searched.replace(other, " " * len(other))
+    for number, start, end in _spans(searched, words):
         if not sign.search(text, start, start + _WINDOW):
             continue
         following = text[end : start + _WINDOW].split("\n", 5)[:5]

@@ -10,6 +10,7 @@ from container_kit.stages.analyze.lines import statements_with
 
 MAX_LINES = 300
 """Lines of one file that are matched; a file that holds more with such words and digits is data."""
+_OTHER_WORDS = ("import", "export")
 _WORDS = (
     "port",
     "PORT",
@@ -207,7 +208,7 @@ _PARENT = re.compile(
 def ports_in(text: str) -> Iterator[tuple[int, int, float]]:
     """The ports that a text seems to listen on, each with its line and what the statement is worth."""
     before = ""
-    for number, line, statement in islice(statements_with(text, _WORDS, _DIGITS), MAX_LINES):
+    for number, line, statement in islice(statements_with(text, _WORDS, _DIGITS, _OTHER_WORDS), MAX_LINES):
         found = _first(_LINES, line, line, before) if _DIGITS.search(line) else None
         if found is None and _GOES_ON.search(line):
             found = _first(_STATEMENTS, statement, line.strip(), before)

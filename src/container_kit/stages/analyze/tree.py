@@ -138,9 +138,10 @@ class Tree:
             for name in [name for name in kinds if not _is_text(name)]:
                 self._note(f"{path}/{ascii(name)[1:-1]}".lstrip("/"), "its name is not UTF-8")
                 del kinds[name]
-        folders = [name for name, is_folder in kinds.items() if is_folder]
-        files = set(kinds)
-        files.difference_update(folders)
+        files, folders = set(kinds), []
+        if True in kinds.values():
+            folders = [name for name, is_folder in kinds.items() if is_folder]
+            files.difference_update(folders)
         return Listing(files, sorted(name for name in folders if name not in PRUNED), text)
 
     def exists(self, path: str) -> bool:
