@@ -38,6 +38,8 @@ from container_kit.stages.workspace import Workspace
 
 DOCKER_BUILD = "docker build"
 OURS, THEIRS = "ck-build-bench-ours", "ck-build-bench-theirs"
+BUILT: set[str] = set()
+"""The ids of all images that were made."""
 DOCKERFILE = "FROM debian:bookworm-slim\nWORKDIR /app\nCOPY . .\nRUN ls | wc -l\n"
 IGNORE = "node_modules\n**/*.log\n.git\n!docs/keep.log\n"
 SMALL_FILES = 20
@@ -181,6 +183,8 @@ async def _turns(builders: dict[str, Builder], roots: dict[str, Path], first: in
     for one in order:
         os.sync()
         seconds[one] = await builders[one](roots[one])
+        BUILT.update(Program(("docker",)).run("images", "-q", "--no-trunc", OURS).stdout.split())
+        BUILT.update(Program(("docker",)).run("images", "-q", "--no-trunc", THEIRS).stdout.split())
     return seconds
 
 
@@ -263,7 +267,7 @@ async def run(quick: bool, plugin: Path | None) -> list[Figure]:
         figures += await compare("small", stage, them, (SMALL_FILES, 0.1), 6)
         figures += await compare("large", stage, them, big, 2 if quick else 4)
     figures.append(await cancel(stage))
-    for image in (OURS, THEIRS):
+    for image in (OURS, THEIRS, *BUILT):  # what was built anew took the name of what was built before
         Program((command,)).run("rmi", "-f", image)
     return figures
 

@@ -7,6 +7,7 @@ import pickle
 import sqlite3
 import stat
 import subprocess
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,6 +36,18 @@ async def test_the_folder_of_the_store_is_closed_to_others(tmp_path: Path) -> No
     home = tmp_path / "new"
     assert await code_of_opening(f"sqlite:///{home}/runs.sqlite", home) == "opened"
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+async def test_many_may_open_a_new_store_at_once(store_url: str) -> None:
+    together = threading.Barrier(8)
+
+    def open_it() -> None:
+        together.wait(30)
+        store.connect(store_url).dispose()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(together.parties):
+            tasks.start_soon(anyio.to_thread.run_sync, open_it)
 
 
 async def test_a_file_that_is_no_database_is_a_fault(home: Path) -> None:

@@ -137,9 +137,17 @@ def _sqlite(path: Path) -> sa.Engine:
     return engine
 
 
+_ALONE = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_xact_lock(hashtextextended('container_kit_layout', 7))",
+}
+"""What lets one process after the other look for the tables and make them, until its transaction ends."""
+
+
 def _prepare(engine: sa.Engine, url: str) -> None:
-    _metadata.create_all(engine)
     with engine.begin() as connection:
+        connection.exec_driver_sql(_ALONE[connection.dialect.name])
+        _metadata.create_all(connection)
         version = connection.scalar(sa.select(layout_table.c.version))
         if version is None:
             connection.execute(sa.insert(layout_table).values(version=_LAYOUT))
