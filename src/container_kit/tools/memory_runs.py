@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import anyio
 
@@ -102,13 +102,13 @@ class MemoryRuns:
         kept = self._get(run_id, caller)
         return kept.view(), kept.live
 
-    async def changes(self, run_id: str, caller: str | None) -> AsyncIterator[str | None]:
+    async def changes(self, run_id: str, caller: str | None, begun: Callable[[], None]) -> AsyncIterator[str | None]:
         """The stages that change from now on, None for the run itself, until it has ended.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        async for stage in self._get(run_id, caller).changes():
+        async for stage in self._get(run_id, caller).changes(begun):
             yield stage
 
     def newest(self, caller: str | None, status: RunState | None, pipeline: str | None, limit: int) -> list[RunView]:

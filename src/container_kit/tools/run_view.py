@@ -97,8 +97,12 @@ class MemoryRun:
         """The stages that have a log."""
         return tuple(self._logs)
 
-    async def changes(self) -> AsyncIterator[str | None]:
-        """The stages that something is told of from now on, None for the run itself, until it has ended."""
+    async def changes(self, begun: Callable[[], None]) -> AsyncIterator[str | None]:
+        """The stages that something is told of from now on, None for the run itself, until it has ended.
+
+        Args:
+            begun: Called when nothing that changes is missed any more.
+        """
         heard: deque[str | None] = deque(maxlen=_CHANGES_KEPT)
         news = [anyio.Event()]
 
@@ -107,6 +111,7 @@ class MemoryRun:
             news[0].set()
 
         self._hearers.add(hear)
+        begun()
         try:
             while heard or self._view.status in UNFINISHED:
                 if not heard:

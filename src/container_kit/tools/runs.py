@@ -125,14 +125,17 @@ class Runs:
             return self._memory.live(run_id, caller)
         return await self.stored(run_id).live(run_id, caller)
 
-    async def changes(self, run_id: str, caller: str | None = None) -> AsyncIterator[str | None]:
+    async def changes(self, run_id: str, caller: str | None, begun: Callable[[], None]) -> AsyncIterator[str | None]:
         """The stages that change from now on, None for the run itself, until it has ended.
+
+        Args:
+            begun: Called when nothing that changes is missed any more.
 
         Raises:
             StageFailure: `run.unknown`.
         """
         kept = self._memory if run_id in self._memory else self.stored(run_id)
-        async for stage in kept.changes(run_id, caller):
+        async for stage in kept.changes(run_id, caller, begun):
             yield stage
 
     async def newest(

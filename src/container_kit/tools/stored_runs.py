@@ -182,13 +182,14 @@ class StoredRuns(OpenedStore):
         live = await self._lives.of(record, await self.open())
         return view_of(record, record.response.stages if record.response else live.results()), live
 
-    async def changes(self, run_id: str, caller: str | None) -> AsyncIterator[str | None]:
+    async def changes(self, run_id: str, caller: str | None, begun: Callable[[], None]) -> AsyncIterator[str | None]:
         """The stages that change from now on, None for the run itself, until it has ended.
 
         Raises:
             StageFailure: `run.unknown`.
         """
         run, live = await self.live(run_id, caller)
+        begun()  # what comes behind the last event that was seen is told
         if run.finished:
             return
         durable = await self.open()

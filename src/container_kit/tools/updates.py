@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 import anyio
 import anyio.abc
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskStatus
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.request_state import authenticated_principal
@@ -59,7 +61,7 @@ class RunUpdates:
         refusal: MCPError | None = None
         async with anyio.create_task_group() as group:
             for uri in known:
-                group.start_soon(self._keep_telling, uri, caller, self._publish)
+                await group.start(self._keep_telling, uri, caller, self._publish)  # before it is acknowledged
             try:
                 result = await call_next(replace(ctx, params=params))
             except MCPError as error:  # it would come out of the group as a group of errors
@@ -88,12 +90,14 @@ class RunUpdates:
         scope = subscribed[uri] = anyio.CancelScope()
         connection.exit_stack.callback(scope.cancel)
 
-        async def tell() -> None:
+        async def tell(task_status: TaskStatus[None]) -> None:
             with scope:
-                await self._keep_telling(uri, caller, connection.send_resource_updated)
+                await self._keep_telling(uri, caller, connection.send_resource_updated, task_status=task_status)
             subscribed.pop(uri, None)
+            with suppress(RuntimeError):  # where it was cancelled before it had begun
+                task_status.started()
 
-        ctx.lifespan_context.start_soon(tell)
+        await ctx.lifespan_context.start(lambda *, task_status: tell(task_status))
         return EmptyResult()
 
     async def _unsubscribe(self, ctx: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams) -> EmptyResult:
@@ -112,11 +116,14 @@ class RunUpdates:
             return False
         return True
 
-    async def _keep_telling(self, uri: str, caller: str | None, tell: Tell) -> None:
+    async def _keep_telling(
+        self, uri: str, caller: str | None, tell: Tell, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
+    ) -> None:
         """Tell of each change until the run has ended; many at once are one."""
         news = _News()
         async with anyio.create_task_group() as group:
-            group.start_soon(self._hear, uri, caller, news)
+            await group.start(self._hear, uri, caller, news)
+            task_status.started()
             while news.heard or not news.ended:
                 await news.any.wait()
                 news.any = anyio.Event()
@@ -125,9 +132,11 @@ class RunUpdates:
                     await tell(uri)
                     await anyio.sleep(_PAUSE)
 
-    async def _hear(self, uri: str, caller: str | None, news: _News) -> None:
+    async def _hear(
+        self, uri: str, caller: str | None, news: _News, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
+    ) -> None:
         run_id, stage = _parts(uri)
-        async for touched in self._runs.changes(run_id, caller):
+        async for touched in self._runs.changes(run_id, caller, task_status.started):
             if stage is None or touched in (stage, None):
                 news.heard = True
                 news.any.set()
