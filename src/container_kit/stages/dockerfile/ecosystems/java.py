@@ -172,12 +172,10 @@ def _gradle_output(app: App) -> tuple[str, str, tuple[str, ...]]:
     if app.framework == "spring-boot":
         return "bootJar", _JAR.format(folder=f"{output}/libs"), _APPLICATION
     main = _main_class(app) or _declared_main(app)
-    if main is None and not _is_application(app):
-        raise START_UNKNOWN(f"the class with the main method of {app.module.path} is unknown", path=app.module.path)
-    if main is None:  # the script that Gradle writes knows it, and replaces itself by java
+    if main is None and _is_application(app):  # the script that Gradle writes knows it, and replaces itself by java
         rename = "find /out/bin -type f ! -name '*.bat' -exec mv {} /out/bin/app ';'"
         return "installDist", chain(f"cp -r {output}/install/*/. /out/", rename), ("/app/bin/app",)
-    return "installDist", f"cp {output}/install/*/lib/*.jar /out/", ("java", "-cp", "/app/*", main)
+    return "installDist", f"cp {output}/install/*/lib/*.jar /out/", _class_command(app, "/app/*", main)
 
 
 def _build_file(app: App) -> str:
@@ -201,11 +199,10 @@ def _javac(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
     compile_all = f"find . -name '*.java' -exec javac -encoding UTF-8 -d /out{classpath} {{}} +"
     copied = f"cp -r {app.folder}/lib /out/lib" if libraries else ""
     lines = ("WORKDIR /app", app.copy_source(), *app.enter(), "RUN " + chain("mkdir /out", compile_all, copied))
-    return Build(base, lines), _class_command(app, "/app:/app/lib/*" if libraries else "/app")
+    return Build(base, lines), _class_command(app, "/app:/app/lib/*" if libraries else "/app", _main_class(app))
 
 
-def _class_command(app: App, classpath: str) -> tuple[str, ...]:
-    main = _main_class(app)
+def _class_command(app: App, classpath: str, main: str | None) -> tuple[str, ...]:
     if main is None:
         raise START_UNKNOWN(f"the class with the main method of {app.module.path} is unknown", path=app.module.path)
     return ("java", "-cp", classpath, main)
