@@ -144,56 +144,48 @@ async def test_an_image_that_is_not_there(
     assert (fault.code, missing.reference in fault.hint) == ("push.image_missing", True)
 
 
+@pytest.fixture
+def lost_in_the_middle(
+    engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, options: Any
+) -> Callable[..., Any]:
+    """Pushes while a registry goes away, sees that the push is lost and left nothing, and pushes when it is back."""
+
+    async def check(there: Registry, leave: Callable[[], object], come_back: Callable[[], object], within: int) -> None:
+        made = image(megabytes=60)
+        faults: list[Fault] = []
+
+        async def push() -> None:
+            faults.append(await fault_of(PushImage(engine), ctx, made, options(there)))
+
+        with anyio.fail_after(within):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(push)
+                while not there.uploading():
+                    await anyio.sleep(0.005)
+                leave()
+        assert (faults[0].code, faults[0].retryable) == ("push.registry_lost", True)
+        assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+        come_back()
+        pushed = await PushImage(engine).execute(ctx(), made, options(there))
+        assert pushed.digest == in_registry(there, pushed.repository, "1")
+
+    return check
+
+
 async def test_a_registry_that_dies_in_the_middle_is_retryable_and_nothing_is_reported_as_pushed(
-    engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, registry: Registries, options: Any
+    registry: Registries, lost_in_the_middle: Callable[..., Any]
 ) -> None:
-    there, made = registry(), image(megabytes=60)
-    faults: list[Fault] = []
-
-    async def push() -> None:
-        faults.append(await fault_of(PushImage(engine), ctx, made, options(there)))
-
-    with anyio.fail_after(45):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(push)
-            while not there.uploading():
-                await anyio.sleep(0.005)
-            there.kill()
-    assert (faults[0].code, faults[0].retryable) == ("push.registry_lost", True)
-    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
-    there.start()
-    pushed = await PushImage(engine).execute(ctx(), made, options(there))
-    assert pushed.digest == in_registry(there, pushed.repository, "1")
+    there = registry()
+    await lost_in_the_middle(there, there.kill, there.start, within=45)
 
 
 async def test_a_registry_that_falls_silent_in_the_middle_is_lost_in_bounded_time_and_takes_the_push_later(
-    engine: DockerEngine,
-    docker_api: APIClient,
-    ctx: Contexts,
-    image: Images,
-    registry: Registries,
-    options: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    registry: Registries, lost_in_the_middle: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("container_kit.stages.push.upload._DOUBTED_AFTER", 0.5)
     monkeypatch.setattr("container_kit.stages.push.registry._WITHIN", (2.0, 2.0))
-    there, made = registry(), image(megabytes=60)
-    faults: list[Fault] = []
-
-    async def push() -> None:
-        faults.append(await fault_of(PushImage(engine), ctx, made, options(there)))
-
-    with anyio.fail_after(60):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(push)
-            while not there.uploading():
-                await anyio.sleep(0.005)
-            there.freeze()
-    assert (faults[0].code, faults[0].retryable) == ("push.registry_lost", True)
-    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
-    there.thaw()
-    pushed = await PushImage(engine).execute(ctx(), made, options(there))
-    assert pushed.digest == in_registry(there, pushed.repository, "1")
+    there = registry()
+    await lost_in_the_middle(there, there.freeze, there.thaw, within=60)
 
 
 async def test_a_registry_that_is_slow_is_waited_for(
