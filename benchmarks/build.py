@@ -183,8 +183,8 @@ async def _turns(builders: dict[str, Builder], roots: dict[str, Path], first: in
     for one in order:
         os.sync()
         seconds[one] = await builders[one](roots[one])
-        BUILT.update(Program(("docker",)).run("images", "-q", "--no-trunc", OURS).stdout.split())
-        BUILT.update(Program(("docker",)).run("images", "-q", "--no-trunc", THEIRS).stdout.split())
+        for name in (OURS, THEIRS):
+            BUILT.update(Program(("docker",)).run("images", "-q", "--no-trunc", name).stdout.split())
     return seconds
 
 
