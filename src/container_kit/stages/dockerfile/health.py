@@ -47,8 +47,10 @@ _DENO = (
     "fetch('http://127.0.0.1:{port}{path}', {{redirect: 'manual'}})"
     ".then((r) => Deno.exit(r.status < {limit} ? 0 : 1), () => Deno.exit(1))"
 )
+# dd makes one write of it: bash writes line by line, and a server that answers what it read first would close on the
+# rest.
 _BASH = (
     "exec 3<>/dev/tcp/127.0.0.1/{port} "
     "&& printf 'GET {path} HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' "
-    ">&3 && read -t 4 -r _ status _ <&3 && [[ $status == {digits}?? ]]"
+    "| dd obs=1k status=none >&3 && read -t 4 -r _ status _ <&3 && [[ $status == {digits}?? ]]"
 )
