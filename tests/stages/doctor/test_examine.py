@@ -296,6 +296,20 @@ async def test_folders_that_this_user_may_not_use_are_problems(
     assert "CONTAINER_KIT_HOME" in found[f"state folder {home}"].get
 
 
+async def test_exports_of_advisories_are_named_or_said_how_to_get(
+    ctx: Contexts, no_engine: DockerEngine, tmp_path: Path
+) -> None:
+    missing = (await examine(ctx, no_engine, home=tmp_path))["advisories"]
+    assert missing.outcome == "missing"
+    assert f"{tmp_path}/osv/PyPI/all.zip" in missing.get
+    (tmp_path / "osv" / "npm").mkdir(parents=True)
+    assert (await examine(ctx, no_engine, home=tmp_path))["advisories"].outcome == "missing", "npm is empty"
+    for ecosystem in ("npm", "Debian:12"):
+        (tmp_path / "osv" / ecosystem).mkdir(exist_ok=True)
+        (tmp_path / "osv" / ecosystem / "all.zip").touch()
+    assert (await examine(ctx, no_engine, home=tmp_path))["advisories"].detail == f"Debian:12, npm in {tmp_path}/osv"
+
+
 async def test_a_state_folder_that_is_a_file_is_a_problem(
     ctx: Contexts, no_engine: DockerEngine, tmp_path: Path
 ) -> None:

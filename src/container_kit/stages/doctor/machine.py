@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import anyio.to_thread
 
 from container_kit.stages.artifacts.examination import HostCheck
+
+ADVISORIES = "advisories"
+_EXPORTS = "Put exports of OSV there, as {folder}/PyPI/all.zip: https://google.github.io/osv.dev/data/#data-dumps"
 
 
 async def python() -> list[HostCheck]:
@@ -53,3 +57,18 @@ def _state_folder(home: Path) -> HostCheck:
         detail = "writable" if nearest == home else "made at the first run"
         return HostCheck(name=name, outcome="ok", detail=detail, needed=True)
     return HostCheck(name=name, outcome="problem", detail=detail, get=repair, needed=True)
+
+
+async def advisories(folder: Path) -> list[HostCheck]:
+    """Look for the exports of OSV that the built-in matcher compares packages with."""
+    return [await anyio.to_thread.run_sync(_advisories, folder, abandon_on_cancel=True)]
+
+
+def _advisories(folder: Path) -> HostCheck:
+    exported: list[str] = []
+    with suppress(OSError):
+        exported = sorted({export.parent.name for export in folder.glob("*/*")})
+    if exported:
+        return HostCheck(name=ADVISORIES, outcome="ok", detail=f"{', '.join(exported)} in {folder}")
+    detail = f"without a scanner, vulnerabilities are not looked for: no exports of OSV can be read in {folder}"
+    return HostCheck(name=ADVISORIES, outcome="missing", detail=detail, get=_EXPORTS.format(folder=folder))

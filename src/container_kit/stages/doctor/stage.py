@@ -73,6 +73,7 @@ class Examine(Stage[Examination]):
                 for name in engine.BASE_IMAGES
             ),
             *(_Probe(program.name, partial(programs.look, program)) for program in programs.PROGRAMS),
+            *_exports(surroundings),
         ]
 
     async def _bounded(self, probe: _Probe) -> list[HostCheck]:
@@ -88,6 +89,11 @@ def _folders(ctx: StageContext, surroundings: Surroundings) -> Iterator[_Probe]:
     if surroundings.home is not None:
         home = Path(surroundings.home)
         yield _Probe(f"state folder {home}", partial(machine.state_folder, home), needed=True)
+
+
+def _exports(surroundings: Surroundings) -> Iterator[_Probe]:
+    if surroundings.home is not None:
+        yield _Probe(machine.ADVISORIES, partial(machine.advisories, Path(surroundings.home) / "osv"))
 
 
 def _redacted(check: HostCheck, ctx: StageContext) -> HostCheck:
