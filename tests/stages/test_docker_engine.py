@@ -130,6 +130,7 @@ async def test_an_engine_that_cannot_be_called_is_told_within_seconds(host: str,
     assert caught.value.fault.code == code
 
 
+@pytest.mark.integration  # it waits out the real limit
 async def test_an_engine_that_accepts_and_says_nothing_is_told_within_seconds(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
