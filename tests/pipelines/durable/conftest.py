@@ -6,6 +6,7 @@ import multiprocessing
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -20,9 +21,8 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["container_kit.pipelines.durable.runs", "support.bakery"])
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A Postgres server of this test process's own."""
+@contextmanager
+def _postgres() -> Iterator[Postgres]:
     with tempfile.TemporaryDirectory(prefix="ck-test-postgres-") as folder:
         try:
             server = Postgres(Path(folder))
@@ -31,6 +31,20 @@ def postgres() -> Iterator[Postgres]:
         server.start()
         yield server
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres server of this test process's own."""
+    with _postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A server that a test may stop."""
+    with _postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import anyio
 import pytest
+import sqlalchemy as sa
 
 from container_kit.pipelines.durable.owners import FileOwners
+from container_kit.pipelines.durable.postgres_owners import PostgresOwners
 from container_kit.pipelines.durable.runs import DurableRuns
 from support.bakery import find
+from support.postgres import Postgres
 
 
 def test_one_who_lives_is_not_taken_over_and_one_who_closed_is_dead(tmp_path: Path) -> None:
@@ -63,3 +66,19 @@ async def test_the_lock_of_one_who_died_without_runs_is_cleared_away(sqlite_url:
             while (folder / "host-3-dead").exists():
                 await anyio.sleep(0.01)
     assert not FileOwners.any_dead(folder)
+
+
+@pytest.mark.integration
+def test_an_owner_lives_on_after_its_database_was_away_for_several_looks(own_postgres: Postgres) -> None:
+    url = sa.make_url(own_postgres.create("owners")).set(drivername="postgresql+psycopg")
+    one = PostgresOwners(url)
+    own_postgres.stop()
+    for _ in range(3):
+        with pytest.raises(sa.exc.SQLAlchemyError):
+            one.stay_alive()
+    own_postgres.start()
+    one.stay_alive()
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as another:
+        ours = another.scalar(sa.text("SELECT pg_try_advisory_lock(hashtextextended(:owner, 7))"), {"owner": one.me})
+    assert ours is False
+    one.close()

@@ -59,6 +59,7 @@ class EventLog:
     async def flush(self) -> None:
         """Return once all that was appended before is written."""
         async with self._writing:
+            told = False
             while self._pending:
                 self._wanted = anyio.Event()
                 rows, self._pending = self._pending, []
@@ -66,9 +67,9 @@ class EventLog:
                     await anyio.to_thread.run_sync(self._insert, rows)
                 except SQLAlchemyError as error:
                     self._pending = rows + self._pending
-                    logger("container_kit.events").warning(
-                        "events wait for the store", rows=len(self._pending), error=str(error)[:200]
-                    )
+                    if not told:
+                        told = True
+                        logger("container_kit.events").warning("events wait for the store", error=str(error)[:200])
                     await anyio.sleep(_RETRY_EVERY)
                 for run_id in {row["run_id"] for row in rows}:
                     self._written.pop(run_id, anyio.Event()).set()

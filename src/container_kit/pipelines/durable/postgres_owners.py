@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
 
@@ -51,9 +51,10 @@ class PostgresOwners:
         """Take the lock anew where the connection broke."""
         try:
             self._session.execute(sa.text("SELECT 1"))
-        except sa.exc.DBAPIError:
+        except sa.exc.SQLAlchemyError:  # broken, or closed by an earlier attempt that could not connect
             self._first_seen_dead.clear()
-            self._session.invalidate()
+            with suppress(sa.exc.SQLAlchemyError):
+                self._session.invalidate()
             self._session.close()
             self._session = self._engine.connect()
             self._lock(self.me)

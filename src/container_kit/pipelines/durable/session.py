@@ -137,6 +137,7 @@ class Session:
 
     async def _watch(self) -> None:
         next_adoption, next_prune = 0.0, time.monotonic() + _PRUNE_EVERY
+        away = False
         while True:
             try:
                 await anyio.to_thread.run_sync(self._owners.stay_alive)
@@ -147,8 +148,13 @@ class Session:
                 if time.monotonic() >= next_prune:
                     next_prune = time.monotonic() + _PRUNE_EVERY
                     await self.prune(self._retention)
+                if away:
+                    away = False
+                    logger("container_kit.runs").warning("the store answers again")
             except Exception as error:  # noqa: BLE001 - the store may be away for a while; runs wait for it
-                logger("container_kit.runs").warning("the store does not answer", error=str(error)[:200])
+                if not away:
+                    away = True
+                    logger("container_kit.runs").warning("the store does not answer", error=str(error)[:200])
             await anyio.sleep(_WATCH_EVERY)
 
     async def _hear_cancellations(self) -> None:
