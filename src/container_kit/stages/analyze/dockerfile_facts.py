@@ -162,8 +162,10 @@ def unwrapped(command: str) -> str:
     inner = _WRAPPED.sub("", command.strip())
     if inner != command and len(inner) > 1 and inner[0] == inner[-1] and inner[0] in "\"'":
         inner = inner[1:-1]
-    steps = [step.strip() for step in inner.split("&&")]
-    return inner if any(step.startswith("cd ") for step in steps) else steps[-1].removeprefix("exec ")
+    joined = re.sub(r"\s*\\\n\s*", " ", inner.strip())
+    steps = [step for step in re.split(r"\s*&&\s*|\s*\n\s*", joined) if step]
+    moves = [step for step in steps[:-1] if step.startswith("cd ")]
+    return " && ".join([*moves, *(step.removeprefix("exec ") for step in steps[-1:])])
 
 
 def _problems(instructions: list[Instruction], stages: list[Instruction], last: list[Instruction]) -> list[str]:

@@ -199,6 +199,8 @@ FOREIGN_PORTS = frozenset(
     [22, 25, 110, 143, 389, 443, 465, 587, 636, 993, 995, 1025, 1433, 2181, 3306, 4222, 5432, 5672, 6379]
 ) | frozenset([7687, 9042, 9092, 9200, 11211, 26379, 27017])
 """Ports of databases, brokers and mail, which code names to connect to them."""
+_BACKLOGS = frozenset([100, 128, 200, 256, 500, 511, 512, 1000, 1024, 2048])
+"""How many connections may wait, which a socket is told when it listens."""
 _COMMENTS = ("//", "#", "*", "--", "%", ";")
 _PARENT = re.compile(
     r"(?i)\b(?:redis|mongo\w*|database|db|postgres\w*|mysql|smtp|e?mail|kafka|rabbit\w*|amqp|proxy|cache|elastic\w*)\b"
@@ -240,6 +242,8 @@ def _first(
 
 def _is_noise(port: int, line: str, at: int, trust: float, before: str) -> bool:
     if port in FOREIGN_PORTS or port < 80 or port > 65535 or (port == 80 and trust < 0.9):
+        return True
+    if port in _BACKLOGS and re.match(rf"\.listen\(\s*{port}\s*\)", line[at:]):
         return True
     start = line[:at].lower()
     opened = before.rstrip().endswith(("{", ":", "[", "(")) and trust < 0.8

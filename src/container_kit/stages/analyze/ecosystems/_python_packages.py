@@ -137,9 +137,10 @@ def _claim_tool(folder: Folder, draft: Draft, tools: dict[str, Any], backend: st
 
 
 def _claim_scripts(draft: Draft, names: Iterable[str], place: str) -> None:
-    """Claim the first console script: what an installed package offers to run."""
+    """Claim the first console script, what an installed package offers to run; its daemon before its client."""
     own = normal(draft.name)
-    for name in sorted(map(str, names), key=lambda name: normal(name) != own)[:1]:
+    order = {f"{own}d": 0, f"{own}-server": 1, own: 2}
+    for name in sorted(map(str, names), key=lambda name: order.get(normal(name), 3))[:1]:
         draft.scripts.append(name)
         draft.start.add(name, "declared", place, confidence=0.845)
         draft.role.add("cli", "declared", place, confidence=0.5)
@@ -229,6 +230,7 @@ def _read_setup_cfg(folder: Folder, draft: Draft) -> None:
         parser.read_string(folder.text("setup.cfg"))
     except configparser.Error:
         return
+    draft.name = draft.name or parser.get("metadata", "name", fallback="")
     requires = parser.get("options", "install_requires", fallback="")
     _add(
         draft,
@@ -261,9 +263,12 @@ def _setup_arguments(text: str) -> dict[str, Any]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return {}
+    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
+    named = {target.id: node.value for node in assigned for target in node.targets if isinstance(target, ast.Name)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "setup":
-            return {k.arg: _literal(k.value) for k in node.keywords if k.arg}
+            values = {k.arg: k.value for k in node.keywords if k.arg}
+            return {k: _literal(named.get(v.id, v) if isinstance(v, ast.Name) else v) for k, v in values.items()}
     return {}
 
 

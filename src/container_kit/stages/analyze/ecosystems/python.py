@@ -40,6 +40,8 @@ _ENTRIES = (
     "streamlit_app.py",
     "Home.py",
 )
+_NO_PROGRAMS = {"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "hatch_build.py"}
+"""Files that tools run, not people."""
 _MAX_READ = 60
 _SPIDER = r"^    name\s*(?::\s*str\s*)?=\s*[\"']([\w.-]+)[\"']"
 
@@ -90,7 +92,7 @@ def _read_files(folder: Folder) -> list[PythonFile]:
 
     def likely(path: str) -> tuple[int, int, str]:
         name = path.rpartition("/")[2]
-        skipped = name in {"setup.py", "conftest.py"} or name.startswith("test_")
+        skipped = name in _NO_PROGRAMS or name.startswith("test_")
         depth = path.removeprefix("src/").count("/") - (name in order)
         return (99 if skipped else depth, order.get(name, 50), path)
 
@@ -150,9 +152,15 @@ def _entry(files: list[PythonFile], framework: Framework) -> PythonFile | None:
     served = next((f for f in files if f.runs_itself and f.imports & _SERVERS), None)
     if served and framework.name in _ASGI | _WSGI:
         return served
-    using = [f for f in files if any(normal(name) in framework.packages for name in f.imports)]
+    using = [
+        f for f in files if f.path not in _NO_PROGRAMS and any(normal(name) in framework.packages for name in f.imports)
+    ]
     named = [f for f in using if f.path.rpartition("/")[2] in _ENTRIES]
-    return next(iter([*(f for f in using if f.runs_itself), *named, *using]), None) or _program(files, packaged=False)
+    chosen = next(iter([*(f for f in using if f.runs_itself), *named, *using]), None)
+    if chosen and "/" in chosen.path:  # what is inside a package is started by the package
+        inside = chosen.path.removeprefix("src/").partition("/")[0]
+        chosen = next((f for f in files if f.path.removeprefix("src/") == f"{inside}/__main__.py"), chosen)
+    return chosen or _program(files, packaged=False)
 
 
 def _describe_application(folder: Folder, draft: Draft, framework: str, entry: PythonFile | None) -> None:
@@ -188,11 +196,12 @@ def _function(folder: Folder, entry: PythonFile) -> str:
 def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple[str, float]]:
     """Start commands with what each is worth, by what is installed and what the file does."""
     port = entry.port[0] if entry.port else None
-    run = (_run(entry), 0.85 if entry.runs_itself else 0.3)
+    is_package = entry.path.endswith("/__main__.py")
+    run = (_run(entry), 0.85 if entry.runs_itself or is_package else 0.3)
     has = draft.dependencies.__contains__
     target = entry.target if entry.application else f"{entry.module}:app"
     if draft.scripts and entry.path.removeprefix("src/").count("/") > 0:
-        yield draft.scripts[0], 0.865
+        yield draft.scripts[0], 0.865 if not is_package or _is_own(draft.scripts[0], draft) else 0.6
     if framework in _ASGI or framework in _WSGI:
         target = f"'{target}'" if target.endswith("()") and has("gunicorn") else target
         if has("gunicorn") and (framework != "dash" or entry.exposed):
@@ -225,6 +234,11 @@ def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple
     yield run[0], max(run[1], 0.6)
 
 
+def _is_own(name: str, draft: Draft) -> bool:
+    """Whether a script or package bears the distribution's name; `shopd` is a script of `shop`."""
+    return bool(draft.name) and normal(name).startswith(normal(draft.name))
+
+
 def _run(entry: PythonFile) -> str:
     package = entry.path.endswith("/__main__.py") or entry.absolute
     return f"python -m {entry.module.removesuffix('.__main__')}" if package else f"python {entry.path}"
@@ -240,14 +254,16 @@ def _describe_program(folder: Folder, draft: Draft, files: list[PythonFile]) -> 
         return
     place = _at(folder, entry)
     draft.entrypoint.add(entry.path, "code", place)
-    draft.start.add(_run(entry), "code", place, confidence=0.85 if entry.runs_itself else 0.75)
+    of_another = "/" in entry.path and draft.scripts and not _is_own(entry.module.partition(".")[0], draft)
+    trust = 0.85 if entry.runs_itself else 0.75
+    draft.start.add(_run(entry), "code", place, confidence=0.6 if of_another else trust)
     if entry.port:
         draft.port.add(entry.port[0], "code", f"{place.rpartition(':')[0]}:{entry.port[1]}")
 
 
 def _program(files: list[PythonFile], *, packaged: bool) -> PythonFile | None:
     """The file that is run: one with a usual name, else one that runs itself; of a package only `__main__.py`."""
-    files = [f for f in files if f.path not in {"setup.py", "conftest.py", "noxfile.py", "fabfile.py"}]
+    files = [f for f in files if f.path not in _NO_PROGRAMS]
     inner = [f for f in files if f.path.endswith("/__main__.py")]
     outer = [f for f in files if not packaged or "/" not in f.path]
     named = [f for f in outer if f.path.rpartition("/")[2] in _ENTRIES]
