@@ -19,8 +19,11 @@ _PROGRAMS = re.compile(
 )
 """Programs that an image has as a person's machine has them; other commands name places inside the image."""
 
-_WATCHERS = re.compile(r"(?:air|reflex|CompileDaemon|modd|fresh|watchexec|cargo[ -]watch|dotnet watch)\b(?!\.)")
-"""Programs that restart another while it is written."""
+_BESIDES = re.compile(
+    r"(?:air|reflex|CompileDaemon|modd|fresh|watchexec|cargo[ -]watch|dotnet watch)\b(?!\.)"
+    r"|tail -[fF]\b|sleep (?:infinity|inf|\d{4,})\b|(?:/(?:usr/)?bin/)?(?:ba|z)?sh$"
+)
+"""Programs that restart another while it is written, and what keeps a container for a person to work in."""
 
 
 def read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> None:
@@ -30,7 +33,7 @@ def read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> N
     if facts is not None:
         for port, place, trust in image_ports(folder, facts):
             draft.port.add(port, "configuration", place, confidence=trust)
-        if facts.command and draft.role.value != "static" and not _WATCHERS.match(facts.command[0]):
+        if facts.command and draft.role.value != "static" and not _BESIDES.match(facts.command[0]):
             _claim_command(folder, draft, *facts.command, missing=missing_program(folder, facts))
         said = draft.role.best  # at the root it may be the image of what lies below
         sure = said is not None and said.value == "library" and said.known_by != "guess"
@@ -40,7 +43,7 @@ def read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> N
         draft.port.add(context.variable[0], "configuration", context.variable[1], confidence=0.931)
     if context is not None and context.port:
         draft.port.add(context.port[0], "configuration", context.port[1], confidence=0.84)
-    if context is not None and context.command and not _WATCHERS.match(context.command[0]):
+    if context is not None and context.command and not _BESIDES.match(context.command[0]):
         _claim_service(folder, draft, *context.command, alone=facts is None or facts.command is None)
     _settle_load(draft)
 

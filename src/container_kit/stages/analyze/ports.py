@@ -241,7 +241,7 @@ def _first(
 
 
 def _is_noise(port: int, line: str, at: int, trust: float, before: str) -> bool:
-    if port in FOREIGN_PORTS or port < 80 or port > 65535 or (port == 80 and trust < 0.9):
+    if port in FOREIGN_PORTS or port < 80 or port > 65534 or (port == 80 and trust < 0.9):
         return True
     if port in _BACKLOGS and re.match(rf"\.listen\(\s*{port}\s*\)", line[at:]):
         return True
