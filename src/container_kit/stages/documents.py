@@ -17,12 +17,13 @@ _TOML_PARTS = 2_000
 
 
 class Malformed(Exception):
-    """A document that its format's parser refuses."""
+    """A document that its format's parser refuses; `value` is what could be read of it all the same."""
 
-    def __init__(self, reason: str, line: int | None = None) -> None:
+    def __init__(self, reason: str, line: int | None = None, value: Any = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.line = line
+        self.value = value
 
 
 def parse_json(text: str) -> Any:
@@ -37,6 +38,20 @@ def parse_json(text: str) -> Any:
         except (ValueError, RecursionError):
             line = getattr(strict, "lineno", None)
             raise Malformed(f"not JSON: {getattr(strict, 'msg', strict)}", line) from strict
+
+
+def parse_strict_json(text: str) -> Any:
+    """Parse JSON as package managers do, which refuse comments and trailing commas.
+
+    Raises:
+        Malformed: It is none; with the value where only those are in the way.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        value = parse_json(text)
+        reason = "not JSON: comments or trailing commas, which package managers refuse"
+        raise Malformed(reason, getattr(error, "lineno", None), value) from error
 
 
 def _without_comments(text: str) -> str:

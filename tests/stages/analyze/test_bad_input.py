@@ -53,6 +53,24 @@ def test_the_line_of_a_broken_manifest_is_told(tmp_path: Path):
     assert ("malformed", "package.json:3") in kinds(analysis)
 
 
+_COMMENTED = '{\n  // what it is called\n  "name": "x",\n  "require": {"a/b": "1"},\n  "dependencies": {"koa": "2",}\n}'
+
+
+@pytest.mark.parametrize("name", ["package.json", "composer.json"])
+def test_what_a_package_manager_refuses_is_told_and_read_all_the_same(tmp_path: Path, name: str):
+    analysis = analyze(lay(tmp_path, **{name: _COMMENTED, "server.js": "require('koa')", "index.php": "<?php"}))
+
+    assert ("malformed", f"{name}:2") in kinds(analysis)
+    assert analysis.modules[0].name == "x"
+
+
+def test_bun_reads_comments_in_a_manifest(tmp_path: Path):
+    analysis = analyze(lay(tmp_path, **{"package.json": _COMMENTED, "bun.lock": "{}", "server.js": "require('koa')"}))
+
+    assert [risk for risk in analysis.risks if risk.kind == "malformed"] == []
+    assert analysis.modules[0].framework.value == "koa"
+
+
 @pytest.mark.parametrize("name", ["render.yaml", "heroku.yml", "app.yaml", "railway.toml", "nixpacks.json"])
 def test_a_file_of_a_platform_is_read_in_its_own_format(tmp_path: Path, name: str):
     content = {"yaml": "a:\n  - b: 1\n", "yml": "a: {b: 1}\n", "toml": "[a]\nb = 1\n", "json": '{"a": 1}'}

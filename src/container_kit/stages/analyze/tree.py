@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from container_kit.stages.analyze.ignore import IgnoreRules
-from container_kit.stages.documents import Malformed, parse_json, parse_toml, parse_xml, parse_yaml
+from container_kit.stages.documents import Malformed, parse_json, parse_strict_json, parse_toml, parse_xml, parse_yaml
 from container_kit.stages.reading import decoded, read_inside
 
 MAX_FILES = 400_000
 MAX_DEPTH = 64
 MAX_MANIFEST = 2 * 1024 * 1024
 MAX_SOURCE = 64 * 1024
+_STRICT = frozenset(["package.json", "package-lock.json", "composer.json"])
+"""What npm and its like, and Composer, read as JSON proper; Bun alone lets comments pass."""
 
 PRUNED = frozenset(
     [
@@ -199,7 +201,9 @@ class Tree:
 
     def json(self, path: str) -> dict[str, Any]:
         """A JSON object, or an empty one where there is none that can be read."""
-        value = self._document(path, parse_json)
+        folder, _, name = path.rpartition("/")
+        strict = name in _STRICT and not any(self.exists(join(folder, lock)) for lock in ("bun.lock", "bun.lockb"))
+        value = self._document(path, parse_strict_json if strict else parse_json)
         return value if isinstance(value, dict) else {}
 
     def toml(self, path: str) -> dict[str, Any]:
@@ -222,6 +226,7 @@ class Tree:
                 try:
                     self._parsed[path] = parse(text)
                 except Malformed as error:
+                    self._parsed[path] = error.value
                     self._note(path, error.reason, error.line, malformed=True)
         made: Parsed | None = self._parsed[path]
         return made
