@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
 
 from container_kit.stages.analyze.claims import Draft
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
@@ -12,15 +11,12 @@ from container_kit.stages.analyze.ecosystems._python_code import PythonFile, rea
 from container_kit.stages.analyze.ecosystems._python_django import claim_django_server, describe_django, django_manage
 from container_kit.stages.analyze.ecosystems._python_frameworks import FRAMEWORKS
 from container_kit.stages.analyze.ecosystems._python_packages import normal, read_packages
+from container_kit.stages.analyze.ecosystems._python_start import ASGI, WSGI, is_own, run_command, start_commands
 from container_kit.stages.analyze.folder import Folder
 
 _BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}
-_ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
 _SERVERS = {"uvicorn", "hypercorn", "granian", "waitress", "gunicorn"}
 """Servers that a file starts with the name of an application that another file makes."""
-_WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}
-_NEEDS_ITS_COMMAND = {"streamlit", "chainlit", "reflex", "panel"}
-"""Frameworks whose pages Python alone does not serve, whatever a file does as the main program."""
 _ENTRIES = (
     "main.py",
     "app.py",
@@ -150,7 +146,7 @@ def _framework(application: PythonFile | None, files: list[PythonFile], draft: D
 
 def _entry(files: list[PythonFile], framework: Framework) -> PythonFile | None:
     served = next((f for f in files if f.runs_itself and f.imports & _SERVERS), None)
-    if served and framework.name in _ASGI | _WSGI:
+    if served and framework.name in ASGI | WSGI:
         return served
     using = [
         f for f in files if f.path not in _NO_PROGRAMS and any(normal(name) in framework.packages for name in f.imports)
@@ -179,7 +175,7 @@ def _describe_application(folder: Folder, draft: Draft, framework: str, entry: P
         draft.port.add(8000, "framework", place, confidence=0.7)
     if framework == "pyramid" and (settings := folder.first("production.ini", "development.ini")):
         draft.start.add(f"pserve {settings}", "framework", folder.place(settings), confidence=0.86)
-    for command, trust in _commands(framework, entry, draft):
+    for command, trust in start_commands(framework, entry, draft):
         draft.start.add(command, "code" if trust > 0.8 else "framework", place, confidence=trust)
 
 
@@ -193,57 +189,6 @@ def _function(folder: Folder, entry: PythonFile) -> str:
     return defined[1] if defined else "main"
 
 
-def _commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple[str, float]]:
-    """Start commands with what each is worth, by what is installed and what the file does."""
-    port = entry.port[0] if entry.port else None
-    is_package = entry.path.endswith("/__main__.py")
-    run = (_run(entry), 0.85 if entry.runs_itself or is_package else 0.3)
-    has = draft.dependencies.__contains__
-    target = entry.target if entry.application else f"{entry.module}:app"
-    if draft.scripts and entry.path.removeprefix("src/").count("/") > 0:
-        yield draft.scripts[0], 0.865 if not is_package or _is_own(draft.scripts[0], draft) else 0.6
-    if framework in _ASGI or framework in _WSGI:
-        target = f"'{target}'" if target.endswith("()") and has("gunicorn") else target
-        if has("gunicorn") and (framework != "dash" or entry.exposed):
-            worker = " -k uvicorn.workers.UvicornWorker" if framework in _ASGI and has("uvicorn") else ""
-            yield f"gunicorn{worker} --bind 0.0.0.0:{port or 8000} {target}", 0.86
-        if framework in _ASGI and not (entry.runs_itself and entry.port):
-            factory = " --factory" if target.strip("'").endswith("()") else ""
-            name = target.strip("'").removesuffix("()")
-            yield (
-                f"uvicorn {name}{factory} --host 0.0.0.0 --port {port or 8000}",
-                0.855 if not entry.runs_itself else 0.84,
-            )
-        if framework == "flask":
-            yield (
-                f"flask --app {entry.module} run --host 0.0.0.0 --port {port or 5000}",
-                0.7 if entry.application else 0.35,
-            )
-        yield run
-        return
-    tools = {
-        "streamlit": f"streamlit run {entry.path} --server.address 0.0.0.0 --server.port 8501",
-        "chainlit": f"chainlit run {entry.path} --host 0.0.0.0 --port 8000",
-        "reflex": "reflex run --env prod",
-        "sanic": f"sanic {entry.module}:{entry.application or 'app'} --host 0.0.0.0 --port {port or 8000}",
-        "celery": f"celery -A {entry.module} worker",
-        "panel": f"panel serve {entry.path} --address 0.0.0.0 --port 5006",
-    }
-    if framework in tools:
-        yield tools[framework], 0.86 if framework in _NEEDS_ITS_COMMAND else 0.8
-    yield run[0], max(run[1], 0.6)
-
-
-def _is_own(name: str, draft: Draft) -> bool:
-    """Whether a script or package bears the distribution's name; `shopd` is a script of `shop`."""
-    return bool(draft.name) and normal(name).startswith(normal(draft.name))
-
-
-def _run(entry: PythonFile) -> str:
-    package = entry.path.endswith("/__main__.py") or entry.absolute
-    return f"python -m {entry.module.removesuffix('.__main__')}" if package else f"python {entry.path}"
-
-
 def _describe_program(folder: Folder, draft: Draft, files: list[PythonFile]) -> None:
     """No framework: a script, a library, or a server of the standard library."""
     packaged = bool(folder.first("setup.py", "setup.cfg")) or "[build-system]" in folder.text("pyproject.toml")
@@ -254,9 +199,9 @@ def _describe_program(folder: Folder, draft: Draft, files: list[PythonFile]) -> 
         return
     place = _at(folder, entry)
     draft.entrypoint.add(entry.path, "code", place)
-    of_another = "/" in entry.path and draft.scripts and not _is_own(entry.module.partition(".")[0], draft)
+    of_another = "/" in entry.path and draft.scripts and not is_own(entry.module.partition(".")[0], draft)
     trust = 0.85 if entry.runs_itself else 0.75
-    draft.start.add(_run(entry), "code", place, confidence=0.6 if of_another else trust)
+    draft.start.add(run_command(entry), "code", place, confidence=0.6 if of_another else trust)
     if entry.port:
         draft.port.add(entry.port[0], "code", f"{place.rpartition(':')[0]}:{entry.port[1]}")
 
