@@ -38,6 +38,8 @@ _ENTRIES = (
 )
 _NO_PROGRAMS = {"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "hatch_build.py"}
 """Files that tools run, not people."""
+_RECOGNISED = ASGI | {"flask", "dash", "django"}
+"""Frameworks whose application is seen in the code wherever it is made."""
 _MAX_READ = 60
 _SPIDER = r"^    name\s*(?::\s*str\s*)?=\s*[\"']([\w.-]+)[\"']"
 
@@ -70,10 +72,24 @@ def describe(folder: Folder, draft: Draft) -> None:
         draft.framework.add(framework.name, "code", place, declared, confidence=0.97)
     else:
         draft.framework.add(framework.name, "code" if application else "declared", place, declared, confidence=0.88)
-    if framework.name == "django":
+    if _is_extension(folder, draft, framework, files):
+        draft.role.add("library", "configuration", declared, confidence=0.9)
+    elif framework.name == "django":
         claim_django_server(folder, draft, "")
     else:
         _describe_application(folder, draft, framework.name, application or _entry(files, framework))
+
+
+def _is_extension(folder: Folder, draft: Draft, framework: Framework, files: list[PythonFile]) -> bool:
+    """Whether a package only adds to a framework: it makes no application, runs nothing and offers no script."""
+    if framework.name not in _RECOGNISED or not _is_packaged(folder) or draft.scripts or draft.start:
+        return False
+    runs = any(file.application or file.kind or file.runs_itself or file.path.endswith("__main__.py") for file in files)
+    return not runs and not folder.files("settings.py", "wsgi.py", "asgi.py", limit=1, depth=4)
+
+
+def _is_packaged(folder: Folder) -> bool:
+    return bool(folder.first("setup.py", "setup.cfg")) or "[build-system]" in folder.text("pyproject.toml")
 
 
 def _manifests(folder: Folder) -> list[str]:
@@ -191,7 +207,7 @@ def _function(folder: Folder, entry: PythonFile) -> str:
 
 def _describe_program(folder: Folder, draft: Draft, files: list[PythonFile]) -> None:
     """No framework: a script, a library, or a server of the standard library."""
-    packaged = bool(folder.first("setup.py", "setup.cfg")) or "[build-system]" in folder.text("pyproject.toml")
+    packaged = _is_packaged(folder)
     entry = _program(files, packaged=packaged)
     if entry is None:
         if not draft.start:
