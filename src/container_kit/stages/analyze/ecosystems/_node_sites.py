@@ -54,8 +54,8 @@ def describe_site(folder: Folder, package: Package, draft: Draft, site: Site) ->
     script_ports(folder, package, draft, script)
     if role == "static" or site.name == "nuxt":
         _config_port(folder, draft, site)
-    developed = 5173 if site.name == "react-router" and role == "static" else site.port
-    draft.port.add(developed, "framework", place)
+    on_vite = site.name in {"react-router", "sveltekit"} and served is None
+    draft.port.add(5173 if on_vite else site.port, "framework", place)  # nothing but Vite serves it here
 
 
 def _served(folder: Folder, package: Package, site: Site) -> tuple[Role, str | None]:
