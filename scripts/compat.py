@@ -131,7 +131,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("docker", "podman"))
     chosen, options = parser.parse_known_args()  # pytest's; without a test among them, those that the engine is held to
-    tests = () if any(not option.startswith("-") for option in options) else TESTS[chosen.kind]
+    named = any((ROOT / option.partition("::")[0]).exists() for option in options if not option.startswith("-"))
+    tests = () if named else TESTS[chosen.kind]
     with running(chosen.kind) as engine:
         pytest = [sys.executable, "-m", "pytest", *options, *tests]
         pytest += ["-k", " and ".join(f"not {word}" for word in BEYOND[chosen.kind])]

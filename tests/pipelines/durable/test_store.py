@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import anyio
@@ -48,6 +48,20 @@ async def test_many_may_open_a_new_store_at_once(store_url: str) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(together.parties):
             tasks.start_soon(anyio.to_thread.run_sync, open_it)
+
+
+def test_a_new_file_that_another_process_writes_first_is_waited_for(home: Path) -> None:
+    with closing(sqlite3.connect(home / "runs.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opened: list[sa.Engine] = []
+        opening = threading.Thread(target=lambda: opened.append(store.connect(f"sqlite:///{home}/runs.sqlite")))
+        opening.start()
+        opening.join(0.2)
+        assert opening.is_alive(), "SQLite itself would have refused by now"
+        other.execute("COMMIT")
+        opening.join(30)
+    [engine] = opened
+    engine.dispose()
 
 
 async def test_a_file_that_is_no_database_is_a_fault(home: Path) -> None:

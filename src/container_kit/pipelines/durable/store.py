@@ -5,6 +5,8 @@ DBOS keeps its journal here. Beside it stands one table of our own, the events, 
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +54,7 @@ FAULTS = (STORE_READ_ONLY, STORE_CORRUPT, STORE_DISK_FULL, STORE_NEWER, STORE_UN
 
 _LAYOUT = 1
 _BUSY_MS = 30_000
+_LOCKED_AGAIN = 0.01
 
 _metadata = sa.MetaData()
 layout_table = sa.Table("container_kit_layout", _metadata, sa.Column("version", sa.Integer, primary_key=True))
@@ -131,10 +134,26 @@ def _sqlite(path: Path) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def tune(connection: Any, _record: object) -> None:
         connection.isolation_level = "IMMEDIATE"
-        for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        _write_ahead(connection)
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. Where others open a new file at the same moment, SQLite refuses at once instead of waiting."""
+    end = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(_LOCKED_AGAIN)
+        else:
+            return
 
 
 _ALONE = {
