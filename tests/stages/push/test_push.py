@@ -28,13 +28,14 @@ Images = Callable[..., Image]
 Registries = Callable[..., Registry]
 
 SCHEMA = "application/vnd.docker.distribution.manifest.v2+json"
+OCI = "application/vnd.oci.image.manifest.v1+json"
 
 
 def ask(registry: Registry, path: str) -> tuple[int, bytes]:
     """What an unrelated client is given."""
     connection = http.client.HTTPConnection(registry.host, timeout=5)
     try:
-        connection.request("GET", path, headers={"Accept": f"{SCHEMA}, application/vnd.oci.image.manifest.v1+json"})
+        connection.request("GET", path, headers={"Accept": f"{SCHEMA}, {OCI}"})
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -45,6 +46,11 @@ def in_registry(registry: Registry, path: str, tag: str) -> str | None:
     """The digest of what a tag names, computed from its content; None where it is not there."""
     status, content = ask(registry, f"/v2/{path}/manifests/{tag}")
     return None if status == http.client.NOT_FOUND else f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def names(api: APIClient, image: Image) -> list[str]:
+    """The names of an image; Podman writes the default registry out."""
+    return [name.removeprefix("docker.io/library/") for name in api.inspect_image(image.id)["RepoTags"]]
 
 
 async def fault_of(stage: PushImage, ctx: Contexts, image: Image, options: PushOptions) -> Fault:
@@ -118,7 +124,7 @@ async def test_no_or_wrong_credentials_are_unauthorized_before_anything_is_sent(
     with pytest.raises(StageFailure, match=r"push\.unauthorized"):
         await stage.validate(ctx(), wanted, made)
     assert there.blobs() == 0
-    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    assert names(docker_api, made) == [made.reference]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +139,7 @@ async def test_a_registry_that_is_not_there(
     fault = await fault_of(PushImage(engine), ctx, made, options(host))
     assert (fault.code, fault.retryable) == (code, retryable)
     assert host in fault.hint
-    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    assert names(docker_api, made) == [made.reference]
 
 
 async def test_an_image_that_is_not_there(
@@ -164,7 +170,7 @@ def lost_in_the_middle(
                     await anyio.sleep(0.005)
                 leave()
         assert (faults[0].code, faults[0].retryable) == ("push.registry_lost", True)
-        assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+        assert names(docker_api, made) == [made.reference]
         come_back()
         pushed = await PushImage(engine).execute(ctx(), made, options(there))
         assert pushed.digest == in_registry(there, pushed.repository, "1")
@@ -217,7 +223,7 @@ async def test_cancelling_stops_the_engine_and_leaves_nothing_behind(
             before = anyio.current_time()
             tasks.cancel_scope.cancel()
     assert anyio.current_time() - before < 2
-    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    assert names(docker_api, made) == [made.reference]
     path = options(there).repository.partition("/")[2]
     assert in_registry(there, path, "1") is None
 
@@ -229,7 +235,7 @@ async def test_rollback_removes_a_tag_that_was_free(
     pushed = await stage.execute(ctx(), made, options(there))
     await stage.rollback(ctx(), pushed)
     assert in_registry(there, pushed.repository, pushed.tag) is None
-    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    assert names(docker_api, made) == [made.reference]
     await stage.rollback(ctx(), pushed)  # once more, as after a crash
 
 
@@ -313,12 +319,13 @@ async def test_a_tag_that_somebody_else_pushes_at_the_same_time_is_not_reported_
     there, stage = registry(), PushImage(engine)
     theirs = await stage.execute(ctx(), image(), options(there, tag="theirs"))
     content = ask(there, f"/v2/{theirs.repository}/manifests/theirs")[1]
+    kind = json.loads(content).get("mediaType", OCI)  # which an OCI manifest need not tell of itself
 
     def push_theirs() -> None:
         connection = http.client.HTTPConnection(there.host, timeout=30)
         with contextlib.closing(connection):
             path = f"/v2/{theirs.repository}/manifests/live"
-            connection.request("PUT", path, content, {"Content-Type": json.loads(content)["mediaType"]})
+            connection.request("PUT", path, content, {"Content-Type": kind})
             assert connection.getresponse().status == http.client.CREATED
 
     with pytest.raises(StageFailure) as failed:
@@ -338,7 +345,7 @@ async def test_a_registry_that_dies_before_the_digest_is_read_back_is_not_taken_
     with pytest.raises(StageFailure) as failed:
         await stage.execute(ctx(on_progress=_at_the_reading_back(there.kill)), made, options(there))
     assert (failed.value.fault.code, failed.value.fault.retryable) == ("push.not_confirmed", True)
-    assert docker_api.inspect_image(made.id)["RepoTags"] == [made.reference]
+    assert names(docker_api, made) == [made.reference]
     there.start()
     pushed = await stage.execute(ctx(), made, options(there))
     assert pushed.digest == in_registry(there, pushed.repository, "1")

@@ -1,7 +1,7 @@
 """What engines and registries say, and the fault that it means.
 
-The words were said by Docker Engine 20.10 and docker-registry 2.8 where these tests can provoke them (test_push.py,
-test_token.py); those of cloud registries are from their documentation, for they cannot be had here.
+The words were said by Docker Engine 20.10, Podman 4.3 and docker-registry 2.8 where these tests can provoke them
+(test_push.py, test_token.py); those of cloud registries are from their documentation, for they cannot be had here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PLACE = Target("registry.example", "team/shop", "1")
     [
         ("unauthorized: authentication required", "push.unauthorized", False),
         ("no basic auth credentials", "push.unauthorized", False),
-        ("denied: requested access to the resource is denied", "push.denied", False),
+        ("denied: requested access to the resource is denied", "push.unauthorized", False),  # nobody has logged in
         ("denied: Quota exceeded for project", "push.quota", False),
         ("received unexpected HTTP status: 507 Insufficient Storage", "push.quota", False),
         ("error parsing HTTP 413 response body", "push.quota", False),
@@ -43,6 +43,14 @@ def test_each_refusal_has_its_code(said: str, code: str, retryable: bool) -> Non
     assert (fault.code, fault.retryable) == (code, retryable)
     assert said in fault.evidence[0].text
     assert "{" not in fault.hint.replace('": ["', "")
+
+
+@pytest.mark.parametrize("more", ["", "\nunauthorized: authentication required"], ids=["Docker", "Podman"])
+def test_a_user_without_the_right_is_denied_and_one_who_showed_nothing_has_to_log_in(more: str) -> None:
+    said = f"errors:\ndenied: requested access to the resource is denied{more}"
+    shown = Credentials("registry.example", "ann", "hunter2-hunter2")
+    assert refusal(said, PLACE, shown, "unix:///x").fault.code == "push.denied"
+    assert refusal(said, PLACE, Credentials("registry.example"), "unix:///x").fault.code == "push.unauthorized"
 
 
 def test_a_refused_connection_after_the_start_is_a_lost_registry() -> None:

@@ -103,6 +103,7 @@ _SIGNS: tuple[tuple[str, FaultCode], ...] = (
     (r"http response to https client|first record does not look like a tls", INSECURE),
     (r"x509:|certificate|tls: ", UNTRUSTED),
     (r"name_unknown|name unknown|repository .*(?:not found|does not exist)", UNKNOWN_REPOSITORY),
+    (r"denied: requested access[^:]*unauthorized: authentication required", DENIED),  # both, of who lacks the right
     (r"no basic auth credentials|unauthorized|authentication required|\b401\b|incorrect username", UNAUTHORIZED),
     (r"denied|insufficient_scope|forbidden|\b403\b", DENIED),
     (r"no such host|name resolution|server misbehaving|name or service not known", UNKNOWN_REGISTRY),
@@ -131,6 +132,8 @@ def refusal(
     code = next((code for sign, code in _SIGNS if re.search(sign, said, re.IGNORECASE)), REFUSED)
     if code is UNREACHABLE and started:
         code = LOST
+    elif code is DENIED and not credentials.secrets:
+        code = UNAUTHORIZED  # who showed nothing has not been judged
     return code(
         f"{target.reference}: {' '.join(said.split())[:300]}",
         evidence=[Evidence(kind="value", text=said[:2000], where=target.registry)],

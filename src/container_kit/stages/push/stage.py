@@ -184,7 +184,9 @@ class PushImage(Stage[PushedImage]):
         try:
             return await upload(ctx, self._engine, place, registry.credentials.header, still_there)
         except EngineSaid as error:
-            raise self._refusal(str(error), registry, started=error.started) from error
+            # Podman does not tell of layers: a registry that answered before and does not now was lost on the way.
+            lost = error.started or not await anyio.to_thread.run_sync(still_there)
+            raise self._refusal(str(error), registry, started=lost) from error
 
     async def _confirm(
         self, ctx: StageContext, registry: Registry, uploaded: Uploaded, before: _Before

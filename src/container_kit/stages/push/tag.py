@@ -73,12 +73,8 @@ def _id_of(api: APIClient, name: str) -> str | None:
 
 
 def _moved(api: APIClient, name: Target, image: str) -> bool:
-    from docker.errors import ImageNotFound
-
-    try:
-        return bool(api.tag(image, name.name, name.tag, force=True))
-    except ImageNotFound:
-        return False
+    there = _id_of(api, image) is not None
+    return there and bool(api.tag(image, name.name, name.tag, force=True))
 
 
 def _give_back(api: APIClient, made: TaggedImage) -> None:
