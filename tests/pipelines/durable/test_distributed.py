@@ -173,3 +173,23 @@ async def test_a_run_waits_while_postgres_is_gone_and_goes_on(
             told = [event async for _, event in runs.events(run_id)]
             assert [event.stage for event in told if event.kind == "stage_finished"] == ["first", "second", "third"]
     assert [entry["event"] for entry in log].count("the store does not answer") == 1
+
+
+async def test_a_run_stays_with_its_process_when_postgres_was_away(
+    own_postgres: Postgres, spawn: Spawn, home: Path
+) -> None:
+    url = own_postgres.create("runs")
+    async with DurableRuns(url, home, find=find).opened() as runs:
+        run_id = await asked(runs, home, "atomic", holds="second")
+        with anyio.fail_after(80):
+            began = await attempts_of(home, run_id, "second")
+            await anyio.to_thread.run_sync(own_postgres.stop)
+            await anyio.sleep(1)  # several looks find it away
+            await anyio.to_thread.run_sync(own_postgres.start)
+            spawn(bakery.work, url, str(home), "worker", 80)
+            with anyio.move_on_after(10):  # by then a run of one who died would have been adopted
+                await attempts_of(home, run_id, "second", at_least=2)
+            assert await attempts_of(home, run_id, "second") == began
+            (home / "go").touch()
+            assert (await runs.wait(run_id)).status == "success"
+        assert await attempts_of(home, run_id, "second") == began
