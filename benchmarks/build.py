@@ -32,9 +32,9 @@ import anyio
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
-from container_kit.stages.contract import StageContext
-from container_kit.stages.redaction import Redactor
-from container_kit.stages.workspace import Workspace
+from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.contract.workspace import Workspace
 
 DOCKER_BUILD = "docker build"
 OURS, THEIRS = "ck-build-bench-ours", "ck-build-bench-theirs"

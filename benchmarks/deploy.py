@@ -21,13 +21,13 @@ from docker import APIClient
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.workspace import Workspace
-from support.contexts import Contexts
-from support.deployed import App
-from support.leftovers import sweep
-from support.load import Load, requests_at
-from support.web_apps import web_image
+from container_kit.stages.contract.workspace import Workspace
+from container_kit.stages.docker.engine import DockerEngine
+from support.engine.cleanup import sweep
+from support.engine.deployments import App
+from support.engine.load import Load, requests_at
+from support.engine.web_apps import web_image
+from support.pipelines.contexts import Contexts
 
 _RATE = 200
 

@@ -19,10 +19,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from container_kit.stages.kubernetes.api_faults import refusal
-from container_kit.stages.kubernetes.diagnosis import Diagnosis, Failed, Verdict
-from container_kit.stages.kubernetes.rollout_container import dig
-from container_kit.stages.kubernetes.rollout_state import read_time
+from container_kit.stages.deploy.kubernetes.cluster.api_faults import refusal
+from container_kit.stages.deploy.kubernetes.rollout.container import dig
+from container_kit.stages.deploy.kubernetes.rollout.diagnosis import Diagnosis, Failed, Verdict
+from container_kit.stages.deploy.kubernetes.rollout.state import read_time
 
 QUIET_SECONDS = 400.0
 _SUFFIXES = (".jsonl", ".ndjson", ".json")

@@ -24,9 +24,9 @@ from dbos import DBOS
 from pydantic import create_model
 
 from container_kit import Artifact, Pipeline, Stage, StageContext, WorkflowPipeline, Workspace
-from container_kit.pipelines.durable.runs import DurableRuns
-from container_kit.pipelines.memory import run_in_memory
-from container_kit.stages.artifacts.base import Artifact as Base
+from container_kit.pipelines.durable.service import DurableRuns
+from container_kit.pipelines.execution.in_memory import run_in_memory
+from container_kit.stages.contract.artifact import Artifact as Base
 
 STEPS = 5
 

@@ -30,7 +30,7 @@ import anyio.to_thread
 
 from container_kit import PipelineResponse, Workspace
 from container_kit.pipelines import catalog
-from container_kit.pipelines.durable.runs import DurableRuns
+from container_kit.pipelines.durable.service import DurableRuns
 from container_kit.stages.artifacts.deployment import Deployment, DeployOptions
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source

@@ -39,7 +39,7 @@ else:
 """
 COMMANDS = {
     "bare": [sys.executable, "-c", BARE],
-    "ours": [sys.executable, "-m", "container_kit.server.main", "serve"],
+    "ours": [sys.executable, "-m", "container_kit.server.cli.main", "serve"],
 }
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "bare": ("echo", {"text": "x"}),

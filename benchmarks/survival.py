@@ -22,7 +22,7 @@ from pathlib import Path
 import anyio
 
 from container_kit import Artifact, AtomicPipeline, Event, Stage, StageContext, Workspace
-from container_kit.pipelines.durable.runs import DurableRuns
+from container_kit.pipelines.durable.service import DurableRuns
 
 
 class Place(Artifact):

@@ -28,8 +28,8 @@ import anyio
 import docker
 from docker.errors import ImageNotFound
 
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import StageFailure
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 
 MADE_HERE = "io.container-kit.made-here"
 MADE_FROM = "io.container-kit.made-from"

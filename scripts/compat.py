@@ -27,7 +27,7 @@ from docker.errors import DockerException, ImageNotFound
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.private_engine import PrivateEngine  # noqa: E402 - it is found by the line above
+from support.engine.private_engine import PrivateEngine  # noqa: E402 - it is found by the line above
 
 BASES = ("debian:bookworm-slim", "python:3.11-slim", "node:20-slim", "eclipse-temurin:17-jdk")
 PACKAGES = ("docker.io", "containerd", "tini-static", "docker-cli", "docker-buildx")

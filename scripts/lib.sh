@@ -76,8 +76,8 @@ set_up_python() {
 ask_engine() {
     .venv/bin/python - <<'EOF'
 import sys, anyio
-from container_kit.stages.docker_engine import ENGINE_DENIED, DockerEngine
-from container_kit.stages.fault import StageFailure
+from container_kit.stages.docker.engine import ENGINE_DENIED, DockerEngine
+from container_kit.stages.contract.fault import StageFailure
 try:
     anyio.run(DockerEngine().ping)
 except StageFailure as failure:

@@ -33,7 +33,7 @@ def manifest() -> dict[str, Any]:
         "author": {"name": "Container Kit maintainers"},
         "server": {
             "type": "uv",
-            "entry_point": "src/container_kit/server/main.py",
+            "entry_point": "src/container_kit/server/cli/main.py",
             "mcp_config": {
                 "command": "uv",
                 "args": run,

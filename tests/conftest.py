@@ -13,13 +13,13 @@ import pytest
 from docker import APIClient
 from docker.errors import DockerException
 
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.workspace import Workspace
-from support.contexts import Contexts
-from support.leftovers import sweep
-from support.policy import IN_CI, cannot_run
-from support.private_engine import PrivateEngine, can_have_private_engines
-from support.tiny_image import import_tiny_image
+from container_kit.stages.contract.workspace import Workspace
+from container_kit.stages.docker.engine import DockerEngine
+from support.engine.cleanup import sweep
+from support.engine.private_engine import PrivateEngine, can_have_private_engines
+from support.engine.tiny_image import import_tiny_image
+from support.pipelines.contexts import Contexts
+from support.skip_policy import IN_CI, cannot_run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

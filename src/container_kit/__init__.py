@@ -3,16 +3,15 @@
 A team's own pipelines are made of the names below; `README.md` shows one.
 """
 
+from container_kit.pipelines.artifacts import Made
 from container_kit.pipelines.events import Event, Listener
-from container_kit.pipelines.made import Made
-from container_kit.pipelines.metrics import PipelineMetrics
+from container_kit.pipelines.observability.metrics import PipelineMetrics
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse, StageResult
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.pipelines.testing import TestPipeline
-from container_kit.stages.artifacts.base import Artifact
-from container_kit.stages.contract import Preview, Stage, StageContext
-from container_kit.stages.fault import (
+from container_kit.stages.contract.artifact import Artifact
+from container_kit.stages.contract.fault import (
     ContainerKitError,
     Evidence,
     Fault,
@@ -21,7 +20,8 @@ from container_kit.stages.fault import (
     StageFailure,
     WiringError,
 )
-from container_kit.stages.workspace import Workspace
+from container_kit.stages.contract.stage import Preview, Stage, StageContext
+from container_kit.stages.contract.workspace import Workspace
 
 __all__ = [
     "Artifact",

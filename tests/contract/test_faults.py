@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from container_kit.stages.fault import FaultCode
+from container_kit.stages.contract.fault import FaultCode
 from support.fault_table import all_codes, constants, page, raised_by
-from support.provoked import provoked
+from support.provoked_faults import provoked
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 GENERIC = re.compile(

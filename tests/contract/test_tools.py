@@ -12,11 +12,11 @@ import jsonschema
 import pytest
 
 from container_kit import WiringError, Workspace
-from container_kit.tools.build import BUILD
-from container_kit.tools.offer import Offer
-from container_kit.tools.offered import ALL, Choice, chosen, instructions
-from container_kit.tools.runs import Runs
-from support.tools import connected
+from container_kit.pipelines.runs.service import Runs
+from container_kit.tools.builtin.build import BUILD
+from container_kit.tools.registry import ALL, Choice, chosen, instructions
+from container_kit.tools.tool import Offer
+from support.mcp.tools import connected
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from container_kit import AtomicPipeline, Stage, StageContext, StageFailure, WiringError, WorkflowPipeline
-from support.toys import Bake, Bread, Dough, Flour, Jam, Knead, Meal, OpenJam, Serve
+from support.pipelines.toy_stages import Bake, Bread, Dough, Flour, Jam, Knead, Meal, OpenJam, Serve
 
 if TYPE_CHECKING:
     from container_kit import Evidence as Invisible

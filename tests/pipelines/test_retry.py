@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from container_kit import Fault, RetryPolicy, WiringError
-from support.toys import burnt, cold
+from support.pipelines.toy_stages import burnt, cold
 
 
 def test_delays_grow_by_the_multiplier_up_to_the_cap() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from container_kit import TestPipeline, WiringError, WorkflowPipeline
-from support.toys import Bake, Bread, Dough, Flour, Jam, Knead, burnt
+from support.pipelines.toy_stages import Bake, Bread, Dough, Flour, Jam, Knead, burnt
 
 pytestmark = pytest.mark.anyio
 

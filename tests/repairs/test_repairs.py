@@ -16,10 +16,10 @@ import pytest
 from mcp.client import Client
 
 from container_kit import Workspace
-from container_kit.tools.failure import TEXT_LIMIT
-from container_kit.tools.runs import Runs
-from container_kit.tools.sdk import TOOL_FAILURE
-from support.tools import connected
+from container_kit.pipelines.runs.service import Runs
+from container_kit.tools.protocol.tool_adapter import TOOL_FAILURE
+from container_kit.tools.results.fault import TEXT_LIMIT
+from support.mcp.tools import connected
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(180)]
 

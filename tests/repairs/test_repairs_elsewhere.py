@@ -15,14 +15,14 @@ from docker import APIClient
 
 from container_kit import Pipeline, Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.runs.service import Runs
 from container_kit.stages.scan import ScannerSettings, ScanSource
-from container_kit.tools.runs import Runs
+from support.engine.registry import Registry
+from support.engine.tiny_image import import_tiny_image
 from support.kubernetes.api_server import ApiServer
-from support.registry import Registry
-from support.scanners import scanner_programs
-from support.tiny_image import import_tiny_image
-from support.tools import connected
-from support.trivy_database import write_trivy_database
+from support.mcp.tools import connected
+from support.scan.scanners import scanner_programs
+from support.scan.trivy_database import write_trivy_database
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(240)]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
-from support.policy import cannot_run
-from support.private_engine import PrivateEngine
+from support.engine.private_engine import PrivateEngine
+from support.skip_policy import cannot_run
 
 PROGRAM = Path(__file__).parents[2] / "scripts" / "base_images.py"
 

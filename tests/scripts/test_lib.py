@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from support.policy import cannot_run
-from support.private_engine import PrivateEngine
+from support.engine.private_engine import PrivateEngine
+from support.skip_policy import cannot_run
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "scripts"

@@ -15,9 +15,9 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from container_kit.tools.offered import ALL, Choice, chosen
+from container_kit.tools.registry import ALL, Choice, chosen
+from support.mcp.servers import environment
 from support.node import node, node_packages
-from support.servers import environment
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {"https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json": "v2025_12_11"}

@@ -14,8 +14,8 @@ import anyio
 import pytest
 from mcp.client import Client
 
+from support.mcp.servers import environment, listening
 from support.node import node, node_packages
-from support.servers import environment, listening
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -82,7 +82,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @contextlib.contextmanager
 def with_the_suites_tools(folder: Path) -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "support.conformance_server", str(folder)],
+        [sys.executable, "-m", "support.mcp.conformance_server", str(folder)],
         env={**environment(folder), "PYTHONPATH": str(Path(__file__).parent.parent)},
         stderr=subprocess.PIPE,
         text=True,

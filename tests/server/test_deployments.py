@@ -12,7 +12,7 @@ import anyio.to_thread
 import pytest
 from docker import APIClient
 
-from support.servers import EACH, client_of
+from support.mcp.servers import EACH, client_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(120)]
 

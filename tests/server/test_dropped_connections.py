@@ -19,9 +19,9 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from support.patience import offering, there
-from support.servers import SERVE, environment, listening
-from support.tasks import TaskClient, ask, call, until
+from support.mcp.servers import SERVE, environment, listening
+from support.mcp.tasks import TaskClient, ask, call, until
+from support.pipelines.blocking import offering, there
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(150)]
 

@@ -15,8 +15,8 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from support.patience import offering, there
-from support.servers import SERVE, environment
+from support.mcp.servers import SERVE, environment
+from support.pipelines.blocking import offering, there
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 

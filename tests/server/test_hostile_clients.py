@@ -20,7 +20,7 @@ import anyio.to_thread
 import pytest
 from mcp.client import Client
 
-from support.servers import SERVE, environment, listening
+from support.mcp.servers import SERVE, environment, listening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(240)]
 

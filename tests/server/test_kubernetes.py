@@ -16,9 +16,9 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from container_kit.stages.kubernetes.api import connect
+from container_kit.stages.deploy.kubernetes.cluster.api import connect
 from support.kubernetes.clusters import CRASHES, Place, place
-from support.servers import SERVE, environment
+from support.mcp.servers import SERVE, environment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(600)]
 

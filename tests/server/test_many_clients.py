@@ -10,7 +10,7 @@ import anyio
 import pytest
 from mcp.client import Client
 
-from support.servers import listening
+from support.mcp.servers import listening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(240)]
 

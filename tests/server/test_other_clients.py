@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from container_kit.tools.offered import ALL, Choice, chosen
+from container_kit.tools.registry import ALL, Choice, chosen
+from support.mcp.servers import ERAS, SERVE, environment
 from support.node import node, node_packages
-from support.servers import ERAS, SERVE, environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 

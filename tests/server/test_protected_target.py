@@ -14,8 +14,8 @@ from docker import APIClient
 from mcp.client import Client
 from mcp_types import ElicitResult
 
-from support.servers import listening
-from support.tasks import TaskClient, ask, call, until
+from support.mcp.servers import listening
+from support.mcp.tasks import TaskClient, ask, call, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(180)]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.servers import environment
+from support.mcp.servers import environment
 
 pytestmark = pytest.mark.integration
 
@@ -36,18 +36,19 @@ HEAVY = {
     "yaml",
 }
 OURS = {
-    "container_kit.pipelines.durable.runs",
+    "container_kit.pipelines.durable.service",
     "container_kit.stages.analyze",
     "container_kit.stages.build",
     "container_kit.stages.deploy",
-    "container_kit.stages.docker_engine",
+    "container_kit.stages.docker.engine",
     "container_kit.stages.dockerfile",
-    "container_kit.stages.kubernetes",
+    "container_kit.stages.deploy.kubernetes",
     "container_kit.stages.push",
     "container_kit.stages.scan",
 }
 TELL = (
-    "import sys, json; from container_kit.server.main import main; main(); json.dump(sorted(sys.modules), sys.stderr)"
+    "import sys, json; from container_kit.server.cli.main import main; main(); "
+    "json.dump(sorted(sys.modules), sys.stderr)"
 )
 GREETING = {
     "jsonrpc": "2.0",
@@ -74,5 +75,5 @@ def test_a_start_and_the_first_answer_import_nothing_that_only_work_needs(tmp_pa
     )
     assert json.loads(served.stdout)["result"]["serverInfo"]["name"] == "container-kit"
     loaded = set(json.loads(served.stderr))
-    assert {"mcp.server", "container_kit.tools.offered"} <= loaded
+    assert {"mcp.server", "container_kit.tools.registry"} <= loaded
     assert loaded & (HEAVY | OURS) == set()

@@ -8,7 +8,7 @@ import pytest
 
 from container_kit import WiringError
 from container_kit.server import settings
-from container_kit.server.offers import offers_of
+from container_kit.server.tool_selection import offers_of
 from container_kit.stages.artifacts.target import Limits, Target
 
 FILE = """

@@ -10,7 +10,7 @@ from itertools import groupby
 
 import container_kit
 from container_kit.pipelines import catalog
-from container_kit.stages.fault import FaultCode
+from container_kit.stages.contract.fault import FaultCode
 
 HEAD = """\
 # Faults

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from support.policy import cannot_run
+from support.skip_policy import cannot_run
 
 _TESTS = Path(__file__).parent.parent
 _REQUIREMENTS = _TESTS / "requirements-node.txt"

@@ -14,15 +14,15 @@ from mcp_types import CallToolResult, ElicitResult, InputRequiredResult
 
 from container_kit import Pipeline, Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.runs.config import Store
+from container_kit.pipelines.runs.service import Runs
 from container_kit.pipelines.testing import MockStage
 from container_kit.server.app import make_server
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.target import Target
-from container_kit.tools.offered import ALL
-from container_kit.tools.runs import Runs
-from container_kit.tools.store import Store
-from support.tasks import TaskClient, ask, call, until
-from support.tools import IMAGE
+from container_kit.tools.registry import ALL
+from support.mcp.tasks import TaskClient, ask, call, until
+from support.mcp.tools import IMAGE
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ from pydantic import JsonValue
 
 from container_kit import Evidence, Fault, NextAction, Stage, StageContext, Workspace
 from container_kit.stages.artifacts.image import Image
-from container_kit.tools.sdk import TOOL_FAILURE
-from support.tools import IMAGE, connected, runs_of
+from container_kit.tools.protocol.tool_adapter import TOOL_FAILURE
+from support.mcp.tools import IMAGE, connected, runs_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", ["legacy", "auto"])]
 

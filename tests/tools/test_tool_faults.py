@@ -10,9 +10,9 @@ import pytest
 from mcp.client import Client
 
 from container_kit import Workspace
-from container_kit.tools.build import BUILD
-from container_kit.tools.offered import ALL, Choice, chosen
-from support.tools import IMAGE, connected, runs_of
+from container_kit.tools.builtin.build import BUILD
+from container_kit.tools.registry import ALL, Choice, chosen
+from support.mcp.tools import IMAGE, connected, runs_of
 
 pytestmark = pytest.mark.anyio
 

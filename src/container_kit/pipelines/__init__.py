@@ -1,4 +1,4 @@
-"""Floor 2, the order: plan, driver, runtimes, events and metrics over the Stage contract.
+"""Layer 2, the order of work: plans, driver, runtimes, events and metrics over the Stage contract.
 
-Concrete stages are known in `catalog` alone; nothing here knows MCP, docker or kubernetes.
+Only `catalog` knows concrete stages. Nothing here knows MCP, Docker or Kubernetes.
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from container_kit.pipelines.made import Made
-from container_kit.stages.artifacts.base import Artifact
-from container_kit.stages.fault import FaultCode
+from container_kit.pipelines.artifacts import Made
+from container_kit.stages.contract.artifact import Artifact
+from container_kit.stages.contract.fault import FaultCode
 
 APPROVAL_REFUSED = FaultCode(
     "approval.refused",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from container_kit.stages.artifacts.base import Artifact
-from container_kit.stages.fault import Fault
+from container_kit.stages.contract.artifact import Artifact
+from container_kit.stages.contract.fault import Fault
 
 EventKind = Literal[
     "run_started",

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from container_kit.pipelines.approval import Approval
+from container_kit.pipelines.artifacts import Made
 from container_kit.pipelines.events import Listener
-from container_kit.pipelines.made import Made
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.pipelines.wiring import Signature
-from container_kit.stages.contract import Stage
-from container_kit.stages.fault import Evidence, FaultCode, WiringError
-from container_kit.stages.workspace import Workspace
+from container_kit.stages.contract.fault import Evidence, FaultCode, WiringError
+from container_kit.stages.contract.stage import Stage
+from container_kit.stages.contract.workspace import Workspace
 
 Kind = Literal["atomic", "workflow"]
 Condition = Callable[[Made], bool]
@@ -174,7 +174,7 @@ class Pipeline:
             workspace: The folders that stages may read; by default the current directory.
             options: `timeout` in seconds, `dry_run`.
         """
-        from container_kit.pipelines.memory import run_in_memory
+        from container_kit.pipelines.execution.in_memory import run_in_memory
 
         return await run_in_memory(self, self.request(*given, **options), listeners=listeners, workspace=workspace)
 

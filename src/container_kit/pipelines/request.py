@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, PrivateAttr
 
-from container_kit.pipelines.made import Made
-from container_kit.stages.artifacts.base import Artifact
-from container_kit.stages.fault import Fault, FaultCode, NextAction, StageFailure
+from container_kit.pipelines.artifacts import Made
+from container_kit.stages.contract.artifact import Artifact
+from container_kit.stages.contract.fault import Fault, FaultCode, NextAction, StageFailure
 
 StageStatus = Literal["success", "failed", "cancelled", "skipped", "not_run", "rolled_back", "previewed", "unchecked"]
 """`previewed` and `unchecked` occur in dry runs only; `unchecked` means that a need could not be foretold."""

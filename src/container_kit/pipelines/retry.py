@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from container_kit.stages.fault import Fault, WiringError
+from container_kit.stages.contract.fault import Fault, WiringError
 
 
 def _if_retryable(fault: Fault) -> bool:

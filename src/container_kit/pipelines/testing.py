@@ -11,9 +11,9 @@ from container_kit.pipelines.events import Event
 from container_kit.pipelines.pipeline import Pipeline, Step, WorkflowPipeline
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.pipelines.wiring import Signature
-from container_kit.stages.contract import Stage, StageContext
-from container_kit.stages.fault import Fault, StageFailure, WiringError
-from container_kit.stages.workspace import Workspace
+from container_kit.stages.contract.fault import Fault, StageFailure, WiringError
+from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.contract.workspace import Workspace
 
 
 class MockStage(Stage[Any]):

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from container_kit.pipelines.made import Made
-from container_kit.stages.contract import Stage, StageContext
-from container_kit.stages.fault import WiringError
+from container_kit.pipelines.artifacts import Made
+from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.stage import Stage, StageContext
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Floor 4, the process: settings, telemetry, transports and the command line. Never a stage."""
+"""Layer 4, the process: settings, telemetry, transports and the command line. It contains no stages."""

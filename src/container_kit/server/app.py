@@ -14,18 +14,18 @@ from mcp.server.request_state import RequestStateSecurity
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import Tool as ListedTool
 
-from container_kit.tools.apps import FOR_VIEWS, WITH_VIEW, RunViewExtension, hide_from_others, shows_a_run
-from container_kit.tools.completions import add_completions
-from container_kit.tools.offer import Offer
-from container_kit.tools.offered import instructions
-from container_kit.tools.resources import add_prompts, add_resources
-from container_kit.tools.runs import Runs
-from container_kit.tools.sdk import OfferedTool, sdk_tool
-from container_kit.tools.tasks.extension import TasksExtension
-from container_kit.tools.tasks.listening import TaskListening
-from container_kit.tools.tasks.state import Tasks
-from container_kit.tools.updates import RunUpdates, living
-from container_kit.tools.watch_run import WATCH_RUN
+from container_kit.pipelines.runs.service import Runs
+from container_kit.tools.protocol.apps import FOR_VIEWS, WITH_VIEW, RunViewExtension, hide_from_others, shows_a_run
+from container_kit.tools.protocol.completions import add_completions
+from container_kit.tools.protocol.resources import add_prompts, add_resources
+from container_kit.tools.protocol.subscriptions import RunUpdates, living
+from container_kit.tools.protocol.tasks.extension import TasksExtension
+from container_kit.tools.protocol.tasks.notifications import TaskListening
+from container_kit.tools.protocol.tasks.task import Tasks
+from container_kit.tools.protocol.tool_adapter import OfferedTool, sdk_tool
+from container_kit.tools.registry import instructions
+from container_kit.tools.run_view.watch_run import WATCH_RUN
+from container_kit.tools.tool import Offer
 
 
 class Server(MCPServer):

@@ -7,7 +7,7 @@ import sys
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
-from container_kit.stages import log
+from container_kit.stages.contract import log
 
 if TYPE_CHECKING:
     from structlog.typing import Processor

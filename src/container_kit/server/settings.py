@@ -15,11 +15,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from container_kit.pipelines.runs.config import Store
 from container_kit.stages.artifacts.target import Target
-from container_kit.stages.choose_target import Targets
-from container_kit.stages.fault import WiringError
-from container_kit.stages.state_folder import state_folder
-from container_kit.tools.store import Store
+from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.paths import state_folder
+from container_kit.stages.deploy.targets import Targets
 
 FILE = "container-kit.toml"
 _KEY_BYTES = 32

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
-from container_kit.stages.fault import WiringError
+from container_kit.stages.contract.fault import WiringError
 
 Signal = Literal["traces", "metrics"]
 

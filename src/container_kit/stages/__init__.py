@@ -1,4 +1,4 @@
-"""Floor 1, the work: a stage touches its parameters, its context and one adapter.
+"""Layer 1, the work: a stage uses its parameters, its context and one adapter.
 
-Never another stage, never a pipeline, never MCP. Foreign exceptions are translated here and go no higher.
+A stage never imports another stage, a pipeline or MCP. Adapters translate foreign exceptions into faults.
 """

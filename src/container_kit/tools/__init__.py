@@ -1,4 +1,4 @@
-"""Floor 3, what an assistant sees: one file a tool, and what tools share (results, faults, progress).
+"""Layer 3, what an assistant sees: one module per tool, and what tools share (results, faults, progress).
 
-Never docker, kubernetes or dbos, and never a decision to retry.
+Tools do not import docker, kubernetes or dbos, and never decide to retry.
 """

@@ -10,13 +10,13 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse
-from container_kit.stages.fault import FaultCode, StageFailure
-from container_kit.stages.log import logger
-from container_kit.tools.answer import success
-from container_kit.tools.asker import StillRunning
-from container_kit.tools.failure import failure, invalid_request
-from container_kit.tools.inputs import parsed
-from container_kit.tools.offer import Answer, Call, ToolInput
+from container_kit.pipelines.runs.client import StillRunning
+from container_kit.stages.contract.fault import FaultCode, StageFailure
+from container_kit.stages.contract.log import logger
+from container_kit.tools.builtin._fields import parsed
+from container_kit.tools.results.fault import failure, invalid_request
+from container_kit.tools.results.success import success
+from container_kit.tools.tool import Answer, Call, ToolInput
 
 TOOL_CRASHED = FaultCode(
     "tool.crashed",

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from support.policy import cannot_run
-from support.postgres import Postgres
+from support.pipelines.postgres import Postgres
+from support.skip_policy import cannot_run
 
 Spawn = Callable[..., BaseProcess]
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["container_kit.pipelines.durable.runs", "support.bakery"])
+_context.set_forkserver_preload(["container_kit.pipelines.durable.service", "support.pipelines.bakery"])
 
 
 @contextmanager

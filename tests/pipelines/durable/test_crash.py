@@ -10,12 +10,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from container_kit.pipelines.durable.runs import DurableRuns
+from container_kit.pipelines.durable.service import DurableRuns
 from container_kit.pipelines.pipeline import Pipeline, WorkflowPipeline
 from container_kit.pipelines.request import PipelineResponse, new_run_id
-from container_kit.stages.workspace import Workspace
-from support import bakery
-from support.bakery import Order, effects, find
+from container_kit.stages.contract.workspace import Workspace
+from support.pipelines import bakery
+from support.pipelines.bakery import Order, effects, find
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(90)]
 

@@ -13,11 +13,11 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from structlog.testing import capture_logs
 
-from container_kit.pipelines.durable.runs import DurableRuns
-from container_kit.stages.workspace import Workspace
-from support import bakery
-from support.bakery import Order, effects, find
-from support.postgres import Postgres
+from container_kit.pipelines.durable.service import DurableRuns
+from container_kit.stages.contract.workspace import Workspace
+from support.pipelines import bakery
+from support.pipelines.bakery import Order, effects, find
+from support.pipelines.postgres import Postgres
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(90)]
 

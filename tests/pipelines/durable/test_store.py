@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from container_kit import StageFailure
 from container_kit.pipelines.durable import store
-from container_kit.pipelines.durable.runs import DurableRuns
-from container_kit.stages.workspace import Workspace
-from support.bakery import Order, effects, find
+from container_kit.pipelines.durable.service import DurableRuns
+from container_kit.stages.contract.workspace import Workspace
+from support.pipelines.bakery import Order, effects, find
 
 pytestmark = pytest.mark.anyio
 

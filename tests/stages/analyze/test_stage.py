@@ -4,10 +4,10 @@ import pytest
 
 from container_kit.stages.analyze import Analyze
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.contract import StageContext
-from container_kit.stages.fault import StageFailure
-from container_kit.stages.redaction import Redactor
-from container_kit.stages.workspace import Workspace
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.contract.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from container_kit.stages.build import BuildImage
-from container_kit.stages.docker_engine import DockerEngine
-from support.engine_proxy import EngineProxy
-from support.policy import cannot_run
+from container_kit.stages.docker.engine import DockerEngine
+from support.engine.proxy import EngineProxy
+from support.skip_policy import cannot_run
 
 
 @pytest.fixture

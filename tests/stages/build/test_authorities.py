@@ -12,8 +12,8 @@ from docker import APIClient
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
-from container_kit.stages.fault import StageFailure
-from support.contexts import Contexts
+from container_kit.stages.contract.fault import StageFailure
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(480)]
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container_kit.stages.build.authorities import EXPORT, MOUNT, inject, shown
+from container_kit.stages.build.ca_certificates import EXPORT, MOUNT, inject, shown
 from container_kit.stages.build.dockerfile import INSTRUCTIONS, parse
-from container_kit.stages.fault import StageFailure
+from container_kit.stages.contract.fault import StageFailure
 
 
 def test_instructions_know_their_lines_through_continuations_comments_and_blank_lines() -> None:

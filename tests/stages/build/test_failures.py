@@ -16,8 +16,8 @@ from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
 from container_kit.stages.build.failures import FAULTS
-from container_kit.stages.fault import Fault, StageFailure
-from support.contexts import Contexts
+from container_kit.stages.contract.fault import Fault, StageFailure
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 

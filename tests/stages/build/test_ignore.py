@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from container_kit.stages.build.context import walk
-from container_kit.stages.build.ignore import Patterns
-from container_kit.stages.fault import StageFailure
+from container_kit.stages.build.context.build_context import walk
+from container_kit.stages.build.context.ignore import Patterns
+from container_kit.stages.contract.fault import StageFailure
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,9 @@ def test_a_folder_that_may_not_be_read_is_a_fault(tmp_path: Path) -> None:
     secret.mkdir(parents=True)
     secret.chmod(0)
     code = (
-        "import os, sys; from pathlib import Path; from container_kit.stages.build.context import walk;"
-        "from container_kit.stages.build.ignore import Patterns; from container_kit.stages.fault import StageFailure\n"
+        "import os, sys; from pathlib import Path; from container_kit.stages.build.context.build_context import walk;"
+        "from container_kit.stages.build.context.ignore import Patterns;"
+        "from container_kit.stages.contract.fault import StageFailure\n"
         "os.chdir(sys.argv[1]); os.seteuid(65534)\n"
         "try: list(walk(Path('.'), Patterns.of([])))\n"
         "except StageFailure as failure: print(failure.fault.code, failure.fault.evidence[0].where)\n"

@@ -12,12 +12,12 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage, inputs
-from container_kit.stages.build.context import walk
-from container_kit.stages.build.ignore import Patterns
-from container_kit.stages.build.tar import write_tar
-from container_kit.stages.fault import Fault, StageFailure
-from container_kit.stages.workspace import Workspace
-from support.contexts import Contexts
+from container_kit.stages.build.context.build_context import walk
+from container_kit.stages.build.context.ignore import Patterns
+from container_kit.stages.build.context.tar import write_tar
+from container_kit.stages.contract.fault import Fault, StageFailure
+from container_kit.stages.contract.workspace import Workspace
+from support.pipelines.contexts import Contexts
 
 Write = Callable[..., Path]
 
@@ -142,9 +142,9 @@ async def test_a_dry_run_foretells_the_image(ctx: Contexts, write: Write) -> Non
 async def test_what_only_buildx_can_do_is_a_fault_where_it_is_missing(
     ctx: Contexts, write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from container_kit.stages.build.choice import choose
-    from container_kit.stages.build.engine_build import BuildRequest
-    from container_kit.stages.docker_endpoint import Endpoint
+    from container_kit.stages.build.engine_builders import BuildRequest
+    from container_kit.stages.build.select_builder import choose
+    from container_kit.stages.docker.endpoint import Endpoint
 
     monkeypatch.setenv("PATH", str(tmp_path))
     root = write(Dockerfile="FROM a\n")

@@ -11,10 +11,10 @@ import pytest
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import StageFailure
-from support.contexts import Contexts
-from support.private_engine import PrivateEngine
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
+from support.engine.private_engine import PrivateEngine
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(150)]
 

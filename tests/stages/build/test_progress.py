@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from container_kit.stages.build.progress import BuildLog
+from container_kit.stages.build.buildkit.progress import BuildLog
 
 PODMAN = r"""
 {"stream":"[1/2] STEP 1/2: FROM base:1 AS first\n"}

@@ -16,10 +16,10 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
-from container_kit.stages.contract import StageContext
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import StageFailure
-from support.contexts import Contexts
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.docker.engine import DockerEngine
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(120)]
 

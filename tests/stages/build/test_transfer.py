@@ -12,10 +12,10 @@ import pytest
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import StageFailure
-from support.contexts import Contexts
-from support.engine_proxy import EngineProxy
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
+from support.engine.proxy import EngineProxy
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import dockerfile as buildkit
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile
-from container_kit.stages.dockerfile.ignore import is_ignored, read_patterns
+from container_kit.stages.dockerfile.generate.dockerignore import is_ignored, read_patterns
 
 _TOOLCHAIN = re.compile(
     r"(golang|rust|gradle|maven|-jdk|/sdk|gcc|clojure|sbt|elixir|swift:[\d.]+-\w+$|haskell|dart|crystal|composer)[:\d.-]"

@@ -11,7 +11,7 @@ from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Dockerf
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
 from stages.dockerfile.cases import module, package
-from support.contexts import Contexts
+from support.pipelines.contexts import Contexts
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions
-from container_kit.stages.dockerfile.bases import Availability, BasePolicy
-from container_kit.stages.dockerfile.generate import plan
-from container_kit.stages.dockerfile.tree import SourceTree
+from container_kit.stages.dockerfile.base_images import Availability, BasePolicy
+from container_kit.stages.dockerfile.generate.plan import plan
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
 from stages.dockerfile.cases import CASES, Case, module, package
 from stages.dockerfile.gate import check
 

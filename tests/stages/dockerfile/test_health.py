@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from container_kit.stages.dockerfile.health import health_command
+from container_kit.stages.dockerfile.generate.health import health_command
 
 PROGRAMS = {"bash": shutil.which("bash") or "bash", "python": sys.executable}
 

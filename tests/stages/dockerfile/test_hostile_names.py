@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from container_kit.stages.artifacts.analysis import Finding, Module
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions
-from container_kit.stages.dockerfile.bases import Availability, BasePolicy
-from container_kit.stages.dockerfile.generate import plan
-from container_kit.stages.dockerfile.tree import SourceTree
-from container_kit.stages.fault import StageFailure
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.dockerfile.base_images import Availability, BasePolicy
+from container_kit.stages.dockerfile.generate.plan import plan
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
 from stages.dockerfile.cases import CASES, Case
 
 EVIL = (

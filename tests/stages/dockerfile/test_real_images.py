@@ -20,10 +20,10 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOpti
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
-from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.dockerfile import WriteDockerfile
 from stages.dockerfile.gate import check
-from support.contexts import Contexts
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(480)]
 

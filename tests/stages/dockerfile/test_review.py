@@ -12,12 +12,12 @@ from container_kit.stages.artifacts.dockerfile import DockerfileReview, PatchCho
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
-from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
-from container_kit.stages.fault import StageFailure
 from stages.dockerfile.cases import module, package
 from stages.dockerfile.gate import lint
-from support.contexts import Contexts
+from support.pipelines.contexts import Contexts
 
 pytestmark = pytest.mark.anyio
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.dockerfile import DockerfileReview, PatchChoice
 from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
 from container_kit.stages.dockerfile.checks import Reviewed, check
-from container_kit.stages.dockerfile.instructions import read_stages
-from container_kit.stages.dockerfile.tree import SourceTree
-from container_kit.stages.fault import StageFailure
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.formats.dockerfile import read_stages
 from stages.dockerfile.cases import module
-from support.contexts import Contexts
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 

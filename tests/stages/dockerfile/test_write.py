@@ -10,11 +10,11 @@ from container_kit.stages.analyze import analyze
 from container_kit.stages.artifacts.analysis import Analysis, Finding, Variable
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.dockerfile import WriteDockerfile
-from container_kit.stages.fault import StageFailure
 from stages.dockerfile.cases import CASES, Case, finding, module
-from support.contexts import Contexts
+from support.pipelines.contexts import Contexts
 
 pytestmark = pytest.mark.anyio
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from container_kit.stages.artifacts.examination import Examination, HostCheck, Surroundings
-from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.artifacts.host_checks import Examination, HostCheck, Surroundings
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.doctor import Examine
-from support.contexts import Contexts
-from support.private_engine import PrivateEngine
+from support.engine.private_engine import PrivateEngine
+from support.pipelines.contexts import Contexts
 
 pytestmark = pytest.mark.anyio
 
@@ -139,7 +139,7 @@ async def test_an_engine_that_is_nearly_full_is_a_problem(private_engine: Callab
     private = private_engine(disk_mb=64)
     # Its small disk is seen from its own namespaces alone, hence another process.
     program = "import anyio; from container_kit.pipelines.catalog import pipeline; "
-    program += "from container_kit.stages.artifacts.examination import Examination; "
+    program += "from container_kit.stages.artifacts.host_checks import Examination; "
     program += "print(anyio.run(pipeline('doctor').run).made[Examination].model_dump_json())"
     examination = Examination.model_validate_json(private.run(sys.executable, "-c", program))
     (disk,) = (check for check in examination.checks if check.name == "engine disk")

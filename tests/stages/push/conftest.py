@@ -12,8 +12,8 @@ import pytest
 from docker import APIClient
 
 from container_kit.stages.artifacts.image import Image
-from support.planted import random_layer
-from support.registry import Registry
+from support.engine.registry import Registry
+from support.scan.planted_packages import random_layer
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from container_kit.stages.fault import StageFailure
-from container_kit.stages.push.credentials import Credentials, find
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.credentials import Credentials, find
 
 pytestmark = pytest.mark.anyio
 
@@ -151,7 +151,7 @@ async def test_a_helper_that_cannot_be_trusted_is_a_fault(
 async def test_a_helper_that_hangs_is_a_fault(
     helper: Callable[[str, str], None], log_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("container_kit.stages.push.credentials._HELPER_WITHIN", 0.2)
+    monkeypatch.setattr("container_kit.stages.docker.credentials._HELPER_WITHIN", 0.2)
     helper("own", "exec sleep 60")
     log_in(credsStore="own")
     with pytest.raises(StageFailure, match="gave no answer"):

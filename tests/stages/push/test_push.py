@@ -16,11 +16,11 @@ from docker import APIClient
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.push import PushedImage, PushOptions
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import Fault, StageFailure
+from container_kit.stages.contract.fault import Fault, StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.push import PushImage
-from support.contexts import Contexts
-from support.registry import Registry, SlowRegistry
+from support.engine.registry import Registry, SlowRegistry
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration]
 

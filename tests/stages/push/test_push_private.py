@@ -9,13 +9,13 @@ import pytest
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.push import PushOptions
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import Fault, StageFailure
+from container_kit.stages.contract.fault import Fault, StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.push import PushImage
-from support.contexts import Contexts
-from support.planted import random_layer
-from support.private_engine import PrivateEngine
-from support.registry import Registry
+from support.engine.private_engine import PrivateEngine
+from support.engine.registry import Registry
+from support.pipelines.contexts import Contexts
+from support.scan.planted_packages import random_layer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration, pytest.mark.timeout(120)]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from container_kit.stages.fault import StageFailure
-from container_kit.stages.push.credentials import Credentials
-from container_kit.stages.push.reference import Target, tag_of, target
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.credentials import Credentials
+from container_kit.stages.docker.image_reference import Target, tag_of, target
 from container_kit.stages.push.refusals import refusal
 
 PLACE = Target("registry.example", "team/shop", "1")

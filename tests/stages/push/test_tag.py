@@ -10,10 +10,10 @@ from docker.errors import ImageNotFound
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.push import TagOptions
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import StageFailure
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.push import TagImage
-from support.contexts import Contexts
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 

@@ -22,11 +22,11 @@ from cryptography.x509.oid import NameOID
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.push import PushOptions
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import StageFailure
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.push import PushImage
-from support.contexts import Contexts
-from support.registry import Registry
+from support.engine.registry import Registry
+from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration]
 

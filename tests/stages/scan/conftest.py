@@ -12,11 +12,11 @@ import pytest
 from docker import APIClient
 
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.scan import ScannerSettings
-from support.planted import packed
-from support.scanners import scanner_programs
-from support.trivy_database import write_trivy_database
+from support.scan.planted_packages import packed
+from support.scan.scanners import scanner_programs
+from support.scan.trivy_database import write_trivy_database
 
 
 @pytest.fixture

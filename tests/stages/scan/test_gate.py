@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from container_kit.stages.artifacts.scan import AllowedFinding, ScanFinding, ScannerRun, ScanPolicy, ScanReport
-from container_kit.stages.fault import StageFailure
-from container_kit.stages.scan.conclusion import conclude
-from container_kit.stages.scan.known import Known
-from container_kit.stages.scan.scanner import ScannerResult
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.scan.evaluate import conclude
+from container_kit.stages.scan.remediation.context import Known
+from container_kit.stages.scan.scanners.base import ScannerResult
 
 TODAY = date.today()  # noqa: DTZ011 - only compared with days far away
 

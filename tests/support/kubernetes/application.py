@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, KubernetesOptions, Manifests
-from container_kit.stages.kubernetes.application import application
-from container_kit.stages.kubernetes.manifests import objects
+from container_kit.stages.deploy.kubernetes.manifests.application import application
+from container_kit.stages.deploy.kubernetes.manifests.generate import objects
 
 CLUSTER = Cluster(context="test", server="", version="v1.36.0", namespace="shop", delivery="registry")
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from container_kit.stages.kubernetes.api import connect
+from container_kit.stages.deploy.kubernetes.cluster.api import connect
 from support.kubernetes.api_server import ApiServer
 
 REAL = os.environ.get("KUBECONFIG")

@@ -12,7 +12,7 @@ import anyio
 from support.kubernetes.endpoints import reach
 from support.kubernetes.store import KINDS, Json, Store, now
 
-STREAMS = Path(__file__).parents[2] / "stages/kubernetes/streams"
+STREAMS = Path(__file__).parents[2] / "stages/deploy/kubernetes/streams"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 

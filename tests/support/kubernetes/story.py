@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from container_kit.stages.kubernetes.diagnosis import Diagnosis, Verdict
+from container_kit.stages.deploy.kubernetes.rollout.diagnosis import Diagnosis, Verdict
 
 Json = dict[str, Any]
 

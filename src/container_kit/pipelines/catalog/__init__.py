@@ -10,14 +10,16 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from container_kit.pipelines.catalog import clusters, images, local, operate
+from container_kit.pipelines.catalog import deployments as operate
+from container_kit.pipelines.catalog import images, local
+from container_kit.pipelines.catalog import kubernetes as clusters
 from container_kit.pipelines.catalog.shared import engine
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.stages.choose_target import Targets
-from container_kit.stages.fault import WiringError
+from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.deploy.targets import Targets
 
 if TYPE_CHECKING:
-    from container_kit.stages.docker_engine import DockerEngine
+    from container_kit.stages.docker.engine import DockerEngine
 
 _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "analyze": images.analyze,
@@ -56,7 +58,7 @@ _IN_CLUSTERS: dict[str, Callable[[Targets, DockerEngine], Pipeline]] = {
 
 def surroundings() -> tuple[str, ...]:
     """What decides, beside a run's input, on which engine and cluster it has its effects; blocking."""
-    from container_kit.stages.docker_endpoint import EndpointError, find_endpoint
+    from container_kit.stages.docker.endpoint import EndpointError, find_endpoint
 
     try:
         engine = find_endpoint().host
@@ -71,7 +73,7 @@ async def sweep(run_ids: Sequence[str]) -> list[str]:
     Raises:
         StageFailure: A fault of the engine.
     """
-    from container_kit.stages.leftovers import sweep
+    from container_kit.stages.docker.garbage import sweep
 
     return await sweep(engine(), run_ids)
 

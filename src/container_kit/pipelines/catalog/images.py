@@ -6,14 +6,14 @@ from typing import Any
 
 from container_kit.pipelines.catalog.shared import TRANSIENT, engine
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, minutes
-from container_kit.stages.artifacts.base import Artifact
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, PatchChoice
-from container_kit.stages.artifacts.examination import Surroundings
+from container_kit.stages.artifacts.host_checks import Surroundings
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.push import PushOptions, TagOptions
 from container_kit.stages.artifacts.scan import SbomOptions, ScanPolicy
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.contract import Stage
+from container_kit.stages.contract.artifact import Artifact
+from container_kit.stages.contract.stage import Stage
 
 
 def analyze() -> Pipeline:
@@ -74,7 +74,7 @@ def build() -> Pipeline:
 
 def scan() -> Pipeline:
     """Findings in an image."""
-    from container_kit.stages.find_image import FindImage
+    from container_kit.stages.docker.find_image import FindImage
     from container_kit.stages.scan import DescribeImage, ScanImage
 
     pipeline = AtomicPipeline(
@@ -118,8 +118,8 @@ def tag(*, source: bool = False) -> Pipeline:
 
 def _on_image(name: str, options: type[Artifact], stage: Stage[Any], does: str, *, source: bool) -> Pipeline:
     """One stage on an image that is named, or on the newest one that was built from a folder."""
-    from container_kit.stages.find_built_image import FindBuiltImage
-    from container_kit.stages.find_image import FindImage
+    from container_kit.stages.docker.find_built_image import FindBuiltImage
+    from container_kit.stages.docker.find_image import FindImage
 
     what = "the newest image that was built from a folder" if source else "an image"
     given = (Source if source else ImageReference, options)

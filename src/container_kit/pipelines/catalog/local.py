@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.catalog.consent import to_deploy, with_consent
 from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, lacks_dockerfile
-from container_kit.pipelines.consent import to_deploy, with_consent
-from container_kit.pipelines.made import Made
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetChoice
-from container_kit.stages.choose_target import LOCAL, ChooseTarget, Targets
+from container_kit.stages.deploy.targets import LOCAL, ChooseTarget, Targets
 
 
 def deploy(targets: Targets) -> Pipeline:
     """An image here."""
-    from container_kit.stages.deploy import Deploy
-    from container_kit.stages.find_image import FindImage
-    from container_kit.stages.verify import Verify
+    from container_kit.stages.deploy.local.stage import Deploy
+    from container_kit.stages.deploy.local.verify import Verify
+    from container_kit.stages.docker.find_image import FindImage
 
     pipeline = AtomicPipeline(
         "deploy",
@@ -32,10 +32,10 @@ def deploy(targets: Targets) -> Pipeline:
 
 def deploy_source(targets: Targets) -> Pipeline:
     """The newest image of a folder, here."""
-    from container_kit.stages.deploy import Deploy
-    from container_kit.stages.find_built_image import FindBuiltImage
-    from container_kit.stages.find_image import FindImage
-    from container_kit.stages.verify import Verify
+    from container_kit.stages.deploy.local.stage import Deploy
+    from container_kit.stages.deploy.local.verify import Verify
+    from container_kit.stages.docker.find_built_image import FindBuiltImage
+    from container_kit.stages.docker.find_image import FindImage
 
     pipeline = AtomicPipeline(
         "deploy-source",
@@ -51,10 +51,10 @@ def full_deployment(targets: Targets) -> Pipeline:
     """From a repository to a healthy container."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
-    from container_kit.stages.deploy import Deploy
+    from container_kit.stages.deploy.local.stage import Deploy
+    from container_kit.stages.deploy.local.verify import Verify
     from container_kit.stages.dockerfile import WriteDockerfile
     from container_kit.stages.scan import ScanImage
-    from container_kit.stages.verify import Verify
 
     pipeline = WorkflowPipeline(
         "full-deployment",

@@ -6,14 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from container_kit.pipelines.made import Made
+from container_kit.pipelines.artifacts import Made
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.source import Source
 
 if TYPE_CHECKING:
-    from container_kit.stages.docker_engine import DockerEngine
+    from container_kit.stages.docker.engine import DockerEngine
 
 TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=30, multiplier=2)
 
@@ -21,7 +21,7 @@ TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=3
 @cache
 def engine() -> DockerEngine:
     """One engine for all stages, so that its connections and its limit on calls are shared."""
-    from container_kit.stages.docker_engine import DockerEngine
+    from container_kit.stages.docker.engine import DockerEngine
 
     return DockerEngine()
 

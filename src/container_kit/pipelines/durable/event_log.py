@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from container_kit.pipelines.durable.store import events_table
 from container_kit.pipelines.events import Event
-from container_kit.stages.log import logger
+from container_kit.stages.contract.log import logger
 
 _FLUSH_EVERY = 0.03
 _POLL_EVERY = 0.25

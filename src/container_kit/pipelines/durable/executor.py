@@ -12,19 +12,19 @@ from dbos import DBOS
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 
-from container_kit.pipelines.driver import ROLLBACK_INCOMPLETE, Run
+from container_kit.pipelines.artifacts import Made
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
-from container_kit.pipelines.durable.history import History
 from container_kit.pipelines.durable.journal import PLAN_CHANGED, RUN_ELSEWHERE, RunSpec, plan_of, read_envelope
+from container_kit.pipelines.durable.queries import History
 from container_kit.pipelines.durable.runtime import DurableRuntime
 from container_kit.pipelines.durable.stage_logs import LogWriter, StageLogs
 from container_kit.pipelines.events import Event, Listener
-from container_kit.pipelines.made import Made
+from container_kit.pipelines.execution.driver import ROLLBACK_INCOMPLETE, Run
+from container_kit.pipelines.execution.runtime import Cancellation
 from container_kit.pipelines.pipeline import Pipeline, Step, WorkflowPipeline
 from container_kit.pipelines.request import PipelineResponse
-from container_kit.pipelines.runtime import Cancellation
-from container_kit.stages.fault import StageFailure, WiringError
-from container_kit.stages.workspace import Workspace
+from container_kit.stages.contract.fault import StageFailure, WiringError
+from container_kit.stages.contract.workspace import Workspace
 
 _CLEAN_UP = 20.0
 _MADE_KEPT = 64

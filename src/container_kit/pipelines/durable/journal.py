@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
-from container_kit.pipelines.made import Made
+from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.execution.runtime import Envelope
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineRequest, StageStatus
-from container_kit.pipelines.runtime import Envelope
-from container_kit.stages.artifacts.base import Artifact
-from container_kit.stages.fault import Fault, FaultCode
+from container_kit.stages.contract.artifact import Artifact
+from container_kit.stages.contract.fault import Fault, FaultCode
 
 NOT_JOURNALABLE = FaultCode(
     "stage.not_journalable",

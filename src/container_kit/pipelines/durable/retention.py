@@ -10,7 +10,7 @@ import anyio.to_thread
 from dbos import DBOS
 
 from container_kit.pipelines.durable.event_log import EventLog
-from container_kit.pipelines.durable.history import UNENDED, History
+from container_kit.pipelines.durable.queries import UNENDED, History
 from container_kit.pipelines.durable.stage_logs import StageLogs
 
 Sweep = Callable[[Sequence[str]], Awaitable[object]]

@@ -11,7 +11,7 @@ from dbos import DBOS
 
 from container_kit.pipelines.approval import Answer
 from container_kit.pipelines.durable.journal import read_envelope, write_envelope
-from container_kit.pipelines.runtime import Cancellation, Envelope, StepCall
+from container_kit.pipelines.execution.runtime import Cancellation, Envelope, StepCall
 
 
 class DurableRuntime:

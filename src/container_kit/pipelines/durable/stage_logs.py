@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from container_kit.pipelines.events import Event
-from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.contract.artifact import Artifact
 
 HALF = 512 * 1024
 """Bytes of one of the two files of a log: the newest 512 KiB to 1 MiB are kept."""

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from container_kit.stages.fault import Evidence, FaultCode, StageFailure
+from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 
 STORE_READ_ONLY = FaultCode(
     "store.read_only",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from container_kit.stages.analyze.blueprints import claim_blueprint
-from container_kit.stages.analyze.claims import Draft
-from container_kit.stages.analyze.code import scan
-from container_kit.stages.analyze.configuration import SAMPLES, read_configuration
-from container_kit.stages.analyze.containers import read_containers
-from container_kit.stages.analyze.deployment_files import Deployments
+from container_kit.stages.analyze.deployment_files.index import Deployments
+from container_kit.stages.analyze.deployment_files.platforms import claim_blueprint
+from container_kit.stages.analyze.deployment_files.procfile import agree, read_command_port, read_platform_files
 from container_kit.stages.analyze.discovery import Candidate
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.folder import Folder
-from container_kit.stages.analyze.platform_files import agree, read_command_port, read_platform_files
-from container_kit.stages.analyze.services import services
-from container_kit.stages.analyze.system_packages import system_packages
-from container_kit.stages.analyze.variables import note_variable
-from container_kit.stages.analyze.versions import read_tool_versions
+from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.code import scan
+from container_kit.stages.analyze.evidence.configuration import SAMPLES, read_configuration
+from container_kit.stages.analyze.evidence.containers import read_containers
+from container_kit.stages.analyze.evidence.services import services
+from container_kit.stages.analyze.evidence.system_packages import system_packages
+from container_kit.stages.analyze.evidence.variables import note_variable
+from container_kit.stages.analyze.evidence.versions import read_tool_versions
+from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Module, Variable
 
 _USUAL = frozenset(["main", "app", "server", "index", "hello"])

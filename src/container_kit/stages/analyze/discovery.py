@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, ecosystems
-from container_kit.stages.analyze.folder import NOT_THE_APPLICATION, Folder
-from container_kit.stages.analyze.tree import Tree, join
+from container_kit.stages.analyze.tree.module_folder import NOT_THE_APPLICATION, Folder
+from container_kit.stages.analyze.tree.source_tree import Tree, join
 
 MAX_DESCRIBED = 60
 """Modules that are described in one call; more are counted, and shown by asking for a folder."""

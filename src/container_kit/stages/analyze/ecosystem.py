@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from container_kit.stages.analyze.claims import Draft
-from container_kit.stages.analyze.folder import Folder
+from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Role
 
 
@@ -69,8 +69,8 @@ class Ecosystem:
 @cache
 def ecosystems() -> tuple[Ecosystem, ...]:
     """All ecosystems: each module of the package `ecosystems` declares one or more as `ECOSYSTEMS`."""
-    package = importlib.import_module("container_kit.stages.analyze.ecosystems")
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
-    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
-    found = [ecosystem for module in modules for ecosystem in module.ECOSYSTEMS]
+    package = importlib.import_module("container_kit.stages.ecosystems")
+    names = sorted(module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
+    modules = [importlib.import_module(name) for name in names]
+    found = [ecosystem for module in modules for ecosystem in getattr(module, "ECOSYSTEMS", ())]
     return tuple(sorted(found, key=lambda ecosystem: ecosystem.rank))

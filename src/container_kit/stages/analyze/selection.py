@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.assemble import Described
-from container_kit.stages.analyze.code import is_test
 from container_kit.stages.analyze.discovery import Discovery
+from container_kit.stages.analyze.evidence.code import is_test
 
 _ASSET_FOLDERS = {
     "assets",

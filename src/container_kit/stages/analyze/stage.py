@@ -7,12 +7,12 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from container_kit.stages.analyze.survey import analyze
+from container_kit.stages.analyze.analysis import analyze
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.contract import Stage, StageContext
-from container_kit.stages.fault import Evidence, FaultCode, NextAction
-from container_kit.stages.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction
+from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 
 EMPTY = FaultCode(
     "analyze.empty",

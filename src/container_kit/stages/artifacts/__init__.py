@@ -1,1 +1,1 @@
-"""What stages hand to one another: frozen models that survive a trip through JSON, one file a subject."""
+"""Artifacts that travel between stages: frozen models that round-trip through JSON, one module per subject."""

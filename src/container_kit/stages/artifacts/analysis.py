@@ -6,7 +6,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.contract.artifact import Artifact
 
 T = TypeVar("T")
 

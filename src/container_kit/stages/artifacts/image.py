@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.contract.artifact import Artifact
 
 
 class BuildOptions(Artifact):

@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from container_kit.stages.artifacts.base import Artifact
 from container_kit.stages.artifacts.deployment import Check
+from container_kit.stages.contract.artifact import Artifact
 
 Layout = Literal["files", "kustomize", "helm"]
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.contract.artifact import Artifact
 
 
 class PushOptions(Artifact):

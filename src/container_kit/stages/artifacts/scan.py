@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.contract.artifact import Artifact
 
 Severity = Literal["unknown", "low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("unknown", "low", "medium", "high", "critical")

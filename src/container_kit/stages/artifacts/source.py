@@ -1,6 +1,6 @@
 """The source tree a run starts from."""
 
-from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.contract.artifact import Artifact
 
 
 class Source(Artifact):

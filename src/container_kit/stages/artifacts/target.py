@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from container_kit.stages.artifacts.base import Artifact
+from container_kit.stages.contract.artifact import Artifact
 
 TargetKind = Literal["local", "kubernetes"]
 

@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from container_kit.stages.build.engine_build import BuildRequest, Take
-from container_kit.stages.docker_endpoint import Endpoint
-from container_kit.stages.fault import FaultCode
-from container_kit.stages.redaction import looks_secret
+from container_kit.stages.build.engine_builders import BuildRequest, Take
+from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.contract.redaction import looks_secret
+from container_kit.stages.docker.endpoint import Endpoint
 
 BUILDX_MISSING = FaultCode(
     "build.buildx_missing",
@@ -142,7 +142,7 @@ def _records(stream: IO[bytes], take: Take) -> Iterator[str]:
 
 def _as_trace(record: Mapping[str, Any]) -> dict[str, Any]:
     """Put a record of buildx into the form in which the engine's API tells the same."""
-    from container_kit.stages.build.protocol import StatusResponse
+    from container_kit.stages.build.buildkit.messages import StatusResponse
 
     vertexes = [
         {

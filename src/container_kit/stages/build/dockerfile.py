@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 
 DOCKERFILE_SYNTAX = FaultCode(
     "dockerfile.syntax",

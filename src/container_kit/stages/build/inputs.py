@@ -13,12 +13,14 @@ from pathlib import Path
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import authorities, build_secrets, reference
+from container_kit.stages.build import ca_certificates as authorities
+from container_kit.stages.build import reference
+from container_kit.stages.build import secrets as build_secrets
+from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.dockerfile import ParsedDockerfile, parse
-from container_kit.stages.build.ignore import Patterns
-from container_kit.stages.contract import StageContext
-from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.redaction import Redactor
+from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.stage import StageContext
 
 DOCKERFILE_MISSING = FaultCode(
     "dockerfile.missing",

@@ -11,23 +11,25 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from container_kit.stages import replaced
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import buildx, choice, context, credentials, failures, images, inputs
+from container_kit.stages.build import buildx, credentials, failures, images, inputs
 from container_kit.stages.build import dockerfile as dockerfiles
-from container_kit.stages.build.engine_build import Builder, BuildRequest, EngineRefused
+from container_kit.stages.build import select_builder as choice
+from container_kit.stages.build.buildkit.progress import BuildLog
+from container_kit.stages.build.buildkit.session import SessionRefused
+from container_kit.stages.build.context import build_context as context
+from container_kit.stages.build.engine_builders import Builder, BuildRequest, EngineRefused
 from container_kit.stages.build.inputs import Inputs
-from container_kit.stages.build.progress import BuildLog
-from container_kit.stages.build.session import SessionRefused
-from container_kit.stages.contract import Preview, Stage, StageContext
-from container_kit.stages.docker_engine import FAULTS as ENGINE_FAULTS
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import Fault, StageFailure
-from container_kit.stages.redaction import Redactor
-from container_kit.stages.replaced import Replaced
-from container_kit.stages.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.contract.fault import Fault, StageFailure
+from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.stage import Preview, Stage, StageContext
+from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.docker import tag_journal as replaced
+from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
+from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.tag_journal import Replaced
 
 _CLEANED_WITHIN = 10.0
 
@@ -187,7 +189,7 @@ class _Relay:
         """Run a build in this thread."""
 
         def trace(data: bytes) -> Any:
-            from container_kit.stages.build.protocol import StatusResponse
+            from container_kit.stages.build.buildkit.messages import StatusResponse
 
             return StatusResponse.FromString(data)
 

@@ -1,6 +1,6 @@
 """The Dockerfile room: writes one from an analysis, reviews one that is there. Known to others by its stages alone."""
 
-from container_kit.stages.dockerfile.bases import BasePolicy
+from container_kit.stages.dockerfile.base_images import BasePolicy
 from container_kit.stages.dockerfile.patches import ApplyPatches
 from container_kit.stages.dockerfile.review import ReviewDockerfile
 from container_kit.stages.dockerfile.write import WriteDockerfile

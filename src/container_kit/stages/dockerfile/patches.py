@@ -17,14 +17,14 @@ from container_kit.stages.artifacts.dockerfile import (
     Reason,
 )
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.contract import Preview, Stage, StageContext
-from container_kit.stages.dockerfile import place
-from container_kit.stages.dockerfile.instructions import UNPARSABLE, read_stages
+from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.contract.stage import Preview, Stage, StageContext
+from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.dockerfile import files as place
+from container_kit.stages.dockerfile.generate.source_tree import Original, SourceTree
 from container_kit.stages.dockerfile.review import NONE_THERE, checksum
-from container_kit.stages.dockerfile.tree import Original, SourceTree
 from container_kit.stages.dockerfile.write import put, undo
-from container_kit.stages.fault import FaultCode
-from container_kit.stages.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.formats.dockerfile import UNPARSABLE, read_stages
 
 CHANGED = FaultCode(
     "dockerfile.changed",

@@ -11,15 +11,15 @@ import anyio.to_thread
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, DockerfileReview
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.contract import Stage, StageContext
+from container_kit.stages.contract.fault import FaultCode, NextAction
+from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.dockerfile import hadolint
 from container_kit.stages.dockerfile.checks import Reviewed, check
-from container_kit.stages.dockerfile.ignore import read_patterns
-from container_kit.stages.dockerfile.instructions import UNPARSABLE, BuildStage, read_stages
-from container_kit.stages.dockerfile.render import is_own
-from container_kit.stages.dockerfile.tree import SourceTree
-from container_kit.stages.fault import FaultCode, NextAction
-from container_kit.stages.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.dockerfile.generate.dockerignore import read_patterns
+from container_kit.stages.dockerfile.generate.render import is_own
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.formats.dockerfile import UNPARSABLE, BuildStage, read_stages
 
 NONE_THERE = FaultCode(
     "dockerfile.none_to_review",

@@ -11,16 +11,17 @@ import anyio.to_thread
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.contract import Preview, Stage, StageContext
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.dockerfile import place, unsettled
-from container_kit.stages.dockerfile.availability import survey
-from container_kit.stages.dockerfile.bases import BasePolicy
-from container_kit.stages.dockerfile.generate import SOURCE_IGNORED, Plan, plan
-from container_kit.stages.dockerfile.tree import SourceTree
-from container_kit.stages.fault import FaultCode, StageFailure
-from container_kit.stages.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.workspace import Workspace
+from container_kit.stages.contract.fault import FaultCode, StageFailure
+from container_kit.stages.contract.stage import Preview, Stage, StageContext
+from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.contract.workspace import Workspace
+from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.dockerfile import files as place
+from container_kit.stages.dockerfile.base_availability import survey
+from container_kit.stages.dockerfile.base_images import BasePolicy
+from container_kit.stages.dockerfile.generate import questions as unsettled
+from container_kit.stages.dockerfile.generate.plan import SOURCE_IGNORED, Plan, plan
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
 
 
 class WriteDockerfile(Stage[Dockerfile]):

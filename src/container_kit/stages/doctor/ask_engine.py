@@ -9,8 +9,8 @@ from typing import Any
 
 import anyio.to_thread
 
-from container_kit.stages.docker_endpoint import EndpointError, EngineConnection
-from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.docker.endpoint import EndpointError, EngineConnection
+from container_kit.stages.docker.engine import DockerEngine
 
 
 class NoAnswer(Exception):

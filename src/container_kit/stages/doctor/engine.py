@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from container_kit.stages.artifacts.examination import HostCheck
+from container_kit.stages.artifacts.host_checks import HostCheck
 from container_kit.stages.doctor.ask_engine import AskEngine, NoAnswer
 
 BASE_IMAGES = ("debian:bookworm-slim", "python:3.11-slim", "node:20-slim", "eclipse-temurin:17-jdk")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from container_kit.stages.artifacts.examination import HostCheck
+from container_kit.stages.artifacts.host_checks import HostCheck
 
 ADVISORIES = "advisories"
 _EXPORTS = "Put exports of OSV there, as {folder}/PyPI/all.zip: https://google.github.io/osv.dev/data/#data-dumps"

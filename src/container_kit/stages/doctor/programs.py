@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from container_kit.stages.artifacts.examination import HostCheck
+from container_kit.stages.artifacts.host_checks import HostCheck
 
 _VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:[-+][0-9A-Za-z.+-]+)?")
 _TRIVY_STAMP = re.compile(

@@ -10,9 +10,9 @@ from typing import ClassVar
 
 import anyio
 
-from container_kit.stages.artifacts.examination import Examination, HostCheck, Surroundings
-from container_kit.stages.contract import Stage, StageContext
-from container_kit.stages.docker_engine import DockerEngine
+from container_kit.stages.artifacts.host_checks import Examination, HostCheck, Surroundings
+from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.doctor import engine, machine, programs
 from container_kit.stages.doctor.ask_engine import AskEngine
 

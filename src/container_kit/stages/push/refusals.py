@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.push.credentials import Credentials
-from container_kit.stages.push.reference import Target
-from container_kit.stages.redaction import Redactor
+from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.docker.credentials import Credentials
+from container_kit.stages.docker.image_reference import Target
 
 UNAUTHORIZED = FaultCode(
     "push.unauthorized",

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from container_kit.stages.push.credentials import Credentials
-from container_kit.stages.push.reference import DOCKER_HUB, Target
+from container_kit.stages.docker.credentials import Credentials
+from container_kit.stages.docker.image_reference import DOCKER_HUB, Target
 
 if TYPE_CHECKING:
     from requests import Session

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import anyio
 import anyio.to_thread
 
-from container_kit.stages import docker_engine
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.push import PushedImage, PushOptions
-from container_kit.stages.contract import Preview, Stage, StageContext
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import Evidence, FaultCode, StageFailure
-from container_kit.stages.push import credentials, reference, refusals
-from container_kit.stages.push.reference import Target, tag_of, target
+from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
+from container_kit.stages.contract.stage import Preview, Stage, StageContext
+from container_kit.stages.docker import credentials
+from container_kit.stages.docker import engine as docker_engine
+from container_kit.stages.docker import image_reference as reference
+from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.image_reference import Target, tag_of, target
+from container_kit.stages.push import refusals
 from container_kit.stages.push.refusals import IMAGE_MISSING, refusal
 from container_kit.stages.push.registry import Manifest, Refused, Registry, Unreachable, is_insecure
 from container_kit.stages.push.undo import CANNOT_UNDO, undo

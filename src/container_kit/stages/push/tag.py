@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from container_kit.stages import docker_engine, replaced
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.push import TaggedImage, TagOptions
-from container_kit.stages.contract import Preview, Stage, StageContext
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import FaultCode
-from container_kit.stages.push import reference
-from container_kit.stages.push.reference import Target, named
+from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.contract.stage import Preview, Stage, StageContext
+from container_kit.stages.docker import engine as docker_engine
+from container_kit.stages.docker import image_reference as reference
+from container_kit.stages.docker import tag_journal as replaced
+from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.image_reference import Target, named
+from container_kit.stages.docker.tag_journal import Replaced
 from container_kit.stages.push.refusals import IMAGE_MISSING
-from container_kit.stages.replaced import Replaced
 
 if TYPE_CHECKING:
     from docker import APIClient

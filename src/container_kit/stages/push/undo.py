@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from container_kit.stages.artifacts.push import PushedImage
-from container_kit.stages.fault import Evidence, FaultCode
+from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.push.registry import Refused, Registry
 
 CANNOT_UNDO = FaultCode(

@@ -14,10 +14,10 @@ from urllib.parse import quote
 import anyio.from_thread
 import anyio.to_thread
 
-from container_kit.stages.contract import StageContext
-from container_kit.stages.docker_endpoint import EndpointError, EngineConnection
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.push.reference import Target
+from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.docker.endpoint import EndpointError, EngineConnection
+from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.image_reference import Target
 
 _SILENT_FOR = 900.0
 """Seconds after which an engine that says nothing is given up, though the registry answers."""

@@ -1,8 +1,8 @@
 """Scanning images and folders: every scanner that is there, one report, one gate."""
 
-from container_kit.stages.scan.describe import DescribeImage, DescribeSource
-from container_kit.stages.scan.image import ScanImage
-from container_kit.stages.scan.scanner import ScannerSettings
-from container_kit.stages.scan.source import ScanSource
+from container_kit.stages.scan.sbom_stages import DescribeImage, DescribeSource
+from container_kit.stages.scan.scan_image import ScanImage
+from container_kit.stages.scan.scan_source import ScanSource
+from container_kit.stages.scan.scanners.base import ScannerSettings
 
 __all__ = ["DescribeImage", "DescribeSource", "ScanImage", "ScanSource", "ScannerSettings"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from container_kit.stages.artifacts.scan import SEVERITIES, AllowedFinding, Change, ScanFinding, ScanPolicy, ScanReport
-from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 
 REFUSED = FaultCode(
     "scan.refused",

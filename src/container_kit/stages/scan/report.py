@@ -13,7 +13,7 @@ from container_kit.stages.artifacts.scan import (
     ScanReport,
     Severity,
 )
-from container_kit.stages.scan.scanner import ScannerResult
+from container_kit.stages.scan.scanners.base import ScannerResult
 
 
 def merged(results: Iterable[ScannerResult]) -> list[ScanFinding]:

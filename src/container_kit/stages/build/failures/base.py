@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 
-from container_kit.stages.build.build_secrets import SECRET_MISSING
 from container_kit.stages.build.dockerfile import Instruction
-from container_kit.stages.build.failures.sign import Failure, edit_and_retry, sign
-from container_kit.stages.fault import FaultCode, NextAction, StageFailure
+from container_kit.stages.build.failures.pattern import Failure, edit_and_retry, sign
+from container_kit.stages.build.secrets import SECRET_MISSING
+from container_kit.stages.contract.fault import FaultCode, NextAction, StageFailure
 
 STAGE_UNKNOWN = FaultCode(
     "build.stage_unknown",

@@ -8,8 +8,8 @@ import posixpath
 import re
 
 from container_kit.stages.build.dockerfile import Instruction
-from container_kit.stages.build.failures.sign import Failure, edit_and_retry
-from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.build.failures.pattern import Failure, edit_and_retry
+from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 
 FILE_MISSING = FaultCode(
     "build.file_missing",

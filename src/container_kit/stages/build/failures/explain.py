@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
+from container_kit.stages.build.buildkit.progress import BuildLog, Step
 from container_kit.stages.build.buildx import BUILDX_UNSUPPORTED
 from container_kit.stages.build.dockerfile import Instruction, ParsedDockerfile
 from container_kit.stages.build.failures import base, copying, network, packages, process
-from container_kit.stages.build.failures.sign import Failure, Sign, edit_and_retry
+from container_kit.stages.build.failures.pattern import Failure, Sign, edit_and_retry
 from container_kit.stages.build.inputs import Inputs
-from container_kit.stages.build.progress import BuildLog, Step
-from container_kit.stages.docker_engine import ENGINE_DISK_FULL
-from container_kit.stages.fault import FaultCode, StageFailure
+from container_kit.stages.contract.fault import FaultCode, StageFailure
+from container_kit.stages.docker.engine import ENGINE_DISK_FULL
 
 STEP_FAILED = FaultCode(
     "build.step_failed",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.build.failures.sign import Failure, sign
-from container_kit.stages.fault import NextAction
+from container_kit.stages.build.failures.pattern import Failure, sign
+from container_kit.stages.contract.fault import NextAction
 
 _HOST = r"(?P<host>[A-Za-z0-9.-]+)"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.build.failures.sign import Failure, sign
+from container_kit.stages.build.failures.pattern import Failure, sign
 
 
 def _lists_never_fetched(failure: Failure, _match: re.Match[str]) -> bool:

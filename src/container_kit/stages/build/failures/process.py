@@ -6,8 +6,8 @@ import re
 from itertools import islice
 from pathlib import Path
 
-from container_kit.stages.build.context import walk
-from container_kit.stages.build.failures.sign import Failure, When, sign
+from container_kit.stages.build.context.build_context import walk
+from container_kit.stages.build.failures.pattern import Failure, When, sign
 
 _FILES_LOOKED_AT = 20_000
 

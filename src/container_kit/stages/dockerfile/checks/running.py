@@ -8,12 +8,12 @@ import shlex
 from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
-from container_kit.stages.dockerfile.bases import Probe
+from container_kit.stages.dockerfile.base_images import Probe
 from container_kit.stages.dockerfile.checks.reviewed import Reviewed, before, problem, replace, substitute
-from container_kit.stages.dockerfile.command import parse
-from container_kit.stages.dockerfile.health import health_command
-from container_kit.stages.dockerfile.instructions import Instruction
-from container_kit.stages.dockerfile.render import USER
+from container_kit.stages.dockerfile.generate.health import health_command
+from container_kit.stages.dockerfile.generate.render import USER
+from container_kit.stages.dockerfile.generate.start_command import parse
+from container_kit.stages.formats.dockerfile import Instruction
 
 _PROBES: dict[str, Probe] = {
     "python": "python",

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem
+from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.dockerfile.checks.reviewed import Reviewed, problem
-from container_kit.stages.dockerfile.instructions import Instruction
-from container_kit.stages.redaction import Redactor, looks_secret
+from container_kit.stages.formats.dockerfile import Instruction
 
 _FILES = re.compile(
     r"(?:^|/)(?:\.env(?:\.(?!example|sample|template|dist)[\w-]+)*|id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|\.npmrc|\.pypirc|\.aws|\.ssh"

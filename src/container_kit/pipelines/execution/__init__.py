@@ -1,0 +1,1 @@
+"""Execution of a plan: the driver, the stage runner, approvals and the runtimes."""

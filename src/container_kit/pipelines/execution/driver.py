@@ -1,0 +1,277 @@
+"""The driver: the only place that decides order, conditions, parallel groups and undoing.
+
+It is deterministic: what it does next depends on the pipeline, the request and the envelopes of earlier steps, and on
+nothing else. Attempts, deadlines and cancellation live inside a step (`attempts`); keeping envelopes is the runtime's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from pydantic import BaseModel
+
+from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.events import Listener
+from container_kit.pipelines.execution.approvals import Asking
+from container_kit.pipelines.execution.event_emitter import Reporter
+from container_kit.pipelines.execution.runtime import Cancellation, Envelope, Runtime, StepCall
+from container_kit.pipelines.execution.stage_runner import RUN_CANCELLED, Attempts
+from container_kit.pipelines.observability.tracing import current_trace_id, record_fault, span
+from container_kit.pipelines.pipeline import Pipeline, Step
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, RunStatus, StageResult, StageStatus
+from container_kit.stages.contract.fault import Fault, FaultCode, Resume, StageFailure
+from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.stage import Stage
+from container_kit.stages.contract.workspace import Workspace
+
+CONDITION_FAILED = FaultCode(
+    "pipeline.condition_failed",
+    means="The condition of a conditional stage raised an exception.",
+    hint="Correct the `when` of the stage; it may use only artifacts that were made before.",
+)
+ROLLBACK_INCOMPLETE = FaultCode(
+    "rollback.incomplete",
+    means="Some stages could not be undone.",
+    hint="Undone: {undone}. Look at the faults of the others, mend the cause and ask for the rollback again.",
+)
+
+
+@dataclass
+class Run:
+    """One run on its way.
+
+    Args:
+        deadline: Seconds since the epoch; None where the run may take as long as it likes.
+    """
+
+    pipeline: Pipeline
+    request: PipelineRequest
+    runtime: Runtime
+    workspace: Workspace
+    listeners: Sequence[Listener] = ()
+    deadline: float | None = None
+    made: Made = field(default_factory=Made)
+    results: dict[str, StageResult] = field(default_factory=dict)
+    _done: list[tuple[Step, BaseModel | None]] = field(default_factory=list)
+    _running: set[str] = field(default_factory=set)
+    _stuck: bool = False
+
+    def __post_init__(self) -> None:
+        steps = list(self.pipeline.steps())
+        self.results = {step.name: StageResult(name=step.name, status="not_run") for step in steps}
+        self.dry_run = self.request.options.dry_run
+        self.redact = Redactor()
+        self.reporter = Reporter(self.request.id, self.pipeline.name, len(steps), self.redact, self.listeners)
+        self.attempts = Attempts(
+            run_id=self.request.id,
+            pipeline=self.pipeline,
+            dry_run=self.dry_run,
+            workspace=self.workspace,
+            redact=self.redact,
+            reporter=self.reporter,
+            deadline=self.deadline,
+            timeout=self.request.options.timeout or self.pipeline.timeout,
+        )
+        self.asking = Asking(
+            self.request.id,
+            self.pipeline,
+            self.runtime,
+            self.reporter,
+            self.redact,
+            self.deadline,
+            dry_run=self.dry_run,
+        )
+        self._started = time.perf_counter()
+
+    async def drive(self) -> PipelineResponse:
+        """Carry the run out. A failure is a response, never an exception."""
+        with span(f"pipeline {self.pipeline.name}", run_id=self.request.id, pipeline=self.pipeline.name) as opened:
+            self.reporter.tell("run_started", message=self.pipeline.name)
+            fault = await self._stages()
+            if fault is not None:
+                fault = await self._unwind(fault)
+                record_fault(opened, fault)
+            return self._response(fault)
+
+    async def roll_back(self, done: Sequence[tuple[Step, BaseModel | None]]) -> PipelineResponse:
+        """Undo the stages of a run that ended, the last one first.
+
+        Args:
+            done: Its successful steps in order, with what they made.
+        """
+        self.reporter.tell("run_started", message=f"rolling back {self.pipeline.name}")
+        fault = await self._consent_to_undo(done)
+        if fault is not None:
+            return self._response(fault)
+        self._done = list(done)
+        undone = await self._undo()
+        fault = None
+        if self._stuck:
+            fault = ROLLBACK_INCOMPLETE("some stages could not be undone", undone=", ".join(undone) or "nothing").fault
+        return self._response(fault)
+
+    def refuse(self, fault: Fault) -> PipelineResponse:
+        """End the run before it began."""
+        self.reporter.tell("run_started", message=self.pipeline.name)
+        return self._response(fault)
+
+    async def abandon(self) -> None:
+        """End a run whose caller went away: undo as the pipeline's kind demands. Call it shielded."""
+        for name in self._running:
+            self.results[name] = StageResult(name=name, status="cancelled")
+        stopped = min(self._running, default=None)
+        self._response(await self._unwind(_cancelled("the caller went away", stopped)))
+
+    async def _stages(self) -> Fault | None:
+        try:
+            given = self.pipeline.accept(self.request)
+        except StageFailure as failure:
+            return failure.fault
+        self._learn_secrets(given)
+        for artifact in given:
+            self.made.add(artifact)
+        for number, group in enumerate(self.pipeline.groups):
+            fault = await self.asking.at(number, self.made) or await self._group(group)
+            if fault is not None:
+                return fault
+        return await self.asking.at(len(self.pipeline.groups), self.made)
+
+    async def _consent_to_undo(self, done: Sequence[tuple[Step, BaseModel | None]]) -> Fault | None:
+        """Undoing a change takes the consent that the change took."""
+        try:
+            made = [*self.pipeline.accept(self.request), *(product for _, product in done if product is not None)]
+        except StageFailure as failure:
+            return failure.fault
+        for artifact in made:
+            self.made.add(artifact)
+        names = {step.name for step, _ in done}
+        for number, group in enumerate(self.pipeline.groups):
+            if names & {step.name for step in group}:
+                fault = await self.asking.at(number, self.made, undoing=True)
+                if fault is not None:
+                    return fault
+        return None
+
+    async def _group(self, group: tuple[Step, ...]) -> Fault | None:
+        try:
+            steps = [step for step in group if self._wanted(step)]
+        except StageFailure as failure:
+            return failure.fault
+        if self.runtime.cancellation.requested:
+            return _cancelled("the run was cancelled", group[0].name)
+        siblings = Cancellation(self.runtime.cancellation) if len(steps) > 1 else self.runtime.cancellation
+        calls = [StepCall(f"run:{s.name}", s.signature.makes, partial(self._call, s, siblings)) for s in steps]
+        envelopes = await self.runtime.steps(calls) if calls else []
+        for step, envelope in zip(steps, envelopes, strict=True):
+            self._keep(step, envelope)
+        failed = [envelope.fault for envelope in envelopes if envelope.failed and envelope.fault]
+        return min(failed, key=lambda fault: fault.code == RUN_CANCELLED.code) if failed else None
+
+    async def _call(self, step: Step, siblings: Cancellation) -> Envelope:
+        if self.dry_run:
+            return await self.attempts.rehearse(step, self.made)
+        self._running.add(step.name)
+        envelope = await self.attempts.execute(step, self.made, siblings)
+        self._running.discard(step.name)
+        if envelope.failed and siblings is not self.runtime.cancellation:
+            siblings.request()
+        return envelope
+
+    def _wanted(self, step: Step) -> bool:
+        if step.when is None:
+            return True
+        try:
+            wanted = step.when(self.made)
+        except Exception as error:
+            if self.dry_run and isinstance(error, KeyError):
+                self._skip(step, "unchecked", "its condition needs what cannot be foretold")
+                return False
+            raise CONDITION_FAILED(f"the condition of {step.name} failed: {error!r}") from error
+        if not wanted:
+            self._skip(step, "skipped", "not needed")
+        return wanted
+
+    def _skip(self, step: Step, status: StageStatus, why: str) -> None:
+        self.results[step.name] = StageResult(name=step.name, status=status, says=(why,))
+        self.reporter.advance(step.name, 1.0)
+        self.reporter.tell("stage_skipped", step.name, message=f"{step.name}: {why}")
+
+    def _keep(self, step: Step, envelope: Envelope) -> None:
+        self.results[step.name] = StageResult(
+            name=step.name,
+            status=envelope.status,
+            attempts=envelope.attempts,
+            seconds=envelope.seconds,
+            fault=envelope.fault,
+            says=envelope.says,
+        )
+        if envelope.replayed:
+            self.attempts.told(step, envelope)
+        if envelope.made is not None:
+            self.made.add(envelope.made)
+        if envelope.status == "success":
+            self._done.append((step, envelope.made))
+
+    async def _unwind(self, fault: Fault) -> Fault:
+        undone = await self._undo() if self.pipeline.kind == "atomic" else ()
+        resume_at = undone[-1] if undone else fault.stage
+        resume = Resume(run_id=self.request.id, stage=resume_at) if resume_at else None
+        return fault.model_copy(update={"rolled_back": undone, "resume": resume})
+
+    async def _undo(self) -> tuple[str, ...]:
+        undone = []
+        for step, made in reversed(self._done):
+            if type(step.stage).rollback is Stage.rollback:
+                continue
+            call = StepCall(f"undo:{step.name}", None, partial(self.attempts.undo, step, made))
+            [envelope] = await self.runtime.steps([call])
+            if envelope.status == "rolled_back":
+                undone.append(step.name)
+                result = self.results[step.name]
+                self.results[step.name] = result.model_copy(update={"status": "rolled_back"})
+            else:
+                self._stuck = True
+        return tuple(undone)
+
+    def _response(self, fault: Fault | None) -> PipelineResponse:
+        status = self._status(fault)
+        seconds = time.perf_counter() - self._started
+        self.reporter.tell(
+            "run_finished",
+            message=f"{self.pipeline.name}: {status.replace('_', ' ')}",
+            seconds=seconds,
+            fault=fault,
+            status=status,
+        )
+        return PipelineResponse(
+            id=self.request.id,
+            pipeline=self.pipeline.name,
+            status=status,
+            dry_run=self.dry_run,
+            stages=tuple(self.results.values()),
+            seconds=seconds,
+            fault=fault,
+            trace_id=current_trace_id(),
+        ).with_made(self.made)
+
+    def _status(self, fault: Fault | None) -> RunStatus:
+        if fault is None:
+            return "success"
+        if self._stuck:
+            return "rollback_incomplete"
+        if fault.code == RUN_CANCELLED.code:
+            return "cancelled"
+        return "rolled_back" if fault.rolled_back else "failed"
+
+    def _learn_secrets(self, given: Sequence[BaseModel]) -> None:
+        for artifact in given:
+            for value in artifact.__dict__.values():
+                if isinstance(value, dict):
+                    self.redact.learn_variables({str(key): str(item) for key, item in value.items()})
+
+
+def _cancelled(message: str, stage: str | None) -> Fault:
+    return RUN_CANCELLED(message).fault.model_copy(update={"stage": stage})

@@ -1,0 +1,66 @@
+"""The reporter: turns what happens in a run into events, without secrets, with a progress that never falls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from container_kit.pipelines.events import Event, EventKind, Listener
+from container_kit.stages.contract.fault import Fault
+from container_kit.stages.contract.log import logger
+from container_kit.stages.contract.redaction import Redactor
+
+
+class Reporter:
+    """Tells a run's listeners.
+
+    Args:
+        steps: How many stages the run has.
+    """
+
+    def __init__(self, run_id: str, pipeline: str, steps: int, redact: Redactor, listeners: Sequence[Listener]) -> None:
+        self._run_id = run_id
+        self._pipeline = pipeline
+        self._steps = max(steps, 1)
+        self._redact = redact
+        self._listeners = listeners
+        self._fractions: dict[str, float] = {}
+        self._progress = 0.0
+
+    def tell(self, kind: EventKind, stage: str | None = None, *, message: str = "", **facts: Any) -> None:
+        """Make an event and pass it to each listener; one that fails is logged and does not hurt the run."""
+        event = Event(
+            kind=kind,
+            run_id=self._run_id,
+            pipeline=self._pipeline,
+            time=time.time(),
+            progress=self._progress,
+            stage=stage,
+            message=self._redact(message),
+            **facts,
+        )
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 - a listener's defect must not fail a deployment
+                logger("container_kit.run").exception("listener failed", listener=repr(listener), kind=kind)
+
+    def advance(self, stage: str, fraction: float) -> None:
+        """Note how much of a stage is done, 0 to 1."""
+        self._fractions[stage] = min(max(fraction, self._fractions.get(stage, 0.0)), 1.0)
+        self._progress = min(max(self._progress, sum(self._fractions.values()) / self._steps), 1.0)
+
+    def clean(self, fault: Fault) -> Fault:
+        """The same fault without secrets."""
+        return Fault.model_validate(_cleaned(fault.model_dump(), self._redact))
+
+
+def _cleaned(value: Any, redact: Redactor) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _cleaned(item, redact) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(item, redact) for item in value]
+    return value

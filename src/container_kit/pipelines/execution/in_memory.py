@@ -1,0 +1,84 @@
+"""The memory runtime: for tests, dry runs and what only reads. Nothing is kept when the process ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import anyio
+
+from container_kit.pipelines.approval import Answer
+from container_kit.pipelines.events import Listener
+from container_kit.pipelines.execution.driver import Run
+from container_kit.pipelines.execution.runtime import Cancellation, Envelope, StepCall
+from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse
+from container_kit.stages.contract.workspace import Workspace
+
+Ask = Callable[[str, str], Awaitable[Answer]]
+"""Puts the question of an approval point to a person: its name, the question."""
+
+
+class MemoryRuntime:
+    """Carries out steps in the caller's task and keeps nothing."""
+
+    def __init__(self, cancellation: Cancellation | None = None, ask: Ask | None = None) -> None:
+        self.cancellation = cancellation or Cancellation()
+        self._ask = ask
+
+    async def steps(self, calls: Sequence[StepCall]) -> list[Envelope]:
+        """Carry out the calls, several in parallel."""
+        if len(calls) == 1:
+            return [await calls[0].work()]
+        envelopes: dict[str, Envelope] = {}
+
+        async def carry_out(call: StepCall) -> None:
+            envelopes[call.id] = await call.work()
+
+        async with anyio.create_task_group() as group:
+            for call in calls:
+                group.start_soon(carry_out, call)
+        return [envelopes[call.id] for call in calls]
+
+    async def answer(self, approval: str, question: str, timeout: float | None) -> Answer | None:
+        """Put the question to whoever was named; without anybody there is no answer."""
+        if self._ask is None:
+            return None
+        with anyio.move_on_after(timeout):
+            return await self._ask(approval, question)
+        return None
+
+
+async def run_in_memory(
+    pipeline: Pipeline,
+    request: PipelineRequest,
+    *,
+    listeners: Sequence[Listener] = (),
+    workspace: Workspace | None = None,
+    cancellation: Cancellation | None = None,
+    ask: Ask | None = None,
+) -> PipelineResponse:
+    """Run a pipeline to its end in this task.
+
+    Cancelling the task cancels the run: what the pipeline's kind demands is undone first, shielded.
+
+    Args:
+        cancellation: Lets another task ask the run to stop; the run then ends with a response.
+        ask: Answers at approval points; without it they are not passed.
+    """
+    timeout = request.options.timeout or pipeline.timeout
+    run = Run(
+        pipeline=pipeline,
+        request=request,
+        runtime=MemoryRuntime(cancellation, ask),
+        workspace=workspace or Workspace([Path.cwd()]),
+        listeners=listeners,
+        deadline=None if timeout is None else time.time() + timeout,
+    )
+    try:
+        return await run.drive()
+    except anyio.get_cancelled_exc_class():
+        with anyio.CancelScope(shield=True):  # each undo has its own bound
+            await run.abandon()
+        raise

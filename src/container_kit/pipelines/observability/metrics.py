@@ -1,0 +1,93 @@
+"""Metrics of runs and stages, kept by a listener."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from container_kit.pipelines.events import Event
+from container_kit.stages.contract.artifact import Artifact
+
+_LATENCIES_KEPT = 1000
+
+
+class MetricsSnapshot(Artifact):
+    """Figures of one pipeline or stage. A cancelled run is counted in `total_executions` and as no success."""
+
+    total_executions: int = 0
+    successes: int = 0
+    p95_latency: float = 0.0
+    """Seconds; over the last 1,000 executions."""
+    retries: int = 0
+
+    @classmethod
+    def of(cls, *, total: int, successes: int, retries: int, latencies: Sequence[float]) -> MetricsSnapshot:
+        """Make a snapshot; p95 is the nearest rank of the latencies."""
+        ordered = sorted(latencies)
+        nearest_rank = max(0, -(-95 * len(ordered) // 100) - 1)
+        p95 = ordered[nearest_rank] if ordered else 0.0
+        return cls(total_executions=total, successes=successes, p95_latency=p95, retries=retries)
+
+    @property
+    def success_rate(self) -> float:
+        """0 to 1; 1 before anything ran."""
+        return self.successes / self.total_executions if self.total_executions else 1.0
+
+
+class PipelineMetrics:
+    """Counts what it hears. Pass it as a listener; it may listen to many runs at once.
+
+    >>> metrics = PipelineMetrics()
+    >>> metrics.of("full-deployment").success_rate
+    1.0
+    """
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[str, str | None], _Series] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """Take note of one event."""
+        match event.kind:
+            case "run_finished":
+                self._ended(event, None, success=event.status == "success")
+            case "stage_finished" | "stage_failed":
+                self._ended(event, event.stage, success=event.kind == "stage_finished")
+            case "stage_retrying":
+                with self._lock:
+                    self._at(event.pipeline, event.stage).retries += 1
+                    self._at(event.pipeline, None).retries += 1
+
+    def of(self, pipeline: str, stage: str | None = None) -> MetricsSnapshot:
+        """The figures of a pipeline, or of one of its stages."""
+        with self._lock:
+            return self._series.get((pipeline, stage), _Series()).snapshot()
+
+    def known(self) -> list[tuple[str, str | None]]:
+        """The pipelines, and their stages, of which there are figures; None stands for the pipeline as a whole."""
+        with self._lock:
+            return sorted(self._series, key=lambda key: (key[0], key[1] or ""))
+
+    def _ended(self, event: Event, stage: str | None, *, success: bool) -> None:
+        with self._lock:
+            series = self._at(event.pipeline, stage)
+            series.total += 1
+            series.successes += success
+            series.latencies.append(event.seconds or 0.0)
+
+    def _at(self, pipeline: str, stage: str | None) -> _Series:
+        return self._series.setdefault((pipeline, stage), _Series())
+
+
+class _Series:
+    def __init__(self) -> None:
+        self.total = 0
+        self.successes = 0
+        self.retries = 0
+        self.latencies: deque[float] = deque(maxlen=_LATENCIES_KEPT)
+
+    def snapshot(self) -> MetricsSnapshot:
+        return MetricsSnapshot.of(
+            total=self.total, successes=self.successes, retries=self.retries, latencies=tuple(self.latencies)
+        )

@@ -1,0 +1,77 @@
+"""The survey: one pass over a tree that gives its `Analysis`. Pure and synchronous; it reads files and nothing else."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from container_kit.stages.analyze.assemble import Described, describe, settle
+from container_kit.stages.analyze.deployment_files.index import Deployments, read_deployments
+from container_kit.stages.analyze.discovery import Discovery, discover
+from container_kit.stages.analyze.evidence.risks import risks
+from container_kit.stages.analyze.selection import select
+from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.analyze.tree.source_tree import Tree
+from container_kit.stages.analyze.truncate import bounded
+from container_kit.stages.artifacts.analysis import Analysis, DeploymentFile, Module
+
+
+def analyze(root: Path, module: str = ".", *, today: date | None = None) -> Analysis:
+    """Analyze a folder.
+
+    Args:
+        root: A folder that exists; nothing outside it is read.
+        module: The folder below it to look at, `.` for all.
+        today: The day that ends of life are held against; by default this one.
+    """
+    tree = Tree(root)
+    deployments = read_deployments(tree)
+    start = "" if module == "." else module.strip("/")
+    discovery = discover(tree, deployments.homes(tree), start)
+    described = [
+        describe(Folder(tree, path, discovery.folders - {path}), candidate, deployments)
+        for path, candidate in discovery.candidates.items()
+    ]
+    chosen, libraries = select(described, discovery)
+    modules = tuple(settle(one, deployments) for one in chosen)
+    unlocked = frozenset(one.folder.path or "." for one in chosen if not one.draft.locked and one.draft.dependencies)
+    broken = {message: place for one in chosen for message, place in one.draft.broken.items()}
+    day = today or date.today()  # noqa: DTZ011 - a day, not a moment
+    analysis = Analysis(
+        root=str(root),
+        modules=modules,
+        libraries=libraries,
+        workspace_tool=discovery.workspace_tool,
+        files=_files(deployments, modules),
+        risks=risks(tree, modules, deployments, unlocked, broken, day),
+        unread=tuple(f"{problem.path}: {problem.reason}"[:200] for problem in list(tree.problems.values())[:20]),
+        question=_question(tree, modules),
+    )
+    return bounded(analysis, left_out=discovery.left_out, cut_short=tree.cut_short)
+
+
+def _files(deployments: Deployments, modules: tuple[Module, ...]) -> tuple[DeploymentFile, ...]:
+    """The deployment files, each with the innermost module that it belongs to."""
+    paths = {module.path for module in modules}
+    named = {c.dockerfile: c.path or "." for c in deployments.contexts if (c.path or ".") in paths}
+
+    def owner(path: str) -> str | None:
+        if path in named:
+            return named[path]
+        folder = path.rpartition("/")[0]
+        while folder and folder not in paths:
+            folder = folder.rpartition("/")[0]
+        return folder or ("." if "." in paths else None)
+
+    return tuple(file.model_copy(update={"module": owner(file.path)}) for file in deployments.files)
+
+
+def _question(tree: Tree, modules: tuple[Module, ...]) -> str | None:
+    if modules:
+        return None
+    if not tree.files:
+        return "The folder holds no files; which folder is meant?"
+    return "No application was recognised; in which folder is it, and which command starts it?"
+
+
+__all__ = ["Described", "Discovery", "analyze"]

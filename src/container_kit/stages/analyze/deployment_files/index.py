@@ -1,0 +1,213 @@
+"""Files that say how to build or run something: Dockerfile, compose, Kubernetes, Helm, Procfile, devcontainer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from container_kit.stages.analyze.deployment_files.compose import BuildContext, context_home, read_compose
+from container_kit.stages.analyze.deployment_files.dockerfile_facts import DockerfileFacts, read_dockerfile
+from container_kit.stages.analyze.deployment_files.kubernetes import read_workloads
+from container_kit.stages.analyze.deployment_files.platforms import Blueprint, read_blueprints
+from container_kit.stages.analyze.discovery import NEVER_MODULES, has_manifest
+from container_kit.stages.analyze.evidence.services import kind_of_image
+from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.analyze.tree.source_tree import Listing, Tree, join
+from container_kit.stages.artifacts.analysis import DeploymentFile
+
+MAX_FILES = 200
+_COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
+_DOCKERFILE = re.compile(r"(?:[Dd]ockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.[Dd]ockerfile")
+_MANIFEST_HOMES = re.compile(
+    r"(?:^|/)(?:k8s|kubernetes|manifests|deploy|deployment|deployments|kube|kustomize|base|overlays)(?:/|$)"
+)
+_NAMED = {
+    ".dockerignore": "dockerignore",
+    "Procfile": "procfile",
+    "devcontainer.json": "devcontainer",
+    "Chart.yaml": "helm",
+    ".devcontainer.json": "devcontainer",
+    "kustomization.yaml": "kubernetes",
+}
+_WORKLOAD = re.compile(r"(?:[\w.-]*-)?(?:k8s|kubernetes|deployment|service)\.ya?ml")
+_TELLING = re.compile(r"ocker|ontainer|rocfile|yaml$|yml$", re.MULTILINE)
+"""What one of the names in a folder has to hold for any of them to matter."""
+
+Kind = Literal["dockerfile", "dockerignore", "compose", "kubernetes", "helm", "procfile", "devcontainer"]
+
+
+@dataclass(slots=True)
+class Deployments:
+    """All deployment files of a tree."""
+
+    files: list[DeploymentFile] = field(default_factory=list)
+    dockerfiles: dict[str, DockerfileFacts] = field(default_factory=dict)
+    contexts: list[BuildContext] = field(default_factory=list)
+    blueprints: list[Blueprint] = field(default_factory=list)
+    running: dict[str, BuildContext] = field(default_factory=dict)
+    """What compose files and Kubernetes run ready-made, by the last name of the image."""
+    workloads: list[BuildContext] = field(default_factory=list)
+    """What Kubernetes runs."""
+
+    def context(self, path: str) -> BuildContext | None:
+        """What compose files and platforms that build images say of a folder, or of an image that bears its name."""
+        built = next((context for context in self.contexts if context.path == path), None)
+        if built is None and not path and len({workload.name for workload in self.workloads}) == 1:
+            return self.workloads[0]
+        return built or (self.running.get(path.rpartition("/")[2]) if path else None)
+
+    def add(self, context: BuildContext) -> BuildContext:
+        """Take a context in; of several of one folder the first counts, completed by the others."""
+        known = next((one for one in self.contexts if one.path == context.path), None)
+        if known is None:
+            self.contexts.append(context)
+            return context
+        if known.port is None and context.port:
+            known.follow(context)
+        return known
+
+    def blueprint(self, path: str) -> Blueprint | None:
+        """What a platform's file says of a folder."""
+        return next((blueprint for blueprint in self.blueprints if blueprint.root == path), None)
+
+    def dockerfile(self, folder: str) -> DockerfileFacts | None:
+        """The Dockerfile of a folder: the plainly named one, one that a compose service names, or a usual one."""
+        context = self.context(folder)
+        paths = [join(folder, "Dockerfile"), context.dockerfile if context else ""]
+        paths.extend(join(folder, name) for name in _USUAL)
+        return next((self.dockerfiles[path] for path in paths if path in self.dockerfiles), None)
+
+    def homes(self, tree: Tree) -> list[str]:
+        """The folders that images of applications are built from, and those that a platform runs."""
+        found = [c.path for c in self.contexts if has_manifest(tree, c.path) or not self._is_ready_made(tree, c.path)]
+        found.extend(blueprint.root for blueprint in self.blueprints if blueprint.dockerfile is None)
+        alone = [path.rpartition("/")[0] for path in self.dockerfiles if path.endswith("/Dockerfile")]
+        found.extend(folder for folder in alone if self._builds_itself(tree, folder))
+        return list(dict.fromkeys(found))
+
+    def _is_ready_made(self, tree: Tree, folder: str) -> bool:
+        """Tell whether an image is a database or a proxy that only gets its configuration here."""
+        facts = self.dockerfile(folder)
+        base = facts.base[0] if facts and facts.base else ""
+        name = base.partition("@")[0].rpartition("/")[2].partition(":")[0]
+        pages = name in _WEB_SERVERS and bool(Folder(tree, folder).files(".html", limit=1))
+        return bool(folder) and (kind_of_image(base) is not None or (name in _READY_MADE and not pages))
+
+    def _builds_itself(self, tree: Tree, folder: str) -> bool:
+        """Tell whether a folder's Dockerfile runs what it copies from that folder."""
+        facts = self.dockerfiles[join(folder, "Dockerfile")]
+        if facts.command is None or _IMAGES_KEPT.search(folder.lower()) or self._is_ready_made(tree, folder):
+            return False
+        copies = [copy.removeprefix("./").rstrip("/") for copy in facts.copies]
+        if any(f"{copy}/".startswith(f"{folder}/") for copy in copies):  # it is built from further out
+            return False
+        return any(join(folder, copy) in tree.folders for copy in copies if copy not in {"", "."}) or "." in copies
+
+
+_USUAL = (
+    "Containerfile",
+    "dockerfile",
+    "Dockerfile.prod",
+    "Dockerfile.production",
+    "prod.Dockerfile",
+    "docker/Dockerfile",
+    "docker/prod/Dockerfile",
+    "docker/production/Dockerfile",
+    ".docker/Dockerfile",
+    "deploy/Dockerfile",
+)
+"""Other places of the Dockerfile that an application is deployed with."""
+
+_WEB_SERVERS = frozenset(["nginx", "httpd", "caddy", "openresty", "nginx-unprivileged"])
+_READY_MADE = _WEB_SERVERS | frozenset(
+    ["traefik", "haproxy", "envoy", "grafana", "prometheus", "alertmanager", "jaeger", "zipkin", "kibana", "logstash"]
+)
+"""Images that run as they are, with a configuration."""
+_IMAGES_KEPT = re.compile(r"(?:^|/)(?:\.\w+|docker\w*|images?|containers?|build|ci|deploy\w*|infra\w*|ops|base)(?:/|$)")
+"""Folders that hold Dockerfiles of what is elsewhere."""
+
+
+def read_deployments(tree: Tree) -> Deployments:
+    """Find and read them, outermost first, none below tests or examples, at most `MAX_FILES`."""
+    found = Deployments()
+    paths = list(_deployment_files(tree))[:MAX_FILES]
+    for path, kind in paths:
+        if kind == "dockerfile":
+            found.dockerfiles[path] = read_dockerfile(path, tree.text(path) or "")
+    said = _read_composes(tree, [path for path, kind in paths if kind == "compose"], found)
+    for path, kind in paths:
+        if kind == "kubernetes":
+            found.workloads.extend(one for one in read_workloads(tree, path) if one.name not in _READY_MADE)
+        problems = found.dockerfiles[path].problems if kind == "dockerfile" else said.get(path, ())
+        if (problem := tree.problems.get(path)) is not None:
+            problems = (f"line {problem.line or 1}: {problem.reason}",)
+        found.files.append(DeploymentFile(path=path, kind=kind, problems=problems[:5]))
+    for workload in found.workloads:
+        found.running.setdefault(workload.name, workload)
+    _read_blueprints(tree, found)
+    return found
+
+
+def _read_composes(tree: Tree, paths: list[str], found: Deployments) -> dict[str, tuple[str, ...]]:
+    """Read compose files, those that override others after them; the problems of each."""
+    problems: dict[str, tuple[str, ...]] = {}
+    by_service: dict[tuple[str, str], BuildContext] = {}
+    for path in sorted(paths, key=lambda path: "override" in path):
+        contexts, said = read_compose(tree, path, found.dockerfiles)
+        problems[path] = tuple(said)
+        folder = path.rpartition("/")[0]
+        for context in contexts:
+            before = by_service.get((folder, context.name))
+            if before is not None and "override" in path:
+                before.follow(context)
+            elif not context.elsewhere:
+                by_service[folder, context.name] = found.add(context)
+            elif context.image and kind_of_image(context.image) is None:
+                found.running.setdefault(context.image.rpartition("/")[2].partition(":")[0], context)
+    return problems
+
+
+def _read_blueprints(tree: Tree, found: Deployments) -> None:
+    found.blueprints.extend(read_blueprints(tree))
+    for one in found.blueprints:
+        if one.dockerfile is not None:
+            home = context_home(tree, one.root, one.dockerfile, found.dockerfiles.get(one.dockerfile))
+            found.add(BuildContext(home, one.dockerfile, variable=(one.port, one.place) if one.port else None))
+
+
+def _deployment_files(tree: Tree) -> Iterator[tuple[str, Kind]]:
+    found = [(path, kind) for path, listing in tree.folders.items() for path, kind in _kinds(tree, path, listing)]
+    return iter(sorted(found, key=lambda item: (item[0].count("/"), item[0])))
+
+
+def _kinds(tree: Tree, folder: str, listing: Listing) -> Iterator[tuple[str, Kind]]:
+    home = _MANIFEST_HOMES.search(folder) is not None
+    if not home and not _TELLING.search(listing.text):
+        return
+    if any(part.lower() in NEVER_MODULES and part != ".devcontainer" for part in folder.split("/")):
+        return
+    for name in listing.files:
+        if kind := _NAMED.get(name):
+            yield join(folder, name), kind  # type: ignore[misc] # the table's values are all kinds
+        elif (
+            "ocker" in name
+            and _DOCKERFILE.fullmatch(name)
+            and not name.endswith((".md", ".yml", ".yaml", ".dockerignore"))
+        ) or name == "Containerfile":
+            yield join(folder, name), "dockerfile"
+        elif "compose" in name and _COMPOSE.fullmatch(name):
+            yield join(folder, name), "compose"
+        elif (
+            (home or _WORKLOAD.fullmatch(name))
+            and name.endswith((".yaml", ".yml"))
+            and "/templates" not in folder
+            and _is_kubernetes(tree, join(folder, name))
+        ):
+            yield join(folder, name), "kubernetes"
+
+
+def _is_kubernetes(tree: Tree, path: str) -> bool:
+    start = tree.source(path)[:2000]
+    return "apiVersion:" in start and "kind:" in start

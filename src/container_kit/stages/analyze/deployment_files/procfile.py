@@ -1,0 +1,113 @@
+"""What files of hosting platforms say of a module: Procfile, nixpacks, railpack, railway, fly, heroku."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from container_kit.stages.analyze.deployment_files.platforms import goes_elsewhere
+from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.tree.module_folder import Folder
+
+_PROCESS = re.compile(r"^(\w[\w-]*):\s*(\S.*)$", re.MULTILINE)
+_PORT_OPTION = re.compile(
+    r"(?:--port[= ]|--bind[= ]\S*?:|\s-b[= ]?\S*?:|\s-p[= ]?|-Dserver\.port=|--server\.port[= ]|:\$\{PORT:-|\bPORT=|\s(?:\[::\]|0\.0\.0\.0|\*):)(\d{2,5})\b"  # noqa: E501 - one expression
+)
+
+
+def read_platform_files(folder: Folder, draft: Draft) -> None:
+    """Claim start command, build command, port and health endpoint; a Procfile's first web process is the word."""
+    _read_procfile(folder, draft)
+    for path, keys in _FILES.items():
+        if folder.has(path):
+            read = {".json": folder.json, ".toml": folder.toml}.get(path[-5:], folder.yaml)
+            data = read(path)
+            for field, dotted in keys.items():
+                _claim(folder, draft, path, field, _at(data, dotted))
+    if folder.has("app.yaml") and isinstance(folder.yaml("app.yaml").get("runtime"), str):
+        draft.port.add(8080, "configuration", folder.place("app.yaml", "runtime"), confidence=0.83)  # what PORT is
+
+
+_FILES: dict[str, dict[str, str]] = {
+    "nixpacks.toml": {"start": "start.cmd", "build": "phases.build.cmds.0"},
+    "nixpacks.json": {"start": "start.cmd", "build": "phases.build.cmds.0"},
+    "railpack.json": {"start": "deploy.startCommand"},
+    "railway.json": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
+    "railway.toml": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
+    "fly.toml": {"port": "http_service.internal_port", "port2": "services.0.internal_port", "start": "processes.app"},
+    "heroku.yml": {"start": "run.web"},
+    "app.yaml": {"start": "entrypoint"},
+    "zbpack.json": {"start": "start_command", "build": "build_command", "output": "output_dir"},
+    "vercel.json": {"build": "buildCommand", "output": "outputDirectory"},
+    "netlify.toml": {"build": "build.command", "output": "build.publish"},
+}
+
+
+def _read_procfile(folder: Folder, draft: Draft) -> None:
+    processes = dict(_PROCESS.findall(folder.text("Procfile")))
+    for name in ("web", "worker", *processes):
+        if command := processes.get(name):
+            if goes_elsewhere(folder.tree, folder.path, command.strip()):
+                return
+            place = folder.place("Procfile", f"{name}:")
+            draft.start.add(command.strip(), "declared", place, confidence=0.97 if name == "web" else 0.6)
+            if name == "web":
+                draft.role.add("web", "declared", place, confidence=0.95)
+            elif "web" not in processes:
+                draft.role.add("worker", "declared", place, confidence=0.7)
+            return
+
+
+def _at(data: Any, dotted: str) -> Any:
+    for key in dotted.split("."):
+        if isinstance(data, list):
+            data = data[int(key)] if key.isdigit() and int(key) < len(data) else None
+        else:
+            data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _claim(folder: Folder, draft: Draft, path: str, field: str, value: Any) -> None:
+    if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+        return
+    place = folder.place(path, str(value).splitlines()[0][:60])
+    if field.startswith("port"):
+        if str(value).isdigit():
+            draft.port.add(int(value), "configuration", place, confidence=0.94)
+    elif field == "health":
+        draft.health.add(str(value), "configuration", place)
+    elif field == "output":
+        draft.output.add(str(value), "configuration", place)
+    elif not goes_elsewhere(folder.tree, folder.path, str(value)):
+        claims = draft.start if field == "start" else draft.build
+        claims.add(str(value), "declared", place, confidence=0.96)
+
+
+def port_named(command: str) -> int | None:
+    """The port that an option of a command names."""
+    found = _PORT_OPTION.search(f" {command}")
+    return int(found[1]) if found else None
+
+
+def read_command_port(draft: Draft) -> None:
+    """Claim the port that the best start command names, and gunicorn's own where it names none."""
+    best = draft.start.best
+    if best is None or best.confidence < 0.6:
+        return
+    if port := port_named(best.value):
+        sure = max(best.confidence, 0.93) if best.known_by in {"declared", "configuration"} else 0.61
+        draft.port.add(port, best.known_by, *best.places[:1], confidence=sure)
+    elif re.search(r"\bgunicorn\b", best.value) and "PORT" not in best.value:
+        draft.port.add(8000, "framework", *best.places[:1], confidence=0.61)
+
+
+def agree(draft: Draft) -> None:
+    """Let a start command that was inferred name the port that was found."""
+    best, port = draft.start.best, draft.port.best
+    if best is None or port is None or best.known_by not in {"code", "framework", "guess"}:
+        return
+    found = _PORT_OPTION.search(f" {best.value}")
+    if found and int(found[1]) != port.value:
+        start, end = found.start(1) - 1, found.end(1) - 1
+        command = f"{best.value[:start]}{port.value}{best.value[end:]}"
+        draft.start.add(command, best.known_by, *best.places, confidence=best.confidence + 0.001)

@@ -1,0 +1,1 @@
+"""Facts collected from a module, with their evidence and confidence."""

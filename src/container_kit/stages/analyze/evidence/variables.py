@@ -1,0 +1,129 @@
+"""Environment variables that source files read, with their defaults, in the ways of each language."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.analyze.tree.line_search import lines_with
+from container_kit.stages.artifacts.analysis import Variable
+from container_kit.stages.contract.redaction import MASK, Redactor, looks_secret
+
+_VARIABLE_WORDS = ("env", "ENV", "Env", "${", "config(")
+_VARIABLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (sign, re.compile(pattern))
+    for sign, pattern in (
+        (
+            "env.",
+            r"(?:process|Bun)\.env\.(?P<name>[A-Z][A-Z0-9_]+)(?P<must>!)?(?:\s*(?:\|\||\?\?)\s*(?P<default>[^\s;,)}]+))?",
+        ),
+        (
+            "process.env[",
+            r"process\.env\[\s*['\"](?P<name>[A-Z][A-Z0-9_]+)['\"]\s*\](?P<must>!)?(?:\s*(?:\|\||\?\?)\s*(?P<default>[^\s;,)}]+))?",
+        ),
+        (
+            "Deno.env",
+            r"Deno\.env\.get\(\s*['\"](?P<name>\w+)['\"]\s*\)(?P<must>!)?(?:\s*(?:\|\||\?\?)\s*(?P<default>[^\s;,)}]+))?",
+        ),
+        ("os.environ[", r"(?P<must>os\.environ\[)\s*['\"](?P<name>\w+)['\"]"),
+        (
+            "env",
+            r"(?:os\.environ\.get|os\.getenv|\bgetenv|\benviron\.get)\(\s*['\"](?P<name>\w+)['\"](?:\s*,\s*(?P<default>[^)\n]+))?",
+        ),
+        (
+            "(",
+            r"\b(?:config|env(?:\.\w+)?)\(\s*['\"](?P<name>[A-Z][A-Z0-9_]+)['\"](?:\s*,\s*(?:default\s*=\s*)?(?P<default>[^)\n]+))?",
+        ),
+        ("os.", r"os\.(?:Getenv|LookupEnv)\(\s*\"(?P<name>\w+)\""),
+        ("System.getenv", r"System\.getenv\(\s*\"(?P<name>\w+)\""),
+        ("${", r"\$\{(?P<name>[A-Z][A-Z0-9_]+)(?::(?P<default>[^}]*))?\}"),
+        ("ENV[", r"ENV\[\s*['\"](?P<name>\w+)['\"]\s*\]\??(?:\s*\|\|\s*(?P<default>[^\s)]+))?"),
+        (
+            "ENV.fetch",
+            r"(?P<must>ENV\.fetch\()\s*['\"](?P<name>\w+)['\"]\s*(?:\)\s*\{\s*(?P<default1>[^}\n]+)\}|,\s*(?P<default>[^)\n]+))?",
+        ),
+        ("$_", r"\$_(?:ENV|SERVER)\[\s*['\"](?P<name>[A-Z][A-Z0-9_]+)['\"]\s*\](?:\s*\?\?\s*(?P<default>[^\s;]+))?"),
+        (
+            "env::var",
+            r"env::var\(\s*\"(?P<name>\w+)\"\s*\)(?P<must>\s*\.\s*(?:unwrap|expect)\()?(?:\s*\.\s*unwrap_or\w*\((?:\|_?\|\s*)?(?P<default>[^)\n]+))?",
+        ),
+        ("System.get_env", r"System\.get_env\(\s*\"(?P<name>\w+)\"(?:\s*,\s*(?P<default>[^)\n]+))?"),
+        ("System.fetch_env!", r"(?P<must>System\.fetch_env!\()\s*\"(?P<name>\w+)\""),
+        (
+            "GetEnvironmentVariable",
+            r"Environment\.GetEnvironmentVariable\(\s*\"(?P<name>\w+)\"\s*\)(?:\s*\?\?\s*(?P<default>[^\s;,)]+))?",
+        ),
+        (
+            "Platform.environment",
+            r"Platform\.environment\[\s*['\"](?P<name>\w+)['\"]\s*\](?P<must>!)?(?:\s*\?\?\s*(?P<default>[^\s;,)]+))?",
+        ),
+    )
+)
+"""Plain text without which there is no match, and the expression."""
+_AMBIENT = {
+    "NODE_ENV",
+    "PATH",
+    "HOME",
+    "USER",
+    "CI",
+    "PWD",
+    "SHELL",
+    "LANG",
+    "HOSTNAME",
+    "REQUEST_METHOD",
+    "REQUEST_URI",
+    "TMPDIR",
+    "HTTP_HOST",
+    "SCRIPT_NAME",
+    "SERVER_NAME",
+    "DOCUMENT_ROOT",
+    "REMOTE_ADDR",
+    "TERM",
+    "PUBLIC_URL",
+    "BASE_URL",
+    "APPDATA",
+}
+_ADDRESS = re.compile(r"_(?:URL|URI|DSN)$|^(?:DATABASE|REDIS|MONGO|DB)_")
+
+
+def read_variables(known: dict[str, Variable], where: str, text: str) -> None:
+    """Add the variables that a text reads, in any of the languages, to those that are known."""
+    for number, line in lines_with(text, _VARIABLE_WORDS):
+        for sign, pattern in _VARIABLES:
+            for match in pattern.finditer(line) if sign in line else ():
+                name, groups = match["name"], match.groupdict()
+                if name in _AMBIENT or not name.isidentifier():
+                    continue
+                default = _plain(groups.get("default") or groups.get("default1"))
+                must = default is None and (
+                    bool(groups.get("must")) or bool(_ADDRESS.search(name)) or looks_secret(name)
+                )
+                note_variable(known, name, must, default, f"{where}:{number}")
+
+
+def note_variable(variables: dict[str, Variable], name: str, required: bool, default: str | None, place: str) -> None:
+    """Add what one place says of a variable to what is known of it."""
+    if default and (looks_secret(name) or ("://" in default and "@" in default)):
+        default = MASK
+    default = Redactor()(default) if default else default
+    known = variables.get(name)
+    if known is None:
+        variables[name] = Variable(name=name, required=required, default=default, places=(place,))
+        return
+    variables[name] = Variable(
+        name=name,
+        required=(known.required or required) and not (known.default or default),
+        default=known.default or default,
+        places=tuple(dict.fromkeys((*known.places, place)))[:3],
+    )
+
+
+def _plain(default: str | None) -> str | None:
+    """A literal default as text; an expression counts as a default that is not told."""
+    if default is None:
+        return None
+    text = default.strip()
+    if found := re.match(r"['\"`]([^'\"`]*)['\"`]", text):
+        return found[1][:100]
+    if found := re.match(r"-?\d+\b|true\b|false\b|True\b|False\b", text):
+        return found[0]
+    return None if text in {"None", "null", "undefined", "nil"} else text[:40]

@@ -1,0 +1,57 @@
+"""Language versions that version managers declare: `.tool-versions` and `mise.toml`."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.tree.module_folder import Folder
+
+_TOOLS: dict[str, tuple[str, ...]] = {
+    "node": ("nodejs", "node", "bun"),
+    "python": ("python",),
+    "go": ("golang", "go"),
+    "ruby": ("ruby",),
+    "maven": ("java",),
+    "gradle": ("java",),
+    "java": ("java",),
+    "elixir": ("elixir",),
+    "php": ("php",),
+    "rust": ("rust",),
+    "dotnet": ("dotnet",),
+    "deno": ("deno",),
+    "gleam": ("gleam",),
+    "crystal": ("crystal",),
+    "dart": ("dart", "flutter"),
+    "zig": ("zig",),
+    "swift": ("swift",),
+    "haskell": ("ghc",),
+    "sbt": ("java",),
+    "clojure": ("java",),
+}
+"""Names that version managers give to an ecosystem's language."""
+
+
+def read_tool_versions(folder: Folder, draft: Draft) -> None:
+    """Claim the version that a version manager's file pins, here or at the root of the tree."""
+    names = _TOOLS.get(draft.ecosystem, ())
+    for place in dict.fromkeys((folder, Folder(folder.tree))):
+        for name in names:
+            _read_asdf(place, draft, name)
+            _read_mise(place, draft, name)
+
+
+def _read_asdf(folder: Folder, draft: Draft, name: str) -> None:
+    if found := re.search(rf"^{name}\s+(\S+)", folder.text(".tool-versions"), re.MULTILINE):
+        version = re.sub(r"^[a-z-]+(?=\d)", "", found[1])
+        draft.version.add(version, "declared", folder.place(".tool-versions", found[0]), confidence=0.983)
+
+
+def _read_mise(folder: Folder, draft: Draft, name: str) -> None:
+    for path in ("mise.toml", ".mise.toml"):
+        tools = folder.toml(path).get("tools") if folder.has(path) else None
+        value = tools.get(name) if isinstance(tools, dict) else None
+        if isinstance(value, dict):
+            value = value.get("version")
+        if isinstance(value, str):
+            draft.version.add(value, "declared", folder.place(path, name), confidence=0.983)

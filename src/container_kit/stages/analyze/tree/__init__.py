@@ -1,0 +1,1 @@
+"""The source tree as the analysis sees it: bounded listing, module folders and line search."""

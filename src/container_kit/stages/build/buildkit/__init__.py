@@ -1,0 +1,1 @@
+"""The BuildKit session protocol: messages, file transfer and progress."""

@@ -1,0 +1,1 @@
+"""The contract between stages and the engine: Stage, StageContext, Artifact, Fault, Workspace, logging and paths."""

@@ -1,0 +1,1 @@
+"""Tables of facts that stages look up, such as end-of-life dates. No logic beyond the lookup."""

@@ -1,0 +1,1 @@
+"""Server-side apply of manifests: diff, apply, prune and field ownership."""

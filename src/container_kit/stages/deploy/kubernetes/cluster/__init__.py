@@ -1,0 +1,1 @@
+"""The adapter to the Kubernetes API: connection, faults, permissions and quotas."""

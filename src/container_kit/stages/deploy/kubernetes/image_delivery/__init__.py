@@ -1,0 +1,1 @@
+"""Delivery of a built image to the nodes of a cluster."""

@@ -1,0 +1,161 @@
+"""Getting a built image to a cluster's nodes, so that each deployment names exactly the image that was built."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import anyio
+
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, KubernetesOptions
+from container_kit.stages.artifacts.push import PushedImage, PushOptions
+from container_kit.stages.contract.fault import Evidence, FaultCode, WiringError
+from container_kit.stages.contract.stage import Preview, Stage, StageContext
+from container_kit.stages.deploy.kubernetes import validation as fields
+from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
+from container_kit.stages.docker.engine import DockerEngine
+
+LOAD_FAILED = FaultCode(
+    "kubernetes.load_failed",
+    means="The image could not be loaded into the cluster's nodes.",
+    hint="Is the cluster {cluster} running? The loader's own words are in the evidence.",
+    retryable=True,
+)
+
+_LOAD_SECONDS = 600.0
+
+
+class NameForRegistry(Stage[PushOptions]):
+    """Say under which name the image goes to the cluster's registry."""
+
+    read_only = True
+    faults = fields.FAULTS
+
+    async def execute(
+        self, ctx: StageContext, image: Image, cluster: Cluster, options: KubernetesOptions
+    ) -> PushOptions:
+        """Name it; where it is loaded into the nodes instead, the name is not used.
+
+        Raises:
+            StageFailure: `kubernetes.option_invalid` where neither a registry nor the image's name says where to.
+        """
+        name = image_name(image, options)
+        if cluster.delivery != "registry":
+            return PushOptions(repository=named_by_content(name, image).rpartition(":")[0])
+        repository, tag = push_target(name, cluster.registry)
+        return PushOptions(repository=repository, tag=tag)
+
+
+class DeliverImage(Stage[ClusterImage]):
+    """Load the image into the cluster's nodes, or name it as it was pushed.
+
+    Args:
+        engine: The local engine; by default the one that is found as docker finds it.
+    """
+
+    timeout = _LOAD_SECONDS
+    faults = (LOAD_FAILED, *fields.FAULTS, *ENGINE_FAULTS)
+
+    def __init__(self, engine: DockerEngine | None = None) -> None:
+        self._engine = engine or DockerEngine()
+
+    async def execute(
+        self,
+        ctx: StageContext,
+        image: Image,
+        cluster: Cluster,
+        options: KubernetesOptions,
+        pushed: PushedImage | None = None,
+    ) -> ClusterImage:
+        """Deliver; an image that was pushed is named by its digest there.
+
+        Raises:
+            StageFailure: `kubernetes.load_failed`, or a fault of the engine.
+        """
+        if pushed is not None:
+            reference = f"{pushed.reference}@{pushed.digest}"
+            return ClusterImage(reference=reference, delivered_by=f"registry {pushed.registry}")
+        if cluster.delivery == "registry":
+            raise WiringError(f"{self.name}: the image goes to a registry, and nothing before has pushed it")
+        reference = named_by_content(image_name(image, options), image)
+        repository, _, tag = reference.rpartition(":")
+        await self._engine.call(lambda api: api.tag(image.id, repository, tag))
+        if cluster.delivery != "shared":
+            ctx.progress(f"loading {reference} into {cluster.context}")
+            await _load(ctx, load_command(cluster, reference), cluster.context)
+        return ClusterImage(reference=reference, pull_policy="IfNotPresent", delivered_by=cluster.delivery)
+
+    async def preview(
+        self, ctx: StageContext, image: Image, cluster: Cluster, options: KubernetesOptions
+    ) -> Preview[ClusterImage]:
+        """Where the image would go. Its digest is known only once it was pushed."""
+        name = image_name(image, options)
+        if cluster.delivery == "registry":
+            reference = ":".join(push_target(name, cluster.registry))
+            return Preview((f"name the image {reference}, by its digest",), ClusterImage(reference=reference))
+        reference = named_by_content(name, image)
+        made = ClusterImage(reference=reference, pull_policy="IfNotPresent", delivered_by=cluster.delivery)
+        return Preview((f"load {reference} into {cluster.context}",), made)
+
+
+def image_name(image: Image, options: KubernetesOptions) -> str:
+    """`name:tag`; one that is known by its id alone is named after the application."""
+    if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", image.reference):
+        return f"{options.name or 'app'}:{_short_id(image)}"
+    return fields.image("image", image.reference.partition("@")[0])
+
+
+def _short_id(image: Image) -> str:
+    return image.id.removeprefix("sha256:")[:12] or "unknown"
+
+
+def named_by_content(name: str, image: Image) -> str:
+    """`repository:TAG` with a tag made of the image's id: the same tag with other content would not roll out."""
+    above, slash, last = name.rpartition("/")
+    return fields.image("image", f"{above}{slash}{last.partition(':')[0]}:ck-{_short_id(image)}")
+
+
+def push_target(name: str, registry: str | None) -> tuple[str, str]:
+    """Where an image goes in a registry: its name without the registry that it may already bear, and its tag.
+
+    Args:
+        name: The image's `name:tag`; without a registry it must say itself where to.
+        registry: `host[:port][/path]`, or None.
+
+    Raises:
+        StageFailure: `kubernetes.option_invalid`.
+    """
+    before, _, last = name.rpartition("/")
+    repository, _, tag = last.partition(":")
+    base = fields.registry("registry", registry) if registry else before
+    host = base.partition("/")[0]
+    if not registry and "." not in host and ":" not in host:
+        rule = "host[:port][/path], for the image's own name does not say where to push it"
+        raise fields.OPTION_INVALID("registry is not given", field="registry", rule=rule)
+    return f"{base}/{repository}", tag or "latest"
+
+
+def load_command(cluster: Cluster, reference: str) -> list[str]:
+    """The loader's command line for a kind of cluster."""
+    name = cluster.context.removeprefix(f"{cluster.delivery}-")
+    if cluster.delivery == "kind":
+        return ["kind", "load", "docker-image", reference, "--name", name]
+    if cluster.delivery == "k3d":
+        return ["k3d", "image", "import", reference, "--cluster", name]
+    return ["minikube", "image", "load", reference, "--profile", cluster.context]
+
+
+async def _load(ctx: StageContext, command: list[str], cluster: str) -> None:
+    try:
+        done = await anyio.run_process(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, check=False)
+    except OSError as error:
+        raise LOAD_FAILED(f"{command[0]} cannot be run: {error}", cluster=cluster) from error
+    printed = done.stdout.decode(errors="replace")
+    for line in printed.splitlines():
+        ctx.output(line)
+    # k3d reports some failures with exit code 0
+    if done.returncode != 0 or "level=error" in printed or "ERRO[" in printed:
+        evidence = [Evidence(kind="log", text=ctx.redact(printed[-2000:]), where=" ".join(command[:3]))]
+        evidence.append(Evidence(kind="exit_code", text=str(done.returncode)))
+        raise LOAD_FAILED(f"{command[0]} could not load the image", evidence=evidence, cluster=cluster)

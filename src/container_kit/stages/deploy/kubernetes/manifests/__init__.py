@@ -1,0 +1,1 @@
+"""Kubernetes manifests: generated ones, the user's own, and how they are written."""

@@ -1,0 +1,174 @@
+"""The application to deploy: options, analysis and image brought together, every value checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from container_kit.stages.artifacts.analysis import Module
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions
+from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.deploy.kubernetes import validation as fields
+
+PORT_UNKNOWN = FaultCode(
+    "kubernetes.port_unknown",
+    means="Nothing says which port the application listens on.",
+    hint="Give port; found in neither the analysis nor the image's EXPOSE.",
+)
+
+_SERVICE_PORTS = {
+    "postgres": 5432, "mysql": 3306, "mariadb": 3306, "redis": 6379, "mongodb": 27017, "rabbitmq": 5672, "kafka": 9092,
+    "elasticsearch": 9200, "memcached": 11211, "smtp": 587, "s3": 443, "nats": 4222,
+}  # fmt: skip
+_LEAST_MEMORY = Fraction(16 * 2**20)
+_LEAST_CPU = Fraction(1, 100)
+DEFAULT_USER = 10001
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the manifests are made of; every text in it is safe to write."""
+
+    name: str
+    namespace: str
+    image: str
+    pull_policy: str
+    version: str
+    port: int | None
+    """None for a worker: no Service, no Ingress, no probes."""
+    options: KubernetesOptions
+    labels: dict[str, str]
+    env: list[dict[str, object]]
+    writable_paths: tuple[str, ...]
+    user: int
+    egress_ports: tuple[int, ...]
+
+
+def application(
+    options: KubernetesOptions, image: ClusterImage, namespace: str, module: Module | None, built: Image | None
+) -> Application:
+    """Bring together what was asked, what was found and what was built.
+
+    Raises:
+        StageFailure: `kubernetes.option_invalid` names the field; `kubernetes.secret_literal`,
+            `kubernetes.port_unknown`.
+    """
+    check_options(options)
+    reference = fields.image("image", image.reference)
+    return Application(
+        name=_name(options, module, reference),
+        namespace=fields.namespace("namespace", namespace),
+        image=reference,
+        pull_policy=image.pull_policy,
+        version=_version(reference),
+        port=_port(options, module, built),
+        options=options.model_copy(update={"health_path": _health_path(options, module)}),
+        labels=dict(fields.label("labels", key, value) for key, value in options.labels.items()),
+        env=_environment(options),
+        writable_paths=tuple(sorted({fields.mount_path("writable_paths", path) for path in options.writable_paths})),
+        user=options.run_as_user or _numeric_user(built),
+        egress_ports=_egress(options, module),
+    )
+
+
+_CHECKS: dict[str, Callable[[str, str], str]] = {
+    "name": fields.application_name,
+    "namespace": fields.namespace,
+    "pull_secret": fields.object_name,
+    "ingress_class": fields.object_name,
+    "tls_secret": fields.object_name,
+    "ingress_namespace": fields.namespace,
+    "host": fields.host_name,
+    "registry": fields.registry,
+    "health_path": fields.http_path,
+}
+
+
+def check_options(options: KubernetesOptions) -> None:
+    """Check every text of the options that can be checked alone.
+
+    Raises:
+        StageFailure: `kubernetes.option_invalid` names the field; `kubernetes.secret_literal`.
+    """
+    for field, check in _CHECKS.items():
+        if (value := getattr(options, field)) is not None:
+            check(field, value)
+    fields.request_and_limit("cpu", options.cpu, options.cpu_limit, least=_LEAST_CPU)
+    fields.request_and_limit("memory", options.memory, options.memory_limit, least=_LEAST_MEMORY)
+    for field in ("command", "args"):
+        for word in getattr(options, field):
+            fields.text(field, word)
+    for key, value in options.labels.items():
+        fields.label("labels", key, value)
+    for path in options.writable_paths:
+        fields.mount_path("writable_paths", path)
+    _environment(options)
+    _egress(options, None)
+
+
+def _name(options: KubernetesOptions, module: Module | None, reference: str) -> str:
+    if options.name is not None:
+        return options.name
+    if module is not None and module.name:
+        return fields.slug(module.name)
+    return fields.slug(re.split(r"[:@]", reference.rpartition("/")[2])[0])
+
+
+def _version(reference: str) -> str:
+    """The tag, else the digest's first characters: a label, for people."""
+    before, _, digest = reference.partition("@sha256:")
+    tag = before.rpartition("/")[2].partition(":")[2]
+    return fields.label_value(tag) or digest[:12] or "latest"
+
+
+def _port(options: KubernetesOptions, module: Module | None, built: Image | None) -> int | None:
+    if options.port is not None:
+        return options.port
+    if module is not None and module.port.value is not None and 0 < module.port.value < 65536:
+        return module.port.value
+    if built is not None and built.ports:
+        return built.ports[0]
+    if module is not None and module.role.value in ("worker", "cli", "library"):
+        return None
+    raise PORT_UNKNOWN("no port is known for the application's Service and probes")
+
+
+def _health_path(options: KubernetesOptions, module: Module | None) -> str | None:
+    if options.health_path is not None:
+        return options.health_path
+    found = module.health_endpoint.value if module is not None else None
+    return fields.http_path("health_path", found) if found else None
+
+
+def _numeric_user(built: Image | None) -> int:
+    user = built.user.partition(":")[0] if built is not None else ""
+    return int(user) if re.fullmatch(r"[1-9]\d{0,8}", user) else DEFAULT_USER
+
+
+def _egress(options: KubernetesOptions, module: Module | None) -> tuple[int, ...]:
+    for port in options.egress_ports:
+        if not 0 < port < 65536:
+            raise fields.OPTION_INVALID(
+                f"egress_ports is invalid: {port}", field="egress_ports", rule="ports from 1 to 65535"
+            )
+    found = (_SERVICE_PORTS.get(service.kind) for service in (module.services if module is not None else ()))
+    return tuple(sorted({*options.egress_ports, *(port for port in found if port is not None)}))
+
+
+def _environment(options: KubernetesOptions) -> list[dict[str, object]]:
+    """Variables in the order of their names: literals, then references to Secrets and ConfigMaps."""
+    env: dict[str, dict[str, object]] = {}
+    for name, value in options.env.items():
+        fields.variable("env", name)
+        env[name] = {"name": name, "value": fields.literal("env", name, value)}
+    for field, source in (("secret_env", "secretKeyRef"), ("config_env", "configMapKeyRef")):
+        for name, wanted in getattr(options, field).items():
+            fields.variable(field, name)
+            if name in env:
+                raise fields.OPTION_INVALID(f"{name} is given twice", field=field, rule=f"{name} only once")
+            holder, key = fields.reference(f"{field}[{name}]", wanted)
+            env[name] = {"name": name, "valueFrom": {source: {"name": holder, "key": key}}}
+    return [env[name] for name in sorted(env)]

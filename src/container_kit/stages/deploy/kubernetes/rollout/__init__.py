@@ -1,0 +1,1 @@
+"""Rollout watching: state, events and the diagnosis of a rollout that fails."""

@@ -1,0 +1,1 @@
+"""Symptoms of a failing rollout, one module per kind of object."""

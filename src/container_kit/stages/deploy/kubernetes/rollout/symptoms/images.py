@@ -1,0 +1,134 @@
+"""Signs that a container's image cannot be had."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from container_kit.stages.contract.fault import Evidence, FaultCode
+from container_kit.stages.deploy.kubernetes.rollout.container import Container
+from container_kit.stages.deploy.kubernetes.rollout.faults import (
+    BAD_ARCHITECTURE,
+    IMAGE_AUTH,
+    IMAGE_DNS,
+    IMAGE_NAME_INVALID,
+    IMAGE_NEVER_PULL,
+    IMAGE_NOT_FOUND,
+    IMAGE_PULL_FAILED,
+    IMAGE_REFUSED,
+    PULL_SECRET_MISSING,
+)
+from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
+from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
+    AT_ONCE,
+    LASTING,
+    WATCHED,
+    Sign,
+    event_evidence,
+    repair,
+)
+
+_PULLING = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed"}
+_BEFORE_THE_START = {"", "ContainerCreating", "PodInitializing", *_PULLING, "InvalidImageName", "ErrImageNeverPull"}
+
+# The words of containerd, CRI-O and the registries, the more specific first; each with whether it may heal by a retry.
+_CAUSES: tuple[tuple[re.Pattern[str], FaultCode, float], ...] = (
+    (re.compile(r"no match for platform|no matching manifest|no image found .* for architecture"), BAD_ARCHITECTURE,
+     AT_ONCE),
+    (re.compile(r"unauthorized|access denied|authorization failed|authentication required|no basic auth"
+                r"|insufficient_scope|\b40[13] (unauthorized|forbidden)|denied:|forbidden"), IMAGE_AUTH, AT_ONCE),
+    (re.compile(r"pull qps exceeded"), IMAGE_PULL_FAILED, WATCHED),
+    (re.compile(r"no such host|server misbehaving|name resolution|lookup \S+( on \S+)?: "), IMAGE_DNS, LASTING),
+    (re.compile(r"connection refused|i/o timeout|no route to host|network is unreachable|connection reset"
+                r"|context deadline exceeded|connect: "), IMAGE_REFUSED, LASTING),
+    (re.compile(r"not found|manifest unknown|name unknown|does not exist|notfound"), IMAGE_NOT_FOUND, AT_ONCE),
+    (re.compile(r""), IMAGE_PULL_FAILED, LASTING),
+)  # fmt: skip
+
+
+def image_signs(rollout: RolloutState) -> Iterator[Sign]:
+    """Signs of the images of all containers that have not started yet."""
+    for container in rollout.containers():
+        if container.waiting in _BEFORE_THE_START and not container.ever_started:
+            yield from _invalid_name(container)
+            yield from _never_pull(container)
+            yield from _pull(container)
+
+
+def _invalid_name(container: Container) -> Iterator[Sign]:
+    event = container.latest("InspectFailed")
+    if container.waiting == "InvalidImageName" or event is not None:
+        text = container.waiting_message or (event.message if event else "")
+        yield _sign(IMAGE_NAME_INVALID, container, text, AT_ONCE)
+
+
+def _never_pull(container: Container) -> Iterator[Sign]:
+    event = container.latest("ErrImageNeverPull")
+    if container.waiting == "ErrImageNeverPull" or event is not None:
+        yield _sign(IMAGE_NEVER_PULL, container, container.waiting_message or (event.message if event else ""), AT_ONCE)
+
+
+def _pull(container: Container) -> Iterator[Sign]:
+    secrets = _missing_secrets(container)
+    text, times = _pull_failure(container)
+    if not text:
+        if secrets is not None and not container.latest("Pulled"):
+            yield _secret_sign(container, secrets, "", LASTING)
+        return
+    code, grace = _cause(text, container.image)
+    if secrets is not None and code in (IMAGE_AUTH, IMAGE_NOT_FOUND):
+        yield _secret_sign(container, secrets, text, AT_ONCE)
+    yield _sign(code, container, text, AT_ONCE if times > 1 and grace < WATCHED else grace)
+
+
+def _pull_failure(container: Container) -> tuple[str, int]:
+    """The runtime's words, and how often it was tried; empty where no pull has failed, or one has worked since."""
+    failed = [
+        event for event in container.events if event.reason == "Failed" and "Failed to pull image" in event.message
+    ]
+    pulled = container.latest("Pulled")
+    last = max(failed, key=lambda event: event.order) if failed else None
+    if last is not None and (pulled is None or pulled.order < last.order):
+        return last.message, sum(event.count for event in failed)
+    if container.waiting in _PULLING:
+        return container.waiting_message or container.waiting, 1
+    return "", 0
+
+
+def _cause(text: str, image: str) -> tuple[FaultCode, float]:
+    """Class of a pull's failure; the image's own name is taken out, for it may contain any word."""
+    words = re.sub(r'https?://[^\s"]+', "", text.replace(image, "").lower())
+    return next((code, grace) for pattern, code, grace in _CAUSES if pattern.search(words))
+
+
+def _missing_secrets(container: Container) -> str | None:
+    for event in container.pod_events:
+        if event.reason == "FailedToRetrieveImagePullSecret":
+            named = re.search(r"\(([^)]*)\)", event.message)
+            wanted = [str(secret.get("name")) for secret in container.pod_spec.get("imagePullSecrets") or []]
+            return named.group(1) if named else ", ".join(wanted)
+    return None
+
+
+def _secret_sign(container: Container, secrets: str, text: str, grace: float) -> Sign:
+    evidence = event_evidence(container.latest("Failed"), container.where)
+    return Sign(
+        PULL_SECRET_MISSING,
+        container.where,
+        f"pull secret {secrets} does not exist, and {container.image} cannot be pulled without it",
+        grace,
+        evidence or (Evidence(kind="condition", text=text or f"no Secret {secrets}", where=container.where),),
+        {"secret": secrets},
+        repair(f"Create the Secret {secrets} in the namespace, or name one that exists.", pull_secret=None),
+    )
+
+
+def _sign(code: FaultCode, container: Container, text: str, grace: float) -> Sign:
+    return Sign(
+        code,
+        container.where,
+        f"{container.image}: {code.means[0].lower()}{code.means[1:]}",
+        grace,
+        (Evidence(kind="condition", text=text[:2000], where=container.where),),
+        {"image": container.image},
+    )

@@ -1,0 +1,206 @@
+"""What the fields of a manifest may hold. Each check names the field that it refuses.
+
+Rules: Kubernetes' validation of names (RFC 1123 labels and subdomains), labels, quantities, environment variables and
+mount paths; references of images as in the distribution specification.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from fractions import Fraction
+
+from container_kit.stages.contract.fault import Evidence, FaultCode
+from container_kit.stages.contract.redaction import Redactor, looks_secret
+
+OPTION_INVALID = FaultCode(
+    "kubernetes.option_invalid",
+    means="An option cannot be written into a manifest.",
+    hint="Correct {field}: {rule}.",
+)
+SECRET_LITERAL = FaultCode(
+    "kubernetes.secret_literal",
+    means="A secret was given as a literal value, which everyone who reads the manifest would see.",
+    hint='Put it into a Secret and refer to it: secret_env={{"{variable}": "SECRET/KEY"}} instead of {field}.',
+)
+
+FAULTS = (OPTION_INVALID, SECRET_LITERAL)
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_QUANTITY = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
+_HTTP_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
+_FACTORS: dict[str, int | Fraction] = {
+    "": 1, "m": Fraction(1, 1000), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
+    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
+}  # fmt: skip
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_REFERENCE = re.compile(
+    rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*(?::\d{{1,5}})?/)?{_COMPONENT}(?:/{_COMPONENT})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[a-f0-9]{64})?"
+)
+_RESERVED_NAMESPACES = {"kube-system", "kube-public", "kube-node-lease"}
+_UNMOUNTABLE = ("/proc", "/sys", "/dev", "/etc", "/bin", "/usr", "/lib", "/lib64", "/sbin")
+LONGEST_NAME = 50
+"""Of an application: pods add a hash of 17 characters to it, and a label's value has at most 63."""
+
+
+def _require(condition: object, field: str, value: str, rule: str) -> None:
+    if not condition:
+        evidence = [Evidence(kind="value", text=f"{field} = {value[:100]!r}")]
+        raise OPTION_INVALID(f"{field} is invalid: {value[:60]!r}", evidence=evidence, field=field, rule=rule)
+
+
+def application_name(field: str, value: str) -> str:
+    """A DNS label that starts with a letter (RFC 1035, as Services need it)."""
+    rule = f"1 to {LONGEST_NAME} of a-z, 0-9 and -, from a letter to a letter or digit"
+    _require(len(value) <= LONGEST_NAME and _NAME.fullmatch(value), field, value, rule)
+    return value
+
+
+def slug(text: str) -> str:
+    """A valid application name made of any text."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return re.sub(r"^[^a-z]+", "", plain)[:LONGEST_NAME].strip("-") or "app"
+
+
+def namespace(field: str, value: str) -> str:
+    """A DNS label that is none of the cluster's own namespaces."""
+    _require(len(value) <= 63 and _LABEL.fullmatch(value), field, value, "a DNS label of at most 63 characters")
+    _require(value not in _RESERVED_NAMESPACES, field, value, "a namespace that is not the cluster's own")
+    return value
+
+
+def object_name(field: str, value: str) -> str:
+    """The name of an object: a DNS subdomain (RFC 1123)."""
+    parts = value.split(".")
+    rule = "a DNS name of at most 253 characters, lower case"
+    _require(len(value) <= 253 and all(len(p) <= 63 and _LABEL.fullmatch(p) for p in parts), field, value, rule)
+    return value
+
+
+def host_name(field: str, value: str) -> str:
+    """A host name of an Ingress, perhaps with `*.` in front."""
+    object_name(field, value.removeprefix("*."))
+    _require(not re.fullmatch(r"[\d.]+", value), field, value, "a host name, not an address")
+    return value
+
+
+def label(field: str, key: str, value: str) -> tuple[str, str]:
+    """A label's key, perhaps with a prefix, and its value."""
+    prefix, slash, name = key.rpartition("/")
+    if slash:
+        object_name(field, prefix)
+    _require(1 <= len(name) <= 63 and _LABEL_VALUE.fullmatch(name), field, key, "a label key such as team or x.io/team")
+    reserved = prefix.endswith(("kubernetes.io", "k8s.io", "container-kit.io"))
+    _require(not reserved, field, key, "a key outside kubernetes.io and k8s.io, which are set by us and the cluster")
+    rule = "at most 63 letters, digits, -, _ and ."
+    _require(len(value) <= 63 and _LABEL_VALUE.fullmatch(value), f"{field}[{key}]", value, rule)
+    return key, value
+
+
+def label_value(text: str) -> str:
+    """A valid label value made of any text."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:63].strip("-_.")
+
+
+def image(field: str, value: str) -> str:
+    """A reference: `[registry/]repository[:tag][@sha256:digest]`."""
+    _require(len(value) <= 512 and _REFERENCE.fullmatch(value), field, value, "[registry/]repository[:tag][@digest]")
+    return value
+
+
+def registry(field: str, value: str) -> str:
+    """A registry, perhaps with a path, that a repository's name is put behind."""
+    value = value.rstrip("/")
+    _require(":" not in value.rpartition("/")[2] or "/" not in value, field, value, "host[:port][/path], no tag")
+    image(field, f"{value}/x")
+    return value
+
+
+def quantity(field: str, value: str) -> Fraction:
+    """A positive quantity such as 250m, 1, 128Mi; gives its number."""
+    found = _QUANTITY.fullmatch(value)
+    rule = "a quantity such as 250m, 1.5, 128Mi or 1Gi, above zero"
+    _require(found, field, value, rule)
+    number, unit = found.groups() if found else ("0", None)
+    amount = Fraction(number) * _FACTORS[unit or ""]
+    _require(amount > 0, field, value, rule)
+    return amount
+
+
+def request_and_limit(field: str, request: str, limit: str, *, least: Fraction) -> None:
+    """A request that does not exceed its limit, and neither below what a container needs to start."""
+    amount, most = quantity(field, request), quantity(f"{field}_limit", limit)
+    _require(most >= least, f"{field}_limit", limit, f"at least {least}")
+    _require(amount <= most, field, request, f"at most {field}_limit, which is {limit}")
+    _require(most <= 2**50, f"{field}_limit", limit, "not above what any machine has")
+
+
+def http_path(field: str, value: str) -> str:
+    """The path of an HTTP probe."""
+    _require(len(value) <= 1024 and _HTTP_PATH.fullmatch(value), field, value, "a URL path that starts with /")
+    return value
+
+
+def mount_path(field: str, value: str) -> str:
+    """An absolute folder that a volume may cover."""
+    plain = posixpath.normpath(value) if value.startswith("/") else ""
+    printable = all(32 < ord(character) < 127 for character in value)
+    _require(plain and printable and ":" not in value and ".." not in value.split("/"), field, value,
+             "an absolute path without spaces, : or ..")  # fmt: skip
+    covered = any(plain == root or plain.startswith(f"{root}/") for root in _UNMOUNTABLE)
+    _require(plain.strip("/") and not covered, field, value, "a folder of the application's own, such as /app/cache")
+    return "/" + plain.strip("/")
+
+
+def variable(field: str, name: str) -> str:
+    """The name of an environment variable."""
+    rule = "a variable name: letters, digits, _, . and -, not from a digit"
+    _require(len(name) <= 253 and _VARIABLE.fullmatch(name), field, name, rule)
+    return name
+
+
+def literal(field: str, name: str, value: str) -> str:
+    """A variable's literal value; secrets are refused. `$` is doubled, for Kubernetes expands `$(NAME)`."""
+    text(f"{field}[{name}]", value)
+    if value and (looks_secret(name) or Redactor()(value) != value):
+        raise SECRET_LITERAL(
+            f"{field}[{name}] looks like a secret and would be written into the manifest in plain text",
+            variable=name,
+            field=field,
+        )
+    return escape_expansion(value)
+
+
+def escape_expansion(value: str) -> str:
+    """The text that Kubernetes turns back into `value` when it expands variables."""
+    return value.replace("$", "$$")
+
+
+def text(field: str, value: str) -> str:
+    """A text that YAML, JSON and a process can carry."""
+    carried = len(value) <= 32_768 and not any(
+        (ord(c) < 32 and c not in "\n\t\r")
+        or 0x7F <= ord(c) < 0xA0
+        or 0xD800 <= ord(c) <= 0xDFFF
+        or ord(c) in _UNUSABLE
+        for c in value
+    )
+    _require(carried, field, repr(value), "at most 32 KiB of text without control characters")
+    return value
+
+
+_UNUSABLE = {0xFFFE, 0xFFFF, 0xFEFF, 0x2028, 0x2029}
+"""Not characters, or line ends that YAML readers disagree on."""
+
+
+def reference(field: str, value: str) -> tuple[str, str]:
+    """`OBJECT/KEY` of a Secret or ConfigMap."""
+    name, slash, key = value.partition("/")
+    _require(slash and len(key) <= 253 and _KEY.fullmatch(key) and key not in (".", ".."), field, value, "OBJECT/KEY")
+    return object_name(field, name), key

@@ -1,0 +1,1 @@
+"""The local deployment backend: containers on one Docker Engine, replaced without downtime."""

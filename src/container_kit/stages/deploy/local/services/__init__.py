@@ -1,0 +1,1 @@
+"""Backing services of local deployments, such as databases and caches."""

@@ -1,0 +1,133 @@
+"""The stage `verify`: what can be seen of a deployment from outside."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from container_kit.stages.artifacts.deployment import Check, Deployment, Verification
+from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
+from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.deploy.local import probe
+from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
+from container_kit.stages.docker.engine import DockerEngine
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+UNHEALTHY = FaultCode(
+    "verify.unhealthy",
+    means="The deployment does not serve as it should.",
+    hint="Deploy {name} again, or roll it back; the evidence holds each check that failed, and the end of the log.",
+)
+
+_LOG_LINES = 40
+
+
+class Verify(Stage[Verification]):
+    """Check that a deployment runs, stays up and answers."""
+
+    read_only = True
+    faults = (UNHEALTHY, *ENGINE_FAULTS)
+
+    def __init__(self, engine: DockerEngine | None = None) -> None:
+        self._engine = engine or DockerEngine()
+
+    async def execute(self, ctx: StageContext, deployment: Deployment) -> Verification:
+        """Look at the container and ask on the public port.
+
+        Raises:
+            StageFailure: `verify.unhealthy` where a check failed, or the engine's.
+        """
+        ctx.progress(f"checking {deployment.url}")
+        details = await self._inspect(deployment)
+        checks = [_runs(details), _image(deployment, details), _stable(details), _published(deployment, details)]
+        checks += [await _answers(deployment), _image_health(details)]
+        failed = [check for check in checks if check.outcome == "failed"]
+        if failed:
+            raise await self._unhealthy(ctx, deployment, failed)
+        ctx.progress(f"{deployment.name} serves at {deployment.url}", 1.0)
+        return Verification(healthy=True, url=deployment.url, checks=tuple(checks))
+
+    async def _inspect(self, deployment: Deployment) -> dict[str, Any]:
+        def work(api: APIClient) -> dict[str, Any]:
+            from docker.errors import NotFound
+
+            with suppress(NotFound):
+                found: dict[str, Any] = api.inspect_container(deployment.container_id)
+                return found
+            return {}
+
+        return await self._engine.call(work)
+
+    async def _unhealthy(self, ctx: StageContext, deployment: Deployment, failed: list[Check]) -> StageFailure:
+        def log_tail(api: APIClient) -> str:
+            from docker.errors import APIError
+
+            with suppress(APIError):
+                return bytes(api.logs(deployment.container_id, tail=_LOG_LINES)).decode("utf-8", "replace").strip()
+            return ""
+
+        evidence = [Evidence(kind="condition", text=f"{check.name}: {check.detail}") for check in failed]
+        if log := ctx.redact(await self._engine.call(log_tail)):
+            evidence.append(Evidence(kind="log", text=log[-4000:], where=deployment.container_name))
+        message = f"{deployment.name} at {deployment.url}: {failed[0].name} failed: {failed[0].detail}"
+        return UNHEALTHY(message, evidence=evidence, name=deployment.name)
+
+
+def _check(name: str, *, good: bool, detail: str) -> Check:
+    return Check(name=name, outcome="ok" if good else "failed", detail=detail)
+
+
+def _runs(details: dict[str, Any]) -> Check:
+    state = details.get("State") or {}
+    if not state:
+        return _check("container", good=False, detail="it is gone")
+    ended = f", exit code {state.get('ExitCode')}" if not state.get("Running") else ""
+    return _check("container", good=bool(state.get("Running")), detail=f"{state.get('Status')}{ended}")
+
+
+def _image(deployment: Deployment, details: dict[str, Any]) -> Check:
+    runs = details.get("Image", "nothing")
+    return _check("image", good=runs == deployment.image_id, detail=f"runs {runs[:19]}")
+
+
+def _stable(details: dict[str, Any]) -> Check:
+    restarts = details.get("RestartCount", 0)
+    return _check("restarts", good=restarts == 0, detail=f"{restarts} restarts, up for {_age(details):.1f} s")
+
+
+def _age(details: dict[str, Any]) -> float:
+    """Seconds since the container's process was started, by the engine's and this machine's clock, which are one."""
+    started = (details.get("State") or {}).get("StartedAt") or ""
+    with suppress(ValueError):
+        return (datetime.now(UTC) - datetime.fromisoformat(re.sub(r"\.(\d{1,6})\d*", r".\1", started))).total_seconds()
+    return 0.0
+
+
+def _published(deployment: Deployment, details: dict[str, Any]) -> Check:
+    if deployment.gapless:
+        return Check(name="port", outcome="not_checked", detail="HAProxy holds it; see whether it answers")
+    ports = (details.get("NetworkSettings") or {}).get("Ports") or {}
+    bound = ports.get(f"{deployment.container_port}/tcp") or []
+    places = [f"{one['HostIp']}:{one['HostPort']}" for one in bound]
+    good = f"127.0.0.1:{deployment.host_port}" in places
+    return _check("port", good=good, detail=f"published at {', '.join(places) or 'no address'}")
+
+
+async def _answers(deployment: Deployment) -> Check:
+    answer = await probe.ask("127.0.0.1", deployment.host_port, deployment.probe, deployment.health_path)
+    asked = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
+    return _check("answer", good=answer.healthy, detail=f"{asked}: {answer.says}")
+
+
+def _image_health(details: dict[str, Any]) -> Check:
+    """The image's own HEALTHCHECK, which Engine runs at its own pace."""
+    health = ((details.get("State") or {}).get("Health") or {}).get("Status")
+    if health in (None, "none"):
+        return Check(name="image's HEALTHCHECK", outcome="not_checked", detail="the image has none")
+    if health == "starting":
+        return Check(name="image's HEALTHCHECK", outcome="not_checked", detail="it has not come to a result yet")
+    return _check("image's HEALTHCHECK", good=health == "healthy", detail=health)

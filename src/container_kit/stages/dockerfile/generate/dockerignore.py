@@ -1,0 +1,47 @@
+"""`.dockerignore`: what it should say, and whether an existing one keeps out what a Dockerfile copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from container_kit.stages.dockerfile.generate.render import signed
+
+_SHARED = {
+    "version control": (".git", ".gitignore", ".gitattributes", ".github", ".gitlab-ci.yml", ".hg", ".svn"),
+    "this file and its like": ("**/Dockerfile*", "**/.dockerignore", "**/docker-compose*.y*ml", "**/compose*.y*ml"),
+    "secrets": ("**/.env", "**/.env.*", "!**/.env.example", "**/*.pem", "**/*.key", "**/*.p12", "**/*.pfx",
+        "**/id_rsa*", "**/id_ed25519*", "**/.netrc", "**/.aws", "**/.ssh", "**/credentials.json"),
+    "editors and systems": ("**/.DS_Store", "**/.idea", "**/.vscode", "**/.devcontainer", "**/*.swp", "**/Thumbs.db"),
+    "what logs and local runs leave": ("**/*.log", "**/coverage", "**/tmp", "**/.cache"),
+}  # fmt: skip
+
+
+def ignore_text(own: Iterable[str], needed: Sequence[str]) -> str:
+    """Render `.dockerignore`.
+
+    Args:
+        own: Patterns of the ecosystem, for example `**/node_modules`.
+        needed: Paths that the Dockerfile copies by name; a pattern that would keep one out is left out.
+    """
+    sections = {"made again inside the image": tuple(own), **_SHARED}
+    blocks = []
+    for title, patterns in sections.items():
+        kept = [pattern for pattern in patterns if not any(is_ignored(path, [pattern]) for path in needed)]
+        if kept:
+            blocks.append("\n".join((f"# {title}", *kept)))
+    return signed("\n\n".join(blocks) + "\n")
+
+
+def read_patterns(text: str) -> list[str]:
+    """Return the patterns of an ignore file, without comments and empty lines."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def is_ignored(path: str, patterns: Sequence[str]) -> bool:
+    """Tell whether Docker leaves a path out of the context, itself or with a folder above it."""
+    from docker.utils.build import PatternMatcher
+
+    matcher = PatternMatcher(list(patterns))
+    parts = path.strip("/").split("/")
+    return any(bool(matcher.matches("/".join(parts[: length + 1]))) for length in range(len(parts)))

@@ -1,0 +1,191 @@
+"""From an analysis to an application whose facts are settled."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.artifacts.analysis import Analysis, Module, Role
+from container_kit.stages.artifacts.dockerfile import DockerfileOptions, Reason
+from container_kit.stages.dockerfile.generate.app import App
+from container_kit.stages.dockerfile.generate.questions import (
+    LANGUAGE_UNKNOWN,
+    MODULE_MISSING,
+    NAME_UNUSABLE,
+    NOTHING_TO_RUN,
+    PORT_UNKNOWN,
+    ask,
+    evidence,
+    malformed,
+    start_unknown,
+)
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.workspaces import Workspace, workspace_of
+
+_PORT_BY_VARIABLE = 8080
+_ROOT_MANIFESTS = ("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml",
+    "pnpm-workspace.yaml", ".yarnrc.yml", "bun.lock", "bun.lockb")  # fmt: skip
+"""What installs the packages of a repository that has one `package.json` for several applications."""
+_COMPILED = {"go", "rust", "csharp", "fsharp", "java", "kotlin", "clojure", "dart", "swift", "crystal", "elixir",
+    "gleam", "php", "zig", "c", "cpp"}  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+"""Characters that end lines, or that nobody sees."""
+_PATTERN = re.compile(r"[\\*?\[\]]")
+_NAME = re.compile(r"[\w./@+~-]+")
+_HEALTH = re.compile(r"/[\w./~@:+-]*", re.ASCII)
+_NO_COMMAND = re.compile(r"\s*[\[-]")
+"""What begins so is read by BuildKit as a flag or as JSON."""
+_HIDING = re.compile(r"(?:pdm|pipenv|pixi) run [\w:-]+|\.?[\w./-]+\.(?:sh|bash)")
+"""Commands that would be PID 1 in the application's stead."""
+_IMAGE = re.compile(r"[\w./:@-]+", re.ASCII)
+
+
+def settle(analysis: Analysis, path: str, tree: SourceTree, options: DockerfileOptions) -> App:
+    """Take what is needed out of an analysis.
+
+    Raises:
+        StageFailure: One of `FAULTS`, with the one question that would settle it.
+    """
+    module = analysis.module(path)
+    if module is None:
+        known = ", ".join(known.path for known in analysis.modules) or "none"
+        raise MODULE_MISSING(f"the analysis knows no module {path!r}", modules=known)
+    language = module.language.value
+    if language is None:
+        raise LANGUAGE_UNKNOWN(
+            ask(module.language, f"the language of {module.path} is unknown"),
+            evidence=evidence(module.language),
+            languages="the usual web languages",
+        )
+    _refuse_unusable(module, options)
+    _refuse_malformed(analysis, module)
+    place, shares = module.path, _is_built_at_the_root(module, tree)
+    if shares:
+        module = module.model_copy(update={"path": ".", "manifests": _ROOT_MANIFESTS})
+    role, start = _role_and_start(module, options)
+    workspace = workspace_of(tree, module.package_manager.value or "", module.path)
+    port = _port(module, role, options)
+    return App(
+        module=module,
+        tree=tree,
+        role=role,
+        language=language,
+        manifests=_manifests(analysis, module, tree, workspace),
+        start=start,
+        port=port,
+        workspace=workspace,
+        in_workspace=(analysis.workspace_tool is not None and not shares) or workspace is not None,
+        was_told=options.start_command is not None,
+        reasons=_reasons(module, options),
+        place=place,
+    )
+
+
+def _is_built_at_the_root(module: Module, tree: SourceTree) -> bool:
+    """Tell whether a module has no `package.json` of its own: the one at the root builds it and holds its packages."""
+    mine = module.path != "." and module.language.value in {"javascript", "typescript"}
+    held = any(tree.exists(f"{module.path}/{name}") for name in ("package.json", "deno.json", "deno.jsonc"))
+    return mine and not held and tree.exists("package.json") and bool(module.build_command.value)
+
+
+def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, str | None]:
+    start = options.start_command or _program(module)
+    role = module.role.value or ("web" if module.port.value or options.port else "worker")
+    if role == "static" and not options.start_command:
+        return role, None
+    if role == "library" and not options.start_command:
+        raise NOTHING_TO_RUN(f"{module.path} is a library", evidence=evidence(module.role))
+    if start is None and not _compiled(module):
+        raise start_unknown(module, f"the start command of {module.path} is unknown")
+    if role in {"library", "static"}:
+        role = "web" if module.port.value or options.port else "worker"
+    return role, start
+
+
+def _program(module: Module) -> str | None:
+    """The start command; what is behind it where it is a script, or a task of a package manager that no image has."""
+    start = module.start_command.value
+    return module.start_program.value or start if start and _HIDING.fullmatch(start) else start
+
+
+def _compiled(module: Module) -> bool:
+    """Tell whether the build itself makes the one program to run, so that no command is needed."""
+    return module.language.value in _COMPILED and module.package_manager.value is not None
+
+
+def _port(module: Module, role: Role, options: DockerfileOptions) -> int | None:
+    if options.port:
+        return options.port
+    if role == "static":
+        return 8080
+    if role != "web":
+        return None
+    if module.port.value:
+        return _unprivileged(module.port.value) if module.language.value == "php" else module.port.value
+    if any(variable.name == "PORT" for variable in module.variables):
+        return _PORT_BY_VARIABLE
+    raise PORT_UNKNOWN(ask(module.port, f"the port of {module.path} is unknown"), evidence=evidence(module.port))
+
+
+def _unprivileged(port: int) -> int:
+    """The port that a server of our own choice listens on: a web server's usual one is root's."""
+    return port if port >= 1024 else _PORT_BY_VARIABLE
+
+
+def _refuse_unusable(module: Module, options: DockerfileOptions) -> None:
+    """Refuse what has no place in a Dockerfile: it would be read as an instruction or by a shell, not as a name."""
+    output = module.output_directory.value
+    for what, text in {"path": module.path, "output directory": output}.items():
+        if text and (not _NAME.fullmatch(text) or ".." in text.split("/")):
+            raise NAME_UNUSABLE(f"the {what} of a module is {text[:80]!r}", what=what)
+    health, build = module.health_endpoint.value, module.build_command.value
+    if health and not _HEALTH.fullmatch(health):
+        raise NAME_UNUSABLE(f"the health endpoint of {module.path} is {health[:80]!r}", what="health endpoint")
+    if build and (_NO_COMMAND.match(build) or _CONTROL.search(build) or build.endswith("\\") or "<<" in build):
+        raise NAME_UNUSABLE(f"the build command of {module.path} is {build[:80]!r}", what="build command")
+    for image in options.base_images.values():
+        if not _IMAGE.fullmatch(image):
+            raise NAME_UNUSABLE(f"{image[:80]!r} is no reference of an image", what="base image")
+
+
+def _refuse_malformed(analysis: Analysis, module: Module) -> None:
+    """Refuse a module whose own manifest is broken: whatever reads it in the image stops there too."""
+    for risk in analysis.risks:
+        path = (risk.place or "").partition(":")[0]
+        if risk.kind == "malformed" and path in module.manifests:
+            raise malformed(path, risk)
+
+
+def _manifests(analysis: Analysis, module: Module, tree: SourceTree, workspace: Workspace | None) -> tuple[str, ...]:
+    """The module's own and, in a workspace, those of all members: a lockfile is checked against all of them."""
+    paths = [*(workspace.manifests(module.path) if workspace else ()), *module.manifests]
+    if analysis.workspace_tool and not workspace:
+        paths += [path for other in analysis.modules for path in other.manifests]
+    return tuple(
+        path
+        for path in dict.fromkeys(paths)
+        if not _CONTROL.search(path) and not _PATTERN.search(path) and tree.exists(path)
+    )
+
+
+def _reasons(module: Module, options: DockerfileOptions) -> tuple[Reason, ...]:
+    known = (
+        ("language", module.language),
+        ("version", module.language_version),
+        ("framework", module.framework),
+        ("package manager", module.package_manager),
+        ("build command", module.build_command),
+        ("start command", module.start_command),
+        ("port", module.port),
+        ("health endpoint", module.health_endpoint),
+    )
+    given = {"start command": options.start_command, "port": options.port}
+    reasons = [
+        Reason(choice=f"{what} {given[what]}", because="it was given") for what in given if given[what] is not None
+    ]
+    for what, finding in known:
+        if finding.value is not None and given.get(what) is None:
+            because = f"the analysis knows it by {finding.known_by}, with confidence {finding.confidence:.2f}"
+            reasons.append(Reason(choice=f"{what} {finding.value}", because=because, places=finding.places))
+    if module.port.value is None and not options.port and any(v.name == "PORT" for v in module.variables):
+        reasons.append(Reason(choice=f"port {_PORT_BY_VARIABLE}", because="the application listens on $PORT"))
+    return tuple(reasons)

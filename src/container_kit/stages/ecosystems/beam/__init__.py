@@ -1,0 +1,1 @@
+"""Elixir, Gleam and Erlang."""

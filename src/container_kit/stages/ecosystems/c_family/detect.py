@@ -1,0 +1,148 @@
+"""C and C++: CMake, Meson, Make, or bare source files."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
+from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.tree.module_folder import Folder
+
+FRAMEWORKS = (
+    Framework("drogon", ("drogon",), 5555),
+    Framework("crow", ("crow",), 18080),
+    Framework("oatpp", ("oatpp",), 8000),
+    Framework("pistache", ("pistache",), 9080),
+    Framework("cpp-httplib", ("httplib",), 8080),
+    Framework("poco", ("poco",), 9980),
+    Framework("cutelyst", ("cutelyst",), 3000),
+    Framework("functions-framework", ("google/cloud/functions",), 8080),
+)
+_INCLUDES = re.compile(
+    r"^\s*#\s*include\s*[<\"](?:(drogon|crow|oatpp|pistache|httplib|Poco|Cutelyst|google/cloud/functions)[/.\w-]*)[>\"]",
+    re.MULTILINE,
+)
+_ACCEPTS = r"\blisten\s*\(\s*\w+(?:\.\w+)?\s*,\s*\w+\s*\)|\btcp::acceptor\b|\basync_accept\s*\("
+"""What takes connections without a framework: sockets of the system, and Boost's."""
+_CPP = (".cpp", ".cc", ".cxx", ".hpp", ".c++")
+
+
+def describe(folder: Folder, draft: Draft) -> None:
+    """Find the build tool, the target and, by the includes, a web framework."""
+    manifest = (
+        folder.first("CMakeLists.txt", "meson.build", "configure.ac", "Makefile", "makefile", "GNUmakefile") or ""
+    )
+    cpp, c = folder.files(*_CPP, limit=200), folder.files(".c", limit=200)
+    source = (cpp or c or [manifest])[0]
+    text = folder.text(manifest)
+    named = re.search(r"project\s*\([^)]*?\b(CXX|C)\b\s*\)", text) or re.search(
+        r"project\s*\([^)]*?['\"](cpp|c)['\"]", text
+    )
+    language = ("cpp" if named[1].lower() in {"cxx", "cpp"} else "c") if named and not (cpp and c) else None
+    most = "cpp" if len(cpp) * 2 >= len(c) and cpp else "c"
+    draft.language.add(language or most, "declared" if language else "code", folder.place(source), confidence=0.93)
+    tool = {"CMakeLists.txt": "cmake", "meson.build": "meson", "": None}.get(manifest, "make")
+    draft.package_manager.add(tool, "declared", folder.place(manifest) if manifest else None, confidence=0.85)
+    for path, name in (("conanfile.txt", "conan"), ("conanfile.py", "conan"), ("vcpkg.json", "vcpkg")):
+        if folder.has(path):
+            draft.manifests.append(path)
+            draft.package_manager.add(name, "declared", folder.place(path), confidence=0.8)
+    draft.manifests.extend([manifest] if manifest else [])
+    draft.locked = True  # the system's packages are not pinned by the project
+    for path in [*cpp, *c][:60]:
+        if found := _INCLUDES.search(folder.source(path)):
+            draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0].strip()))
+    if "drogon" in draft.dependencies:
+        _claim_listeners(folder, draft, [*cpp, *c])
+    elif not draft.dependencies and (server := folder.find(_ACCEPTS, *_CPP, ".c", ".h")):
+        draft.role.add("web", "code", folder.place(server[0], server[1][0]), confidence=0.85)
+    _claim_start(folder, draft, manifest, text, [*cpp, *c])
+
+
+def _claim_listeners(folder: Folder, draft: Draft, sources: list[str]) -> None:
+    """Drogon's configuration lists where it listens, or the code names a variable for it."""
+    for path in sources[:60]:
+        source = folder.source(path)
+        called = re.search(r"addListener\(\s*[\w\".:]+\s*,\s*([A-Za-z_]\w*)\s*\)", source)
+        given = called and re.search(rf"\b{called[1]}\s*(?:=|\{{)\s*(\d{{2,5}})\s*\}}?;", source)
+        if given:
+            draft.port.add(int(given[1]), "code", folder.place(path, given[0]))
+            return
+    for path in ("config.json", "config/config.json"):
+        listeners = folder.json(path).get("listeners") if folder.has(path) else None
+        for listener in listeners if isinstance(listeners, list) else ():
+            port = listener.get("port") if isinstance(listener, dict) else None
+            if isinstance(port, int) and not listener.get("https"):
+                draft.port.add(port, "configuration", folder.place(path, re.compile(rf'"port"\s*:\s*{port}')))
+                return
+
+
+def _claim_start(folder: Folder, draft: Draft, manifest: str, text: str, sources: list[str]) -> None:
+    main = next((p for p in sources if re.search(r"\bmain\s*\(", folder.source(p)) and "test" not in p.lower()), None)
+    name, sure = _target(folder, manifest, text, main)
+    if name is None or (main is None and not sure):
+        draft.role.add("library", "code", folder.place(manifest) if manifest else None, confidence=0.7)
+        return
+    compiler = "g++" if draft.language.value == "cpp" else "gcc"
+    build, start = {
+        "CMakeLists.txt": ("cmake -B build && cmake --build build", f"./build/{name}"),
+        "meson.build": ("meson setup build && meson compile -C build", f"./build/{name}"),
+        "configure.ac": ("./configure && make", f"./{name}"),
+        "": (f"{compiler} -o {name} {main}", f"./{name}"),
+    }.get(manifest, ("make", f"./{name}"))
+    draft.entrypoint.add(main, "code", folder.place(main) if main else None)
+    draft.build.add(build, "framework", folder.place(manifest or main or ""), confidence=0.8)
+    draft.start.add(
+        start,
+        "declared" if sure else "guess",
+        folder.place(manifest or main or "", name),
+        confidence=0.75 if sure else 0.4,
+    )
+
+
+def _target(folder: Folder, manifest: str, text: str, main: str | None) -> tuple[str | None, bool]:
+    """The program that the build makes, and whether the build file names it."""
+    if manifest == "CMakeLists.txt":
+        project = re.search(r"project\s*\(\s*([\w.-]+)", text, re.IGNORECASE)
+        inner = [folder.text(path) for path in folder.files("CMakeLists.txt", limit=12, depth=3)]
+        for one in [text, *inner]:
+            if target := re.search(r"add_executable\s*\(\s*([\w${}.-]+)", one, re.IGNORECASE):
+                return _expanded(target[1], one, project[1] if project else ""), True
+        return None, False
+    if manifest == "meson.build":
+        target = re.search(r"(?:executable|build_target)\s*\(\s*'([^']+)'", text)
+        return (target[1], True) if target else (None, False)
+    if manifest == "configure.ac":
+        target = re.search(r"AC_INIT\(\s*\[?([\w.-]+)", text)
+        return (target[1].lower(), False) if target else (None, False)
+    target = re.search(r"^(?:TARGET|PROG|PROGRAM|BIN|EXEC|NAME|EXE)\w*\s*[:?]?=\s*(\w[\w.-]*)\s*$", text, re.MULTILINE)
+    target = target or re.search(r"-o\s+(\w[\w-]*)(?=\s|$)", text)
+    if target:
+        return target[1], True
+    return (main.rpartition("/")[2].partition(".")[0], not manifest) if main else (None, False)
+
+
+def _expanded(name: str, text: str, project: str) -> str:
+    if "PROJECT_NAME" in name:
+        return project
+    if found := re.search(rf"set\s*\(\s*{re.escape(name.strip('${}'))}\s+([\w.-]+)", text):
+        return found[1]
+    return name
+
+
+def _has_sources(folder: Folder) -> bool:
+    return bool(folder.files(*_CPP, ".c", limit=1))
+
+
+ECOSYSTEMS = (
+    Ecosystem(
+        "c-family",
+        describe,
+        manifests=("CMakeLists.txt", "meson.build"),
+        bare=("Makefile", "main.cpp", "main.c", "main.cc", "configure.ac", "*.cpp", "*.c", "*.cc"),
+        frameworks=FRAMEWORKS,
+        sources=(*_CPP, ".c", ".h"),
+        recognises=_has_sources,
+        rank=70,
+    ),
+)

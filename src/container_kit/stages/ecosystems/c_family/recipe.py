@@ -1,0 +1,147 @@
+"""C, C++ and Zig: built with Debian's tools or Zig's own, and shipped with the libraries that the program loads."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.dockerfile.base_images import Base, Bases
+from container_kit.stages.dockerfile.generate.app import App
+from container_kit.stages.dockerfile.generate.apt_packages import build_packages
+from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
+from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, cached, chain, environment, system_packages
+from container_kit.stages.dockerfile.generate.shell_quote import shell_word
+from container_kit.stages.dockerfile.generate.version_ranges import exact
+from container_kit.stages.ecosystems.native.program import DEBIANS, program
+
+_TOOLS = {
+    "cmake": ("cmake", "ninja-build"),
+    "conan": ("cmake", "ninja-build", "pipx"),
+    "meson": ("meson", "ninja-build"),
+}
+_LIBRARIES = {
+    "boost": "libboost-all-dev",
+    "crow": "libasio-dev",
+    "asio": "libasio-dev",
+    "openssl": "libssl-dev",
+    "zlib": "zlib1g-dev",
+    "curl": "libcurl4-openssl-dev",
+    "libcurl": "libcurl4-openssl-dev",
+    "sqlite3": "libsqlite3-dev",
+    "postgresql": "libpq-dev",
+    "libpq": "libpq-dev",
+    "libpqxx": "libpqxx-dev",
+    "hiredis": "libhiredis-dev",
+    "httplib": "libcpp-httplib-dev",
+    "nlohmann_json": "nlohmann-json3-dev",
+    "spdlog": "libspdlog-dev",
+    "fmt": "libfmt-dev",
+    "poco": "libpoco-dev",
+    "drogon": "libdrogon-dev",
+    "libmicrohttpd": "libmicrohttpd-dev",
+    "libevent": "libevent-dev",
+    "libuv": "libuv1-dev",
+    "protobuf": "libprotobuf-dev",
+    "grpc": "libgrpc++-dev",
+    "yaml-cpp": "libyaml-cpp-dev",
+}
+"""From what build files look for to Debian's packages."""
+_ASKED = re.compile(
+    r"(?:find_package|pkg_check_modules|pkg_search_module)\s*\(([^)]*)\)|dependency\s*\(\s*'([\w+.-]+)'", re.IGNORECASE
+)
+_SHARED = (
+    "ldd /out/app | awk '/=> \\// {print $3}' | grep -Ev '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*)[.]so' "
+    "| xargs -r cp -L -t /out/lib"
+)
+_ZIG = "0.15.2"
+
+
+def c_family(app: App, bases: Bases) -> Recipe:
+    """Make the recipe for a C or C++ server."""
+    base = bases.pick(*DEBIANS, because="its packages have the compiler and the libraries, with security fixes")
+    runtime = bases.pick(*DEBIANS, because="the same distribution that the program was linked on")
+    libraries = _libraries(app)
+    lines = (
+        *system_packages(base, ("build-essential", "pkg-config", *_TOOLS.get(app.manager, ()), *libraries)),
+        "WORKDIR /app",
+        app.copy_source(),
+        *app.enter(),
+        f"RUN {chain(_build(app), 'mkdir -p /out/lib', f'cp {_made(app)} /out/app')}",
+        "# What the program loads beside the C library goes with it.",
+        f'SHELL ["/bin/bash", "-o", "pipefail", "-c"]\nRUN {{ {_SHARED}; }} || test -z "$(ls /out/lib)"',
+    )
+    reasons = (
+        Reason(
+            choice=f"packages {', '.join(libraries)}" if libraries else "no libraries",
+            because="the build file looks for them" if libraries else "the build file looks for none",
+        ),
+    )
+    return program(
+        app,
+        Build(base, lines),
+        runtime,
+        ignore=("**/build", "**/cmake-build-*", "**/*.o", "**/*.a"),
+        reasons=reasons,
+        copies=("COPY --from=build /out/lib /usr/local/lib/app",),
+        environment={"LD_LIBRARY_PATH": "/usr/local/lib/app"},
+    )
+
+
+def zig(app: App, bases: Bases) -> Recipe:
+    """Make the recipe for a Zig server; the compiler comes from PyPI, for there is no image of it."""
+    base = bases.pick(
+        Base("python:3.13-slim", probe="python"),
+        Base("python:3.11-slim", probe="python"),
+        because="Zig publishes its compiler on PyPI, and no image",
+    )
+    runtime = bases.pick(*DEBIANS, because="small, and it has a program for the health check")
+    declared = exact(app.version or "", 3)
+    version = declared[0] if declared and declared[0].count(".") == 2 else _ZIG
+    made = _named_program(app, r"zig-out/bin/([\w.-]+)")
+    cache = "/root/.cache/zig"
+    lines = (
+        *environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1", "ZIG_GLOBAL_CACHE_DIR": cache}),
+        "WORKDIR /app",
+        cached("/root/.cache/pip", f"pip install ziglang=={version}"),
+        *app.copy_manifests(),
+        *app.enter(),
+        cached(cache, "python -m ziglang build --fetch"),
+        app.copy_source(),
+        cached(
+            cache,
+            chain("python -m ziglang build -Doptimize=ReleaseSafe", "mkdir /out", f"cp zig-out/bin/{made} /out/app"),
+        ),
+    )
+    reasons = (
+        Reason(choice=f"ziglang=={version}", because="build.zig.zon asks for it" if declared else "a recent Zig"),
+    )
+    return program(app, Build(base, lines), runtime, ignore=("**/zig-out", "**/.zig-cache"), reasons=reasons)
+
+
+def _libraries(app: App) -> tuple[str, ...]:
+    """The packages behind what the build file looks for, and those that the analysis knows."""
+    text = "\n".join(app.tree.text(app.inside(name)) or "" for name in ("CMakeLists.txt", "meson.build"))
+    asked = [word.lower() for found in _ASKED.finditer(text) for word in (found[1] or found[2]).split()]
+    known = [_LIBRARIES[word] for word in asked if word in _LIBRARIES]
+    return tuple(dict.fromkeys((*known, *build_packages(app.packages))))
+
+
+def _build(app: App) -> str:
+    if app.manager == "cmake":
+        return chain("cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release", "cmake --build build")
+    if app.manager == "meson":
+        return chain("meson setup --buildtype release build", "meson compile -C build")
+    return app.build or "make"
+
+
+def _made(app: App) -> str:
+    """The file that the build leaves, relative to the module's folder."""
+    words = app.command().arguments if app.start else ()
+    if not words or not re.fullmatch(r"(?:\./)?[\w+./-]+", words[0]) or ".." in words[0]:
+        raise START_UNKNOWN(f"the program that {app.module.path} builds is unknown", path=app.module.path)
+    return shell_word(words[0])
+
+
+def _named_program(app: App, pattern: str) -> str:
+    found = re.search(pattern, app.start or "")
+    return found[1] if found else shell_word(app.module.name)

@@ -1,0 +1,38 @@
+""".NET: projects that refer to each other by path; there is no list of them that a build needs."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, there
+
+_MOST = 500
+_SHARED = (
+    "Directory.Build.props",
+    "Directory.Build.targets",
+    "Directory.Packages.props",
+    "NuGet.config",
+    "nuget.config",
+    "global.json",
+)
+
+
+def read(tree: SourceTree) -> Workspace | None:
+    """Read all projects of the tree, two folders deep; None where there is but one."""
+    projects = [
+        path
+        for pattern in ("*", "*/*", "*/*/*")
+        for path in tree.files(f"{pattern}proj")
+        if re.search(r"\.(?:cs|fs|vb)proj$", path)
+    ]
+    members = tuple(_member(tree, path) for path in projects[:_MOST])
+    return Workspace(members, there(tree, *_SHARED), ties_all=False) if len(members) > 1 else None
+
+
+def _member(tree: SourceTree, path: str) -> Member:
+    folder = posixpath.dirname(path)
+    references = re.findall(r"<ProjectReference\s+Include=\"([^\"]+)\"", tree.text(path) or "")
+    needs = {posixpath.normpath(posixpath.join(folder, one.replace("\\", "/"))) for one in references}
+    return Member(folder or ".", path, path, frozenset(needs), builds=True)

@@ -1,0 +1,1 @@
+"""The facets of an ecosystem: the contracts that the folders of ecosystems implement."""

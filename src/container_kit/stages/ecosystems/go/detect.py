@@ -1,0 +1,160 @@
+"""Go modules and workspaces."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.analyze.deployment_files.dockerfile_facts import read_dockerfile
+from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
+from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.tree.module_folder import Folder
+
+FRAMEWORKS = (
+    Framework("gin", ("github.com/gin-gonic/gin",), 8080),
+    Framework("echo", ("github.com/labstack/echo", "github.com/labstack/echo/v4", "github.com/labstack/echo/v5"), 1323),
+    Framework(
+        "fiber", ("github.com/gofiber/fiber", "github.com/gofiber/fiber/v2", "github.com/gofiber/fiber/v3"), 3000
+    ),
+    Framework("beego", ("github.com/beego/beego/v2", "github.com/astaxie/beego", "github.com/beego/beego"), 8080),
+    Framework("buffalo", ("github.com/gobuffalo/buffalo",), 3000),
+    Framework("revel", ("github.com/revel/revel",), 9000),
+    Framework("iris", ("github.com/kataras/iris/v12", "github.com/kataras/iris"), 8080),
+    Framework("huma", ("github.com/danielgtaylor/huma/v2",), 8888),
+    Framework("hertz", ("github.com/cloudwego/hertz",), 8888),
+    Framework("go-zero", ("github.com/zeromicro/go-zero",), 8888),
+    Framework("kratos", ("github.com/go-kratos/kratos/v2",), 8000),
+    Framework("goframe", ("github.com/gogf/gf/v2", "github.com/gogf/gf"), 8000),
+    Framework("pocketbase", ("github.com/pocketbase/pocketbase",), 8090),
+    Framework("chi", ("github.com/go-chi/chi", "github.com/go-chi/chi/v5"), None),
+    Framework("gorilla-mux", ("github.com/gorilla/mux",), None),
+    Framework("httprouter", ("github.com/julienschmidt/httprouter",), None),
+    Framework("martini", ("github.com/go-martini/martini",), 3000),
+    Framework("goji", ("goji.io", "github.com/zenazn/goji"), 8000),
+    Framework("negroni", ("github.com/urfave/negroni", "github.com/codegangsta/negroni"), 3000),
+    Framework("fasthttp", ("github.com/valyala/fasthttp",), None),
+    Framework("grpc", ("google.golang.org/grpc",), 50051, also_client=True),
+    Framework("functions-framework", ("github.com/googlecloudplatform/functions-framework-go",), 8080),
+)
+_REQUIRE = re.compile(r"^\s*(?:require\s+)?([\w.-]+\.[\w.-]+/\S+)\s+v\S+(.*)$", re.MULTILINE)
+_SERVES = re.compile(r"ListenAndServe|net\.Listen\(|\.Serve\(")
+_CLI = ("github.com/spf13/cobra", "github.com/urfave/cli", "github.com/urfave/cli/v2", "github.com/alecthomas/kong")
+
+
+def describe(folder: Folder, draft: Draft) -> None:
+    """Read `go.mod`, then find the commands: folders with `package main`."""
+    manifest = "go.mod" if folder.has("go.mod") else None
+    sources = folder.files(".go", limit=200)
+    draft.language.add("go", "declared", folder.place(manifest) if manifest else None, *map(folder.place, sources[:1]))
+    draft.package_manager.add(
+        "go", "declared" if manifest else "framework", *[folder.place(p) for p in [manifest] if p]
+    )
+    draft.manifests.extend(name for name in ("go.mod", "go.sum") if folder.has(name))
+    draft.locked = folder.has("go.sum") or not _REQUIRE.search(folder.text(manifest))
+    _read_module(folder, draft, manifest)
+    own = _binary(folder, draft, "")
+    commands = _commands(folder, [path for path in sources if not path.endswith("_test.go")], own)
+    if not commands:
+        draft.role.add("library", "code", *[folder.place(manifest)] if manifest else [], confidence=0.85)
+        return
+    _claim_commands(folder, draft, commands)
+    if "google.golang.org/grpc" in draft.dependencies and (served := folder.find(r"\bgrpc\.NewServer\(", ".go")):
+        draft.framework.add("grpc", "code", folder.place(served[0], served[1][0]), confidence=0.6)
+    found = folder.find(_SERVES.pattern, ".go")
+    if found is None and not _framework(draft):
+        role_place = next((draft.dependencies[name] for name in _CLI if name in draft.dependencies), None)
+        draft.role.add("cli", "declared" if role_place else "code", role_place, confidence=0.8)
+    elif found:
+        draft.role.add("web", "code", folder.place(found[0], found[1][0]), confidence=0.85)
+
+
+def _framework(draft: Draft) -> bool:
+    return bool(draft.framework) or any(
+        package in draft.dependencies
+        for framework in FRAMEWORKS
+        for package in framework.packages
+        if not framework.also_client
+    )
+
+
+def _read_module(folder: Folder, draft: Draft, manifest: str | None) -> None:
+    text = folder.text(manifest)
+    if manifest and (found := re.search(r"^module\s+(\S+)", text, re.MULTILINE)):
+        draft.name = found[1].strip('"')
+    if manifest and (found := re.search(r"^go\s+(\d\S*)", text, re.MULTILINE)):
+        draft.version.add(found[1], "declared", folder.place(manifest, found[0]))
+    for found in _REQUIRE.finditer(text):
+        if "// indirect" not in found[2]:
+            draft.dependencies[found[1]] = folder.place("go.mod", found[1] + " ")
+
+
+def _commands(folder: Folder, sources: list[str], own: str) -> list[str]:
+    """Folders that hold a `func main`: the root first, then servers before other commands."""
+    found: list[str] = []
+    for path in sources:
+        inside = path.rpartition("/")[0]
+        text = folder.source(path)
+        if inside not in found and re.search(r"^package main\b", text, re.MULTILINE) and "func main(" in text:
+            found.append(inside)
+    usual = ("server", "api", "web", "app", "main", "service")
+
+    image = read_dockerfile("Dockerfile", folder.text("Dockerfile")).command
+    started = image[0].partition(" ")[0].rpartition("/")[2] if image else None
+
+    def likely(path: str) -> tuple[bool, bool, bool, bool, bool, int, str]:
+        name = path.rpartition("/")[2]
+        served = name in usual or name.endswith(("d", "server"))
+        return name != started, path != "", not path.startswith("cmd/"), name != own, not served, path.count("/"), path
+
+    return sorted(found, key=likely)
+
+
+def _claim_commands(folder: Folder, draft: Draft, commands: list[str]) -> None:
+    for number, command in enumerate(commands[:3]):
+        name = _binary(folder, draft, command)
+        package = f"./{command}" if command else "."
+        main = next(
+            (f for f in folder.files(".go") if f.rpartition("/")[0] == command and "func main(" in folder.source(f)),
+            None,
+        )
+        if main and not folder.has("go.mod"):  # without a module Go builds files, named for the first
+            package, name = main, main.rpartition("/")[2].removesuffix(".go")
+        place = folder.place(main, "func main(") if main else None
+        first = number == 0
+        draft.start.add(f"./{name}", "code", place, confidence=0.85 if first else 0.4)
+        draft.build.add(f"go build -o {name} {package}", "framework", place, confidence=0.85 if first else 0.4)
+        if first:
+            draft.start.add(f"go run {package}", "code", place, confidence=0.5)
+            draft.entrypoint.add(main, "code", place)
+
+
+def _binary(folder: Folder, draft: Draft, command: str) -> str:
+    last = command.rpartition("/")[2]
+    if command and not folder.has_folder(last):  # a program cannot have the name of a folder beside it
+        return last
+    parts = [part for part in draft.name.split("/") if not re.fullmatch(r"v\d+", part)]
+    return (parts[-1] if parts else "") or folder.base
+
+
+def workspace(folder: Folder) -> tuple[str, list[str]] | None:
+    """The modules that `go.work` uses."""
+    if not folder.has("go.work"):
+        return None
+    text = folder.text("go.work")
+    block = re.search(r"^use\s*\(([^)]*)\)", text, re.MULTILINE)
+    single = re.findall(r"^use\s+([^\s(]+)", text, re.MULTILINE)
+    members = [line.split("//")[0].strip() for line in (block[1].splitlines() if block else [])] + single
+    return "go-work", [m.strip('"').removeprefix("./").rstrip("/") for m in members if m]
+
+
+ECOSYSTEMS = (
+    Ecosystem(
+        "go",
+        describe,
+        manifests=("go.mod", "go.work", "Gopkg.toml", "glide.yaml"),
+        bare=("main.go", "*.go"),
+        frameworks=FRAMEWORKS,
+        workspace=workspace,
+        sources=(".go",),
+        rank=20,
+    ),
+)

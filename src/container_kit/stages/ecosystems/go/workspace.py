@@ -1,0 +1,47 @@
+"""Go: the modules that go.work uses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, inside, there
+
+_DEEPEST = 5
+_MOST_SOURCES = 300
+
+
+def read(tree: SourceTree) -> Workspace | None:
+    """Read the workspace of the tree's root; None where there is no go.work."""
+    text = tree.text("go.work")
+    if text is None:
+        return None
+    blocks = [
+        *re.findall(r"^use\s*\((.*?)\)", text, re.DOTALL | re.MULTILINE),
+        *re.findall(r"^use\s+([^\s(]+)", text, re.MULTILINE),
+    ]
+    folders = [word.removeprefix("./").strip("/") or "." for block in blocks for word in re.findall(r"[\w./-]+", block)]
+    members = tuple(member for folder in dict.fromkeys(folders) if (member := _member(tree, folder)))
+    members = tuple(replace(member, needs=member.needs | _imported(tree, member, members)) for member in members)
+    sums = [inside(member.path, "go.sum") for member in members]
+    return Workspace(members, there(tree, "go.work", "go.work.sum", *sums))
+
+
+def _imported(tree: SourceTree, member: Member, members: tuple[Member, ...]) -> frozenset[str]:
+    """The other members that a member's sources import: inside a workspace go.mod need not require them."""
+    patterns = [inside(member.path, f"{'*/' * depth}*.go") for depth in range(_DEEPEST)]
+    sources = [file for pattern in patterns for file in tree.files(pattern)][:_MOST_SOURCES]
+    text = "\n".join(tree.text(file) or "" for file in sources)
+    return frozenset(
+        other.name for other in members if other != member and re.search(rf'"{re.escape(other.name)}["/]', text)
+    )
+
+
+def _member(tree: SourceTree, folder: str) -> Member | None:
+    text = None if ".." in folder else tree.text(inside(folder, "go.mod"))
+    if text is None:
+        return None
+    name = re.search(r"^module\s+(\S+)", text, re.MULTILINE)
+    needs = frozenset(re.findall(r"^\s*(?:require\s+)?([\w.-]+(?:/[\w.~-]+)*)\s+v\d", text, re.MULTILINE))
+    return Member(folder, inside(folder, "go.mod"), name[1] if name else folder, needs, builds=True)

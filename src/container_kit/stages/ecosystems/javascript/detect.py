@@ -1,0 +1,257 @@
+"""JavaScript and TypeScript on Node or Bun: npm, yarn, pnpm, bun."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
+from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.javascript.frameworks import SERVERS, SITES
+from container_kit.stages.ecosystems.javascript.packages import (
+    Package,
+    read_manager,
+    read_package,
+    read_version,
+    workspace_members,
+)
+from container_kit.stages.ecosystems.javascript.scripts import (
+    claim_script,
+    is_nowhere,
+    only_builds,
+    runner,
+    runs_nothing,
+    script_ports,
+    start_script,
+)
+from container_kit.stages.ecosystems.javascript.sites import describe_site, is_configured
+
+_META = {
+    "waku",
+    "nextjs",
+    "nuxt",
+    "remix",
+    "react-router",
+    "sveltekit",
+    "solidstart",
+    "tanstack-start",
+    "redwoodjs",
+    "blitz",
+}
+_OWN_SERVER = {
+    "nestjs",
+    "adonisjs",
+    "strapi",
+    "keystone",
+    "sails",
+    "directus",
+    "medusa",
+    "meteor",
+    "loopback",
+    "midway",
+}
+_INFRASTRUCTURE = ("aws-cdk-lib", "@aws-cdk/core", "@pulumi/pulumi", "cdktf", "cdk8s", "sst")
+_SUFFIXES = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts")
+_ENTRIES = ("server", "index", "app", "main", "src/server", "src/index", "src/main", "src/app", "bin/www", "api/index")
+
+
+def describe(folder: Folder, draft: Draft) -> None:
+    """Read `package.json`, then decide between the server, the site and the program that it describes."""
+    package = read_package(folder)
+    draft.manifests.extend(name for name in ("package.json",) if folder.has(name))
+    draft.name = str(package.data.get("name") or "")
+    draft.private = package.data.get("private") is True
+    for names, into in ((package.runtime, draft.dependencies), (package.tools, draft.tools)):
+        into.update({name.lower(): folder.place("package.json", f'"{name}"') for name in names})
+    _read_language(folder, package, draft)
+    read_manager(folder, package, draft)
+    read_version(folder, package, draft)
+    _read_application(folder, package, draft)
+    if "build" in package.scripts:
+        draft.build.add(f"{runner(draft)} run build", "declared", folder.place("package.json", '"build"'))
+
+
+def _read_language(folder: Folder, package: Package, draft: Draft) -> None:
+    sources = folder.files(*_SUFFIXES, limit=1, depth=4)
+    place = folder.place("package.json" if folder.has("package.json") else (sources or ["index.js"])[0])
+    config = folder.first("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json")
+    typed = [path for path in folder.files(".ts", ".tsx", ".mts") if not path.endswith((".d.ts", "config.ts"))]
+    plain = [path for path in folder.files(".js", ".jsx", ".mjs", ".cjs") if not _is_tooling(path)]
+    script = re.compile(r"<script[^>]*\blang=[\"']tsx?[\"']")
+    if not typed and not plain and (found := folder.find(script.pattern, ".vue", ".svelte", ".astro", limit=10)):
+        draft.language.add("typescript", "code", folder.place(found[0], script))
+    elif not typed and not plain and config and folder.matching("*.config.ts"):
+        draft.language.add("typescript", "declared", folder.place(config), confidence=0.93)
+    elif typed and len(typed) * (3 if config else 1) >= len(plain):
+        draft.language.add("typescript", "declared", folder.place(config) if config else folder.place(typed[0]))
+    elif not typed and len(plain) < 3 and config and package.has("typescript"):
+        draft.language.add("typescript", "declared", folder.place(config), confidence=0.93)
+    elif not folder.files(*_SUFFIXES, limit=1, depth=4) and (config or package.has("typescript", "ts-node", "tsx")):
+        draft.language.add("typescript", "declared", folder.place(config) if config else place, confidence=0.93)
+    else:
+        draft.language.add("javascript", "declared", place)
+
+
+def _is_tooling(path: str) -> bool:
+    """Tell configuration of tools and what was built from a program's own files."""
+    name = path.rpartition("/")[2]
+    return ".config." in name or name.startswith(".") or path.startswith(("dist/", "build/", "public/", "out/"))
+
+
+def _read_application(folder: Folder, package: Package, draft: Draft) -> None:
+    site = next((site for site in SITES if package.has(*site.packages) or is_configured(folder, site.name)), None)
+    if site and site.name in _BUNDLERS and _bundles_a_package(folder, package):
+        site = None
+    servers = [server for server in SERVERS if any(name in package.runtime for name in server.packages)]
+    server = servers[0] if servers else None
+    owns = server is not None and server.name in _OWN_SERVER
+    if site and not owns and (site.name in _META or not _runs_server(folder, package, server)):
+        describe_site(folder, package, draft, site)
+    else:
+        _describe_server(folder, package, draft, server)
+
+
+_BUNDLERS = frozenset(["vite", "webpack", "parcel", "rspack", "rsbuild", "farm"])
+
+
+def _bundles_a_package(folder: Folder, package: Package) -> bool:
+    """Tell whether a bundler builds a tool or a library here: there is no page, but something to install or import."""
+    offered = any(package.data.get(key) for key in ("bin", "exports", "files"))
+    return offered and not folder.first("index.html", "src/index.html", "public/index.html", "app/index.html")
+
+
+def _runs_server(folder: Folder, package: Package, server: Framework | None) -> bool:
+    """Tell whether a package with front-end tools is started as a server: it has a framework for one, and starts it."""
+    if server is None:
+        return False
+    if server.name in _OWN_SERVER:
+        return True
+    start = next(
+        (package.resolved(name) for name in ("start:prod", "start", "server:prod") if name in package.scripts), ""
+    )
+    starts = re.search(r"\b(node|tsx|ts-node|nodemon|bun|pm2|nest)\b", start) is not None
+    alone = bool(package.data.get("bin")) or any(folder.first(f"{entry}.js", f"{entry}.ts") for entry in _ENTRIES[:1])
+    return starts or (not start and alone)
+
+
+def _describe_server(folder: Folder, package: Package, draft: Draft, server: Framework | None) -> None:
+    if server:
+        named = next(name for name in server.packages if name in package.runtime)
+        place = folder.place("package.json", f'"{named}"')
+        draft.framework.add(server.name, "declared", place, confidence=0.95)
+        draft.role.add(server.role, "framework", place, confidence=0.9)
+        draft.port.add(server.port, "framework", place)
+    names = (
+        (
+            "start:prod",
+            "start:production",
+            "start",
+            "server:prod",
+            "serve",
+            "server",
+            "prod",
+            "production",
+            "preview",
+            "dev",
+        )
+        if server
+        else ("start:prod", "start")
+    )
+    script = start_script(package, tuple(name for name in names if not only_builds(package, name)))
+    if script:
+        claim_script(folder, package, draft, script, 0.55 if script == "dev" else 0.93)
+        script_ports(folder, package, draft, script)
+    scripted = script not in {None, "dev"} and not runs_nothing(folder, package, script or "")
+    _read_entry(folder, package, draft, scripted=scripted)
+    if (draft.program.value or "").startswith("wrangler"):
+        draft.role.add("web", "configuration", *(draft.start.best.places if draft.start.best else ()), confidence=0.85)
+        draft.port.add(8787, "framework", folder.place("package.json", "wrangler"), confidence=0.65)
+    if not server and not draft.start:
+        _describe_package(folder, package, draft)
+
+
+def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: bool) -> None:
+    """The file that is run: the one that the start script names, `main`, or a usual name."""
+    started = re.search(r"(?:node|bun|tsx|ts-node|nodemon)\s+(?:run\s+|-\S+\s+)*([\w./-]+)", draft.program.value or "")
+    main = package.data.get("main") or package.data.get("module")
+    usual = [f"{entry}{suffix}" for entry in _ENTRIES for suffix in (".js", ".ts", ".mjs", ".cjs", "")]
+    wanted: list[str | None] = [started[1] if started else None, main if isinstance(main, str) else None, *usual]
+    names = [name.removeprefix("./") for name in wanted if name]
+    entry = next((n for name in names for n in (name, f"{name}.js", f"{name}/index.js") if folder.has(n)), None)
+    if isinstance(main, str) and re.match(r"(?:\./)?(?:dist|build|out)/", main) and "build" in package.scripts:
+        built = main.removeprefix("./")
+        place = folder.place("package.json", '"main"')
+        draft.start.add(f"node {built}" if draft.framework else None, "declared", place, confidence=0.7)
+    if entry is None:
+        return
+    if isinstance(main, str) and main and not draft.start and is_nowhere(folder, package, main):
+        draft.broken[f"main is a file that is not there: {main}"] = folder.place("package.json", '"main"')
+    place = folder.place(entry)
+    draft.entrypoint.add(entry, "code", place)
+    if not draft.framework and not package.runtime:
+        _claim_imported(folder, draft, entry)
+    publishes = (
+        not draft.framework
+        and not draft.private
+        and bool(package.data.get("files") or package.data.get("exports") or package.data.get("types"))
+    )
+    alone = (
+        not folder.path
+        or draft.framework
+        or scripted
+        or re.search(r"\b(listen|serve|createServer)\(", folder.source(entry))
+    )
+    if not publishes and alone:
+        typed = entry.endswith(("ts", "tsx"))
+        command = f"bun {entry}" if runner(draft) == "bun" else f"npx tsx {entry}" if typed else f"node {entry}"
+        ready = not typed or runner(draft) == "bun"
+        draft.start.add(command, "code", place, confidence=0.8 if ready and not scripted else 0.5)
+        if not typed:
+            draft.program.add(command, "code", place, confidence=0.5)
+
+
+def _claim_imported(folder: Folder, draft: Draft, entry: str) -> None:
+    """Without declared dependencies the entry file's imports tell the framework."""
+    imported = set(re.findall(r"(?:require\(|from)\s*['\"]([^'\"]+)['\"]", folder.source(entry)))
+    server = next((server for server in SERVERS if imported & set(server.packages)), None)
+    if server:
+        named = next(name for name in server.packages if name in imported)
+        draft.framework.add(server.name, "code", folder.place(entry, named))
+
+
+def _describe_package(folder: Folder, package: Package, draft: Draft) -> None:
+    place = folder.place("package.json") if folder.has("package.json") else None
+    if package.has(*_INFRASTRUCTURE):
+        draft.private = True  # it describes where things run, and runs nowhere itself
+        draft.role.add("library", "declared", place, confidence=0.95)
+    elif package.data.get("bin"):
+        draft.role.add("cli", "declared", folder.place("package.json", '"bin"'), confidence=0.9)
+    elif package.data.get("main") or package.data.get("exports") or package.data.get("module"):
+        draft.role.add("library", "declared", place, confidence=0.85)
+    else:
+        draft.role.add("library", "guess", place, confidence=0.4)
+
+
+def _is_node(folder: Folder) -> bool:
+    """Tell scripts of a server from those of a page: only the former require, export or ask the process."""
+    server = re.compile(
+        r"\brequire\(|\bmodule\.exports\b|\bprocess\.|\bBun\.|from\s+['\"](?:node:|express|http|fs|path)|createServer"
+    )
+    if re.search(r"^FROM\s+\S*\b(?:node|bun)\b", folder.text("Dockerfile"), re.MULTILINE):
+        return True
+    return any(server.search(folder.source(path)) for path in folder.files(*_SUFFIXES, limit=10, depth=3))
+
+
+ECOSYSTEMS = (
+    Ecosystem(
+        "node",
+        describe,
+        manifests=("package.json", "bun.lock", "bun.lockb"),
+        bare=("server.js", "index.js", "app.js", "index.ts", "main.js", "server.ts", "index.mjs", "app.ts"),
+        recognises=_is_node,
+        frameworks=SERVERS,
+        workspace=workspace_members,
+        sources=_SUFFIXES,
+        rank=60,
+    ),
+)

@@ -1,0 +1,47 @@
+"""Maven: the modules that poms name, from the root's down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, inside, there
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_MOST = 500
+
+
+def read(tree: SourceTree) -> Workspace | None:
+    """Read the reactor of the tree's root; None where the root has no modules."""
+    members: dict[str, Member] = {}
+    waiting = ["."]
+    while waiting and len(members) < _MOST:
+        folder = waiting.pop()
+        pom = tree.xml(inside(folder, "pom.xml"))
+        if folder in members or pom is None:
+            continue
+        members[folder] = _member(folder, pom)
+        modules = [(found.text or "").strip().removesuffix("pom.xml").strip("/") for found in _named(pom, "module")]
+        waiting += [inside(folder, path) for path in modules if path and ".." not in path]
+    return Workspace(tuple(members.values()), there(tree, "pom.xml")) if len(members) > 1 else None
+
+
+def _member(folder: str, pom: Element) -> Member:
+    asked = {_artifact(one) for kind in ("dependency", "parent") for one in _named(pom, kind)}
+    return Member(folder, inside(folder, "pom.xml"), _artifact(pom) or folder, frozenset(asked), builds=True)
+
+
+def _artifact(element: Element) -> str:
+    """The artifact that an element names itself."""
+    return next(((one.text or "").strip() for one in element if _tag(one) == "artifactId"), "")
+
+
+def _named(pom: Element, name: str) -> Iterator[Element]:
+    return (one for one in pom.iter() if _tag(one) == name)
+
+
+def _tag(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]

@@ -1,0 +1,1 @@
+"""Languages that compile to a program: Dart, Swift, Crystal, Haskell, OCaml and Nim."""

@@ -1,0 +1,1 @@
+"""Lock files of ecosystems that have no other facet here."""

@@ -1,0 +1,227 @@
+"""Python: the dependencies in a virtual environment, made in one stage and copied to the last."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.dockerfile.base_images import Base, Bases
+from container_kit.stages.dockerfile.generate.app import App
+from container_kit.stages.dockerfile.generate.apt_packages import build_packages, runtime_packages
+from container_kit.stages.dockerfile.generate.recipe import (
+    Build,
+    Recipe,
+    Runtime,
+    cached,
+    chain,
+    environment,
+    system_packages,
+)
+from container_kit.stages.dockerfile.generate.shell_quote import shell_word
+from container_kit.stages.dockerfile.generate.start_command import Command
+from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.python.requirements import (
+    PRINT_DEPENDENCIES,
+    copy_included,
+    requirements,
+    with_included,
+)
+
+_VERSIONS = ("3.13", "3.14", "3.12", "3.11", "3.15", "3.10", "3.9", "3.8")
+_PIP_CACHE = "/root/.cache/pip"
+_VENV = {"VIRTUAL_ENV": "/opt/venv", "PATH": "/opt/venv/bin:$PATH"}
+_RUN = _VENV | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+_IGNORE = ("**/__pycache__", "**/*.py[cod]", "**/.venv", "**/venv", "**/.pytest_cache", "**/.mypy_cache",
+    "**/.ruff_cache", "**/.tox", "**/*.egg-info", "**/htmlcov", "**/.coverage")  # fmt: skip
+_SERVERS = {"gunicorn": "gunicorn>=20", "uvicorn": "uvicorn>=0.20", "waitress-serve": "waitress>=2"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Install:
+    """How a package manager fills the virtual environment."""
+
+    dependencies: str
+    """Run where only the manifests are."""
+    why: str
+    """How strictly the lockfile is kept."""
+    cache: str = _PIP_CACHE
+    tool: str = ""
+    """What is installed to do it, with its version."""
+    environment: tuple[tuple[str, str], ...] = ()
+    project: str = ""
+    """Run where the source is, to install the project itself."""
+    needs_source: bool = False
+    add: str = "pip install"
+
+
+def python_build(app: App, bases: Bases) -> Build:
+    """A build stage that installs and then runs the build command, for a site that Python generates."""
+    base = _base(app, bases)
+    return Build(base, _build(app, base, _MANAGERS.get(app.manager, _pip)(app), ""))
+
+
+def _base(app: App, bases: Bases) -> Base:
+    return bases.pick(
+        *(Base(f"python:{version}-slim", probe="python") for version in preferred(app.version, _VERSIONS)),
+        because=f"the project asks for Python {app.version}" if app.version else "the default Python",
+    )
+
+
+def python(app: App, bases: Bases) -> Recipe:
+    """Make the recipe for a Python application."""
+    base = _base(app, bases)
+    command = app.command(_reachable(app))
+    install = _MANAGERS.get(app.manager, _pip)(app)
+    in_source = bool(install.project or install.needs_source or app.build)
+    runtime = Runtime(
+        base,
+        command.arguments,
+        copies=(
+            "COPY --from=build /opt/venv /opt/venv",
+            f"COPY --from=build {app.folder} {app.folder}" if in_source else app.copy_source(),
+        ),
+        environment=_RUN | _source_path(app) | dict(command.environment),
+        packages=runtime_packages(app.packages),
+        workdir=app.folder,
+    )
+    build = Build(base, _build(app, base, install, _missing_server(app, command)))
+    reasons = (Reason(choice=f"{app.manager or 'pip'} install", because=install.why),)
+    return Recipe((build,), runtime, ignore=_IGNORE, reasons=reasons)
+
+
+def _build(app: App, base: Base, install: _Install, server: str) -> tuple[str, ...]:
+    dependencies = chain(install.dependencies, f'{install.add} "{server}"' if server else "")
+    source = (app.copy_source(),)
+    manifests = (*app.copy_manifests(), *copy_included(app), *(source if install.needs_source else ()))
+    later = chain(install.project, app.build or "")
+    return (
+        *system_packages(base, build_packages(app.packages)),
+        *environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1", **dict(install.environment)}),
+        "WORKDIR /app",
+        cached(_PIP_CACHE, chain(f"pip install {install.tool}", "python -m venv /opt/venv"))
+        if install.tool
+        else "RUN python -m venv /opt/venv",
+        *environment(_VENV),
+        *manifests,
+        *app.enter(),
+        cached(install.cache, dependencies),
+        *(source if later and not install.needs_source else ()),
+        *((cached(install.cache, later),) if later else ()),
+    )
+
+
+def _pip(app: App) -> _Install:
+    file = requirements(app)
+    if file:
+        text = with_included(app, file)
+        local = re.search(r"^\s*(-e|--editable|\.{1,2}/|file:|\.\s*$)", text, re.MULTILINE) is not None
+        hashed = "--hash=" in text
+        why = "every requirement is checked by its hash" if hashed else "there is no lockfile: versions are as pinned"
+        return _Install(f"pip install -r {shell_word(file)}", why, needs_source=local)
+    project = app.tree.toml(app.inside("pyproject.toml")).get("project")
+    if isinstance(project, dict) and "dependencies" not in (project.get("dynamic") or ()):
+        dependencies = chain(
+            f'python -c "{PRINT_DEPENDENCIES}" > /tmp/requirements.txt', "pip install -r /tmp/requirements.txt"
+        )
+        why = (
+            "there is no lockfile; the dependencies are installed before the source is copied, so that they stay cached"
+        )
+        return _Install(dependencies, why, project="pip install --no-deps .")
+    if any(app.tree.exists(app.inside(name)) for name in ("pyproject.toml", "setup.py")):
+        return _Install("pip install .", "the build names the dependencies and needs the source", needs_source=True)
+    return _Install("python -c 'import sys; print(sys.version)'", "the project declares no dependencies")
+
+
+def _uv(app: App) -> _Install:
+    locked = "--locked " if app.has("uv.lock") else ""
+    member = app.workspace.member(app.module.path) if app.alone and app.workspace else None
+    package = f" --package {member.name}" if member and re.fullmatch(r"[\w.-]+", member.name) else ""
+    sync = f"uv sync {locked}--no-dev --no-editable{package}"
+    return _Install(
+        f"{sync} --no-install-{'workspace' if app.in_workspace else 'project'}",
+        "uv.lock must agree with pyproject.toml (--locked)" if locked else "there is no uv.lock to keep to",
+        cache="/root/.cache/uv",
+        tool="uv==0.13.9",
+        environment=(("UV_LINK_MODE", "copy"), ("UV_COMPILE_BYTECODE", "1"), ("UV_PYTHON_DOWNLOADS", "never"),
+            ("UV_PROJECT_ENVIRONMENT", "/opt/venv")),
+        project=sync,
+        add="uv pip install",
+    )  # fmt: skip
+
+
+def _poetry(app: App) -> _Install:
+    own_program = _is_own_program(app)
+    return _Install(
+        "poetry install --only main --no-root --no-interaction",
+        "poetry.lock must agree with pyproject.toml"
+        if app.has("poetry.lock")
+        else "there is no poetry.lock to keep to",
+        cache="/root/.cache/pypoetry",
+        tool="poetry==2.5.1",
+        project="poetry install --only main --no-interaction" if own_program else "",
+    )
+
+
+def _pdm(app: App) -> _Install:
+    own = "" if _is_own_program(app) else " --no-self"
+    locked = " --frozen-lockfile" if app.has("pdm.lock") else ""
+    return _Install(
+        f"pdm install --prod --no-self{locked}",
+        "pdm.lock is installed as it is" if locked else "there is no pdm.lock to keep to",
+        cache="/root/.cache/pdm",
+        tool="pdm==2.29.4",
+        environment=(("PDM_CHECK_UPDATE", "false"),),
+        project="" if own else f"pdm install --prod{locked}",
+    )
+
+
+def _pipenv(app: App) -> _Install:
+    locked = app.has("Pipfile.lock")
+    return _Install(
+        "pipenv install --deploy" if locked else "pipenv install",
+        "Pipfile.lock must agree with Pipfile (--deploy)" if locked else "there is no Pipfile.lock to keep to",
+        cache="/root/.cache/pipenv",
+        tool="pipenv==2026.10.3",
+        environment=(("PIPENV_CACHE_DIR", "/root/.cache/pipenv"),),
+    )
+
+
+_MANAGERS = {"pip": _pip, "uv": _uv, "poetry": _poetry, "pdm": _pdm, "pipenv": _pipenv}
+
+
+def _is_own_program(app: App) -> bool:
+    """Tell whether the start command is a script that the project itself installs."""
+    program = app.command().arguments[0]
+    text = app.tree.text(app.inside("pyproject.toml")) or ""
+    return re.search(rf"^\s*[\"']?{re.escape(program)}[\"']?\s*=", text, re.MULTILINE) is not None
+
+
+def _reachable(app: App) -> str | None:
+    """Return the start command; for a file that has Flask's own server listen on the loopback address, another server.
+
+    `app.run()` without a host is reachable from inside the container only, and is no server for production.
+    """
+    script = re.fullmatch(r"python3? ([\w/]+)\.py", app.start or "")
+    if not script or app.framework != "flask" or app.was_told:
+        return app.start
+    text = app.tree.text(app.inside(f"{script[1]}.py")) or ""
+    made = re.search(r"^(\w+)\s*=\s*Flask\(", text, re.MULTILINE)
+    if made is None or "0.0.0.0" in text:  # noqa: S104 - looked for, not listened on
+        return app.start
+    return f"gunicorn {script[1].replace('/', '.')}:{made[1]}"
+
+
+def _missing_server(app: App, command: Command) -> str:
+    """Return the requirement for a server that the analysis proposes and no manifest declares."""
+    replaced = _reachable(app) != app.start
+    declared = app.module.start_command.known_by in {"declared", "code", "configuration"}
+    if app.was_told or (declared and not replaced):
+        return ""
+    return _SERVERS.get(command.arguments[0], "")
+
+
+def _source_path(app: App) -> dict[str, str]:
+    """Put `src` on the module path where the entry point lies in it."""
+    inside = any(place.startswith(app.inside("src/")) for place in app.module.start_command.places)
+    return {"PYTHONPATH": f"{app.folder}/src"} if inside else {}

@@ -1,0 +1,66 @@
+"""What starts a Python application: by the file that is its entry, what that does, and what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.ecosystems.python.packaging import normal
+from container_kit.stages.ecosystems.python.source_code import PythonFile
+
+ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
+WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}
+_NEEDS_ITS_COMMAND = {"streamlit", "chainlit", "reflex", "panel"}
+"""Frameworks whose pages Python alone does not serve, whatever a file does as the main program."""
+
+
+def start_commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple[str, float]]:
+    """Start commands with what each is worth, by what is installed and what the file does."""
+    port = entry.port[0] if entry.port else None
+    is_package = entry.path.endswith("/__main__.py")
+    run = (run_command(entry), 0.85 if entry.runs_itself or is_package else 0.3)
+    has = draft.dependencies.__contains__
+    target = entry.target if entry.application else f"{entry.module}:app"
+    if draft.scripts and entry.path.removeprefix("src/").count("/") > 0:
+        yield draft.scripts[0], 0.865 if not is_package or is_own(draft.scripts[0], draft) else 0.6
+    if framework in ASGI or framework in WSGI:
+        target = f"'{target}'" if target.endswith("()") and has("gunicorn") else target
+        if has("gunicorn") and (framework != "dash" or entry.exposed):
+            worker = " -k uvicorn.workers.UvicornWorker" if framework in ASGI and has("uvicorn") else ""
+            yield f"gunicorn{worker} --bind 0.0.0.0:{port or 8000} {target}", 0.86
+        if framework in ASGI and not (entry.runs_itself and entry.port):
+            factory = " --factory" if target.strip("'").endswith("()") else ""
+            name = target.strip("'").removesuffix("()")
+            yield (
+                f"uvicorn {name}{factory} --host 0.0.0.0 --port {port or 8000}",
+                0.855 if not entry.runs_itself else 0.84,
+            )
+        if framework == "flask":
+            yield (
+                f"flask --app {entry.module} run --host 0.0.0.0 --port {port or 5000}",
+                0.7 if entry.application else 0.35,
+            )
+        yield run
+        return
+    tools = {
+        "streamlit": f"streamlit run {entry.path} --server.address 0.0.0.0 --server.port 8501",
+        "chainlit": f"chainlit run {entry.path} --host 0.0.0.0 --port 8000",
+        "reflex": "reflex run --env prod",
+        "sanic": f"sanic {entry.module}:{entry.application or 'app'} --host 0.0.0.0 --port {port or 8000}",
+        "celery": f"celery -A {entry.module} worker",
+        "panel": f"panel serve {entry.path} --address 0.0.0.0 --port 5006",
+    }
+    if framework in tools:
+        yield tools[framework], 0.86 if framework in _NEEDS_ITS_COMMAND else 0.8
+    yield run[0], max(run[1], 0.6)
+
+
+def is_own(name: str, draft: Draft) -> bool:
+    """Whether a script or package bears the distribution's name; `shopd` is a script of `shop`."""
+    return bool(draft.name) and normal(name).startswith(normal(draft.name))
+
+
+def run_command(entry: PythonFile) -> str:
+    """How Python is told to run a file: a package by its name, a file by its path."""
+    package = entry.path.endswith("/__main__.py") or entry.absolute
+    return f"python -m {entry.module.removesuffix('.__main__')}" if package else f"python {entry.path}"

@@ -1,0 +1,39 @@
+"""uv: members by patterns in the root's pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, inside, there
+
+
+def read(tree: SourceTree) -> Workspace | None:
+    """Read the workspace of the tree's root; None where there is none."""
+    table: Any = tree.toml("pyproject.toml").get("tool", {})
+    table = table.get("uv", {}).get("workspace", {}) if isinstance(table, dict) else {}
+    if not isinstance(table, dict) or not table.get("members"):
+        return None
+    left_out = set(tree.folders(_texts(table.get("exclude")), "pyproject.toml"))
+    folders = [one for one in tree.folders(_texts(table.get("members")), "pyproject.toml") if one not in left_out]
+    members = tuple(_member(tree, folder) for folder in dict.fromkeys((".", *folders)))
+    return Workspace(members, there(tree, "pyproject.toml", "uv.lock"))
+
+
+def _member(tree: SourceTree, folder: str) -> Member:
+    manifest = inside(folder, "pyproject.toml")
+    project: Any = tree.toml(manifest).get("project", {})
+    project = project if isinstance(project, dict) else {}
+    needs = frozenset(_name(text) for text in _texts(project.get("dependencies")))
+    return Member(folder, manifest, _name(str(project.get("name") or folder)), needs, builds=True)
+
+
+def _name(requirement: str) -> str:
+    """The name in a requirement as indexes compare it."""
+    found = re.match(r"\s*([A-Za-z0-9][\w.-]*)", requirement)
+    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else requirement
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []

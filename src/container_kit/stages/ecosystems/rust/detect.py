@@ -1,0 +1,136 @@
+"""Rust: Cargo packages and workspaces."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
+from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.tree.module_folder import Folder
+
+FRAMEWORKS = (
+    Framework("loco", ("loco-rs",), 5150),
+    Framework("leptos", ("leptos", "leptos_axum"), 3000),
+    Framework("rocket", ("rocket",), 8000),
+    Framework("actix-web", ("actix-web",), 8080),
+    Framework("axum", ("axum",), 3000),
+    Framework("poem", ("poem",), 3000),
+    Framework("salvo", ("salvo",), 5800),
+    Framework("warp", ("warp",), 3030),
+    Framework("tide", ("tide",), 8080),
+    Framework("gotham", ("gotham",), 7878),
+    Framework("iron", ("iron",), 3000),
+    Framework("nickel", ("nickel",), 6767),
+    Framework("rouille", ("rouille",), 8000),
+    Framework("ntex", ("ntex",), 8080),
+    Framework("tonic", ("tonic",), 50051),
+    Framework("yew", ("yew",), 8080, "static"),
+    Framework("dioxus", ("dioxus",), 8080),
+    Framework("hyper", ("hyper",), 3000),
+    Framework("poise", ("poise",), None, "worker"),
+    Framework("serenity", ("serenity",), None, "worker"),
+    Framework("twilight", ("twilight-gateway",), None, "worker"),
+    Framework("teloxide", ("teloxide",), None, "worker"),
+)
+
+
+def describe(folder: Folder, draft: Draft) -> None:
+    """Read `Cargo.toml`; its binaries are what can be started."""
+    data = folder.toml("Cargo.toml") or _salvaged(folder.text("Cargo.toml"))
+    package = _table(data, "package")
+    draft.manifests.extend(name for name in ("Cargo.toml", "Cargo.lock") if folder.has(name))
+    draft.locked = folder.has("Cargo.lock") or Folder(folder.tree).has("Cargo.lock")
+    draft.language.add("rust", "declared", folder.place("Cargo.toml"))
+    draft.package_manager.add("cargo", "declared", folder.place("Cargo.toml"))
+    draft.name = str(package.get("name") or "")
+    draft.private = package.get("publish") is False
+    for table, into in (("dependencies", draft.dependencies), ("dev-dependencies", draft.tools)):
+        for name in _table(data, table):
+            into[name.lower()] = folder.place("Cargo.toml", re.compile(rf"^\s*{re.escape(name)}\b", re.MULTILINE))
+    _read_version(folder, package, draft)
+    _claim_binaries(folder, draft, data)
+
+
+def _salvaged(text: str) -> dict[str, Any]:
+    """What the lines of a broken manifest still say: the package's name, and what it depends on."""
+    name = re.search(r"^name\s*=\s*\"([\w-]+)", text, re.MULTILINE)
+    _, _, listed = text.partition("[dependencies]")
+    names = re.findall(r"^([\w-]+)\s*=\s*[\"{]", listed.partition("\n[")[0], re.MULTILINE)
+    return {"package": {"name": name[1]} if name else {}, "dependencies": dict.fromkeys(names)}
+
+
+def _read_version(folder: Folder, package: dict[str, Any], draft: Draft) -> None:
+    value = package.get("rust-version")
+    draft.version.add(value if isinstance(value, str) else None, "declared", folder.place("Cargo.toml", "rust-version"))
+    for path in ("rust-toolchain.toml", "rust-toolchain", "rust-version.txt"):
+        text = folder.text(path)
+        if found := re.search(r"channel\s*=\s*\"([^\"]+)\"", text) or re.match(r"\s*([\w.-]+)\s*$", text):
+            draft.version.add(found[1], "declared", folder.place(path, found[1]), confidence=0.985)
+
+
+def _claim_binaries(folder: Folder, draft: Draft, data: dict[str, Any]) -> None:
+    bins = data.get("bin")
+    bins = bins if isinstance(bins, list) else []
+    declared = [b for b in bins if isinstance(b, dict) and isinstance(b.get("name"), str)]
+    names = [(str(b["name"]), str(b.get("path") or "src/main.rs")) for b in declared]
+    if folder.has("src/main.rs") and all(path != "src/main.rs" for _, path in names):
+        names.insert(0, (draft.name or folder.base, "src/main.rs"))
+    matches = (
+        re.fullmatch(r"src/bin/(\w[\w-]*)(?:\.rs|/main\.rs)", p) for p in folder.files(".rs", limit=200, depth=4)
+    )
+    names.extend((found[1], found[0]) for found in matches if found)
+    default = _table(data, "package").get("default-run")
+    names.sort(key=lambda item: item[0] != default)
+    if not names:
+        draft.role.add("library", "declared", folder.place("Cargo.toml"), confidence=0.9)
+        return
+    place = folder.place(names[0][1]) if folder.has(names[0][1]) else folder.place("Cargo.toml")
+    draft.entrypoint.add(names[0][1], "declared", place)
+    draft.build.add("cargo build --release", "framework", place, confidence=0.9)
+    draft.output.add(f"target/release/{names[0][0]}", "framework", place, confidence=0.9)
+    runner = re.search(r"^\s*runner\s*=", folder.text(".cargo/config.toml"), re.MULTILINE)
+    for name, _ in names[:2]:
+        draft.start.add(f"./target/release/{name}", "declared", place, confidence=0.85 if name == names[0][0] else 0.4)
+    draft.start.add("cargo run --release", "framework", place, confidence=0.86 if runner else 0.5)
+    if (folder.first("Trunk.toml") or folder.has("index.html")) and "yew" in draft.dependencies:
+        draft.role.add("static", "configuration", place, confidence=0.9)
+        draft.build.add("trunk build --release", "framework", place, confidence=0.91)
+        draft.output.add("dist", "framework", place, confidence=0.91)
+        draft.start.add("trunk serve", "framework", place, confidence=0.87)
+
+
+def _table(data: Any, key: str) -> dict[str, Any]:
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def workspace(folder: Folder) -> tuple[str, list[str]] | None:
+    """The members that `[workspace]` names; `*` stands for one folder."""
+    tied = _table(folder.toml("Cargo.toml"), "workspace") if folder.has("Cargo.toml") else {}
+    named = tied.get("members")
+    members = [m for m in named if isinstance(m, str)] if isinstance(named, list) else []
+    found: list[str] = []
+    for member in members:
+        base, star, _ = member.partition("*")
+        if star:
+            home = folder.tree.folders.get("/".join(part for part in (folder.path, base.strip("/")) if part))
+            found.extend(f"{base}{name}".lstrip("/") for name in (home.folders if home else ()))
+        else:
+            found.append(member)
+    return ("cargo", found) if members else None
+
+
+ECOSYSTEMS = (
+    Ecosystem(
+        "rust",
+        describe,
+        manifests=("Cargo.toml",),
+        frameworks=FRAMEWORKS,
+        workspace=workspace,
+        sources=(".rs",),
+        settings=("Rocket.toml",),
+        language="rust",
+        rank=21,
+    ),
+)

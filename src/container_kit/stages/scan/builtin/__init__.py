@@ -1,0 +1,1 @@
+"""The built-in scanner: inventories of images and source trees, matched against OSV advisories."""

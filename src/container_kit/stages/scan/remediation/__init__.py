@@ -1,0 +1,1 @@
+"""Remediation advice for findings: upgrades, lock commands and base images."""

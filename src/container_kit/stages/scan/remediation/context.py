@@ -1,0 +1,49 @@
+"""What is known of a target beside the findings themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from container_kit.stages.artifacts.scan import ScanFinding
+from container_kit.stages.scan.remediation.layers import Origin
+from container_kit.stages.scan.remediation.lineage import Lineage
+from container_kit.stages.scan.remediation.lock_commands import relock_of
+from container_kit.stages.scan.remediation.manifests import Manifests
+
+
+@dataclass(frozen=True)
+class Known:
+    """The source tree of a target, its Dockerfile and what made its layers, each as far as known."""
+
+    root: Path | None = None
+    """The source tree."""
+    module: str = "."
+    dockerfile: str = "Dockerfile"
+    """The Dockerfile's path relative to the root."""
+    lineage: Lineage | None = None
+    origins: dict[str, Origin] = field(default_factory=dict)
+    """By layer."""
+
+    @cached_property
+    def manifests(self) -> Manifests | None:
+        """The manifests of the source tree."""
+        return Manifests(self.root, self.module) if self.root else None
+
+    def lock_of(self, finding: ScanFinding) -> str | None:
+        """The lock file of a folder that shows a finding; None where a file does that people edit."""
+        if finding.layer or finding.path is None or relock_of(finding.path) is None:
+            return None
+        if finding.path.endswith(".txt") and not (self.manifests and self.manifests.source_of(finding.path)):
+            return None
+        return finding.path
+
+    @property
+    def base(self) -> str:
+        """What people call the base image."""
+        return self.lineage.base if self.lineage else "the base image"
+
+    def place(self, line: int | None) -> str | None:
+        """`file:line` in the Dockerfile."""
+        return f"{self.dockerfile}:{line}" if line else None

@@ -1,0 +1,203 @@
+"""Finding the manifest line of a package in a source tree, and the lock file that goes with it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache, cached_property
+from operator import itemgetter
+from pathlib import Path, PurePosixPath
+
+from container_kit.stages.ecosystems.facets import file_walk as walk
+from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.formats.files import decoded, read_inside
+from container_kit.stages.scan.builtin import lockfiles
+from container_kit.stages.scan.remediation.lock_commands import LOCKS, relock_of
+
+# By ecosystem, the files that people edit, the usual ones first.
+_EDITED: dict[str, tuple[str, ...]] = {
+    "pypi": (
+        "requirements*.txt",
+        "requirements*.in",
+        "*requirements.txt",
+        "requirements/*.txt",
+        "requirements/*.in",
+        "pyproject.toml",
+        "Pipfile",
+        "setup.cfg",
+        "setup.py",
+    ),
+    "npm": ("package.json",),
+    "maven": ("pom.xml", "build.gradle", "build.gradle.kts", "libs.versions.toml"),
+    "golang": ("go.mod",),
+    "gem": ("Gemfile", "gems.rb", "*.gemspec"),
+    "cargo": ("Cargo.toml",),
+    "nuget": ("*.csproj", "*.fsproj", "Directory.Packages.props", "packages.config"),
+    "composer": ("composer.json",),
+    "hex": ("mix.exs",),
+}
+# How a manifest requires a package; `{name}` is its name.
+_REQUIRES = {
+    "pypi": r"(?:^|[\"'])\s*{name}\s*(?:\[[^\]]*\]\s*)?(?:[<>=!~;@\"'(,]|#|$)",
+    "npm": r"\"{name}\"\s*:\s*\"(?:[\^~<>=*\dv]|npm:|workspace:|file:|link:|git|https?:|latest|next)|npm:{name}@",
+    "maven": r"<artifactId>\s*{name}\s*<|[:\"']{name}[:\"']",
+    "golang": r"(?:^|\s){name}\s+v",
+    "gem": r"\b(?:gem|add\w*_dependency)\s*\(?\s*[\"']{name}[\"']",
+    "cargo": r"^\s*\"?{name}\"?\s*(?:=|\.\w+\s*=)|^\[.*dependencies\.\"?{name}\"?\]",
+    "nuget": r"(?:Include|id)\s*=\s*\"{name}\"",
+    "composer": r"\"{name}\"\s*:",
+    "hex": r"\{{\s*:{name}\s*,",
+}
+_NAMES = walk.named(name for table in (_EDITED, LOCKS) for names in table.values() for name in names)
+_SIDE_BY_SIDE = frozenset({"cargo", "npm"})
+_MOST_BYTES = 2 * 2**20
+_MOST_LOCK_BYTES = 16 * 2**20
+_MOST_FILES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a package can be changed."""
+
+    where: str
+    """`file:line`, or the file alone where the package is not named in it."""
+    direct: bool
+    """Whether the file names the package; otherwise another dependency brings it."""
+    lock: str | None = None
+    """The lock file that has to follow a change."""
+
+
+class Manifests:
+    """The manifests of a source tree. Their folders are walked over once, when the first package is looked for.
+
+    Args:
+        root: The source tree.
+        module: The module's folder, relative to the root: its manifests are looked at first.
+    """
+
+    def __init__(self, root: Path, module: str = ".") -> None:
+        self._root = str(root.resolve())
+        self._module = PurePosixPath(module)
+        self._lines = cache(self._read)
+        self._pins = cache(self._read_lock)
+
+    def find(self, ecosystem: str | None, package: str, installed: str = "", lock: str | None = None) -> Place | None:
+        """Find the line that names a package, else the manifest where a line for it belongs.
+
+        Args:
+            ecosystem: The type in a package URL.
+            package: The package's name, for Maven `group:artifact`.
+            installed: Its version: of lines that name the package, one that can have led to it is preferred.
+            lock: The lock file that pins it, where that is known; then only the manifests that it covers count.
+        """
+        kind = ecosystem or ""
+        files = [path for path in self._manifests.get(kind, ()) if lock is None or _covers(lock, path)]
+        if not files:
+            return None
+        for path, number in self._naming(files, kind, package, installed):
+            return Place(f"{path}:{number}", direct=True, lock=lock or self._lock(kind, path))
+        lock = lock or self._lock(kind, files[0])
+        beside = (path for path in files if lock and PurePosixPath(path).parent == PurePosixPath(lock).parent)
+        return Place(next(beside, files[0]), direct=False, lock=lock)
+
+    def source_of(self, requirements: str) -> str | None:
+        """The file that a requirements file was compiled from, by pip-compile's names; None where there is none."""
+        source = requirements.removesuffix(".txt") + ".in"
+        return source if requirements.endswith(".txt") and source in self._known else None
+
+    def pinned(self, lock: str, package: str, version: str) -> str | None:
+        """`file:line` of a package in the lock file at a path; None where it is not found in it."""
+        line = self._pins(lock).get((package, version))
+        return f"{lock}:{line}" if line else None
+
+    def _naming(self, files: list[str], kind: str, package: str, installed: str) -> list[tuple[str, int]]:
+        """The lines that name a package, those first that hold the very version."""
+        named = re.compile(_REQUIRES[kind].format(name=_name(kind, package)), re.IGNORECASE)
+        found = [
+            (installed not in line, path, number)
+            for path in files
+            for number, line in enumerate(self._lines(path), start=1)
+            if (match := named.search(line)) and _may_lead_to(kind, line[match.start() :], installed)
+        ]
+        return [(path, number) for _, path, number in sorted(found, key=itemgetter(0))]
+
+    @cached_property
+    def _files(self) -> list[str]:
+        return list(walk.files(self._root, _NAMES, lambda _: None, lambda: None))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self._files)
+
+    @cached_property
+    def _manifests(self) -> dict[str, list[str]]:
+        """By ecosystem; the module's own first, then the root's, then the others."""
+        found: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
+        for path in self._files:
+            for ecosystem, patterns in _EDITED.items():
+                rank = next((rank for rank, pattern in enumerate(patterns) if walk.ends_like(path, pattern)), None)
+                if rank is not None and len(found[ecosystem]) < _MOST_FILES and not self.source_of(path):
+                    found[ecosystem].append((self._distance(path), rank, path))
+        return {ecosystem: [path for _, _, path in sorted(paths)] for ecosystem, paths in found.items()}
+
+    def _distance(self, path: str) -> int:
+        folder = PurePosixPath(path).parent
+        if folder == self._module:
+            return 0
+        return 1 + len(folder.parts) + (0 if folder == PurePosixPath() or self._module in folder.parents else 100)
+
+    def _lock(self, ecosystem: str, manifest: str) -> str | None:
+        """The lock file beside a manifest, or the nearest one above."""
+        if manifest.endswith(".in"):
+            compiled = manifest.removesuffix(".in") + ".txt"
+            return compiled if compiled in self._known else None
+        for folder in PurePosixPath(manifest).parents:
+            for name in LOCKS.get(ecosystem, ()):
+                lock = str(folder / name)
+                if lock in self._known and _covers(lock, manifest):
+                    return lock
+        return None
+
+    def _read(self, path: str) -> tuple[str, ...]:
+        """Lines with one space at most between words, lest an expression tries each way to share many."""
+        try:
+            lines = decoded(read_inside(self._root, path, _MOST_BYTES)).splitlines()
+        except OSError:
+            return ()
+        return tuple(" ".join(line.split()) for line in lines)
+
+    def _read_lock(self, path: str) -> dict[tuple[str, str], int]:
+        """From a package's name and version to its line."""
+        reader = lockfiles.reader_of(path)
+        try:
+            text = decoded(read_inside(self._root, path, _MOST_LOCK_BYTES))
+            found = [entry for entry in reader(text) if isinstance(entry, Package)] if reader else []
+        except lockfiles.BROKEN:
+            return {}
+        return {(package.name, package.version): package.line for package in reversed(found)}
+
+
+def _covers(lock: str, manifest: str) -> bool:
+    if lock.endswith(".txt"):
+        return manifest == lock.removesuffix(".txt") + ".in"
+    relock = relock_of(lock)
+    below = PurePosixPath(lock).parent in PurePosixPath(manifest).parents
+    return below and relock is not None and any(walk.ends_like(manifest, pattern) for pattern in relock.manifests)
+
+
+def _may_lead_to(ecosystem: str, requirement: str, installed: str) -> bool:
+    """Whether a requirement can have led to a version, where several versions of a package may stand side by side."""
+    if ecosystem not in _SIDE_BY_SIDE or not installed:
+        return True
+    wanted = requirement.partition(",")[0]
+    majors = re.findall(r"(?<![\w.])(\d+)", wanted)
+    return not majors or ">" in wanted or installed.partition(".")[0] in majors
+
+
+def _name(ecosystem: str, package: str) -> str:
+    """The expression of a name: Python's `-`, `_`, `.` are one (PEP 503), Maven's artifact stands without group."""
+    name = package.rpartition(":")[2] if ecosystem == "maven" else package
+    if ecosystem == "pypi":
+        return "[-_.]+".join(re.escape(part) for part in re.split(r"[-_.]+", name) if part)
+    return re.escape(name)

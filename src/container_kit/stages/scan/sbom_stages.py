@@ -1,0 +1,139 @@
+"""The stages that list what is in an image and what a folder depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import anyio.to_thread
+
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.scan import Sbom
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract import workspace
+from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.docker import engine as docker_engine
+from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.scan import image_export as archive
+from container_kit.stages.scan.builtin import source_inventory
+from container_kit.stages.scan.builtin.cyclonedx import of_inventory, read_document
+from container_kit.stages.scan.builtin.image_inventory import Inventory, UnreadableArchive, read
+from container_kit.stages.scan.scanners.base import ScannerSettings
+from container_kit.stages.scan.scanners.program import Finished, ProgramTrouble, run
+from container_kit.stages.scan.scanners.trivy import Trivy
+
+UNREADABLE = FaultCode(
+    "scan.image_unreadable",
+    means="What the engine exports is not an image that can be read.",
+    hint="Install Syft, which reads more formats, or build {reference} again.",
+)
+
+
+class DescribeImage(Stage[Sbom]):
+    """List what is in an image as a software bill of materials (CycloneDX).
+
+    Args:
+        engine: Where the image is.
+        settings: Where Syft and Trivy are; without them the built-in inventory makes the list.
+    """
+
+    read_only: ClassVar[bool] = True
+    faults: ClassVar[tuple[FaultCode, ...]] = (UNREADABLE, *archive.FAULTS, *docker_engine.FAULTS)
+
+    def __init__(self, engine: DockerEngine, settings: ScannerSettings | None = None) -> None:
+        self._engine = engine
+        self._settings = settings or ScannerSettings()
+
+    async def execute(self, ctx: StageContext, image: Image) -> Sbom:
+        """List the packages; in a dry run, of an image that is not built yet, the list is empty and says so.
+
+        Raises:
+            StageFailure: One of `faults`.
+        """
+        if ctx.dry_run and not image.id:
+            return of_inventory(image.reference, "", Inventory(unread=("dry run: the image is not built yet",)))
+        async with archive.scratch_folder() as folder:
+            ctx.progress(f"exporting {image.reference} to list what is in it")
+            exported = await archive.export(self._engine, image, folder)
+            target = _Target(image.reference, f"docker-archive:{exported}", exported, "image")
+            made = await _by_programs(ctx, self._settings, target, folder)
+            return made or await self._own(ctx, image, exported)
+
+    async def _own(self, ctx: StageContext, image: Image, exported: Path) -> Sbom:
+        ctx.progress(f"reading the packages of {image.reference} from its layers")
+        try:
+            inventory = await anyio.to_thread.run_sync(read, exported)
+        except UnreadableArchive as error:
+            raise UNREADABLE(f"{image.reference}: {error}", reference=image.reference) from error
+        return of_inventory(image.reference, image.id, inventory)
+
+
+class DescribeSource(Stage[Sbom]):
+    """List what a folder depends on, by its lock files, as a software bill of materials (CycloneDX).
+
+    Args:
+        settings: Where Syft and Trivy are; without them the built-in inventory makes the list.
+    """
+
+    read_only: ClassVar[bool] = True
+    faults: ClassVar[tuple[FaultCode, ...]] = workspace.FAULTS
+
+    def __init__(self, settings: ScannerSettings | None = None) -> None:
+        self._settings = settings or ScannerSettings()
+
+    async def validate(self, ctx: StageContext, source: Source) -> None:
+        """Check that the folder is there and may be read."""
+        ctx.workspace.directory(source.path)
+
+    async def execute(self, ctx: StageContext, source: Source) -> Sbom:
+        """List the packages that the folder's lock files pin.
+
+        Raises:
+            StageFailure: One of `faults`.
+        """
+        folder = ctx.workspace.directory(source.path)
+        async with archive.scratch_folder() as scratch:
+            made = await _by_programs(ctx, self._settings, _Target(str(folder), f"dir:{folder}", folder, "fs"), scratch)
+        if made:
+            return made
+        ctx.progress(f"reading the lock files in {folder}")
+        return of_inventory(str(folder), "", await anyio.to_thread.run_sync(source_inventory.read, folder))
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What is listed, in the words of each program."""
+
+    name: str
+    syft: str
+    path: Path
+    trivy: Literal["image", "fs"]
+
+
+async def _by_programs(ctx: StageContext, settings: ScannerSettings, target: _Target, scratch: Path) -> Sbom | None:
+    """Let Syft make the list, else Trivy; None where none of them could."""
+    made: Sbom | None = None
+    if syft := settings.program("syft"):
+        argv = [syft, "scan", target.syft, "-o", "cyclonedx-json", "--quiet"]
+        made = await _listed(ctx, target.name, "syft", run(argv, within=settings.timeout, cwd=scratch))
+    if made is None and settings.program("trivy"):
+        listing = Trivy(settings, scratch).describe(target.trivy, target.path)
+        made = await _listed(ctx, target.name, "trivy", listing)
+    return made
+
+
+async def _listed(ctx: StageContext, target: str, name: str, listing: Awaitable[Finished]) -> Sbom | None:
+    """Take another program's list; where it makes none, the next one is asked."""
+    ctx.progress(f"{name}: listing the packages of {target}")
+    try:
+        answer = await listing
+    except ProgramTrouble as trouble:
+        ctx.output(str(trouble))
+        return None
+    made = read_document(target, name, answer.out) if answer.code == 0 else None
+    if made is None:
+        ctx.output(f"{name} made no list: {answer.complaint}")
+    return made

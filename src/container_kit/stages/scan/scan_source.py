@@ -1,0 +1,100 @@
+"""The stage that scans a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import anyio.to_thread
+
+from container_kit.stages.artifacts.image import BuildOptions, Image
+from container_kit.stages.artifacts.scan import ScanPolicy, ScanReport
+from container_kit.stages.artifacts.source import Source
+from container_kit.stages.contract import workspace
+from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.scan import gate
+from container_kit.stages.scan.builtin import scanner as builtin
+from container_kit.stages.scan.builtin import source_inventory
+from container_kit.stages.scan.evaluate import conclude
+from container_kit.stages.scan.image_export import scratch_folder
+from container_kit.stages.scan.remediation.context import Known
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, looked, together
+from container_kit.stages.scan.scanners.grype import Grype
+from container_kit.stages.scan.scanners.hadolint import lint
+from container_kit.stages.scan.scanners.trivy import Trivy
+from container_kit.stages.scan.source_tree import Tree, tree_of
+
+_MOST_GAPS = 10
+
+
+class ScanSource(Stage[ScanReport]):
+    """Look for vulnerable dependencies, secrets, misconfigurations and Dockerfile problems in a folder.
+
+    Args:
+        settings: Where scanners and databases are.
+    """
+
+    read_only: ClassVar[bool] = True
+    faults: ClassVar[tuple[FaultCode, ...]] = (*gate.FAULTS, *workspace.FAULTS)
+
+    def __init__(self, settings: ScannerSettings | None = None) -> None:
+        self._settings = settings or ScannerSettings()
+
+    async def validate(self, ctx: StageContext, source: Source) -> None:
+        """Check that the folder is there and may be read."""
+        ctx.workspace.directory(source.path)
+
+    async def execute(
+        self,
+        ctx: StageContext,
+        source: Source,
+        policy: ScanPolicy | None = None,
+        options: BuildOptions | None = None,
+    ) -> ScanReport:
+        """Scan with every scanner that is there.
+
+        Args:
+            ctx: The run.
+            source: The folder; its module's manifests are looked at first.
+            policy: What to refuse; None means the default policy.
+            options: Names the Dockerfile where it is not `Dockerfile`.
+
+        Raises:
+            StageFailure: One of `faults`. A missing scanner is none of them: the report says `unavailable`.
+        """
+        folder = ctx.workspace.directory(source.path)
+        no_image = Image(id="", reference="")
+        tree = await anyio.to_thread.run_sync(tree_of, ctx, no_image, source, None, options or BuildOptions())
+        async with scratch_folder() as scratch:
+            results = await self._look(ctx, folder, scratch, tree)
+        known = Known(root=folder, module=source.module, dockerfile=tree.dockerfile)
+        return await anyio.to_thread.run_sync(
+            conclude, str(folder), results, known, policy or ScanPolicy(), self._settings.cap
+        )
+
+    async def _look(self, ctx: StageContext, folder: Path, scratch: Path, tree: Tree) -> list[ScannerResult]:
+        looks: list[Callable[[], Awaitable[ScannerResult]]] = [
+            lambda: Trivy(self._settings, scratch).source(ctx, folder),
+            lambda: Grype(self._settings, scratch).source(ctx, folder),
+        ]
+        if tree.content:
+            looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, folder))
+        results = await together(looks)
+        if not any(result.looked for result in results if result.run.looks_for == "vulnerabilities"):
+            read = partial(source_inventory.read, folder)
+            results.append(await builtin.scan(self._settings, ctx, "the folder's lock files", read))
+        elif any(result.run.outcome == "clean" for result in results):
+            gaps = await anyio.to_thread.run_sync(source_inventory.gaps, folder)
+            results = [_with_gaps(result, gaps) for result in results]
+        return results
+
+
+def _with_gaps(result: ScannerResult, gaps: Sequence[str]) -> ScannerResult:
+    """Scanners pass over what names no version without a word; then finding nothing is not clean."""
+    if not gaps or result.run.outcome != "clean" or result.run.looks_for != "vulnerabilities":
+        return result
+    told = "; ".join(gaps[:_MOST_GAPS])
+    return looked(result.run, result.findings, unseen=told, stale=False)

@@ -1,0 +1,89 @@
+"""`full-deployment`: from a repository to a healthy container."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Annotated
+
+from pydantic import Field
+
+from container_kit.stages.artifacts.deployment import Deployment, Verification
+from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
+from container_kit.stages.artifacts.scan import ScanReport
+from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.deploy.targets import among
+from container_kit.tools.builtin._fields import DryRun, FailOn, ModulePath, SourcePath, Timeout, gate
+from container_kit.tools.builtin.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name, TargetName
+from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.results.schema import answer_schema
+from container_kit.tools.tool import Call, Offer, ToolInput
+
+
+class FullDeploymentInput(ToolInput):
+    """What to deploy, and how. The single tools take more options."""
+
+    path: SourcePath
+    module: ModulePath = "."
+    tag: Annotated[str, Field(description="name[:tag]; default: folder name")] | None = None
+    dockerfile: Annotated[str, Field(description="Relative to path")] | None = None
+    build_args: dict[str, str] = Field(default_factory=dict)
+    ca_file: str | None = None
+    fail_on: FailOn = "critical"
+    name: Name | None = None
+    port: HostPort | None = None
+    container_port: ContainerPort | None = None
+    env: Env = Field(default_factory=dict)
+    env_file: EnvFile | None = None
+    health_path: HealthPath | None = None
+    health_timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
+    read_only: bool = True
+    services: Annotated[bool, Field(description="Run its databases too")] = False
+    deploy_to: TargetName | None = None
+    dry_run: DryRun = False
+    timeout: Timeout | None = None
+
+
+OPTION_UNFIT = FaultCode(
+    "target.option",
+    means="An option means nothing on a target of this kind.",
+    hint="Leave out {options}; deploy-kubernetes with build=true takes all that a cluster knows.",
+)
+
+
+async def _planned(call: Call, asked: FullDeploymentInput) -> Plan:
+    in_cluster = among(call.runs.targets, asked.deploy_to).kind == "kubernetes"
+    made = _for_cluster(asked) if in_cluster else plan("full-deployment", asked)
+    return Plan(made.pipeline, gate(made.input), made.options)
+
+
+def _for_cluster(asked: FullDeploymentInput) -> Plan:
+    """The same for a cluster, in the words of Kubernetes."""
+    unfit = [option for option in ("port", "env_file", "read_only") if option in asked.model_fields_set]
+    if unfit:
+        raise OPTION_UNFIT(f"{', '.join(unfit)} with {asked.deploy_to}, a cluster", options=", ".join(unfit))
+    words = {"container_port": None, "health_timeout": None, "port": asked.container_port}
+    if "health_timeout" in asked.model_fields_set:
+        words["start_seconds"] = max(5, ceil(asked.health_timeout))
+    return plan("full-deployment-kubernetes", asked, **words)
+
+
+_PRODUCTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
+
+FULL_DEPLOYMENT = Offer(
+    name="full-deployment",
+    title="Deploy a repository",
+    description=(
+        "From a repository to a healthy, scanned container here in one call: analyze, write a Dockerfile where "
+        "there is none, build, scan, deploy, verify. Use it for 'containerize this' or 'run this'. A failure keeps "
+        "what was done and the previous deployment. Next: open the url, or mend what the fault names and "
+        "retry-run."
+    ),
+    input=FullDeploymentInput,
+    output=answer_schema(None, *_PRODUCTS),
+    toolset="deploy",
+    effect="replaces",
+    work=backed_by_pipeline(_planned, (*_PRODUCTS, KubernetesDeployment)),
+    open_world=True,
+)

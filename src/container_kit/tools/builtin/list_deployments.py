@@ -1,0 +1,40 @@
+"""`list-deployments`: what is deployed, and what can be gone back to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from container_kit.stages.artifacts.deployments import Applications
+from container_kit.tools.builtin.deploy import TargetName
+from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.results.schema import answer_schema
+from container_kit.tools.tool import Call, Offer, ToolInput
+
+
+class ListDeploymentsInput(ToolInput):
+    """Which applications."""
+
+    name: Annotated[str, Field(description="Name that it was deployed by")] | None = None
+    deploy_to: TargetName | None = None
+
+
+async def _planned(_: Call, asked: ListDeploymentsInput) -> Plan:
+    return plan("list-deployments", asked)
+
+
+LIST_DEPLOYMENTS = Offer(
+    name="list-deployments",
+    title="List deployments",
+    description=(
+        "What is deployed on a target: each application with its url, the version that serves and those that are kept. "
+        "Next: deployment-logs, verify, rollback-deployment or remove-deployment for one of them."
+    ),
+    input=ListDeploymentsInput,
+    output=answer_schema(Applications),
+    toolset="operate",
+    effect="reads",
+    work=backed_by_pipeline(_planned, (Applications,)),
+    idempotent=True,
+)

@@ -1,0 +1,38 @@
+"""`list-runs`: the newest runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from container_kit.pipelines.runs.snapshot import RunState
+from container_kit.tools.results.run_json import RUN_SCHEMA, run_data, run_line
+from container_kit.tools.tool import Answer, Call, Offer, ToolInput
+
+
+class ListRunsInput(ToolInput):
+    """Which runs."""
+
+    status: RunState | None = None
+    pipeline: str | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 20
+
+
+async def _list(call: Call, asked: ListRunsInput) -> Answer:
+    runs = await call.runs.newest(caller=call.caller, status=asked.status, pipeline=asked.pipeline, limit=asked.limit)
+    text = "\n".join(run_line(run) for run in runs) or "no runs"
+    return Answer(text, {"runs": [run_data(run) for run in runs]})
+
+
+LIST_RUNS = Offer(
+    name="list-runs",
+    title="List runs",
+    description="The newest runs, newest first, with status and id. Next: get-run for one of them.",
+    input=ListRunsInput,
+    output={"type": "object", "properties": {"runs": {"type": "array", "items": RUN_SCHEMA}}, "required": ["runs"]},
+    toolset="runs",
+    effect="reads",
+    work=_list,
+    idempotent=True,
+)

@@ -1,0 +1,38 @@
+"""`review-dockerfile`: what is wrong with a Dockerfile that is there, with patches."""
+
+from __future__ import annotations
+
+from container_kit.stages.artifacts.dockerfile import DockerfileReview
+from container_kit.tools.builtin._fields import ModulePath, SourcePath
+from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.results.schema import answer_schema
+from container_kit.tools.tool import Call, Offer, ToolInput
+
+
+class ReviewDockerfileInput(ToolInput):
+    """Whose Dockerfile."""
+
+    path: SourcePath
+    module: ModulePath = "."
+
+
+async def _planned(_: Call, asked: ReviewDockerfileInput) -> Plan:
+    return plan("review-dockerfile", asked)
+
+
+REVIEW_DOCKERFILE = Offer(
+    name="review-dockerfile",
+    title="Review a Dockerfile",
+    description=(
+        "Find what is wrong with the repository's Dockerfile: wrong port, root, secrets, lockfile not kept, cache "
+        "order, missing files, development servers and more, held against the code; hadolint's rules too where it is "
+        "installed. Each problem has line, reason and, where one is safe, a patch. Changes nothing. "
+        "Next: patch-dockerfile with the ids to apply."
+    ),
+    input=ReviewDockerfileInput,
+    output=answer_schema(DockerfileReview),
+    toolset="dockerfile",
+    effect="reads",
+    work=backed_by_pipeline(_planned, (DockerfileReview,)),
+    idempotent=True,
+)

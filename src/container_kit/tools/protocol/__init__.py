@@ -1,0 +1,1 @@
+"""The MCP side of the tools; nothing else in `tools` imports mcp."""

@@ -1,0 +1,1 @@
+"""Results of tool calls: successes, faults, summaries and schemas."""

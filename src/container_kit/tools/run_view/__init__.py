@@ -1,0 +1,1 @@
+"""The page that shows a run, and the tool that opens it in a client."""

@@ -1,0 +1,75 @@
+"""What a tool is to us: its words, its input, what it changes, and the work behind it. Nothing here knows MCP."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from container_kit.pipelines.runs.client import Asker
+from container_kit.stages.contract.fault import Fault
+
+if TYPE_CHECKING:
+    from container_kit.pipelines.runs.service import Runs
+
+Effect = Literal["reads", "adds", "replaces"]
+"""`reads` changes nothing, `adds` destroys nothing that was there, `replaces` may."""
+
+
+class ToolInput(BaseModel):
+    """The arguments of a tool. Unknown ones are refused, so that a misspelt option is not silently left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a tool answers."""
+
+    text: str
+    """Short, for clients and people that read only text."""
+    data: dict[str, JsonValue]
+    """The structured result; it fits the tool's output schema, or is a fault."""
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One tool."""
+
+    name: str
+    title: str
+    description: str
+    """When to use it, what it does and what to call next; at most 1.5 KB."""
+    input: type[ToolInput]
+    output: Mapping[str, Any]
+    """The JSON schema of a success's structured content."""
+    toolset: str
+    effect: Effect
+    work: Callable[[Call, Any], Awaitable[Answer]]
+    """Called with the validated input; may raise `StageFailure`."""
+    idempotent: bool = False
+    """Calling it again with the same arguments changes nothing more."""
+    open_world: bool = False
+    """It may talk to registries or other services outside this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool."""
+
+    offer: Offer
+    arguments: Mapping[str, JsonValue]
+    """As the caller sent them."""
+    runs: Runs
+    offered: Mapping[str, Offer]
+    """All tools that the caller may use, by name."""
+    asker: Asker = field(default_factory=Asker)
+    """Who calls, and how the caller waits for the run that the call starts."""
+
+    @property
+    def caller(self) -> str | None:
+        """Who calls, where callers are told apart."""
+        return self.asker.caller

@@ -1,0 +1,38 @@
+"""Each pipeline that changes a target asks before it does, where the target is protected."""
+
+from __future__ import annotations
+
+import pytest
+
+from container_kit.pipelines import catalog
+from container_kit.pipelines.artifacts import Made
+from container_kit.stages.artifacts.target import Target
+
+CHANGE_NO_TARGET = {
+    *("choose-target", "analyze", "write-dockerfile", "build", "describe-image", "scan-image"),
+    *("find-image", "find-built-image", "find-deployment", "find-rollout"),
+    *("verify", "verify-kubernetes", "list-deployments", "read-log"),
+}
+WITH_TARGET = [
+    name for name in catalog.names() if any(s.name == "choose-target" for s in catalog.pipeline(name).steps())
+]
+
+
+@pytest.mark.parametrize("name", WITH_TARGET)
+def test_consent_is_asked_for_before_the_first_stage_that_changes_a_target(name: str) -> None:
+    pipeline = catalog.pipeline(name)
+    changing = [
+        number
+        for number, group in enumerate(pipeline.groups)
+        if any(step.name not in CHANGE_NO_TARGET for step in group)
+    ]
+    asking = [number for number, points in pipeline.approvals.items() if any(p.name == "consent" for p in points)]
+    assert bool(changing) == bool(asking)
+    assert asking[:1] <= changing[:1]
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_only_a_protected_target_needs_consent(protected: bool) -> None:
+    [(point,)] = catalog.pipeline("remove-deployment").approvals.values()
+    assert point.when is not None
+    assert point.when(Made([Target(name="prod", protected=protected)])) is protected

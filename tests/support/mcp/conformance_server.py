@@ -1,0 +1,173 @@
+"""A server with the tools that the conformance suite's task scenarios call, on the product's own tasks and runs.
+
+`python -m support.mcp.conformance_server FOLDER` serves on a free port, keeps its runs in the folder and says where.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+from mcp.server import MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import Context, Elicit, Resolve, require_client_extension
+from mcp.shared.exceptions import MCPError
+from mcp_types import MISSING_REQUIRED_CLIENT_CAPABILITY, CallToolResult
+from pydantic import BaseModel
+
+from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, StageContext, Workspace
+from container_kit.pipelines.runs.service import Runs
+from container_kit.server.app import make_server
+from container_kit.server.settings import Settings
+from container_kit.server.web.transports import address, http_app, listen, serve_http
+from container_kit.tools.custom import finder, offer_of
+from container_kit.tools.protocol.tasks.handoff import TASKS
+from container_kit.tools.protocol.tool_adapter import sdk_tool
+from container_kit.tools.tool import Answer, Call, Offer, ToolInput
+
+JOB_FAILED = FaultCode("job.failed", means="The job failed, as it always does.", hint="Do not call it.")
+
+
+class Work(Artifact):
+    seconds: float = 1.0
+    label: str = ""
+
+
+class Person(Artifact):
+    name: str
+
+
+class File(Artifact):
+    filename: str = ""
+
+
+class Done(Artifact):
+    text: str
+
+
+class Compute(Stage[Done]):
+    async def execute(self, ctx: StageContext, work: Work) -> Done:
+        await anyio.sleep(work.seconds)
+        return Done(text=f"computed {work.label}")
+
+
+class Fail(Stage[Done]):
+    async def execute(self, ctx: StageContext) -> Done:
+        await anyio.sleep(1)
+        raise JOB_FAILED("the job failed")
+
+
+class Greet(Stage[Done]):
+    async def execute(self, ctx: StageContext, person: Person) -> Done:
+        await anyio.sleep(1)
+        return Done(text=f"Hello, {person.name}!")
+
+
+class Delete(Stage[Done]):
+    async def execute(self, ctx: StageContext, file: File) -> Done:
+        return Done(text=f"deleted {file.filename}")
+
+
+class Join(Stage[Done]):
+    async def execute(self, ctx: StageContext) -> Done:
+        return Done(text="joined")
+
+
+def pipelines() -> list[Pipeline]:
+    confirm = AtomicPipeline("confirm_delete", given=File)
+    confirm.add_approval("delete", lambda made: f"Delete {made[File].filename}?").add_stage(Delete())
+    several = AtomicPipeline("multi_input")
+    several.add_approval("first", lambda _: "The first?").add_approval("second", lambda _: "The second?")
+    return [
+        AtomicPipeline("slow_compute", given=Work).add_stage(Compute()),
+        AtomicPipeline("failing_job").add_stage(Fail()),
+        AtomicPipeline("protocol_error_job").add_stage(Fail()),
+        AtomicPipeline("greet_slowly", given=Person).add_stage(Greet()),
+        confirm,
+        several.add_stage(Join()),
+    ]
+
+
+class GreetInput(ToolInput):
+    name: str
+
+
+async def _greet(_: Call, asked: GreetInput) -> Answer:
+    return Answer(f"Hello, {asked.name}!", {})
+
+
+GREET = Offer(
+    name="greet",
+    title="Greet",
+    description="Greet somebody.",
+    input=GreetInput,
+    output={"type": "object"},
+    toolset="own",
+    effect="reads",
+    work=_greet,
+)
+
+
+class Name(BaseModel):
+    name: str
+
+
+async def ask_name() -> Elicit[Name]:
+    return Elicit("What is your name?", Name)
+
+
+async def _only_where_declared(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """What the suite calls a tool that requires task support, and one that requires sampling."""
+    tool = (ctx.params or {}).get("name") if ctx.method == "tools/call" else None
+    if tool == "failing_job":
+        require_client_extension(ctx, TASKS)
+    if tool == "test_missing_capability" and not getattr(ctx.session.client_capabilities, "sampling", None):
+        raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "no sampling", {"requiredCapabilities": {"sampling": {}}})
+    return await call_next(ctx)
+
+
+def server_of(runs: Runs, offers: list[Offer]) -> MCPServer:
+    """The product's server with these tools, and two that ask and fail as no tool of the product does."""
+    offered = {offer.name: offer for offer in offers}
+    gone = offered.pop("protocol_error_job")
+    server = make_server(runs, offered.values())
+
+    async def carry_out(offer: Offer, arguments: dict[str, Any], ctx: Context[Any, Any]) -> Any:
+        tool = sdk_tool(offer, runs, offered)
+        return await tool.run(arguments, Context(request_context=ctx.request_context, mcp_server=server))
+
+    async def test_tool_with_task(ctx: Context[Any, Any], person: Annotated[Name, Resolve(ask_name)]) -> CallToolResult:
+        result: CallToolResult = await carry_out(offered["greet_slowly"], {"name": person.name}, ctx)
+        return result
+
+    async def protocol_error_job(ctx: Context[Any, Any]) -> CallToolResult:
+        """Its run goes on, and then the server has no such tool any more."""
+        result: CallToolResult = await carry_out(gone, {}, ctx)
+        return result
+
+    def test_missing_capability() -> str:
+        """Is never carried out for a client without sampling."""
+        return "carried out"
+
+    server.add_tool(test_missing_capability)
+    server.add_tool(test_tool_with_task)
+    server.add_tool(protocol_error_job)
+    server.middleware.append(_only_where_declared)
+    return server
+
+
+def main(folder: Path) -> None:
+    settings = Settings(port=0, home=folder, workspace=(folder,), calls_per_minute=6000)
+    own = pipelines()
+    runs = Runs(Workspace([folder]), settings.store_of_runs(), find=finder(own))
+    app = http_app(server_of(runs, [GREET, *map(offer_of, own)]), "http", settings)
+    with listen(settings) as listening:
+        sys.stderr.write(f"serving {address(listening, 'http')}\n")
+        sys.stderr.flush()
+        anyio.run(serve_http, app, runs, listening)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,57 @@
+"""Tools over mocked stages: the catalog's own pipelines, with stages that return or fail as they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from mcp.client import Client
+from pydantic import BaseModel
+
+from container_kit import Fault, Pipeline, Workspace
+from container_kit.pipelines import catalog
+from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.testing import MockStage
+from container_kit.server.app import make_server
+from container_kit.stages.artifacts.image import Image
+from container_kit.stages.contract.stage import Stage
+from container_kit.tools.registry import ALL
+from container_kit.tools.tool import Offer
+
+Mocks = dict[str, Stage[Any] | BaseModel | Fault | Sequence[BaseModel | Fault]]
+
+IMAGE = Image(id="sha256:" + "a" * 64, reference="shop:latest", size=52_000_000, ports=(8000,), steps=4)
+
+
+def mocked(mocks: dict[str, Mocks]) -> Callable[[str], Pipeline]:
+    """Finds the catalog's pipelines with some stages replaced.
+
+    Args:
+        mocks: By pipeline and stage: a stage, what it makes, its fault, or the outcomes of its attempts.
+    """
+
+    def find(name: str) -> Pipeline:
+        return catalog.pipeline(name).replacing(
+            {stage: _stage(stage, outcome) for stage, outcome in mocks.get(name, {}).items()}
+        )
+
+    return find
+
+
+def _stage(name: str, outcome: Stage[Any] | BaseModel | Fault | Sequence[BaseModel | Fault]) -> Stage[Any]:
+    if isinstance(outcome, Stage):
+        return outcome
+    return MockStage(name, [outcome] if isinstance(outcome, BaseModel) else outcome)
+
+
+def connected(
+    runs: Runs, mode: str = "auto", offers: Sequence[Offer] = ALL, **options: Any
+) -> AbstractAsyncContextManager[Client]:
+    """A client on a server of these runs, in this process."""
+    return Client(make_server(runs, offers), mode=mode, **options)
+
+
+def runs_of(workspace: Workspace, mocks: dict[str, Mocks]) -> Runs:
+    """Runs over mocked stages."""
+    return Runs(workspace, find=mocked(mocks))

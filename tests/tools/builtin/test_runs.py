@@ -1,0 +1,139 @@
+"""The tools about runs, over runs in memory and over a real store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp.client import Client
+
+from container_kit import Fault, NextAction, Stage, StageContext, Workspace
+from container_kit.pipelines.runs.config import Store
+from container_kit.pipelines.runs.service import Runs
+from container_kit.stages.artifacts.image import Image
+from support.mcp.tools import IMAGE, Mocks, connected, mocked
+
+pytestmark = pytest.mark.anyio
+
+
+class Flaky(Stage[Image]):
+    """Fails until told otherwise; says what it was given."""
+
+    name = "build"
+
+    def __init__(self) -> None:
+        self.works = False
+        self.args: list[Any] = []
+        self.waits: anyio.Event | None = None
+        self.started = anyio.Event()
+
+    async def execute(self, ctx: StageContext, **needs: Any) -> Image:
+        self.args.append(needs)
+        ctx.output("Step 1/2 : FROM scratch")
+        ctx.output("Step 2/2 : COPY . .")
+        self.started.set()
+        if self.waits is not None:
+            await self.waits.wait()
+        if self.works:
+            return IMAGE
+        action = NextAction(why="another tag", arguments={"tag": "shop:2"})
+        raise_fault(Fault(code="build.step_failed", message="it broke", hint="mend it", next_actions=(action,)))
+        raise AssertionError
+
+
+def raise_fault(fault: Fault) -> None:
+    from container_kit import StageFailure
+
+    raise StageFailure(fault)
+
+
+@pytest.fixture
+def build() -> Flaky:
+    return Flaky()
+
+
+@pytest.fixture
+async def runs(build: Flaky, tmp_path: Path) -> AsyncIterator[Runs]:
+    mocks: dict[str, Mocks] = {"build": {"build": build}}
+    store = Store(f"sqlite:///{tmp_path / 'home' / 'runs.db'}", tmp_path / "home")
+    async with Runs(Workspace([tmp_path]), store, find=mocked(mocks)).opened() as opened:
+        yield opened
+
+
+async def call(client: Client, tool: str, **arguments: Any) -> Any:
+    with anyio.fail_after(30):
+        return await client.call_tool(tool, arguments)
+
+
+async def test_a_failed_run_is_listed_looked_at_and_retried_with_changed_input(runs: Runs, build: Flaky) -> None:
+    async with connected(runs) as client:
+        failed = await call(client, "build", path=".", build_args={"PASSWORD": "planted-value"})
+        run = failed.structured_content["resume"]["run_id"]
+        listed = await call(client, "list-runs")
+        seen = await call(client, "get-run", run=run, stage="build")
+        action = failed.structured_content["next_actions"][0]
+        build.works = True
+        retried = await call(client, action["tool"], **action["arguments"])
+    assert [(r["id"], r["status"]) for r in listed.structured_content["runs"]] == [(run, "failed")]
+    assert seen.structured_content["fault"]["code"] == "build.step_failed"
+    assert seen.structured_content["log"]["lines"] == ["Step 1/2 : FROM scratch", "Step 2/2 : COPY . ."]
+    assert action == {"tool": "retry-run", "arguments": {"run": run, "input": {"tag": "shop:2"}}, "why": "another tag"}
+    assert not retried.is_error, retried.content
+    assert retried.structured_content["image"]["reference"] == "shop:latest"
+    options = next(need for need in build.args[-1].values() if hasattr(need, "build_args"))
+    assert (options.tag, options.build_args) == ("shop:2", {"PASSWORD": "planted-value"})
+    for result in (failed, listed, seen, retried):
+        assert "planted-value" not in result.model_dump_json()
+
+
+async def test_a_running_run_is_cancelled_by_another_call(runs: Runs, build: Flaky) -> None:
+    build.waits = anyio.Event()
+    results: list[Any] = []
+
+    async def begin(client: Client) -> None:
+        results.append(await call(client, "build", path="."))
+
+    async with connected(runs) as client, anyio.create_task_group() as group:
+        group.start_soon(begin, client)
+        with anyio.fail_after(20):
+            await build.started.wait()
+        [run] = (await call(client, "list-runs", status="running")).structured_content["runs"]
+        cancelled = await call(client, "cancel-run", run=run["id"])
+    assert cancelled.structured_content["status"] == "cancelled"
+    assert results[0].structured_content["code"] == "run.cancelled"
+
+
+async def test_a_run_that_has_ended_is_rolled_back(runs: Runs, build: Flaky) -> None:
+    build.works = True
+    async with connected(runs) as client:
+        built = await call(client, "build", path=".")
+        undone = await call(client, "rollback-run", run=built.structured_content["run"])
+        seen = await call(client, "get-run", run=built.structured_content["run"])
+    assert not undone.is_error, undone.content
+    assert seen.structured_content["status"] in ("rolled_back", "success")  # a stage without rollback stays
+
+
+@pytest.mark.parametrize("tool", ["get-run", "cancel-run", "retry-run", "rollback-run"])
+async def test_an_id_that_is_none_is_a_fault(runs: Runs, tool: str) -> None:
+    async with connected(runs) as client:
+        result = await call(client, tool, run="0" * 24)
+    assert result.structured_content["code"] == "run.unknown"
+
+
+async def test_runs_of_another_caller_are_unknown(runs: Runs) -> None:
+    async with connected(runs) as client:
+        failed = await call(client, "build", path=".")
+    run = failed.structured_content["resume"]["run_id"]
+    assert (await runs.get(run)).status == "failed"
+    with pytest.raises(Exception, match=r"run\.unknown"):
+        await runs.get(run, caller="somebody else")
+    assert await runs.newest(caller="somebody else") == []
+
+
+async def test_a_dry_run_leaves_nothing_in_the_store(runs: Runs, tmp_path: Path) -> None:
+    async with connected(runs) as client:
+        await call(client, "build", path=".", dry_run=True)
+    assert not (tmp_path / "home").exists()

@@ -1,0 +1,171 @@
+"""Notifications about runs that change, to clients that subscribed, in both protocol eras."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import ResourceUpdatedNotification
+
+from container_kit import Workspace
+from container_kit.pipelines.runs.service import Runs
+from container_kit.tools.custom import finder, offer_of
+from container_kit.tools.registry import RUNS
+from support.mcp.servers import SERVE, environment
+from support.mcp.tools import connected
+from support.pipelines.gated import show
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.timeout(120),
+    pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning"),  # that is what a client of 2025 sends
+]
+
+WAIT = 40
+
+
+@pytest.fixture
+def gates(tmp_path: Path) -> Path:
+    (tmp_path / "gates").mkdir()
+    return tmp_path / "gates"
+
+
+class Heard:
+    """What a client was told, and a way to wait for more."""
+
+    def __init__(self) -> None:
+        self.uris: list[str] = []
+
+    async def legacy(self, message: Any) -> None:
+        """Hears all that the server sends."""
+        if isinstance(message, ResourceUpdatedNotification):
+            self.uris.append(str(message.params.uri))
+
+    async def more(self, uri: str, than: int) -> None:
+        """Wait until a resource was told of more often than this."""
+        with anyio.fail_after(WAIT):
+            while self.uris.count(uri) <= than:
+                await anyio.sleep(0.02)
+
+
+@asynccontextmanager
+async def subscribed(client: Client, mode: str, heard: Heard, uris: list[str]) -> AsyncIterator[list[str]]:
+    """A subscription in the words of the era; gives what the server will tell of."""
+    if mode == "legacy":
+        for uri in uris:
+            await client.session.subscribe_resource(uri)
+        yield uris
+        return
+    async with client.listen(resource_subscriptions=uris) as stream, anyio.create_task_group() as group:
+
+        async def hear() -> None:
+            async for event in stream:
+                heard.uris.append(event.uri)  # type: ignore[union-attr]
+
+        group.start_soon(hear)
+        yield list(stream.honored.resource_subscriptions or ())
+        group.cancel_scope.cancel()
+
+
+async def running(client: Client) -> str:
+    """The id of the run that goes on, once its first stage does."""
+    with anyio.fail_after(WAIT):
+        while True:
+            runs = (await client.call_tool("list-runs", {"status": "running"})).structured_content
+            if runs and runs["runs"] and runs["runs"][0].get("stage"):
+                return str(runs["runs"][0]["id"])
+            await anyio.sleep(0.02)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_whoever_subscribed_to_a_run_or_a_log_is_told_of_each_change_until_its_end(
+    mode: str, gates: Path
+) -> None:
+    heard = Heard()
+    runs = Runs(Workspace([gates.parent]), find=finder([show]))
+    async with (
+        connected(runs, mode, [offer_of(show), *RUNS], message_handler=heard.legacy) as client,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(client.call_tool, "show", {"gates": "gates"})
+        run = await running(client)
+        uri, log, other = f"run://{run}", f"run://{run}/stages/prepare/log", f"run://{run}/stages/play/log"
+        async with subscribed(client, mode, heard, [uri, log, other]) as honoured:
+            assert honoured == [uri, log, other]
+            (gates / "prepare.says").write_text("hello\n")
+            await heard.more(log, 0)
+            await heard.more(uri, 0)
+            assert other not in heard.uris
+            told = heard.uris.count(uri)
+            for name in ("prepare", "light", "sound", "play"):
+                (gates / name).touch()
+            await heard.more(uri, told)
+            with anyio.fail_after(WAIT):
+                while True:  # the last notification comes after the end
+                    read = (await client.read_resource(uri)).contents[0]
+                    if json.loads(read.text)["status"] == "success":  # type: ignore[union-attr]
+                        break
+                    await heard.more(uri, heard.uris.count(uri))
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_a_run_that_is_not_there_cannot_be_subscribed_to(mode: str, workspace: Workspace) -> None:
+    uri = "run://" + "0" * 24
+    async with connected(Runs(workspace), mode) as client:
+        if mode == "legacy":
+            with pytest.raises(MCPError):
+                await client.session.subscribe_resource(uri)
+        else:
+            async with client.listen(resource_subscriptions=[uri, "pipeline://build"]) as stream:
+                assert stream.honored.resource_subscriptions == ["pipeline://build"]
+
+
+async def test_after_unsubscribing_nothing_more_is_told(gates: Path) -> None:
+    heard = Heard()
+    runs = Runs(Workspace([gates.parent]), find=finder([show]))
+    async with (
+        connected(runs, "legacy", [offer_of(show), *RUNS], message_handler=heard.legacy) as client,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(client.call_tool, "show", {"gates": "gates"})
+        run = await running(client)
+        uri, log = f"run://{run}", f"run://{run}/stages/prepare/log"
+        async with subscribed(client, "legacy", heard, [uri, log]):
+            await client.session.unsubscribe_resource(log)
+            (gates / "prepare.says").write_text("hello\n")
+            await heard.more(uri, 0)
+            for name in ("prepare", "light", "sound", "play"):
+                (gates / name).touch()
+    assert log not in heard.uris
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_stored_runs_are_told_of_over_stdio_too(mode: str, gates: Path) -> None:
+    heard = Heard()
+    variables = environment(
+        gates.parent, PYTHONPATH=str(Path(__file__).parents[2]), CONTAINER_KIT_PIPELINES="support.pipelines.stored"
+    )
+    server = StdioServerParameters(command=sys.executable, args=SERVE, cwd=gates.parent, env=variables)
+    async with (
+        Client(stdio_client(server), mode=mode, message_handler=heard.legacy) as client,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(client.call_tool, "stored-show", {"gates": "gates"})
+        run = await running(client)
+        async with subscribed(client, mode, heard, [f"run://{run}"]):
+            seen = (await client.call_tool("watch-run", {"run": run})).structured_content
+            (gates / "prepare-stored").touch()
+            await heard.more(f"run://{run}", 0)
+    assert seen is not None
+    [[stage]] = seen["groups"]
+    assert (stage["name"], stage["state"], stage["attempts"]) == ("prepare-stored", "running", 1)
