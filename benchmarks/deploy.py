@@ -32,12 +32,12 @@ from support.pipelines.contexts import Contexts
 _RATE = 200
 
 
-async def changes(app: App, images: list[Image], swaps: int, *, gapless: bool) -> Load:
+async def changes(app: App, images: list[Image], swaps: int, *, zero_downtime: bool) -> Load:
     """Change the version so many times under load."""
-    first = await app.deploy(images[0], gapless=gapless)
+    first = await app.deploy(images[0], zero_downtime=zero_downtime)
     with requests_at(first.host_port, _RATE) as load:
         for number in range(swaps):
-            await app.deploy(images[(number + 1) % 2], gapless=gapless)
+            await app.deploy(images[(number + 1) % 2], zero_downtime=zero_downtime)
     return load
 
 
@@ -57,8 +57,8 @@ async def measure(swaps: int) -> list[dict[str, Any]]:
         ctx, engine = Contexts(name, Workspace([Path(folder)])), DockerEngine()
         images = [web_image(api, name, version) for version in ("v1", "v2")]
         try:
-            direct = await changes(App(f"{name}-d", engine, api, ctx), images, swaps, gapless=False)
-            behind = await changes(App(f"{name}-g", engine, api, ctx), images, swaps, gapless=True)
+            direct = await changes(App(f"{name}-d", engine, api, ctx), images, swaps, zero_downtime=False)
+            behind = await changes(App(f"{name}-g", engine, api, ctx), images, swaps, zero_downtime=True)
             back = await way_back(App(f"{name}-b", engine, api, ctx), images)
         finally:
             sweep(api, [name])

@@ -100,7 +100,7 @@ async def deploy(runs: DurableRuns, folder: Path, name: str) -> PipelineResponse
     response = await runs.wait(await runs.start(request, Workspace([folder])))
     if response.status != "success":
         sys.exit(f"the deployment failed: {response.fault}")
-    wait_for_answer(response.made[Deployment].url)
+    wait_for_answer(response.artifacts[Deployment].url)
     return response
 
 

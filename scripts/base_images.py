@@ -31,8 +31,8 @@ from docker.errors import ImageNotFound
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.docker.engine import DockerEngine
 
-MADE_HERE = "io.container-kit.made-here"
-MADE_FROM = "io.container-kit.made-from"
+MADE_HERE = "io.container-kit.base-image.local"
+MADE_FROM = "io.container-kit.base-image.source"
 DEBIAN = "debian:bookworm-slim"
 
 _APT = "apt-get update -q && apt-get install -qy --no-install-recommends"

@@ -76,7 +76,7 @@ class CheckLinks(Stage[SiteReport]):
 
 
 check_site = (
-    AtomicPipeline("check-site", given=Site, summary="Look whether a folder of web pages is fit to be published.")
+    AtomicPipeline("check-site", inputs=Site, summary="Look whether a folder of web pages is fit to be published.")
     .add_stage(CollectPages())
     .add_stage(CheckLinks())
     .with_timeout(minutes(1))

@@ -3,7 +3,7 @@
 A team's own pipelines are made of the names below; `README.md` shows one.
 """
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.observability.metrics import PipelineMetrics
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
@@ -25,6 +25,7 @@ from container_kit.stages.contract.workspace import Workspace
 
 __all__ = [
     "Artifact",
+    "Artifacts",
     "AtomicPipeline",
     "ContainerKitError",
     "Event",
@@ -32,7 +33,6 @@ __all__ = [
     "Fault",
     "FaultCode",
     "Listener",
-    "Made",
     "NextAction",
     "Pipeline",
     "PipelineMetrics",

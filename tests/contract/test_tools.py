@@ -12,10 +12,10 @@ import jsonschema
 import pytest
 
 from container_kit import WiringError, Workspace
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.builtin.build import BUILD
-from container_kit.tools.registry import ALL, Choice, chosen, instructions
-from container_kit.tools.tool import Offer
+from container_kit.tools.registry import ALL, ToolSelection, chosen, instructions
+from container_kit.tools.tool import Tool
 from support.mcp.tools import connected
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ SNAPSHOTS = Path(__file__).parent / "tools"
 
 
 async def listed(workspace: Workspace) -> dict[str, dict[str, Any]]:
-    async with connected(Runs(workspace)) as client:
+    async with connected(RunService(workspace)) as client:
         tools = (await client.list_tools()).tools
     return {tool.name: tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools}
 
@@ -40,13 +40,13 @@ async def test_every_tool_is_what_its_snapshot_says(workspace: Workspace) -> Non
 
 
 async def test_the_whole_default_list_is_at_most_twelve_kilobytes(workspace: Workspace) -> None:
-    async with connected(Runs(workspace), offers=chosen(ALL, Choice())) as client:
+    async with connected(RunService(workspace), offers=chosen(ALL, ToolSelection())) as client:
         answer = await client.list_tools()
     assert len(answer.model_dump_json(by_alias=True, exclude_none=True)) <= 12 * 1024
 
 
 @pytest.mark.parametrize("offer", ALL, ids=lambda offer: offer.name)
-async def test_a_tool_explains_itself_shortly_and_says_what_comes_next(offer: Offer, workspace: Workspace) -> None:
+async def test_a_tool_explains_itself_shortly_and_says_what_comes_next(offer: Tool, workspace: Workspace) -> None:
     tool = (await listed(workspace))[offer.name]
     assert 40 < len(tool["description"].encode()) <= 1536
     assert "Next: " in tool["description"]
@@ -54,11 +54,11 @@ async def test_a_tool_explains_itself_shortly_and_says_what_comes_next(offer: Of
         jsonschema.Draft202012Validator.check_schema(schema)
         assert schema["type"] == "object"
         assert "$ref" not in json.dumps(schema)
-    assert tool["annotations"]["readOnlyHint"] is (offer.effect == "reads")
+    assert tool["annotations"]["readOnlyHint"] is (offer.effect == "read_only")
 
 
 def names(**choice: Any) -> list[str]:
-    return [offer.name for offer in chosen(ALL, Choice(**choice))]
+    return [offer.name for offer in chosen(ALL, ToolSelection(**choice))]
 
 
 def test_toolsets_and_single_tools_add_up() -> None:
@@ -81,12 +81,15 @@ def test_destructive_tools_can_be_left_out() -> None:
 
 def test_a_toolset_beside_the_default_ones_is_offered_when_it_is_named() -> None:
     more = (*ALL, replace(BUILD, name="fly", toolset="sky"))
-    default = [offer.name for offer in chosen(ALL, Choice())]
-    assert [offer.name for offer in chosen(more, Choice())] == default
-    assert [offer.name for offer in chosen(more, Choice(toolsets=["sky"]))] == ["fly"]
-    assert [offer.name for offer in chosen(more, Choice(toolsets=["default", "sky"]))] == [*default, "fly"]
-    assert chosen(more, Choice(toolsets=["all"])) == more
-    assert [offer.name for offer in chosen(more, Choice(toolsets=["default"], tools=["fly"]))] == [*default, "fly"]
+    default = [offer.name for offer in chosen(ALL, ToolSelection())]
+    assert [offer.name for offer in chosen(more, ToolSelection())] == default
+    assert [offer.name for offer in chosen(more, ToolSelection(toolsets=["sky"]))] == ["fly"]
+    assert [offer.name for offer in chosen(more, ToolSelection(toolsets=["default", "sky"]))] == [*default, "fly"]
+    assert chosen(more, ToolSelection(toolsets=["all"])) == more
+    assert [offer.name for offer in chosen(more, ToolSelection(toolsets=["default"], tools=["fly"]))] == [
+        *default,
+        "fly",
+    ]
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
@@ -95,7 +98,7 @@ def test_an_unknown_name_is_refused_with_those_there_are() -> None:
 
 
 def test_instructions_speak_of_what_is_offered_alone() -> None:
-    text = instructions({offer.name: offer for offer in chosen(ALL, Choice(tools=["analyze", "get-run"]))})
+    text = instructions({offer.name: offer for offer in chosen(ALL, ToolSelection(tools=["analyze", "get-run"]))})
     assert "full-deployment" not in text
     assert "analyze" in text
     assert "change nothing" in text

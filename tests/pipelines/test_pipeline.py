@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def test_a_need_that_nothing_makes_is_refused() -> None:
     with pytest.raises(WiringError, match="stage 'bake': nothing earlier makes Dough"):
-        WorkflowPipeline("meal", given=Flour).add_stage(Bake())
+        WorkflowPipeline("meal", inputs=Flour).add_stage(Bake())
 
 
 def test_two_makers_of_one_type_are_refused() -> None:
@@ -23,7 +23,7 @@ def test_two_makers_of_one_type_are_refused() -> None:
         pass
 
     with pytest.raises(WiringError, match="two stages make Dough"):
-        WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_stage(KneadAgain())
+        WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(KneadAgain())
 
 
 def test_two_makers_in_one_parallel_group_are_refused() -> None:
@@ -31,17 +31,17 @@ def test_two_makers_in_one_parallel_group_are_refused() -> None:
         pass
 
     with pytest.raises(WiringError, match="two stages make Dough"):
-        WorkflowPipeline("meal", given=Flour).add_parallel_stages(Knead(), KneadAgain())
+        WorkflowPipeline("meal", inputs=Flour).add_parallel_stages(Knead(), KneadAgain())
 
 
 def test_a_stage_of_a_parallel_group_cannot_need_its_neighbour() -> None:
     with pytest.raises(WiringError, match="nothing earlier makes Dough"):
-        WorkflowPipeline("meal", given=Flour).add_parallel_stages(Knead(), Bake())
+        WorkflowPipeline("meal", inputs=Flour).add_parallel_stages(Knead(), Bake())
 
 
 def test_a_name_can_be_used_once() -> None:
     with pytest.raises(WiringError, match="the name is taken"):
-        WorkflowPipeline("meal", given=Dough).add_stage(Bake()).add_stage(Bake())
+        WorkflowPipeline("meal", inputs=Dough).add_stage(Bake()).add_stage(Bake())
 
 
 def test_a_required_need_whose_maker_may_be_skipped_is_refused() -> None:
@@ -49,7 +49,7 @@ def test_a_required_need_whose_maker_may_be_skipped_is_refused() -> None:
         async def execute(self, ctx: StageContext, jam: Jam) -> Meal:
             raise AssertionError
 
-    pipeline = WorkflowPipeline("meal", given=Flour).add_conditional_stage(OpenJam(), when=lambda _: False)
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_conditional_stage(OpenJam(), when=lambda _: False)
     with pytest.raises(WiringError, match=r"made by 'open-jam' only on a condition; take `Jam \| None`"):
         pipeline.add_stage(Spread())
 
@@ -78,12 +78,12 @@ def test_validate_may_ask_only_for_what_execute_asks_for() -> None:
             raise AssertionError
 
     with pytest.raises(WiringError, match="jam is no parameter of execute"):
-        WorkflowPipeline("meal", given=(Jam, Dough)).add_stage(Picky())
+        WorkflowPipeline("meal", inputs=(Jam, Dough)).add_stage(Picky())
 
 
 def test_given_artifacts_may_not_share_a_field() -> None:
     with pytest.raises(WiringError, match="Flour and Dough share the field 'grams'"):
-        WorkflowPipeline("meal", given=(Flour, Dough)).add_stage(Bake())
+        WorkflowPipeline("meal", inputs=(Flour, Dough)).add_stage(Bake())
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
@@ -93,21 +93,21 @@ def test_a_timeout_must_be_positive(seconds: float) -> None:
 
 
 def test_with_stage_is_add_stage() -> None:
-    pipeline = AtomicPipeline("meal", given=Flour).with_stage(Knead()).with_stage(Bake())
+    pipeline = AtomicPipeline("meal", inputs=Flour).with_stage(Knead()).with_stage(Bake())
     assert [step.name for step in pipeline.steps()] == ["knead", "bake"]
 
 
 def test_input_that_does_not_fit_names_each_field() -> None:
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead())
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead())
     request = pipeline.request().model_copy(update={"input": {"grams": "many", "yeast": 1}})
     with pytest.raises(StageFailure) as caught:
-        pipeline.accept(request)
+        pipeline.parse_input(request)
     fault = caught.value.fault
     assert fault.code == "request.invalid"
     assert {evidence.where for evidence in fault.evidence} == {"grams", "yeast"}
 
 
 def test_what_was_given_survives_the_trip_through_a_request() -> None:
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_stage(Bake()).add_stage(Serve())
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(Bake()).add_stage(Serve())
     flour = Flour(grams=750, mill={"stone": "granite"})
-    assert pipeline.accept(pipeline.request(flour)) == (flour,)
+    assert pipeline.parse_input(pipeline.request(flour)) == (flour,)

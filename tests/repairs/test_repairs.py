@@ -16,7 +16,7 @@ import pytest
 from mcp.client import Client
 
 from container_kit import Workspace
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.protocol.tool_adapter import TOOL_FAILURE
 from container_kit.tools.results.fault import TEXT_LIMIT
 from support.mcp.tools import connected
@@ -180,14 +180,14 @@ ASKED_ANEW = (
 )
 RUNS = (
     Case("run.unknown", "get-run", {"run": "0" * 24}, by="list-runs"),
-    Case("run.without_image", "deploy", {"run": "{run}"}, {**SERVING, "app.py": ""}, before=("analyze",), by="build"),
+    Case("run.no_image", "deploy", {"run": "{run}"}, {**SERVING, "app.py": ""}, before=("analyze",), by="build"),
     Case("run.stage_unknown", "get-run", {"run": "{run}", "stage": "analyse"}, FLASK, before=("analyze",)),
 )
 
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    async with connected(Runs(Workspace([tmp_path]))) as client:
+    async with connected(RunService(Workspace([tmp_path]))) as client:
         yield client
 
 

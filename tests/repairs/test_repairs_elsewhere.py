@@ -15,7 +15,7 @@ from docker import APIClient
 
 from container_kit import Pipeline, Workspace
 from container_kit.pipelines import catalog
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.scan import ScannerSettings, ScanSource
 from support.engine.registry import Registry
 from support.engine.tiny_image import import_tiny_image
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(24
 Mend = Callable[[], object]
 
 
-async def repaired(runs: Runs, code: str, tool: str, arguments: dict[str, Any], mend: Mend) -> dict[str, Any]:
+async def repaired(runs: RunService, code: str, tool: str, arguments: dict[str, Any], mend: Mend) -> dict[str, Any]:
     """Fail with this code, mend the cause, call the first next action as it stands; what it answers."""
     async with connected(runs) as client:
         with anyio.fail_after(200):
@@ -54,12 +54,14 @@ async def test_a_refused_scan_passes_once_the_change_that_it_names_is_made(
     settings = ScannerSettings(search_path=str(scanner_programs()), trivy_cache=cache, update_databases=False)
 
     def find(name: str) -> Pipeline:
-        return catalog.pipeline(name).replacing({"scan-source": ScanSource(settings)})
+        return catalog.pipeline(name).with_stages_replaced({"scan-source": ScanSource(settings)})
 
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("first==1\nck-lib==1.0\n")
     change = partial(requirements.write_text, "first==1\nck-lib==1.5\n")
-    made = await repaired(Runs(Workspace([tmp_path]), find=find), "scan.refused", "scan", {"path": "."}, change)
+    made = await repaired(
+        RunService(Workspace([tmp_path]), find=find), "scan.policy_violation", "scan", {"path": "."}, change
+    )
     assert "require ck-lib 1.5 or later in requirements.txt:2" in made["fault"]["next_actions"][0]["why"]
     assert made["scan_report"]["gate"] == "passed"
 
@@ -82,7 +84,7 @@ async def test_a_push_without_credentials_succeeds_once_somebody_has_logged_in(
     arguments = {"image": f"{name}:1", "repository": f"{registry.host}/{name}/shop"}
     try:
         registry.start()
-        made = await repaired(Runs(Workspace([tmp_path])), "push.unauthorized", "push", arguments, log_in)
+        made = await repaired(RunService(Workspace([tmp_path])), "push.unauthorized", "push", arguments, log_in)
     finally:
         registry.kill()
     assert f"docker login {registry.host}" in made["fault"]["next_actions"][0]["why"]
@@ -107,7 +109,7 @@ async def test_a_rollout_with_a_wrong_image_succeeds_once_its_manifest_names_a_r
         (tmp_path / "kubeconfig").write_text(cluster.kubeconfig())
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
         made = await repaired(
-            Runs(Workspace([tmp_path])),
+            RunService(Workspace([tmp_path])),
             "kubernetes.image_not_found",
             "deploy-kubernetes",
             {"path": ".", "manifests": "k8s.json"},

@@ -73,8 +73,11 @@ def test_what_is_made_works_as_the_public_images_do_and_says_that_it_was_made(ba
     api = bare.api
     for image, scripts in EXPECTED.items():
         labels = api.inspect_image(image)["Config"]["Labels"]
-        assert labels["io.container-kit.made-here"] == "true"
-        assert "bookworm" in labels["io.container-kit.made-from"] or "PyPI" in labels["io.container-kit.made-from"]
+        assert labels["io.container-kit.base-image.local"] == "true"
+        assert (
+            "bookworm" in labels["io.container-kit.base-image.source"]
+            or "PyPI" in labels["io.container-kit.base-image.source"]
+        )
         run(api, image, " && ".join(f"{{ {script}; }}" for script in scripts))
     before = {image: api.inspect_image(image)["Id"] for image in EXPECTED}
     again = make(bare.host)

@@ -75,7 +75,7 @@ def judged(url: str, *options: str, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with listening("http", tmp_path_factory.mktemp("product"), CONTAINER_KIT_CALLS_PER_MINUTE="6000") as (url, _):
+    with listening("http", tmp_path_factory.mktemp("product"), CONTAINER_KIT_RATE_LIMIT_PER_MINUTE="6000") as (url, _):
         yield url
 
 

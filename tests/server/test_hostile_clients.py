@@ -94,7 +94,7 @@ BAD = {
 
 
 async def test_what_is_malformed_gets_a_clear_error_of_bounded_size_and_harms_nobody(tmp_path: Path) -> None:
-    with listening("http", tmp_path, CONTAINER_KIT_CALLS_PER_MINUTE="100000") as (url, pid), anyio.fail_after(200):
+    with listening("http", tmp_path, CONTAINER_KIT_RATE_LIMIT_PER_MINUTE="100000") as (url, pid), anyio.fail_after(200):
         raw = await anyio.to_thread.run_sync(Raw, url)
         before = memory(pid)
         async with Client(url) as behaved:
@@ -116,7 +116,7 @@ async def test_a_thousand_calls_at_once_are_answered_or_refused_and_memory_is_bo
         with ThreadPoolExecutor(200) as pool:
             return [status for status, _ in pool.map(lambda n: raw.post(call("list-runs", {}, n)), range(1000))]
 
-    with listening("http", tmp_path, CONTAINER_KIT_CALLS_PER_MINUTE="100000") as (url, pid), anyio.fail_after(200):
+    with listening("http", tmp_path, CONTAINER_KIT_RATE_LIMIT_PER_MINUTE="100000") as (url, pid), anyio.fail_after(200):
         raw = await anyio.to_thread.run_sync(Raw, url)
         before = memory(pid)
         statuses = await anyio.to_thread.run_sync(all_at_once, raw)
@@ -141,7 +141,7 @@ def stuck(raw: Raw, number: int) -> Iterator[socket.socket]:
 
 async def test_clients_that_stop_in_the_middle_hold_nobody_up(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        url, pid = stack.enter_context(listening("http", tmp_path, CONTAINER_KIT_CALLS_PER_MINUTE="100000"))
+        url, pid = stack.enter_context(listening("http", tmp_path, CONTAINER_KIT_RATE_LIMIT_PER_MINUTE="100000"))
         raw = await anyio.to_thread.run_sync(Raw, url)
         before = memory(pid)
         for connection in stuck(raw, 600):

@@ -70,7 +70,7 @@ async def test_a_refused_deployment_leaves_nothing_and_goes_on_from_there_with_c
         async with Client(url, mode=mode, elicitation_callback=person) as client:
             refused = await client.call_tool("full-deployment", arguments)
             assert refused.structured_content is not None
-            assert refused.structured_content["code"] == "approval.refused", refused.structured_content
+            assert refused.structured_content["code"] == "approval.rejected", refused.structured_content
             assert not docker_api.containers(all=True, filters={"name": repository.name})
             says |= {"action": "accept", "content": {"confirm": True}}
             resume = refused.structured_content["resume"]

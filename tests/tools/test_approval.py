@@ -15,7 +15,7 @@ from mcp_types import CallToolResult, ElicitResult, InputRequiredResult
 from container_kit import Pipeline, Workspace
 from container_kit.pipelines import catalog
 from container_kit.pipelines.runs.config import Store
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
 from container_kit.server.app import make_server
 from container_kit.stages.artifacts.deployment import Deployment, Verification
@@ -52,7 +52,7 @@ class Engine:
             return pipeline
         found = MockStage("find-image", [IMAGE])
         verified = MockStage("verify", [Verification(url=DEPLOYED.url, healthy=True, checks=())])
-        return pipeline.replacing({"find-image": found, "deploy": self.deploy, "verify": verified})
+        return pipeline.with_stages_replaced({"find-image": found, "deploy": self.deploy, "verify": verified})
 
 
 @pytest.fixture
@@ -61,11 +61,11 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-async def runs(engine: Engine, tmp_path: Path) -> AsyncIterator[Runs]:
+async def runs(engine: Engine, tmp_path: Path) -> AsyncIterator[RunService]:
     home = tmp_path / "home"
     home.mkdir()
     store = Store(f"sqlite:///{home}/runs.db", home)
-    async with Runs(Workspace([tmp_path]), store, find=engine.find).opened() as runs:
+    async with RunService(Workspace([tmp_path]), store, find=engine.find).opened() as runs:
         yield runs
 
 
@@ -89,7 +89,7 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 @pytest.fixture
-def connect(runs: Runs) -> Connect:
+def connect(runs: RunService) -> Connect:
     def connected(mode: str, person: Person | None, **options: Any) -> AbstractAsyncContextManager[Client]:
         return Client(make_server(runs, ALL), mode=mode, elicitation_callback=person, **options)
 
@@ -127,7 +127,7 @@ async def test_a_refusal_means_that_nothing_is_deployed(
 ) -> None:
     async with connect(mode, person) as client:
         result = await client.call_tool("deploy", TO_PROD)
-        assert code_of(result) == "approval.refused"
+        assert code_of(result) == "approval.rejected"
         assert result.structured_content is not None
         action = result.structured_content["next_actions"][0]
         foretold = await client.call_tool(action["tool"], action["arguments"])
@@ -141,7 +141,7 @@ async def test_without_a_person_nothing_is_deployed_and_the_fault_says_how(
 ) -> None:
     async with connect(mode, None) as client:
         result = await client.call_tool("deploy", TO_PROD)
-        assert code_of(result) == "approval.unanswered"
+        assert code_of(result) == "approval.timed_out"
         assert engine.deploy.executions == 0
     assert result.structured_content is not None
     action = result.structured_content["next_actions"][0]
@@ -200,7 +200,7 @@ async def test_going_back_behind_a_consent_takes_consent(connect: Connect, engin
         assert deployed.structured_content is not None
         undo = {"run": deployed.structured_content["run"]}
         person.says = {"action": "decline"}
-        assert code_of(await client.call_tool("rollback-run", undo)) == "approval.refused"
+        assert code_of(await client.call_tool("rollback-run", undo)) == "approval.rejected"
         assert engine.deploy.rollbacks == 0
         person.says = {"action": "accept", "content": {"confirm": True}}
         assert code_of(await client.call_tool("rollback-run", undo)) is None
@@ -213,13 +213,13 @@ OLD, NEW = "o" * 32, "n" * 32
 
 @pytest.mark.parametrize(("keys", "others"), [([OLD], [NEW, OLD]), ([NEW], [OLD]), ([], [])])
 async def test_a_question_is_answered_through_another_server_only_where_it_knows_the_key(
-    runs: Runs, engine: Engine, keys: list[str], others: list[str]
+    runs: RunService, engine: Engine, keys: list[str], others: list[str]
 ) -> None:
-    async with Client(make_server(runs, ALL, state_keys=keys), elicitation_callback=yes()) as client:
+    async with Client(make_server(runs, ALL, request_state_keys=keys), elicitation_callback=yes()) as client:
         asked = await client.session.call_tool("deploy", TO_PROD, allow_input_required=True)
     assert isinstance(asked, InputRequiredResult)
     said: Any = {key: ElicitResult(action="accept", content={"confirm": True}) for key in asked.input_requests or {}}
-    async with Client(make_server(runs, ALL, state_keys=others), elicitation_callback=yes()) as client:
+    async with Client(make_server(runs, ALL, request_state_keys=others), elicitation_callback=yes()) as client:
         again = client.session.call_tool("deploy", TO_PROD, input_responses=said, request_state=asked.request_state)
         if set(keys) & set(others):
             assert code_of(await again) is None

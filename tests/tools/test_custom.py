@@ -12,7 +12,7 @@ import pytest
 from mcp.client import Client
 
 from container_kit import WiringError, Workspace
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.custom import finder, offer_of, own_pipelines
 from container_kit.tools.registry import ALL
 from support.mcp.tools import connected
@@ -41,7 +41,7 @@ async def test_the_example_is_a_tool_with_a_schema_a_fault_and_a_next_action_tha
     example: str, site: Path
 ) -> None:
     own = own_pipelines([example])
-    runs = Runs(Workspace([site]), find=finder(own))
+    runs = RunService(Workspace([site]), find=finder(own))
     lines: list[str] = []
 
     async def take(_progress: float, _total: float | None, message: str | None) -> None:

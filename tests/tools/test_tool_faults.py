@@ -11,7 +11,7 @@ from mcp.client import Client
 
 from container_kit import Workspace
 from container_kit.tools.builtin.build import BUILD
-from container_kit.tools.registry import ALL, Choice, chosen
+from container_kit.tools.registry import ALL, ToolSelection, chosen
 from support.mcp.tools import IMAGE, connected, runs_of
 
 pytestmark = pytest.mark.anyio
@@ -26,16 +26,16 @@ async def test_a_run_that_only_read_has_nothing_to_roll_back(workspace: Workspac
     async with connected(runs_of(workspace, {})) as client:
         looked = await call(client, "build", path="none", dry_run=True)
         refused = await call(client, "rollback-run", run=looked.structured_content["resume"]["run_id"])
-    assert refused.structured_content["code"] == "run.changed_nothing"
+    assert refused.structured_content["code"] == "run.read_only"
 
 
 async def test_a_run_of_a_tool_that_is_not_offered_cannot_be_retried(workspace: Workspace) -> None:
     runs = runs_of(workspace, {"build": {"build": IMAGE}})
     async with connected(runs) as client:
         built = await call(client, "build", path=".")
-    async with connected(runs, offers=chosen(ALL, Choice(toolsets=["runs"]))) as client:
+    async with connected(runs, offers=chosen(ALL, ToolSelection(toolsets=["runs"]))) as client:
         refused = await call(client, "retry-run", run=built.structured_content["run"])
-    assert refused.structured_content["code"] == "run.not_offered"
+    assert refused.structured_content["code"] == "run.pipeline_disabled"
 
 
 async def test_a_defect_of_a_tool_is_told_without_its_words(workspace: Workspace) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import FaultCode
 
 APPROVAL_REFUSED = FaultCode(
-    "approval.refused",
+    "approval.rejected",
     means="Somebody answered no.",
     hint="Ask {by} what would have to change; then ask for a new run.",
 )
 APPROVAL_UNANSWERED = FaultCode(
-    "approval.unanswered",
+    "approval.timed_out",
     means="Nobody answered in time, or there was nobody to ask.",
     hint="Ask for the run again when somebody can answer: {question}",
 )
@@ -23,7 +23,7 @@ APPROVAL_UNANSWERED = FaultCode(
 FAULTS = (APPROVAL_REFUSED, APPROVAL_UNANSWERED)
 
 
-class Answer(Artifact):
+class ApprovalDecision(Artifact):
     """What somebody said at an approval point."""
 
     approved: bool
@@ -31,7 +31,7 @@ class Answer(Artifact):
     comment: str = ""
     cancelled: bool = False
     """True where the run was cancelled while it waited."""
-    unasked: bool = False
+    no_approver: bool = False
     """True where nobody could be asked after all."""
 
 
@@ -40,9 +40,9 @@ class Approval:
     """A point in a pipeline that is passed only with somebody's consent."""
 
     name: str
-    question: Callable[[Made], str]
+    question: Callable[[Artifacts], str]
     """The question to put, from the artifacts so far."""
-    when: Callable[[Made], bool] | None = None
+    when: Callable[[Artifacts], bool] | None = None
     """Whether consent is needed at all."""
     timeout: float | None = None
     """Seconds to wait; None means the pipeline's deadline."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 A = TypeVar("A", bound=BaseModel)
 
 
-class Made:
+class Artifacts:
     """What was given to a run and made in it: at most one artifact of each type."""
 
     __slots__ = ("_by_type",)

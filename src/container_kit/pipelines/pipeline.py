@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from container_kit.pipelines.approval import Approval
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse
 from container_kit.pipelines.retry import RetryPolicy
@@ -19,10 +19,10 @@ from container_kit.stages.contract.stage import Stage
 from container_kit.stages.contract.workspace import Workspace
 
 Kind = Literal["atomic", "workflow"]
-Condition = Callable[[Made], bool]
+Condition = Callable[[Artifacts], bool]
 """Decides from the artifacts alone whether a stage runs; it must be free of side effects."""
 
-Target = Callable[[Made], str | None]
+ConcurrencyKey = Callable[[Artifacts], str | None]
 """Names what a run changes, from the given artifacts; None where it changes nothing that others may change."""
 
 REQUEST_INVALID = FaultCode(
@@ -61,7 +61,7 @@ class Pipeline:
 
     Args:
         name: In kebab-case; unique in a catalog.
-        given: The artifact types that a run starts from. One whose fields all have defaults may be left out of a
+        inputs: The artifact types that a run starts from. One whose fields all have defaults may be left out of a
             request. Their fields stand side by side in `PipelineRequest.input`, so no two may share a field.
         summary: One sentence that says what the pipeline is for.
 
@@ -73,10 +73,10 @@ class Pipeline:
     kind: ClassVar[Kind]
 
     def __init__(
-        self, name: str, *, given: type[BaseModel] | Sequence[type[BaseModel]] = (), summary: str = ""
+        self, name: str, *, inputs: type[BaseModel] | Sequence[type[BaseModel]] = (), summary: str = ""
     ) -> None:
         self.name = name
-        self.given: tuple[type[BaseModel], ...] = (given,) if isinstance(given, type) else tuple(given)
+        self.inputs: tuple[type[BaseModel], ...] = (inputs,) if isinstance(inputs, type) else tuple(inputs)
         self.summary = summary
         self.retry = RetryPolicy()
         self.timeout: float | None = None
@@ -84,7 +84,7 @@ class Pipeline:
         """Steps in order; a group of several runs in parallel."""
         self.approvals: dict[int, tuple[Approval, ...]] = {}
         """Approval points, by the number of the group that they stand before."""
-        self.target: Target | None = None
+        self.target: ConcurrencyKey | None = None
         self._refuse_shared_fields()
 
     def add_stage(self, stage: Stage[Any], *, retry: RetryPolicy | None = None, timeout: float | None = None) -> Self:
@@ -108,7 +108,7 @@ class Pipeline:
     def add_approval(
         self,
         name: str,
-        question: Callable[[Made], str],
+        question: Callable[[Artifacts], str],
         *,
         when: Condition | None = None,
         timeout: float | None = None,
@@ -129,7 +129,7 @@ class Pipeline:
         self.approvals[len(self.groups)] = (*here, Approval(name, question, when, timeout))
         return self
 
-    def with_target(self, target: Target) -> Self:
+    def with_concurrency_key(self, target: ConcurrencyKey) -> Self:
         """Say what a run changes, so that two durable runs with one target never run at once: the second waits."""
         self.target = target
         return self
@@ -178,7 +178,7 @@ class Pipeline:
 
         return await run_in_memory(self, self.request(*given, **options), listeners=listeners, workspace=workspace)
 
-    def accept(self, request: PipelineRequest) -> tuple[BaseModel, ...]:
+    def parse_input(self, request: PipelineRequest) -> tuple[BaseModel, ...]:
         """Make the given artifacts from a request's input.
 
         Raises:
@@ -187,7 +187,7 @@ class Pipeline:
         left = dict(request.input)
         problems: list[tuple[str, str]] = []
         artifacts = []
-        for kind in self.given:
+        for kind in self.inputs:
             fields = {name: left.pop(name) for name in kind.model_fields if name in left}
             try:
                 artifacts.append(kind.model_validate(fields))
@@ -203,9 +203,9 @@ class Pipeline:
             )
         return tuple(artifacts)
 
-    def replacing(self, stages: dict[str, Stage[Any]]) -> Self:
+    def with_stages_replaced(self, stages: dict[str, Stage[Any]]) -> Self:
         """A copy with some stages' work replaced by name, their places and signatures kept."""
-        copy = type(self)(self.name, given=self.given, summary=self.summary)
+        copy = type(self)(self.name, inputs=self.inputs, summary=self.summary)
         copy.retry, copy.timeout, copy.target = self.retry, self.timeout, self.target
         copy.approvals = dict(self.approvals)
         copy.groups = [
@@ -215,7 +215,7 @@ class Pipeline:
 
     def _append(self, *group: Step) -> Self:
         names = {step.name for step in self.steps()}
-        makers = dict.fromkeys(self.given) | {
+        makers = dict.fromkeys(self.inputs) | {
             step.signature.makes: step for step in self.steps() if step.signature.makes
         }
         for step in group:
@@ -249,7 +249,7 @@ class Pipeline:
 
     def _refuse_shared_fields(self) -> None:
         owner: dict[str, str] = {}
-        for kind in self.given:
+        for kind in self.inputs:
             for field in kind.model_fields:
                 if field in owner:
                     raise WiringError(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, PrivateAttr
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import Fault, FaultCode, NextAction, StageFailure
 
@@ -79,12 +79,12 @@ class PipelineResponse(Artifact):
     fault: Fault | None = None
     """Why it did not succeed."""
     trace_id: str | None = None
-    _made: Made = PrivateAttr(default_factory=Made)
+    _artifacts: Artifacts = PrivateAttr(default_factory=Artifacts)
 
     @property
-    def made(self) -> Made:
-        """The artifacts that the run was given and made, by type: `response.made[Image]`."""
-        return self._made
+    def artifacts(self) -> Artifacts:
+        """The artifacts that the run was given and made, by type: `response.artifacts[Image]`."""
+        return self._artifacts
 
     def stage(self, name: str) -> StageResult:
         """The result of one stage.
@@ -97,7 +97,7 @@ class PipelineResponse(Artifact):
                 return result
         raise KeyError(name)
 
-    def with_made(self, made: Made) -> PipelineResponse:
+    def with_artifacts(self, artifacts: Artifacts) -> PipelineResponse:
         """The same response, carrying the artifacts."""
-        self._made = made
+        self._artifacts = artifacts
         return self

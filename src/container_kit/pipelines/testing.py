@@ -84,7 +84,7 @@ class TestPipeline:
 
     async def run(self, *given: BaseModel, workspace: Workspace | None = None, **options: Any) -> PipelineResponse:
         """Run in memory, as `Pipeline.run` does."""
-        pipeline = self._pipeline.replacing(dict(self._mocks))
+        pipeline = self._pipeline.with_stages_replaced(dict(self._mocks))
         return await pipeline.run(*given, listeners=[self.events.append], workspace=workspace, **options)
 
     def mock(self, name: str) -> MockStage:

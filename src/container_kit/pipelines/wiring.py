@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.stages.contract.fault import WiringError
 from container_kit.stages.contract.stage import Stage, StageContext
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class StageInput:
     """One parameter of a stage."""
 
     parameter: str
@@ -29,9 +29,9 @@ class Need:
 class Signature:
     """What a stage needs for each of its methods, and what it makes."""
 
-    execute: tuple[Need, ...]
-    validate: tuple[Need, ...]
-    preview: tuple[Need, ...]
+    execute: tuple[StageInput, ...]
+    validate: tuple[StageInput, ...]
+    preview: tuple[StageInput, ...]
     makes: type[BaseModel] | None
 
     @classmethod
@@ -51,7 +51,7 @@ class Signature:
         )
 
 
-def arguments(needs: Iterable[Need], made: Made) -> dict[str, BaseModel | None]:
+def arguments(needs: Iterable[StageInput], made: Artifacts) -> dict[str, BaseModel | None]:
     """The keyword arguments for a stage's method.
 
     Raises:
@@ -60,7 +60,7 @@ def arguments(needs: Iterable[Need], made: Made) -> dict[str, BaseModel | None]:
     return {need.parameter: made.get(need.kind) if need.optional else made[need.kind] for need in needs}
 
 
-def _needs(stage: Stage[Any], method: Callable[..., Any]) -> tuple[Need, ...]:
+def _needs(stage: Stage[Any], method: Callable[..., Any]) -> tuple[StageInput, ...]:
     hints = _hints(stage, method)
     parameters = [
         parameter
@@ -72,7 +72,7 @@ def _needs(stage: Stage[Any], method: Callable[..., Any]) -> tuple[Need, ...]:
     return tuple(_need(stage, parameter.name, hints.get(parameter.name)) for parameter in parameters[1:])
 
 
-def _need(stage: Stage[Any], parameter: str, hint: Any) -> Need:
+def _need(stage: Stage[Any], parameter: str, hint: Any) -> StageInput:
     optional = False
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         kinds = [part for part in typing.get_args(hint) if part is not type(None)]
@@ -82,7 +82,7 @@ def _need(stage: Stage[Any], parameter: str, hint: Any) -> Need:
         raise WiringError(
             f"{_named(stage)}: parameter {parameter} must be typed as one artifact (or `artifact | None`)"
         )
-    return Need(parameter, hint, optional)
+    return StageInput(parameter, hint, optional)
 
 
 def _product(stage: Stage[Any], method: Callable[..., Any]) -> type[BaseModel] | None:

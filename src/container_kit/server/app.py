@@ -9,12 +9,12 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
-from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.tools import Tool as McpTool
 from mcp.server.request_state import RequestStateSecurity
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import Tool as ListedTool
 
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.protocol.apps import FOR_VIEWS, WITH_VIEW, RunViewExtension, hide_from_others, shows_a_run
 from container_kit.tools.protocol.completions import add_completions
 from container_kit.tools.protocol.resources import add_prompts, add_resources
@@ -22,10 +22,10 @@ from container_kit.tools.protocol.subscriptions import RunUpdates, living
 from container_kit.tools.protocol.tasks.extension import TasksExtension
 from container_kit.tools.protocol.tasks.notifications import TaskListening
 from container_kit.tools.protocol.tasks.task import Tasks
-from container_kit.tools.protocol.tool_adapter import OfferedTool, sdk_tool
+from container_kit.tools.protocol.tool_adapter import SdkTool, sdk_tool
 from container_kit.tools.registry import instructions
 from container_kit.tools.run_view.watch_run import WATCH_RUN
-from container_kit.tools.tool import Offer
+from container_kit.tools.tool import Tool
 
 
 class Server(MCPServer):
@@ -36,8 +36,8 @@ class Server(MCPServer):
         options: Of the SDK's server.
     """
 
-    def __init__(self, name: str, offered: list[OfferedTool], **options: Any) -> None:
-        super().__init__(name, tools=list[Tool](offered), **options)
+    def __init__(self, name: str, offered: list[SdkTool], **options: Any) -> None:
+        super().__init__(name, tools=list[McpTool](offered), **options)
         self._offered = offered
 
     async def list_tools(self) -> list[ListedTool]:
@@ -48,12 +48,12 @@ class Server(MCPServer):
 
 
 def make_server(
-    runs: Runs,
-    offers: Iterable[Offer],
+    runs: RunService,
+    offers: Iterable[Tool],
     *,
     auth: AuthSettings | None = None,
     tokens: TokenVerifier | None = None,
-    state_keys: Sequence[str] = (),
+    request_state_keys: Sequence[str] = (),
 ) -> MCPServer:
     """Make a server that offers these tools.
 
@@ -79,7 +79,7 @@ def make_server(
         middleware=[TaskListening(tasks), updates, hide_from_others],
         subscriptions=bus,
         lifespan=living,
-        request_state_security=RequestStateSecurity(keys=state_keys) if state_keys else None,
+        request_state_security=RequestStateSecurity(keys=request_state_keys) if request_state_keys else None,
         log_level="WARNING",
         auth=auth,
         token_verifier=tokens,

@@ -45,9 +45,9 @@ class Settings(BaseSettings):
     """`local` carries out the runs that are asked of it; `server` leaves them to workers on the same store."""
     concurrency: int | None = Field(default=None, ge=1)
     """How many runs at once over all processes on the store; by default as many as are asked for."""
-    keep_runs: int = Field(default=1000, ge=1)
+    retention_runs: int = Field(default=1000, ge=1)
     """How many runs that ended are kept."""
-    keep_days: float = Field(default=30.0, gt=0)
+    retention_days: float = Field(default=30.0, gt=0)
     """For how many days a run that ended is kept."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["console", "json"] = "console"
@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     allowed_origins: Names = ()
     token: SecretStr | None = None
     """A bearer token that every HTTP request must carry."""
-    state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    request_state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Secrets of 32 bytes or more that servers behind one address share: the first seals what a client brings back with
     a person's answer, the others are still understood. By default each server knows its own alone."""
     oauth_issuer: str | None = None
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
     max_concurrent_calls: int = Field(default=256, ge=1)
     """Tool calls that are carried out at once over HTTP; more are refused with 503."""
-    calls_per_minute: int = Field(default=600, ge=1)
+    rate_limit_per_minute: int = Field(default=600, ge=1)
     """HTTP requests a minute from one caller; more are refused with 429."""
 
     def store_of_runs(self) -> Store:
@@ -95,8 +95,8 @@ class Settings(BaseSettings):
             home,
             role=self.role,
             concurrency=self.concurrency,
-            keep_runs=self.keep_runs,
-            keep_seconds=self.keep_days * 24 * 3600,
+            retention_runs=self.retention_runs,
+            keep_seconds=self.retention_days * 24 * 3600,
             targets=self.deployment_targets,
         )
 
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
         """The configured targets."""
         return tuple(self.targets.values())
 
-    @field_validator("state_keys")
+    @field_validator("request_state_keys")
     @classmethod
     def _long_and_different(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value().encode()) < _KEY_BYTES for key in value) or len(set(value)) < len(value):
@@ -139,7 +139,7 @@ class Settings(BaseSettings):
         "pipelines",
         "allowed_hosts",
         "allowed_origins",
-        "state_keys",
+        "request_state_keys",
         mode="before",
     )
     @classmethod

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.server.settings import Settings
 from container_kit.tools.custom import finder, offer_of, own_pipelines
-from container_kit.tools.registry import ALL, Choice, chosen
-from container_kit.tools.tool import Offer
+from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.tool import Tool
 
 
-def offers_of(settings: Settings) -> tuple[tuple[Offer, ...], Callable[[str], Pipeline]]:
+def offers_of(settings: Settings) -> tuple[tuple[Tool, ...], Callable[[str], Pipeline]]:
     """The tools that are offered, and what finds their pipelines.
 
     Raises:
         WiringError: A name in the settings is none, or an own pipeline cannot be used.
     """
     own = own_pipelines(settings.pipelines)
-    choice = Choice(
+    choice = ToolSelection(
         toolsets=settings.toolsets,
         tools=settings.tools,
         exclude_tools=settings.exclude_tools,

@@ -15,9 +15,9 @@ from container_kit.pipelines.pipeline import Pipeline
 from container_kit.stages.contract.fault import WiringError
 from container_kit.stages.deploy.targets import Targets
 from container_kit.tools.builtin._fields import DryRun, Timeout
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan, products_of
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, products_of, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 GROUP = "container_kit.pipelines"
 """The entry point group; each entry is a `Pipeline`, a list of them, or a function that returns either."""
@@ -47,32 +47,32 @@ def finder(own: Iterable[Pipeline], targets: Targets = ()) -> Callable[[str], Pi
     return find
 
 
-def offer_of(pipeline: Pipeline) -> Offer:
+def offer_of(pipeline: Pipeline) -> Tool:
     """A pipeline as a tool: its given artifacts' fields are the arguments, what it makes is the answer."""
     products = products_of(pipeline)
     reads = all(step.stage.read_only for step in pipeline.steps())
     stages = ", ".join(step.name for step in pipeline.steps())
 
-    async def planned(_: Call, asked: ToolInput) -> Plan:
-        return plan(pipeline.name, asked)
+    async def planned(_: ToolCall, asked: ToolInput) -> PipelineCall:
+        return pipeline_call(pipeline.name, asked)
 
-    return Offer(
+    return Tool(
         name=pipeline.name,
         title=pipeline.name.replace("-", " ").capitalize(),
         description=f"{pipeline.summary or 'A pipeline of this team.'} Stages: {stages}. "
         "Next: on failure mend what the fault names and send a next action.",
         input=_input(pipeline),
         output=answer_schema(*reversed(products)),
-        toolset="own",
-        effect="reads" if reads else "replaces",
-        work=backed_by_pipeline(planned, products),
+        toolset="custom",
+        effect="read_only" if reads else "destructive",
+        work=runs_pipeline(planned, products),
         open_world=True,
     )
 
 
 def _input(pipeline: Pipeline) -> type[ToolInput]:
     fields: dict[str, Any] = {
-        name: (field.annotation, field) for kind in pipeline.given for name, field in kind.model_fields.items()
+        name: (field.annotation, field) for kind in pipeline.inputs for name, field in kind.model_fields.items()
     }
     for name, option in (("dry_run", (DryRun, False)), ("timeout", (Timeout | None, None))):
         fields.setdefault(name, option)

@@ -10,13 +10,13 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse
-from container_kit.pipelines.runs.client import StillRunning
+from container_kit.pipelines.runs.client import RunDetached
 from container_kit.stages.contract.fault import FaultCode, StageFailure
 from container_kit.stages.contract.log import logger
 from container_kit.tools.builtin._fields import parsed
 from container_kit.tools.results.fault import failure, invalid_request
 from container_kit.tools.results.success import success
-from container_kit.tools.tool import Answer, Call, ToolInput
+from container_kit.tools.tool import ToolCall, ToolInput, ToolResult
 
 TOOL_CRASHED = FaultCode(
     "tool.crashed",
@@ -28,7 +28,7 @@ _OPTIONS = frozenset(PipelineOptions.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PipelineCall:
     """Which pipeline a call runs, and on what."""
 
     pipeline: str
@@ -36,7 +36,7 @@ class Plan:
     options: PipelineOptions
 
 
-def plan(pipeline: str, asked: ToolInput, **changes: JsonValue) -> Plan:
+def pipeline_call(pipeline: str, asked: ToolInput, **changes: JsonValue) -> PipelineCall:
     """Make a plan of a tool's input; fields left out stay so, that the pipeline's own defaults hold.
 
     Args:
@@ -45,38 +45,40 @@ def plan(pipeline: str, asked: ToolInput, **changes: JsonValue) -> Plan:
     fields: dict[str, Any] = {**asked.model_dump(mode="json", exclude_unset=True, exclude_none=True), **changes}
     options = PipelineOptions.model_validate({key: value for key, value in fields.items() if key in _OPTIONS})
     given = {key: value for key, value in fields.items() if key not in _OPTIONS and value is not None}
-    return Plan(pipeline, given, options)
+    return PipelineCall(pipeline, given, options)
 
 
 @dataclass(frozen=True, slots=True)
-class RunWork:
+class RunHandler:
     """The work of a tool that a run does."""
 
-    run: Callable[[Call, Any], Awaitable[PipelineResponse]]
+    run: Callable[[ToolCall, Any], Awaitable[PipelineResponse]]
     """Has it done."""
-    products: Callable[[Call, PipelineResponse], Sequence[type[BaseModel]]]
+    products: Callable[[ToolCall, PipelineResponse], Sequence[type[BaseModel]]]
     """What to tell of what was made."""
 
-    async def __call__(self, call: Call, asked: ToolInput) -> Answer:
+    async def __call__(self, call: ToolCall, asked: ToolInput) -> ToolResult:
         """Have it done, and tell how it ended."""
         return self.conclude(call, await self.run(call, asked))
 
-    def conclude(self, call: Call, response: PipelineResponse) -> Answer:
+    def conclude(self, call: ToolCall, response: PipelineResponse) -> ToolResult:
         """Tell how a run ended; the same whenever it is told."""
         if response.fault is not None:
             return failure(response.fault, call)
         return success(response, self.products(call, response))
 
 
-def backed_by_pipeline(planned: Callable[[Call, Any], Awaitable[Plan]], products: Sequence[type[BaseModel]]) -> RunWork:
+def runs_pipeline(
+    planned: Callable[[ToolCall, Any], Awaitable[PipelineCall]], products: Sequence[type[BaseModel]]
+) -> RunHandler:
     """The work of a tool that runs a pipeline."""
 
-    async def run(call: Call, asked: ToolInput) -> PipelineResponse:
+    async def run(call: ToolCall, asked: ToolInput) -> PipelineResponse:
         made = await planned(call, asked)
         request = PipelineRequest(type=made.pipeline, input=made.input, options=made.options)
-        return await call.runs.carry_out(request, call.asker)
+        return await call.runs.execute_run(request, call.asker)
 
-    return RunWork(run, lambda _call, _response: products)
+    return RunHandler(run, lambda _call, _response: products)
 
 
 def products_of(pipeline: Pipeline) -> list[type[BaseModel]]:
@@ -84,14 +86,14 @@ def products_of(pipeline: Pipeline) -> list[type[BaseModel]]:
     return [step.signature.makes for step in pipeline.steps() if step.signature.makes is not None]
 
 
-async def answer(call: Call) -> Answer:
+async def answer(call: ToolCall) -> ToolResult:
     """Carry out a call. Every failure is an answer.
 
     Raises:
         StillRunning: The call's run goes on, and the asker waits no longer.
     """
 
-    async def work() -> Answer:
+    async def work() -> ToolResult:
         try:
             asked = call.offer.input.model_validate(parsed(dict(call.arguments), call.offer.input))
         except ValidationError as error:
@@ -101,7 +103,7 @@ async def answer(call: Call) -> Answer:
     return await told(call, work)
 
 
-async def told(call: Call, work: Callable[[], Awaitable[Answer]]) -> Answer:
+async def told(call: ToolCall, work: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
     """What work answers, or the failure that it ended with as an answer.
 
     Raises:
@@ -109,7 +111,7 @@ async def told(call: Call, work: Callable[[], Awaitable[Answer]]) -> Answer:
     """
     try:
         return await work()
-    except StillRunning:
+    except RunDetached:
         raise
     except StageFailure as stage_failure:
         return failure(stage_failure.fault, call)

@@ -29,11 +29,11 @@ from container_kit.tools.builtin.verify import VERIFY
 from container_kit.tools.builtin.verify_kubernetes import VERIFY_KUBERNETES
 from container_kit.tools.builtin.write_dockerfile import WRITE_DOCKERFILE
 from container_kit.tools.builtin.write_manifests import WRITE_MANIFESTS
-from container_kit.tools.tool import Offer
+from container_kit.tools.tool import Tool
 
-OPERATE: tuple[Offer, ...] = (LIST_DEPLOYMENTS, DEPLOYMENT_LOGS, VERIFY, ROLLBACK_DEPLOYMENT, REMOVE_DEPLOYMENT)
+OPERATE: tuple[Tool, ...] = (LIST_DEPLOYMENTS, DEPLOYMENT_LOGS, VERIFY, ROLLBACK_DEPLOYMENT, REMOVE_DEPLOYMENT)
 """The tools that look after what was deployed."""
-PIPELINES: tuple[Offer, ...] = (
+PIPELINES: tuple[Tool, ...] = (
     FULL_DEPLOYMENT,
     ANALYZE,
     WRITE_DOCKERFILE,
@@ -50,15 +50,15 @@ PIPELINES: tuple[Offer, ...] = (
     WRITE_MANIFESTS,
 )
 """The tools that run a pipeline, the one for the main job first."""
-RUNS: tuple[Offer, ...] = (LIST_RUNS, GET_RUN, RETRY_RUN, CANCEL_RUN, ROLLBACK_RUN)
-ALL: tuple[Offer, ...] = (*PIPELINES, *RUNS)
+RUNS: tuple[Tool, ...] = (LIST_RUNS, GET_RUN, RETRY_RUN, CANCEL_RUN, ROLLBACK_RUN)
+ALL: tuple[Tool, ...] = (*PIPELINES, *RUNS)
 """All tools of this product."""
-DEFAULT_TOOLSETS = ("build", "scan", "deploy", "runs", "own")
+DEFAULT_TOOLSETS = ("build", "scan", "deploy", "runs", "custom")
 """What is offered where nothing is chosen; every other toolset is offered when it is named."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ToolSelection:
     """What an operator wants to be offered."""
 
     toolsets: Sequence[str] = ()
@@ -71,7 +71,7 @@ class Choice:
     disable_destructive: bool = False
 
 
-def chosen(offers: Sequence[Offer], choice: Choice) -> tuple[Offer, ...]:
+def chosen(offers: Sequence[Tool], choice: ToolSelection) -> tuple[Tool, ...]:
     """The tools of a choice, in their order.
 
     Raises:
@@ -88,7 +88,7 @@ def chosen(offers: Sequence[Offer], choice: Choice) -> tuple[Offer, ...]:
     return left
 
 
-def _toolsets(choice: Choice, known: set[str]) -> set[str]:
+def _toolsets(choice: ToolSelection, known: set[str]) -> set[str]:
     asked = set(choice.toolsets)
     if "all" in asked:
         return known
@@ -97,12 +97,12 @@ def _toolsets(choice: Choice, known: set[str]) -> set[str]:
     return asked
 
 
-def _wanted(offer: Offer, choice: Choice, toolsets: set[str]) -> bool:
+def _wanted(offer: Tool, choice: ToolSelection, toolsets: set[str]) -> bool:
     if offer.name in choice.exclude_tools:
         return False
-    if choice.read_only and offer.effect != "reads":
+    if choice.read_only and offer.effect != "read_only":
         return False
-    if choice.disable_destructive and offer.effect == "replaces":
+    if choice.disable_destructive and offer.effect == "destructive":
         return False
     return offer.toolset in toolsets or offer.name in choice.tools
 
@@ -113,11 +113,11 @@ def _refuse_unknown(kind: str, asked: Sequence[str], known: set[str]) -> None:
         raise WiringError(f"no {kind} {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
-def instructions(offered: Mapping[str, Offer]) -> str:
+def instructions(offered: Mapping[str, Tool]) -> str:
     """What an assistant is told of the tools that it has."""
     lines = ["Container Kit turns a repository into a healthy, scanned container on this machine."]
     lines += [line for name, line in _ADVICE if name in offered]
-    if all(offer.effect == "reads" for offer in offered.values()):
+    if all(offer.effect == "read_only" for offer in offered.values()):
         lines.append("Only tools that change nothing are offered here.")
     lines.append(
         "A failure is structured: code, evidence with file:line, hint and next_actions. Repair what the evidence "

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from container_kit.pipelines.runs.client import Asker
+from container_kit.pipelines.runs.client import Caller
 from container_kit.stages.contract.fault import Fault
 
 if TYPE_CHECKING:
-    from container_kit.pipelines.runs.service import Runs
+    from container_kit.pipelines.runs.service import RunService
 
-Effect = Literal["reads", "adds", "replaces"]
+Effect = Literal["read_only", "additive", "destructive"]
 """`reads` changes nothing, `adds` destroys nothing that was there, `replaces` may."""
 
 
@@ -25,7 +25,7 @@ class ToolInput(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ToolResult:
     """What a tool answers."""
 
     text: str
@@ -36,7 +36,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Tool:
     """One tool."""
 
     name: str
@@ -48,7 +48,7 @@ class Offer:
     """The JSON schema of a success's structured content."""
     toolset: str
     effect: Effect
-    work: Callable[[Call, Any], Awaitable[Answer]]
+    work: Callable[[ToolCall, Any], Awaitable[ToolResult]]
     """Called with the validated input; may raise `StageFailure`."""
     idempotent: bool = False
     """Calling it again with the same arguments changes nothing more."""
@@ -57,19 +57,19 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCall:
     """One call of a tool."""
 
-    offer: Offer
+    offer: Tool
     arguments: Mapping[str, JsonValue]
     """As the caller sent them."""
-    runs: Runs
-    offered: Mapping[str, Offer]
+    runs: RunService
+    offered: Mapping[str, Tool]
     """All tools that the caller may use, by name."""
-    asker: Asker = field(default_factory=Asker)
+    asker: Caller = field(default_factory=Caller)
     """Who calls, and how the caller waits for the run that the call starts."""
 
     @property
-    def caller(self) -> str | None:
+    def principal(self) -> str | None:
         """Who calls, where callers are told apart."""
-        return self.asker.caller
+        return self.asker.principal

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from container_kit.pipelines import catalog
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.stages.artifacts.target import Target
 
 CHANGE_NO_TARGET = {
-    *("choose-target", "analyze", "write-dockerfile", "build", "describe-image", "scan-image"),
+    *("choose-target", "analyze", "write-dockerfile", "build", "generate-image-sbom", "scan-image"),
     *("find-image", "find-built-image", "find-deployment", "find-rollout"),
-    *("verify", "verify-kubernetes", "list-deployments", "read-log"),
+    *("verify", "verify-kubernetes", "list-deployments", "read-logs"),
 }
 WITH_TARGET = [
     name for name in catalog.names() if any(s.name == "choose-target" for s in catalog.pipeline(name).steps())
@@ -35,4 +35,4 @@ def test_consent_is_asked_for_before_the_first_stage_that_changes_a_target(name:
 def test_only_a_protected_target_needs_consent(protected: bool) -> None:
     [(point,)] = catalog.pipeline("remove-deployment").approvals.values()
     assert point.when is not None
-    assert point.when(Made([Target(name="prod", protected=protected)])) is protected
+    assert point.when(Artifacts([Target(name="prod", protected=protected)])) is protected

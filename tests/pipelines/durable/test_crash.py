@@ -87,14 +87,14 @@ async def test_what_was_told_before_the_crash_is_not_told_again(spawn: Spawn, st
     async with DurableRuns(store_url, home, find=find).opened() as runs:
         told = [(seq, event) async for seq, event in runs.events(response.id)]
     assert [seq for seq, _ in told] == list(range(1, len(told) + 1))
-    ends = [event.stage for _, event in told if event.kind == "stage_finished"]
+    ends = [event.stage for _, event in told if event.kind == "stage_succeeded"]
     assert ends == ["first", "second", "third"]
     assert [event.kind for _, event in told].count("run_started") == 1
 
 
 async def test_a_run_whose_pipeline_has_other_stages_by_now_says_so(spawn: Spawn, sqlite_url: str, home: Path) -> None:
     def of_the_new_release(name: str) -> Pipeline:
-        return WorkflowPipeline(name, given=Order)
+        return WorkflowPipeline(name, inputs=Order)
 
     response = await die_and_adopt(spawn, sqlite_url, home, "workflow", "second:before", of_the_new_release)
     assert response.fault is not None
@@ -115,7 +115,7 @@ async def test_a_run_that_keeps_killing_its_process_is_parked_for_a_person(
         with anyio.fail_after(20):
             response = await runs.wait(run_id)
     assert response.fault is not None
-    assert response.fault.code == "run.parked"
+    assert response.fault.code == "run.recovery_exhausted"
     assert effects(home, run_id) == ["first"]
 
 

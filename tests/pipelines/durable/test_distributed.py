@@ -70,7 +70,7 @@ async def test_a_killed_workers_run_is_adopted_by_the_other_and_the_story_has_no
                 (home / "go").touch()
         assert first != second
         assert [seq for seq, _, _ in told] == list(range(1, len(told) + 1))
-        assert [stage for _, kind, stage in told if kind == "stage_finished"] == ["first", "second", "third"]
+        assert [stage for _, kind, stage in told if kind == "stage_succeeded"] == ["first", "second", "third"]
         assert effects(home, run_id) == ["first", "second", "third"]
 
 
@@ -171,7 +171,7 @@ async def test_a_run_waits_while_postgres_is_gone_and_goes_on(
             assert effects(home, run_id) == ["first", "second", "third"]
             assert len(await attempts_of(home, run_id, "second")) == 1
             told = [event async for _, event in runs.events(run_id)]
-            assert [event.stage for event in told if event.kind == "stage_finished"] == ["first", "second", "third"]
+            assert [event.stage for event in told if event.kind == "stage_succeeded"] == ["first", "second", "third"]
     assert [entry["event"] for entry in log].count("the store does not answer") == 1
 
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 import sqlalchemy as sa
 
-from container_kit.pipelines.durable.postgres_locks import PostgresOwners
+from container_kit.pipelines.durable.postgres_locks import PostgresLocks
 from container_kit.pipelines.durable.process_locks import FileOwners
 from container_kit.pipelines.durable.service import DurableRuns
 from support.pipelines.bakery import find
@@ -71,7 +71,7 @@ async def test_the_lock_of_one_who_died_without_runs_is_cleared_away(sqlite_url:
 @pytest.mark.integration
 def test_an_owner_lives_on_after_its_database_was_away_for_several_looks(own_postgres: Postgres) -> None:
     url = sa.make_url(own_postgres.create("owners")).set(drivername="postgresql+psycopg")
-    one = PostgresOwners(url)
+    one = PostgresLocks(url)
     own_postgres.stop()
     for _ in range(3):
         with pytest.raises(sa.exc.SQLAlchemyError):

@@ -13,7 +13,7 @@ from dbos import DBOS
 from pydantic import PlainSerializer
 
 from container_kit import Artifact, Fault, Stage, StageContext, StageFailure, WorkflowPipeline
-from container_kit.pipelines.approval import Answer
+from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.durable.queries import RunRecord
 from container_kit.pipelines.durable.retention import Retention
 from container_kit.pipelines.durable.service import DurableRuns
@@ -62,7 +62,7 @@ async def test_a_run_gives_its_response_and_what_it_made(store_url: str, home: P
         run_id = await asked(runs, home, "workflow")
         response = await runs.wait(run_id)
         assert (response.id, response.status) == (run_id, "success")
-        assert Path(response.made[Three].effect).exists()
+        assert Path(response.artifacts[Three].effect).exists()
 
 
 async def test_a_run_can_be_looked_at_after_its_process_has_gone(store_url: str, home: Path) -> None:
@@ -72,7 +72,7 @@ async def test_a_run_can_be_looked_at_after_its_process_has_gone(store_url: str,
     async with opened(store_url, home) as runs:
         record = await runs.history.get(run_id)
         assert (record.status, record.pipeline, record.progress) == ("success", "workflow", 1.0)
-        assert Path((await runs.made(run_id))[One].effect).exists()
+        assert Path((await runs.artifacts(run_id))[One].effect).exists()
         events = [event.kind async for _, event in runs.events(run_id)]
         assert (events[0], events[-1]) == ("run_started", "run_finished")
 
@@ -101,7 +101,7 @@ async def test_a_process_that_closes_the_store_stops_its_stages_and_leaves_the_r
         with anyio.fail_after(30):
             while not list(home.glob(f"attempt-{run_id}-second-*")):
                 await anyio.sleep(0.01)
-    assert first.carried_out_here == ()
+    assert first.executing_here == ()
     assert effects(home, run_id) == ["first"]
     (home / "go").touch()
     async with opened(store_url, home) as second:
@@ -125,7 +125,7 @@ async def test_a_run_is_not_carried_out_where_another_engine_is_used(store_url: 
         with anyio.fail_after(30):
             response = await elsewhere.wait(left)
         assert response.fault is not None
-        assert response.fault.code == "run.elsewhere"
+        assert response.fault.code == "run.environment_mismatch"
         assert effects(home, left) == ["first"]
 
 
@@ -192,7 +192,7 @@ async def test_an_approved_run_goes_on(store_url: str, home: Path) -> None:
         run_id = await asked(runs, home, "guarded")
         record = await until(runs, run_id, "waiting")
         assert (record.question or "").startswith("go on with effect-")
-        await runs.answer(run_id, Answer(approved=True, by="ann"))
+        await runs.answer(run_id, ApprovalDecision(approved=True, by="ann"))
         assert (await runs.wait(run_id)).status == "success"
 
 
@@ -200,10 +200,10 @@ async def test_a_refused_run_stops_there(store_url: str, home: Path) -> None:
     async with opened(store_url, home) as runs:
         run_id = await asked(runs, home, "guarded")
         await until(runs, run_id, "waiting")
-        await runs.answer(run_id, Answer(approved=False, by="ann", comment="not on a Friday"))
+        await runs.answer(run_id, ApprovalDecision(approved=False, by="ann", comment="not on a Friday"))
         response = await runs.wait(run_id)
         assert response.fault is not None
-        assert (response.fault.code, effects(home, run_id)) == ("approval.refused", ["first"])
+        assert (response.fault.code, effects(home, run_id)) == ("approval.rejected", ["first"])
         assert "not on a Friday" in response.fault.message
 
 
@@ -219,7 +219,7 @@ async def test_answering_a_run_that_asks_nothing_is_a_fault(sqlite_url: str, hom
     async with opened(sqlite_url, home) as runs:
         run_id = await asked(runs, home, "workflow")
         await runs.wait(run_id)
-        assert (await fault_of(runs.answer(run_id, Answer(approved=True)))).code == "run.not_waiting"
+        assert (await fault_of(runs.answer(run_id, ApprovalDecision(approved=True)))).code == "run.not_waiting"
 
 
 async def test_two_runs_with_one_target_follow_one_another(store_url: str, home: Path) -> None:
@@ -251,12 +251,12 @@ async def test_runs_are_listed_newest_first_and_by_status_pipeline_and_caller(st
         good = await asked(runs, home, "workflow")
         await runs.wait(good)
         request = find("atomic").request(Order(folder=str(home), fails="first"))
-        bad = await runs.start(request, Workspace([home]), caller="ann")
+        bad = await runs.start(request, Workspace([home]), principal="ann")
         await runs.wait(bad)
         assert [record.id for record in await runs.history.runs()] == [bad, good]
         assert [record.id for record in await runs.history.runs(status="failed")] == [bad]
         assert [record.id for record in await runs.history.runs(pipeline="workflow")] == [good]
-        assert [record.id for record in await runs.history.runs(caller="ann")] == [bad]
+        assert [record.id for record in await runs.history.runs(principal="ann")] == [bad]
         assert len(await runs.history.runs(limit=1)) == 1
 
 
@@ -266,7 +266,7 @@ async def test_events_are_followed_live_from_any_number(store_url: str, home: Pa
         seen: list[tuple[int, str, str | None]] = []
         async for seq, event in runs.events(run_id):
             seen.append((seq, event.kind, event.stage))
-            if (event.kind, event.stage) == ("stage_finished", "second"):
+            if (event.kind, event.stage) == ("stage_succeeded", "second"):
                 (home / "go").touch()  # it is told while the run goes on, or the run would never end
         assert [seq for seq, _, _ in seen] == list(range(1, len(seen) + 1))
         rest = [seq async for seq, _ in runs.events(run_id, after=3)]
@@ -313,7 +313,7 @@ async def test_old_runs_are_pruned_with_their_events_and_logs(store_url: str, ho
     assert swept == [old, kept]
 
 
-@pytest.mark.parametrize("call", ["wait", "cancel", "retry", "roll_back", "made"])
+@pytest.mark.parametrize("call", ["wait", "cancel", "retry", "roll_back", "artifacts"])
 async def test_a_run_that_does_not_exist_is_a_fault(sqlite_url: str, home: Path, call: str) -> None:
     async with opened(sqlite_url, home) as runs:
         assert (await fault_of(getattr(runs, call)("nobody"))).code == "run.unknown"
@@ -343,7 +343,7 @@ async def test_the_deadline_counts(sqlite_url: str, home: Path) -> None:
 
 
 async def test_an_artifact_that_json_cannot_carry_fails_its_stage(sqlite_url: str, home: Path) -> None:
-    pipeline = WorkflowPipeline("odd", given=Order).add_stage(MakeOdd())
+    pipeline = WorkflowPipeline("odd", inputs=Order).add_stage(MakeOdd())
     async with opened(sqlite_url, home, find=lambda _: pipeline) as runs:
         response = await runs.wait(await runs.start(pipeline.request(Order(folder=str(home))), Workspace([home])))
         assert response.fault is not None

@@ -161,7 +161,7 @@ async def test_a_pickled_row_is_never_unpickled(sqlite_url: str, home: Path, tab
                 sa.text(f"UPDATE {table} SET {column} = :payload, serialization = 'py_pickle'"),  # noqa: S608 - two literals
                 {"payload": payload},
             )
-        for look in (runs.history.get, runs.history.steps, runs.made, runs.retry, runs.roll_back):
+        for look in (runs.history.get, runs.history.steps, runs.artifacts, runs.retry, runs.roll_back):
             with suppress(Exception):  # any refusal will do, as long as nothing is run
                 await look(run_id)
     assert not mark.exists()

@@ -19,7 +19,7 @@ from container_kit import (
     WorkflowPipeline,
 )
 from container_kit.pipelines.execution.in_memory import run_in_memory
-from container_kit.pipelines.execution.runtime import Cancellation
+from container_kit.pipelines.execution.runtime import CancelToken
 from support.pipelines.toy_stages import (
     BURNT,
     OVEN_COLD,
@@ -43,7 +43,7 @@ QUICK = RetryPolicy(max_attempts=3, initial_delay=0.001, jitter=0)
 
 
 def meal(kind: type[AtomicPipeline | WorkflowPipeline] = WorkflowPipeline) -> AtomicPipeline | WorkflowPipeline:
-    return kind("meal", given=Flour).add_stage(Knead()).add_stage(Bake()).add_stage(Serve())
+    return kind("meal", inputs=Flour).add_stage(Knead()).add_stage(Bake()).add_stage(Serve())
 
 
 def kinds(events: list[Event], *wanted: str) -> list[tuple[str, str | None]]:
@@ -54,21 +54,21 @@ async def test_stages_run_in_order_and_hand_on_what_they_make() -> None:
     events: list[Event] = []
     response = await meal().run(Flour(grams=1000), listeners=[events.append])
     assert response.status == "success"
-    assert response.made[Meal] == Meal(loaves=4)
+    assert response.artifacts[Meal] == Meal(loaves=4)
     assert kinds(events, "stage_started") == [("stage_started", name) for name in ("knead", "bake", "serve")]
     assert (events[0].kind, events[-1].kind, events[-1].status) == ("run_started", "run_finished", "success")
 
 
 async def test_a_condition_that_says_no_skips_its_stage() -> None:
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_stage(Bake())
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(Bake())
     pipeline.add_conditional_stage(OpenJam(), when=lambda made: made[Bread].loaves > 10).add_stage(Serve())
     few, many = await pipeline.run(Flour(grams=500)), await pipeline.run(Flour(grams=5000))
-    assert (few.stage("open-jam").status, few.made[Meal].jam) == ("skipped", None)
-    assert (many.stage("open-jam").status, many.made[Meal].jam) == ("success", "plum")
+    assert (few.stage("open-jam").status, few.artifacts[Meal].jam) == ("skipped", None)
+    assert (many.stage("open-jam").status, many.artifacts[Meal].jam) == ("success", "plum")
 
 
 async def test_a_condition_that_raises_fails_the_run_and_says_whose_it_is() -> None:
-    pipeline = WorkflowPipeline("meal", given=Flour).add_conditional_stage(
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_conditional_stage(
         Knead(), when=lambda made: made[Jam].kind == ""
     )
     response = await pipeline.run(Flour())
@@ -93,8 +93,8 @@ async def test_parallel_stages_run_at_the_same_time() -> None:
             return Jam(kind="fig")
 
     with anyio.fail_after(5):
-        response = await WorkflowPipeline("both", given=Flour).add_parallel_stages(Left(), Right()).run(Flour())
-    assert (response.made[Dough].grams, response.made[Jam].kind) == (1, "fig")
+        response = await WorkflowPipeline("both", inputs=Flour).add_parallel_stages(Left(), Right()).run(Flour())
+    assert (response.artifacts[Dough].grams, response.artifacts[Jam].kind) == (1, "fig")
 
 
 async def test_a_failure_in_a_parallel_group_stops_the_others_and_is_the_runs_fault() -> None:
@@ -105,7 +105,7 @@ async def test_a_failure_in_a_parallel_group_stops_the_others_and_is_the_runs_fa
             await slow.started.wait()
             raise BURNT("no jam")
 
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_parallel_stages(slow, Fail())
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_parallel_stages(slow, Fail())
     with anyio.fail_after(5):
         response = await pipeline.run(Flour())
     assert response.fault is not None
@@ -144,7 +144,7 @@ async def test_a_stages_own_policy_takes_the_place_of_the_pipelines() -> None:
             raise OVEN_COLD("cold", degrees=1)
 
     stage = Flaky()
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(stage, retry=RetryPolicy()).with_retry(QUICK)
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(stage, retry=RetryPolicy()).with_retry(QUICK)
     await pipeline.run(Flour())
     assert stage.tries == 1
 
@@ -176,7 +176,7 @@ async def test_an_atomic_pipeline_undoes_what_is_done_last_first() -> None:
             raise BURNT("burnt")
 
     events: list[Event] = []
-    pipeline = AtomicPipeline("meal", given=Flour).add_stage(First()).add_stage(Second()).add_stage(Third())
+    pipeline = AtomicPipeline("meal", inputs=Flour).add_stage(First()).add_stage(Second()).add_stage(Third())
     response = await pipeline.run(Flour(), listeners=[events.append])
     assert order == ["bake 2", "knead 1000"]
     assert response.fault is not None
@@ -194,7 +194,7 @@ async def test_a_rollback_that_fails_is_tried_three_times_told_and_does_not_stop
             raise BURNT("stuck")
 
     knead, stuck = Knead(), Stuck()
-    pipeline = AtomicPipeline("meal", given=Flour).add_stage(knead).add_stage(stuck).add_stage(Serve())
+    pipeline = AtomicPipeline("meal", inputs=Flour).add_stage(knead).add_stage(stuck).add_stage(Serve())
     test = TestPipeline(pipeline).with_mock_stage("serve", fails=burnt())
     response = await test.run(Flour())
     assert (response.status, stuck.tries, len(knead.undone)) == ("rollback_incomplete", 3, 1)
@@ -203,7 +203,7 @@ async def test_a_rollback_that_fails_is_tried_three_times_told_and_does_not_stop
 
 async def test_the_deadline_stops_the_running_stage_and_its_clean_up_ends_first() -> None:
     slow = Prove()
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_stage(slow)
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(slow)
     with anyio.fail_after(5):
         response = await pipeline.run(Flour(), timeout=0.05)
     assert response.fault is not None
@@ -212,15 +212,15 @@ async def test_the_deadline_stops_the_running_stage_and_its_clean_up_ends_first(
 
 async def test_a_stages_own_time_limit_can_be_retried() -> None:
     slow = Prove()
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_stage(slow, timeout=0.02, retry=QUICK)
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(slow, timeout=0.02, retry=QUICK)
     response = await pipeline.run(Flour())
     assert response.fault is not None
     assert (response.fault.code, response.fault.attempts) == ("stage.timeout", 3)
 
 
 async def test_a_cancel_request_stops_the_stage_and_ends_with_a_response() -> None:
-    slow, cancellation = Prove(), Cancellation()
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_stage(slow)
+    slow, cancellation = Prove(), CancelToken()
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(slow)
     responses: list[PipelineResponse] = []
 
     async def run() -> None:
@@ -236,7 +236,7 @@ async def test_a_cancel_request_stops_the_stage_and_ends_with_a_response() -> No
 
 async def test_a_caller_that_goes_away_has_an_atomic_pipeline_undone() -> None:
     knead, slow, events = Knead(), Prove(), list[Event]()
-    pipeline = AtomicPipeline("meal", given=Flour).add_stage(knead).add_stage(slow)
+    pipeline = AtomicPipeline("meal", inputs=Flour).add_stage(knead).add_stage(slow)
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
             group.start_soon(partial(pipeline.run, Flour(), listeners=[events.append]))
@@ -251,7 +251,7 @@ async def test_a_defect_in_a_stage_is_a_fault_with_the_place() -> None:
         async def execute(self, ctx: StageContext, flour: Flour) -> Dough:
             return Dough(grams=1 // (flour.grams - 500))
 
-    response = await WorkflowPipeline("meal", given=Flour).add_stage(Broken()).run(Flour())
+    response = await WorkflowPipeline("meal", inputs=Flour).add_stage(Broken()).run(Flour())
     assert response.fault is not None
     assert response.fault.code == "stage.crashed"
     assert "ZeroDivisionError" in response.fault.message
@@ -268,7 +268,7 @@ async def test_a_failure_from_a_stages_own_task_group_keeps_its_code() -> None:
         async def _fail(self) -> None:
             raise BURNT("in a task")
 
-    response = await WorkflowPipeline("meal", given=Flour).add_stage(Grouped()).run(Flour())
+    response = await WorkflowPipeline("meal", inputs=Flour).add_stage(Grouped()).run(Flour())
     assert response.fault is not None
     assert response.fault.code == "bread.burnt"
 
@@ -278,7 +278,7 @@ async def test_a_product_of_the_wrong_type_is_the_stages_defect() -> None:
         async def execute(self, ctx: StageContext, flour: Flour) -> Dough:
             return flour  # type: ignore[return-value]
 
-    response = await WorkflowPipeline("meal", given=Flour).add_stage(Liar()).run(Flour())
+    response = await WorkflowPipeline("meal", inputs=Flour).add_stage(Liar()).run(Flour())
     assert response.fault is not None
     assert "returned Flour instead of Dough" in response.fault.message
 
@@ -297,7 +297,7 @@ async def test_a_dry_run_validates_every_stage_and_executes_none() -> None:
         async def validate(self, ctx: StageContext, bread: Bread) -> None:
             raise AssertionError
 
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Knead()).add_stage(Watched()).add_stage(Careful())
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(Watched()).add_stage(Careful())
     fine = await pipeline.run(Flour(grams=500), dry_run=True)
     assert (fine.status, fine.dry_run) == ("success", True)
     assert fine.stage("knead").says == ("knead 500 g of flour",)
@@ -315,8 +315,8 @@ async def test_a_dry_run_executes_what_only_reads() -> None:
         async def execute(self, ctx: StageContext, flour: Flour) -> Dough:
             return Dough(grams=flour.grams)
 
-    response = await WorkflowPipeline("meal", given=Flour).add_stage(Weigh()).run(Flour(grams=7), dry_run=True)
-    assert response.made[Dough].grams == 7
+    response = await WorkflowPipeline("meal", inputs=Flour).add_stage(Weigh()).run(Flour(grams=7), dry_run=True)
+    assert response.artifacts[Dough].grams == 7
 
 
 async def test_secrets_never_reach_events_faults_or_results() -> None:
@@ -329,7 +329,7 @@ async def test_secrets_never_reach_events_faults_or_results() -> None:
             raise StageFailure(BURNT(f"login with {secret} failed").fault)
 
     events: list[Event] = []
-    pipeline = WorkflowPipeline("meal", given=Flour).add_stage(Leaky())
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Leaky())
     response = await pipeline.run(Flour(mill={"MILL_PASSWORD": secret}), listeners=[events.append])
     told = "".join(event.model_dump_json() for event in events) + response.model_dump_json()
     assert secret not in told

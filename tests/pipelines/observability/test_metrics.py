@@ -30,7 +30,7 @@ def test_the_success_rate_counts_every_other_ending_as_none() -> None:
 
 async def test_stages_are_counted_too_with_their_retries() -> None:
     metrics = PipelineMetrics()
-    pipeline = WorkflowPipeline("bread", given=Flour).add_stage(Knead()).add_stage(Bake())
+    pipeline = WorkflowPipeline("bread", inputs=Flour).add_stage(Knead()).add_stage(Bake())
     pipeline.with_retry(RetryPolicy(max_attempts=2, initial_delay=0, jitter=0))
     test = TestPipeline(pipeline).with_mock_stage("bake", returns=Bread(loaves=1), fails=[cold()])
     await test.run(Flour())

@@ -19,7 +19,7 @@ async def test_runs_stages_and_retries_are_measured(monkeypatch: pytest.MonkeyPa
     provider = MeterProvider(metric_readers=[reader])
     monkeypatch.setattr(metrics, "get_meter", provider.get_meter)  # the real provider can be set only once
     listen = Instruments()
-    pipeline = WorkflowPipeline("bread", given=Flour).add_stage(Knead()).add_stage(Bake())
+    pipeline = WorkflowPipeline("bread", inputs=Flour).add_stage(Knead()).add_stage(Bake())
     pipeline.with_retry(RetryPolicy(max_attempts=2, initial_delay=0, jitter=0))
     test = TestPipeline(pipeline).with_mock_stage("bake", returns=Bread(loaves=1), fails=[cold()])
     await test.run(Flour())

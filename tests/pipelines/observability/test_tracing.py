@@ -28,7 +28,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 
 
 def bread() -> WorkflowPipeline:
-    return WorkflowPipeline("bread", given=Flour).add_stage(Knead()).add_stage(Bake())
+    return WorkflowPipeline("bread", inputs=Flour).add_stage(Knead()).add_stage(Bake())
 
 
 def parent_names(spans: tuple[ReadableSpan, ...]) -> dict[str, str | None]:

@@ -7,15 +7,15 @@ from typing import Any
 from container_kit import Fault
 from container_kit.pipelines.events import Event, EventKind
 from container_kit.pipelines.request import StageResult
-from container_kit.pipelines.runs.stage_states import LiveStages
+from container_kit.pipelines.runs.stage_states import StageStates
 
 
 def event(kind: EventKind, stage: str = "build", **facts: Any) -> Event:
     return Event(kind=kind, run_id="r", pipeline="p", time=facts.pop("time", 100.0), progress=0.5, stage=stage, **facts)
 
 
-def after(*events: Event) -> LiveStages:
-    live = LiveStages(["build", "scan"], ["consent"])
+def after(*events: Event) -> StageStates:
+    live = StageStates(["build", "scan"], ["consent"])
     for one in events:
         live.take(one)
     return live
@@ -55,12 +55,12 @@ def test_a_failure_keeps_its_fault_and_a_cancelled_sibling_is_no_failure() -> No
 
 def test_undoing_and_an_answer_that_is_waited_for_are_seen() -> None:
     live = after(
-        event("approval_waiting", "consent", message="deploy to production?"),
+        event("approval_requested", "consent", message="deploy to production?"),
         event("stage_rolling_back"),
     )
     build, _, consent = live.stages()
     assert (build.state, consent.state, consent.message) == ("undoing", "running", "deploy to production?")
-    live.take(event("approval_answered", "consent", message="refused by ann: no"))
+    live.take(event("approval_resolved", "consent", message="refused by ann: no"))
     live.take(event("rollback_failed", message="stuck"))
     ended = live.stages([StageResult(name="build", status="success", attempts=1, seconds=2.0)])
     assert [stage.state for stage in ended] == ["undo_failed", "not_run", "failed"]

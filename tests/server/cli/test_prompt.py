@@ -30,7 +30,7 @@ class Build(Stage[Built]):
         (Path(place.folder) / "built").touch()
         return Built(file="built")
 
-careful = AtomicPipeline("careful", given=Place)
+careful = AtomicPipeline("careful", inputs=Place)
 careful.add_approval("consent", lambda made: "Build here?").add_stage(Build())
 """
 COMMAND = [sys.executable, "-m", "container_kit.server.cli.main", "run", "careful", "--folder"]
@@ -65,7 +65,7 @@ def test_a_person_is_asked(said: str, code: int, built: bool, variables: dict[st
     os.close(ours)
     assert process.returncode == code, shown.decode()
     assert (tmp_path / "built").exists() is built
-    assert (b"approval.refused" in shown) is not built
+    assert (b"approval.rejected" in shown) is not built
 
 
 def test_without_a_terminal_nothing_is_done(variables: dict[str, str], tmp_path: Path) -> None:
@@ -80,5 +80,5 @@ def test_without_a_terminal_nothing_is_done(variables: dict[str, str], tmp_path:
         check=False,
     )
     assert ended.returncode == 1
-    assert "approval.unanswered" in ended.stderr
+    assert "approval.timed_out" in ended.stderr
     assert not (tmp_path / "built").exists()

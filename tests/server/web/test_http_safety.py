@@ -22,7 +22,7 @@ from support.mcp.servers import SERVE, ask, environment, listening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
-TOKEN = {"CONTAINER_KIT_TOKEN": "planted-token"}
+TOKEN = {"CONTAINER_KIT_AUTH_TOKEN": "planted-token"}
 
 
 def post(url: str, message: dict[str, Any], **headers: str) -> tuple[int, str, dict[str, str]]:
@@ -36,7 +36,7 @@ PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({}, "CONTAINER_KIT_TOKEN"),
+        ({}, "CONTAINER_KIT_AUTH_TOKEN"),
         (TOKEN, "CONTAINER_KIT_ALLOWED_HOSTS"),
         ({"CONTAINER_KIT_OAUTH_ISSUER": "https://issuer.example"}, "CONTAINER_KIT_PUBLIC_URL"),
     ],
@@ -118,7 +118,7 @@ def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
 
 def test_more_requests_a_minute_than_allowed_are_refused_with_when_to_come_back(tmp_path: Path) -> None:
-    with listening("http", tmp_path, CONTAINER_KIT_CALLS_PER_MINUTE="3") as (url, _):
+    with listening("http", tmp_path, CONTAINER_KIT_RATE_LIMIT_PER_MINUTE="3") as (url, _):
         statuses = [post(url, PING)[0] for _ in range(3)]
         status, text, headers = post(url, PING)
     assert 429 not in statuses

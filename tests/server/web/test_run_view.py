@@ -32,7 +32,7 @@ def sign_in(url: str, token: str, **headers: str) -> tuple[int, str, dict[str, s
 
 
 def test_with_a_token_nothing_is_told_without_it_and_a_cookie_brings_it(tmp_path: Path) -> None:
-    with listening("http", tmp_path, CONTAINER_KIT_TOKEN=TOKEN) as (url, _):
+    with listening("http", tmp_path, CONTAINER_KIT_AUTH_TOKEN=TOKEN) as (url, _):
         assert ask(url, "/runs/data")[0] == 401
         assert ask(url, f"/runs/{NONE}/data")[0] == 401
         assert ask(url, "/runs/data", Cookie="container_kit_token=d3Jvbmc=")[0] == 401
@@ -185,7 +185,7 @@ CONTRASTS = """() => {
 
 
 async def test_a_person_signs_in_with_the_token_once(tmp_path: Path) -> None:
-    with listening("http", tmp_path, CONTAINER_KIT_TOKEN=TOKEN) as (url, _):
+    with listening("http", tmp_path, CONTAINER_KIT_AUTH_TOKEN=TOKEN) as (url, _):
         async with browser() as running, page_of(running) as (page, _errors):  # the browser reports each 401
             await page.goto(url.rpartition("/")[0] + "/runs")
             field = page.get_by_label("Access token of this server")

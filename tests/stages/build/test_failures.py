@@ -84,7 +84,7 @@ CASES = [
     Case("build.registry_unreachable", "FROM 127.0.0.1:1/x/y:1\n", 1, "127.0.0.1:1 does not answer"),
     Case("build.registry_unknown", "FROM nosuch.invalid/x:1\n", 1, "nosuch.invalid cannot be resolved"),
     Case("build.base_invalid", "FROM Debian:bookworm\n", 1, "must be lowercase"),
-    Case("build.base_blank", "ARG BASE\nFROM ${BASE}\n", 2, "${BASE} is empty"),
+    Case("build.base_empty", "ARG BASE\nFROM ${BASE}\n", 2, "${BASE} is empty"),
     Case("build.platform_invalid", "FROM --platform=a/b/c/d debian:bookworm-slim\n", 1, "a/b/c/d is not a platform"),
     Case("build.user_unknown", DEBIAN + "USER nosuch\nRUN true\n", 3, "no user nosuch"),
     Case("build.download_failed", DEBIAN + "ADD http://nosuch.invalid/x /x\n", 2, "http://nosuch.invalid/x"),
@@ -210,7 +210,7 @@ CASES = [
     ),
     # the network
     Case(
-        "build.name_unresolved",
+        "build.dns_failure",
         NODE + "RUN npm install --fetch-retries 0 --registry http://nosuch.invalid is-odd\n",
         3,
         "nosuch.invalid cannot be resolved",

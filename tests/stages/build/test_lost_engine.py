@@ -45,7 +45,7 @@ async def test_an_engine_killed_in_the_middle_is_a_fault_at_once_and_the_build_w
         with anyio.fail_after(30):
             while not faults:
                 await anyio.sleep(0.02)
-    assert faults == ["engine.lost"]
+    assert faults == ["engine.connection_lost"]
     with anyio.fail_after(30), pytest.raises(StageFailure) as caught:
         await stage.validate(ctx(), Source(path=str(root)))
     assert caught.value.fault.code == "engine.unreachable"

@@ -167,5 +167,5 @@ async def test_secrets_are_refused_at_once_where_they_cannot_be_given(
     with pytest.raises(StageFailure) as refused:
         await _build(BuildImage(engine), ctx, root, unique(), secrets={"planted": "env:CK_PLANTED"})
     engine.close()
-    assert refused.value.fault.code == "build.secrets_impossible"
+    assert refused.value.fault.code == "build.secrets_unsupported"
     assert "planted" in refused.value.fault.message

@@ -6,7 +6,7 @@ import pytest
 
 from container_kit.pipelines import catalog
 from container_kit.pipelines.request import PipelineRequest
-from container_kit.stages.artifacts.target import Target, TargetChoice
+from container_kit.stages.artifacts.target import Target, TargetSelector
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.targets import CLUSTERS, ChooseTarget
 from support.pipelines.contexts import Contexts
@@ -18,7 +18,7 @@ CLUSTER = Target(name="cluster", kind="kubernetes", context="kind-dev")
 
 
 async def chosen(ctx: Contexts, name: str | None, *targets: Target) -> Target:
-    return await ChooseTarget(targets).execute(ctx(), TargetChoice(deploy_to=name))
+    return await ChooseTarget(targets).execute(ctx(), TargetSelector(deploy_to=name))
 
 
 async def test_without_a_name_it_is_the_local_engine_unprotected(ctx: Contexts) -> None:
@@ -39,7 +39,7 @@ async def test_an_unknown_name_is_refused_with_those_there_are(ctx: Contexts) ->
     with pytest.raises(StageFailure) as failure:
         await chosen(ctx, "shpo", SHOP)
     fault = failure.value.fault
-    assert fault.code == "target.unknown"
+    assert fault.code == "target.not_found"
     assert [action.arguments for action in fault.next_actions] == [{"deploy_to": "local"}, {"deploy_to": "shop"}]
     assert "local, shop" in fault.hint
 
@@ -47,26 +47,26 @@ async def test_an_unknown_name_is_refused_with_those_there_are(ctx: Contexts) ->
 async def test_a_target_of_another_kind_is_refused_with_those_that_fit(ctx: Contexts) -> None:
     with pytest.raises(StageFailure) as failure:
         await chosen(ctx, "cluster", CLUSTER, SHOP)
-    assert failure.value.fault.code == "target.kind"
+    assert failure.value.fault.code == "target.kind_unsupported"
     assert "local, shop" in failure.value.fault.hint
 
 
 async def test_an_unknown_target_ends_a_full_deployment_before_anything_is_built() -> None:
     request = PipelineRequest(type="full-deployment", input={"path": ".", "deploy_to": "nowhere"})
     pipeline = catalog.pipeline("full-deployment", (SHOP,))
-    response = await pipeline.run(*pipeline.accept(request))
+    response = await pipeline.run(*pipeline.parse_input(request))
     assert response.fault is not None
-    assert response.fault.code == "target.unknown"
+    assert response.fault.code == "target.not_found"
     assert {stage.status for stage in response.stages[1:]} == {"not_run"}
 
 
 async def test_a_cluster_is_the_only_one_that_is_configured_or_the_kubeconfigs(ctx: Contexts) -> None:
-    assert await ChooseTarget((SHOP, CLUSTER), CLUSTERS).execute(ctx(), TargetChoice()) == CLUSTER
-    assert (await ChooseTarget((SHOP,), CLUSTERS).execute(ctx(), TargetChoice())).kind == "kubernetes"
+    assert await ChooseTarget((SHOP, CLUSTER), CLUSTERS).execute(ctx(), TargetSelector()) == CLUSTER
+    assert (await ChooseTarget((SHOP,), CLUSTERS).execute(ctx(), TargetSelector())).kind == "kubernetes"
 
 
 async def test_of_several_clusters_one_has_to_be_named(ctx: Contexts) -> None:
     another = CLUSTER.model_copy(update={"name": "another"})
     with pytest.raises(StageFailure) as failure:
-        await ChooseTarget((another, CLUSTER), CLUSTERS).execute(ctx(), TargetChoice())
+        await ChooseTarget((another, CLUSTER), CLUSTERS).execute(ctx(), TargetSelector())
     assert "another, cluster" in failure.value.fault.hint

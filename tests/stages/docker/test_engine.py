@@ -116,8 +116,8 @@ def test_a_rootless_socket_is_found(home: Path, monkeypatch: pytest.MonkeyPatch)
         ("tcp://127.0.0.1:1", "engine.unreachable"),
         ("tcp://nosuch.invalid:2375", "engine.unreachable"),
         ("ssh://nosuch.invalid", "engine.unreachable"),
-        ("gopher://here", "engine.address"),
-        ("tcp://", "engine.address"),
+        ("gopher://here", "engine.address_invalid"),
+        ("tcp://", "engine.address_invalid"),
     ],
 )
 async def test_an_engine_that_cannot_be_called_is_told_within_seconds(host: str, code: str) -> None:
@@ -171,7 +171,7 @@ def test_a_socket_that_may_not_be_used_is_told_as_such(tmp_path: Path) -> None:
             "    except StageFailure as failure: print(failure.fault.code)\nanyio.run(main)"
         )
         said = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "engine.denied"
+    assert said.stdout.strip() == "engine.permission_denied"
 
 
 @pytest.mark.engine
@@ -311,7 +311,7 @@ async def test_an_engine_whose_certificate_is_not_trusted_is_not_called(
     (other / "ca.pem").write_text("no certificate")
     with pytest.raises(StageFailure) as caught:
         await DockerEngine().ping()
-    assert caught.value.fault.code == "engine.address"
+    assert caught.value.fault.code == "engine.address_invalid"
 
 
 @pytest.mark.engine

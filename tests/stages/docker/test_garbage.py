@@ -12,7 +12,7 @@ from docker.errors import ImageNotFound
 
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.garbage import RUN_LABEL, sweep
-from container_kit.stages.docker.tag_journal import Replaced, note
+from container_kit.stages.docker.tag_journal import TagMove, note
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -43,7 +43,7 @@ async def test_only_what_forgotten_runs_left_and_nobody_uses_goes(
     replaced_twice, replaced_once = imported(docker_api, unique()), imported(docker_api, unique())
     named = imported(docker_api, unique(), tag)
     for run, image in ((forgotten, replaced_twice), (forgotten, named), (known, replaced_once)):
-        note(run, Replaced(engine.host, f"{image}-name", image))
+        note(run, TagMove(engine.host, f"{image}-name", image))
     labels = {RUN_LABEL: forgotten}
     candidate = docker_api.create_container(tag, ["x"], name=f"{unique()}-candidate", labels=labels)["Id"]
     kept = docker_api.create_container(tag, ["x"], name=unique(), labels=labels)["Id"]
@@ -65,7 +65,7 @@ async def test_an_image_that_another_run_may_give_its_name_back_stays(
     forgotten, known = unique(), unique()
     image = imported(docker_api, unique())
     for run in (forgotten, known):
-        note(run, Replaced(engine.host, "shop:1", image))
+        note(run, TagMove(engine.host, "shop:1", image))
     assert await sweep(engine, [forgotten]) == []
     assert there(docker_api, image)
     assert await sweep(engine, [known]) == [image]

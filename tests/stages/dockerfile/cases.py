@@ -12,7 +12,7 @@ from container_kit.stages.artifacts.analysis import Analysis, Finding, Module
 
 def finding(value: Any, place: str = "") -> Finding[Any]:
     """A finding that is known well."""
-    return Finding(value=value, confidence=0.9, known_by="code", places=(place,) if place else ())
+    return Finding(value=value, confidence=0.9, provenance="code", places=(place,) if place else ())
 
 
 def module(language: str, *, path: str = ".", role: str = "web", place: str = "", **facts: Any) -> Module:
@@ -39,7 +39,7 @@ class Case:
     module: Module
     files: dict[str, str] = field(default_factory=dict)
     workspace: str | None = None
-    sisters: tuple[Module, ...] = ()
+    workspace_dependencies: tuple[Module, ...] = ()
 
     def write(self, folder: Path) -> Path:
         """Put the files into a folder."""
@@ -51,7 +51,9 @@ class Case:
 
     def analysis(self, folder: Path) -> Analysis:
         """What the analysis says of them."""
-        return Analysis(root=str(folder), modules=(self.module, *self.sisters), workspace_tool=self.workspace)
+        return Analysis(
+            root=str(folder), modules=(self.module, *self.workspace_dependencies), workspace_tool=self.workspace
+        )
 
 
 def package(**fields: Any) -> str:
@@ -251,7 +253,9 @@ NODE = (
             "apps/api/package.json": package(scripts={"start": "node index.js"}),
             "apps/web/package.json": package()},
         workspace="npm",
-        sisters=(module("javascript", path="apps/web", role="static", manifests=("apps/web/package.json",)),),
+        workspace_dependencies=(
+            module("javascript", path="apps/web", role="static", manifests=("apps/web/package.json",)),
+        ),
     ),
     Case(
         "node-built-at-the-root",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from container_kit.stages.artifacts.analysis import Analysis
-from container_kit.stages.artifacts.dockerfile import DockerfileProblem, DockerfileReview, PatchChoice
+from container_kit.stages.artifacts.dockerfile import DockerfileProblem, DockerfileReview, PatchSelection
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
 from stages.dockerfile.cases import module, package
@@ -103,7 +103,7 @@ async def test_one_flaw_is_found_and_its_patch_takes_it_away(
     _tells(found[0])
     assert (found[0].patch is not None) is patched
     if patched:
-        await ApplyPatches().execute(ctx(), source, review, PatchChoice(ids=(found[0].id,)))
+        await ApplyPatches().execute(ctx(), source, review, PatchSelection(ids=(found[0].id,)))
         assert rule not in {problem.rule for problem in (await _review(ctx, source)).problems}
 
 
@@ -118,7 +118,7 @@ async def test_a_missing_ignore_file_is_written_and_lets_through_what_is_copied(
     ignore = Path(source.path) / ".dockerignore"
     ignore.unlink()
     review = await _review(ctx, source, GOOD.replace("COPY . .", "COPY .env ./\nCOPY . ."))
-    stage, choice = ApplyPatches(), PatchChoice(ids=("no-dockerignore:6",))
+    stage, choice = ApplyPatches(), PatchSelection(ids=("no-dockerignore:6",))
     made = await stage.execute(ctx(), source, review, choice)
     assert ".git\n" in ignore.read_text()
     left = {problem.rule for problem in (await _review(ctx, source)).problems}

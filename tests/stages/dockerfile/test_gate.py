@@ -10,7 +10,7 @@ import pytest
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions
 from container_kit.stages.dockerfile.base_images import Availability, BasePolicy
 from container_kit.stages.dockerfile.generate.plan import plan
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 from stages.dockerfile.cases import CASES, Case, module, package
 from stages.dockerfile.gate import check
 
@@ -24,7 +24,7 @@ BARE_HOST = Availability(
 
 
 def generate(case: Case, folder: Path, availability: Availability) -> Dockerfile:
-    tree = SourceTree(case.write(folder))
+    tree = ContextTree(case.write(folder))
     planned = plan(case.analysis(folder), case.module.path, tree, DockerfileOptions(), BasePolicy())
     return planned.dockerfile(availability)
 

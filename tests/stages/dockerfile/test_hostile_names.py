@@ -19,7 +19,7 @@ from container_kit.stages.artifacts.dockerfile import DockerfileOptions
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.dockerfile.base_images import Availability, BasePolicy
 from container_kit.stages.dockerfile.generate.plan import plan
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 from stages.dockerfile.cases import CASES, Case
 
 EVIL = (
@@ -61,7 +61,7 @@ def _module(module: Module, evil: str, how: int) -> Module:
             changes[fact] = finding.model_copy(update={"value": _spoilt(finding.value, evil, how)})
     changes["system_packages"] = (
         *module.system_packages,
-        Finding[str](value=_spoilt("libpq-dev", evil, how), confidence=1, known_by="declared"),
+        Finding[str](value=_spoilt("libpq-dev", evil, how), confidence=1, provenance="declared"),
     )
     return module.model_copy(update=changes)
 
@@ -90,9 +90,9 @@ def test_no_name_becomes_an_instruction_or_a_command(
         _module(case.module, evil, how),
         _files(case.files, evil, how) if files else case.files,
         case.workspace,
-        case.sisters,
+        case.workspace_dependencies,
     )
-    tree = SourceTree(spoilt.write(folder))
+    tree = ContextTree(spoilt.write(folder))
     try:
         planned = plan(spoilt.analysis(folder), spoilt.module.path, tree, DockerfileOptions(), BasePolicy())
         text = planned.dockerfile(Availability()).content
@@ -152,12 +152,12 @@ def test_a_build_command_that_a_dockerfile_would_read_otherwise_is_refused(build
     finding = case.module.build_command.model_copy(update={"value": build})
     spoilt = Case(case.name, case.module.model_copy(update={"build_command": finding}), case.files)
     with pytest.raises(StageFailure) as raised:
-        plan(spoilt.analysis(tmp_path), ".", SourceTree(spoilt.write(tmp_path)), DockerfileOptions(), BasePolicy())
+        plan(spoilt.analysis(tmp_path), ".", ContextTree(spoilt.write(tmp_path)), DockerfileOptions(), BasePolicy())
     assert raised.value.fault.code == "dockerfile.name_unusable"
 
 
 def test_a_base_image_is_a_reference_and_nothing_else(tmp_path: Path) -> None:
     options = DockerfileOptions(base_images={"python:3.11-slim": "x\nRUN evil"})
     with pytest.raises(StageFailure) as raised:
-        plan(CASES[0].analysis(tmp_path), ".", SourceTree(CASES[0].write(tmp_path)), options, BasePolicy())
+        plan(CASES[0].analysis(tmp_path), ".", ContextTree(CASES[0].write(tmp_path)), options, BasePolicy())
     assert raised.value.fault.code == "dockerfile.name_unusable"

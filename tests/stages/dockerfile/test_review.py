@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from container_kit.stages.artifacts.analysis import Analysis, DeploymentFile
-from container_kit.stages.artifacts.dockerfile import DockerfileReview, PatchChoice
+from container_kit.stages.artifacts.dockerfile import DockerfileReview, PatchSelection
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
@@ -82,7 +82,7 @@ async def test_a_secrets_value_is_not_repeated(source: Source, ctx: Contexts) ->
 
 async def test_chosen_patches_change_their_lines_and_nothing_else(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
-    choice = PatchChoice(ids=("wrong-port:7", "shell-form:8"))
+    choice = PatchSelection(ids=("wrong-port:7", "shell-form:8"))
     made = await ApplyPatches().execute(ctx(), source, review, choice)
     expected = POOR.replace("EXPOSE 8080", "EXPOSE 3000").replace("CMD node server.js", 'CMD ["node", "server.js"]')
     assert made.content == (Path(source.path) / "Dockerfile").read_text() == expected
@@ -93,7 +93,7 @@ async def test_a_rollback_brings_the_old_text_back(source: Source, ctx: Contexts
     before = sorted(Path(source.path).iterdir())
     review = await _review(ctx, source)
     stage = ApplyPatches()
-    made = await stage.execute(ctx(), source, review, PatchChoice(ids=("wrong-port:7",)))
+    made = await stage.execute(ctx(), source, review, PatchSelection(ids=("wrong-port:7",)))
     await stage.rollback(ctx(), made)
     await stage.rollback(ctx(), made)
     assert (Path(source.path) / "Dockerfile").read_text() == POOR
@@ -102,7 +102,7 @@ async def test_a_rollback_brings_the_old_text_back(source: Source, ctx: Contexts
 
 async def test_a_run_repeated_after_a_crash_makes_the_same_text(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
-    choice = PatchChoice(ids=("wrong-port:7",))
+    choice = PatchSelection(ids=("wrong-port:7",))
     first = await ApplyPatches().execute(ctx(), source, review, choice)
     again = await ApplyPatches().execute(ctx(), source, review, choice)
     assert first == again
@@ -113,7 +113,7 @@ async def test_patched_problems_are_gone(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
     patchable = [problem for problem in review.problems if problem.patch]
     one_per_line = {problem.id for problem in patchable} - {"lockfile-not-kept:5"}
-    await ApplyPatches().execute(ctx(), source, review, PatchChoice(ids=tuple(sorted(one_per_line))))
+    await ApplyPatches().execute(ctx(), source, review, PatchSelection(ids=tuple(sorted(one_per_line))))
     left = {problem.rule for problem in (await _review(ctx, source)).problems}
     assert left & {"cache-order", "wrong-port", "root-user", "shell-form", "no-health-check"} == set()
 
@@ -121,7 +121,9 @@ async def test_patched_problems_are_gone(source: Source, ctx: Contexts) -> None:
 async def test_patches_of_the_same_lines_are_refused_and_the_file_is_as_it_was(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
     with pytest.raises(StageFailure) as raised:
-        await ApplyPatches().execute(ctx(), source, review, PatchChoice(ids=("cache-order:4", "lockfile-not-kept:5")))
+        await ApplyPatches().execute(
+            ctx(), source, review, PatchSelection(ids=("cache-order:4", "lockfile-not-kept:5"))
+        )
     assert raised.value.fault.code == "dockerfile.patches_overlap"
     assert (Path(source.path) / "Dockerfile").read_text() == POOR
 
@@ -136,7 +138,7 @@ async def test_patches_do_not_fit_a_file_that_was_edited(source: Source, ctx: Co
 
 async def test_a_patch_that_is_not_offered_is_refused(source: Source, ctx: Contexts) -> None:
     with pytest.raises(StageFailure) as raised:
-        await ApplyPatches().execute(ctx(), source, await _review(ctx, source), PatchChoice(ids=("secret:2",)))
+        await ApplyPatches().execute(ctx(), source, await _review(ctx, source), PatchSelection(ids=("secret:2",)))
     assert raised.value.fault.code == "dockerfile.patch_unknown"
 
 
@@ -175,7 +177,7 @@ async def test_what_was_patched_still_builds(
     (Path(source.path) / "missing.txt").write_text("")
     review = await _review(ctx, source)
     ids = tuple(p.id for p in review.problems if p.patch and p.rule != "lockfile-not-kept")
-    made = await ApplyPatches().execute(ctx(), source, review, PatchChoice(ids=ids))
+    made = await ApplyPatches().execute(ctx(), source, review, PatchSelection(ids=ids))
     image = await BuildImage(engine).execute(ctx(), source, BuildOptions(tag=unique()), made)
     assert image.user == "10001:10001"
     assert image.ports == (3000,)

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from container_kit.stages.artifacts.analysis import Analysis
-from container_kit.stages.artifacts.dockerfile import DockerfileReview, PatchChoice
+from container_kit.stages.artifacts.dockerfile import DockerfileReview, PatchSelection
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
-from container_kit.stages.dockerfile.checks import Reviewed, check
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.checks import ReviewContext, check
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 from container_kit.stages.formats.dockerfile import read_stages
 from stages.dockerfile.cases import module
 from support.pipelines.contexts import Contexts
@@ -37,7 +37,7 @@ async def _review(ctx: Contexts, folder: Path, content: bytes) -> DockerfileRevi
 
 
 async def _patch(ctx: Contexts, folder: Path, review: DockerfileReview, *ids: str) -> bytes:
-    await ApplyPatches().execute(ctx(), Source(path=str(folder)), review, PatchChoice(ids=ids))
+    await ApplyPatches().execute(ctx(), Source(path=str(folder)), review, PatchSelection(ids=ids))
     return (folder / "Dockerfile").read_bytes()
 
 
@@ -122,8 +122,8 @@ def test_any_mixture_of_instructions_is_reviewed_or_refused(
         assert failure.fault.code == "dockerfile.unparsable"  # noqa: PT017 - one of two outcomes
         return
     if stages:
-        tree = SourceTree(tmp_path_factory.getbasetemp())
+        tree = ContextTree(tmp_path_factory.getbasetemp())
         web = module("python", port=8000, start_command="python app.py")
-        problems = check(Reviewed(tuple(text.split("\n")), tuple(stages), web, tree, (), None))
+        problems = check(ReviewContext(tuple(text.split("\n")), tuple(stages), web, tree, (), None))
         assert all(1 <= problem.line <= len(text.split("\n")) for problem in problems)
         assert len({problem.id for problem in problems}) == len(problems)

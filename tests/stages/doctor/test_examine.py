@@ -13,9 +13,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from container_kit.stages.artifacts.host_checks import Examination, HostCheck, Surroundings
+from container_kit.stages.artifacts.host_checks import DoctorOptions, Examination, HostCheck
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.doctor import Examine
+from container_kit.stages.doctor import CheckHost
 from support.engine.private_engine import PrivateEngine
 from support.pipelines.contexts import Contexts
 
@@ -27,8 +27,8 @@ NOBODY = 65534
 async def examine(
     ctx: Contexts, docker: DockerEngine, *, within: float = 3, home: Path | None = None
 ) -> dict[str, HostCheck]:
-    surroundings = Surroundings(home=str(home) if home else None)
-    examination = await Examine(docker, within).execute(ctx(), surroundings)
+    surroundings = DoctorOptions(home=str(home) if home else None)
+    examination = await CheckHost(docker, within).execute(ctx(), surroundings)
     assert Examination.model_validate_json(examination.model_dump_json()) == examination
     for check in examination.checks:
         assert (check.outcome == "ok") == (check.get == ""), f"{check.name}: what is not ok says how to get it"
@@ -123,7 +123,10 @@ async def test_a_base_image_that_was_made_here_is_not_passed_off_as_the_public_o
 ) -> None:
     private = private_engine()
     private.import_tiny("python:3.11-slim")  # without labels, as if it had been pulled
-    labels = {"io.container-kit.made-here": "true", "io.container-kit.made-from": "Debian bookworm packages"}
+    labels = {
+        "io.container-kit.base-image.local": "true",
+        "io.container-kit.base-image.source": "Debian bookworm packages",
+    }
     private.import_tiny("node:20-slim", labels=labels)
     found = await examine(ctx, DockerEngine(private.host))
     assert found["base image python:3.11-slim"].detail == "in the engine"
@@ -140,7 +143,7 @@ async def test_an_engine_that_is_nearly_full_is_a_problem(private_engine: Callab
     # Its small disk is seen from its own namespaces alone, hence another process.
     program = "import anyio; from container_kit.pipelines.catalog import pipeline; "
     program += "from container_kit.stages.artifacts.host_checks import Examination; "
-    program += "print(anyio.run(pipeline('doctor').run).made[Examination].model_dump_json())"
+    program += "print(anyio.run(pipeline('doctor').run).artifacts[Examination].model_dump_json())"
     examination = Examination.model_validate_json(private.run(sys.executable, "-c", program))
     (disk,) = (check for check in examination.checks if check.name == "engine disk")
     assert disk.outcome == "problem"
@@ -319,6 +322,6 @@ async def test_a_state_folder_that_is_a_file_is_a_problem(
 
 
 async def test_it_is_ready_only_when_all_that_is_needed_is_ok(ctx: Contexts, no_engine: DockerEngine) -> None:
-    assert not (await Examine(no_engine).execute(ctx(), Surroundings())).ready
+    assert not (await CheckHost(no_engine).execute(ctx(), DoctorOptions())).ready
     there = HostCheck(name="docker engine", outcome="ok", needed=True)
     assert Examination(checks=(there, HostCheck(name="trivy", outcome="missing"))).ready

@@ -80,6 +80,6 @@ async def test_an_engine_that_dies_in_the_middle_is_retryable_and_nothing_is_rep
                 while not there.uploading():
                     await anyio.sleep(0.005)
                 private.kill()
-    assert faults[0].code in {"engine.lost", "engine.unreachable"}
+    assert faults[0].code in {"engine.connection_lost", "engine.unreachable"}
     assert faults[0].retryable
     assert there.blobs() == 0

@@ -11,7 +11,7 @@ import pytest
 from container_kit.stages.artifacts.scan import AllowedFinding, ScanFinding, ScannerRun, ScanPolicy, ScanReport
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.scan.evaluate import conclude
-from container_kit.stages.scan.remediation.context import Known
+from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.scanners.base import ScannerResult
 
 TODAY = date.today()  # noqa: DTZ011 - only compared with days far away
@@ -27,15 +27,15 @@ def result(*findings: ScanFinding, outcome: Any = None, scanner: str = "one", **
     return ScannerResult(ScannerRun(scanner=scanner, outcome=outcome, **more), findings)
 
 
-def judged(*results: ScannerResult, known: Known | None = None, cap: int = 10, **policy: Any) -> ScanReport:
-    return conclude("shop:1", results, known or Known(), ScanPolicy(**policy), cap)
+def judged(*results: ScannerResult, known: ScanContext | None = None, cap: int = 10, **policy: Any) -> ScanReport:
+    return conclude("shop:1", results, known or ScanContext(), ScanPolicy(**policy), cap)
 
 
 def refused(*results: ScannerResult, **policy: Any) -> bool:
     try:
         judged(*results, **policy)
     except StageFailure as failure:
-        return failure.fault.code == "scan.refused"
+        return failure.fault.code == "scan.policy_violation"
     return False
 
 
@@ -123,8 +123,8 @@ def test_a_policy_needs_a_day_that_exists() -> None:
         ((result(outcome="stale"),), "stale", "not_checked"),
         ((result(outcome="unavailable"), result(outcome="stale")), "stale", "not_checked"),
         ((result(outcome="unavailable"), result()), "clean", "passed"),
-        ((result(looks_for="dockerfile"),), "unavailable", "not_checked"),
-        ((result(looks_for="dockerfile"), result(outcome="unavailable")), "unavailable", "not_checked"),
+        ((result(scope="dockerfile"),), "unavailable", "not_checked"),
+        ((result(scope="dockerfile"), result(outcome="unavailable")), "unavailable", "not_checked"),
         ((), "unavailable", "not_checked"),
     ],
 )
@@ -155,7 +155,7 @@ def test_the_cap_keeps_the_worst_and_the_totals_count_all() -> None:
 
 def test_changes_are_grouped_and_count_what_they_remove(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("flask==1\nx==1\n")
-    known = Known(root=tmp_path)
+    known = ScanContext(root=tmp_path)
     findings = [
         vulnerability("CVE-1", "high", package="x", ecosystem="pypi"),
         vulnerability("CVE-2", "critical", package="x", ecosystem="pypi", fixed="3"),

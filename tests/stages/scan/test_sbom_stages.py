@@ -21,7 +21,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.scan import Sbom
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.scan import DescribeImage, ScannerSettings
+from container_kit.stages.scan import GenerateImageSbom, ScannerSettings
 from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration, pytest.mark.timeout(180)]
@@ -40,7 +40,7 @@ async def test_the_built_in_list_agrees_with_syft_and_trivy(
 ) -> None:
     image = Image(id="", reference="python:3.11-slim")
     made = {
-        name: await DescribeImage(engine, only(*programs)).execute(ctx(), image)
+        name: await GenerateImageSbom(engine, only(*programs)).execute(ctx(), image)
         for name, programs in {"syft": ("syft", "trivy"), "trivy": ("trivy",), "builtin": ()}.items()
     }
     assert {name: sbom.made_by for name, sbom in made.items()} == {name: name for name in made}
@@ -53,7 +53,7 @@ async def test_the_built_in_list_agrees_with_syft_and_trivy(
 async def test_the_built_in_list_is_cyclonedx(
     engine: DockerEngine, ctx: Contexts, only: Callable[..., ScannerSettings]
 ) -> None:
-    sbom = await DescribeImage(engine, only()).execute(ctx(), Image(id="", reference="debian:bookworm-slim"))
+    sbom = await GenerateImageSbom(engine, only()).execute(ctx(), Image(id="", reference="debian:bookworm-slim"))
     document = json.loads(sbom.document)
     assert (document["bomFormat"], document["specVersion"], document["version"]) == ("CycloneDX", sbom.spec_version, 1)
     assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", document["serialNumber"])
@@ -67,7 +67,7 @@ async def test_a_broken_program_is_passed_over(engine: DockerEngine, ctx: Contex
     program = tmp_path / "syft"
     program.write_text("#!/bin/sh\necho no disk >&2; exit 1\n")
     program.chmod(0o755)
-    stage = DescribeImage(engine, ScannerSettings(search_path=f"{tmp_path}"))
+    stage = GenerateImageSbom(engine, ScannerSettings(search_path=f"{tmp_path}"))
     sbom = await stage.execute(ctx(), Image(id="", reference="debian:bookworm-slim"))
     assert sbom.made_by == "builtin"
     assert "syft made no list: no disk" in ctx.lines
@@ -77,12 +77,12 @@ async def test_a_missing_image_is_a_fault(
     engine: DockerEngine, ctx: Contexts, only: Callable[..., ScannerSettings], unique: Callable[[], str]
 ) -> None:
     with pytest.raises(StageFailure) as failed:
-        await DescribeImage(engine, only()).execute(ctx(), Image(id="", reference=unique()))
+        await GenerateImageSbom(engine, only()).execute(ctx(), Image(id="", reference=unique()))
     assert failed.value.fault.code == "scan.image_missing"
 
 
 async def test_a_dry_run_lists_nothing_of_an_image_to_come(engine: DockerEngine, ctx: Contexts) -> None:
-    sbom = await DescribeImage(engine).execute(ctx(dry_run=True), Image(id="", reference="shop:latest"))
+    sbom = await GenerateImageSbom(engine).execute(ctx(dry_run=True), Image(id="", reference="shop:latest"))
     assert sbom.components == 0
     assert sbom.unread == ("dry run: the image is not built yet",)
 
@@ -95,7 +95,7 @@ async def test_a_disk_that_cannot_hold_the_image_is_told_with_what_it_takes(
     with monkeypatch.context() as patched:
         patched.setattr(tempfile, "tempdir", str(small_disk))
         with pytest.raises(StageFailure) as failed:
-            await DescribeImage(engine, ScannerSettings(search_path="")).execute(ctx(), image)
+            await GenerateImageSbom(engine, ScannerSettings(search_path="")).execute(ctx(), image)
     assert failed.value.fault.code == "scan.disk_full"
     assert str(small_disk) in failed.value.fault.hint
     assert list(small_disk.iterdir()) == []
@@ -140,7 +140,7 @@ def strange_engine() -> Iterator[DockerEngine]:
 
 async def test_an_export_that_is_no_image_is_a_fault(strange_engine: DockerEngine, ctx: Contexts) -> None:
     with pytest.raises(StageFailure) as failed:
-        await DescribeImage(strange_engine, ScannerSettings(search_path="")).execute(
+        await GenerateImageSbom(strange_engine, ScannerSettings(search_path="")).execute(
             ctx(), Image(id="", reference="strange:1")
         )
     assert failed.value.fault.code == "scan.image_unreadable"

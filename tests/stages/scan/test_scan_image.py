@@ -72,7 +72,7 @@ async def test_the_gate_stops_a_deployment_and_names_the_base_image_to_change(
     with pytest.raises(StageFailure) as refused:
         await ScanImage(engine, real_scanners).execute(ctx(), built(tmp_path), ScanPolicy(), Source(path=str(tmp_path)))
     fault = refused.value.fault
-    assert fault.code == "scan.refused"
+    assert fault.code == "scan.policy_violation"
     assert [(fact.where, fact.text.split(":")[0]) for fact in fault.evidence] == [
         ("Dockerfile:2", "critical CVE-2099-0001 ck-lib 1.0 → 2.0")
     ]
@@ -205,7 +205,7 @@ async def test_a_finding_is_allowed_until_its_last_day(
     expired = allowed.model_copy(update={"expires": today - timedelta(days=1)})
     with pytest.raises(StageFailure) as refused:
         await ScanImage(engine, real_scanners).execute(ctx(), image, ScanPolicy(allow=(expired,)))
-    assert refused.value.fault.code == "scan.refused"
+    assert refused.value.fault.code == "scan.policy_violation"
     assert "was allowed until" in refused.value.fault.evidence[0].text
 
 
@@ -258,7 +258,7 @@ async def test_no_scanner_is_unavailable_and_refused_only_where_one_is_required(
     assert (report.outcome, report.gate) == ("unavailable", "not_checked")
     with pytest.raises(StageFailure) as refused:
         await ScanImage(engine, nothing).execute(ctx(), image, ScanPolicy(require_scanner=True))
-    assert refused.value.fault.code == "scan.no_scanner"
+    assert refused.value.fault.code == "scan.scanner_unavailable"
     assert "Trivy is not installed" in refused.value.fault.hint
 
 

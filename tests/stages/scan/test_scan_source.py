@@ -34,7 +34,7 @@ async def test_a_vulnerable_dependency_is_refused_and_its_fix_passes(
     with pytest.raises(StageFailure) as refused:
         await ScanSource(real_scanners).execute(ctx(), vulnerable)
     fault = refused.value.fault
-    assert fault.code == "scan.refused"
+    assert fault.code == "scan.policy_violation"
     assert fault.next_actions[0].why.startswith("require ck-lib 1.5 or later in requirements.txt:2")
 
     Path(vulnerable.path, "requirements.txt").write_text("first==1\nck-lib==1.5\n")

@@ -13,7 +13,7 @@ import pytest
 from container_kit.stages.artifacts.scan import Sbom
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.scan import DescribeSource, ScannerSettings
+from container_kit.stages.scan import GenerateSourceSbom, ScannerSettings
 from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
@@ -35,7 +35,7 @@ async def test_the_built_in_list_of_a_folder_agrees_with_syft_and_trivy(
     ctx: Contexts, only: Callable[..., ScannerSettings], folder: Path
 ) -> None:
     made = {
-        name: await DescribeSource(only(*programs)).execute(ctx(), Source(path=str(folder)))
+        name: await GenerateSourceSbom(only(*programs)).execute(ctx(), Source(path=str(folder)))
         for name, programs in {"syft": ("syft", "trivy"), "trivy": ("trivy",), "builtin": ()}.items()
     }
     assert {name: sbom.made_by for name, sbom in made.items()} == {name: name for name in made}
@@ -55,7 +55,7 @@ async def test_the_built_in_list_of_a_folder_tells_lines_and_what_it_lacks(
     ctx: Contexts, only: Callable[..., ScannerSettings], folder: Path
 ) -> None:
     (folder / "Gemfile.lock").write_text("<<<<<<< HEAD\n")
-    sbom = await DescribeSource(only()).execute(ctx(), Source(path=str(folder)))
+    sbom = await GenerateSourceSbom(only()).execute(ctx(), Source(path=str(folder)))
     document = json.loads(sbom.document)
     (six,) = (part for part in document["components"] if part["name"] == "six")
     assert six["properties"] == [{"name": "container-kit:path", "value": "requirements.txt:8"}]
@@ -64,7 +64,7 @@ async def test_the_built_in_list_of_a_folder_tells_lines_and_what_it_lacks(
 
 
 async def test_a_folder_outside_of_the_workspace_is_not_listed(ctx: Contexts) -> None:
-    for call in (DescribeSource().validate, DescribeSource().execute):
+    for call in (GenerateSourceSbom().validate, GenerateSourceSbom().execute):
         with pytest.raises(StageFailure) as failed:
             await call(ctx(), Source(path="/etc"))
         assert failed.value.fault.code == "path.outside_workspace"

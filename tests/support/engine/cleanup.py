@@ -11,7 +11,7 @@ from docker import APIClient
 from docker.errors import APIError
 
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.docker.tag_journal import forget_runs
+from container_kit.stages.docker.tag_journal import drop_runs
 
 SOURCE = "io.container-kit.source"
 
@@ -24,7 +24,7 @@ def sweep(api: APIClient, names: Collection[str], sources: Path | None = None) -
         names: Also the ids of runs.
         sources: Images that were built below this folder and bear no name go too.
     """
-    forget_runs(names, DockerEngine().host)
+    drop_runs(names, DockerEngine().host)
     if sources is not None:
         _remove_replaced_images(api, sources)
     for name in names:

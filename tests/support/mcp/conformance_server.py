@@ -18,14 +18,14 @@ from mcp_types import MISSING_REQUIRED_CLIENT_CAPABILITY, CallToolResult
 from pydantic import BaseModel
 
 from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, StageContext, Workspace
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.server.app import make_server
 from container_kit.server.settings import Settings
 from container_kit.server.web.transports import address, http_app, listen, serve_http
 from container_kit.tools.custom import finder, offer_of
 from container_kit.tools.protocol.tasks.handoff import TASKS
 from container_kit.tools.protocol.tool_adapter import sdk_tool
-from container_kit.tools.tool import Answer, Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
 JOB_FAILED = FaultCode("job.failed", means="The job failed, as it always does.", hint="Do not call it.")
 
@@ -76,15 +76,15 @@ class Join(Stage[Done]):
 
 
 def pipelines() -> list[Pipeline]:
-    confirm = AtomicPipeline("confirm_delete", given=File)
+    confirm = AtomicPipeline("confirm_delete", inputs=File)
     confirm.add_approval("delete", lambda made: f"Delete {made[File].filename}?").add_stage(Delete())
     several = AtomicPipeline("multi_input")
     several.add_approval("first", lambda _: "The first?").add_approval("second", lambda _: "The second?")
     return [
-        AtomicPipeline("slow_compute", given=Work).add_stage(Compute()),
+        AtomicPipeline("slow_compute", inputs=Work).add_stage(Compute()),
         AtomicPipeline("failing_job").add_stage(Fail()),
         AtomicPipeline("protocol_error_job").add_stage(Fail()),
-        AtomicPipeline("greet_slowly", given=Person).add_stage(Greet()),
+        AtomicPipeline("greet_slowly", inputs=Person).add_stage(Greet()),
         confirm,
         several.add_stage(Join()),
     ]
@@ -94,18 +94,18 @@ class GreetInput(ToolInput):
     name: str
 
 
-async def _greet(_: Call, asked: GreetInput) -> Answer:
-    return Answer(f"Hello, {asked.name}!", {})
+async def _greet(_: ToolCall, asked: GreetInput) -> ToolResult:
+    return ToolResult(f"Hello, {asked.name}!", {})
 
 
-GREET = Offer(
+GREET = Tool(
     name="greet",
     title="Greet",
     description="Greet somebody.",
     input=GreetInput,
     output={"type": "object"},
-    toolset="own",
-    effect="reads",
+    toolset="custom",
+    effect="read_only",
     work=_greet,
 )
 
@@ -128,23 +128,23 @@ async def _only_where_declared(ctx: ServerRequestContext[Any, Any], call_next: C
     return await call_next(ctx)
 
 
-def server_of(runs: Runs, offers: list[Offer]) -> MCPServer:
+def server_of(runs: RunService, offers: list[Tool]) -> MCPServer:
     """The product's server with these tools, and two that ask and fail as no tool of the product does."""
     offered = {offer.name: offer for offer in offers}
     gone = offered.pop("protocol_error_job")
     server = make_server(runs, offered.values())
 
-    async def carry_out(offer: Offer, arguments: dict[str, Any], ctx: Context[Any, Any]) -> Any:
+    async def execute_run(offer: Tool, arguments: dict[str, Any], ctx: Context[Any, Any]) -> Any:
         tool = sdk_tool(offer, runs, offered)
         return await tool.run(arguments, Context(request_context=ctx.request_context, mcp_server=server))
 
     async def test_tool_with_task(ctx: Context[Any, Any], person: Annotated[Name, Resolve(ask_name)]) -> CallToolResult:
-        result: CallToolResult = await carry_out(offered["greet_slowly"], {"name": person.name}, ctx)
+        result: CallToolResult = await execute_run(offered["greet_slowly"], {"name": person.name}, ctx)
         return result
 
     async def protocol_error_job(ctx: Context[Any, Any]) -> CallToolResult:
         """Its run goes on, and then the server has no such tool any more."""
-        result: CallToolResult = await carry_out(gone, {}, ctx)
+        result: CallToolResult = await execute_run(gone, {}, ctx)
         return result
 
     def test_missing_capability() -> str:
@@ -159,9 +159,9 @@ def server_of(runs: Runs, offers: list[Offer]) -> MCPServer:
 
 
 def main(folder: Path) -> None:
-    settings = Settings(port=0, home=folder, workspace=(folder,), calls_per_minute=6000)
+    settings = Settings(port=0, home=folder, workspace=(folder,), rate_limit_per_minute=6000)
     own = pipelines()
-    runs = Runs(Workspace([folder]), settings.store_of_runs(), find=finder(own))
+    runs = RunService(Workspace([folder]), settings.store_of_runs(), find=finder(own))
     app = http_app(server_of(runs, [GREET, *map(offer_of, own)]), "http", settings)
     with listen(settings) as listening:
         sys.stderr.write(f"serving {address(listening, 'http')}\n")

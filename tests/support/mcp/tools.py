@@ -11,13 +11,13 @@ from pydantic import BaseModel
 
 from container_kit import Fault, Pipeline, Workspace
 from container_kit.pipelines import catalog
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
 from container_kit.server.app import make_server
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.stage import Stage
 from container_kit.tools.registry import ALL
-from container_kit.tools.tool import Offer
+from container_kit.tools.tool import Tool
 
 Mocks = dict[str, Stage[Any] | BaseModel | Fault | Sequence[BaseModel | Fault]]
 
@@ -32,7 +32,7 @@ def mocked(mocks: dict[str, Mocks]) -> Callable[[str], Pipeline]:
     """
 
     def find(name: str) -> Pipeline:
-        return catalog.pipeline(name).replacing(
+        return catalog.pipeline(name).with_stages_replaced(
             {stage: _stage(stage, outcome) for stage, outcome in mocks.get(name, {}).items()}
         )
 
@@ -46,12 +46,12 @@ def _stage(name: str, outcome: Stage[Any] | BaseModel | Fault | Sequence[BaseMod
 
 
 def connected(
-    runs: Runs, mode: str = "auto", offers: Sequence[Offer] = ALL, **options: Any
+    runs: RunService, mode: str = "auto", offers: Sequence[Tool] = ALL, **options: Any
 ) -> AbstractAsyncContextManager[Client]:
     """A client on a server of these runs, in this process."""
     return Client(make_server(runs, offers), mode=mode, **options)
 
 
-def runs_of(workspace: Workspace, mocks: dict[str, Mocks]) -> Runs:
+def runs_of(workspace: Workspace, mocks: dict[str, Mocks]) -> RunService:
     """Runs over mocked stages."""
-    return Runs(workspace, find=mocked(mocks))
+    return RunService(workspace, find=mocked(mocks))

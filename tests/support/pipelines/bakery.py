@@ -125,16 +125,16 @@ def find(name: str) -> Pipeline:
     """The pipelines of the bakery."""
     if name in ("atomic", "workflow"):
         kind = AtomicPipeline if name == "atomic" else WorkflowPipeline
-        pipeline: Pipeline = kind(name, given=Order).add_stage(First()).add_stage(Second()).add_stage(Third())
+        pipeline: Pipeline = kind(name, inputs=Order).add_stage(First()).add_stage(Second()).add_stage(Third())
     elif name == "parallel":
-        pipeline = AtomicPipeline(name, given=Order).add_stage(First())
+        pipeline = AtomicPipeline(name, inputs=Order).add_stage(First())
         pipeline.add_parallel_stages(Second(), Third()).add_stage(Sign())
     elif name == "guarded":
-        pipeline = WorkflowPipeline(name, given=Order).add_stage(First())
+        pipeline = WorkflowPipeline(name, inputs=Order).add_stage(First())
         pipeline.add_approval("consent", lambda made: f"go on with {Path(made[One].effect).name}?").add_stage(Second())
     elif name == "targeted":
-        pipeline = WorkflowPipeline(name, given=Order).add_stage(First())
-        pipeline.with_target(lambda made: made[Order].note or None)
+        pipeline = WorkflowPipeline(name, inputs=Order).add_stage(First())
+        pipeline.with_concurrency_key(lambda made: made[Order].note or None)
     else:
         raise WiringError(f"no pipeline {name!r}")
     return pipeline.with_retry(_RETRY).with_timeout(60)

@@ -32,7 +32,7 @@ class Wait(Stage[Done]):
         (folder / "done").touch()
         return Done(by="wait")
 
-hold = AtomicPipeline("hold", given=Place).add_stage(Wait())
+hold = AtomicPipeline("hold", inputs=Place).add_stage(Wait())
 '''
 
 

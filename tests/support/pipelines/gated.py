@@ -128,7 +128,7 @@ class Play(Stage[Played]):
 
 
 show = (
-    WorkflowPipeline("show", given=Stagehand, summary="A show for tests.")
+    WorkflowPipeline("show", inputs=Stagehand, summary="A show for tests.")
     .add_stage(Prepare())
     .add_parallel_stages(Light(), Sound())
     .add_conditional_stage(Overture(), when=lambda _: False)

@@ -14,7 +14,7 @@ class PrepareStored(Stage[Ready]):
 
 
 stored_show = (
-    WorkflowPipeline("stored-show", given=Stagehand, summary="A show that is kept.")
+    WorkflowPipeline("stored-show", inputs=Stagehand, summary="A show that is kept.")
     .add_stage(PrepareStored())
     .with_timeout(minutes(10))
 )

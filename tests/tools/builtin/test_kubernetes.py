@@ -11,7 +11,7 @@ from mcp.client import Client
 
 from container_kit import Pipeline, Stage, StageContext, Workspace
 from container_kit.pipelines import catalog
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
 from container_kit.stages.artifacts.image import Image, ImageReference
 from container_kit.stages.artifacts.push import PushedImage
@@ -41,7 +41,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServ
 
 
 @pytest.fixture
-def runs(workspace: Workspace, tmp_path: Path) -> Runs:
+def runs(workspace: Workspace, tmp_path: Path) -> RunService:
     """Runs with one target, and no engine: what is built, scanned and pushed is made up."""
     (tmp_path / "main.py").write_text("print('hello')\n")
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
@@ -51,7 +51,7 @@ def runs(workspace: Workspace, tmp_path: Path) -> Runs:
     def find(name: str) -> Pipeline:
         pipeline = catalog.pipeline(name, (LAB,))
         names = {step.name for step in pipeline.steps()}
-        return pipeline.replacing(
+        return pipeline.with_stages_replaced(
             {
                 name: one if isinstance(one, Stage) else MockStage(name, [one])
                 for name, one in made.items()
@@ -59,7 +59,7 @@ def runs(workspace: Workspace, tmp_path: Path) -> Runs:
             }
         )
 
-    return Runs(workspace, find=find, targets=(LAB,))
+    return RunService(workspace, find=find, targets=(LAB,))
 
 
 class Found(Stage[Image]):
@@ -72,20 +72,20 @@ class Found(Stage[Image]):
         return IMAGE.model_copy(update={"reference": wanted.image})
 
 
-async def call(runs: Runs, tool: str, **arguments: Any) -> Any:
+async def call(runs: RunService, tool: str, **arguments: Any) -> Any:
     client: Client
     async with connected(runs) as client:
         return await client.call_tool(tool, arguments)
 
 
 async def test_a_full_deployment_to_a_target_of_kind_kubernetes_rolls_out_the_pushed_digest(
-    runs: Runs, cluster: ApiServer
+    runs: RunService, cluster: ApiServer
 ) -> None:
     result = await call(runs, "full-deployment", path=".", name="web", deploy_to="lab")
     assert not result.is_error, result.content
     made = result.structured_content
     stages = [stage["name"] for stage in made["stages"] if stage["status"] == "success"]
-    assert stages.index("prepare-cluster") < stages.index("build"), "the cluster is looked at first"
+    assert stages.index("preflight-cluster") < stages.index("build"), "the cluster is looked at first"
     assert made["kubernetes_deployment"]["image"] == f"registry.test/team/ok:latest@{DIGEST}"
     assert made["verification"]["healthy"]
     deployment = cluster.get("deployments", "web")
@@ -97,22 +97,22 @@ async def test_a_full_deployment_to_a_target_of_kind_kubernetes_rolls_out_the_pu
 
 
 @pytest.mark.parametrize("option", [{"port": 8080}, {"env_file": ".env"}, {"read_only": False}])
-async def test_an_option_of_the_local_engine_is_refused_for_a_cluster(runs: Runs, option: dict[str, Any]) -> None:
+async def test_an_option_of_the_local_engine_is_refused_for_a_cluster(runs: RunService, option: dict[str, Any]) -> None:
     result = await call(runs, "full-deployment", path=".", deploy_to="lab", **option)
-    assert result.structured_content["code"] == "target.option"
+    assert result.structured_content["code"] == "target.option_unsupported"
     assert next(iter(option)) in result.structured_content["hint"]
 
 
-async def test_an_unknown_target_is_told_before_anything_is_done(runs: Runs) -> None:
+async def test_an_unknown_target_is_told_before_anything_is_done(runs: RunService) -> None:
     result = await call(runs, "full-deployment", path=".", deploy_to="prod")
-    assert result.structured_content["code"] == "target.unknown"
+    assert result.structured_content["code"] == "target.not_found"
 
 
 @pytest.mark.parametrize(
     ("option", "limit"), [({"replicas": 3}, 1), ({"memory_limit": "1Gi"}, "192Mi"), ({"max_replicas": 9}, 1)]
 )
 async def test_more_than_the_target_allows_is_refused_with_a_call_that_is_allowed(
-    runs: Runs, option: dict[str, Any], limit: object
+    runs: RunService, option: dict[str, Any], limit: object
 ) -> None:
     result = await call(runs, "deploy-kubernetes", image=f"registry.test/ok:1@{DIGEST}", port=8080, **option)
     fault = result.structured_content
@@ -121,20 +121,20 @@ async def test_more_than_the_target_allows_is_refused_with_a_call_that_is_allowe
 
 
 @pytest.mark.usefixtures("cluster")
-async def test_an_image_by_digest_is_rolled_out_as_it_stands(runs: Runs) -> None:
+async def test_an_image_by_digest_is_rolled_out_as_it_stands(runs: RunService) -> None:
     image = f"registry.test/ok:1@{DIGEST}"
     result = await call(runs, "deploy-kubernetes", image=image, port=8080, name="web")
     assert not result.is_error, result.content
     assert result.structured_content["kubernetes_deployment"]["image"] == image
     assert [stage["name"] for stage in result.structured_content["stages"]][1:3] == [
-        "prepare-cluster",
+        "preflight-cluster",
         "make-manifests",
     ]
     assert "before" not in result.model_dump_json()
 
 
 async def test_an_application_in_a_cluster_is_looked_after_by_the_tools_for_every_target(
-    runs: Runs, cluster: ApiServer
+    runs: RunService, cluster: ApiServer
 ) -> None:
     image = f"registry.test/ok:1@{DIGEST}"
     assert not (await call(runs, "deploy-kubernetes", image=image, port=8080, name="web")).is_error
@@ -150,7 +150,7 @@ async def test_an_application_in_a_cluster_is_looked_after_by_the_tools_for_ever
     assert cluster.get("deployments", "web") is None
 
 
-async def test_a_dry_run_tells_what_would_be_pushed_and_changed(runs: Runs, cluster: ApiServer) -> None:
+async def test_a_dry_run_tells_what_would_be_pushed_and_changed(runs: RunService, cluster: ApiServer) -> None:
     result = await call(runs, "deploy-kubernetes", image="ok:latest", name="web", dry_run=True)
     assert not result.is_error, result.content
     assert "registry.test/team/ok:latest" in result.content[0].text
@@ -158,11 +158,11 @@ async def test_a_dry_run_tells_what_would_be_pushed_and_changed(runs: Runs, clus
 
 
 @pytest.mark.parametrize("wrong", [{"image": "a", "manifests": "k8s"}, {"run": "r", "build": True}, {}])
-async def test_what_does_not_fit_together_is_refused(runs: Runs, wrong: dict[str, Any]) -> None:
+async def test_what_does_not_fit_together_is_refused(runs: RunService, wrong: dict[str, Any]) -> None:
     assert (await call(runs, "deploy-kubernetes", **wrong)).structured_content["code"] == "request.invalid"
 
 
-async def test_verifying_a_run_that_deployed_nothing_to_a_cluster_is_told(runs: Runs) -> None:
+async def test_verifying_a_run_that_deployed_nothing_to_a_cluster_is_told(runs: RunService) -> None:
     built = await call(runs, "build", path=".")
     result = await call(runs, "verify-kubernetes", run=built.structured_content["run"])
     assert result.structured_content["code"] == "run.without_deployment"

@@ -13,7 +13,7 @@ from docker import APIClient
 from mcp.client import Client
 
 from container_kit import Workspace
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from support.engine.registry import Registry
 from support.mcp.tools import connected
 from support.scan.planted_packages import random_layer
@@ -64,7 +64,7 @@ async def test_an_image_is_named_pushed_and_confirmed(
     docker_api: APIClient,
 ) -> None:
     there, name = registry(), f"{unique()}:2"
-    async with connected(Runs(workspace)) as client:
+    async with connected(RunService(workspace)) as client:
         tagged = await call(client, "tag", image=image, name=name)
         assert tagged.structured_content["tagged_image"]["reference"] == name
         pushed = await call(client, "push", image=name, repository=f"{there.host}/team/shop")
@@ -81,7 +81,7 @@ async def test_a_repository_with_a_tag_is_refused_with_the_call_that_works(
     workspace: Workspace, registry: Callable[..., Registry], image: str, docker_api: APIClient
 ) -> None:
     there = registry()
-    async with connected(Runs(workspace)) as client:
+    async with connected(RunService(workspace)) as client:
         refused = await call(client, "push", image=image, repository=f"{there.host}/shop:7")
         assert refused.structured_content["code"] == "push.reference_invalid"
         action = refused.structured_content["next_actions"][0]
@@ -94,7 +94,7 @@ async def test_a_registry_that_wants_a_login_is_told_with_what_to_do(
     workspace: Workspace, registry: Callable[..., Registry], image: str
 ) -> None:
     there = registry({"ann": "planted-secret"})
-    async with connected(Runs(workspace)) as client:
+    async with connected(RunService(workspace)) as client:
         refused = await call(client, "push", image=image, repository=f"{there.host}/shop")
     assert refused.is_error
     assert refused.structured_content["code"] == "push.unauthorized"
@@ -104,7 +104,7 @@ async def test_a_registry_that_wants_a_login_is_told_with_what_to_do(
 async def test_a_bill_of_materials_is_read_as_a_resource_and_is_no_part_of_the_answer(
     workspace: Workspace, image: str
 ) -> None:
-    async with connected(Runs(workspace)) as client:
+    async with connected(RunService(workspace)) as client:
         scanned = await call(client, "scan", image=image, sbom=True)
         sbom = scanned.structured_content["sbom"]
         assert "document" not in sbom
@@ -116,7 +116,7 @@ async def test_a_bill_of_materials_is_read_as_a_resource_and_is_no_part_of_the_a
 
 async def test_a_folder_has_a_bill_of_materials_too(workspace: Workspace) -> None:
     (workspace.roots[0] / "requirements.txt").write_text("first==1.0\n")
-    async with connected(Runs(workspace)) as client:
+    async with connected(RunService(workspace)) as client:
         scanned = await call(client, "scan", path=".", sbom=True)
         document = (await client.read_resource(scanned.structured_content["sbom"]["resource"])).contents[0]
     assert "pkg:pypi/first@1.0" in document.text

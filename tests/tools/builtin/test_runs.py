@@ -12,7 +12,7 @@ from mcp.client import Client
 
 from container_kit import Fault, NextAction, Stage, StageContext, Workspace
 from container_kit.pipelines.runs.config import Store
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.artifacts.image import Image
 from support.mcp.tools import IMAGE, Mocks, connected, mocked
 
@@ -56,10 +56,10 @@ def build() -> Flaky:
 
 
 @pytest.fixture
-async def runs(build: Flaky, tmp_path: Path) -> AsyncIterator[Runs]:
+async def runs(build: Flaky, tmp_path: Path) -> AsyncIterator[RunService]:
     mocks: dict[str, Mocks] = {"build": {"build": build}}
     store = Store(f"sqlite:///{tmp_path / 'home' / 'runs.db'}", tmp_path / "home")
-    async with Runs(Workspace([tmp_path]), store, find=mocked(mocks)).opened() as opened:
+    async with RunService(Workspace([tmp_path]), store, find=mocked(mocks)).opened() as opened:
         yield opened
 
 
@@ -68,7 +68,7 @@ async def call(client: Client, tool: str, **arguments: Any) -> Any:
         return await client.call_tool(tool, arguments)
 
 
-async def test_a_failed_run_is_listed_looked_at_and_retried_with_changed_input(runs: Runs, build: Flaky) -> None:
+async def test_a_failed_run_is_listed_looked_at_and_retried_with_changed_input(runs: RunService, build: Flaky) -> None:
     async with connected(runs) as client:
         failed = await call(client, "build", path=".", build_args={"PASSWORD": "planted-value"})
         run = failed.structured_content["resume"]["run_id"]
@@ -89,7 +89,7 @@ async def test_a_failed_run_is_listed_looked_at_and_retried_with_changed_input(r
         assert "planted-value" not in result.model_dump_json()
 
 
-async def test_a_running_run_is_cancelled_by_another_call(runs: Runs, build: Flaky) -> None:
+async def test_a_running_run_is_cancelled_by_another_call(runs: RunService, build: Flaky) -> None:
     build.waits = anyio.Event()
     results: list[Any] = []
 
@@ -106,7 +106,7 @@ async def test_a_running_run_is_cancelled_by_another_call(runs: Runs, build: Fla
     assert results[0].structured_content["code"] == "run.cancelled"
 
 
-async def test_a_run_that_has_ended_is_rolled_back(runs: Runs, build: Flaky) -> None:
+async def test_a_run_that_has_ended_is_rolled_back(runs: RunService, build: Flaky) -> None:
     build.works = True
     async with connected(runs) as client:
         built = await call(client, "build", path=".")
@@ -117,23 +117,23 @@ async def test_a_run_that_has_ended_is_rolled_back(runs: Runs, build: Flaky) -> 
 
 
 @pytest.mark.parametrize("tool", ["get-run", "cancel-run", "retry-run", "rollback-run"])
-async def test_an_id_that_is_none_is_a_fault(runs: Runs, tool: str) -> None:
+async def test_an_id_that_is_none_is_a_fault(runs: RunService, tool: str) -> None:
     async with connected(runs) as client:
         result = await call(client, tool, run="0" * 24)
     assert result.structured_content["code"] == "run.unknown"
 
 
-async def test_runs_of_another_caller_are_unknown(runs: Runs) -> None:
+async def test_runs_of_another_caller_are_unknown(runs: RunService) -> None:
     async with connected(runs) as client:
         failed = await call(client, "build", path=".")
     run = failed.structured_content["resume"]["run_id"]
     assert (await runs.get(run)).status == "failed"
     with pytest.raises(Exception, match=r"run\.unknown"):
-        await runs.get(run, caller="somebody else")
-    assert await runs.newest(caller="somebody else") == []
+        await runs.get(run, principal="somebody else")
+    assert await runs.newest(principal="somebody else") == []
 
 
-async def test_a_dry_run_leaves_nothing_in_the_store(runs: Runs, tmp_path: Path) -> None:
+async def test_a_dry_run_leaves_nothing_in_the_store(runs: RunService, tmp_path: Path) -> None:
     async with connected(runs) as client:
         await call(client, "build", path=".", dry_run=True)
     assert not (tmp_path / "home").exists()

@@ -43,7 +43,7 @@ async def test_the_figure_rises_with_each_notification_though_the_run_stands_sti
 async def test_only_the_end_of_the_run_is_the_total() -> None:
     client = Client()
     async with feeding(client.take) as feed:
-        feed(event("stage_finished", 1.0, seconds=1))
+        feed(event("stage_succeeded", 1.0, seconds=1))
         feed(event("stage_rolled_back", 1.0))
     assert client.rose
     assert client.figures[-1] < 100
@@ -95,5 +95,5 @@ async def test_raw_output_is_no_progress() -> None:
 
 def test_a_line_says_which_stage_and_what() -> None:
     assert told(event(message="step 3/7: RUN pip install")) == "build: step 3/7: RUN pip install"
-    assert told(event("stage_finished", seconds=2.345)) == "build: done in 2.3 s"
+    assert told(event("stage_succeeded", seconds=2.345)) == "build: done in 2.3 s"
     assert told(event("stage_started", attempt=2)) == "build: attempt 2"

@@ -17,7 +17,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ResourceUpdatedNotification
 
 from container_kit import Workspace
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.custom import finder, offer_of
 from container_kit.tools.registry import RUNS
 from support.mcp.servers import SERVE, environment
@@ -91,7 +91,7 @@ async def test_whoever_subscribed_to_a_run_or_a_log_is_told_of_each_change_until
     mode: str, gates: Path
 ) -> None:
     heard = Heard()
-    runs = Runs(Workspace([gates.parent]), find=finder([show]))
+    runs = RunService(Workspace([gates.parent]), find=finder([show]))
     async with (
         connected(runs, mode, [offer_of(show), *RUNS], message_handler=heard.legacy) as client,
         anyio.create_task_group() as group,
@@ -120,7 +120,7 @@ async def test_whoever_subscribed_to_a_run_or_a_log_is_told_of_each_change_until
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 async def test_a_run_that_is_not_there_cannot_be_subscribed_to(mode: str, workspace: Workspace) -> None:
     uri = "run://" + "0" * 24
-    async with connected(Runs(workspace), mode) as client:
+    async with connected(RunService(workspace), mode) as client:
         if mode == "legacy":
             with pytest.raises(MCPError):
                 await client.session.subscribe_resource(uri)
@@ -131,7 +131,7 @@ async def test_a_run_that_is_not_there_cannot_be_subscribed_to(mode: str, worksp
 
 async def test_after_unsubscribing_nothing_more_is_told(gates: Path) -> None:
     heard = Heard()
-    runs = Runs(Workspace([gates.parent]), find=finder([show]))
+    runs = RunService(Workspace([gates.parent]), find=finder([show]))
     async with (
         connected(runs, "legacy", [offer_of(show), *RUNS], message_handler=heard.legacy) as client,
         anyio.create_task_group() as group,

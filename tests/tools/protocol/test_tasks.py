@@ -15,7 +15,7 @@ from mcp_types import CallToolResult
 
 from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, StageContext, Workspace
 from container_kit.pipelines.runs.config import Store
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.server.app import make_server
 from container_kit.tools.custom import finder, offer_of
 from container_kit.tools.protocol.tasks.task import Tasks
@@ -59,8 +59,8 @@ def pipelines(yard: Yard) -> list[Pipeline]:
     class Launch(Build):
         pass
 
-    launch = AtomicPipeline("launch", given=Order).add_approval("launch", lambda made: f"Launch {made[Order].name}?")
-    return [AtomicPipeline("build-boat", given=Order).add_stage(Build()), launch.add_stage(Launch())]
+    launch = AtomicPipeline("launch", inputs=Order).add_approval("launch", lambda made: f"Launch {made[Order].name}?")
+    return [AtomicPipeline("build-boat", inputs=Order).add_stage(Build()), launch.add_stage(Launch())]
 
 
 @pytest.fixture
@@ -69,11 +69,13 @@ def yard() -> Yard:
 
 
 @pytest.fixture
-async def runs(yard: Yard, tmp_path: Path) -> AsyncIterator[Runs]:
+async def runs(yard: Yard, tmp_path: Path) -> AsyncIterator[RunService]:
     home = tmp_path / "home"
     home.mkdir()
     own = pipelines(yard)
-    async with Runs(Workspace([tmp_path]), Store(f"sqlite:///{home}/runs.db", home), find=finder(own)).opened() as runs:
+    async with RunService(
+        Workspace([tmp_path]), Store(f"sqlite:///{home}/runs.db", home), find=finder(own)
+    ).opened() as runs:
         yield runs
 
 
@@ -81,7 +83,7 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 @pytest.fixture
-def connect(runs: Runs, yard: Yard) -> Connect:
+def connect(runs: RunService, yard: Yard) -> Connect:
     """Clients on a server with these pipelines; by default they know tasks and have a person."""
     offers = [*map(offer_of, pipelines(yard)), *RUNS]
 
@@ -128,7 +130,7 @@ async def test_a_long_call_is_a_task_whose_result_is_the_one_of_the_call(connect
     assert "argo" in result.content[0].text  # type: ignore[union-attr]
 
 
-async def test_a_client_that_does_not_know_tasks_waits_for_the_result(runs: Runs, yard: Yard) -> None:
+async def test_a_client_that_does_not_know_tasks_waits_for_the_result(runs: RunService, yard: Yard) -> None:
     yard.go.set()
     async with Client(make_server(runs, list(map(offer_of, pipelines(yard))))) as client:
         result = await client.call_tool("build-boat", {"name": "argo"})
@@ -161,7 +163,7 @@ async def test_a_cancelled_task_is_cancelled_and_stays_so(connect: Connect, yard
     assert yard.built == 0
 
 
-async def test_nobody_but_its_caller_knows_a_task(runs: Runs, connect: Connect, yard: Yard) -> None:
+async def test_nobody_but_its_caller_knows_a_task(runs: RunService, connect: Connect, yard: Yard) -> None:
     async with connect() as client:
         task_id = await task_of(client)
         for method in ("tasks/get", "tasks/cancel"):
@@ -180,9 +182,9 @@ async def test_nobody_but_its_caller_knows_a_task(runs: Runs, connect: Connect, 
     ("said", "code", "built"),
     [
         ({"action": "accept", "content": {"confirm": True}}, None, 1),
-        ({"action": "accept", "content": {"confirm": False, "comment": "too windy"}}, "approval.refused", 0),
-        ({"action": "decline"}, "approval.refused", 0),
-        ({"action": "cancel"}, "approval.refused", 0),
+        ({"action": "accept", "content": {"confirm": False, "comment": "too windy"}}, "approval.rejected", 0),
+        ({"action": "decline"}, "approval.rejected", 0),
+        ({"action": "cancel"}, "approval.rejected", 0),
     ],
 )
 async def test_a_task_that_asks_goes_on_with_what_is_said(
@@ -209,7 +211,7 @@ async def test_where_nobody_can_be_asked_a_task_ends_without_consent(connect: Co
     async with connect(elicitation_callback=None) as client:
         result = await client.call_tool("launch", {"name": "argo"})
     assert result.structured_content is not None
-    assert result.structured_content["code"] == "approval.unanswered"
+    assert result.structured_content["code"] == "approval.timed_out"
     assert yard.built == 0
 
 

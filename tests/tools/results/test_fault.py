@@ -3,22 +3,22 @@ from __future__ import annotations
 import pytest
 
 from container_kit import Evidence, Fault, NextAction, Workspace
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import Resume
 from container_kit.tools.builtin.build import BUILD
 from container_kit.tools.builtin.deploy import DEPLOY
 from container_kit.tools.registry import ALL
 from container_kit.tools.results.fault import TEXT_LIMIT, failure, fault_text
-from container_kit.tools.tool import Call, Offer
+from container_kit.tools.tool import Tool, ToolCall
 
 
 @pytest.fixture
-def offered() -> dict[str, Offer]:
+def offered() -> dict[str, Tool]:
     return {offer.name: offer for offer in ALL}
 
 
-def call(workspace: Workspace, offered: dict[str, Offer], offer: Offer, **arguments: object) -> Call:
-    return Call(offer=offer, arguments=arguments, runs=Runs(workspace), offered=offered)  # type: ignore[arg-type]
+def call(workspace: Workspace, offered: dict[str, Tool], offer: Tool, **arguments: object) -> ToolCall:
+    return ToolCall(offer=offer, arguments=arguments, runs=RunService(workspace), offered=offered)  # type: ignore[arg-type]
 
 
 def fault(**fields: object) -> Fault:
@@ -26,7 +26,7 @@ def fault(**fields: object) -> Fault:
 
 
 def test_a_next_action_without_a_tool_is_the_same_call_with_the_changes(
-    workspace: Workspace, offered: dict[str, Offer]
+    workspace: Workspace, offered: dict[str, Tool]
 ) -> None:
     action = NextAction(why="take a free port", arguments={"port": 8081})
     asked = call(workspace, offered, DEPLOY, image="shop:1", port=80)
@@ -36,7 +36,7 @@ def test_a_next_action_without_a_tool_is_the_same_call_with_the_changes(
     assert (ready.tool, ready.arguments) == ("deploy", {"image": "shop:1", "port": 8081})
 
 
-def test_another_tool_gets_those_arguments_that_it_knows(workspace: Workspace, offered: dict[str, Offer]) -> None:
+def test_another_tool_gets_those_arguments_that_it_knows(workspace: Workspace, offered: dict[str, Tool]) -> None:
     action = NextAction(tool="build", why="build it first")
     asked = call(workspace, offered, DEPLOY, path="shop", port=80, name="shop")
     answered = failure(fault(next_actions=(action,)), asked)
@@ -46,7 +46,7 @@ def test_another_tool_gets_those_arguments_that_it_knows(workspace: Workspace, o
 
 
 def test_another_target_takes_the_place_of_the_one_that_was_asked_for(
-    workspace: Workspace, offered: dict[str, Offer]
+    workspace: Workspace, offered: dict[str, Tool]
 ) -> None:
     action = NextAction(why="it is there", arguments={"image": "shop:2"})
     answered = failure(fault(next_actions=(action,)), call(workspace, offered, DEPLOY, run="abc"))
@@ -54,14 +54,14 @@ def test_another_target_takes_the_place_of_the_one_that_was_asked_for(
     assert answered.fault.next_actions[0].arguments == {"image": "shop:2"}
 
 
-def test_an_action_that_could_not_be_called_is_left_out(workspace: Workspace, offered: dict[str, Offer]) -> None:
+def test_an_action_that_could_not_be_called_is_left_out(workspace: Workspace, offered: dict[str, Tool]) -> None:
     actions = (NextAction(tool="reboot", why="?"), NextAction(why="?", arguments={"flavour": "plum"}))
     answered = failure(fault(next_actions=actions), call(workspace, offered, BUILD, path="shop"))
     assert answered.fault is not None
     assert answered.fault.next_actions == ()
 
 
-def test_values_of_env_are_never_repeated(workspace: Workspace, offered: dict[str, Offer]) -> None:
+def test_values_of_env_are_never_repeated(workspace: Workspace, offered: dict[str, Tool]) -> None:
     action = NextAction(why="take a free port", arguments={"port": 8081})
     asked = call(workspace, offered, DEPLOY, image="shop:1", env={"COLOUR": "planted-value"})
     broken = fault(next_actions=(action,), resume=Resume(run_id="r1", stage="deploy"))
@@ -70,14 +70,14 @@ def test_values_of_env_are_never_repeated(workspace: Workspace, offered: dict[st
     assert "planted-value" not in str(answered.data)
 
 
-def test_what_may_pass_by_itself_leads_to_the_same_call(workspace: Workspace, offered: dict[str, Offer]) -> None:
+def test_what_may_pass_by_itself_leads_to_the_same_call(workspace: Workspace, offered: dict[str, Tool]) -> None:
     answered = failure(fault(retryable=True, retry_after=5), call(workspace, offered, BUILD, path="shop"))
     assert answered.fault is not None
     assert answered.fault.next_actions[0].arguments == {"path": "shop"}
     assert "the same call may succeed after 5 s" in answered.text
 
 
-def test_a_run_that_ran_out_of_time_leads_to_a_call_with_more(workspace: Workspace, offered: dict[str, Offer]) -> None:
+def test_a_run_that_ran_out_of_time_leads_to_a_call_with_more(workspace: Workspace, offered: dict[str, Tool]) -> None:
     answered = failure(fault(code="run.timeout"), call(workspace, offered, BUILD, path="shop", timeout=60))
     assert answered.fault is not None
     assert answered.fault.next_actions[0].arguments == {"path": "shop", "timeout": 120}
@@ -99,7 +99,7 @@ def test_the_text_fits_and_keeps_the_hint_the_actions_and_the_end_of_the_log() -
     assert text.endswith("line 19999")
 
 
-def test_the_structured_fault_has_the_fields_of_the_text(workspace: Workspace, offered: dict[str, Offer]) -> None:
+def test_the_structured_fault_has_the_fields_of_the_text(workspace: Workspace, offered: dict[str, Tool]) -> None:
     answered = failure(fault(hint="Correct the name."), call(workspace, offered, BUILD, path="shop"))
     assert answered.data["code"] == "build.step_failed"
     assert answered.data["hint"] == "Correct the name."

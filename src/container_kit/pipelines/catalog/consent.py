@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.pipeline import Pipeline, minutes
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
@@ -17,20 +17,20 @@ P = TypeVar("P", bound=Pipeline)
 _PATIENCE = minutes(10)
 
 
-def with_consent(pipeline: P, question: Callable[[Made], str]) -> P:
+def with_consent(pipeline: P, question: Callable[[Artifacts], str]) -> P:
     """Let a pipeline ask here where its target is protected; without consent it changes nothing from here on.
 
     Args:
         question: The change, as a question without its end: the target and the question mark are put behind it.
     """
 
-    def asked(made: Made) -> str:
+    def asked(made: Artifacts) -> str:
         return f"{question(made)} on the protected target {made[Target].name}?"
 
     return pipeline.add_approval("consent", asked, when=_is_protected, timeout=_PATIENCE)
 
 
-def to_deploy(made: Made) -> str:
+def to_deploy(made: Artifacts) -> str:
     """What is deployed, with what a person needs to know to decide."""
     image, options, report = made[Image], made[DeployOptions], made.get(ScanReport)
     name = f" as {options.name}" if options.name else ""
@@ -41,5 +41,5 @@ def to_deploy(made: Made) -> str:
     return f"Deploy {image.reference} ({image.id[:19]}){found}{name}"
 
 
-def _is_protected(made: Made) -> bool:
+def _is_protected(made: Artifacts) -> bool:
     return made[Target].protected

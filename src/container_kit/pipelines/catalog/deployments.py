@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog import kubernetes as clusters
 from container_kit.pipelines.catalog.consent import with_consent
 from container_kit.pipelines.catalog.shared import TRANSIENT, engine
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, minutes
 from container_kit.stages.artifacts.deployments import (
-    ApplicationFilter,
-    ApplicationName,
-    LogChoice,
-    Removal,
-    VersionChoice,
+    ApplicationQuery,
+    ApplicationRef,
+    LogQuery,
+    RemovalOptions,
+    VersionSelector,
 )
-from container_kit.stages.artifacts.target import TargetChoice
+from container_kit.stages.artifacts.target import TargetSelector
 from container_kit.stages.deploy.targets import LOCAL, ChooseTarget, Targets
 
 if TYPE_CHECKING:
-    from container_kit.stages.deploy.backend import Places
+    from container_kit.stages.deploy.backend import Backends
 
 
-def _places() -> Places:
+def _places() -> Backends:
     """How applications are looked after on targets of each kind."""
-    from container_kit.stages.deploy.local.backend import LocalPlace
+    from container_kit.stages.deploy.local.backend import LocalBackend
 
-    return {"local": lambda target: LocalPlace(engine(), target), "kubernetes": clusters.place}
+    return {"local": lambda target: LocalBackend(engine(), target), "kubernetes": clusters.place}
 
 
 def list_deployments(targets: Targets) -> Pipeline:
@@ -36,7 +36,7 @@ def list_deployments(targets: Targets) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "list-deployments",
-        given=(ApplicationFilter, TargetChoice),
+        inputs=(ApplicationQuery, TargetSelector),
         summary="List what is deployed on a target, with the versions that can be gone back to.",
     )
     places = _places()
@@ -45,31 +45,31 @@ def list_deployments(targets: Targets) -> Pipeline:
 
 def deployment_logs(targets: Targets) -> Pipeline:
     """What an application printed."""
-    from container_kit.stages.deploy.manage import ReadLog
+    from container_kit.stages.deploy.manage import ReadLogs
 
     pipeline = AtomicPipeline(
         "deployment-logs",
-        given=(ApplicationName, LogChoice, TargetChoice),
+        inputs=(ApplicationRef, LogQuery, TargetSelector),
         summary="Read the end of what a deployed application printed.",
     )
     places = _places()
-    return pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(ReadLog(places)).with_timeout(60)
+    return pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(ReadLogs(places)).with_timeout(60)
 
 
 def rollback_deployment(targets: Targets) -> Pipeline:
     """An earlier version again."""
-    from container_kit.stages.deploy.manage import GoBack
+    from container_kit.stages.deploy.manage import RollbackDeployment
 
     pipeline = AtomicPipeline(
         "rollback-deployment",
-        given=(ApplicationName, VersionChoice, TargetChoice),
+        inputs=(ApplicationRef, VersionSelector, TargetSelector),
         summary="Let an earlier version of an application serve again.",
     )
     places = _places()
     pipeline.add_stage(ChooseTarget(targets, tuple(places)))
-    with_consent(pipeline, lambda made: f"Let an earlier version of {made[ApplicationName].name} serve again")
-    pipeline.add_stage(GoBack(places))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_target(target)
+    with_consent(pipeline, lambda made: f"Let an earlier version of {made[ApplicationRef].name} serve again")
+    pipeline.add_stage(RollbackDeployment(places))
+    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
 
 
 def remove_deployment(targets: Targets) -> Pipeline:
@@ -78,14 +78,14 @@ def remove_deployment(targets: Targets) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "remove-deployment",
-        given=(ApplicationName, Removal, TargetChoice),
+        inputs=(ApplicationRef, RemovalOptions, TargetSelector),
         summary="Remove an application with all its versions, its volumes only where that is asked for.",
     )
     places = _places()
     pipeline.add_stage(ChooseTarget(targets, tuple(places)))
-    with_consent(pipeline, lambda made: f"Remove {made[ApplicationName].name} with all its versions")
+    with_consent(pipeline, lambda made: f"Remove {made[ApplicationRef].name} with all its versions")
     pipeline.add_stage(RemoveDeployment(places))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_target(target)
+    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
 
 
 def verify(targets: Targets) -> Pipeline:
@@ -95,13 +95,13 @@ def verify(targets: Targets) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "verify",
-        given=(ApplicationName, TargetChoice),
+        inputs=(ApplicationRef, TargetSelector),
         summary="Check that an application serves as it should.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindDeployment(engine()))
     return pipeline.add_stage(Verify(engine())).with_timeout(minutes(2))
 
 
-def target(made: Made) -> str:
+def target(made: Artifacts) -> str:
     """The application that is changed, in the words of the pipelines that deploy it."""
-    return f"application {made[ApplicationName].name.lower()} on {made[TargetChoice].deploy_to or LOCAL.name}"
+    return f"application {made[ApplicationRef].name.lower()} on {made[TargetSelector].deploy_to or LOCAL.name}"

@@ -6,8 +6,8 @@ from typing import Any
 
 from container_kit.pipelines.catalog.shared import TRANSIENT, engine
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, minutes
-from container_kit.stages.artifacts.dockerfile import DockerfileOptions, PatchChoice
-from container_kit.stages.artifacts.host_checks import Surroundings
+from container_kit.stages.artifacts.dockerfile import DockerfileOptions, PatchSelection
+from container_kit.stages.artifacts.host_checks import DoctorOptions
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.push import PushOptions, TagOptions
 from container_kit.stages.artifacts.scan import SbomOptions, ScanPolicy
@@ -20,7 +20,7 @@ def analyze() -> Pipeline:
     """What a repository holds."""
     from container_kit.stages.analyze import Analyze
 
-    pipeline = AtomicPipeline("analyze", given=Source, summary="Find out what a repository holds and how it runs.")
+    pipeline = AtomicPipeline("analyze", inputs=Source, summary="Find out what a repository holds and how it runs.")
     return pipeline.add_stage(Analyze()).with_timeout(minutes(2))
 
 
@@ -31,7 +31,7 @@ def write_dockerfile() -> Pipeline:
 
     pipeline = AtomicPipeline(
         "write-dockerfile",
-        given=(Source, DockerfileOptions),
+        inputs=(Source, DockerfileOptions),
         summary="Write a Dockerfile and .dockerignore that fit the repository.",
     )
     return pipeline.add_stage(Analyze()).add_stage(WriteDockerfile(engine=engine())).with_timeout(minutes(2))
@@ -43,7 +43,7 @@ def review_dockerfile() -> Pipeline:
     from container_kit.stages.dockerfile import ReviewDockerfile
 
     pipeline = AtomicPipeline(
-        "review-dockerfile", given=Source, summary="Look for what is wrong with the repository's Dockerfile."
+        "review-dockerfile", inputs=Source, summary="Look for what is wrong with the repository's Dockerfile."
     )
     return pipeline.add_stage(Analyze()).add_stage(ReviewDockerfile()).with_timeout(minutes(2))
 
@@ -55,7 +55,7 @@ def patch_dockerfile() -> Pipeline:
 
     pipeline = AtomicPipeline(
         "patch-dockerfile",
-        given=(Source, PatchChoice),
+        inputs=(Source, PatchSelection),
         summary="Apply patches of a review to the repository's Dockerfile.",
     )
     pipeline.add_stage(Analyze()).add_stage(ReviewDockerfile()).add_stage(ApplyPatches())
@@ -67,7 +67,7 @@ def build() -> Pipeline:
     from container_kit.stages.build import BuildImage
 
     pipeline = AtomicPipeline(
-        "build", given=(Source, BuildOptions), summary="Build an image from the repository's Dockerfile."
+        "build", inputs=(Source, BuildOptions), summary="Build an image from the repository's Dockerfile."
     )
     return pipeline.add_stage(BuildImage(engine())).with_retry(TRANSIENT).with_timeout(minutes(30))
 
@@ -75,29 +75,29 @@ def build() -> Pipeline:
 def scan() -> Pipeline:
     """Findings in an image."""
     from container_kit.stages.docker.find_image import FindImage
-    from container_kit.stages.scan import DescribeImage, ScanImage
+    from container_kit.stages.scan import GenerateImageSbom, ScanImage
 
     pipeline = AtomicPipeline(
         "scan",
-        given=(ImageReference, ScanPolicy, SbomOptions),
+        inputs=(ImageReference, ScanPolicy, SbomOptions),
         summary="Look for vulnerabilities in an image, and list what is in it where that is asked for.",
     )
     pipeline.add_stage(FindImage(engine()))
-    pipeline.add_conditional_stage(DescribeImage(engine()), when=lambda made: made[SbomOptions].sbom)
+    pipeline.add_conditional_stage(GenerateImageSbom(engine()), when=lambda made: made[SbomOptions].sbom)
     return pipeline.add_stage(ScanImage(engine())).with_timeout(minutes(15))
 
 
 def scan_source() -> Pipeline:
     """Findings in a repository."""
-    from container_kit.stages.scan import DescribeSource, ScanSource
+    from container_kit.stages.scan import GenerateSourceSbom, ScanSource
 
     pipeline = AtomicPipeline(
         "scan-source",
-        given=(Source, ScanPolicy, SbomOptions),
+        inputs=(Source, ScanPolicy, SbomOptions),
         summary="Look for vulnerabilities in a repository and its Dockerfile, and list what it depends on where that "
         "is asked for.",
     )
-    pipeline.add_conditional_stage(DescribeSource(), when=lambda made: made[SbomOptions].sbom)
+    pipeline.add_conditional_stage(GenerateSourceSbom(), when=lambda made: made[SbomOptions].sbom)
     return pipeline.add_stage(ScanSource()).with_timeout(minutes(15))
 
 
@@ -123,7 +123,7 @@ def _on_image(name: str, options: type[Artifact], stage: Stage[Any], does: str, 
 
     what = "the newest image that was built from a folder" if source else "an image"
     given = (Source if source else ImageReference, options)
-    pipeline = AtomicPipeline(f"{name}-source" if source else name, given=given, summary=does.format(what))
+    pipeline = AtomicPipeline(f"{name}-source" if source else name, inputs=given, summary=does.format(what))
     if source:
         pipeline.add_stage(FindBuiltImage(engine()))
     pipeline.add_stage(FindImage(engine())).add_stage(stage)
@@ -132,9 +132,9 @@ def _on_image(name: str, options: type[Artifact], stage: Stage[Any], does: str, 
 
 def doctor() -> Pipeline:
     """What this machine has."""
-    from container_kit.stages.doctor import Examine
+    from container_kit.stages.doctor import CheckHost
 
     pipeline = AtomicPipeline(
-        "doctor", given=Surroundings, summary="Say what this machine has, what it lacks and how to get it."
+        "doctor", inputs=DoctorOptions, summary="Say what this machine has, what it lacks and how to get it."
     )
-    return pipeline.add_stage(Examine()).with_timeout(30)
+    return pipeline.add_stage(CheckHost()).with_timeout(30)

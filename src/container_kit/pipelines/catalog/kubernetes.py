@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import with_consent
 from container_kit.pipelines.catalog.shared import TRANSIENT, application, lacks_dockerfile
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
@@ -19,11 +19,11 @@ from container_kit.stages.artifacts.kubernetes import (
 )
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.artifacts.target import Target, TargetChoice
+from container_kit.stages.artifacts.target import Target, TargetSelector
 from container_kit.stages.deploy.targets import CLUSTERS, ChooseTarget, Targets
 
 if TYPE_CHECKING:
-    from container_kit.stages.deploy.backend import Place
+    from container_kit.stages.deploy.backend import DeploymentBackend
     from container_kit.stages.docker.engine import DockerEngine
 
 _ONCE = RetryPolicy()
@@ -34,58 +34,58 @@ Built = TypeVar("Built", bound=Pipeline)
 
 def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
     """An image of the local engine."""
-    from container_kit.stages.deploy.kubernetes.preflight import PrepareCluster
+    from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
     from container_kit.stages.docker.find_image import FindImage
 
     pipeline = AtomicPipeline(
         "deploy-kubernetes",
-        given=(ImageReference, KubernetesOptions, TargetChoice),
+        inputs=(ImageReference, KubernetesOptions, TargetSelector),
         summary="Deliver an image to a cluster and roll it out.",
     )
-    _with_target(pipeline, targets).add_stage(FindImage(engine)).add_stage(PrepareCluster())
+    _with_target(pipeline, targets).add_stage(FindImage(engine)).add_stage(PreflightCluster())
     return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(75))
 
 
 def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline:
     """The newest image that was built from a folder, with what the analysis of the folder tells."""
     from container_kit.stages.analyze import Analyze
-    from container_kit.stages.deploy.kubernetes.preflight import PrepareCluster
+    from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
     from container_kit.stages.docker.find_built_image import FindBuiltImage
     from container_kit.stages.docker.find_image import FindImage
 
     pipeline = AtomicPipeline(
         "deploy-kubernetes-source",
-        given=(Source, KubernetesOptions, TargetChoice),
+        inputs=(Source, KubernetesOptions, TargetSelector),
         summary="Deliver the newest image that was built from a folder to a cluster and roll it out.",
     )
     _with_target(pipeline, targets)
-    pipeline.add_stage(FindBuiltImage(engine)).add_stage(FindImage(engine)).add_stage(PrepareCluster())
+    pipeline.add_stage(FindBuiltImage(engine)).add_stage(FindImage(engine)).add_stage(PreflightCluster())
     return _rolled_out(_delivered(pipeline.add_stage(Analyze()), engine)).with_timeout(minutes(75))
 
 
 def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
     """An image that is in a registry already."""
-    from container_kit.stages.deploy.kubernetes.preflight import PrepareCluster
+    from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 
     pipeline = AtomicPipeline(
         "deploy-kubernetes-pinned",
-        given=(ImageReference, KubernetesOptions, TargetChoice),
+        inputs=(ImageReference, KubernetesOptions, TargetSelector),
         summary="Roll out an image that is in a registry, by its digest.",
     )
-    _with_target(pipeline, targets).add_stage(PrepareCluster(delivers=False))
+    _with_target(pipeline, targets).add_stage(PreflightCluster(delivers=False))
     return _rolled_out(pipeline).with_timeout(minutes(65))
 
 
 def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
     """A user's own manifests."""
-    from container_kit.stages.deploy.kubernetes.preflight import PrepareCluster
+    from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 
     pipeline = AtomicPipeline(
         "deploy-manifests",
-        given=(Source, KubernetesOptions, TargetChoice),
+        inputs=(Source, KubernetesOptions, TargetSelector),
         summary="Apply manifests of a folder, or its kustomization, and watch the rollout.",
     )
-    _with_target(pipeline, targets).add_stage(PrepareCluster(delivers=False))
+    _with_target(pipeline, targets).add_stage(PreflightCluster(delivers=False))
     return _rolled_out(pipeline).with_timeout(minutes(65))
 
 
@@ -93,16 +93,16 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
     """From a repository to a rollout; the cluster is looked at before anything is built."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
-    from container_kit.stages.deploy.kubernetes.preflight import PrepareCluster
+    from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
     from container_kit.stages.dockerfile import WriteDockerfile
     from container_kit.stages.scan import ScanImage
 
     pipeline = WorkflowPipeline(
         "full-deployment-kubernetes",
-        given=(Source, BuildOptions, ScanPolicy, KubernetesOptions, TargetChoice),
+        inputs=(Source, BuildOptions, ScanPolicy, KubernetesOptions, TargetSelector),
         summary="From a repository to a rollout in a cluster that was looked at first: build, scan, deliver, deploy.",
     )
-    _with_target(pipeline, targets).add_stage(PrepareCluster()).add_stage(Analyze())
+    _with_target(pipeline, targets).add_stage(PreflightCluster()).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=lacks_dockerfile)
     pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine))
     return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(100))
@@ -116,7 +116,7 @@ def write_manifests() -> Pipeline:
 
     pipeline = AtomicPipeline(
         "write-manifests",
-        given=(Source, ImageReference, KubernetesOptions, ManifestLayout),
+        inputs=(Source, ImageReference, KubernetesOptions, ManifestLayout),
         summary="Write Kubernetes manifests for a repository: files, a kustomize base, or a Helm chart.",
     )
     pipeline.add_stage(Analyze()).add_stage(MakeManifests()).add_stage(WriteManifests())
@@ -130,7 +130,7 @@ def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "verify-kubernetes",
-        given=(KubernetesApplication, TargetChoice),
+        inputs=(KubernetesApplication, TargetSelector),
         summary="Look at an application in a cluster: replicas, restarts, endpoints, an answer, the way in.",
     )
     pipeline.add_stage(ChooseTarget(targets, CLUSTERS)).add_stage(FindRollout()).add_stage(VerifyKubernetes())
@@ -140,7 +140,7 @@ def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
 def _with_target(pipeline: Built, targets: Targets) -> Built:
     """Choose the target and ask for consent where it is protected, for to prepare a cluster may change it."""
 
-    def question(made: Made) -> str:
+    def question(made: Artifacts) -> str:
         source, image = made.get(Source), made.get(ImageReference)
         what = image.image if image else (Path(source.path).resolve() / source.module).name if source else "it"
         return f"Deploy {what}"
@@ -148,19 +148,19 @@ def _with_target(pipeline: Built, targets: Targets) -> Built:
     return with_consent(pipeline.add_stage(ChooseTarget(targets, CLUSTERS)), question)
 
 
-def place(target: Target) -> Place:
+def place(target: Target) -> DeploymentBackend:
     """How applications on a target are looked after."""
-    from container_kit.stages.deploy.kubernetes.backend import KubernetesPlace
+    from container_kit.stages.deploy.kubernetes.backend import KubernetesBackend
 
-    return KubernetesPlace(target)
+    return KubernetesBackend(target)
 
 
 def _delivered(pipeline: Built, engine: DockerEngine) -> Built:
     """Get the image to the nodes: pushed, or loaded into them."""
-    from container_kit.stages.deploy.kubernetes.image_delivery.stages import DeliverImage, NameForRegistry
+    from container_kit.stages.deploy.kubernetes.image_delivery.stages import ChooseRegistryName, DeliverImage
     from container_kit.stages.push import PushImage
 
-    pipeline.add_stage(NameForRegistry())
+    pipeline.add_stage(ChooseRegistryName())
     pipeline.add_conditional_stage(PushImage(engine), when=lambda made: made[Cluster].delivery == "registry")
     pipeline.add_stage(DeliverImage(engine))
     return pipeline
@@ -172,11 +172,11 @@ def _rolled_out(pipeline: Built) -> Built:
     from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes
 
     pipeline.add_stage(MakeManifests()).add_stage(DeployToKubernetes(), retry=_ONCE).add_stage(VerifyKubernetes())
-    return pipeline.with_retry(TRANSIENT).with_target(_target)
+    return pipeline.with_retry(TRANSIENT).with_concurrency_key(_target)
 
 
-def _target(made: Made) -> str:
+def _target(made: Artifacts) -> str:
     """The application that is replaced: two runs that replace the same one follow one another."""
     options = made[KubernetesOptions]
-    place = made[TargetChoice].deploy_to or f"kubernetes {options.kube_context or ''}".strip()
+    place = made[TargetSelector].deploy_to or f"kubernetes {options.kube_context or ''}".strip()
     return f"application {application(made, options.name)} in {options.namespace or 'the namespace'} on {place}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import to_deploy, with_consent
 from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, lacks_dockerfile
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
@@ -10,7 +10,7 @@ from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.artifacts.target import TargetChoice
+from container_kit.stages.artifacts.target import TargetSelector
 from container_kit.stages.deploy.targets import LOCAL, ChooseTarget, Targets
 
 
@@ -22,12 +22,12 @@ def deploy(targets: Targets) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "deploy",
-        given=(ImageReference, DeployOptions, TargetChoice),
+        inputs=(ImageReference, DeployOptions, TargetSelector),
         summary="Run an image here, replacing what runs by that name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindImage(engine()))
     with_consent(pipeline, to_deploy).add_stage(Deploy(engine())).add_stage(Verify(engine()))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_target(target)
+    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
 
 
 def deploy_source(targets: Targets) -> Pipeline:
@@ -39,12 +39,12 @@ def deploy_source(targets: Targets) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "deploy-source",
-        given=(Source, DeployOptions, TargetChoice),
+        inputs=(Source, DeployOptions, TargetSelector),
         summary="Run the newest image that was built from a folder, replacing what runs by that name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindBuiltImage(engine())).add_stage(FindImage(engine()))
     with_consent(pipeline, to_deploy).add_stage(Deploy(engine())).add_stage(Verify(engine()))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_target(target)
+    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
 
 
 def full_deployment(targets: Targets) -> Pipeline:
@@ -58,16 +58,18 @@ def full_deployment(targets: Targets) -> Pipeline:
 
     pipeline = WorkflowPipeline(
         "full-deployment",
-        given=(Source, BuildOptions, ScanPolicy, DeployOptions, TargetChoice),
+        inputs=(Source, BuildOptions, ScanPolicy, DeployOptions, TargetSelector),
         summary="From a repository to a healthy container: analyze, build, scan, deploy, verify.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=lacks_dockerfile)
     pipeline.add_stage(BuildImage(engine())).add_stage(ScanImage(engine()))
     with_consent(pipeline, to_deploy).add_stage(Deploy(engine())).add_stage(Verify(engine()))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(45)).with_target(target)
+    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(45)).with_concurrency_key(target)
 
 
-def target(made: Made) -> str:
+def target(made: Artifacts) -> str:
     """The application that is replaced: two runs that replace the same one follow one another."""
-    return f"application {application(made, made[DeployOptions].name)} on {made[TargetChoice].deploy_to or LOCAL.name}"
+    return (
+        f"application {application(made, made[DeployOptions].name)} on {made[TargetSelector].deploy_to or LOCAL.name}"
+    )

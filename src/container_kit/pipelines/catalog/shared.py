@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.image import BuildOptions, ImageReference
@@ -26,7 +26,7 @@ def engine() -> DockerEngine:
     return DockerEngine()
 
 
-def application(made: Made, name: str | None) -> str:
+def application(made: Artifacts, name: str | None) -> str:
     """What an application is called: as asked, else as its folder or its image."""
     source, image = made.get(Source), made.get(ImageReference)
     if name is None and source is not None:
@@ -36,6 +36,6 @@ def application(made: Made, name: str | None) -> str:
     return (name or "").lower()
 
 
-def lacks_dockerfile(made: Made) -> bool:
+def lacks_dockerfile(made: Artifacts) -> bool:
     """Whether one has to be written."""
     return made[Analysis].dockerfile is None and made[BuildOptions].dockerfile is None

@@ -7,7 +7,7 @@ from typing import Any
 from dbos import DBOS
 from opentelemetry import propagate
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.durable.dbos_engine import WORKFLOW, queue_of
 from container_kit.pipelines.durable.journal import RunSpec
 from container_kit.pipelines.pipeline import Pipeline
@@ -19,7 +19,7 @@ def target_of(pipeline: Pipeline, spec: RunSpec) -> str | None:
     Raises:
         StageFailure: `request.invalid`.
     """
-    given = Made(pipeline.accept(spec.request))
+    given = Artifacts(pipeline.parse_input(spec.request))
     return pipeline.target(given) if pipeline.target else None
 
 
@@ -34,7 +34,7 @@ def attributes(spec: RunSpec) -> dict[str, str]:
     """What a run can be told by without its input."""
     about = {
         "pipeline": spec.pipeline,
-        "caller": spec.caller,
+        "caller": spec.principal,
         "retry_of": spec.retry_of,
         "rolls_back": spec.rolls_back,
         "surroundings": spec.surroundings,

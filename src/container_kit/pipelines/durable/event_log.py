@@ -24,12 +24,12 @@ _PAGE = 500
 _TOLD_ONCE = frozenset(
     {
         "run_started",
-        "stage_finished",
+        "stage_succeeded",
         "stage_failed",
         "stage_skipped",
         "stage_rolled_back",
-        "approval_waiting",
-        "approval_answered",
+        "approval_requested",
+        "approval_resolved",
     }
 )
 
@@ -121,13 +121,13 @@ class EventLog:
     def questions(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """What each of these runs asks and was not answered as far as it told, by approval point; blocking."""
         table = events_table
-        kinds = table.c.kind.in_(("approval_waiting", "approval_answered"))
+        kinds = table.c.kind.in_(("approval_requested", "approval_resolved"))
         query = sa.select(table.c.run_id, table.c.data).where(table.c.run_id.in_(run_ids), kinds)
         asked: defaultdict[str, dict[str, str]] = defaultdict(dict)
         with self._engine.connect() as connection:
             for run_id, data in connection.execute(query.order_by(table.c.seq)):
                 event = Event.model_validate_json(data)
-                if event.kind == "approval_waiting":
+                if event.kind == "approval_requested":
                     asked[run_id][event.stage or ""] = event.message
                 else:
                     asked[run_id].pop(event.stage or "", None)

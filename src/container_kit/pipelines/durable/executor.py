@@ -12,15 +12,15 @@ from dbos import DBOS
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
-from container_kit.pipelines.durable.journal import PLAN_CHANGED, RUN_ELSEWHERE, RunSpec, plan_of, read_envelope
-from container_kit.pipelines.durable.queries import History
+from container_kit.pipelines.durable.journal import PLAN_CHANGED, RUN_ELSEWHERE, RunSpec, plan_of, read_outcome
+from container_kit.pipelines.durable.queries import RunQueries
 from container_kit.pipelines.durable.runtime import DurableRuntime
 from container_kit.pipelines.durable.stage_logs import LogWriter, StageLogs
 from container_kit.pipelines.events import Event, Listener
-from container_kit.pipelines.execution.driver import ROLLBACK_INCOMPLETE, Run
-from container_kit.pipelines.execution.runtime import Cancellation
+from container_kit.pipelines.execution.driver import ROLLBACK_INCOMPLETE, PipelineRun
+from container_kit.pipelines.execution.runtime import CancelToken
 from container_kit.pipelines.pipeline import Pipeline, Step, WorkflowPipeline
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.contract.fault import StageFailure, WiringError
@@ -44,7 +44,7 @@ class Executor:
         find: Callable[[str], Pipeline],
         log: EventLog,
         logs: StageLogs,
-        history: History,
+        history: RunQueries,
         listeners: Sequence[Listener],
         surroundings: str,
     ) -> None:
@@ -56,8 +56,8 @@ class Executor:
         self._listeners = listeners
         self.fresh: set[str] = set()
         """Runs that were started here a moment ago: nothing of theirs can be in the event log."""
-        self.running: dict[str, Cancellation] = {}
-        self.made: dict[str, Made] = {}
+        self.running: dict[str, CancelToken] = {}
+        self.artifacts: dict[str, Artifacts] = {}
         """The artifacts of the newest runs that ended here and were not fetched yet."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -67,7 +67,7 @@ class Executor:
         run_id = spec.request.id
         events = RunEvents(self._log, await self._told(run_id))
         output = self._logs.listener()
-        cancellation = self.running[run_id] = Cancellation()
+        cancellation = self.running[run_id] = CancelToken()
         task = _this_task()
         self._tasks.add(task)
         token = otel_context.attach(propagate.extract(spec.trace))
@@ -97,7 +97,7 @@ class Executor:
         return left
 
     async def _carried_out(
-        self, spec: RunSpec, cancellation: Cancellation, events: RunEvents, output: LogWriter
+        self, spec: RunSpec, cancellation: CancelToken, events: RunEvents, output: LogWriter
     ) -> PipelineResponse:
         listeners: list[Listener] = [events, output, *self._listeners]
         if spec.surroundings != self._surroundings:
@@ -108,10 +108,10 @@ class Executor:
             known = f"pipeline {spec.pipeline!r} with the stages {', '.join(spec.plan)}"
             return _refused(spec, listeners, PLAN_CHANGED(f"this version has no {known}"))
         timeout = spec.request.options.timeout or pipeline.timeout
-        run = Run(
+        run = PipelineRun(
             pipeline=pipeline,
             request=spec.request,
-            runtime=DurableRuntime(cancellation, spec.seed, attended=spec.attended),
+            runtime=DurableRuntime(cancellation, spec.seed, interactive=spec.interactive),
             workspace=Workspace([Path(root) for root in spec.roots]),
             listeners=listeners,
             deadline=None if timeout is None else events.started_at + timeout,
@@ -124,9 +124,9 @@ class Executor:
                 return response  # it was not begun
             undone = "rollback_incomplete" if response.fault else "rolled_back"
             await DBOS.update_workflow_attributes_async(spec.rolls_back, {"undone": undone}, merge=True)
-        self.made[spec.request.id] = run.made
-        if len(self.made) > _MADE_KEPT:  # nobody may ever fetch them; the journal has them too
-            del self.made[next(iter(self.made))]
+        self.artifacts[spec.request.id] = run.artifacts
+        if len(self.artifacts) > _MADE_KEPT:  # nobody may ever fetch them; the journal has them too
+            del self.artifacts[next(iter(self.artifacts))]
         return response
 
     async def _done(self, pipeline: Pipeline, run_id: str) -> list[tuple[Step, Any]]:
@@ -135,7 +135,7 @@ class Executor:
         for step in pipeline.steps():
             written = steps.get(f"run:{step.name}")
             if written and written["status"] == "success" and f"undo:{step.name}" not in steps:
-                done.append((step, read_envelope(written, step.signature.makes, step.name, replayed=True).made))
+                done.append((step, read_outcome(written, step.signature.makes, step.name, replayed=True).output))
         return done
 
     async def _told(self, run_id: str) -> Sequence[tuple[int, Event]]:
@@ -159,10 +159,10 @@ def _this_task() -> asyncio.Task[Any]:
 
 
 def _refused(spec: RunSpec, listeners: Sequence[Listener], failure: StageFailure) -> PipelineResponse:
-    empty = Run(
+    empty = PipelineRun(
         pipeline=WorkflowPipeline(spec.pipeline),
         request=spec.request,
-        runtime=DurableRuntime(Cancellation(), {}),
+        runtime=DurableRuntime(CancelToken(), {}),
         workspace=Workspace([Path(root) for root in spec.roots]),
         listeners=listeners,
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
-from container_kit.pipelines.artifacts import Made
-from container_kit.pipelines.execution.runtime import Envelope
+from container_kit.pipelines.artifacts import Artifacts
+from container_kit.pipelines.execution.runtime import StepOutcome
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineRequest, StageStatus
 from container_kit.stages.contract.artifact import Artifact
@@ -26,7 +26,7 @@ PLAN_CHANGED = FaultCode(
     hint="Ask for a new run; roll this one back first, where it changed something.",
 )
 RUN_ELSEWHERE = FaultCode(
-    "run.elsewhere",
+    "run.environment_mismatch",
     means="The run was asked for where another engine, cluster or set of targets is used, so it is not done here.",
     hint="Retry it from where it was asked for, or from here if it may be done here.",
 )
@@ -41,7 +41,7 @@ class RunSpec(Artifact):
     """The workspace of whoever asked."""
     plan: tuple[str, ...]
     """The names of the stages when the run was asked for."""
-    caller: str | None = None
+    principal: str | None = None
     """Who asked, where callers are told apart."""
     seed: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Envelopes by step id, taken over from the run that this one continues."""
@@ -52,71 +52,73 @@ class RunSpec(Artifact):
     """Tells apart processes whose stages would work on other engines, clusters or targets."""
     trace: dict[str, str] = Field(default_factory=dict)
     """The W3C trace context of whoever asked."""
-    attended: bool = True
+    interactive: bool = True
     """False where nobody can be asked; approval points are not passed then."""
     note: dict[str, JsonValue] = Field(default_factory=dict)
     """Kept for whoever asked; it means nothing here."""
 
 
 class WrittenEnvelope(Artifact):
-    """An envelope as it stands in the journal."""
+    """An outcome as it stands in the journal."""
 
     status: StageStatus
-    made: JsonValue = None
+    output: JsonValue = None
     fault: Fault | None = None
     attempts: int = 0
     seconds: float = 0.0
     says: tuple[str, ...] = ()
 
 
-def write_envelope(envelope: Envelope, stage: str) -> dict[str, Any]:
-    """Turn an envelope into JSON; one whose artifact cannot be written becomes a failure."""
+def write_envelope(outcome: StepOutcome, stage: str) -> dict[str, Any]:
+    """Turn an outcome into JSON; one whose artifact cannot be written becomes a failure."""
     try:
-        made = None if envelope.made is None else envelope.made.model_dump(mode="json")
+        output = None if outcome.output is None else outcome.output.model_dump(mode="json")
     except Exception as error:  # noqa: BLE001 - whatever a foreign model raises
-        envelope, made = _not_journalable(envelope, type(envelope.made), stage, error), None
+        outcome, output = _not_journalable(outcome, type(outcome.output), stage, error), None
     return {
-        "status": envelope.status,
-        "made": made,
-        "fault": None if envelope.fault is None else envelope.fault.model_dump(mode="json"),
-        "attempts": envelope.attempts,
-        "seconds": envelope.seconds,
-        "says": list(envelope.says),
+        "status": outcome.status,
+        "output": output,
+        "fault": None if outcome.fault is None else outcome.fault.model_dump(mode="json"),
+        "attempts": outcome.attempts,
+        "seconds": outcome.seconds,
+        "says": list(outcome.says),
     }
 
 
-def read_envelope(written: Mapping[str, Any], makes: type[BaseModel] | None, stage: str, *, replayed: bool) -> Envelope:
-    """Turn JSON back into an envelope; one whose artifact cannot be read becomes a failure.
+def read_outcome(
+    written: Mapping[str, Any], makes: type[BaseModel] | None, stage: str, *, replayed: bool
+) -> StepOutcome:
+    """Turn JSON back into an outcome; one whose artifact cannot be read becomes a failure.
 
     Raises:
-        ValidationError: The journal's row is no envelope.
+        ValidationError: The journal's row is no outcome.
     """
     row = WrittenEnvelope.model_validate(written)
-    envelope = Envelope(row.status, None, row.fault, row.attempts, row.seconds, row.says, replayed)
-    if makes is None or row.made is None:
-        return envelope
+    outcome = StepOutcome(row.status, None, row.fault, row.attempts, row.seconds, row.says, replayed)
+    if makes is None or row.output is None:
+        return outcome
     try:
-        return replace(envelope, made=makes.model_validate(row.made))
+        return replace(outcome, output=makes.model_validate(row.output))
     except Exception as error:  # noqa: BLE001 - whatever a foreign model raises
-        return _not_journalable(envelope, makes, stage, error)
+        return _not_journalable(outcome, makes, stage, error)
 
 
-def _not_journalable(envelope: Envelope, makes: type[Any], stage: str, error: Exception) -> Envelope:
+def _not_journalable(outcome: StepOutcome, makes: type[Any], stage: str, error: Exception) -> StepOutcome:
     fault = NOT_JOURNALABLE(f"{makes.__name__} cannot be journaled: {str(error)[:500]}").fault
     fault = fault.model_copy(update={"stage": stage})
-    return replace(envelope, status="failed", made=None, fault=fault)
+    return replace(outcome, status="failed", output=None, fault=fault)
 
 
-def made_of(pipeline: Pipeline, request: PipelineRequest, steps: Mapping[str, Mapping[str, Any]]) -> Made:
+def artifacts_of(pipeline: Pipeline, request: PipelineRequest, steps: Mapping[str, Mapping[str, Any]]) -> Artifacts:
     """The artifacts of a run, from its journal."""
-    made = Made(pipeline.accept(request))
+    artifacts = Artifacts(pipeline.parse_input(request))
     for step in pipeline.steps():
         written = steps.get(f"run:{step.name}")
         if written is not None:
-            envelope = read_envelope(written, step.signature.makes, step.name, replayed=True)
-            if envelope.made is not None:
-                made.add(envelope.made)
-    return made
+            outcome = read_outcome(written, step.signature.makes, step.name, replayed=True)
+            if outcome.output is not None:
+                artifacts.add(outcome.output)
+    return artifacts
 
 
 def plan_of(pipeline: Pipeline) -> tuple[str, ...]:

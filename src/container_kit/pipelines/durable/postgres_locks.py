@@ -14,7 +14,7 @@ _GRACE = 2.0
 """Seconds that a Postgres owner must be seen without its lock: after a restart of the database it takes it anew."""
 
 
-class PostgresOwners:
+class PostgresLocks:
     """Session advisory locks; Postgres drops them when a session ends, also by a broken connection."""
 
     def __init__(self, url: sa.URL) -> None:

@@ -21,7 +21,7 @@ def new_owner_id() -> str:
 _PATTERN = "*-*-*"
 
 
-class Owners(Protocol):
+class ProcessLocks(Protocol):
     """The locks of all owners on one store."""
 
     me: str

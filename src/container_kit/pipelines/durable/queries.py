@@ -26,7 +26,7 @@ RunState = Literal[
 UNENDED: tuple[RunState, ...] = ("queued", "running", "waiting")
 
 RUN_PARKED = FaultCode(
-    "run.parked",
+    "run.recovery_exhausted",
     means="The process that carried the run out died several times; it is not tried again by itself.",
     hint="Find out in the stage's log what ends the process, mend it, then retry the run.",
 )
@@ -71,7 +71,7 @@ class RunRecord(Artifact):
     """The newest line that the run told."""
     stage: str | None = None
     progress: float = 0.0
-    caller: str | None = None
+    principal: str | None = None
     retry_of: str | None = None
     rolls_back: str | None = None
     adoptions: int = 0
@@ -89,7 +89,7 @@ class RunRecord(Artifact):
         return next(iter(self.questions.values()), None)
 
 
-class History:
+class RunQueries:
     """Reads runs.
 
     Args:
@@ -105,7 +105,7 @@ class History:
         *,
         status: RunState | None = None,
         pipeline: str | None = None,
-        caller: str | None = None,
+        principal: str | None = None,
         limit: int = 50,
     ) -> list[RunRecord]:
         """The newest runs that fit, newest first."""
@@ -121,7 +121,7 @@ class History:
                 load_input=False,
             )
             records = await self._records(page)
-            found += [record for record in records if _fits(record, status, pipeline, caller)]
+            found += [record for record in records if _fits(record, status, pipeline, principal)]
             offset += len(page)
             if len(page) < _PAGE:
                 break
@@ -168,9 +168,9 @@ class History:
     def metrics(self, pipeline: str, stage: str | None = None) -> MetricsSnapshot:
         """Figures from the journal, so that they survive a restart; blocking."""
         table = events_table
-        kinds = ("run_finished",) if stage is None else ("stage_finished", "stage_failed")
+        kinds = ("run_finished",) if stage is None else ("stage_succeeded", "stage_failed")
         mine = [table.c.pipeline == pipeline, table.c.stage.is_(None) if stage is None else table.c.stage == stage]
-        good = table.c.status == "success" if stage is None else table.c.kind == "stage_finished"
+        good = table.c.status == "success" if stage is None else table.c.kind == "stage_succeeded"
         counts = sa.select(sa.func.count(), sa.func.sum(sa.case((good, 1), else_=0))).where(
             table.c.kind.in_(kinds), *mine
         )
@@ -197,8 +197,8 @@ class History:
         ]
 
 
-def _fits(record: RunRecord, status: RunState | None, pipeline: str | None, caller: str | None) -> bool:
-    wanted = ((status, record.status), (pipeline, record.pipeline), (caller, record.caller))
+def _fits(record: RunRecord, status: RunState | None, pipeline: str | None, principal: str | None) -> bool:
+    wanted = ((status, record.status), (pipeline, record.pipeline), (principal, record.principal))
     return all(want in (None, has) for want, has in wanted)
 
 
@@ -217,7 +217,7 @@ def _record(workflow: WorkflowStatus, last: Event | None, asked: dict[str, str])
         message=last.message if last else "",
         stage=last.stage if last else None,
         progress=last.progress if last else 0.0,
-        caller=attributes.get("caller"),
+        principal=attributes.get("caller"),
         retry_of=attributes.get("retry_of"),
         rolls_back=attributes.get("rolls_back"),
         adoptions=attributes.get("adoptions", 0),

@@ -9,7 +9,7 @@ from typing import Any
 from dbos import DBOS, WorkflowStatus
 
 from container_kit.pipelines.durable.dbos_engine import WORKFLOW, queue_of
-from container_kit.pipelines.durable.process_locks import Owners
+from container_kit.pipelines.durable.process_locks import ProcessLocks
 from container_kit.pipelines.durable.queries import RUN_PARKED
 from container_kit.pipelines.events import Event
 from container_kit.stages.contract.log import logger
@@ -18,7 +18,7 @@ _DROPPED_AFTER = 5.0
 """Seconds for which a run may stand in the journal before its own process carries it out."""
 
 
-class Adoption:
+class Recovery:
     """Looks for runs whose owner is dead.
 
     Args:
@@ -29,7 +29,7 @@ class Adoption:
     """
 
     def __init__(
-        self, owners: Owners, running: Container[str], cap: int, tell: Callable[[Event], Any], surroundings: str
+        self, owners: ProcessLocks, running: Container[str], cap: int, tell: Callable[[Event], Any], surroundings: str
     ) -> None:
         self._owners = owners
         self._running = running

@@ -10,7 +10,7 @@ import anyio.to_thread
 from dbos import DBOS
 
 from container_kit.pipelines.durable.event_log import EventLog
-from container_kit.pipelines.durable.queries import UNENDED, History
+from container_kit.pipelines.durable.queries import UNENDED, RunQueries
 from container_kit.pipelines.durable.stage_logs import StageLogs
 
 Sweep = Callable[[Sequence[str]], Awaitable[object]]
@@ -31,7 +31,9 @@ class Retention:
     """Seconds after its end for which a run is kept however many there are."""
 
 
-async def prune(retention: Retention, history: History, events: EventLog, logs: StageLogs, sweep: Sweep) -> list[str]:
+async def prune(
+    retention: Retention, history: RunQueries, events: EventLog, logs: StageLogs, sweep: Sweep
+) -> list[str]:
     """Forget the runs that need not be kept; give their ids."""
     oldest, youngest = time.time() - retention.max_age, time.time() - retention.min_age
     records = await history.runs(limit=retention.keep + _AT_ONCE)

@@ -1,4 +1,4 @@
-"""The durable runtime: each step is a step of a DBOS workflow, its envelope a row of the journal."""
+"""The durable runtime: each step is a step of a DBOS workflow, its outcome a row of the journal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import anyio
 from dbos import DBOS
 
-from container_kit.pipelines.approval import Answer
-from container_kit.pipelines.durable.journal import read_envelope, write_envelope
-from container_kit.pipelines.execution.runtime import Cancellation, Envelope, StepCall
+from container_kit.pipelines.approval import ApprovalDecision
+from container_kit.pipelines.durable.journal import read_outcome, write_envelope
+from container_kit.pipelines.execution.runtime import CancelToken, StepCall, StepOutcome
 
 
 class DurableRuntime:
@@ -19,30 +19,30 @@ class DurableRuntime:
 
     Args:
         seed: Envelopes by step id that are taken as they are.
-        attended: Whether anybody can be asked.
+        interactive: Whether anybody can be asked.
     """
 
     def __init__(
-        self, cancellation: Cancellation, seed: Mapping[str, Mapping[str, Any]], *, attended: bool = True
+        self, cancellation: CancelToken, seed: Mapping[str, Mapping[str, Any]], *, interactive: bool = True
     ) -> None:
         self.cancellation = cancellation
         self._seed = seed
-        self._attended = attended
+        self._interactive = interactive
 
-    async def steps(self, calls: Sequence[StepCall]) -> list[Envelope]:
+    async def steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
         """Carry out the calls, or take their envelopes from the journal."""
-        envelopes: dict[str, Envelope] = {}
+        envelopes: dict[str, StepOutcome] = {}
         todo = [call for call in calls if call.id not in self._seed]
         for call in calls:
             if call.id in self._seed:
-                envelopes[call.id] = read_envelope(self._seed[call.id], call.makes, call.stage, replayed=True)
+                envelopes[call.id] = read_outcome(self._seed[call.id], call.makes, call.stage, replayed=True)
         # Ids are drawn in plan order before anything is awaited; drawn within the branches, a replay could swap them.
         slots = [DBOS.reserve_step() for _ in todo]
 
         async def journaled(slot: Any, call: StepCall) -> None:
             ran = _Ran()
-            written = await slot.run_async({"name": call.id}, partial(ran.carry_out, call))
-            envelopes[call.id] = read_envelope(written, call.makes, call.stage, replayed=not ran.here)
+            written = await slot.run_async({"name": call.id}, partial(ran.execute_run, call))
+            envelopes[call.id] = read_outcome(written, call.makes, call.stage, replayed=not ran.here)
 
         if len(todo) == 1:
             await journaled(slots[0], todo[0])
@@ -52,14 +52,14 @@ class DurableRuntime:
                     group.start_soon(journaled, slot, call)
         return [envelopes[call.id] for call in calls]
 
-    async def answer(self, approval: str, question: str, timeout: float | None) -> Answer | None:
+    async def answer(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
         """Wait for somebody's answer, which is journaled too."""
-        if not self._attended:
+        if not self._interactive:
             return None
         answered = await DBOS.recv_async(approval, timeout_seconds=timeout or 10**9)
         if answered is None:
             return None
-        answer = Answer.model_validate(answered)
+        answer = ApprovalDecision.model_validate(answered)
         if answer.cancelled:
             self.cancellation.request()
         return answer
@@ -71,6 +71,6 @@ class _Ran:
     def __init__(self) -> None:
         self.here = False
 
-    async def carry_out(self, call: StepCall) -> dict[str, Any]:
+    async def execute_run(self, call: StepCall) -> dict[str, Any]:
         self.here = True
         return write_envelope(await call.work(), call.stage)

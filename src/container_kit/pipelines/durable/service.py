@@ -14,24 +14,24 @@ import anyio.to_thread
 from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID
 from pydantic import BaseModel, JsonValue
 
-from container_kit.pipelines.approval import Answer
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.approval import ApprovalDecision
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog import pipeline as from_catalog
 from container_kit.pipelines.catalog import sweep as sweep_engine
 from container_kit.pipelines.durable import enqueue as submission
 from container_kit.pipelines.durable import store
-from container_kit.pipelines.durable.journal import RunSpec, made_of, plan_of, seed_for_retry
+from container_kit.pipelines.durable.journal import RunSpec, artifacts_of, plan_of, seed_for_retry
 from container_kit.pipelines.durable.queries import (
     RUN_NOT_ENDED,
     RUN_NOT_WAITING,
     UNENDED,
-    History,
+    RunQueries,
     RunRecord,
     answered_at,
 )
 from container_kit.pipelines.durable.retention import Retention, Sweep
 from container_kit.pipelines.durable.stage_logs import StageLogs
-from container_kit.pipelines.durable.worker import Role, Session
+from container_kit.pipelines.durable.worker import Role, StoreSession
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id
@@ -76,7 +76,7 @@ class DurableRuns:
         self._role = role
         self._find = find
         self._handles: dict[str, Any] = {}
-        self._session = Session(
+        self._session = StoreSession(
             url,
             home,
             role=role,
@@ -90,7 +90,7 @@ class DurableRuns:
         )
 
     @property
-    def history(self) -> History:
+    def history(self) -> RunQueries:
         """What is known of runs."""
         return self._session.history
 
@@ -100,7 +100,7 @@ class DurableRuns:
         return self._session.logs
 
     @property
-    def carried_out_here(self) -> tuple[str, ...]:
+    def executing_here(self) -> tuple[str, ...]:
         """The runs that this very process is about."""
         return tuple(self._session.executor.running)
 
@@ -136,16 +136,16 @@ class DurableRuns:
         request: PipelineRequest,
         workspace: Workspace,
         *,
-        caller: str | None = None,
+        principal: str | None = None,
         priority: int | None = None,
-        attended: bool = True,
+        interactive: bool = True,
         note: Mapping[str, JsonValue] | None = None,
     ) -> str:
         """Ask for a run; it is in the journal when this returns.
 
         Args:
             caller: Who asks, where callers are told apart.
-            attended: Whether anybody can answer at approval points.
+            interactive: Whether anybody can answer at approval points.
             note: Kept with the run for whoever asks.
             priority: Among the runs that wait for one target, 1 is the most urgent; None comes before all. Between
                 targets there is no order, so that none is starved.
@@ -159,8 +159,8 @@ class DurableRuns:
             request=request,
             roots=tuple(str(root) for root in workspace.roots),
             plan=plan_of(pipeline),
-            caller=caller,
-            attended=attended,
+            principal=principal,
+            interactive=interactive,
             note=dict(note or {}),
         )
         return await self._submit(pipeline, spec, priority)
@@ -171,10 +171,10 @@ class DurableRuns:
         Raises:
             StageFailure: `run.unknown`, or a fault of the store; the run is then taken up again when the store is well.
         """
-        response = await self.see_out(run_id)
-        return response.with_made(await self.made(run_id))
+        response = await self.wait_for_end(run_id)
+        return response.with_artifacts(await self.artifacts(run_id))
 
-    async def see_out(self, run_id: str) -> PipelineResponse:
+    async def wait_for_end(self, run_id: str) -> PipelineResponse:
         """Wait for a run's end, and do not ask what it made.
 
         Raises:
@@ -187,18 +187,18 @@ class DurableRuns:
             return PipelineResponse.model_validate(result["response"])
         return await self._awaited(run_id)
 
-    async def made(self, run_id: str) -> Made:
+    async def artifacts(self, run_id: str) -> Artifacts:
         """The artifacts of a run so far.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        here = self._session.executor.made.pop(run_id, None)
+        here = self._session.executor.artifacts.pop(run_id, None)
         if here is not None:
             return here
         spec = await self.history.spec(run_id)
         steps: dict[str, Any] = {**spec.seed, **await self.history.steps(run_id)}
-        return made_of(self._find(spec.pipeline), spec.request, steps)
+        return artifacts_of(self._find(spec.pipeline), spec.request, steps)
 
     async def events(self, run_id: str, after: int = 0) -> AsyncIterator[tuple[int, Event]]:
         """A run's events with their numbers, from the start or behind number `after`, until its last one.
@@ -230,10 +230,10 @@ class DurableRuns:
         elif run_id in self._session.executor.running:
             self._session.executor.running[run_id].request()
         for approval in record.questions:
-            await self.answer(run_id, Answer(approved=False, cancelled=True), approval)
+            await self.answer(run_id, ApprovalDecision(approved=False, cancelled=True), approval)
         return await self.history.get(run_id)
 
-    async def answer(self, run_id: str, answer: Answer, approval: str | None = None) -> None:
+    async def answer(self, run_id: str, answer: ApprovalDecision, approval: str | None = None) -> None:
         """Answer a question that a run waits with.
 
         Args:
@@ -255,13 +255,13 @@ class DurableRuns:
         changes: Mapping[str, JsonValue] | None = None,
         *,
         from_stage: str | None = None,
-        attended: bool = True,
+        interactive: bool = True,
         note: Mapping[str, JsonValue] | None = None,
     ) -> str:
         """Ask for a new run that goes on where another one failed; what it made and still holds is taken over.
 
         Args:
-            attended: As of `start`.
+            interactive: As of `start`.
             note: As of `start`.
             changes: Fields of the input that are different now; what depends on them is made again.
             from_stage: A stage to start again from, though it succeeded; by default the one that failed.
@@ -273,21 +273,21 @@ class DurableRuns:
         pipeline = self._find(spec.pipeline)
         old = spec.request
         request = old.model_copy(update={"id": new_run_id(), "input": {**old.input, **(changes or {})}})
-        before, after = pipeline.accept(old), pipeline.accept(request)
+        before, after = pipeline.parse_input(old), pipeline.parse_input(request)
         changed: list[type[BaseModel]] = [type(new) for was, new in zip(before, after, strict=True) if was != new]
         steps: dict[str, Any] = {**spec.seed, **await self.history.steps(run_id)}
         seed = seed_for_retry(pipeline, steps, changed, from_stage)
         new_spec = {"request": request, "plan": plan_of(pipeline), "seed": seed, "retry_of": run_id}
-        asked = {"attended": attended, "note": dict(note or {})}
+        asked = {"interactive": interactive, "note": dict(note or {})}
         return await self._submit(pipeline, spec.model_copy(update=new_spec | asked), None)
 
     async def roll_back(
-        self, run_id: str, *, attended: bool = True, note: Mapping[str, JsonValue] | None = None
+        self, run_id: str, *, interactive: bool = True, note: Mapping[str, JsonValue] | None = None
     ) -> str:
         """Ask for a run that undoes the stages of another one which has ended.
 
         Args:
-            attended: As of `start`.
+            interactive: As of `start`.
             note: As of `start`.
 
         Raises:
@@ -295,7 +295,13 @@ class DurableRuns:
         """
         spec = await self._ended_spec(run_id)
         request = spec.request.model_copy(update={"id": new_run_id()})
-        update = {"request": request, "rolls_back": run_id, "seed": {}, "attended": attended, "note": dict(note or {})}
+        update = {
+            "request": request,
+            "rolls_back": run_id,
+            "seed": {},
+            "interactive": interactive,
+            "note": dict(note or {}),
+        }
         return await self._submit(self._find(spec.pipeline), spec.model_copy(update=update), None)
 
     async def prune(self, retention: Retention) -> list[str]:

@@ -18,11 +18,11 @@ from container_kit.pipelines.durable import dbos_engine as engine
 from container_kit.pipelines.durable import store
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.executor import Executor
-from container_kit.pipelines.durable.postgres_locks import PostgresOwners
-from container_kit.pipelines.durable.process_locks import FileOwners, Owners
-from container_kit.pipelines.durable.queries import History
+from container_kit.pipelines.durable.postgres_locks import PostgresLocks
+from container_kit.pipelines.durable.process_locks import FileOwners, ProcessLocks
+from container_kit.pipelines.durable.queries import RunQueries
 from container_kit.pipelines.durable.queue_wakeup import Doorbell
-from container_kit.pipelines.durable.recovery import Adoption
+from container_kit.pipelines.durable.recovery import Recovery
 from container_kit.pipelines.durable.retention import Retention, Sweep, prune
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.events import Event, Listener
@@ -40,16 +40,16 @@ _POLL_EVERY = 0.1
 _QUEUE_EVERY = 0.05
 
 
-class Session:
+class StoreSession:
     """What `DurableRuns` works with while its store is open; its arguments are described there."""
 
     executor: Executor
-    history: History
+    history: RunQueries
     logs: StageLogs
     workflow: Callable[..., Any]
     events: EventLog
 
-    _owners: Owners
+    _owners: ProcessLocks
 
     def __init__(
         self,
@@ -105,10 +105,10 @@ class Session:
     async def _open(self) -> None:
         await anyio.to_thread.run_sync(self._connect)
         self.events = EventLog(self._database)
-        self.history = History(self._database, self.events)
+        self.history = RunQueries(self._database, self.events)
         self.logs = StageLogs(self._home / "logs")
         self.executor = Executor(self._find, self.events, self.logs, self.history, self._listeners, self.surroundings)
-        self._adoption = Adoption(self._owners, self.executor.running, self._adoptions, self.tell, self.surroundings)
+        self._adoption = Recovery(self._owners, self.executor.running, self._adoptions, self.tell, self.surroundings)
         queue = engine.queue_of(self.surroundings)
         self.workflow = engine.make(
             self._database,
@@ -125,7 +125,7 @@ class Session:
         self._database = store.connect(self._url)
         with store.translated(self._url):
             sqlite = self._url.startswith("sqlite")
-            self._owners = FileOwners(self._home / "owners") if sqlite else PostgresOwners(self._database.url)
+            self._owners = FileOwners(self._home / "owners") if sqlite else PostgresLocks(self._database.url)
 
     async def _close(self) -> None:
         for run_id in await self.executor.abandon():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from container_kit.pipelines.approval import APPROVAL_REFUSED, APPROVAL_UNANSWERED, Approval
-from container_kit.pipelines.artifacts import Made
-from container_kit.pipelines.execution.event_emitter import Reporter
+from container_kit.pipelines.artifacts import Artifacts
+from container_kit.pipelines.execution.event_emitter import EventEmitter
 from container_kit.pipelines.execution.runtime import Runtime
 from container_kit.pipelines.execution.stage_runner import RUN_CANCELLED
 from container_kit.pipelines.pipeline import Pipeline
@@ -16,7 +16,7 @@ from container_kit.stages.contract.redaction import Redactor
 _UNDO = 'Undo what was asked as "{}"?'
 
 
-class Asking:
+class ApprovalGate:
     """Asks for one run.
 
     Args:
@@ -29,7 +29,7 @@ class Asking:
         run_id: str,
         pipeline: Pipeline,
         runtime: Runtime,
-        reporter: Reporter,
+        reporter: EventEmitter,
         redact: Redactor,
         deadline: float | None,
         *,
@@ -43,7 +43,7 @@ class Asking:
         self._deadline = deadline
         self._dry_run = dry_run
 
-    async def at(self, number: int, made: Made, *, undoing: bool = False) -> Fault | None:
+    async def at(self, number: int, made: Artifacts, *, undoing: bool = False) -> Fault | None:
         """Ask at the approval points before a group, at all of them together; why the run may not go on.
 
         Args:
@@ -57,7 +57,7 @@ class Asking:
             for point in points
         ]
         for point, question in asked:
-            self._reporter.tell("approval_waiting", point.name, message=question)
+            self._reporter.tell("approval_requested", point.name, message=question)
         for point, question in asked:
             fault = await self._answered(point, question)
             if fault is not None:
@@ -79,12 +79,12 @@ class Asking:
         answer = await self._runtime.answer(approval.name, question, timeout)
         if self._runtime.cancellation.requested:
             return RUN_CANCELLED("the run was cancelled while it waited for an answer").fault
-        if answer is None or answer.unasked:
+        if answer is None or answer.no_approver:
             again = NextAction(why="ask again once somebody can answer")
             return APPROVAL_UNANSWERED(f"no answer to: {question}", next_actions=[again], question=question).fault
         said = "approved" if answer.approved else "refused"
         message = f"{said} by {answer.by} {answer.comment}".rstrip()
-        self._reporter.tell("approval_answered", approval.name, message=message)
+        self._reporter.tell("approval_resolved", approval.name, message=message)
         if answer.approved:
             return None
         show = NextAction(why="show what would be done, changing nothing", arguments={"dry_run": True})

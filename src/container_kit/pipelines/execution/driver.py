@@ -13,12 +13,12 @@ from functools import partial
 
 from pydantic import BaseModel
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Listener
-from container_kit.pipelines.execution.approvals import Asking
-from container_kit.pipelines.execution.event_emitter import Reporter
-from container_kit.pipelines.execution.runtime import Cancellation, Envelope, Runtime, StepCall
-from container_kit.pipelines.execution.stage_runner import RUN_CANCELLED, Attempts
+from container_kit.pipelines.execution.approvals import ApprovalGate
+from container_kit.pipelines.execution.event_emitter import EventEmitter
+from container_kit.pipelines.execution.runtime import CancelToken, Runtime, StepCall, StepOutcome
+from container_kit.pipelines.execution.stage_runner import RUN_CANCELLED, StageRunner
 from container_kit.pipelines.observability.tracing import current_trace_id, record_fault, span
 from container_kit.pipelines.pipeline import Pipeline, Step
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, RunStatus, StageResult, StageStatus
@@ -30,7 +30,7 @@ from container_kit.stages.contract.workspace import Workspace
 CONDITION_FAILED = FaultCode(
     "pipeline.condition_failed",
     means="The condition of a conditional stage raised an exception.",
-    hint="Correct the `when` of the stage; it may use only artifacts that were made before.",
+    hint="Correct the `when` of the stage; it may use only artifacts that were artifacts before.",
 )
 ROLLBACK_INCOMPLETE = FaultCode(
     "rollback.incomplete",
@@ -40,7 +40,7 @@ ROLLBACK_INCOMPLETE = FaultCode(
 
 
 @dataclass
-class Run:
+class PipelineRun:
     """One run on its way.
 
     Args:
@@ -53,7 +53,7 @@ class Run:
     workspace: Workspace
     listeners: Sequence[Listener] = ()
     deadline: float | None = None
-    made: Made = field(default_factory=Made)
+    artifacts: Artifacts = field(default_factory=Artifacts)
     results: dict[str, StageResult] = field(default_factory=dict)
     _done: list[tuple[Step, BaseModel | None]] = field(default_factory=list)
     _running: set[str] = field(default_factory=set)
@@ -64,8 +64,8 @@ class Run:
         self.results = {step.name: StageResult(name=step.name, status="not_run") for step in steps}
         self.dry_run = self.request.options.dry_run
         self.redact = Redactor()
-        self.reporter = Reporter(self.request.id, self.pipeline.name, len(steps), self.redact, self.listeners)
-        self.attempts = Attempts(
+        self.reporter = EventEmitter(self.request.id, self.pipeline.name, len(steps), self.redact, self.listeners)
+        self.attempts = StageRunner(
             run_id=self.request.id,
             pipeline=self.pipeline,
             dry_run=self.dry_run,
@@ -75,7 +75,7 @@ class Run:
             deadline=self.deadline,
             timeout=self.request.options.timeout or self.pipeline.timeout,
         )
-        self.asking = Asking(
+        self.asking = ApprovalGate(
             self.request.id,
             self.pipeline,
             self.runtime,
@@ -100,7 +100,7 @@ class Run:
         """Undo the stages of a run that ended, the last one first.
 
         Args:
-            done: Its successful steps in order, with what they made.
+            done: Its successful steps in order, with what they artifacts.
         """
         self.reporter.tell("run_started", message=f"rolling back {self.pipeline.name}")
         fault = await self._consent_to_undo(done)
@@ -127,30 +127,33 @@ class Run:
 
     async def _stages(self) -> Fault | None:
         try:
-            given = self.pipeline.accept(self.request)
+            given = self.pipeline.parse_input(self.request)
         except StageFailure as failure:
             return failure.fault
         self._learn_secrets(given)
         for artifact in given:
-            self.made.add(artifact)
+            self.artifacts.add(artifact)
         for number, group in enumerate(self.pipeline.groups):
-            fault = await self.asking.at(number, self.made) or await self._group(group)
+            fault = await self.asking.at(number, self.artifacts) or await self._group(group)
             if fault is not None:
                 return fault
-        return await self.asking.at(len(self.pipeline.groups), self.made)
+        return await self.asking.at(len(self.pipeline.groups), self.artifacts)
 
     async def _consent_to_undo(self, done: Sequence[tuple[Step, BaseModel | None]]) -> Fault | None:
         """Undoing a change takes the consent that the change took."""
         try:
-            made = [*self.pipeline.accept(self.request), *(product for _, product in done if product is not None)]
+            artifacts = [
+                *self.pipeline.parse_input(self.request),
+                *(product for _, product in done if product is not None),
+            ]
         except StageFailure as failure:
             return failure.fault
-        for artifact in made:
-            self.made.add(artifact)
+        for artifact in artifacts:
+            self.artifacts.add(artifact)
         names = {step.name for step, _ in done}
         for number, group in enumerate(self.pipeline.groups):
             if names & {step.name for step in group}:
-                fault = await self.asking.at(number, self.made, undoing=True)
+                fault = await self.asking.at(number, self.artifacts, undoing=True)
                 if fault is not None:
                     return fault
         return None
@@ -162,29 +165,29 @@ class Run:
             return failure.fault
         if self.runtime.cancellation.requested:
             return _cancelled("the run was cancelled", group[0].name)
-        siblings = Cancellation(self.runtime.cancellation) if len(steps) > 1 else self.runtime.cancellation
+        siblings = CancelToken(self.runtime.cancellation) if len(steps) > 1 else self.runtime.cancellation
         calls = [StepCall(f"run:{s.name}", s.signature.makes, partial(self._call, s, siblings)) for s in steps]
         envelopes = await self.runtime.steps(calls) if calls else []
-        for step, envelope in zip(steps, envelopes, strict=True):
-            self._keep(step, envelope)
-        failed = [envelope.fault for envelope in envelopes if envelope.failed and envelope.fault]
+        for step, outcome in zip(steps, envelopes, strict=True):
+            self._keep(step, outcome)
+        failed = [outcome.fault for outcome in envelopes if outcome.failed and outcome.fault]
         return min(failed, key=lambda fault: fault.code == RUN_CANCELLED.code) if failed else None
 
-    async def _call(self, step: Step, siblings: Cancellation) -> Envelope:
+    async def _call(self, step: Step, siblings: CancelToken) -> StepOutcome:
         if self.dry_run:
-            return await self.attempts.rehearse(step, self.made)
+            return await self.attempts.dry_run_stage(step, self.artifacts)
         self._running.add(step.name)
-        envelope = await self.attempts.execute(step, self.made, siblings)
+        outcome = await self.attempts.execute(step, self.artifacts, siblings)
         self._running.discard(step.name)
-        if envelope.failed and siblings is not self.runtime.cancellation:
+        if outcome.failed and siblings is not self.runtime.cancellation:
             siblings.request()
-        return envelope
+        return outcome
 
     def _wanted(self, step: Step) -> bool:
         if step.when is None:
             return True
         try:
-            wanted = step.when(self.made)
+            wanted = step.when(self.artifacts)
         except Exception as error:
             if self.dry_run and isinstance(error, KeyError):
                 self._skip(step, "unchecked", "its condition needs what cannot be foretold")
@@ -199,21 +202,21 @@ class Run:
         self.reporter.advance(step.name, 1.0)
         self.reporter.tell("stage_skipped", step.name, message=f"{step.name}: {why}")
 
-    def _keep(self, step: Step, envelope: Envelope) -> None:
+    def _keep(self, step: Step, outcome: StepOutcome) -> None:
         self.results[step.name] = StageResult(
             name=step.name,
-            status=envelope.status,
-            attempts=envelope.attempts,
-            seconds=envelope.seconds,
-            fault=envelope.fault,
-            says=envelope.says,
+            status=outcome.status,
+            attempts=outcome.attempts,
+            seconds=outcome.seconds,
+            fault=outcome.fault,
+            says=outcome.says,
         )
-        if envelope.replayed:
-            self.attempts.told(step, envelope)
-        if envelope.made is not None:
-            self.made.add(envelope.made)
-        if envelope.status == "success":
-            self._done.append((step, envelope.made))
+        if outcome.replayed:
+            self.attempts.told(step, outcome)
+        if outcome.output is not None:
+            self.artifacts.add(outcome.output)
+        if outcome.status == "success":
+            self._done.append((step, outcome.output))
 
     async def _unwind(self, fault: Fault) -> Fault:
         undone = await self._undo() if self.pipeline.kind == "atomic" else ()
@@ -223,12 +226,12 @@ class Run:
 
     async def _undo(self) -> tuple[str, ...]:
         undone = []
-        for step, made in reversed(self._done):
+        for step, artifacts in reversed(self._done):
             if type(step.stage).rollback is Stage.rollback:
                 continue
-            call = StepCall(f"undo:{step.name}", None, partial(self.attempts.undo, step, made))
-            [envelope] = await self.runtime.steps([call])
-            if envelope.status == "rolled_back":
+            call = StepCall(f"undo:{step.name}", None, partial(self.attempts.undo, step, artifacts))
+            [outcome] = await self.runtime.steps([call])
+            if outcome.status == "rolled_back":
                 undone.append(step.name)
                 result = self.results[step.name]
                 self.results[step.name] = result.model_copy(update={"status": "rolled_back"})
@@ -255,7 +258,7 @@ class Run:
             seconds=seconds,
             fault=fault,
             trace_id=current_trace_id(),
-        ).with_made(self.made)
+        ).with_artifacts(self.artifacts)
 
     def _status(self, fault: Fault | None) -> RunStatus:
         if fault is None:

@@ -12,7 +12,7 @@ from container_kit.stages.contract.log import logger
 from container_kit.stages.contract.redaction import Redactor
 
 
-class Reporter:
+class EventEmitter:
     """Tells a run's listeners.
 
     Args:

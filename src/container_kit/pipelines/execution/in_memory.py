@@ -8,40 +8,40 @@ from pathlib import Path
 
 import anyio
 
-from container_kit.pipelines.approval import Answer
+from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.events import Listener
-from container_kit.pipelines.execution.driver import Run
-from container_kit.pipelines.execution.runtime import Cancellation, Envelope, StepCall
+from container_kit.pipelines.execution.driver import PipelineRun
+from container_kit.pipelines.execution.runtime import CancelToken, StepCall, StepOutcome
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse
 from container_kit.stages.contract.workspace import Workspace
 
-Ask = Callable[[str, str], Awaitable[Answer]]
+Ask = Callable[[str, str], Awaitable[ApprovalDecision]]
 """Puts the question of an approval point to a person: its name, the question."""
 
 
 class MemoryRuntime:
     """Carries out steps in the caller's task and keeps nothing."""
 
-    def __init__(self, cancellation: Cancellation | None = None, ask: Ask | None = None) -> None:
-        self.cancellation = cancellation or Cancellation()
+    def __init__(self, cancellation: CancelToken | None = None, ask: Ask | None = None) -> None:
+        self.cancellation = cancellation or CancelToken()
         self._ask = ask
 
-    async def steps(self, calls: Sequence[StepCall]) -> list[Envelope]:
+    async def steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
         """Carry out the calls, several in parallel."""
         if len(calls) == 1:
             return [await calls[0].work()]
-        envelopes: dict[str, Envelope] = {}
+        envelopes: dict[str, StepOutcome] = {}
 
-        async def carry_out(call: StepCall) -> None:
+        async def execute_run(call: StepCall) -> None:
             envelopes[call.id] = await call.work()
 
         async with anyio.create_task_group() as group:
             for call in calls:
-                group.start_soon(carry_out, call)
+                group.start_soon(execute_run, call)
         return [envelopes[call.id] for call in calls]
 
-    async def answer(self, approval: str, question: str, timeout: float | None) -> Answer | None:
+    async def answer(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
         """Put the question to whoever was named; without anybody there is no answer."""
         if self._ask is None:
             return None
@@ -56,7 +56,7 @@ async def run_in_memory(
     *,
     listeners: Sequence[Listener] = (),
     workspace: Workspace | None = None,
-    cancellation: Cancellation | None = None,
+    cancellation: CancelToken | None = None,
     ask: Ask | None = None,
 ) -> PipelineResponse:
     """Run a pipeline to its end in this task.
@@ -68,7 +68,7 @@ async def run_in_memory(
         ask: Answers at approval points; without it they are not passed.
     """
     timeout = request.options.timeout or pipeline.timeout
-    run = Run(
+    run = PipelineRun(
         pipeline=pipeline,
         request=request,
         runtime=MemoryRuntime(cancellation, ask),

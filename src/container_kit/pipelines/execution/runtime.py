@@ -10,17 +10,17 @@ from typing import Protocol
 import anyio
 from pydantic import BaseModel
 
-from container_kit.pipelines.approval import Answer
+from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.request import StageStatus
 from container_kit.stages.contract.fault import Fault
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class StepOutcome:
     """What came of one step: data, never an exception, so that it can be journaled."""
 
     status: StageStatus
-    made: BaseModel | None = None
+    output: BaseModel | None = None
     fault: Fault | None = None
     attempts: int = 0
     seconds: float = 0.0
@@ -41,7 +41,7 @@ class StepCall:
     id: str
     """Unique in the run and the same on replay: `run:build`, `undo:build`."""
     makes: type[BaseModel] | None
-    work: Callable[[], Awaitable[Envelope]]
+    work: Callable[[], Awaitable[StepOutcome]]
 
     @property
     def stage(self) -> str:
@@ -49,7 +49,7 @@ class StepCall:
         return self.id.partition(":")[2]
 
 
-class Cancellation:
+class CancelToken:
     """Whether work was asked to stop, and the scopes that are to hear of it.
 
     Args:
@@ -58,7 +58,7 @@ class Cancellation:
 
     __slots__ = ("_parent", "_requested", "_scopes")
 
-    def __init__(self, parent: Cancellation | None = None) -> None:
+    def __init__(self, parent: CancelToken | None = None) -> None:
         self._parent = parent
         self._requested = False
         self._scopes: set[anyio.CancelScope] = set()
@@ -90,12 +90,12 @@ class Cancellation:
 class Runtime(Protocol):
     """Carries out steps, each once."""
 
-    cancellation: Cancellation
+    cancellation: CancelToken
 
-    async def steps(self, calls: Sequence[StepCall]) -> list[Envelope]:
+    async def steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
         """Carry out the calls, several at the same time, and return their envelopes in order."""
         ...
 
-    async def answer(self, approval: str, question: str, timeout: float | None) -> Answer | None:
+    async def answer(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
         """Wait for the answer at an approval point; None after `timeout` seconds or where nobody can answer."""
         ...

@@ -1,4 +1,4 @@
-"""One step of a run: a stage's attempts, their deadline and their cancellation; an envelope comes out, always."""
+"""One step of a run: a stage's attempts, their deadline and their cancellation; an outcome comes out, always."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import anyio
 from pydantic import BaseModel
 
-from container_kit.pipelines.artifacts import Made
-from container_kit.pipelines.execution.event_emitter import Reporter
-from container_kit.pipelines.execution.runtime import Cancellation, Envelope
+from container_kit.pipelines.artifacts import Artifacts
+from container_kit.pipelines.execution.event_emitter import EventEmitter
+from container_kit.pipelines.execution.runtime import CancelToken, StepOutcome
 from container_kit.pipelines.observability.tracing import current_trace_id, record_fault, span
 from container_kit.pipelines.pipeline import Pipeline, Step
 from container_kit.pipelines.request import StageStatus
@@ -52,7 +52,7 @@ _UNDO_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
+class StageRunner:
     """Carries out the steps of one run."""
 
     run_id: str
@@ -60,12 +60,12 @@ class Attempts:
     dry_run: bool
     workspace: Workspace
     redact: Redactor
-    reporter: Reporter
+    reporter: EventEmitter
     deadline: float | None
     """Seconds since the epoch."""
     timeout: float | None
 
-    async def execute(self, step: Step, made: Made, cancellation: Cancellation) -> Envelope:
+    async def execute(self, step: Step, made: Artifacts, cancellation: CancelToken) -> StepOutcome:
         """Try a stage until it succeeds, the policy gives up, time runs out or the run is cancelled."""
         started = time.perf_counter()
         attempt, outcome = 0, None
@@ -82,7 +82,7 @@ class Attempts:
                 record_fault(opened, outcome)
         return self.told(step, _envelope(outcome, attempt, time.perf_counter() - started))
 
-    async def rehearse(self, step: Step, made: Made) -> Envelope:
+    async def dry_run_stage(self, step: Step, made: Artifacts) -> StepOutcome:
         """Validate and preview a stage for a dry run; what only reads is executed."""
         ctx = self._context(step, 1)
         self.reporter.tell("stage_started", step.name)
@@ -94,14 +94,14 @@ class Attempts:
                 preview = await step.stage.preview(ctx, **arguments(step.signature.preview, made))
         except KeyError as missing:
             needed = getattr(missing.args[0], "__name__", str(missing))
-            return self._previewed(step, Envelope("unchecked", says=(f"needs {needed}, which cannot be foretold",)))
+            return self._previewed(step, StepOutcome("unchecked", says=(f"needs {needed}, which cannot be foretold",)))
         except Exception as error:  # noqa: BLE001 - a stage's defect is a fault too
             fault = self._complete(self._fault_of(error, step, 1), step, 1)
             return self.told(step, _envelope(fault, 1, 0.0))
         says = tuple(self.redact(line) for line in preview.says)
-        return self._previewed(step, Envelope("previewed", preview.makes, says=says))
+        return self._previewed(step, StepOutcome("previewed", preview.makes, says=says))
 
-    async def undo(self, step: Step, made: BaseModel | None) -> Envelope:
+    async def undo(self, step: Step, made: BaseModel | None) -> StepOutcome:
         """Roll one stage back. Deaf to the deadline and to cancellation; bounded all the same."""
         self.reporter.tell("stage_rolling_back", step.name, message=f"undoing {step.name}")
         fault: Fault | None = None
@@ -116,11 +116,11 @@ class Attempts:
                 fault = self._fault_of(error, step, attempt)
             else:
                 self.reporter.tell("stage_rolled_back", step.name, message=f"{step.name} was undone")
-                return Envelope("rolled_back", attempts=attempt)
+                return StepOutcome("rolled_back", attempts=attempt)
         assert fault is not None  # noqa: S101 - the loop ran at least once
         fault = self._complete(fault, step, _UNDO_ATTEMPTS)
         self.reporter.tell("rollback_failed", step.name, message=fault.message, fault=fault)
-        return Envelope("failed", fault=fault, attempts=_UNDO_ATTEMPTS)
+        return StepOutcome("failed", fault=fault, attempts=_UNDO_ATTEMPTS)
 
     async def _pause(self, step: Step, outcome: BaseModel | Fault | None, attempt: int) -> float | None:
         if not isinstance(outcome, Fault):
@@ -134,12 +134,12 @@ class Attempts:
             await anyio.sleep(delay)
         return delay
 
-    def _stopped(self, step: Step, cancellation: Cancellation) -> StageFailure:
+    def _stopped(self, step: Step, cancellation: CancelToken) -> StageFailure:
         if cancellation.requested:
             return RUN_CANCELLED(f"{step.name} was stopped because the run was cancelled")
         return RUN_TIMEOUT(f"the run's time ended during {step.name}", seconds=self.timeout or 0)
 
-    async def _once(self, step: Step, made: Made, attempt: int) -> BaseModel | Fault | None:
+    async def _once(self, step: Step, made: Artifacts, attempt: int) -> BaseModel | Fault | None:
         self.reporter.tell("stage_started", step.name, message=step.name, attempt=attempt)
         ctx = self._context(step, attempt)
         timeout = step.timeout or step.stage.timeout
@@ -156,7 +156,7 @@ class Attempts:
             record_fault(opened, fault)
             return fault
 
-    async def _work(self, step: Step, ctx: StageContext, made: Made) -> BaseModel | None:
+    async def _work(self, step: Step, ctx: StageContext, made: Artifacts) -> BaseModel | None:
         await step.stage.validate(ctx, **arguments(step.signature.validate, made))
         return self._checked(step, await step.stage.execute(ctx, **arguments(step.signature.execute, made)))
 
@@ -186,20 +186,20 @@ class Attempts:
             on_output=lambda line: self.reporter.tell("stage_output", name, message=line, attempt=attempt),
         )
 
-    def told(self, step: Step, envelope: Envelope) -> Envelope:
-        """Tell how a stage ended, and return its envelope."""
+    def told(self, step: Step, outcome: StepOutcome) -> StepOutcome:
+        """Tell how a stage ended, and return its outcome."""
         self.reporter.advance(step.name, 1.0)
-        facts = {"attempt": envelope.attempts, "seconds": envelope.seconds, "fault": envelope.fault}
-        if envelope.fault is None:
-            self.reporter.tell("stage_finished", step.name, message=f"{step.name} done", **facts)
+        facts = {"attempt": outcome.attempts, "seconds": outcome.seconds, "fault": outcome.fault}
+        if outcome.fault is None:
+            self.reporter.tell("stage_succeeded", step.name, message=f"{step.name} done", **facts)
         else:
-            self.reporter.tell("stage_failed", step.name, message=envelope.fault.message, **facts)
-        return envelope
+            self.reporter.tell("stage_failed", step.name, message=outcome.fault.message, **facts)
+        return outcome
 
-    def _previewed(self, step: Step, envelope: Envelope) -> Envelope:
+    def _previewed(self, step: Step, outcome: StepOutcome) -> StepOutcome:
         self.reporter.advance(step.name, 1.0)
-        self.reporter.tell("stage_previewed", step.name, message="; ".join(envelope.says))
-        return envelope
+        self.reporter.tell("stage_previewed", step.name, message="; ".join(outcome.says))
+        return outcome
 
     def _complete(self, fault: Fault, step: Step, attempt: int) -> Fault:
         known = {"stage": step.name, "attempts": attempt, "trace_id": current_trace_id()}
@@ -221,11 +221,11 @@ class Attempts:
         return anyio.current_time() + max(0.0, self.deadline - time.time())
 
 
-def _envelope(outcome: BaseModel | Fault | None, attempts: int, seconds: float) -> Envelope:
+def _envelope(outcome: BaseModel | Fault | None, attempts: int, seconds: float) -> StepOutcome:
     if isinstance(outcome, Fault):
         status: StageStatus = "cancelled" if outcome.code == RUN_CANCELLED.code else "failed"
-        return Envelope(status, None, outcome, attempts, seconds)
-    return Envelope("success", outcome, None, attempts, seconds)
+        return StepOutcome(status, None, outcome, attempts, seconds)
+    return StepOutcome("success", outcome, None, attempts, seconds)
 
 
 def _stage_failure(error: BaseException) -> StageFailure | None:

@@ -52,8 +52,8 @@ class PipelineMetrics:
         match event.kind:
             case "run_finished":
                 self._ended(event, None, success=event.status == "success")
-            case "stage_finished" | "stage_failed":
-                self._ended(event, event.stage, success=event.kind == "stage_finished")
+            case "stage_succeeded" | "stage_failed":
+                self._ended(event, event.stage, success=event.kind == "stage_succeeded")
             case "stage_retrying":
                 with self._lock:
                     self._at(event.pipeline, event.stage).retries += 1

@@ -49,7 +49,7 @@ class Instruments:
         match event.kind:
             case "run_finished":
                 self._runs.record(event.seconds or 0.0, {**about, "container_kit.status": event.status or ""})
-            case "stage_finished":
+            case "stage_succeeded":
                 self._stages.record(event.seconds or 0.0, about)
             case "stage_failed":
                 code = event.fault.code if event.fault else ""

@@ -38,7 +38,7 @@ class Store:
     """The folder of stage logs and owners' locks."""
     role: Role = "local"
     concurrency: int | None = None
-    keep_runs: int = 1000
+    retention_runs: int = 1000
     keep_seconds: float = 30 * 24 * 3600.0
     targets: Targets = ()
     """Where this process deploys to."""
@@ -83,7 +83,7 @@ class OpenedStore:
         """Whether there is anything to be read."""
         return self._durable is not None or self._store.file is None or self._store.file.exists()
 
-    def live_in(self, group: anyio.abc.TaskGroup) -> None:
+    def attach(self, group: anyio.abc.TaskGroup) -> None:
         """Open the store in this group when it is needed; at once where a process died and left runs to adopt."""
         self._group = group
         if self._store.role == "local" and FileOwners.any_dead(self._store.home / "owners"):
@@ -113,7 +113,7 @@ class OpenedStore:
             concurrency=self._store.concurrency,
             find=self._find,
             listeners=self._listeners,
-            retention=retention(keep=self._store.keep_runs, max_age=self._store.keep_seconds, min_age=TOLD_FOR),
+            retention=retention(keep=self._store.retention_runs, max_age=self._store.keep_seconds, min_age=TOLD_FOR),
         )
         try:
             async with durable.opened():

@@ -12,7 +12,7 @@ from pydantic import Field
 from container_kit.pipelines.events import Event
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, StageResult
-from container_kit.pipelines.runs.stage_states import LiveStages
+from container_kit.pipelines.runs.stage_states import StageStates
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import Fault
 
@@ -75,12 +75,12 @@ class MemoryRun:
         caller: Who asked for it.
     """
 
-    def __init__(self, pipeline: Pipeline, request: PipelineRequest, caller: str | None, now: float) -> None:
-        self.caller = caller
+    def __init__(self, pipeline: Pipeline, request: PipelineRequest, principal: str | None, now: float) -> None:
+        self.principal = principal
         self.request = request
         self.response: PipelineResponse | None = None
         self._view = RunView(id=request.id, pipeline=pipeline.name, status="running", created=now, updated=now)
-        self.live = LiveStages.of(pipeline)
+        self.live = StageStates.of(pipeline)
         self._logs: dict[str, deque[str]] = {}
         self._hearers: set[Callable[[str | None], None]] = set()
 

@@ -25,7 +25,7 @@ _RETRIES_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
-class LiveStage:
+class StageProgress:
     """One stage, as it stands."""
 
     name: str
@@ -40,7 +40,7 @@ class LiveStage:
     retries: tuple[str, ...] = ()
     """Why it was tried again, once for each attempt that failed."""
 
-    def ended_as(self, result: StageResult | None) -> LiveStage:
+    def ended_as(self, result: StageResult | None) -> StageProgress:
         """The same stage after the run's end, with what its result says; an approval point has none."""
         if result is None:
             left: dict[StageState, StageState] = {"waiting": "not_run", "running": "cancelled"}
@@ -53,7 +53,7 @@ class LiveStage:
         return replace(self, **known)
 
 
-class LiveStages:
+class StageStates:
     """The stages of one run. Pass it the run's events in order.
 
     Args:
@@ -63,13 +63,13 @@ class LiveStages:
 
     def __init__(self, names: Iterable[str], approvals: Iterable[str] = ()) -> None:
         self._names = tuple(names)
-        self._stages = {name: LiveStage(name=name) for name in (*self._names, *approvals)}
+        self._stages = {name: StageProgress(name=name) for name in (*self._names, *approvals)}
         self._results: dict[str, StageResult] = {}
         self.seq = 0
         """The number of the newest event that was taken, where events are numbered."""
 
     @classmethod
-    def of(cls, pipeline: Pipeline) -> LiveStages:
+    def of(cls, pipeline: Pipeline) -> StageStates:
         """The stages and approval points of a pipeline, before anything is heard."""
         approvals = (approval.name for here in pipeline.approvals.values() for approval in here)
         return cls((step.name for step in pipeline.steps()), approvals)
@@ -85,7 +85,7 @@ class LiveStages:
         if event.fault is not None and event.kind == "stage_failed":
             self._results[event.stage] = StageResult(name=event.stage, status="failed", fault=event.fault)
 
-    def stages(self, ended: Iterable[StageResult] = ()) -> tuple[LiveStage, ...]:
+    def stages(self, ended: Iterable[StageResult] = ()) -> tuple[StageProgress, ...]:
         """The stages as they stand.
 
         Args:
@@ -101,7 +101,7 @@ class LiveStages:
         return tuple(_result(self._stages[name], self._results.get(name)) for name in self._names)
 
 
-def _result(stage: LiveStage, failed: StageResult | None) -> StageResult:
+def _result(stage: StageProgress, failed: StageResult | None) -> StageResult:
     going_on = stage.state in _GOING_ON or stage.state in ("waiting", "undo_failed")
     said = stage.state in ("skipped", "previewed", "unchecked") and stage.message
     return StageResult.model_validate(
@@ -116,7 +116,7 @@ def _result(stage: LiveStage, failed: StageResult | None) -> StageResult:
     )
 
 
-def _change(stage: LiveStage, event: Event) -> dict[str, Any]:
+def _change(stage: StageProgress, event: Event) -> dict[str, Any]:
     """The fields of a stage that an event sets."""
     told: dict[str, Any] = {"message": event.message}
     ended = told | {"attempts": event.attempt, "seconds": event.seconds or 0.0}
@@ -128,14 +128,14 @@ def _change(stage: LiveStage, event: Event) -> dict[str, Any]:
             return told
         case "stage_retrying":
             return told | {"state": "retrying", "retries": (*stage.retries, event.message)[-_RETRIES_KEPT:]}
-        case "approval_waiting":
+        case "approval_requested":
             return told | {"state": "running", "started": event.time}
-        case "stage_finished":
+        case "stage_succeeded":
             return ended | {"state": "success"}
         case "stage_failed":
             cancelled = event.fault is not None and event.fault.code == "run.cancelled"
             return ended | {"state": "cancelled" if cancelled else "failed"}
-        case "approval_answered":
+        case "approval_resolved":
             return told | {"state": "success" if event.message.startswith("approved") else "failed"}
         case _ if event.kind in _PLAINLY:
             return told | {"state": _PLAINLY[event.kind]}

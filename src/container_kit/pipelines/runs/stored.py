@@ -10,16 +10,16 @@ import anyio
 import anyio.to_thread
 from pydantic import JsonValue
 
-from container_kit.pipelines.approval import Answer
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.approval import ApprovalDecision
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, unknown_run
-from container_kit.pipelines.runs.client import Asker, StillRunning
+from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.config import OpenedStore, Store
 from container_kit.pipelines.runs.follow import followed
 from container_kit.pipelines.runs.snapshot import LogPart, RunState, RunView
-from container_kit.pipelines.runs.stage_states import LiveStages
+from container_kit.pipelines.runs.stage_states import StageStates
 from container_kit.pipelines.runs.views import StoredLives, view_of
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.workspace import Workspace
@@ -39,19 +39,21 @@ class StoredRuns(OpenedStore):
         self._started: set[str] = set()
         self._lives = StoredLives(find)
 
-    async def start(self, request: PipelineRequest, workspace: Workspace, asker: Asker) -> str:
+    async def start(self, request: PipelineRequest, workspace: Workspace, asker: Caller) -> str:
         """Ask for a run.
 
         Raises:
             StageFailure: `request.invalid`, or a fault of the store.
         """
         durable = await self.open()
-        return await durable.start(request, workspace, caller=asker.caller, attended=asker.attended, note=asker.note)
+        return await durable.start(
+            request, workspace, principal=asker.principal, interactive=asker.interactive, note=asker.note
+        )
 
-    async def follow(self, run_id: str, asker: Asker) -> PipelineResponse:
+    async def follow(self, run_id: str, asker: Caller) -> PipelineResponse:
         """Tell a run's events until its end.
 
-        Cancelling this task cancels the run and waits for its clean-up, unless `stops_run` says that it is to go on.
+        Cancelling this task cancels the run and waits for its clean-up, unless `cancels_run` says that it is to go on.
 
         Raises:
             StillRunning: It goes on, and the asker waits no longer.
@@ -64,7 +66,7 @@ class StoredRuns(OpenedStore):
                 self._started.discard(run_id)
                 return response
         except anyio.get_cancelled_exc_class():
-            if asker.stops_run() and not self._leaving.is_set():
+            if asker.cancels_run() and not self._leaving.is_set():
                 with anyio.move_on_after(_ENDING, shield=True):
                     await durable.cancel(run_id)
                     await durable.wait(run_id)
@@ -76,7 +78,7 @@ class StoredRuns(OpenedStore):
             self._started.discard(run_id)
             raise
         self._let_go(durable, run_id)
-        raise StillRunning(run_id)
+        raise RunDetached(run_id)
 
     def _let_go(self, durable: DurableRuns, run_id: str) -> None:
         if self._group is not None:
@@ -86,7 +88,7 @@ class StoredRuns(OpenedStore):
         """Wait for a run that nobody waits for any more, so that the process knows when it may end."""
         try:
             with suppress(StageFailure):  # the store is away; whoever asks for the run is told so
-                await durable.see_out(run_id)
+                await durable.wait_for_end(run_id)
         finally:
             self._started.discard(run_id)
 
@@ -101,94 +103,94 @@ class StoredRuns(OpenedStore):
             await anyio.sleep(0.05)
 
     @property
-    def carried_out_here(self) -> tuple[str, ...]:
+    def executing_here(self) -> tuple[str, ...]:
         """The runs that this process is about."""
-        return () if self._durable is None else self._durable.carried_out_here
+        return () if self._durable is None else self._durable.executing_here
 
     async def finish(self) -> None:
         """Wait until the runs that were asked for here, or are carried out here, have ended."""
-        while self._started or self.carried_out_here:  # noqa: ASYNC110 - as above
+        while self._started or self.executing_here:  # noqa: ASYNC110 - as above
             await anyio.sleep(0.05)
 
-    async def answer(self, run_id: str, caller: str | None, approval: str, answer: Answer) -> None:
+    async def answer(self, run_id: str, principal: str | None, approval: str, answer: ApprovalDecision) -> None:
         """Answer what a run asks.
 
         Raises:
             StageFailure: `run.unknown`, or `run.not_waiting` where it asks nothing of the kind.
         """
-        await self._record(run_id, caller)
+        await self._record(run_id, principal)
         await (await self.open()).answer(run_id, answer, approval)
 
-    async def note(self, run_id: str, caller: str | None) -> Mapping[str, JsonValue]:
+    async def note(self, run_id: str, principal: str | None) -> Mapping[str, JsonValue]:
         """What its asker had kept with a run.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        await self._record(run_id, caller)
+        await self._record(run_id, principal)
         return (await (await self.open()).history.spec(run_id)).note
 
-    async def glance(self, run_id: str, caller: str | None) -> RunView:
+    async def summary(self, run_id: str, principal: str | None) -> RunView:
         """One run without its stages.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        return view_of(await self._record(run_id, caller), ())
+        return view_of(await self._record(run_id, principal), ())
 
-    async def ended(self, run_id: str, caller: str | None) -> PipelineResponse:
+    async def ended(self, run_id: str, principal: str | None) -> PipelineResponse:
         """How a run ended, with what it made; waits for its end.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        await self._record(run_id, caller)
+        await self._record(run_id, principal)
         return await (await self.open()).wait(run_id)
 
-    async def events(self, run_id: str, caller: str | None) -> AsyncIterator[Event]:
+    async def events(self, run_id: str, principal: str | None) -> AsyncIterator[Event]:
         """A run's events from its start to its end, as they happen, wherever it is carried out.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        await self._record(run_id, caller)
+        await self._record(run_id, principal)
         async for _, event in (await self.open()).events(run_id):
             yield event
 
-    async def made(self, run_id: str, caller: str | None) -> Made:
+    async def artifacts(self, run_id: str, principal: str | None) -> Artifacts:
         """What a run has made.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        await self._record(run_id, caller)
-        return await (await self.open()).made(run_id)
+        await self._record(run_id, principal)
+        return await (await self.open()).artifacts(run_id)
 
-    async def get(self, run_id: str, caller: str | None) -> RunView:
+    async def get(self, run_id: str, principal: str | None) -> RunView:
         """One run with its stages.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        return (await self.live(run_id, caller))[0]
+        return (await self.live(run_id, principal))[0]
 
-    async def live(self, run_id: str, caller: str | None) -> tuple[RunView, LiveStages]:
+    async def live(self, run_id: str, principal: str | None) -> tuple[RunView, StageStates]:
         """One run with its stages, and how these stand.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        record = await self._record(run_id, caller)
+        record = await self._record(run_id, principal)
         live = await self._lives.of(record, await self.open())
         return view_of(record, record.response.stages if record.response else live.results()), live
 
-    async def changes(self, run_id: str, caller: str | None, begun: Callable[[], None]) -> AsyncIterator[str | None]:
+    async def changes(self, run_id: str, principal: str | None, begun: Callable[[], None]) -> AsyncIterator[str | None]:
         """The stages that change from now on, None for the run itself, until it has ended.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        run, live = await self.live(run_id, caller)
+        run, live = await self.live(run_id, principal)
         begun()  # what comes behind the last event that was seen is told
         if run.finished:
             return
@@ -200,54 +202,56 @@ class StoredRuns(OpenedStore):
         yield None
 
     async def newest(
-        self, caller: str | None, status: RunState | None, pipeline: str | None, limit: int
+        self, principal: str | None, status: RunState | None, pipeline: str | None, limit: int
     ) -> list[RunView]:
         """The newest runs that fit, without their stages."""
         history = (await self.open()).history
-        records = await history.runs(status=status, pipeline=pipeline, caller=caller, limit=limit)
-        return [view_of(record, ()) for record in records if record.caller == caller]
+        records = await history.runs(status=status, pipeline=pipeline, principal=principal, limit=limit)
+        return [view_of(record, ()) for record in records if record.principal == principal]
 
-    async def log(self, run_id: str, caller: str | None, stage: str, first: int | None, count: int) -> LogPart:
+    async def log(self, run_id: str, principal: str | None, stage: str, first: int | None, count: int) -> LogPart:
         """Lines of a stage's log.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        await self._record(run_id, caller)
+        await self._record(run_id, principal)
         logs = (await self.open()).logs
         part = await anyio.to_thread.run_sync(lambda: logs.read(run_id, stage, first=first, count=count))
         return LogPart(lines=part.lines, first=part.first, total=part.total)
 
-    async def cancel(self, run_id: str, caller: str | None) -> None:
+    async def cancel(self, run_id: str, principal: str | None) -> None:
         """Ask a run to stop, wherever it is carried out.
 
         Raises:
             StageFailure: `run.unknown`.
         """
-        await self._record(run_id, caller)
+        await self._record(run_id, principal)
         await (await self.open()).cancel(run_id)
 
-    async def retry(self, run_id: str, asker: Asker, changes: Mapping[str, JsonValue], from_stage: str | None) -> str:
+    async def retry(self, run_id: str, asker: Caller, changes: Mapping[str, JsonValue], from_stage: str | None) -> str:
         """Ask for a run that goes on where this one failed; returns its id.
 
         Raises:
             StageFailure: `run.unknown`, `run.not_ended`, `request.invalid`.
         """
-        await self._record(run_id, asker.caller)
+        await self._record(run_id, asker.principal)
         durable = await self.open()
-        return await durable.retry(run_id, changes, from_stage=from_stage, attended=asker.attended, note=asker.note)
+        return await durable.retry(
+            run_id, changes, from_stage=from_stage, interactive=asker.interactive, note=asker.note
+        )
 
-    async def roll_back(self, run_id: str, asker: Asker) -> str:
+    async def roll_back(self, run_id: str, asker: Caller) -> str:
         """Ask for a run that undoes this one; returns its id.
 
         Raises:
             StageFailure: `run.unknown`, `run.not_ended`.
         """
-        await self._record(run_id, asker.caller)
-        return await (await self.open()).roll_back(run_id, attended=asker.attended, note=asker.note)
+        await self._record(run_id, asker.principal)
+        return await (await self.open()).roll_back(run_id, interactive=asker.interactive, note=asker.note)
 
-    async def _record(self, run_id: str, caller: str | None) -> RunRecord:
+    async def _record(self, run_id: str, principal: str | None) -> RunRecord:
         record = await (await self.open()).history.get(run_id)
-        if record.caller != caller:
+        if record.principal != principal:
             raise unknown_run(run_id)
         return record

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.request import StageResult
 from container_kit.pipelines.runs.snapshot import RunView
-from container_kit.pipelines.runs.stage_states import LiveStages
+from container_kit.pipelines.runs.stage_states import StageStates
 from container_kit.stages.contract.fault import WiringError
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class StoredLives:
 
     def __init__(self, find: Callable[[str], Pipeline]) -> None:
         self._find = find
-        self._kept: OrderedDict[str, LiveStages] = OrderedDict()
+        self._kept: OrderedDict[str, StageStates] = OrderedDict()
 
-    async def of(self, record: RunRecord, durable: DurableRuns) -> LiveStages:
+    async def of(self, record: RunRecord, durable: DurableRuns) -> StageStates:
         """The stages of a run."""
         live = self._kept.pop(record.id, None) or self._unheard(record)
         self._kept[record.id] = live
@@ -61,8 +61,8 @@ class StoredLives:
                 live.seq = seq
         return live
 
-    def _unheard(self, record: RunRecord) -> LiveStages:
+    def _unheard(self, record: RunRecord) -> StageStates:
         try:
-            return LiveStages.of(self._find(record.pipeline))
+            return StageStates.of(self._find(record.pipeline))
         except WiringError:  # an old run of a pipeline that is offered no more
-            return LiveStages(stage.name for stage in (record.response.stages if record.response else ()))
+            return StageStates(stage.name for stage in (record.response.stages if record.response else ()))

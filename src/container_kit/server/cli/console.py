@@ -17,7 +17,7 @@ from container_kit.pipelines.events import Event
 from container_kit.stages.contract.fault import Fault, NextAction
 from container_kit.tools.protocol.progress import told
 from container_kit.tools.registry import RUNS
-from container_kit.tools.tool import Answer
+from container_kit.tools.tool import ToolResult
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 _MARKS = {"running": "▸", "done": "✓", "failed": "✗", "skipped": "-", "undone": "↩", "foretold": "·"}
 _STYLES = {"done": "green", "failed": "bold red", "running": "cyan", "undone": "yellow"}
 _ENDS = {
-    "stage_finished": "done",
+    "stage_succeeded": "done",
     "stage_failed": "failed",
     "stage_skipped": "skipped",
     "stage_rolled_back": "undone",
-    "approval_answered": "done",
+    "approval_resolved": "done",
     "stage_previewed": "foretold",
 }
 _EVIDENCE_LINES = 25
@@ -51,7 +51,7 @@ class Console(Protocol):
     def paused(self) -> AbstractContextManager[None]:
         """Show nothing while the block lasts, for a question."""
 
-    def success(self, answered: Answer) -> None:
+    def success(self, answered: ToolResult) -> None:
         """Show the result."""
 
     def fault(self, fault: Fault) -> None:
@@ -98,7 +98,7 @@ class PlainConsole:
         """Lines do not disturb a question."""
         return nullcontext()
 
-    def success(self, answered: Answer) -> None:
+    def success(self, answered: ToolResult) -> None:
         """Print the result on stdout."""
         print(result_text(answered))  # noqa: T201
 
@@ -198,7 +198,7 @@ class _StageLine:
             self.message = event.message.partition("\n")[0]
 
 
-def result_text(answered: Answer) -> str:
+def result_text(answered: ToolResult) -> str:
     """A success for a person; a deployment's address is the last line."""
     deployment = answered.data.get("deployment")
     last = f"\ndeployed: {deployment['url']}" if isinstance(deployment, dict) and "dry_run" not in answered.data else ""

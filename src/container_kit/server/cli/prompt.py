@@ -7,7 +7,7 @@ import sys
 
 import anyio
 
-from container_kit.pipelines.approval import Answer
+from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.runs.client import Ask
 from container_kit.server.cli.console import Console
 
@@ -17,11 +17,11 @@ def person_at_terminal(console: Console) -> Ask | None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
 
-    async def ask(_approval: str, question: str) -> Answer | None:
+    async def ask(_approval: str, question: str) -> ApprovalDecision | None:
         with console.paused():
             print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
             await anyio.wait_readable(sys.stdin)  # a thread that reads could not be cancelled
             said = sys.stdin.readline().strip().lower()
-        return Answer(approved=said in ("y", "yes"), by=getpass.getuser())
+        return ApprovalDecision(approved=said in ("y", "yes"), by=getpass.getuser())
 
     return ask

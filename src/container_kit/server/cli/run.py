@@ -18,9 +18,9 @@ import anyio
 from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 
-from container_kit.pipelines.runs.client import Asker
+from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.config import Store
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.server import logs, settings, telemetry
 from container_kit.server.cli.console import Console, make_console
 from container_kit.server.cli.prompt import person_at_terminal
@@ -30,7 +30,7 @@ from container_kit.stages.contract.workspace import Workspace
 from container_kit.tools.custom import finder, offer_of, own_pipelines
 from container_kit.tools.pipeline_tool import answer
 from container_kit.tools.registry import ALL
-from container_kit.tools.tool import Answer, Call, Offer
+from container_kit.tools.tool import Tool, ToolCall, ToolResult
 
 _TARGET = "its target"  # no option can be called so
 _TARGETS = ("path", "image", "run")
@@ -59,22 +59,22 @@ def run(words: Sequence[str]) -> int:
     telemetry.configure()
     console = make_console(quiet=as_json)
     person = person_at_terminal(console)
-    call = Call(
+    call = ToolCall(
         offer=offer,
         arguments=_arguments(offer, asked),
-        runs=Runs(
+        runs=RunService(
             _workspace(chosen, asked.get(_TARGET)),
             _store(chosen, offer),
             find=finder(own, chosen.deployment_targets),
             targets=chosen.deployment_targets,
         ),
         offered=offered,
-        asker=Asker(on_event=console.on_event, attended=person is not None, ask=person),
+        asker=Caller(on_event=console.on_event, interactive=person is not None, ask=person),
     )
     return anyio.run(_carry_out, call, console, as_json)
 
 
-def _list(offers: Iterable[Offer]) -> int:
+def _list(offers: Iterable[Tool]) -> int:
     print("usage: container-kit run TOOL PATH|IMAGE|RUN [options]\n")  # noqa: T201
     for offer in offers:
         print(f"  {offer.name:18} {offer.title}")  # noqa: T201
@@ -82,14 +82,14 @@ def _list(offers: Iterable[Offer]) -> int:
     return 0
 
 
-def _store(chosen: settings.Settings, offer: Offer) -> Store:
+def _store(chosen: settings.Settings, offer: Tool) -> Store:
     """The store; a command that only looks takes over no runs of others, for it is to end at once."""
     store = chosen.store_of_runs()
-    return replace(store, role="server") if offer.effect == "reads" else store
+    return replace(store, role="server") if offer.effect == "read_only" else store
 
 
-async def _carry_out(call: Call, console: Console, as_json: bool) -> int:
-    answers: list[Answer] = []
+async def _carry_out(call: ToolCall, console: Console, as_json: bool) -> int:
+    answers: list[ToolResult] = []
 
     async def work() -> None:
         answers.append(await answer(call))
@@ -101,13 +101,13 @@ async def _carry_out(call: Call, console: Console, as_json: bool) -> int:
             console.interrupted()
             return 130
         code = _show(answers[0], console, as_json)
-        if call.runs.carried_out_here:
-            console.finishing(len(call.runs.carried_out_here))
+        if call.runs.executing_here:
+            console.finishing(len(call.runs.executing_here))
             await until_signalled(call.runs.finish)
     return code
 
 
-def _show(answered: Answer, console: Console, as_json: bool) -> int:
+def _show(answered: ToolResult, console: Console, as_json: bool) -> int:
     if as_json:
         print(json.dumps(answered.data, indent=2, ensure_ascii=False))  # noqa: T201
     elif answered.fault is not None:
@@ -117,7 +117,7 @@ def _show(answered: Answer, console: Console, as_json: bool) -> int:
     return 0 if answered.fault is None else 1
 
 
-def parser_of(offer: Offer) -> argparse.ArgumentParser:
+def parser_of(offer: Tool) -> argparse.ArgumentParser:
     """The command line of a tool: its target by position, its other arguments as options."""
     parser = argparse.ArgumentParser(prog=f"container-kit run {offer.name}", description=offer.description)
     fields = offer.input.model_fields
@@ -166,7 +166,7 @@ def _kind(annotation: Any) -> Any:
     return annotation
 
 
-def _arguments(offer: Offer, asked: dict[str, Any]) -> dict[str, JsonValue]:
+def _arguments(offer: Tool, asked: dict[str, Any]) -> dict[str, JsonValue]:
     given = {name: value for name, value in asked.items() if value is not None and name != _TARGET}
     target = asked.get(_TARGET)
     if target is not None:
@@ -174,7 +174,7 @@ def _arguments(offer: Offer, asked: dict[str, Any]) -> dict[str, JsonValue]:
     return {name: _pairs(name, value) if isinstance(value, list) else value for name, value in given.items()}
 
 
-def _target_of(offer: Offer, target: str) -> str:
+def _target_of(offer: Tool, target: str) -> str:
     """Whether a target is a folder, an image or a run; what is there as a folder, or looks like a path, is one."""
     from pathlib import Path
 

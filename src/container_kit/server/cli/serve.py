@@ -10,12 +10,12 @@ import anyio
 
 from container_kit.pipelines.observability.metrics import PipelineMetrics
 from container_kit.pipelines.observability.otel_metrics import Instruments
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.server import logs, settings, telemetry
 from container_kit.server.app import make_server
 from container_kit.server.tool_selection import offers_of
 from container_kit.server.web import transports
-from container_kit.server.web.auth import sdk_settings, transport_security, verifier
+from container_kit.server.web.auth import auth_settings, token_verifier, transport_security
 from container_kit.server.web.health import add_probes
 from container_kit.server.web.run_view import RunPages
 from container_kit.stages.contract.workspace import Workspace
@@ -33,7 +33,7 @@ def serve(asked: argparse.Namespace) -> int:
     telemetry.configure()
     offers, find = offers_of(chosen)
     metrics = PipelineMetrics()
-    runs = Runs(
+    runs = RunService(
         Workspace(chosen.workspace),
         chosen.store_of_runs(),
         listeners=[Instruments(), metrics],
@@ -44,13 +44,13 @@ def serve(asked: argparse.Namespace) -> int:
         _collect_from_now_on()
         anyio.run(transports.serve_stdio, make_server(runs, offers), runs)
         return 0
-    tokens = verifier(chosen)
+    tokens = token_verifier(chosen)
     server = make_server(
         runs,
         offers,
-        auth=sdk_settings(chosen),
+        auth=auth_settings(chosen),
         tokens=tokens,
-        state_keys=[key.get_secret_value() for key in chosen.state_keys],
+        request_state_keys=[key.get_secret_value() for key in chosen.request_state_keys],
     )
     add_probes(server, runs, metrics, tokens)
     https = (chosen.public_url or "").startswith("https:")

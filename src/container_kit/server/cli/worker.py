@@ -41,7 +41,7 @@ async def _until_a_signal(chosen: settings.Settings) -> None:
         find=finder(own_pipelines(chosen.pipelines), chosen.deployment_targets),
         concurrency=store.concurrency,
         listeners=[Instruments()],
-        retention=Retention(keep=store.keep_runs, max_age=store.keep_seconds),
+        retention=Retention(keep=store.retention_runs, max_age=store.keep_seconds),
     )
     async with runs.opened():
         print("container-kit: working", file=sys.stderr)  # noqa: T201

@@ -27,7 +27,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _NO_ISSUER = "https://no-issuer.invalid"  # the SDK asks for one also where tokens come from nowhere else
 
 
-class OwnToken(TokenVerifier):
+class StaticTokenVerifier(TokenVerifier):
     """The one bearer token of this server."""
 
     def __init__(self, token: str) -> None:
@@ -40,7 +40,7 @@ class OwnToken(TokenVerifier):
         return AccessToken(token=token, client_id="token", scopes=[])
 
 
-class IssuersTokens(TokenVerifier):
+class JwtVerifier(TokenVerifier):
     """Signed tokens (RFC 9068) of an OAuth issuer, for this server as their audience.
 
     Args:
@@ -90,16 +90,16 @@ class IssuersTokens(TokenVerifier):
         return self._keys
 
 
-def verifier(settings: Settings) -> TokenVerifier | None:
+def token_verifier(settings: Settings) -> TokenVerifier | None:
     """What checks tokens; None where none are asked for."""
     if settings.token is not None:
-        return OwnToken(settings.token.get_secret_value())
+        return StaticTokenVerifier(settings.token.get_secret_value())
     if settings.oauth_issuer is not None and settings.public_url is not None:
-        return IssuersTokens(settings.oauth_issuer, settings.public_url)
+        return JwtVerifier(settings.oauth_issuer, settings.public_url)
     return None
 
 
-def sdk_settings(settings: Settings) -> AuthSettings | None:
+def auth_settings(settings: Settings) -> AuthSettings | None:
     """The SDK's settings for a resource server.
 
     Raises:
@@ -132,8 +132,8 @@ def transport_security(settings: Settings) -> TransportSecuritySettings:
         hosts = [name + port for name in names for port in ("", ":*")]
         return _accepting(hosts, settings.allowed_origins)
     missing = []
-    if not is_loopback(settings.host) and verifier(settings) is None:
-        missing.append("CONTAINER_KIT_TOKEN, or CONTAINER_KIT_OAUTH_ISSUER with CONTAINER_KIT_PUBLIC_URL")
+    if not is_loopback(settings.host) and token_verifier(settings) is None:
+        missing.append("CONTAINER_KIT_AUTH_TOKEN, or CONTAINER_KIT_OAUTH_ISSUER with CONTAINER_KIT_PUBLIC_URL")
     if not settings.allowed_hosts:
         missing.append("CONTAINER_KIT_ALLOWED_HOSTS (the Host headers to accept, for example kit.example.org:*)")
     if missing:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from container_kit.pipelines.observability.metrics import MetricsSnapshot, PipelineMetrics
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import StageFailure
 
 _SERIES: dict[str, tuple[str, str, Callable[[MetricsSnapshot], float]]] = {
@@ -22,7 +22,7 @@ _SERIES: dict[str, tuple[str, str, Callable[[MetricsSnapshot], float]]] = {
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def add_probes(server: MCPServer, runs: Runs, metrics: PipelineMetrics, tokens: TokenVerifier | None) -> None:
+def add_probes(server: MCPServer, runs: RunService, metrics: PipelineMetrics, tokens: TokenVerifier | None) -> None:
     """Add the routes. Health is told to everybody; metrics to those with a token, where tokens are asked for."""
 
     async def healthz(_: Request) -> Response:

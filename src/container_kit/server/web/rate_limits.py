@@ -15,7 +15,7 @@ _MINUTE = 60.0
 _ARRIVES_WITHIN = 20.0
 
 
-class Limits:
+class RateLimits:
     """ASGI middleware that bounds POST requests: others are streams that wait, or questions about health.
 
     A request counts once all of it is there, so that one that never arrives takes no other's place.
@@ -59,13 +59,13 @@ class Limits:
         finally:
             self._running -= 1
 
-    def _wait(self, caller: str) -> float | None:
+    def _wait(self, principal: str) -> float | None:
         """Seconds until the caller may send again; None where it may now."""
         now = time.monotonic()
-        began, count = self._windows.pop(caller, (now, 0))
+        began, count = self._windows.pop(principal, (now, 0))
         if now - began >= _MINUTE:
             began, count = now, 0
-        self._windows[caller] = (began, count + 1)
+        self._windows[principal] = (began, count + 1)
         if len(self._windows) > _CALLERS_KEPT:
             self._windows.popitem(last=False)
         return None if count < self._a_minute else max(1.0, began + _MINUTE - now)

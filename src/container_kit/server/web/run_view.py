@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from container_kit.pipelines.request import RUN_UNKNOWN
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.tools.protocol.identity import caller_of
 from container_kit.tools.results.run_json import run_data
@@ -53,7 +53,7 @@ class RunPages:
         secure: Whether browsers reach the server by https alone.
     """
 
-    runs: Runs
+    runs: RunService
     tokens: TokenVerifier | None
     security: TransportSecuritySettings
     secure: bool = False
@@ -118,17 +118,17 @@ class RunPages:
 
         return HTMLResponse(await anyio.to_thread.run_sync(page, "'self'"), status, headers=_GUARDED)
 
-    async def _list(self, _: Request, caller: str | None) -> Response:
+    async def _list(self, _: Request, principal: str | None) -> Response:
         try:
-            runs = await self.runs.newest(caller=caller, limit=_LISTED)
+            runs = await self.runs.newest(principal=principal, limit=_LISTED)
         except StageFailure as failure:
             return _fault(failure)
         return _json({"runs": [run_data(run) for run in runs]})
 
-    async def _run(self, request: Request, caller: str | None) -> Response:
+    async def _run(self, request: Request, principal: str | None) -> Response:
         try:
             asked = WatchRunInput.model_validate({**request.query_params, "run": request.path_params["run"]})
-            return _json(await watched(self.runs, caller, asked))
+            return _json(await watched(self.runs, principal, asked))
         except ValidationError:
             return _json({"message": "the query does not fit"}, 400)
         except StageFailure as failure:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.server.settings import Settings
 from container_kit.server.web.auth import transport_security
-from container_kit.server.web.rate_limits import Limits
+from container_kit.server.web.rate_limits import RateLimits
 from container_kit.stages.contract.fault import WiringError
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def http_app(server: MCPServer, transport: Literal["sse", "http"], settings: Set
         transport_security=transport_security(settings),
     )
     app.add_middleware(
-        Limits,
+        RateLimits,
         at_once=settings.max_concurrent_calls,
-        a_minute=settings.calls_per_minute,
+        a_minute=settings.rate_limit_per_minute,
         largest_body=settings.max_body_bytes,
     )
     return app
@@ -73,13 +73,13 @@ async def _on_signal(react: Callable[[signal.Signals], object]) -> None:
             react(received)
 
 
-async def _end_runs(runs: Runs, received: signal.Signals) -> None:
+async def _end_runs(runs: RunService, received: signal.Signals) -> None:
     if received == signal.SIGINT:
         await runs.stop(_GRACE)
     await runs.leave(_GRACE)
 
 
-async def serve_stdio(server: MCPServer, runs: Runs) -> None:
+async def serve_stdio(server: MCPServer, runs: RunService) -> None:
     """Serve one client until it closes standard input and what it asked for has ended, or a signal comes."""
     async with runs.opened(), anyio.create_task_group() as group:
 
@@ -95,7 +95,7 @@ async def serve_stdio(server: MCPServer, runs: Runs) -> None:
         group.cancel_scope.cancel()
 
 
-async def serve_http(app: Starlette, runs: Runs, listening: socket.socket) -> None:
+async def serve_http(app: Starlette, runs: RunService, listening: socket.socket) -> None:
     """Serve an application on a socket until a signal comes."""
     server = _uvicorn(app)
     async with runs.opened(), anyio.create_task_group() as group:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from container_kit.stages.analyze.assemble import Described, describe, settle
+from container_kit.stages.analyze.assemble import DescribedModule, describe, settle
 from container_kit.stages.analyze.deployment_files.index import Deployments, read_deployments
 from container_kit.stages.analyze.discovery import Discovery, discover
 from container_kit.stages.analyze.evidence.risks import risks
 from container_kit.stages.analyze.selection import select
 from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import Tree
+from container_kit.stages.analyze.tree.source_tree import ModuleTree
 from container_kit.stages.analyze.truncate import bounded
 from container_kit.stages.artifacts.analysis import Analysis, DeploymentFile, Module
 
@@ -24,7 +24,7 @@ def analyze(root: Path, module: str = ".", *, today: date | None = None) -> Anal
         module: The folder below it to look at, `.` for all.
         today: The day that ends of life are held against; by default this one.
     """
-    tree = Tree(root)
+    tree = ModuleTree(root)
     deployments = read_deployments(tree)
     start = "" if module == "." else module.strip("/")
     discovery = discover(tree, deployments.homes(tree), start)
@@ -66,7 +66,7 @@ def _files(deployments: Deployments, modules: tuple[Module, ...]) -> tuple[Deplo
     return tuple(file.model_copy(update={"module": owner(file.path)}) for file in deployments.files)
 
 
-def _question(tree: Tree, modules: tuple[Module, ...]) -> str | None:
+def _question(tree: ModuleTree, modules: tuple[Module, ...]) -> str | None:
     if modules:
         return None
     if not tree.files:
@@ -74,4 +74,4 @@ def _question(tree: Tree, modules: tuple[Module, ...]) -> str | None:
     return "No application was recognised; in which folder is it, and which command starts it?"
 
 
-__all__ = ["Described", "Discovery", "analyze"]
+__all__ = ["DescribedModule", "Discovery", "analyze"]

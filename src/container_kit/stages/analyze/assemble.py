@@ -9,7 +9,7 @@ from container_kit.stages.analyze.deployment_files.platforms import claim_bluepr
 from container_kit.stages.analyze.deployment_files.procfile import agree, read_command_port, read_platform_files
 from container_kit.stages.analyze.discovery import Candidate
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.evidence.code import scan
 from container_kit.stages.analyze.evidence.configuration import SAMPLES, read_configuration
 from container_kit.stages.analyze.evidence.containers import read_containers
@@ -25,21 +25,21 @@ _USUAL = frozenset(["main", "app", "server", "index", "hello"])
 
 
 @dataclass(slots=True)
-class Described:
+class DescribedModule:
     """A candidate with the draft that won, before it is settled."""
 
     candidate: Candidate
     folder: Folder
-    draft: Draft
+    draft: ModuleDraft
     ecosystem: Ecosystem
     variables: dict[str, Variable] = field(default_factory=dict)
 
 
-def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> Described:
+def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> DescribedModule:
     """Let each of the candidate's ecosystems read the folder, and keep the one that is the application."""
     drafts = []
     for ecosystem in candidate.ecosystems:
-        draft = Draft(ecosystem.name)
+        draft = ModuleDraft(ecosystem.name)
         if ecosystem.language and not folder.matching(*ecosystem.manifests):
             _describe_sources(ecosystem, folder, draft)
         else:
@@ -57,10 +57,10 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
     read_command_port(draft)
     agree(draft)
     _read_samples(folder, found.variables)
-    return Described(candidate, folder, draft, ecosystem, found.variables)
+    return DescribedModule(candidate, folder, draft, ecosystem, found.variables)
 
 
-def _describe_sources(ecosystem: Ecosystem, folder: Folder, draft: Draft) -> None:
+def _describe_sources(ecosystem: Ecosystem, folder: Folder, draft: ModuleDraft) -> None:
     """Without the manifest of an ecosystem that needs one, its source files tell the language and no more."""
     draft.locked = True
     files = folder.files(*ecosystem.sources)
@@ -75,7 +75,7 @@ def _describe_sources(ecosystem: Ecosystem, folder: Folder, draft: Draft) -> Non
         draft.role.add("library", "guess", confidence=0.3)
 
 
-def _apply_framework(ecosystem: Ecosystem, draft: Draft) -> None:
+def _apply_framework(ecosystem: Ecosystem, draft: ModuleDraft) -> None:
     """Claim the first framework of the ecosystem's table that is a runtime dependency; its port goes with it."""
     chosen = draft.framework.value
     for framework in ecosystem.frameworks:
@@ -88,7 +88,7 @@ def _apply_framework(ecosystem: Ecosystem, draft: Draft) -> None:
             draft.port.add(framework.port, "framework", place)
 
 
-def _weight(draft: Draft) -> float:
+def _weight(draft: ModuleDraft) -> float:
     """How much a draft looks like the application of a folder that several ecosystems have files in."""
     role = draft.role.value
     if role in {"web", "worker"}:
@@ -107,7 +107,7 @@ def _read_samples(folder: Folder, variables: dict[str, Variable]) -> None:
                 note_variable(variables, name, False, value.strip().strip("\"'") or None, place)
 
 
-def settle(described: Described, deployments: Deployments) -> Module:
+def settle(described: DescribedModule, deployments: Deployments) -> Module:
     """Turn what was claimed into findings, with a question for what a deployment needs and nobody said."""
     draft, folder = described.draft, described.folder
     context = deployments.context(folder.path)
@@ -143,17 +143,17 @@ def settle(described: Described, deployments: Deployments) -> Module:
     )
 
 
-def _rooted(folder: Folder, draft: Draft) -> list[str]:
+def _rooted(folder: Folder, draft: ModuleDraft) -> list[str]:
     return [f"{folder.path}/{name}" if folder.path else name for name in draft.manifests if name]
 
 
-def _serves(draft: Draft) -> bool:
+def _serves(draft: ModuleDraft) -> bool:
     """Tell whether something other than a default says that it listens."""
     best = draft.port.best
-    return best is not None and best.known_by in {"declared", "configuration"}
+    return best is not None and best.provenance in {"declared", "configuration"}
 
 
-def _settle_role(draft: Draft, *, kept_running: bool) -> None:
+def _settle_role(draft: ModuleDraft, *, kept_running: bool) -> None:
     """Where nobody said what the module is: what listens is web, what starts is a command, the rest is a library.
 
     Args:
@@ -161,11 +161,11 @@ def _settle_role(draft: Draft, *, kept_running: bool) -> None:
         kept_running: True where a compose file builds and runs it as a service.
     """
     best = draft.port.best
-    listens = best is not None and best.known_by != "framework"
+    listens = best is not None and best.provenance != "framework"
     said = draft.role.best
-    unsettled = said is None or said.value == "cli" or (said.known_by == "guess" and bool(draft.start))
+    unsettled = said is None or said.value == "cli" or (said.provenance == "guess" and bool(draft.start))
     if listens and best is not None and unsettled:
-        draft.role.add("web", best.known_by, *best.places, confidence=0.92)
+        draft.role.add("web", best.provenance, *best.places, confidence=0.92)
     elif draft.start and kept_running and unsettled:
         draft.role.add("worker", "configuration", confidence=0.91)
     elif draft.start:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, ecosystems
 from container_kit.stages.analyze.tree.module_folder import NOT_THE_APPLICATION, Folder
-from container_kit.stages.analyze.tree.source_tree import Tree, join
+from container_kit.stages.analyze.tree.source_tree import ModuleTree, join
 
 MAX_DESCRIBED = 60
 """Modules that are described in one call; more are counted, and shown by asking for a folder."""
@@ -87,7 +87,7 @@ class Discovery:
         return frozenset(self.candidates)
 
 
-def discover(tree: Tree, contexts: Iterable[str] = (), start: str = "") -> Discovery:
+def discover(tree: ModuleTree, contexts: Iterable[str] = (), start: str = "") -> Discovery:
     """Find candidates at and below a folder.
 
     Args:
@@ -110,7 +110,7 @@ def discover(tree: Tree, contexts: Iterable[str] = (), start: str = "") -> Disco
     return found
 
 
-def _by_manifests(tree: Tree, found: Discovery, start: str) -> None:
+def _by_manifests(tree: ModuleTree, found: Discovery, start: str) -> None:
     exact: dict[str, list[Ecosystem]] = {}
     suffixes: dict[str, list[Ecosystem]] = {}
     for ecosystem in ecosystems():
@@ -138,7 +138,7 @@ def _drop_templates(found: Discovery, start: str) -> None:
         del found.candidates[path]
 
 
-def has_manifest(tree: Tree, path: str) -> bool:
+def has_manifest(tree: ModuleTree, path: str) -> bool:
     """Tell whether a folder holds a file that makes a module of it."""
     listing = tree.folders.get(path)
     names = {name for ecosystem in ecosystems() for name in ecosystem.manifests}
@@ -146,7 +146,7 @@ def has_manifest(tree: Tree, path: str) -> bool:
     return listing is not None and (bool(names & listing.files) or any(n.endswith(ends) for n in listing.files))
 
 
-def _is_django_inside(tree: Tree, path: str, found: Discovery) -> bool:
+def _is_django_inside(tree: ModuleTree, path: str, found: Discovery) -> bool:
     """Tell whether a folder has `manage.py` alone, and the packages of its project are declared above it."""
     listing = tree.folders[path].files
     python = [e for e in found.candidates[path].ecosystems if e.name == "python"]
@@ -182,7 +182,7 @@ def _holds_tools_only(folder: Folder) -> bool:
     return not data.get("dependencies") and not (isinstance(scripts, dict) and "start" in scripts)
 
 
-def _applications(tree: Tree, start: str) -> Iterable[tuple[str, set[str]]]:
+def _applications(tree: ModuleTree, start: str) -> Iterable[tuple[str, set[str]]]:
     """The folders that may hold modules with their files, the root first, none below tests or examples."""
     pending = [start]
     while pending:
@@ -197,7 +197,7 @@ def _applications(tree: Tree, start: str) -> Iterable[tuple[str, set[str]]]:
         pending.extend(join(path, name) for name in reversed(inner))
 
 
-def _by_workspaces(tree: Tree, found: Discovery) -> None:
+def _by_workspaces(tree: ModuleTree, found: Discovery) -> None:
     for path, candidate in list(found.candidates.items()):
         if candidate.member:
             continue
@@ -210,19 +210,23 @@ def _by_workspaces(tree: Tree, found: Discovery) -> None:
             found.workspace_tool = found.workspace_tool or tool
             for member in members:
                 place = _normal(join(path, member))
-                if ecosystem.names_members and place not in found.candidates and place in tree.folders:
+                if ecosystem.members_by_manifest and place not in found.candidates and place in tree.folders:
                     found.candidates[place] = Candidate(place, [ecosystem])
                 if place in found.candidates and place != path:
                     found.candidates[place].member = True
 
 
-def _named_above(tree: Tree, start: str) -> Ecosystem | None:
+def _named_above(tree: ModuleTree, start: str) -> Ecosystem | None:
     """The ecosystem whose workspace above a folder makes a module of it."""
     above = start
     while above:
         above = above.rpartition("/")[0]
         for ecosystem in ecosystems():
-            tied = ecosystem.workspace(Folder(tree, above)) if ecosystem.names_members and ecosystem.workspace else None
+            tied = (
+                ecosystem.workspace(Folder(tree, above))
+                if ecosystem.members_by_manifest and ecosystem.workspace
+                else None
+            )
             if tied and start in (_normal(join(above, member)) for member in tied[1]):
                 return ecosystem
     return None
@@ -238,7 +242,7 @@ def _normal(path: str) -> str:
     return "/".join(parts)
 
 
-def _by_context(tree: Tree, found: Discovery, context: str) -> None:
+def _by_context(tree: ModuleTree, found: Discovery, context: str) -> None:
     if context in found.candidates:
         found.candidates[context].member = True
         return
@@ -249,7 +253,7 @@ def _by_context(tree: Tree, found: Discovery, context: str) -> None:
         found.candidates[context] = bare
 
 
-def _bare(tree: Tree, path: str, inner: frozenset[str], *, alone: bool) -> Candidate | None:
+def _bare(tree: ModuleTree, path: str, inner: frozenset[str], *, alone: bool) -> Candidate | None:
     """A folder without a manifest that is an application all the same, by its files; `alone` looks further."""
     folder = Folder(tree, path, inner)
     programs = [ecosystem for ecosystem in ecosystems() if ecosystem.rank < _LAST_RESORT]
@@ -306,7 +310,7 @@ def _is_recognised(folder: Folder, ecosystem: Ecosystem) -> bool:
     return ecosystem.recognises is None or ecosystem.recognises(folder)
 
 
-def _keep_likeliest(tree: Tree, found: Discovery, start: str) -> None:
+def _keep_likeliest(tree: ModuleTree, found: Discovery, start: str) -> None:
     if len(found.candidates) <= MAX_DESCRIBED:
         return
 

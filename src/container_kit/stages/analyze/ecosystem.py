@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Role
 
@@ -31,7 +31,7 @@ class Ecosystem:
     """One language's way of building applications."""
 
     name: str
-    describe: Callable[[Folder, Draft], None]
+    describe: Callable[[Folder, ModuleDraft], None]
     """Claims what the manifests and a few source files say."""
     manifests: tuple[str, ...] = ()
     """File names that open a module; `*.suffix` for any name with that suffix."""
@@ -43,7 +43,7 @@ class Ecosystem:
     """The first whose package is a runtime dependency is the framework, where the code says nothing better."""
     workspace: Callable[[Folder], tuple[str, Iterable[str]] | None] | None = None
     """The tool that ties modules together in this folder, and the paths (relative to it) of its members."""
-    names_members: bool = False
+    members_by_manifest: bool = False
     """True where the workspace's manifest alone makes modules of its members."""
     sources: tuple[str, ...] = ()
     """Suffixes of its source files."""
@@ -60,7 +60,7 @@ class Ecosystem:
     rank: int = 50
     """Of several ecosystems in one folder the lowest is the application, the others build its assets."""
 
-    def listens(self, draft: Draft) -> bool:
+    def listens(self, draft: ModuleDraft) -> bool:
         """Tell whether a port in the application's code is one that it listens on."""
         framework = draft.framework.value
         return framework not in self.configured and (not self.behind or framework in self.behind)

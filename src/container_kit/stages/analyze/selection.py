@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.assemble import Described
+from container_kit.stages.analyze.assemble import DescribedModule
 from container_kit.stages.analyze.discovery import Discovery
 from container_kit.stages.analyze.evidence.code import is_test
 
@@ -26,7 +26,7 @@ _DOCUMENTATION = {"docs", "doc", "documentation"}
 _DEPLOYABLE = {"web", "worker", "static", "cli"}
 
 
-def select(described: list[Described], discovery: Discovery) -> tuple[list[Described], tuple[str, ...]]:
+def select(described: list[DescribedModule], discovery: Discovery) -> tuple[list[DescribedModule], tuple[str, ...]]:
     """Choose the modules, the deployable ones first, and name the libraries that only serve other modules."""
     kept = [one for one in described if not _is_part(one, described, discovery)]
     helpers = [one for one in kept if _only_serves_others(one, kept)]
@@ -39,13 +39,13 @@ def select(described: list[Described], discovery: Discovery) -> tuple[list[Descr
     return deployable + published, internal
 
 
-def role_of(one: Described) -> str:
+def role_of(one: DescribedModule) -> str:
     """The role as far as it is known before a module is settled."""
     draft = one.draft
     said = draft.role.best
-    guessed = one.candidate.bare and said is not None and said.known_by == "guess"
+    guessed = one.candidate.bare and said is not None and said.provenance == "guess"
     role = None if said is None or (guessed and draft.start) else said.value
-    if role in {None, "cli"} and (best := draft.port.best) and best.known_by != "framework":
+    if role in {None, "cli"} and (best := draft.port.best) and best.provenance != "framework":
         return "web"
     return role or ("cli" if draft.start else "library")
 
@@ -59,7 +59,7 @@ _WATCHES = re.compile(
 _STARTS = ("start", "serve", "server", "dev", "preview", "prod")
 
 
-def _only_serves_others(one: Described, kept: list[Described]) -> bool:
+def _only_serves_others(one: DescribedModule, kept: list[DescribedModule]) -> bool:
     """Tell whether a workspace's package is imported by another and starts nothing, whatever it is made with."""
     if one.draft.ecosystem == "dotnet" and one.draft.framework.value == "blazor":  # pages that a server hosts
         project = next(iter(one.folder.matching("*.csproj")), "").lower()
@@ -76,7 +76,7 @@ def _only_serves_others(one: Described, kept: list[Described]) -> bool:
     return used and not starts and any(data.get(key) for key in _OFFERED[:5])
 
 
-def _holds_nothing(one: Described, *, alone: bool) -> bool:
+def _holds_nothing(one: DescribedModule, *, alone: bool) -> bool:
     """Tell whether the root only holds tools, or tests: it starts nothing, offers nothing and has no sources."""
     if one.draft.ecosystem == "platform":
         return not one.draft.start and not alone
@@ -91,7 +91,7 @@ def _holds_nothing(one: Described, *, alone: bool) -> bool:
     return all(is_test(path) or ".config." in path or "templates" in path.split("/") for path in own)
 
 
-def _is_part(one: Described, described: list[Described], discovery: Discovery) -> bool:
+def _is_part(one: DescribedModule, described: list[DescribedModule], discovery: Discovery) -> bool:
     """Tell whether a folder is not a module: a workspace's root that is no application, assets, or a stray manifest."""
     path = one.folder.path
     if path in discovery.workspaces and len(described) > 1:
@@ -113,7 +113,7 @@ def _is_part(one: Described, described: list[Described], discovery: Discovery) -
     return _belongs_to(one, max(above, key=lambda other: len(other.folder.path)))
 
 
-def _belongs_to(one: Described, nearest: Described) -> bool:
+def _belongs_to(one: DescribedModule, nearest: DescribedModule) -> bool:
     """Tell whether a folder inside another module is a part of it."""
     path, role = one.folder.path, role_of(one)
     if one.draft.ecosystem == "node" and nearest.draft.ecosystem != "node":
@@ -132,7 +132,7 @@ def _belongs_to(one: Described, nearest: Described) -> bool:
     return role in {"library", "cli"}
 
 
-def _is_application(one: Described) -> bool:
+def _is_application(one: DescribedModule) -> bool:
     """Tell whether a workspace's root is an application itself, not only the place of its scripts."""
     if one.draft.ecosystem != "node":
         own = one.folder.files(*one.ecosystem.sources, limit=1, depth=14) if one.ecosystem.sources else []
@@ -144,7 +144,7 @@ def _is_application(one: Described) -> bool:
     return (bool(one.draft.framework) and built) or (entry is not None and bool(one.draft.program))
 
 
-def _is_published(one: Described, kept: list[Described]) -> bool:
+def _is_published(one: DescribedModule, kept: list[DescribedModule]) -> bool:
     """Tell whether a library beside applications is published on its own: it says so, and no other module uses it."""
     if one.draft.ecosystem != "node" or one.draft.private:
         return False

@@ -20,7 +20,7 @@ class Alternative(Artifact, Generic[T]):
     """Another answer to the same question, with where it was seen."""
 
     value: T
-    known_by: KnownBy
+    provenance: KnownBy
     places: tuple[str, ...] = ()
 
 
@@ -29,7 +29,7 @@ class Finding(Artifact, Generic[T]):
 
     value: T | None = None
     confidence: float = Field(default=0.0, ge=0, le=1)
-    known_by: KnownBy = "guess"
+    provenance: KnownBy = "guess"
     places: tuple[str, ...] = Field(default=(), max_length=3)
     """`file:line`, relative to the root of the source tree."""
     alternatives: tuple[Alternative[T], ...] = ()

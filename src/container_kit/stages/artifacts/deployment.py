@@ -36,7 +36,7 @@ class DeployOptions(Artifact):
     """From a volume's name to the path in the container; a volume outlives its containers."""
     probe: Probe = "http"
     """How health is asked: GET `health_path`, or `tcp` for a connection that stays open."""
-    gapless: bool = False
+    zero_downtime: bool = False
     """Put HAProxy before the application, so that not one request fails when versions change; else 0.2 s are lost."""
     services: bool | tuple[ServiceKind, ...] = False
     """Services to bring up beside it, each with a volume that outlives it; true means those that the analysis found.
@@ -65,7 +65,7 @@ class Deployment(Artifact):
     """How long no container held the public port during the swap."""
     probe: Probe = "http"
     health_path: str = "/"
-    gapless: bool = False
+    zero_downtime: bool = False
     """Whether it is served through HAProxy."""
 
 

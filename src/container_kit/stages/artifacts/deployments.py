@@ -8,14 +8,14 @@ from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.artifact import Artifact
 
 
-class ApplicationName(Artifact):
+class ApplicationRef(Artifact):
     """The application that is meant."""
 
     name: str
     """As it was deployed by."""
 
 
-class ApplicationFilter(Artifact):
+class ApplicationQuery(Artifact):
     """The applications that are meant."""
 
     name: str | None = None
@@ -56,7 +56,7 @@ class Applications(Artifact):
     applications: tuple[Application, ...]
 
 
-class LogChoice(Artifact):
+class LogQuery(Artifact):
     """The part of a log that is meant."""
 
     version: str | None = None
@@ -73,14 +73,14 @@ class ApplicationLog(Artifact):
     lines: tuple[str, ...]
 
 
-class VersionChoice(Artifact):
+class VersionSelector(Artifact):
     """The version to go back to."""
 
     version: str | None = None
     """A version's name, its image or its image's id; by default the one before."""
 
 
-class WentBack(Artifact):
+class RollbackResult(Artifact):
     """An earlier version that serves again."""
 
     name: str
@@ -92,14 +92,14 @@ class WentBack(Artifact):
     """The version that served before, kept in its turn."""
 
 
-class Removal(Artifact):
+class RemovalOptions(Artifact):
     """What is removed with an application."""
 
     volumes: bool = False
     """Its volumes too: what it has stored is lost."""
 
 
-class Removed(Artifact):
+class RemovalResult(Artifact):
     """What was removed."""
 
     name: str

@@ -89,7 +89,7 @@ class DockerfileReview(Artifact):
     """The version that looked too; None where hadolint is not installed or could not read the file."""
 
 
-class PatchChoice(Artifact):
+class PatchSelection(Artifact):
     """Which patches of a review to apply."""
 
     ids: tuple[str, ...] = ()

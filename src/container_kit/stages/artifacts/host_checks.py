@@ -5,7 +5,7 @@ from typing import Literal
 from container_kit.stages.contract.artifact import Artifact
 
 
-class Surroundings(Artifact):
+class DoctorOptions(Artifact):
     """What else to examine besides the machine."""
 
     home: str | None = None

@@ -35,7 +35,7 @@ class KubernetesOptions(Artifact):
     """The port that the application listens on; by default from the analysis or the image's EXPOSE."""
     health_path: str | None = None
     """The path that the probes GET; by default that of the analysis, else a TCP probe is used."""
-    start_seconds: int = Field(default=60, ge=5, le=3600)
+    startup_timeout: int = Field(default=60, ge=5, le=3600)
     """How long a start may take: the startup probe's budget."""
     cpu: str = "100m"
     cpu_limit: str = "1"
@@ -127,7 +127,7 @@ class ManifestLayout(Artifact):
 class ManifestFiles(Artifact):
     """Manifests as files, by path."""
 
-    unanswered: ClassVar[dict[str, Any] | None] = {"replaced": True}
+    response_exclude: ClassVar[dict[str, Any] | None] = {"replaced": True}
 
     layout: Layout
     files: dict[str, str]
@@ -164,7 +164,7 @@ class KubernetesApplication(Artifact):
 class KubernetesDeployment(Artifact):
     """An application that was rolled out."""
 
-    unanswered: ClassVar[dict[str, Any] | None] = {"applied": {"__all__": {"before", "uid", "api_version"}}}
+    response_exclude: ClassVar[dict[str, Any] | None] = {"applied": {"__all__": {"before", "uid", "api_version"}}}
 
     name: str
     namespace: str

@@ -96,7 +96,7 @@ class ScannerRun(Artifact):
     scanner: str
     version: str | None = None
     outcome: Outcome
-    looks_for: Literal["vulnerabilities", "dockerfile"] = "vulnerabilities"
+    scope: Literal["vulnerabilities", "dockerfile"] = "vulnerabilities"
     packages: int | None = None
     """How many packages it looked at, where it tells."""
     database: str | None = None

@@ -40,7 +40,7 @@ class Target(Artifact):
         return self
 
 
-class TargetChoice(Artifact):
+class TargetSelector(Artifact):
     """The target that a run asks for."""
 
     deploy_to: str | None = None

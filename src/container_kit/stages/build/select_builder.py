@@ -10,7 +10,7 @@ from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.docker.endpoint import Endpoint
 
 SECRETS_IMPOSSIBLE = FaultCode(
-    "build.secrets_impossible",
+    "build.secrets_unsupported",
     means="The engine builds without BuildKit sessions, so it cannot be given secrets or further authorities.",
     hint="Build on a Docker Engine (DOCKER_HOST), name a buildx builder, or do without `secrets` and `ca_file`.",
 )
@@ -29,7 +29,7 @@ def choose(endpoint: Endpoint, request: BuildRequest, engine: Mapping[str, str])
         engine: The headers of its answer to a ping.
 
     Raises:
-        StageFailure: `build.buildx_missing`, `build.secrets_impossible`.
+        StageFailure: `build.buildx_missing`, `build.secrets_unsupported`.
     """
     if wanted := _only_by_buildx(request):
         command = buildx.find()
@@ -46,7 +46,7 @@ def without_session(endpoint: Endpoint, request: BuildRequest) -> Builder:
     """The builder for an engine that refuses sessions.
 
     Raises:
-        StageFailure: `build.secrets_impossible`.
+        StageFailure: `build.secrets_unsupported`.
     """
     _refuse_secrets(request, "what answers at this address")
     return TarBuilder(endpoint, request, buildkit=True)

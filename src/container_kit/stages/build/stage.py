@@ -29,7 +29,7 @@ from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.docker import tag_journal as replaced
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.docker.tag_journal import Replaced
+from container_kit.stages.docker.tag_journal import TagMove
 
 _CLEANED_WITHIN = 10.0
 
@@ -85,7 +85,7 @@ class BuildImage(Stage[Image]):
     async def _build(self, ctx: StageContext, options: BuildOptions, read: Inputs, began: float) -> Image:
         about = await self._engine.ping()
         before = await self._engine.call(lambda api: images.id_of(api, read.reference))
-        before = replaced.note(ctx.run_id, Replaced(self._engine.host, read.reference, before)).image
+        before = replaced.note(ctx.run_id, TagMove(self._engine.host, read.reference, before)).image
         relay = _Relay(ctx, read)
         built = ""
         try:

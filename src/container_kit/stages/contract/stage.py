@@ -16,7 +16,7 @@ from container_kit.stages.contract.workspace import Workspace
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-Made = TypeVar("Made")
+Artifacts = TypeVar("Artifacts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,16 @@ class StageContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview(Generic[Made]):
+class Preview(Generic[Artifacts]):
     """What a stage would do, for a dry run."""
 
     says: tuple[str, ...]
     """One line for each change that would be made."""
-    makes: Made | None = None
+    makes: Artifacts | None = None
     """What `execute` would return as far as it can be foretold; None leaves later stages that need it unchecked."""
 
 
-class Stage(ABC, Generic[Made]):
+class Stage(ABC, Generic[Artifacts]):
     """One piece of work. Its needs are the parameters of `execute`, its product is the return type.
 
     `validate`, `execute` and `preview` take the context first and then any of the artifacts that were given to the
@@ -108,7 +108,7 @@ class Stage(ABC, Generic[Made]):
         """
 
     @abstractmethod
-    async def execute(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> Made:
+    async def execute(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> Artifacts:
         """Do the work.
 
         If it raises or is cancelled it leaves nothing behind (clean-up is shielded from cancellation). It may be run
@@ -118,10 +118,10 @@ class Stage(ABC, Generic[Made]):
             StageFailure: The only exception that leaves a stage.
         """
 
-    async def rollback(self, ctx: StageContext, made: Made) -> None:
+    async def rollback(self, ctx: StageContext, made: Artifacts) -> None:
         """Undo what `execute` did. Called again after a crash, so it must not mind finding it undone."""
 
-    async def preview(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> Preview[Made]:
+    async def preview(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> Preview[Artifacts]:
         """Say what `execute` would do, changing nothing. By default the first line of the stage's docstring."""
         summary = (type(self).__doc__ or self.name).strip().splitlines()[0].rstrip(".")
         return Preview((summary,))

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from container_kit.stages.artifacts.deployments import Application, ApplicationLog, Removal, Removed, WentBack
+from container_kit.stages.artifacts.deployments import (
+    Application,
+    ApplicationLog,
+    RemovalOptions,
+    RemovalResult,
+    RollbackResult,
+)
 from container_kit.stages.artifacts.target import Target, TargetKind
 from container_kit.stages.contract.fault import FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import StageContext
@@ -27,7 +33,7 @@ VERSION_UNKNOWN = FaultCode(
 FAULTS = (APPLICATION_UNKNOWN, VERSION_UNKNOWN)
 
 
-class Place(Protocol):
+class DeploymentBackend(Protocol):
     """A place where applications run. Each method raises `StageFailure` and nothing else."""
 
     async def describe(self, name: str | None) -> list[Application]:
@@ -44,18 +50,18 @@ class Place(Protocol):
             StageFailure: `deployment.unknown`, `deployment.version_unknown`.
         """
 
-    async def go_back(self, ctx: StageContext, name: str, version: str | None) -> WentBack:
+    async def go_back(self, ctx: StageContext, name: str, version: str | None) -> RollbackResult:
         """Let a version that is kept serve again in the place of the one that does, which is kept.
 
         Raises:
             StageFailure: `deployment.unknown`, `deployment.version_unknown`; what served before serves still.
         """
 
-    async def remove(self, ctx: StageContext, name: str, removal: Removal) -> Removed:
+    async def remove(self, ctx: StageContext, name: str, removal: RemovalOptions) -> RemovalResult:
         """Remove an application with all its versions. Gone already, it stays gone."""
 
 
-Places = Mapping[TargetKind, Callable[[Target], Place]]
+Backends = Mapping[TargetKind, Callable[[Target], DeploymentBackend]]
 """How to reach the places of each kind."""
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from container_kit.stages.artifacts.deployments import (
-    ApplicationFilter,
     ApplicationLog,
-    ApplicationName,
+    ApplicationQuery,
+    ApplicationRef,
     Applications,
-    LogChoice,
-    Removal,
-    Removed,
-    VersionChoice,
-    WentBack,
+    LogQuery,
+    RemovalOptions,
+    RemovalResult,
+    RollbackResult,
+    VersionSelector,
 )
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
-from container_kit.stages.deploy.backend import APPLICATION_UNKNOWN, FAULTS, Places
+from container_kit.stages.deploy.backend import APPLICATION_UNKNOWN, FAULTS, Backends
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 
 
@@ -25,10 +25,10 @@ class ListDeployments(Stage[Applications]):
     read_only = True
     faults = (APPLICATION_UNKNOWN, *ENGINE_FAULTS)
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Backends) -> None:
         self._places = places
 
-    async def execute(self, ctx: StageContext, target: Target, wanted: ApplicationFilter) -> Applications:
+    async def execute(self, ctx: StageContext, target: Target, wanted: ApplicationQuery) -> Applications:
         """Look.
 
         Raises:
@@ -38,17 +38,17 @@ class ListDeployments(Stage[Applications]):
         return Applications(target=target.name, applications=tuple(found))
 
 
-class ReadLog(Stage[ApplicationLog]):
+class ReadLogs(Stage[ApplicationLog]):
     """Read the end of an application's log."""
 
     read_only = True
     faults = (*FAULTS, *ENGINE_FAULTS)
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Backends) -> None:
         self._places = places
 
     async def execute(
-        self, ctx: StageContext, target: Target, wanted: ApplicationName, part: LogChoice
+        self, ctx: StageContext, target: Target, wanted: ApplicationRef, part: LogQuery
     ) -> ApplicationLog:
         """Read.
 
@@ -58,15 +58,17 @@ class ReadLog(Stage[ApplicationLog]):
         return await self._places[target.kind](target).log(ctx, wanted.name, part.version, part.lines)
 
 
-class GoBack(Stage[WentBack]):
+class RollbackDeployment(Stage[RollbackResult]):
     """Let an earlier version serve again; it is kept as it was, so that it only has to start."""
 
     faults = (*FAULTS, *ENGINE_FAULTS)
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Backends) -> None:
         self._places = places
 
-    async def execute(self, ctx: StageContext, target: Target, wanted: ApplicationName, to: VersionChoice) -> WentBack:
+    async def execute(
+        self, ctx: StageContext, target: Target, wanted: ApplicationRef, to: VersionSelector
+    ) -> RollbackResult:
         """Go back; the version that served is kept in its turn.
 
         Raises:
@@ -74,21 +76,23 @@ class GoBack(Stage[WentBack]):
         """
         return await self._places[target.kind](target).go_back(ctx, wanted.name, to.version)
 
-    async def rollback(self, ctx: StageContext, made: WentBack) -> None:
+    async def rollback(self, ctx: StageContext, made: RollbackResult) -> None:
         """Let the version that was replaced serve again."""
         if made.replaced is not None:
             await self._places[made.on.kind](made.on).go_back(ctx, made.name, made.replaced)
 
 
-class RemoveDeployment(Stage[Removed]):
+class RemoveDeployment(Stage[RemovalResult]):
     """Remove an application with its versions; its volumes only where that is asked for."""
 
     faults = ENGINE_FAULTS
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Backends) -> None:
         self._places = places
 
-    async def execute(self, ctx: StageContext, target: Target, wanted: ApplicationName, removal: Removal) -> Removed:
+    async def execute(
+        self, ctx: StageContext, target: Target, wanted: ApplicationRef, removal: RemovalOptions
+    ) -> RemovalResult:
         """Remove it.
 
         Raises:
@@ -97,8 +101,8 @@ class RemoveDeployment(Stage[Removed]):
         return await self._places[target.kind](target).remove(ctx, wanted.name, removal)
 
     async def preview(
-        self, ctx: StageContext, target: Target, wanted: ApplicationName, removal: Removal
-    ) -> Preview[Removed]:
+        self, ctx: StageContext, target: Target, wanted: ApplicationRef, removal: RemovalOptions
+    ) -> Preview[RemovalResult]:
         """Say which versions would go."""
         found = await self._places[target.kind](target).describe(wanted.name)
         gone = [f"remove {one.version} ({one.image})" for application in found for one in application.versions]

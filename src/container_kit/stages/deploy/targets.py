@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from container_kit.stages.artifacts.target import Target, TargetChoice, TargetKind
+from container_kit.stages.artifacts.target import Target, TargetKind, TargetSelector
 from container_kit.stages.contract.fault import FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import Stage, StageContext
 
 TARGET_UNKNOWN = FaultCode(
-    "target.unknown",
+    "target.not_found",
     means="No target of this name is configured.",
     hint="Name one that there is: {there}; container-kit.toml takes more under [targets.NAME].",
 )
 TARGET_KIND = FaultCode(
-    "target.kind",
+    "target.kind_unsupported",
     means="The target is of a kind that this pipeline does not deploy to.",
     hint="Name a target of kind {kind}: {there}.",
 )
@@ -29,7 +29,7 @@ def among(targets: Sequence[Target], name: str | None) -> Target:
     """The target of a name; the local engine is always there.
 
     Raises:
-        StageFailure: `target.unknown`, with those there are as next actions.
+        StageFailure: `target.not_found`, with those there are as next actions.
     """
     known = {LOCAL.name: LOCAL, **{target.name: target for target in targets}}
     wanted = name or LOCAL.name
@@ -57,7 +57,7 @@ class ChooseTarget(Stage[Target]):
         self._targets = tuple(targets)
         self._kinds = kinds
 
-    async def execute(self, ctx: StageContext, choice: TargetChoice) -> Target:
+    async def execute(self, ctx: StageContext, choice: TargetSelector) -> Target:
         """Look it up.
 
         Raises:

@@ -28,18 +28,18 @@ ENGINE_UNREACHABLE = FaultCode(
     retryable=True,
 )
 ENGINE_ADDRESS = FaultCode(
-    "engine.address",
+    "engine.address_invalid",
     means="DOCKER_HOST, the docker context or the TLS files do not name an engine that could be called.",
     hint="Correct DOCKER_HOST, DOCKER_CERT_PATH or the docker context (`docker context ls`).",
 )
 ENGINE_LOST = FaultCode(
-    "engine.lost",
+    "engine.connection_lost",
     means="The engine answered at first and then the connection broke: it stopped or was restarted.",
     hint="Wait until the engine at {host} runs again, then retry; what was half made is cleaned up then.",
     retryable=True,
 )
 ENGINE_DENIED = FaultCode(
-    "engine.denied",
+    "engine.permission_denied",
     means="The engine's socket is there, but this user may not use it.",
     hint="Add the user to the group that owns {host}, or use a rootless engine.",
 )
@@ -115,7 +115,7 @@ class DockerEngine:
             The answer's headers, names in lower case: `api-version`, `builder-version`, `libpod-api-version`, …
 
         Raises:
-            StageFailure: `engine.unreachable`, `engine.denied` or `engine.address`.
+            StageFailure: `engine.unreachable`, `engine.permission_denied` or `engine.address_invalid`.
         """
         return await self._in_thread(self._ping)
 
@@ -129,7 +129,7 @@ class DockerEngine:
             abort: Called from another thread when it should stop; `work` then ends soon.
 
         Raises:
-            StageFailure: `engine.lost` where the engine stopped answering; what `work` raises passes through.
+            StageFailure: `engine.connection_lost` if the engine stopped answering; what `work` raises passes through.
         """
         lost: list[StageFailure] = []
 

@@ -39,7 +39,7 @@ def _sweep(api: APIClient, run_ids: set[str], host: str) -> list[str]:
             with suppress(APIError):  # it is being removed, or was started meanwhile
                 api.remove_container(container["Id"], v=True)
                 gone.append(container["Id"])
-    for image in replaced.forget_runs(run_ids, host):
+    for image in replaced.drop_runs(run_ids, host):
         if _is_unnamed(api, image):
             with suppress(APIError):  # a container needs it still
                 api.remove_image(image)

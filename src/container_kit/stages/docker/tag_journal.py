@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
+class TagMove:
     """A name in an engine, and the image that bore it before a run."""
 
     engine: str
@@ -28,7 +28,7 @@ class Replaced:
     """The image's id; None where the name was free."""
 
 
-def note(run: str, replaced: Replaced) -> Replaced:
+def note(run: str, replaced: TagMove) -> TagMove:
     """Note what a run is about to replace; the note that is there already counts, and is returned. Blocking.
 
     Raises:
@@ -48,7 +48,7 @@ def forget(run: str, engine: str, reference: str) -> None:
     (_folder() / _file(run, engine, reference)).unlink(missing_ok=True)
 
 
-def forget_runs(runs: Iterable[str], engine: str) -> list[str]:
+def drop_runs(runs: Iterable[str], engine: str) -> list[str]:
     """Drop all notes of some runs; return the images in the engine that no note of another run names."""
     files = [path for run in runs for path in _folder().glob(f"{_digest(run)}-*.json")]
     forgotten = [(path, known) for path in files if (known := _read(path)) and known.engine == engine]
@@ -72,7 +72,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _read(path: Path) -> Replaced | None:
+def _read(path: Path) -> TagMove | None:
     with suppress(OSError, ValueError, TypeError):
-        return Replaced(**json.loads(path.read_text()))
+        return TagMove(**json.loads(path.read_text()))
     return None

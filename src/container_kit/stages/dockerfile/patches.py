@@ -13,7 +13,7 @@ from container_kit.stages.artifacts.dockerfile import (
     DockerfileProblem,
     DockerfileReview,
     Patch,
-    PatchChoice,
+    PatchSelection,
     Reason,
 )
 from container_kit.stages.artifacts.source import Source
@@ -21,7 +21,7 @@ from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.dockerfile import files as place
-from container_kit.stages.dockerfile.generate.source_tree import Original, SourceTree
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree, TextFile
 from container_kit.stages.dockerfile.review import NONE_THERE, checksum
 from container_kit.stages.dockerfile.write import put, undo
 from container_kit.stages.formats.dockerfile import UNPARSABLE, read_stages
@@ -57,13 +57,13 @@ class ApplyPatches(Stage[Dockerfile]):
     )
 
     async def validate(
-        self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchChoice | None = None
+        self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchSelection | None = None
     ) -> None:
         """Check that the text is the reviewed one and that the patches fit together."""
         await anyio.to_thread.run_sync(_patched, ctx.workspace.directory(source.path), review, choice, ctx.run_id)
 
     async def execute(
-        self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchChoice | None = None
+        self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchSelection | None = None
     ) -> Dockerfile:
         """Write the patched Dockerfile.
 
@@ -82,7 +82,7 @@ class ApplyPatches(Stage[Dockerfile]):
             await anyio.to_thread.run_sync(undo, ctx.workspace, made)
 
     async def preview(
-        self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchChoice | None = None
+        self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchSelection | None = None
     ) -> Preview[Dockerfile]:
         """Foretell the patched text."""
         root = ctx.workspace.directory(source.path)
@@ -90,9 +90,9 @@ class ApplyPatches(Stage[Dockerfile]):
         return Preview((f"change {made.path} in {len(made.reasons)} places",), made)
 
 
-def _patched(root: Path, review: DockerfileReview, choice: PatchChoice | None, run_id: str) -> Dockerfile:
-    choice = choice or PatchChoice()
-    original = _reviewed_text(SourceTree(root), review, choice, run_id)
+def _patched(root: Path, review: DockerfileReview, choice: PatchSelection | None, run_id: str) -> Dockerfile:
+    choice = choice or PatchSelection()
+    original = _reviewed_text(ContextTree(root), review, choice, run_id)
     chosen = _chosen(review, choice)
     content = _apply(original.text, [(one.id, one.patch) for one in chosen if one.patch and one.patch.file is None])
     read_stages(content)
@@ -110,7 +110,7 @@ def _patched(root: Path, review: DockerfileReview, choice: PatchChoice | None, r
     )
 
 
-def _reviewed_text(tree: SourceTree, review: DockerfileReview, choice: PatchChoice, run_id: str) -> Original:
+def _reviewed_text(tree: ContextTree, review: DockerfileReview, choice: PatchSelection, run_id: str) -> TextFile:
     original = tree.original(review.path)
     if original is None:
         raise NONE_THERE(f"{review.path} is not there")
@@ -124,7 +124,7 @@ def _reviewed_text(tree: SourceTree, review: DockerfileReview, choice: PatchChoi
     return original
 
 
-def _chosen(review: DockerfileReview, choice: PatchChoice) -> list[DockerfileProblem]:
+def _chosen(review: DockerfileReview, choice: PatchSelection) -> list[DockerfileProblem]:
     offered = {problem.id: problem for problem in review.problems if problem.patch}
     unknown = [name for name in choice.ids if name not in offered]
     if unknown:

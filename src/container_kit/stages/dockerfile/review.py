@@ -15,10 +15,10 @@ from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.dockerfile import hadolint
-from container_kit.stages.dockerfile.checks import Reviewed, check
+from container_kit.stages.dockerfile.checks import ReviewContext, check
 from container_kit.stages.dockerfile.generate.dockerignore import read_patterns
 from container_kit.stages.dockerfile.generate.render import is_own
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 from container_kit.stages.formats.dockerfile import UNPARSABLE, BuildStage, read_stages
 
 NONE_THERE = FaultCode(
@@ -57,7 +57,7 @@ class ReviewDockerfile(Stage[DockerfileReview]):
 
 
 def _look(root: Path, source: Source, analysis: Analysis) -> tuple[str, str, tuple[DockerfileProblem, ...]]:
-    tree = SourceTree(root)
+    tree = ContextTree(root)
     own = "Dockerfile" if source.module == "." else f"{source.module}/Dockerfile"
     path = own if tree.exists(own) else analysis.dockerfile
     original = tree.original(path) if path else None
@@ -72,16 +72,16 @@ def _look(root: Path, source: Source, analysis: Analysis) -> tuple[str, str, tup
 
 
 def _reviewed(
-    tree: SourceTree, path: str, text: str, stages: list[BuildStage], source: Source, analysis: Analysis
-) -> Reviewed:
+    tree: ContextTree, path: str, text: str, stages: list[BuildStage], source: Source, analysis: Analysis
+) -> ReviewContext:
     context = _context(tree, path, text, stages)
-    inside = SourceTree(tree.root / context) if context else tree
+    inside = ContextTree(tree.root / context) if context else tree
     name = path.rpartition("/")[2]
     ignore = next((t for n in (f"{name}.dockerignore", ".dockerignore") if (t := inside.text(n)) is not None), None)
     module = analysis.module(context or source.module) if context else analysis.module(source.module)
     prefix = f"{context}/" if context else ""
     manifests = tuple(m.removeprefix(prefix) for m in (module.manifests if module else ()) if m.startswith(prefix))
-    return Reviewed(
+    return ReviewContext(
         lines=tuple(text.split("\n")),
         stages=tuple(stages),
         module=module,
@@ -91,7 +91,7 @@ def _reviewed(
     )
 
 
-def _context(tree: SourceTree, path: str, text: str, stages: list[BuildStage]) -> str:
+def _context(tree: ContextTree, path: str, text: str, stages: list[BuildStage]) -> str:
     """The folder that it is built in: its own, unless more of what it copies lies below the root."""
     folder = path.rpartition("/")[0]
     if not folder or is_own(text):

@@ -20,8 +20,8 @@ from container_kit.stages.dockerfile import files as place
 from container_kit.stages.dockerfile.base_availability import survey
 from container_kit.stages.dockerfile.base_images import BasePolicy
 from container_kit.stages.dockerfile.generate import questions as unsettled
-from container_kit.stages.dockerfile.generate.plan import SOURCE_IGNORED, Plan, plan
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.plan import SOURCE_IGNORED, DockerfilePlan, plan
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 
 
 class WriteDockerfile(Stage[Dockerfile]):
@@ -104,8 +104,8 @@ class WriteDockerfile(Stage[Dockerfile]):
     ) -> Dockerfile:
         root = ctx.workspace.directory(source.path)
 
-        def work() -> Plan:
-            return plan(analysis, source.module, SourceTree(root), options, self._policy)
+        def work() -> DockerfilePlan:
+            return plan(analysis, source.module, ContextTree(root), options, self._policy)
 
         planned = await anyio.to_thread.run_sync(work)
         available = await survey(self._engine, planned.choices())

@@ -1,5 +1,5 @@
 """Examining the machine that Container Kit runs on. It changes nothing."""
 
-from container_kit.stages.doctor.stage import Examine
+from container_kit.stages.doctor.stage import CheckHost
 
-__all__ = ["Examine"]
+__all__ = ["CheckHost"]

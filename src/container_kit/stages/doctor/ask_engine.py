@@ -22,7 +22,7 @@ class NoAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EnginePing:
     """What the engine said."""
 
     status: int
@@ -50,7 +50,7 @@ class AskEngine:
     docker: DockerEngine
     within: float
 
-    async def get(self, path: str) -> Answer:
+    async def get(self, path: str) -> EnginePing:
         """GET a path of the Engine API. A cancel leaves the thread to its own time limits.
 
         Raises:
@@ -58,7 +58,7 @@ class AskEngine:
         """
         return await anyio.to_thread.run_sync(self._get, path, abandon_on_cancel=True)
 
-    def _get(self, path: str) -> Answer:
+    def _get(self, path: str) -> EnginePing:
         host = self.docker.host
         try:
             connection = EngineConnection(self.docker.endpoint, self.within + 1, self.within + 1)
@@ -77,7 +77,9 @@ class AskEngine:
             raise NoAnswer(f"no answer at {host} ({_reason(error)})", _get_it(host)) from error
         finally:
             connection.close()
-        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, _parsed(body))
+        return EnginePing(
+            response.status, {name.lower(): value for name, value in response.getheaders()}, _parsed(body)
+        )
 
 
 def _reason(error: Exception) -> str:

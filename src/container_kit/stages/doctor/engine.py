@@ -14,7 +14,7 @@ from container_kit.stages.doctor.ask_engine import AskEngine, NoAnswer
 BASE_IMAGES = ("debian:bookworm-slim", "python:3.11-slim", "node:20-slim", "eclipse-temurin:17-jdk")
 _OLDEST_API = (1, 41)  # Docker Engine 20.10
 _LITTLE_DISK = 2 * 10**9
-_MADE_HERE, _MADE_FROM = "io.container-kit.made-here", "io.container-kit.made-from"
+_MADE_HERE, _MADE_FROM = "io.container-kit.base-image.local", "io.container-kit.base-image.source"
 
 
 async def engine(ask: AskEngine) -> list[HostCheck]:

@@ -1,4 +1,4 @@
-"""The stage `examine`: all probes side by side, each bounded, none able to fail the others."""
+"""The stage `check-host`: all probes side by side, each bounded, none able to fail the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import anyio
 
-from container_kit.stages.artifacts.host_checks import Examination, HostCheck, Surroundings
+from container_kit.stages.artifacts.host_checks import DoctorOptions, Examination, HostCheck
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.doctor import engine, machine, programs
@@ -30,7 +30,7 @@ class _Probe:
     """Left out where the engine cannot be asked, for that is told already."""
 
 
-class Examine(Stage[Examination]):
+class CheckHost(Stage[Examination]):
     """Look at what this machine has for Container Kit.
 
     Args:
@@ -44,7 +44,7 @@ class Examine(Stage[Examination]):
         self._docker = docker
         self._within = within
 
-    async def execute(self, ctx: StageContext, surroundings: Surroundings) -> Examination:
+    async def execute(self, ctx: StageContext, surroundings: DoctorOptions) -> Examination:
         """Look at everything. What is missing or broken is part of the result, never a fault."""
         probes = self._probes(ctx, surroundings)
         found: dict[_Probe, list[HostCheck]] = {}
@@ -61,7 +61,7 @@ class Examine(Stage[Examination]):
             told = [check for probe in probes for check in found[probe]]
         return Examination(checks=tuple(_redacted(check, ctx) for check in told))
 
-    def _probes(self, ctx: StageContext, surroundings: Surroundings) -> list[_Probe]:
+    def _probes(self, ctx: StageContext, surroundings: DoctorOptions) -> list[_Probe]:
         ask = AskEngine(self._docker or DockerEngine(), self._within)
         return [
             _Probe("python", machine.python, needed=True),
@@ -83,7 +83,7 @@ class Examine(Stage[Examination]):
         return [HostCheck(name=probe.name, outcome="problem", detail=detail, get=_SILENT, needed=probe.needed)]
 
 
-def _folders(ctx: StageContext, surroundings: Surroundings) -> Iterator[_Probe]:
+def _folders(ctx: StageContext, surroundings: DoctorOptions) -> Iterator[_Probe]:
     for root in ctx.workspace.roots:
         yield _Probe(f"workspace {root}", partial(machine.workspace, root), needed=True)
     if surroundings.home is not None:
@@ -91,7 +91,7 @@ def _folders(ctx: StageContext, surroundings: Surroundings) -> Iterator[_Probe]:
         yield _Probe(f"state folder {home}", partial(machine.state_folder, home), needed=True)
 
 
-def _exports(surroundings: Surroundings) -> Iterator[_Probe]:
+def _exports(surroundings: DoctorOptions) -> Iterator[_Probe]:
     if surroundings.home is not None:
         yield _Probe(machine.ADVISORIES, partial(machine.advisories, Path(surroundings.home) / "osv"))
 

@@ -13,7 +13,7 @@ from container_kit.stages.docker import image_reference as reference
 from container_kit.stages.docker import tag_journal as replaced
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.image_reference import Target, named
-from container_kit.stages.docker.tag_journal import Replaced
+from container_kit.stages.docker.tag_journal import TagMove
 from container_kit.stages.push.refusals import IMAGE_MISSING
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class TagImage(Stage[TaggedImage]):
         """
         name = named(options.name)
         before = await self._engine.call(lambda api: _id_of(api, name.reference))
-        before = replaced.note(ctx.run_id, Replaced(self._engine.host, name.reference, before)).image
+        before = replaced.note(ctx.run_id, TagMove(self._engine.host, name.reference, before)).image
         if not await self._engine.call(lambda api: _moved(api, name, image.id)):
             replaced.forget(ctx.run_id, self._engine.host, name.reference)
             raise IMAGE_MISSING(f"the engine has no image {image.id}", image=image.reference, host=self._engine.host)

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from container_kit.stages.artifacts.scan import ScanPolicy, ScanReport
 from container_kit.stages.scan import gate
 from container_kit.stages.scan.remediation.advice import advise
-from container_kit.stages.scan.remediation.context import Known
+from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.report import compose, merged
 from container_kit.stages.scan.scanners.base import ScannerResult
 
 
-def conclude(target: str, results: Sequence[ScannerResult], known: Known, policy: ScanPolicy, cap: int) -> ScanReport:
+def conclude(
+    target: str, results: Sequence[ScannerResult], known: ScanContext, policy: ScanPolicy, cap: int
+) -> ScanReport:
     """Merge the findings, say where each comes from, and judge them. It reads manifests, hence blocks.
 
     Raises:

@@ -10,14 +10,14 @@ from container_kit.stages.artifacts.scan import SEVERITIES, AllowedFinding, Chan
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 
 REFUSED = FaultCode(
-    "scan.refused",
+    "scan.policy_violation",
     means="The scan found what the policy does not let pass.",
     hint="Make the changes that next_actions name, the first one removes {removes} of the {refused} refused findings, "
     "then scan again, an image after it was built anew. A finding that shall pass all the same needs an entry with a "
     "reason and a last day in the policy's allow list.",
 )
 NO_SCANNER = FaultCode(
-    "scan.no_scanner",
+    "scan.scanner_unavailable",
     means="The policy wants a scan, and no scanner with a current database could look.",
     hint="{remedy}; or set require_scanner to false, and the gate says `not_checked` instead.",
 )
@@ -76,11 +76,11 @@ def judge(
         The report with what the gate says: `passed`, or `not_checked` where no scanner with a current database looked.
 
     Raises:
-        StageFailure: `scan.refused` or `scan.no_scanner`.
+        StageFailure: `scan.policy_violation` or `scan.scanner_unavailable`.
     """
     if refused.findings:
         raise _refusal(report, refused, policy, today)
-    runs = [run for run in report.scanners if run.looks_for == "vulnerabilities"]
+    runs = [run for run in report.scanners if run.scope == "vulnerabilities"]
     looked = any(run.outcome in {"clean", "findings"} for run in runs)
     notes = [*_of_allow_list(found, policy, today), *(_useless(found, policy, today) if looked else ())]
     if looked:

@@ -76,7 +76,7 @@ def totals(findings: Iterable[ScanFinding]) -> dict[Severity, int]:
 
 def outcome(results: Sequence[ScannerResult]) -> Outcome:
     """What all came to: clean only where a scanner for vulnerabilities with a current database found nothing."""
-    runs = [result.run for result in results if result.run.looks_for == "vulnerabilities"]
+    runs = [result.run for result in results if result.run.scope == "vulnerabilities"]
     if any(result.findings for result in results):
         return "findings"
     if any(run.outcome == "clean" for run in runs):

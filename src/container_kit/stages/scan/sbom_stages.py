@@ -22,7 +22,7 @@ from container_kit.stages.scan.builtin import source_inventory
 from container_kit.stages.scan.builtin.cyclonedx import of_inventory, read_document
 from container_kit.stages.scan.builtin.image_inventory import Inventory, UnreadableArchive, read
 from container_kit.stages.scan.scanners.base import ScannerSettings
-from container_kit.stages.scan.scanners.program import Finished, ProgramTrouble, run
+from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 from container_kit.stages.scan.scanners.trivy import Trivy
 
 UNREADABLE = FaultCode(
@@ -32,7 +32,7 @@ UNREADABLE = FaultCode(
 )
 
 
-class DescribeImage(Stage[Sbom]):
+class GenerateImageSbom(Stage[Sbom]):
     """List what is in an image as a software bill of materials (CycloneDX).
 
     Args:
@@ -71,7 +71,7 @@ class DescribeImage(Stage[Sbom]):
         return of_inventory(image.reference, image.id, inventory)
 
 
-class DescribeSource(Stage[Sbom]):
+class GenerateSourceSbom(Stage[Sbom]):
     """List what a folder depends on, by its lock files, as a software bill of materials (CycloneDX).
 
     Args:
@@ -130,7 +130,7 @@ async def _listed(ctx: StageContext, target: str, name: str, listing: Awaitable[
     ctx.progress(f"{name}: listing the packages of {target}")
     try:
         answer = await listing
-    except ProgramTrouble as trouble:
+    except ProgramError as trouble:
         ctx.output(str(trouble))
         return None
     made = read_document(target, name, answer.out) if answer.code == 0 else None

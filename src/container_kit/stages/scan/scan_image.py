@@ -24,13 +24,13 @@ from container_kit.stages.scan.builtin import image_inventory as inventory
 from container_kit.stages.scan.builtin import scanner as builtin
 from container_kit.stages.scan.evaluate import conclude
 from container_kit.stages.scan.remediation import layers
-from container_kit.stages.scan.remediation.context import Known
+from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.remediation.lineage import lineage
 from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, together, unavailable
 from container_kit.stages.scan.scanners.grype import Grype
 from container_kit.stages.scan.scanners.hadolint import lint
 from container_kit.stages.scan.scanners.trivy import Trivy
-from container_kit.stages.scan.source_tree import Tree, tree_of
+from container_kit.stages.scan.source_tree import ScanTree, tree_of
 
 
 class ScanImage(Stage[ScanReport]):
@@ -74,14 +74,14 @@ class ScanImage(Stage[ScanReport]):
         tree = await anyio.to_thread.run_sync(tree_of, ctx, image, source, dockerfile, options or BuildOptions())
         if ctx.dry_run and not image.id:
             results = [unavailable("image", "dry run: the image is not built yet")]
-            return conclude(image.reference, results, Known(), policy, self._settings.cap)
+            return conclude(image.reference, results, ScanContext(), policy, self._settings.cap)
         async with archive.scratch_folder() as folder:
             results, known = await self._look(ctx, image, folder, tree)
         return await anyio.to_thread.run_sync(conclude, image.reference, results, known, policy, self._settings.cap)
 
     async def _look(
-        self, ctx: StageContext, image: Image, folder: Path, tree: Tree
-    ) -> tuple[list[ScannerResult], Known]:
+        self, ctx: StageContext, image: Image, folder: Path, tree: ScanTree
+    ) -> tuple[list[ScannerResult], ScanContext]:
         if self._is_blind():
             await archive.find(self._engine, image)
             exported = folder / "nothing"
@@ -95,7 +95,7 @@ class ScanImage(Stage[ScanReport]):
         if tree.content:
             looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, tree.root or folder))
         results = await together(looks)
-        if not any(result.looked for result in results if result.run.looks_for == "vulnerabilities"):
+        if not any(result.looked for result in results if result.run.scope == "vulnerabilities"):
             read = partial(inventory.read, exported)
             results.append(await builtin.scan(self._settings, ctx, "the image's layers", read))
         return results, await anyio.to_thread.run_sync(_what_is_known, exported, tree)
@@ -105,10 +105,10 @@ class ScanImage(Stage[ScanReport]):
         return self._settings.exports is None and not any(map(self._settings.program, ("trivy", "grype")))
 
 
-def _what_is_known(exported: Path, tree: Tree) -> Known:
+def _what_is_known(exported: Path, tree: ScanTree) -> ScanContext:
     configuration = layers.configuration(exported)
     line = lineage(tree.content, tree.target, tree.build_args) if tree.content else None
-    return Known(
+    return ScanContext(
         root=tree.root,
         module=tree.module,
         dockerfile=tree.dockerfile,

@@ -17,7 +17,7 @@ _MOST_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class ScanTree:
     """A source tree as far as a scan needs it."""
 
     root: Path | None = None
@@ -32,7 +32,7 @@ class Tree:
 
 def tree_of(
     ctx: StageContext, image: Image, source: Source | None, dockerfile: Dockerfile | None, options: BuildOptions
-) -> Tree:
+) -> ScanTree:
     """Find the tree that an image was built from.
 
     Raises:
@@ -47,7 +47,7 @@ def tree_of(
             root = ctx.workspace.directory(image.source)
     module = source.module if source else "."
     name, content = _dockerfile(root, module, dockerfile, options)
-    return Tree(root, module, name, content, options.target, options.build_args)
+    return ScanTree(root, module, name, content, options.target, options.build_args)
 
 
 def _dockerfile(root: Path | None, module: str, written: Dockerfile | None, options: BuildOptions) -> tuple[str, str]:

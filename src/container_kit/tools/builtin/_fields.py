@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import FaultCode, NextAction
-from container_kit.tools.tool import Call, ToolInput
+from container_kit.tools.tool import ToolCall, ToolInput
 
 SourcePath = Annotated[str, Field(description="Repository folder")]
 ModulePath = Annotated[str, Field(description="Module of a monorepo")]
@@ -22,7 +22,7 @@ Timeout = Annotated[float, Field(gt=0, description="Seconds")]
 FailOn = Annotated[Literal["low", "medium", "high", "critical", "never"], Field(description="Refuse findings this bad")]
 
 RUN_WITHOUT_IMAGE = FaultCode(
-    "run.without_image",
+    "run.no_image",
     means="The run to continue from made no image.",
     hint="Give the id of a run of build or full-deployment that built one, or a path or an image.",
 )
@@ -44,16 +44,16 @@ class OneTarget(ToolInput):
         return self
 
 
-async def image_of(call: Call, run_id: str) -> Image:
+async def image_of(call: ToolCall, run_id: str) -> Image:
     """The image that an earlier run of the caller made.
 
     Raises:
-        StageFailure: `run.unknown` or `run.without_image`.
+        StageFailure: `run.unknown` or `run.no_image`.
     """
-    of_run = await call.runs.made(run_id, call.caller)
+    of_run = await call.runs.artifacts(run_id, call.principal)
     made, source = of_run.get(Image), of_run.get(Source)
     if made is None or not made.id:
-        run = await call.runs.get(run_id, call.caller)
+        run = await call.runs.get(run_id, call.principal)
         raise RUN_WITHOUT_IMAGE(
             f"run {run_id} of {run.pipeline} ({run.status}) made no image", next_actions=_builds(source)
         )

@@ -28,7 +28,7 @@ class ApplicationInput(ToolInput):
     health_path: Annotated[str, Field(description="Probed with GET; default: from the analysis, else TCP")] | None = (
         None
     )
-    start_seconds: Annotated[int, Field(ge=5, le=3600, description="How long a start may take")] = 60
+    startup_timeout: Annotated[int, Field(ge=5, le=3600, description="How long a start may take")] = 60
     cpu: str = "100m"
     cpu_limit: str = "1"
     memory: str = "128Mi"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.tools.builtin._fields import ModulePath, SourcePath
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class AnalyzeInput(ToolInput):
@@ -16,11 +16,11 @@ class AnalyzeInput(ToolInput):
     module: ModulePath | None = None
 
 
-async def _planned(_: Call, asked: AnalyzeInput) -> Plan:
-    return plan("analyze", asked)
+async def _planned(_: ToolCall, asked: AnalyzeInput) -> PipelineCall:
+    return pipeline_call("analyze", asked)
 
 
-ANALYZE = Offer(
+ANALYZE = Tool(
     name="analyze",
     title="Analyze a repository",
     description=(
@@ -31,7 +31,7 @@ ANALYZE = Offer(
     input=AnalyzeInput,
     output=answer_schema(Analysis),
     toolset="build",
-    effect="reads",
-    work=backed_by_pipeline(_planned, (Analysis,)),
+    effect="read_only",
+    work=runs_pipeline(_planned, (Analysis,)),
     idempotent=True,
 )

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.tools.builtin._fields import CaFile, DryRun, ModulePath, SourcePath, Timeout
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class BuildInput(ToolInput):
@@ -33,11 +33,11 @@ class BuildInput(ToolInput):
     timeout: Timeout | None = None
 
 
-async def _planned(_: Call, asked: BuildInput) -> Plan:
-    return plan("build", asked)
+async def _planned(_: ToolCall, asked: BuildInput) -> PipelineCall:
+    return pipeline_call("build", asked)
 
 
-BUILD = Offer(
+BUILD = Tool(
     name="build",
     title="Build an image",
     description=(
@@ -48,8 +48,8 @@ BUILD = Offer(
     input=BuildInput,
     output=answer_schema(Image),
     toolset="build",
-    effect="adds",
-    work=backed_by_pipeline(_planned, (Image,)),
+    effect="additive",
+    work=runs_pipeline(_planned, (Image,)),
     idempotent=True,
     open_world=True,
 )

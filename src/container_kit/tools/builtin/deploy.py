@@ -9,9 +9,9 @@ from pydantic import Field
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.image import Image
 from container_kit.tools.builtin._fields import DryRun, OneTarget, Timeout, image_of
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer
+from container_kit.tools.tool import Tool, ToolCall
 
 Name = Annotated[str, Field(description="Application name; the same name replaces")]
 HostPort = Annotated[int, Field(ge=1, le=65535, description="On 127.0.0.1; default: a free one")]
@@ -40,14 +40,14 @@ class DeployInput(OneTarget):
     timeout: Timeout | None = None
 
 
-async def _planned(call: Call, asked: DeployInput) -> Plan:
+async def _planned(call: ToolCall, asked: DeployInput) -> PipelineCall:
     if asked.path is not None:
-        return plan("deploy-source", asked)
+        return pipeline_call("deploy-source", asked)
     if asked.run is not None:
         image = await image_of(call, asked.run)
         name = asked.name or application_name(image)
-        return plan("deploy", asked, run=None, image=image.id, name=name)
-    return plan("deploy", asked)
+        return pipeline_call("deploy", asked, run=None, image=image.id, name=name)
+    return pipeline_call("deploy", asked)
 
 
 def application_name(image: Image) -> str:
@@ -55,7 +55,7 @@ def application_name(image: Image) -> str:
     return image.reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
-DEPLOY = Offer(
+DEPLOY = Tool(
     name="deploy",
     title="Deploy an image here",
     description=(
@@ -66,7 +66,7 @@ DEPLOY = Offer(
     input=DeployInput,
     output=answer_schema(Deployment, Verification),
     toolset="deploy",
-    effect="replaces",
-    work=backed_by_pipeline(_planned, (Deployment, Verification)),
+    effect="destructive",
+    work=runs_pipeline(_planned, (Deployment, Verification)),
     idempotent=False,
 )

@@ -14,9 +14,9 @@ from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.tools.builtin._fields import FailOn, OneTarget, gate, image_of
 from container_kit.tools.builtin._kubernetes_fields import ApplicationInput, Context, OnFirstFailure, TargetName
 from container_kit.tools.builtin.deploy import application_name
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer
+from container_kit.tools.tool import Tool, ToolCall
 
 
 class DeployKubernetesInput(ApplicationInput, OneTarget):
@@ -42,27 +42,27 @@ class DeployKubernetesInput(ApplicationInput, OneTarget):
         return self
 
 
-async def _planned(call: Call, asked: DeployKubernetesInput) -> Plan:
+async def _planned(call: ToolCall, asked: DeployKubernetesInput) -> PipelineCall:
     if asked.build:
-        made = plan("full-deployment-kubernetes", asked, build=None)
-        return Plan(made.pipeline, gate(made.input), made.options)
+        made = pipeline_call("full-deployment-kubernetes", asked, build=None)
+        return PipelineCall(made.pipeline, gate(made.input), made.options)
     left_out = dict.fromkeys(("build", "fail_on"))
     if asked.manifests is not None:
-        return plan("deploy-manifests", asked, **left_out)
+        return pipeline_call("deploy-manifests", asked, **left_out)
     if asked.path is not None:
-        return plan("deploy-kubernetes-source", asked, **left_out)
+        return pipeline_call("deploy-kubernetes-source", asked, **left_out)
     if asked.image is not None and "@sha256:" in asked.image:
-        return plan("deploy-kubernetes-pinned", asked, **left_out, module=None)
+        return pipeline_call("deploy-kubernetes-pinned", asked, **left_out, module=None)
     if asked.run is not None:
         image = await image_of(call, asked.run)
         name = asked.name or application_name(image)
-        return plan("deploy-kubernetes", asked, **left_out, module=None, run=None, image=image.id, name=name)
-    return plan("deploy-kubernetes", asked, **left_out, module=None)
+        return pipeline_call("deploy-kubernetes", asked, **left_out, module=None, run=None, image=image.id, name=name)
+    return pipeline_call("deploy-kubernetes", asked, **left_out, module=None)
 
 
 _PRODUCTS = (Image, ScanReport, PushedImage, KubernetesDeployment, Verification)
 
-DEPLOY_KUBERNETES = Offer(
+DEPLOY_KUBERNETES = Tool(
     name="deploy-kubernetes",
     title="Deploy to Kubernetes",
     description=(
@@ -74,7 +74,7 @@ DEPLOY_KUBERNETES = Offer(
     input=DeployKubernetesInput,
     output=answer_schema(KubernetesDeployment, Verification, Image, PushedImage, ScanReport),
     toolset="kubernetes",
-    effect="replaces",
-    work=backed_by_pipeline(_planned, _PRODUCTS),
+    effect="destructive",
+    work=runs_pipeline(_planned, _PRODUCTS),
     open_world=True,
 )

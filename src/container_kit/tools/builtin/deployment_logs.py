@@ -8,9 +8,9 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.deployments import ApplicationLog
 from container_kit.tools.builtin.deploy import TargetName
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class DeploymentLogsInput(ToolInput):
@@ -22,11 +22,11 @@ class DeploymentLogsInput(ToolInput):
     deploy_to: TargetName | None = None
 
 
-async def _planned(_: Call, asked: DeploymentLogsInput) -> Plan:
-    return plan("deployment-logs", asked)
+async def _planned(_: ToolCall, asked: DeploymentLogsInput) -> PipelineCall:
+    return pipeline_call("deployment-logs", asked)
 
 
-DEPLOYMENT_LOGS = Offer(
+DEPLOYMENT_LOGS = Tool(
     name="deployment-logs",
     title="Read a deployment's log",
     description=(
@@ -35,8 +35,8 @@ DEPLOYMENT_LOGS = Offer(
     ),
     input=DeploymentLogsInput,
     output=answer_schema(ApplicationLog),
-    toolset="operate",
-    effect="reads",
-    work=backed_by_pipeline(_planned, (ApplicationLog,)),
+    toolset="deployments",
+    effect="read_only",
+    work=runs_pipeline(_planned, (ApplicationLog,)),
     idempotent=True,
 )

@@ -16,9 +16,9 @@ from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.deploy.targets import among
 from container_kit.tools.builtin._fields import DryRun, FailOn, ModulePath, SourcePath, Timeout, gate
 from container_kit.tools.builtin.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name, TargetName
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class FullDeploymentInput(ToolInput):
@@ -46,19 +46,19 @@ class FullDeploymentInput(ToolInput):
 
 
 OPTION_UNFIT = FaultCode(
-    "target.option",
+    "target.option_unsupported",
     means="An option means nothing on a target of this kind.",
     hint="Leave out {options}; deploy-kubernetes with build=true takes all that a cluster knows.",
 )
 
 
-async def _planned(call: Call, asked: FullDeploymentInput) -> Plan:
+async def _planned(call: ToolCall, asked: FullDeploymentInput) -> PipelineCall:
     in_cluster = among(call.runs.targets, asked.deploy_to).kind == "kubernetes"
-    made = _for_cluster(asked) if in_cluster else plan("full-deployment", asked)
-    return Plan(made.pipeline, gate(made.input), made.options)
+    made = _for_cluster(asked) if in_cluster else pipeline_call("full-deployment", asked)
+    return PipelineCall(made.pipeline, gate(made.input), made.options)
 
 
-def _for_cluster(asked: FullDeploymentInput) -> Plan:
+def _for_cluster(asked: FullDeploymentInput) -> PipelineCall:
     """The same for a cluster, in the words of Kubernetes."""
     unfit = [option for option in ("port", "env_file", "read_only") if option in asked.model_fields_set]
     if unfit:
@@ -66,12 +66,12 @@ def _for_cluster(asked: FullDeploymentInput) -> Plan:
     words = {"container_port": None, "health_timeout": None, "port": asked.container_port}
     if "health_timeout" in asked.model_fields_set:
         words["start_seconds"] = max(5, ceil(asked.health_timeout))
-    return plan("full-deployment-kubernetes", asked, **words)
+    return pipeline_call("full-deployment-kubernetes", asked, **words)
 
 
 _PRODUCTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
 
-FULL_DEPLOYMENT = Offer(
+FULL_DEPLOYMENT = Tool(
     name="full-deployment",
     title="Deploy a repository",
     description=(
@@ -83,7 +83,7 @@ FULL_DEPLOYMENT = Offer(
     input=FullDeploymentInput,
     output=answer_schema(None, *_PRODUCTS),
     toolset="deploy",
-    effect="replaces",
-    work=backed_by_pipeline(_planned, (*_PRODUCTS, KubernetesDeployment)),
+    effect="destructive",
+    work=runs_pipeline(_planned, (*_PRODUCTS, KubernetesDeployment)),
     open_world=True,
 )

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 from container_kit.pipelines.runs.snapshot import LogPart, RunView
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.tools.results.run_json import RUN_SCHEMA, run_data, run_lines
-from container_kit.tools.tool import Answer, Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
 AnyRun = Annotated[str, Field(description="Run id")]
 
@@ -29,17 +29,17 @@ class GetRunInput(ToolInput):
     lines: Annotated[int, Field(ge=1, le=500)] = 100
 
 
-async def _get(call: Call, asked: GetRunInput) -> Answer:
-    run = await call.runs.get(asked.run, call.caller)
+async def _get(call: ToolCall, asked: GetRunInput) -> ToolResult:
+    run = await call.runs.get(asked.run, call.principal)
     data, lines = run_data(run), run_lines(run)
     if asked.stage is not None:
         _refuse_unknown_stage(run, asked.stage)
-        part = await call.runs.log(run.id, asked.stage, first=asked.first, count=asked.lines, caller=call.caller)
+        part = await call.runs.log(run.id, asked.stage, first=asked.first, count=asked.lines, principal=call.principal)
         data["log"] = log_data(part)
         last = part.first + len(part.lines) - 1
         shown = f"lines {part.first} to {last} of {part.total}:" if part.lines else f"none of its {part.total} lines"
         lines += [f"log of {asked.stage}, {shown}", *part.lines]
-    return Answer("\n".join(lines)[-40_000:], data)
+    return ToolResult("\n".join(lines)[-40_000:], data)
 
 
 def _refuse_unknown_stage(run: RunView, stage: str) -> None:
@@ -55,7 +55,7 @@ def log_data(part: LogPart) -> dict[str, JsonValue]:
     return {"lines": list(part.lines), "first": part.first, "total": part.total}
 
 
-GET_RUN = Offer(
+GET_RUN = Tool(
     name="get-run",
     title="Look at a run",
     description=(
@@ -65,7 +65,7 @@ GET_RUN = Offer(
     input=GetRunInput,
     output=RUN_SCHEMA,
     toolset="runs",
-    effect="reads",
+    effect="read_only",
     work=_get,
     idempotent=True,
 )

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.deployments import Applications
 from container_kit.tools.builtin.deploy import TargetName
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class ListDeploymentsInput(ToolInput):
@@ -20,11 +20,11 @@ class ListDeploymentsInput(ToolInput):
     deploy_to: TargetName | None = None
 
 
-async def _planned(_: Call, asked: ListDeploymentsInput) -> Plan:
-    return plan("list-deployments", asked)
+async def _planned(_: ToolCall, asked: ListDeploymentsInput) -> PipelineCall:
+    return pipeline_call("list-deployments", asked)
 
 
-LIST_DEPLOYMENTS = Offer(
+LIST_DEPLOYMENTS = Tool(
     name="list-deployments",
     title="List deployments",
     description=(
@@ -33,8 +33,8 @@ LIST_DEPLOYMENTS = Offer(
     ),
     input=ListDeploymentsInput,
     output=answer_schema(Applications),
-    toolset="operate",
-    effect="reads",
-    work=backed_by_pipeline(_planned, (Applications,)),
+    toolset="deployments",
+    effect="read_only",
+    work=runs_pipeline(_planned, (Applications,)),
     idempotent=True,
 )

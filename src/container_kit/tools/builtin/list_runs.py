@@ -8,7 +8,7 @@ from pydantic import Field
 
 from container_kit.pipelines.runs.snapshot import RunState
 from container_kit.tools.results.run_json import RUN_SCHEMA, run_data, run_line
-from container_kit.tools.tool import Answer, Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
 
 class ListRunsInput(ToolInput):
@@ -19,20 +19,22 @@ class ListRunsInput(ToolInput):
     limit: Annotated[int, Field(ge=1, le=200)] = 20
 
 
-async def _list(call: Call, asked: ListRunsInput) -> Answer:
-    runs = await call.runs.newest(caller=call.caller, status=asked.status, pipeline=asked.pipeline, limit=asked.limit)
+async def _list(call: ToolCall, asked: ListRunsInput) -> ToolResult:
+    runs = await call.runs.newest(
+        principal=call.principal, status=asked.status, pipeline=asked.pipeline, limit=asked.limit
+    )
     text = "\n".join(run_line(run) for run in runs) or "no runs"
-    return Answer(text, {"runs": [run_data(run) for run in runs]})
+    return ToolResult(text, {"runs": [run_data(run) for run in runs]})
 
 
-LIST_RUNS = Offer(
+LIST_RUNS = Tool(
     name="list-runs",
     title="List runs",
     description="The newest runs, newest first, with status and id. Next: get-run for one of them.",
     input=ListRunsInput,
     output={"type": "object", "properties": {"runs": {"type": "array", "items": RUN_SCHEMA}}, "required": ["runs"]},
     toolset="runs",
-    effect="reads",
+    effect="read_only",
     work=_list,
     idempotent=True,
 )

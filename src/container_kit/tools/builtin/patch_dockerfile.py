@@ -8,9 +8,9 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.tools.builtin._fields import DryRun, ModulePath, SourcePath
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class PatchDockerfileInput(ToolInput):
@@ -23,11 +23,11 @@ class PatchDockerfileInput(ToolInput):
     dry_run: DryRun = False
 
 
-async def _planned(_: Call, asked: PatchDockerfileInput) -> Plan:
-    return plan("patch-dockerfile", asked)
+async def _planned(_: ToolCall, asked: PatchDockerfileInput) -> PipelineCall:
+    return pipeline_call("patch-dockerfile", asked)
 
 
-PATCH_DOCKERFILE = Offer(
+PATCH_DOCKERFILE = Tool(
     name="patch-dockerfile",
     title="Patch a Dockerfile",
     description=(
@@ -37,6 +37,6 @@ PATCH_DOCKERFILE = Offer(
     input=PatchDockerfileInput,
     output=answer_schema(Dockerfile),
     toolset="dockerfile",
-    effect="replaces",
-    work=backed_by_pipeline(_planned, (Dockerfile,)),
+    effect="destructive",
+    work=runs_pipeline(_planned, (Dockerfile,)),
 )

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.tools.builtin._fields import DryRun, OneTarget, Timeout, image_of
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer
+from container_kit.tools.tool import Tool, ToolCall
 
 
 class PushInput(OneTarget):
@@ -22,16 +22,16 @@ class PushInput(OneTarget):
     timeout: Timeout | None = None
 
 
-async def _planned(call: Call, asked: PushInput) -> Plan:
+async def _planned(call: ToolCall, asked: PushInput) -> PipelineCall:
     if asked.path is not None:
-        return plan("push-source", asked)
+        return pipeline_call("push-source", asked)
     if asked.run is None:
-        return plan("push", asked)
+        return pipeline_call("push", asked)
     image = await image_of(call, asked.run)
-    return plan("push", asked, run=None, image=image.id, tag=asked.tag or image.reference.rpartition(":")[2])
+    return pipeline_call("push", asked, run=None, image=image.id, tag=asked.tag or image.reference.rpartition(":")[2])
 
 
-PUSH = Offer(
+PUSH = Tool(
     name="push",
     title="Push an image to a registry",
     description=(
@@ -43,8 +43,8 @@ PUSH = Offer(
     input=PushInput,
     output=answer_schema(PushedImage),
     toolset="registry",
-    effect="replaces",
-    work=backed_by_pipeline(_planned, (PushedImage,)),
+    effect="destructive",
+    work=runs_pipeline(_planned, (PushedImage,)),
     idempotent=True,
     open_world=True,
 )

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.stages.artifacts.deployments import Removed
+from container_kit.stages.artifacts.deployments import RemovalResult
 from container_kit.tools.builtin._fields import DryRun
 from container_kit.tools.builtin.deploy import TargetName
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class RemoveDeploymentInput(ToolInput):
@@ -23,11 +23,11 @@ class RemoveDeploymentInput(ToolInput):
     dry_run: DryRun = False
 
 
-async def _planned(_: Call, asked: RemoveDeploymentInput) -> Plan:
-    return plan("remove-deployment", asked)
+async def _planned(_: ToolCall, asked: RemoveDeploymentInput) -> PipelineCall:
+    return pipeline_call("remove-deployment", asked)
 
 
-REMOVE_DEPLOYMENT = Offer(
+REMOVE_DEPLOYMENT = Tool(
     name="remove-deployment",
     title="Remove a deployment",
     description=(
@@ -35,9 +35,9 @@ REMOVE_DEPLOYMENT = Offer(
         "Next: list-deployments shows what is left."
     ),
     input=RemoveDeploymentInput,
-    output=answer_schema(Removed),
-    toolset="operate",
-    effect="replaces",
-    work=backed_by_pipeline(_planned, (Removed,)),
+    output=answer_schema(RemovalResult),
+    toolset="deployments",
+    effect="destructive",
+    work=runs_pipeline(_planned, (RemovalResult,)),
     idempotent=True,
 )

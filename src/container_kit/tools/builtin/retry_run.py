@@ -10,12 +10,12 @@ from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.contract.fault import FaultCode
 from container_kit.tools.builtin._fields import gate
 from container_kit.tools.builtin.get_run import AnyRun
-from container_kit.tools.pipeline_tool import RunWork, products_of
+from container_kit.tools.pipeline_tool import RunHandler, products_of
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 NOT_OFFERED = FaultCode(
-    "run.not_offered",
+    "run.pipeline_disabled",
     means="The run's pipeline is not among those that may be run here.",
     hint="The operator decides which tools are offered; {pipeline} is not.",
 )
@@ -31,18 +31,18 @@ class RetryRunInput(ToolInput):
     from_stage: Annotated[str, Field(description="Default: the failed one")] | None = None
 
 
-async def _retry(call: Call, asked: RetryRunInput) -> PipelineResponse:
-    run = await call.runs.get(asked.run, call.caller)
+async def _retry(call: ToolCall, asked: RetryRunInput) -> PipelineResponse:
+    run = await call.runs.get(asked.run, call.principal)
     if run.pipeline.removesuffix("-source") not in call.offered:
         raise NOT_OFFERED(f"{run.pipeline} cannot be retried", pipeline=run.pipeline)
     return await call.runs.retry(run.id, gate(asked.input), call.asker, from_stage=asked.from_stage)
 
 
-def _products(call: Call, response: PipelineResponse) -> list[type[BaseModel]]:
+def _products(call: ToolCall, response: PipelineResponse) -> list[type[BaseModel]]:
     return products_of(call.runs.find(response.pipeline))
 
 
-RETRY_RUN = Offer(
+RETRY_RUN = Tool(
     name="retry-run",
     title="Retry a run",
     description=(
@@ -52,7 +52,7 @@ RETRY_RUN = Offer(
     input=RetryRunInput,
     output=answer_schema(),
     toolset="runs",
-    effect="replaces",
-    work=RunWork(_retry, _products),
+    effect="destructive",
+    work=RunHandler(_retry, _products),
     open_world=True,
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from container_kit.stages.artifacts.dockerfile import DockerfileReview
 from container_kit.tools.builtin._fields import ModulePath, SourcePath
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class ReviewDockerfileInput(ToolInput):
@@ -16,11 +16,11 @@ class ReviewDockerfileInput(ToolInput):
     module: ModulePath = "."
 
 
-async def _planned(_: Call, asked: ReviewDockerfileInput) -> Plan:
-    return plan("review-dockerfile", asked)
+async def _planned(_: ToolCall, asked: ReviewDockerfileInput) -> PipelineCall:
+    return pipeline_call("review-dockerfile", asked)
 
 
-REVIEW_DOCKERFILE = Offer(
+REVIEW_DOCKERFILE = Tool(
     name="review-dockerfile",
     title="Review a Dockerfile",
     description=(
@@ -32,7 +32,7 @@ REVIEW_DOCKERFILE = Offer(
     input=ReviewDockerfileInput,
     output=answer_schema(DockerfileReview),
     toolset="dockerfile",
-    effect="reads",
-    work=backed_by_pipeline(_planned, (DockerfileReview,)),
+    effect="read_only",
+    work=runs_pipeline(_planned, (DockerfileReview,)),
     idempotent=True,
 )

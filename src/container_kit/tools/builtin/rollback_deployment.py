@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.stages.artifacts.deployments import WentBack
+from container_kit.stages.artifacts.deployments import RollbackResult
 from container_kit.tools.builtin._fields import DryRun
 from container_kit.tools.builtin.deploy import TargetName
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class RollbackDeploymentInput(ToolInput):
@@ -23,11 +23,11 @@ class RollbackDeploymentInput(ToolInput):
     dry_run: DryRun = False
 
 
-async def _planned(_: Call, asked: RollbackDeploymentInput) -> Plan:
-    return plan("rollback-deployment", asked)
+async def _planned(_: ToolCall, asked: RollbackDeploymentInput) -> PipelineCall:
+    return pipeline_call("rollback-deployment", asked)
 
 
-ROLLBACK_DEPLOYMENT = Offer(
+ROLLBACK_DEPLOYMENT = Tool(
     name="rollback-deployment",
     title="Go back to an earlier version",
     description=(
@@ -35,8 +35,8 @@ ROLLBACK_DEPLOYMENT = Offer(
         "Next: verify. An image that is not kept any more is deployed again with deploy."
     ),
     input=RollbackDeploymentInput,
-    output=answer_schema(WentBack),
-    toolset="operate",
-    effect="replaces",
-    work=backed_by_pipeline(_planned, (WentBack,)),
+    output=answer_schema(RollbackResult),
+    toolset="deployments",
+    effect="destructive",
+    work=runs_pipeline(_planned, (RollbackResult,)),
 )

@@ -8,9 +8,9 @@ from pydantic import Field, WithJsonSchema
 
 from container_kit.stages.artifacts.scan import AllowedFinding, Sbom, ScanReport
 from container_kit.tools.builtin._fields import FailOn, OneTarget, gate, image_of
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer
+from container_kit.tools.tool import Tool, ToolCall
 
 
 class ScanInput(OneTarget):
@@ -27,17 +27,17 @@ class ScanInput(OneTarget):
     ] = ()
 
 
-async def _planned(call: Call, asked: ScanInput) -> Plan:
+async def _planned(call: ToolCall, asked: ScanInput) -> PipelineCall:
     if asked.path is not None:
-        made = plan("scan-source", asked)
+        made = pipeline_call("scan-source", asked)
     elif asked.run is not None:
-        made = plan("scan", asked, run=None, image=(await image_of(call, asked.run)).id)
+        made = pipeline_call("scan", asked, run=None, image=(await image_of(call, asked.run)).id)
     else:
-        made = plan("scan", asked)
-    return Plan(made.pipeline, gate(made.input), made.options)
+        made = pipeline_call("scan", asked)
+    return PipelineCall(made.pipeline, gate(made.input), made.options)
 
 
-SCAN = Offer(
+SCAN = Tool(
     name="scan",
     title="Scan for vulnerabilities",
     description=(
@@ -48,8 +48,8 @@ SCAN = Offer(
     input=ScanInput,
     output=answer_schema(ScanReport),
     toolset="scan",
-    effect="reads",
-    work=backed_by_pipeline(_planned, (ScanReport, Sbom)),
+    effect="read_only",
+    work=runs_pipeline(_planned, (ScanReport, Sbom)),
     idempotent=True,
     open_world=True,
 )

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.push import TaggedImage
 from container_kit.tools.builtin._fields import DryRun, OneTarget, Timeout, image_of
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer
+from container_kit.tools.tool import Tool, ToolCall
 
 
 class TagInput(OneTarget):
@@ -21,15 +21,15 @@ class TagInput(OneTarget):
     timeout: Timeout | None = None
 
 
-async def _planned(call: Call, asked: TagInput) -> Plan:
+async def _planned(call: ToolCall, asked: TagInput) -> PipelineCall:
     if asked.path is not None:
-        return plan("tag-source", asked)
+        return pipeline_call("tag-source", asked)
     if asked.run is None:
-        return plan("tag", asked)
-    return plan("tag", asked, run=None, image=(await image_of(call, asked.run)).id)
+        return pipeline_call("tag", asked)
+    return pipeline_call("tag", asked, run=None, image=(await image_of(call, asked.run)).id)
 
 
-TAG = Offer(
+TAG = Tool(
     name="tag",
     title="Name an image",
     description=(
@@ -40,7 +40,7 @@ TAG = Offer(
     input=TagInput,
     output=answer_schema(TaggedImage),
     toolset="registry",
-    effect="replaces",
-    work=backed_by_pipeline(_planned, (TaggedImage,)),
+    effect="destructive",
+    work=runs_pipeline(_planned, (TaggedImage,)),
     idempotent=True,
 )

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.tools.builtin.deploy import TargetName
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class VerifyInput(ToolInput):
@@ -20,11 +20,11 @@ class VerifyInput(ToolInput):
     deploy_to: TargetName | None = None
 
 
-async def _planned(_: Call, asked: VerifyInput) -> Plan:
-    return plan("verify", asked)
+async def _planned(_: ToolCall, asked: VerifyInput) -> PipelineCall:
+    return pipeline_call("verify", asked)
 
 
-VERIFY = Offer(
+VERIFY = Tool(
     name="verify",
     title="Verify a deployment",
     description=(
@@ -33,9 +33,9 @@ VERIFY = Offer(
     ),
     input=VerifyInput,
     output=answer_schema(Deployment, Verification),
-    toolset="operate",
-    effect="reads",
-    work=backed_by_pipeline(
+    toolset="deployments",
+    effect="read_only",
+    work=runs_pipeline(
         _planned,
         (
             Deployment,

@@ -11,9 +11,9 @@ from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.tools.builtin._fields import Timeout
 from container_kit.tools.builtin._kubernetes_fields import Context, Namespace, TargetName
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 RUN_WITHOUT_DEPLOYMENT = FaultCode(
     "run.without_deployment",
@@ -39,20 +39,20 @@ class VerifyKubernetesInput(ToolInput):
         return self
 
 
-async def _planned(call: Call, asked: VerifyKubernetesInput) -> Plan:
+async def _planned(call: ToolCall, asked: VerifyKubernetesInput) -> PipelineCall:
     if asked.run is None:
-        return plan("verify-kubernetes", asked)
-    made = (await call.runs.made(asked.run, call.caller)).get(KubernetesDeployment)
+        return pipeline_call("verify-kubernetes", asked)
+    made = (await call.runs.artifacts(asked.run, call.principal)).get(KubernetesDeployment)
     if made is None or not made.deployments:
         raise RUN_WITHOUT_DEPLOYMENT(
             f"run {asked.run} deployed nothing to a cluster",
             next_actions=[NextAction(why="deploy first", tool="deploy-kubernetes")] if "path" in call.arguments else [],
         )
     where = {"namespace": made.namespace, "kube_context": made.context}
-    return plan("verify-kubernetes", asked, run=None, name=made.deployments[0], **where)
+    return pipeline_call("verify-kubernetes", asked, run=None, name=made.deployments[0], **where)
 
 
-VERIFY_KUBERNETES = Offer(
+VERIFY_KUBERNETES = Tool(
     name="verify-kubernetes",
     title="Verify an application in a cluster",
     description=(
@@ -62,8 +62,8 @@ VERIFY_KUBERNETES = Offer(
     input=VerifyKubernetesInput,
     output=answer_schema(Verification, KubernetesDeployment),
     toolset="kubernetes",
-    effect="reads",
-    work=backed_by_pipeline(_planned, (Verification, KubernetesDeployment)),
+    effect="read_only",
+    work=runs_pipeline(_planned, (Verification, KubernetesDeployment)),
     idempotent=True,
     open_world=True,
 )

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.tools.builtin._fields import DryRun, ModulePath, SourcePath
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer, ToolInput
+from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class WriteDockerfileInput(ToolInput):
@@ -28,11 +28,11 @@ class WriteDockerfileInput(ToolInput):
     dry_run: DryRun = False
 
 
-async def _planned(_: Call, asked: WriteDockerfileInput) -> Plan:
-    return plan("write-dockerfile", asked)
+async def _planned(_: ToolCall, asked: WriteDockerfileInput) -> PipelineCall:
+    return pipeline_call("write-dockerfile", asked)
 
 
-WRITE_DOCKERFILE = Offer(
+WRITE_DOCKERFILE = Tool(
     name="write-dockerfile",
     title="Write a Dockerfile",
     description=(
@@ -42,7 +42,7 @@ WRITE_DOCKERFILE = Offer(
     input=WriteDockerfileInput,
     output=answer_schema(Dockerfile),
     toolset="build",
-    effect="adds",
-    work=backed_by_pipeline(_planned, (Dockerfile,)),
+    effect="additive",
+    work=runs_pipeline(_planned, (Dockerfile,)),
     idempotent=True,
 )

@@ -9,9 +9,9 @@ from pydantic import Field
 from container_kit.stages.artifacts.kubernetes import ManifestFiles
 from container_kit.tools.builtin._fields import SourcePath
 from container_kit.tools.builtin._kubernetes_fields import ApplicationInput
-from container_kit.tools.pipeline_tool import Plan, backed_by_pipeline, plan
+from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Call, Offer
+from container_kit.tools.tool import Tool, ToolCall
 
 
 class WriteManifestsInput(ApplicationInput):
@@ -23,11 +23,11 @@ class WriteManifestsInput(ApplicationInput):
     folder: Annotated[str, Field(description="Relative to path")] = "k8s"
 
 
-async def _planned(_: Call, asked: WriteManifestsInput) -> Plan:
-    return plan("write-manifests", asked)
+async def _planned(_: ToolCall, asked: WriteManifestsInput) -> PipelineCall:
+    return pipeline_call("write-manifests", asked)
 
 
-WRITE_MANIFESTS = Offer(
+WRITE_MANIFESTS = Tool(
     name="write-manifests",
     title="Write Kubernetes manifests",
     description=(
@@ -38,7 +38,7 @@ WRITE_MANIFESTS = Offer(
     input=WriteManifestsInput,
     output=answer_schema(ManifestFiles),
     toolset="kubernetes",
-    effect="replaces",
-    work=backed_by_pipeline(_planned, (ManifestFiles,)),
+    effect="destructive",
+    work=runs_pipeline(_planned, (ManifestFiles,)),
     idempotent=True,
 )

@@ -10,7 +10,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.extension import Extension, ResourceBinding
 from mcp.server.mcpserver.resources import FunctionResource
 
-from container_kit.tools.tool import Offer
+from container_kit.tools.tool import Tool
 
 RUN_VIEW = "ui://container-kit/run.html"
 """The address of the page."""
@@ -46,7 +46,7 @@ async def _page() -> str:
     return await anyio.to_thread.run_sync(page)
 
 
-def shows_a_run(offer: Offer) -> bool:
+def shows_a_run(offer: Tool) -> bool:
     """Whether a tool's answer is about one run."""
     return bool({"run", "id"} & set(offer.output.get("required", ())))
 

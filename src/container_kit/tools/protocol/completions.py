@@ -9,16 +9,16 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp_types import Completion, CompletionArgument, CompletionContext
 
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import StageFailure, WiringError
-from container_kit.tools.pipeline_tool import RunWork
+from container_kit.tools.pipeline_tool import RunHandler
 from container_kit.tools.protocol.identity import current_caller
-from container_kit.tools.tool import Offer
+from container_kit.tools.tool import Tool
 
 _AT_ONCE = 100
 
 
-def add_completions(server: MCPServer, runs: Runs, offered: Mapping[str, Offer]) -> None:
+def add_completions(server: MCPServer, runs: RunService, offered: Mapping[str, Tool]) -> None:
     """Add them; a caller's own runs alone are offered to it."""
 
     async def complete(_ref: Any, argument: CompletionArgument, context: CompletionContext | None) -> Completion:
@@ -36,13 +36,13 @@ def add_completions(server: MCPServer, runs: Runs, offered: Mapping[str, Offer])
     decorate()(complete)
 
 
-async def _run_ids(runs: Runs) -> list[str]:
+async def _run_ids(runs: RunService) -> list[str]:
     """The newest runs, those first that ended badly: they are what a person asks about."""
-    newest = await runs.newest(caller=current_caller(), limit=_AT_ONCE)
+    newest = await runs.newest(principal=current_caller(), limit=_AT_ONCE)
     return [run.id for run in sorted(newest, key=lambda run: run.fault is None)]
 
 
-async def _stages(runs: Runs, offered: Mapping[str, Offer], run_id: str | None) -> list[str]:
+async def _stages(runs: RunService, offered: Mapping[str, Tool], run_id: str | None) -> list[str]:
     """The stages of a run, or of all pipelines where no run is known yet."""
     if run_id:
         with suppress(StageFailure):
@@ -54,5 +54,5 @@ async def _stages(runs: Runs, offered: Mapping[str, Offer], run_id: str | None) 
     return sorted(found)
 
 
-def _pipelines(offered: Mapping[str, Offer]) -> list[str]:
-    return [offer.name for offer in offered.values() if isinstance(offer.work, RunWork) and offer.toolset != "runs"]
+def _pipelines(offered: Mapping[str, Tool]) -> list[str]:
+    return [offer.name for offer in offered.values() if isinstance(offer.work, RunHandler) and offer.toolset != "runs"]

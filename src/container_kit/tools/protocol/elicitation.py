@@ -10,7 +10,7 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from container_kit.pipelines.approval import Answer
+from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.runs.client import Ask
 from container_kit.pipelines.runs.snapshot import RunView
 
@@ -36,7 +36,7 @@ def asks_at_once(request: ServerRequestContext[Any, Any]) -> Ask | None:
     if request.protocol_version in MODERN_PROTOCOL_VERSIONS:
         return None
 
-    async def ask(_approval: str, question: str) -> Answer | None:
+    async def ask(_approval: str, question: str) -> ApprovalDecision | None:
         try:
             said = await request.session.elicit_form(question, _FORM, request.request_id)
         except (MCPError, ValidationError):  # it cannot after all
@@ -59,7 +59,7 @@ def input_required(run: RunView) -> InputRequiredResult:
     return InputRequiredResult(input_requests=input_requests(run), request_state=run.id)
 
 
-def answer_of(said: object) -> Answer | None:
+def answer_of(said: object) -> ApprovalDecision | None:
     """What a person said; None where it is no answer to our form."""
     try:
         result = said if isinstance(said, ElicitResult) else ElicitResult.model_validate(said)
@@ -67,9 +67,9 @@ def answer_of(said: object) -> Answer | None:
         return None
     if result.action != "accept":
         how = "declined" if result.action == "decline" else "dismissed without an answer"
-        return Answer(approved=False, by="a person", comment=how)
+        return ApprovalDecision(approved=False, by="a person", comment=how)
     content = result.content or {}
     confirmed, comment = content.get("confirm"), content.get("comment")
     if not isinstance(confirmed, bool):
         return None
-    return Answer(approved=confirmed, by="a person", comment=comment if isinstance(comment, str) else "")
+    return ApprovalDecision(approved=confirmed, by="a person", comment=comment if isinstance(comment, str) else "")

@@ -82,7 +82,7 @@ def told(event: Event) -> str:
     """One line for a person."""
     stage = event.stage or event.pipeline
     match event.kind:
-        case "stage_finished":
+        case "stage_succeeded":
             return f"{stage}: done in {event.seconds or 0:.1f} s"
         case "stage_failed":
             return f"{stage}: failed: {event.message}"

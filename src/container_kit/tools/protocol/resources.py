@@ -11,18 +11,18 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.request_state import authenticated_principal
 
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.artifacts.scan import Sbom
 from container_kit.stages.contract.fault import StageFailure, WiringError
 from container_kit.tools.results.pipeline_json import plan_data
 from container_kit.tools.results.run_json import run_data
-from container_kit.tools.tool import Offer
+from container_kit.tools.tool import Tool
 
 _LOG_LINES = 1000
 _CYCLONEDX = "application/vnd.cyclonedx+json"
 
 
-def add_resources(server: MCPServer, runs: Runs) -> None:
+def add_resources(server: MCPServer, runs: RunService) -> None:
     """Add what can be read: `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `run://{id}/sbom`, `pipeline://{name}`."""
 
     async def run(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - the name in the template
@@ -32,17 +32,17 @@ def add_resources(server: MCPServer, runs: Runs) -> None:
             raise ResourceNotFoundError(str(failure)) from failure
 
     async def log(id: str, stage: str, ctx: Context[Any, Any], first: int = 0, lines: int = _LOG_LINES) -> str:  # noqa: A002 - as above
-        caller = authenticated_principal(ctx.request_context)
+        principal = authenticated_principal(ctx.request_context)
         count = max(1, min(lines, _LOG_LINES))
         try:
-            part = await runs.log(id, stage, first=first or None, count=count, caller=caller)
+            part = await runs.log(id, stage, first=first or None, count=count, principal=principal)
         except StageFailure as failure:
             raise ResourceNotFoundError(str(failure)) from failure
         return "\n".join(part.lines)
 
     async def sbom(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - as above
         try:
-            made = (await runs.made(id, authenticated_principal(ctx.request_context))).get(Sbom)
+            made = (await runs.artifacts(id, authenticated_principal(ctx.request_context))).get(Sbom)
         except StageFailure as failure:
             raise ResourceNotFoundError(str(failure)) from failure
         if made is None:
@@ -73,7 +73,7 @@ def add_resources(server: MCPServer, runs: Runs) -> None:
     )(pipeline)
 
 
-def add_prompts(server: MCPServer, offered: Mapping[str, Offer]) -> None:
+def add_prompts(server: MCPServer, offered: Mapping[str, Tool]) -> None:
     """Add prompts for those jobs whose tools are offered."""
 
     def containerize(path: str) -> str:

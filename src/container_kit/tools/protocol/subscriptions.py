@@ -22,7 +22,7 @@ from mcp.server.subscriptions import ResourceUpdated, SubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
 
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import StageFailure
 
 _OF_A_RUN = re.compile(r"run://([^/?]+)(?:/stages/([^/?]+)/log)?(?:\?.*)?")
@@ -42,7 +42,7 @@ class RunUpdates:
         bus: Brings changes to the streams that listen for them.
     """
 
-    def __init__(self, runs: Runs, bus: SubscriptionBus) -> None:
+    def __init__(self, runs: RunService, bus: SubscriptionBus) -> None:
         self._runs = runs
         self._bus = bus
 
@@ -51,9 +51,9 @@ class RunUpdates:
         wanted = _listened(ctx)
         if not wanted:
             return await call_next(ctx)
-        caller = authenticated_principal(ctx)
+        principal = authenticated_principal(ctx)
         theirs = [uri for uri in wanted if _OF_A_RUN.fullmatch(uri)]
-        known = [uri for uri in theirs[:_AT_ONCE] if await self._is_known(uri, caller)]
+        known = [uri for uri in theirs[:_AT_ONCE] if await self._is_known(uri, principal)]
         honoured = [uri for uri in wanted if uri in known or uri not in theirs]
         params = dict(ctx.params or {})
         params["notifications"] = {**params["notifications"], "resourceSubscriptions": honoured}
@@ -61,7 +61,7 @@ class RunUpdates:
         refusal: MCPError | None = None
         async with anyio.create_task_group() as group:
             for uri in known:
-                await group.start(self._keep_telling, uri, caller, self._publish)  # before it is acknowledged
+                await group.start(self._keep_telling, uri, principal, self._publish)  # before it is acknowledged
             try:
                 result = await call_next(replace(ctx, params=params))
             except MCPError as error:  # it would come out of the group as a group of errors
@@ -78,21 +78,21 @@ class RunUpdates:
         lowlevel.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
 
     async def _subscribe(self, ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
-        uri, caller = str(params.uri), authenticated_principal(ctx)
+        uri, principal = str(params.uri), authenticated_principal(ctx)
         connection = ctx.session._connection  # what belongs to a client for longer than a request is kept there
         subscribed: dict[str, anyio.CancelScope] = connection.state.setdefault(_KEPT, {})
         if uri in subscribed or not _OF_A_RUN.fullmatch(uri):
             return EmptyResult()  # what is no run's does not change
         if len(subscribed) >= _AT_ONCE:
             raise MCPError(INVALID_PARAMS, f"{_AT_ONCE} subscriptions are as many as a connection can have")
-        if not await self._is_known(uri, caller):
+        if not await self._is_known(uri, principal):
             raise MCPError(INVALID_PARAMS, f"no resource {uri[:200]}", {"uri": uri})
         scope = subscribed[uri] = anyio.CancelScope()
         connection.exit_stack.callback(scope.cancel)
 
         async def tell(task_status: TaskStatus[None]) -> None:
             with scope:
-                await self._keep_telling(uri, caller, connection.send_resource_updated, task_status=task_status)
+                await self._keep_telling(uri, principal, connection.send_resource_updated, task_status=task_status)
             subscribed.pop(uri, None)
             with suppress(RuntimeError):  # where it was cancelled before it had begun
                 task_status.started()
@@ -109,20 +109,20 @@ class RunUpdates:
     async def _publish(self, uri: str) -> None:
         await self._bus.publish(ResourceUpdated(uri=uri))
 
-    async def _is_known(self, uri: str, caller: str | None) -> bool:
+    async def _is_known(self, uri: str, principal: str | None) -> bool:
         try:
-            await self._runs.get(_parts(uri)[0], caller)
+            await self._runs.get(_parts(uri)[0], principal)
         except StageFailure:
             return False
         return True
 
     async def _keep_telling(
-        self, uri: str, caller: str | None, tell: Tell, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
+        self, uri: str, principal: str | None, tell: Tell, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
     ) -> None:
         """Tell of each change until the run has ended; many at once are one."""
         news = _News()
         async with anyio.create_task_group() as group:
-            await group.start(self._hear, uri, caller, news)
+            await group.start(self._hear, uri, principal, news)
             task_status.started()
             while news.heard or not news.ended:
                 await news.any.wait()
@@ -133,10 +133,10 @@ class RunUpdates:
                     await anyio.sleep(_PAUSE)
 
     async def _hear(
-        self, uri: str, caller: str | None, news: _News, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
+        self, uri: str, principal: str | None, news: _News, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
     ) -> None:
         run_id, stage = _parts(uri)
-        async for touched in self._runs.changes(run_id, caller, task_status.started):
+        async for touched in self._runs.changes(run_id, principal, task_status.started):
             if stage is None or touched in (stage, None):
                 news.heard = True
                 news.any.set()

@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 from container_kit.pipelines.pipeline import REQUEST_INVALID
 from container_kit.stages.contract.fault import Evidence, Fault, NextAction, StageFailure
 from container_kit.tools.results.success import compact
-from container_kit.tools.tool import Answer, Call, Offer
+from container_kit.tools.tool import Tool, ToolCall, ToolResult
 
 TEXT_LIMIT = 10_000
 """Characters of the text of a fault: some clients show an assistant no more."""
@@ -24,16 +24,16 @@ _TARGETS = frozenset({"path", "image", "run"})
 _EVIDENCE_LIMIT = 4_000
 
 
-def failure(fault: Fault, call: Call) -> Answer:
+def failure(fault: Fault, call: ToolCall) -> ToolResult:
     """The answer that tells a fault."""
     complete = _completed(fault, call)
     data = compact(complete.model_dump(mode="json"))
     for action in data.get("next_actions", ()):
         action.setdefault("arguments", {})  # ready to send, also where there is none
-    return Answer(fault_text(complete), data, complete)
+    return ToolResult(fault_text(complete), data, complete)
 
 
-def invalid_request(call: Call, error: ValidationError) -> StageFailure:
+def invalid_request(call: ToolCall, error: ValidationError) -> StageFailure:
     """The failure of arguments that do not fit; it names the fields and repeats no value of theirs."""
     details = error.errors(include_input=False, include_context=False, include_url=False)
     problems = [
@@ -56,7 +56,7 @@ def invalid_request(call: Call, error: ValidationError) -> StageFailure:
     )
 
 
-def _respelt(call: Call, unknown: list[str]) -> list[NextAction]:
+def _respelt(call: ToolCall, unknown: list[str]) -> list[NextAction]:
     """The same call with arguments by the names that they have; it is left out where others do not fit."""
     free = [name for name in call.offer.input.model_fields if name not in call.arguments]
     names = {name: near for name in unknown for near in get_close_matches(name, free, 1)}
@@ -97,7 +97,7 @@ def _evidence_text(evidence: tuple[Evidence, ...], room: int) -> Iterator[str]:
         room -= len(title) + len(text)
 
 
-def _completed(fault: Fault, call: Call) -> Fault:
+def _completed(fault: Fault, call: ToolCall) -> Fault:
     actions = list(fault.next_actions)
     if not actions and fault.retryable:
         actions = [NextAction(why="the same call may succeed once the cause has passed or is mended")]
@@ -113,13 +113,13 @@ def _completed(fault: Fault, call: Call) -> Fault:
     return fault.model_copy(update={"next_actions": tuple(ready), "evidence": evidence})
 
 
-def _more_time(call: Call) -> float:
+def _more_time(call: ToolCall) -> float:
     asked = call.arguments.get("timeout")
     usual = call.runs.find(call.offer.name).timeout if not isinstance(asked, int | float) else asked
     return 2 * (usual or 600.0)
 
 
-def _ready(action: NextAction, call: Call, fault: Fault) -> NextAction | None:
+def _ready(action: NextAction, call: ToolCall, fault: Fault) -> NextAction | None:
     """The action with all arguments that its tool needs; None where it could not be called."""
     offer = call.offered.get(action.tool or call.offer.name)
     if offer is None:
@@ -141,7 +141,7 @@ def _ready(action: NextAction, call: Call, fault: Fault) -> NextAction | None:
     return NextAction(tool=offer.name, arguments=arguments, why=why)
 
 
-def _merged(sent: Mapping[str, JsonValue], changed: Mapping[str, JsonValue], offer: Offer) -> dict[str, JsonValue]:
+def _merged(sent: Mapping[str, JsonValue], changed: Mapping[str, JsonValue], offer: Tool) -> dict[str, JsonValue]:
     known = offer.input.model_fields
     kept = {key: value for key, value in sent.items() if key in known}
     if _TARGETS & changed.keys():

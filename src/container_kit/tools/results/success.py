@@ -12,7 +12,7 @@ from container_kit.pipelines.request import PipelineResponse, StageResult
 from container_kit.stages.artifacts.scan import Sbom
 from container_kit.tools.results.schema import product_name, sbom_uri
 from container_kit.tools.results.summary import summary
-from container_kit.tools.tool import Answer
+from container_kit.tools.tool import ToolResult
 
 _SHOWN = 2000
 """Characters of what a run made that are told as text."""
@@ -21,7 +21,7 @@ _SHOWN = 2000
 _REHEARSED = {"previewed": "done, for it only reads", "unchecked": "cannot be foretold"}
 
 
-def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> Answer:
+def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> ToolResult:
     """The answer of a run that succeeded, with what it made by name."""
     data: dict[str, JsonValue] = {
         "run": response.id,
@@ -30,14 +30,14 @@ def success(response: PipelineResponse, products: Iterable[type[BaseModel]]) -> 
         "stages": [stage_data(stage) for stage in response.stages],
     }
     for kind in products:
-        made = response.made.get(kind)
+        made = response.artifacts.get(kind)
         if made is not None:
             data[product_name(kind)] = _product(made, response.id)
     if response.dry_run:
         data["dry_run"] = True
-        return Answer(_foretold(response), data)
+        return ToolResult(_foretold(response), data)
     text = summary(response) or _plain(response, products, data)
-    return Answer(f"{text}\nrun: {response.id}", data)
+    return ToolResult(f"{text}\nrun: {response.id}", data)
 
 
 def _product(made: BaseModel, run_id: str) -> Any:

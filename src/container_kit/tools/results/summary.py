@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from container_kit.pipelines.artifacts import Made
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.analysis import Analysis, Module
 from container_kit.stages.artifacts.deployment import Deployment, Verification
-from container_kit.stages.artifacts.deployments import Application, ApplicationLog, Applications, Removed, WentBack
+from container_kit.stages.artifacts.deployments import (
+    Application,
+    ApplicationLog,
+    Applications,
+    RemovalResult,
+    RollbackResult,
+)
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileReview
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import KubernetesDeployment, ManifestFiles
@@ -22,7 +28,7 @@ def summary(response: PipelineResponse) -> str:
 
     Nothing where it made none that is known here.
     """
-    made = response.made
+    made = response.artifacts
     lines: list[str] = []
     if (analysis := made.get(Analysis)) and len(response.stages) == 1:
         lines += analysis_lines(analysis)
@@ -134,7 +140,7 @@ def deployment_lines(deployment: Deployment, verification: Verification | None) 
     ]
 
 
-def operation_lines(made: Made) -> list[str]:
+def operation_lines(made: Artifacts) -> list[str]:
     """What was found or done by the tools that look after deployments."""
     lines: list[str] = []
     if found := made.get(Applications):
@@ -142,10 +148,10 @@ def operation_lines(made: Made) -> list[str]:
         lines = lines or [f"nothing is deployed on {found.target}"]
     if log := made.get(ApplicationLog):
         lines += [f"{log.version}, the last {len(log.lines)} lines:", *log.lines]
-    if back := made.get(WentBack):
+    if back := made.get(RollbackResult):
         instead = f" in the place of {back.replaced}" if back.replaced else ""
         lines.append(f"{back.version} ({back.image}) serves again at {back.url}{instead}")
-    if removed := made.get(Removed):
+    if removed := made.get(RemovalResult):
         gone = ", ".join(removed.removed) or "nothing was there"
         lines.append(f"removed {removed.name}: {gone}" + (f"; kept {', '.join(removed.kept)}" if removed.kept else ""))
     return lines
@@ -156,7 +162,7 @@ def _application_lines(application: Application) -> list[str]:
     return [head, *(f"- {one.version} ({one.image}) {one.state}, made {one.created}" for one in application.versions)]
 
 
-def _of_clusters(made: Made) -> list[str]:
+def _of_clusters(made: Artifacts) -> list[str]:
     lines: list[str] = []
     if rollout := made.get(KubernetesDeployment):
         lines += rollout_lines(rollout, made.get(Verification))

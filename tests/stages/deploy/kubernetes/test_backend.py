@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from container_kit.stages.artifacts.deployments import Removal
+from container_kit.stages.artifacts.deployments import RemovalOptions
 from container_kit.stages.artifacts.kubernetes import KubernetesDeployment, KubernetesOptions
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.kubernetes.backend import KubernetesPlace
+from container_kit.stages.deploy.kubernetes.backend import KubernetesBackend
 from container_kit.stages.deploy.kubernetes.deploy import DeployToKubernetes
 from support.kubernetes.api_server import ApiServer
 from support.kubernetes.application import CLUSTER, manifests, quick
@@ -20,8 +20,8 @@ LAB = Target(name="lab", kind="kubernetes", context="test", namespace="shop")
 
 
 @pytest.fixture
-def place(kubeconfig: str) -> KubernetesPlace:
-    return KubernetesPlace(LAB, kubeconfig, stable_seconds=0.2)
+def place(kubeconfig: str) -> KubernetesBackend:
+    return KubernetesBackend(LAB, kubeconfig, stable_seconds=0.2)
 
 
 async def deployed(kubeconfig: str, ctx: Contexts, version: str) -> KubernetesDeployment:
@@ -30,7 +30,7 @@ async def deployed(kubeconfig: str, ctx: Contexts, version: str) -> KubernetesDe
 
 
 async def test_an_application_is_listed_with_its_versions(
-    place: KubernetesPlace, kubeconfig: str, ctx: Contexts, cluster: ApiServer
+    place: KubernetesBackend, kubeconfig: str, ctx: Contexts, cluster: ApiServer
 ) -> None:
     cluster.add("apps/v1", "Deployment", "theirs", "shop", spec={}, status={})
     await deployed(kubeconfig, ctx, "1")
@@ -44,7 +44,7 @@ async def test_an_application_is_listed_with_its_versions(
 
 
 async def test_going_back_rolls_the_version_before_out_again(
-    place: KubernetesPlace, kubeconfig: str, ctx: Contexts, cluster: ApiServer
+    place: KubernetesBackend, kubeconfig: str, ctx: Contexts, cluster: ApiServer
 ) -> None:
     await deployed(kubeconfig, ctx, "1")
     await deployed(kubeconfig, ctx, "2")
@@ -72,7 +72,7 @@ async def test_going_back_to_what_fails_leaves_what_serves(kubeconfig: str, ctx:
     spec = {**found["spec"], "template": {**template, "spec": {**template["spec"], "containers": [broken]}}}
     cluster.store.put(key, {**found, "spec": spec})
     with pytest.raises(StageFailure, match="image_not_found"):
-        await KubernetesPlace(LAB, kubeconfig).go_back(ctx(), "web", None)
+        await KubernetesBackend(LAB, kubeconfig).go_back(ctx(), "web", None)
     after = cluster.get("deployments", "web")
     assert before is not None
     assert after is not None
@@ -80,7 +80,7 @@ async def test_going_back_to_what_fails_leaves_what_serves(kubeconfig: str, ctx:
 
 
 async def test_a_version_that_is_not_there_is_told_with_those_that_are(
-    place: KubernetesPlace, kubeconfig: str, ctx: Contexts
+    place: KubernetesBackend, kubeconfig: str, ctx: Contexts
 ) -> None:
     await deployed(kubeconfig, ctx, "1")
     with pytest.raises(StageFailure, match="version_unknown"):
@@ -90,7 +90,7 @@ async def test_a_version_that_is_not_there_is_told_with_those_that_are(
 
 
 async def test_the_end_of_a_log_is_read_without_secrets(
-    place: KubernetesPlace, kubeconfig: str, ctx: Contexts, cluster: ApiServer
+    place: KubernetesBackend, kubeconfig: str, ctx: Contexts, cluster: ApiServer
 ) -> None:
     await deployed(kubeconfig, ctx, "1")
     cluster.log = "started\ntoken planted-secret-value\n"
@@ -102,18 +102,18 @@ async def test_the_end_of_a_log_is_read_without_secrets(
 
 
 async def test_removing_takes_what_we_made_and_nothing_else(
-    place: KubernetesPlace, kubeconfig: str, ctx: Contexts, cluster: ApiServer
+    place: KubernetesBackend, kubeconfig: str, ctx: Contexts, cluster: ApiServer
 ) -> None:
     cluster.add("v1", "Secret", "web-db", "shop")
     await deployed(kubeconfig, ctx, "1")
-    removed = await place.remove(ctx(), "web", Removal())
+    removed = await place.remove(ctx(), "web", RemovalOptions())
     assert "deployment web" in removed.removed
     left = {key[0] for key in cluster.store.objects if key[1] == "shop"}
     assert left == {"secrets", "endpointslices", "events"}, "only what the controllers keep for a while"
-    assert (await place.remove(ctx(), "web", Removal())).removed == ()
+    assert (await place.remove(ctx(), "web", RemovalOptions())).removed == ()
 
 
-async def test_an_application_that_is_not_there_is_told(place: KubernetesPlace, ctx: Contexts) -> None:
+async def test_an_application_that_is_not_there_is_told(place: KubernetesBackend, ctx: Contexts) -> None:
     with pytest.raises(StageFailure, match=r"deployment\.unknown"):
         await place.describe("nothing")
     with pytest.raises(StageFailure, match=r"deployment\.unknown"):

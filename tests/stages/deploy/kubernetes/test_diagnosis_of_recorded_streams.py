@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from container_kit.stages.deploy.kubernetes.rollout.diagnosis import Diagnosis, Failed, Succeeded, Verdict
-from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import LASTING, SCHEDULING
+from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import PERSISTENT, SCHEDULING
 
 STREAMS = Path(__file__).parent / "streams"
 ROOT = Path(__file__).parents[4]
@@ -57,7 +57,7 @@ DECISIVE = [
     ("img-404", "image_not_found", event_with("not found"), 0),
     ("img-badname", "image_name_invalid", event_with("InvalidImageName"), 0),
     ("img-never", "image_never_pull", event_with("pull policy of Never"), 0),
-    ("img-refused", "image_refused", event_with("connection refused"), LASTING),
+    ("img-refused", "image_refused", event_with("connection refused"), PERSISTENT),
     ("init-fail", "init_failed", second_end, 0),
     ("live-fail", "probe_liveness", event_with("failed liveness probe"), 0),
     ("nodesel", "unschedulable", event_with("didn't match Pod's node affinity"), SCHEDULING),

@@ -18,8 +18,8 @@ from container_kit.stages.artifacts.kubernetes import Cluster, KubernetesOptions
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.kubernetes.image_delivery.stages import (
+    ChooseRegistryName,
     DeliverImage,
-    NameForRegistry,
     image_name,
     load_command,
     named_by_content,
@@ -170,5 +170,5 @@ async def test_a_preview_tells_where_the_image_would_go(ctx: Contexts) -> None:
 
 
 async def test_the_name_for_the_push_is_that_of_the_clusters_registry(ctx: Contexts) -> None:
-    named = await NameForRegistry().execute(ctx(), IMAGE, on("registry", registry="registry.test/team"), OPTIONS)
+    named = await ChooseRegistryName().execute(ctx(), IMAGE, on("registry", registry="registry.test/team"), OPTIONS)
     assert (named.repository, named.tag) == ("registry.test/team/web", "1.4")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.kubernetes.cluster.api import connect
-from container_kit.stages.deploy.kubernetes.rollout.list_watch import Seen, follow
+from container_kit.stages.deploy.kubernetes.rollout.list_watch import WatchEvent, follow
 from support.kubernetes.api_server import ApiServer
 from support.kubernetes.application import manifests, quick
 
@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 PODS = "/api/v1/namespaces/shop/pods"
 
 
-async def seen_while(kubeconfig: str, count: int, act: list[object]) -> list[Seen]:
+async def seen_while(kubeconfig: str, count: int, act: list[object]) -> list[WatchEvent]:
     """Follow the pods until `count` changes were seen; after each change the next of `act` is done."""
-    seen: list[Seen] = []
+    seen: list[WatchEvent] = []
     with anyio.fail_after(30):
         async with connect(None, kubeconfig) as api, aclosing(follow(api, PODS, "Pod")) as changes:
             async for one in changes:

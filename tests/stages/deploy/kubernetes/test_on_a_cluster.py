@@ -25,7 +25,7 @@ from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.deploy.kubernetes.cluster.api import connect
 from container_kit.stages.deploy.kubernetes.deploy import DeployToKubernetes
 from container_kit.stages.deploy.kubernetes.manifests.make_manifests import MakeManifests
-from container_kit.stages.deploy.kubernetes.preflight import PrepareCluster
+from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes
 from support.kubernetes.clusters import CRASHES, IMAGE, REAL, Place, place
 from support.pipelines.contexts import Contexts
@@ -58,7 +58,7 @@ class Run:
         return ClusterImage(reference=self.place.image(behaves), pull_policy="IfNotPresent")
 
     async def prepare(self) -> Cluster:
-        return await PrepareCluster(self.kubeconfig).execute(self.ctx(), self.options())
+        return await PreflightCluster(self.kubeconfig).execute(self.ctx(), self.options())
 
     async def manifests(self, cluster: Cluster, behaves: str, **changes: Any) -> Manifests:
         image = changes.pop("image", self.image(behaves))

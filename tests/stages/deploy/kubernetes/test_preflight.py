@@ -9,7 +9,7 @@ import pytest
 
 from container_kit.stages.artifacts.kubernetes import Cluster, KubernetesOptions
 from container_kit.stages.contract.fault import Fault, StageFailure
-from container_kit.stages.deploy.kubernetes.preflight import PrepareCluster
+from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 from support.kubernetes.api_server import ApiServer
 from support.pipelines.contexts import Contexts
 
@@ -17,21 +17,21 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 
 @pytest.fixture
-def stage(kubeconfig: str) -> PrepareCluster:
-    return PrepareCluster(kubeconfig)
+def stage(kubeconfig: str) -> PreflightCluster:
+    return PreflightCluster(kubeconfig)
 
 
-async def prepared(stage: PrepareCluster, ctx: Contexts, **options: object) -> Cluster:
+async def prepared(stage: PreflightCluster, ctx: Contexts, **options: object) -> Cluster:
     return await stage.execute(ctx(), KubernetesOptions(**{"registry": "registry.test/shop", **options}))  # type: ignore[arg-type]
 
 
-async def refused(stage: PrepareCluster, ctx: Contexts, **options: object) -> Fault:
+async def refused(stage: PreflightCluster, ctx: Contexts, **options: object) -> Fault:
     with pytest.raises(StageFailure) as caught:
         await prepared(stage, ctx, **options)
     return caught.value.fault
 
 
-async def test_a_cluster_that_can_take_the_application_is_described(stage: PrepareCluster, ctx: Contexts) -> None:
+async def test_a_cluster_that_can_take_the_application_is_described(stage: PreflightCluster, ctx: Contexts) -> None:
     found = await prepared(stage, ctx)
     assert (found.context, found.namespace, found.version) == ("test", "shop", "v1.36.0")
     assert (found.delivery, found.registry) == ("registry", "registry.test/shop")
@@ -41,7 +41,7 @@ async def test_a_cluster_that_can_take_the_application_is_described(stage: Prepa
 
 
 async def test_wrong_options_are_refused_before_the_cluster_is_asked(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     with pytest.raises(StageFailure, match="option_invalid"):
         await stage.validate(ctx(), KubernetesOptions(memory="lots"))
@@ -49,7 +49,7 @@ async def test_wrong_options_are_refused_before_the_cluster_is_asked(
 
 
 async def test_only_what_the_deployment_takes_is_asked_for(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.denied |= {("patch", "ingresses"), ("create", "horizontalpodautoscalers"), ("patch", "networkpolicies")}
     assert await prepared(stage, ctx, manifests="k8s")
@@ -58,7 +58,9 @@ async def test_only_what_the_deployment_takes_is_asked_for(
         assert missing in fault.hint
 
 
-async def test_missing_permissions_are_told_together(stage: PrepareCluster, cluster: ApiServer, ctx: Contexts) -> None:
+async def test_missing_permissions_are_told_together(
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
+) -> None:
     cluster.denied |= {("patch", "deployments"), ("watch", "pods"), ("get", "pods/log")}
     fault = await refused(stage, ctx)
     assert fault.code == "kubernetes.forbidden"
@@ -68,7 +70,7 @@ async def test_missing_permissions_are_told_together(stage: PrepareCluster, clus
 
 
 async def test_a_permission_that_only_helps_is_no_fault(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.denied.add(("get", "pods/log"))
     found = await prepared(stage, ctx)
@@ -78,7 +80,7 @@ async def test_a_permission_that_only_helps_is_no_fault(
 
 
 async def test_a_missing_namespace_is_a_fault_unless_it_may_be_made(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     fault = await refused(stage, ctx, namespace="new")
     assert fault.code == "kubernetes.namespace_missing"
@@ -94,7 +96,7 @@ async def test_a_missing_namespace_is_a_fault_unless_it_may_be_made(
 
 
 async def test_a_namespace_that_was_made_goes_again_if_nothing_runs_in_it(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     made = await prepared(stage, ctx, namespace="new", create_namespace=True)
     cluster.add("apps/v1", "Deployment", "theirs", "new", spec={})
@@ -108,7 +110,7 @@ async def test_a_namespace_that_was_made_goes_again_if_nothing_runs_in_it(
 
 
 async def test_a_namespace_that_is_being_deleted_is_a_fault(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.add("v1", "Namespace", "shop", status={"phase": "Terminating"})
     fault = await refused(stage, ctx)
@@ -116,7 +118,7 @@ async def test_a_namespace_that_is_being_deleted_is_a_fault(
     assert "being deleted" in fault.message
 
 
-async def test_what_may_not_be_read_is_not_checked(stage: PrepareCluster, cluster: ApiServer, ctx: Contexts) -> None:
+async def test_what_may_not_be_read_is_not_checked(stage: PreflightCluster, cluster: ApiServer, ctx: Contexts) -> None:
     cluster.denied |= {("get", "namespaces"), ("get", "secrets"), ("list", "resourcequotas")}
     found = await prepared(stage, ctx, pull_secret="regcred")
     outcomes = {check.name: check.outcome for check in found.checks}
@@ -124,7 +126,7 @@ async def test_what_may_not_be_read_is_not_checked(stage: PrepareCluster, cluste
 
 
 async def test_the_pull_secret_must_be_there_and_be_one(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     assert (await refused(stage, ctx, pull_secret="regcred")).code == "kubernetes.pull_secret_missing"
     cluster.add("v1", "Secret", "regcred", "shop", type="Opaque")
@@ -135,7 +137,7 @@ async def test_the_pull_secret_must_be_there_and_be_one(
 
 
 async def test_a_quota_that_leaves_no_room_is_told_with_the_resource(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     status = {
         "hard": {"limits.memory": "1Gi", "pods": "10", "odd": "1e3"},
@@ -150,7 +152,7 @@ async def test_a_quota_that_leaves_no_room_is_told_with_the_resource(
 
 
 async def test_a_later_deployment_needs_room_for_one_more_pod_only(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.add("v1", "ResourceQuota", "team", "shop", status={"hard": {"pods": "3"}, "used": {"pods": "2"}})
     assert (await refused(stage, ctx, name="web", replicas=2)).code == "kubernetes.quota"
@@ -159,7 +161,7 @@ async def test_a_later_deployment_needs_room_for_one_more_pod_only(
 
 
 async def test_a_registry_that_the_cluster_documents_is_used(
-    stage: PrepareCluster, cluster: ApiServer, ctx: Contexts
+    stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     text = 'host: "localhost:5001"\nhelp: "https://example.com"\n'
     cluster.add("v1", "ConfigMap", "local-registry-hosting", "kube-public", data={"localRegistryHosting.v1": text})
@@ -167,7 +169,7 @@ async def test_a_registry_that_the_cluster_documents_is_used(
     assert (found.delivery, found.registry) == ("registry", "localhost:5001")
 
 
-async def test_no_way_to_deliver_an_image_is_a_fault(stage: PrepareCluster, ctx: Contexts) -> None:
+async def test_no_way_to_deliver_an_image_is_a_fault(stage: PreflightCluster, ctx: Contexts) -> None:
     fault = await refused(stage, ctx, registry=None)
     assert fault.code == "kubernetes.no_delivery"
     assert "registry" in fault.hint
@@ -175,7 +177,7 @@ async def test_no_way_to_deliver_an_image_is_a_fault(stage: PrepareCluster, ctx:
 
 @pytest.mark.parametrize(("context", "program"), [("kind-test", "kind"), ("k3d-test", "k3d"), ("minikube", "minikube")])
 async def test_the_context_tells_how_images_are_loaded(
-    context: str, program: str, stage: PrepareCluster, ctx: Contexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context: str, program: str, stage: PreflightCluster, ctx: Contexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     fault = await refused(stage, ctx, registry=None, kube_context=context)

@@ -28,18 +28,18 @@ async def test_requests_fail_only_in_the_gap(app: App, web: Web) -> None:
 
 
 async def test_behind_the_proxy_no_request_fails(app: App, web: Web) -> None:
-    first = await app.deploy(web("v1"), gapless=True)
+    first = await app.deploy(web("v1"), zero_downtime=True)
     for keep_alive in (False, True):
         with requests_at(first.host_port, rate=100, keep_alive=keep_alive) as load:
-            second = await app.deploy(web("v2"), gapless=True)
-            await app.deploy(web("v1"), gapless=True)
+            second = await app.deploy(web("v2"), zero_downtime=True)
+            await app.deploy(web("v1"), zero_downtime=True)
         assert load.versions == {"v1", "v2"}
         assert load.bad == []
         assert second.gap_seconds == 0
 
 
 async def test_behind_the_proxy_a_request_that_was_begun_is_finished(app: App, web: Web) -> None:
-    first = await app.deploy(web("v1"), gapless=True)
+    first = await app.deploy(web("v1"), zero_downtime=True)
     answers: list[str] = []
 
     async def ask_slowly() -> None:
@@ -49,14 +49,14 @@ async def test_behind_the_proxy_a_request_that_was_begun_is_finished(app: App, w
     async with anyio.create_task_group() as group:
         for _ in range(5):
             group.start_soon(ask_slowly)
-        await app.deploy(web("v2"), gapless=True)
+        await app.deploy(web("v2"), zero_downtime=True)
         group.cancel_scope.cancel()
     assert set(answers) == {"v1", "v2"}
 
 
 async def test_the_proxy_comes_and_goes(app: App, web: Web) -> None:
     direct = await app.deploy(web("v1"))
-    behind = await app.deploy(web("v2"), gapless=True)
+    behind = await app.deploy(web("v2"), zero_downtime=True)
     assert behind.host_port == direct.host_port
     assert get(direct.host_port) == "v2"
     assert (await Verify(app.engine).execute(app.ctx(), behind)).healthy
@@ -72,17 +72,17 @@ async def test_the_proxy_comes_and_goes(app: App, web: Web) -> None:
 
 
 async def test_a_bad_version_never_gets_behind_the_proxy(app: App, web: Web) -> None:
-    first = await app.deploy(web("v1"), gapless=True)
+    first = await app.deploy(web("v1"), zero_downtime=True)
     with requests_at(first.host_port, rate=50) as load, pytest.raises(StageFailure) as failure:
-        await app.deploy(web("exits", ["8000", "exits"]), gapless=True)
+        await app.deploy(web("exits", ["8000", "exits"]), zero_downtime=True)
     assert failure.value.fault.code == "deploy.exited"
     assert load.versions == {"v1"}
     assert load.bad == []
 
 
 async def test_rollback_behind_the_proxy_fails_no_request_either(app: App, web: Web) -> None:
-    first = await app.deploy(web("v1"), gapless=True)
-    second = await app.deploy(web("v2"), gapless=True)
+    first = await app.deploy(web("v1"), zero_downtime=True)
+    second = await app.deploy(web("v2"), zero_downtime=True)
     with requests_at(first.host_port, rate=100) as load:
         await app.stage.rollback(app.ctx(), second)
     assert load.versions == {"v1", "v2"}

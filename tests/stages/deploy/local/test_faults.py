@@ -287,7 +287,7 @@ async def test_a_way_back_that_somebody_removed_is_told(app: App, web: Web) -> N
     app.api.remove_container(first.container_id, force=True)
     with pytest.raises(StageFailure) as failure:
         await app.stage.rollback(app.ctx(), second)
-    assert failure.value.fault.code == "deploy.previous_gone"
+    assert failure.value.fault.code == "deploy.previous_version_missing"
     assert app.name in failure.value.fault.hint
     assert get(second.host_port) == "v2"
 
@@ -295,17 +295,17 @@ async def test_a_way_back_that_somebody_removed_is_told(app: App, web: Web) -> N
 async def test_a_proxy_that_hangs_is_started_anew_with_the_old_version_and_takes_the_next_one(
     app: App, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = await app.deploy(web("v1"), gapless=True)
+    first = await app.deploy(web("v1"), zero_downtime=True)
     (proxy,) = [one["Id"] for one in app.containers() if one["Id"] != first.container_id]
     app.api.kill(proxy, "SIGSTOP")
     with monkeypatch.context() as patched:
         patched.setattr("container_kit.stages.deploy.local.proxy._TAKES_OVER_WITHIN", 1.0)  # what is stopped never does
         with pytest.raises(StageFailure) as failure:
-            await app.deploy(web("v2"), gapless=True)
+            await app.deploy(web("v2"), zero_downtime=True)
     assert failure.value.fault.code == "deploy.proxy_failed"
     assert get(first.host_port) == "v1"
     assert {one["Id"] for one in app.containers()} == {proxy, first.container_id}
-    await app.deploy(web("v2"), gapless=True)
+    await app.deploy(web("v2"), zero_downtime=True)
     assert get(first.host_port) == "v2"
 
 
@@ -318,7 +318,7 @@ async def test_without_haproxy_and_a_way_to_get_it_nothing_is_deployed(
     with closing(DockerEngine(alone.host)) as engine:
         app = App("web", engine, alone.api, ctx)
         with pytest.raises(StageFailure) as failure:
-            await app.deploy(Image(id="", reference="web:1", ports=(8080,)), gapless=True)
+            await app.deploy(Image(id="", reference="web:1", ports=(8080,)), zero_downtime=True)
     assert failure.value.fault.code == "deploy.proxy_missing"
     assert "gapless=false" in failure.value.fault.hint
     assert app.containers() == []

@@ -57,7 +57,7 @@ async def test_an_engine_killed_in_the_middle_is_a_fault_and_the_next_deployment
             with anyio.fail_after(90):
                 while not faults:
                     await anyio.sleep(0.02)
-        assert faults[0] in ("engine.lost", "engine.unreachable")
+        assert faults[0] in ("engine.connection_lost", "engine.unreachable")
         await anyio.to_thread.run_sync(lambda: private.start(within=90))
         third = await stage.execute(ctx(run_id="3"), better, OPTIONS)
         assert third.host_port == first.host_port

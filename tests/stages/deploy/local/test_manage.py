@@ -9,22 +9,22 @@ import pytest
 
 from container_kit.stages.artifacts.deployments import (
     Application,
-    ApplicationFilter,
     ApplicationLog,
-    ApplicationName,
-    LogChoice,
-    Removal,
-    Removed,
-    VersionChoice,
-    WentBack,
+    ApplicationQuery,
+    ApplicationRef,
+    LogQuery,
+    RemovalOptions,
+    RemovalResult,
+    RollbackResult,
+    VersionSelector,
 )
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.backend import Places
-from container_kit.stages.deploy.local.backend import LocalPlace
+from container_kit.stages.deploy.backend import Backends
+from container_kit.stages.deploy.local.backend import LocalBackend
 from container_kit.stages.deploy.local.find_deployment import FindDeployment
 from container_kit.stages.deploy.local.verify import Verify
-from container_kit.stages.deploy.manage import GoBack, ListDeployments, ReadLog, RemoveDeployment
+from container_kit.stages.deploy.manage import ListDeployments, ReadLogs, RemoveDeployment, RollbackDeployment
 from container_kit.stages.deploy.targets import LOCAL
 from support.engine.deployments import App, get
 
@@ -37,23 +37,25 @@ class Operator:
     """The stages as tools call them, on one application."""
 
     def __init__(self, app: App) -> None:
-        self.app, self.name = app, ApplicationName(name=app.name)
-        self.places: Places = {"local": lambda target: LocalPlace(app.engine, target)}
+        self.app, self.name = app, ApplicationRef(name=app.name)
+        self.places: Backends = {"local": lambda target: LocalBackend(app.engine, target)}
 
     async def describe(self) -> Application:
         stage = ListDeployments(self.places)
-        [found] = (await stage.execute(self.app.ctx(), LOCAL, ApplicationFilter(name=self.app.name))).applications
+        [found] = (await stage.execute(self.app.ctx(), LOCAL, ApplicationQuery(name=self.app.name))).applications
         return found
 
     async def log(self, **part: Any) -> ApplicationLog:
-        return await ReadLog(self.places).execute(self.app.ctx(), LOCAL, self.name, LogChoice(**part))
+        return await ReadLogs(self.places).execute(self.app.ctx(), LOCAL, self.name, LogQuery(**part))
 
-    async def go_back(self, version: str | None = None) -> WentBack:
-        return await GoBack(self.places).execute(self.app.ctx(), LOCAL, self.name, VersionChoice(version=version))
+    async def go_back(self, version: str | None = None) -> RollbackResult:
+        return await RollbackDeployment(self.places).execute(
+            self.app.ctx(), LOCAL, self.name, VersionSelector(version=version)
+        )
 
-    async def remove(self, *, volumes: bool = False) -> Removed:
+    async def remove(self, *, volumes: bool = False) -> RemovalResult:
         stage = RemoveDeployment(self.places)
-        return await stage.execute(self.app.ctx(), LOCAL, self.name, Removal(volumes=volumes))
+        return await stage.execute(self.app.ctx(), LOCAL, self.name, RemovalOptions(volumes=volumes))
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ async def test_the_list_shows_what_serves_and_what_can_be_gone_back_to(app: App,
         (second.container_name, web("v2").reference, "serving", f"{app.name}-2"),
         (first.container_name, web("v1").reference, "kept", f"{app.name}-1"),
     ]
-    everything = await ListDeployments(operator.places).execute(app.ctx(), LOCAL, ApplicationFilter())
+    everything = await ListDeployments(operator.places).execute(app.ctx(), LOCAL, ApplicationQuery())
     assert app.name in {one.name for one in everything.applications}
 
 
@@ -116,7 +118,7 @@ async def test_going_back_can_be_undone(app: App, operator: Operator, web: Web) 
     await app.deploy(web("v1"))
     second = await app.deploy(web("v2"))
     back = await operator.go_back()
-    await GoBack(operator.places).rollback(app.ctx(), back)
+    await RollbackDeployment(operator.places).rollback(app.ctx(), back)
     assert get(second.host_port) == "v2"
     assert app.running() == [second.container_name]
 
@@ -157,7 +159,7 @@ async def test_removing_takes_all_versions_and_leaves_the_volumes_unless_asked(
 
 
 async def test_removing_what_is_behind_the_proxy_leaves_nothing(app: App, operator: Operator, web: Web) -> None:
-    await app.deploy(web("v1"), gapless=True)
+    await app.deploy(web("v1"), zero_downtime=True)
     await operator.remove()
     assert app.containers() == []
     assert app.api.networks(names=[f"container-kit-app-{app.name}"]) == []
@@ -166,16 +168,16 @@ async def test_removing_what_is_behind_the_proxy_leaves_nothing(app: App, operat
 async def test_a_preview_of_removing_says_what_would_go(app: App, operator: Operator, web: Web) -> None:
     made = await app.deploy(web("v1"))
     stage = RemoveDeployment(operator.places)
-    says = (await stage.preview(app.ctx(dry_run=True), LOCAL, operator.name, Removal())).says
+    says = (await stage.preview(app.ctx(dry_run=True), LOCAL, operator.name, RemovalOptions())).says
     assert says == (f"remove {made.container_name} ({web('v1').reference})", "keep its volumes")
     assert app.running() == [made.container_name]
 
 
 async def test_what_serves_is_found_by_its_name_and_can_be_verified(app: App, web: Web) -> None:
     made = await app.deploy(web("v1"), health_path="/names")
-    found = await FindDeployment(app.engine).execute(app.ctx(), ApplicationName(name=app.name))
+    found = await FindDeployment(app.engine).execute(app.ctx(), ApplicationRef(name=app.name))
     assert found == made.model_copy(update={"seconds_to_healthy": 0.0})
     assert (await Verify(app.engine).execute(app.ctx(), found)).healthy
     with pytest.raises(StageFailure) as failure:
-        await FindDeployment(app.engine).execute(app.ctx(), ApplicationName(name=f"{app.name}-not"))
+        await FindDeployment(app.engine).execute(app.ctx(), ApplicationRef(name=f"{app.name}-not"))
     assert failure.value.fault.code == "deployment.unknown"

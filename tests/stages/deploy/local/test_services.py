@@ -11,10 +11,10 @@ import pytest
 
 from container_kit.stages.artifacts.analysis import Analysis, Finding, Module, Role, Service, Variable
 from container_kit.stages.artifacts.deployment import DeployOptions
-from container_kit.stages.artifacts.deployments import ApplicationName, Removal
+from container_kit.stages.artifacts.deployments import ApplicationRef, RemovalOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.local.backend import LocalPlace
+from container_kit.stages.deploy.local.backend import LocalBackend
 from container_kit.stages.deploy.local.spec import resolve
 from container_kit.stages.deploy.local.stage import Deploy
 from container_kit.stages.deploy.manage import RemoveDeployment
@@ -49,9 +49,9 @@ def run(app: App, container: str, *command: str) -> str:
 
 
 async def remove(app: App, *, volumes: bool) -> tuple[str, ...]:
-    stage = RemoveDeployment({"local": lambda target: LocalPlace(app.engine, target)})
-    removal = Removal(volumes=volumes)
-    return (await stage.execute(app.ctx(), LOCAL, ApplicationName(name=app.name), removal)).removed
+    stage = RemoveDeployment({"local": lambda target: LocalBackend(app.engine, target)})
+    removal = RemovalOptions(volumes=volumes)
+    return (await stage.execute(app.ctx(), LOCAL, ApplicationRef(name=app.name), removal)).removed
 
 
 async def test_a_redis_serves_every_version_and_its_data_and_password_outlive_removal(

@@ -50,7 +50,7 @@ async def test_exactly_the_planted_advisories_are_found(
     assert all(found.layer for found in report.findings)
     with pytest.raises(StageFailure) as refused:
         await scan(engine, ctx, image, osv)
-    assert refused.value.fault.code == "scan.refused"
+    assert refused.value.fault.code == "scan.policy_violation"
 
 
 async def test_fixed_versions_are_clean(

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from container_kit.stages.scan.scanners.program import ProgramTrouble, run
+from container_kit.stages.scan.scanners.program import ProgramError, run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
@@ -36,7 +36,7 @@ async def test_too_slow_is_trouble_and_ends_children_too(tmp_path: Path) -> None
         f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
         f"pathlib.Path({str(pid)!r}).write_text(str(child.pid))\ntime.sleep(60)"
     )
-    with pytest.raises(ProgramTrouble, match="was stopped after 1 s"):
+    with pytest.raises(ProgramError, match="was stopped after 1 s"):
         await run(python(code), within=1, cwd=tmp_path)
     with anyio.fail_after(5):
         while _runs(pid.read_text()):
@@ -44,7 +44,7 @@ async def test_too_slow_is_trouble_and_ends_children_too(tmp_path: Path) -> None
 
 
 async def test_too_much_output_is_trouble(tmp_path: Path) -> None:
-    with pytest.raises(ProgramTrouble, match="printed more than 1 MiB"):
+    with pytest.raises(ProgramError, match="printed more than 1 MiB"):
         await run(python("while True: print('x' * 10000)"), within=20, cwd=tmp_path, most_output=2**20)
 
 
@@ -56,7 +56,7 @@ async def test_only_the_tail_of_complaints_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("argv", [["/no/such/program"], ["/"]])
 async def test_what_cannot_be_started_is_trouble(tmp_path: Path, argv: list[str]) -> None:
-    with pytest.raises(ProgramTrouble, match="cannot be started"):
+    with pytest.raises(ProgramError, match="cannot be started"):
         await run(argv, within=10, cwd=tmp_path)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from container_kit.stages.analyze.deployment_files.dockerfile_facts import DockerfileFacts, unwrapped
 from container_kit.stages.analyze.discovery import has_manifest
 from container_kit.stages.analyze.evidence.services import kind_of_image
-from container_kit.stages.analyze.tree.source_tree import Tree, within
+from container_kit.stages.analyze.tree.source_tree import ModuleTree, within
 
 _PORT_VARIABLES = {"PORT", "SERVER_PORT", "APP_PORT", "FLASK_RUN_PORT", "ASPNETCORE_HTTP_PORTS", "ASPNETCORE_URLS"}
 
@@ -41,7 +41,7 @@ class BuildContext:
 
 
 def read_compose(
-    tree: Tree, path: str, dockerfiles: Mapping[str, DockerfileFacts]
+    tree: ModuleTree, path: str, dockerfiles: Mapping[str, DockerfileFacts]
 ) -> tuple[list[BuildContext], list[str]]:
     """The services of a compose file with the folders that they are built from, and the file's problems."""
     services = _services(tree, path)
@@ -65,7 +65,7 @@ def read_compose(
     return contexts, problems
 
 
-def context_home(tree: Tree, folder: str, dockerfile: str, facts: DockerfileFacts | None) -> str:
+def context_home(tree: ModuleTree, folder: str, dockerfile: str, facts: DockerfileFacts | None) -> str:
     """The application's folder: the context, or inside it the Dockerfile's where that is what the image holds."""
     inner = dockerfile.rpartition("/")[0]
     if inner == folder or not inner.startswith(f"{folder}/" if folder else "") or inner not in tree.folders:
@@ -78,7 +78,7 @@ def context_home(tree: Tree, folder: str, dockerfile: str, facts: DockerfileFact
     return inner if only_own else folder
 
 
-def _services(tree: Tree, path: str) -> dict[str, dict[str, Any]] | None:
+def _services(tree: ModuleTree, path: str) -> dict[str, dict[str, Any]] | None:
     documents = tree.yaml(path)
     if not documents or not isinstance(documents[0], dict):
         return None
@@ -101,7 +101,7 @@ def _problems(text: str, name: str, service: dict[str, Any]) -> Iterator[str]:
 
 
 def _home(
-    tree: Tree, path: str, service: dict[str, Any], dockerfiles: Mapping[str, DockerfileFacts]
+    tree: ModuleTree, path: str, service: dict[str, Any], dockerfiles: Mapping[str, DockerfileFacts]
 ) -> tuple[str, str] | None:
     """The folder and the Dockerfile of a service: what builds it, else what is mounted over its image."""
     base = path.rpartition("/")[0]
@@ -120,7 +120,7 @@ def _home(
     return context_home(tree, folder, dockerfile, dockerfiles.get(dockerfile)), dockerfile
 
 
-def _mounted(tree: Tree, base: str, service: dict[str, Any]) -> str | None:
+def _mounted(tree: ModuleTree, base: str, service: dict[str, Any]) -> str | None:
     """A folder with a manifest that is mounted where the service's command runs."""
     if not service.get("command"):
         return None

@@ -14,7 +14,7 @@ from container_kit.stages.analyze.deployment_files.platforms import Blueprint, r
 from container_kit.stages.analyze.discovery import NEVER_MODULES, has_manifest
 from container_kit.stages.analyze.evidence.services import kind_of_image
 from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import Listing, Tree, join
+from container_kit.stages.analyze.tree.source_tree import Listing, ModuleTree, join
 from container_kit.stages.artifacts.analysis import DeploymentFile
 
 MAX_FILES = 200
@@ -79,7 +79,7 @@ class Deployments:
         paths.extend(join(folder, name) for name in _USUAL)
         return next((self.dockerfiles[path] for path in paths if path in self.dockerfiles), None)
 
-    def homes(self, tree: Tree) -> list[str]:
+    def homes(self, tree: ModuleTree) -> list[str]:
         """The folders that images of applications are built from, and those that a platform runs."""
         found = [c.path for c in self.contexts if has_manifest(tree, c.path) or not self._is_ready_made(tree, c.path)]
         found.extend(blueprint.root for blueprint in self.blueprints if blueprint.dockerfile is None)
@@ -87,7 +87,7 @@ class Deployments:
         found.extend(folder for folder in alone if self._builds_itself(tree, folder))
         return list(dict.fromkeys(found))
 
-    def _is_ready_made(self, tree: Tree, folder: str) -> bool:
+    def _is_ready_made(self, tree: ModuleTree, folder: str) -> bool:
         """Tell whether an image is a database or a proxy that only gets its configuration here."""
         facts = self.dockerfile(folder)
         base = facts.base[0] if facts and facts.base else ""
@@ -95,7 +95,7 @@ class Deployments:
         pages = name in _WEB_SERVERS and bool(Folder(tree, folder).files(".html", limit=1))
         return bool(folder) and (kind_of_image(base) is not None or (name in _READY_MADE and not pages))
 
-    def _builds_itself(self, tree: Tree, folder: str) -> bool:
+    def _builds_itself(self, tree: ModuleTree, folder: str) -> bool:
         """Tell whether a folder's Dockerfile runs what it copies from that folder."""
         facts = self.dockerfiles[join(folder, "Dockerfile")]
         if facts.command is None or _IMAGES_KEPT.search(folder.lower()) or self._is_ready_made(tree, folder):
@@ -129,7 +129,7 @@ _IMAGES_KEPT = re.compile(r"(?:^|/)(?:\.\w+|docker\w*|images?|containers?|build|
 """Folders that hold Dockerfiles of what is elsewhere."""
 
 
-def read_deployments(tree: Tree) -> Deployments:
+def read_deployments(tree: ModuleTree) -> Deployments:
     """Find and read them, outermost first, none below tests or examples, at most `MAX_FILES`."""
     found = Deployments()
     paths = list(_deployment_files(tree))[:MAX_FILES]
@@ -150,7 +150,7 @@ def read_deployments(tree: Tree) -> Deployments:
     return found
 
 
-def _read_composes(tree: Tree, paths: list[str], found: Deployments) -> dict[str, tuple[str, ...]]:
+def _read_composes(tree: ModuleTree, paths: list[str], found: Deployments) -> dict[str, tuple[str, ...]]:
     """Read compose files, those that override others after them; the problems of each."""
     problems: dict[str, tuple[str, ...]] = {}
     by_service: dict[tuple[str, str], BuildContext] = {}
@@ -169,7 +169,7 @@ def _read_composes(tree: Tree, paths: list[str], found: Deployments) -> dict[str
     return problems
 
 
-def _read_blueprints(tree: Tree, found: Deployments) -> None:
+def _read_blueprints(tree: ModuleTree, found: Deployments) -> None:
     found.blueprints.extend(read_blueprints(tree))
     for one in found.blueprints:
         if one.dockerfile is not None:
@@ -177,12 +177,12 @@ def _read_blueprints(tree: Tree, found: Deployments) -> None:
             found.add(BuildContext(home, one.dockerfile, variable=(one.port, one.place) if one.port else None))
 
 
-def _deployment_files(tree: Tree) -> Iterator[tuple[str, Kind]]:
+def _deployment_files(tree: ModuleTree) -> Iterator[tuple[str, Kind]]:
     found = [(path, kind) for path, listing in tree.folders.items() for path, kind in _kinds(tree, path, listing)]
     return iter(sorted(found, key=lambda item: (item[0].count("/"), item[0])))
 
 
-def _kinds(tree: Tree, folder: str, listing: Listing) -> Iterator[tuple[str, Kind]]:
+def _kinds(tree: ModuleTree, folder: str, listing: Listing) -> Iterator[tuple[str, Kind]]:
     home = _MANIFEST_HOMES.search(folder) is not None
     if not home and not _TELLING.search(listing.text):
         return
@@ -208,6 +208,6 @@ def _kinds(tree: Tree, folder: str, listing: Listing) -> Iterator[tuple[str, Kin
             yield join(folder, name), "kubernetes"
 
 
-def _is_kubernetes(tree: Tree, path: str) -> bool:
+def _is_kubernetes(tree: ModuleTree, path: str) -> bool:
     start = tree.source(path)[:2000]
     return "apiVersion:" in start and "kind:" in start

@@ -7,12 +7,12 @@ from typing import Any
 
 from container_kit.stages.analyze.deployment_files.compose import BuildContext
 from container_kit.stages.analyze.evidence.services import kind_of_image
-from container_kit.stages.analyze.tree.source_tree import Tree
+from container_kit.stages.analyze.tree.source_tree import ModuleTree
 
 _KEPT_RUNNING = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Rollout"}
 
 
-def read_workloads(tree: Tree, path: str) -> list[BuildContext]:
+def read_workloads(tree: ModuleTree, path: str) -> list[BuildContext]:
     """The containers of a file's workloads that run images of applications."""
     lines = (tree.text(path) or "").splitlines()
     found: list[BuildContext] = []

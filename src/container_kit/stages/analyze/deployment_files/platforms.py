@@ -9,8 +9,8 @@ from typing import Any
 
 from container_kit.stages.analyze.deployment_files.dockerfile_facts import read_dockerfile
 from container_kit.stages.analyze.discovery import NEVER_MODULES
-from container_kit.stages.analyze.evidence.claims import Draft
-from container_kit.stages.analyze.tree.source_tree import Tree, join, within
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
+from container_kit.stages.analyze.tree.source_tree import ModuleTree, join, within
 from container_kit.stages.artifacts.analysis import Role
 
 _ROLES: dict[str, Role] = {"web": "web", "worker": "worker", "static": "static"}
@@ -39,7 +39,7 @@ class Blueprint:
     place: str = ""
 
 
-def read_blueprints(tree: Tree) -> list[Blueprint]:
+def read_blueprints(tree: ModuleTree) -> list[Blueprint]:
     """The services of all such files; those of one file that serve come first."""
     found: list[Blueprint] = []
     outer = {name.partition("/")[0] for name in (*_FORMATS, "Procfile")}
@@ -59,12 +59,12 @@ def read_blueprints(tree: Tree) -> list[Blueprint]:
     return found
 
 
-def goes_elsewhere(tree: Tree, folder: str, command: str) -> bool:
+def goes_elsewhere(tree: ModuleTree, folder: str, command: str) -> bool:
     """Tell whether a command line starts what is in another folder of the tree."""
     return _move(tree, folder, Blueprint("", "", start=command))
 
 
-def _move(tree: Tree, home: str, service: Blueprint) -> bool:
+def _move(tree: ModuleTree, home: str, service: Blueprint) -> bool:
     """Settle a service in the folder that its command goes to; tell whether it goes to one."""
     moved = _MOVED.fullmatch(service.start or "")
     root = within(home, moved[1]) if moved else None
@@ -76,7 +76,7 @@ def _move(tree: Tree, home: str, service: Blueprint) -> bool:
     return True
 
 
-def claim_blueprint(blueprint: Blueprint, draft: Draft) -> None:
+def claim_blueprint(blueprint: Blueprint, draft: ModuleDraft) -> None:
     """Claim what the platform runs; a Procfile's word comes first."""
     place = blueprint.place
     draft.role.add(_ROLES.get(blueprint.kind), "configuration", place, confidence=0.9)
@@ -89,7 +89,7 @@ def claim_blueprint(blueprint: Blueprint, draft: Draft) -> None:
 
 
 def _placed(
-    tree: Tree, folder: str, path: str, read: Callable[[dict[str, Any]], Iterator[Blueprint]]
+    tree: ModuleTree, folder: str, path: str, read: Callable[[dict[str, Any]], Iterator[Blueprint]]
 ) -> list[Blueprint]:
     data = tree.json(path) if path.endswith(".json") else next(iter(tree.yaml(path)), None)
     lines = (tree.text(path) or "").splitlines()

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.analyze.deployment_files.platforms import goes_elsewhere
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 _PROCESS = re.compile(r"^(\w[\w-]*):\s*(\S.*)$", re.MULTILINE)
@@ -15,7 +15,7 @@ _PORT_OPTION = re.compile(
 )
 
 
-def read_platform_files(folder: Folder, draft: Draft) -> None:
+def read_platform_files(folder: Folder, draft: ModuleDraft) -> None:
     """Claim start command, build command, port and health endpoint; a Procfile's first web process is the word."""
     _read_procfile(folder, draft)
     for path, keys in _FILES.items():
@@ -43,7 +43,7 @@ _FILES: dict[str, dict[str, str]] = {
 }
 
 
-def _read_procfile(folder: Folder, draft: Draft) -> None:
+def _read_procfile(folder: Folder, draft: ModuleDraft) -> None:
     processes = dict(_PROCESS.findall(folder.text("Procfile")))
     for name in ("web", "worker", *processes):
         if command := processes.get(name):
@@ -67,7 +67,7 @@ def _at(data: Any, dotted: str) -> Any:
     return data
 
 
-def _claim(folder: Folder, draft: Draft, path: str, field: str, value: Any) -> None:
+def _claim(folder: Folder, draft: ModuleDraft, path: str, field: str, value: Any) -> None:
     if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
         return
     place = folder.place(path, str(value).splitlines()[0][:60])
@@ -89,25 +89,25 @@ def port_named(command: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def read_command_port(draft: Draft) -> None:
+def read_command_port(draft: ModuleDraft) -> None:
     """Claim the port that the best start command names, and gunicorn's own where it names none."""
     best = draft.start.best
     if best is None or best.confidence < 0.6:
         return
     if port := port_named(best.value):
-        sure = max(best.confidence, 0.93) if best.known_by in {"declared", "configuration"} else 0.61
-        draft.port.add(port, best.known_by, *best.places[:1], confidence=sure)
+        sure = max(best.confidence, 0.93) if best.provenance in {"declared", "configuration"} else 0.61
+        draft.port.add(port, best.provenance, *best.places[:1], confidence=sure)
     elif re.search(r"\bgunicorn\b", best.value) and "PORT" not in best.value:
         draft.port.add(8000, "framework", *best.places[:1], confidence=0.61)
 
 
-def agree(draft: Draft) -> None:
+def agree(draft: ModuleDraft) -> None:
     """Let a start command that was inferred name the port that was found."""
     best, port = draft.start.best, draft.port.best
-    if best is None or port is None or best.known_by not in {"code", "framework", "guess"}:
+    if best is None or port is None or best.provenance not in {"code", "framework", "guess"}:
         return
     found = _PORT_OPTION.search(f" {best.value}")
     if found and int(found[1]) != port.value:
         start, end = found.start(1) - 1, found.end(1) - 1
         command = f"{best.value[:start]}{port.value}{best.value[end:]}"
-        draft.start.add(command, best.known_by, *best.places, confidence=best.confidence + 0.001)
+        draft.start.add(command, best.provenance, *best.places, confidence=best.confidence + 0.001)

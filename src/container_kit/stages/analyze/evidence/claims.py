@@ -23,7 +23,7 @@ class Claim(Generic[T]):
     """One statement by one detector."""
 
     value: T
-    known_by: KnownBy
+    provenance: KnownBy
     places: tuple[str, ...]
     confidence: float
 
@@ -38,11 +38,11 @@ class Claims(Generic[T]):
         self.question = question
         """What to ask a person when nobody claimed anything; empty where there is nothing to ask."""
 
-    def add(self, value: T | None, known_by: KnownBy, *places: str | None, confidence: float | None = None) -> None:
+    def add(self, value: T | None, provenance: KnownBy, *places: str | None, confidence: float | None = None) -> None:
         """Claim a value (None is no claim) with the places that show it."""
         if value is not None and value != "":
-            trust = TRUST[known_by] if confidence is None else confidence
-            self._claims.append(Claim(value, known_by, tuple(p for p in places if p), trust))
+            trust = TRUST[provenance] if confidence is None else confidence
+            self._claims.append(Claim(value, provenance, tuple(p for p in places if p), trust))
 
     def __bool__(self) -> bool:
         return bool(self._claims)
@@ -72,10 +72,10 @@ class Claims(Generic[T]):
         return Finding(
             value=best.value,
             confidence=calibrated(field, best.confidence),
-            known_by=best.known_by,
+            provenance=best.provenance,
             places=_unique([*best.places, *(p for claim in agreeing for p in claim.places)]),
             alternatives=tuple(
-                Alternative(value=c.value, known_by=c.known_by, places=c.places[:1])
+                Alternative(value=c.value, provenance=c.provenance, places=c.places[:1])
                 for c in list(reversed(others.values()))[:MAX_ALTERNATIVES]
             ),
         )
@@ -86,7 +86,7 @@ def _unique(places: Iterable[str]) -> tuple[str, ...]:
 
 
 @dataclass(slots=True)
-class Draft:
+class ModuleDraft:
     """What is known so far of one module, read by one ecosystem."""
 
     ecosystem: str

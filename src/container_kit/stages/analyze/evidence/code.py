@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.evidence.ports import ports_in
 from container_kit.stages.analyze.evidence.variables import read_variables
 from container_kit.stages.analyze.tree.line_search import lines_with
@@ -35,7 +35,7 @@ class Scan:
     variables: dict[str, Variable] = field(default_factory=dict)
 
 
-def scan(folder: Folder, draft: Draft, ecosystem: Ecosystem) -> Scan:
+def scan(folder: Folder, draft: ModuleDraft, ecosystem: Ecosystem) -> Scan:
     """Scan the entry point and the likeliest of the outermost source files; claim ports and health endpoints."""
     found = Scan()
     suffixes = ecosystem.sources + ecosystem.settings
@@ -106,7 +106,7 @@ def _likely(path: str) -> tuple[int, int]:
     return order, path.count("/")
 
 
-def _claim_ports(draft: Draft, where: str, text: str, *, near: bool) -> bool:
+def _claim_ports(draft: ModuleDraft, where: str, text: str, *, near: bool) -> bool:
     """Claim what a file listens on; the first file that says so counts more than later ones."""
     claimed = False
     for port, number, trust in ports_in(text):
@@ -115,7 +115,7 @@ def _claim_ports(draft: Draft, where: str, text: str, *, near: bool) -> bool:
     return claimed
 
 
-def _claim_health(draft: Draft, where: str, text: str) -> None:
+def _claim_health(draft: ModuleDraft, where: str, text: str) -> None:
     for number, line in lines_with(text, _HEALTH_WORDS):
         for found in _HEALTH.finditer(line):
             path = "/" + found["path"].strip("/")

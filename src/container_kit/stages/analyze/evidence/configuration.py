@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.evidence.ports import FOREIGN_PORTS, is_foreign
 from container_kit.stages.analyze.tree.module_folder import Folder
 
@@ -50,7 +50,7 @@ _ADDRESS = re.compile(r"(?:https?://)?[\w.*+\[\]-]*:(\d{2,5})/?(?:;.*)?")
 _MAX_FILES = 12
 
 
-def read_configuration(folder: Folder, draft: Draft) -> None:
+def read_configuration(folder: Folder, draft: ModuleDraft) -> None:
     """Claim the ports that configuration files of usual names give to the server, and those of `.env` files."""
     named = {path: path.rpartition(".")[2] for path in _named_files(folder)}
     usual = list(_files(folder, draft.entrypoint.value or ""))
@@ -146,7 +146,7 @@ def _in_lines(text: str) -> Iterator[tuple[int, str]]:
 _USUAL = ("PORT", "APP_PORT", "SERVER_PORT")
 
 
-def _claim_variables(folder: Folder, draft: Draft, path: str) -> None:
+def _claim_variables(folder: Folder, draft: ModuleDraft, path: str) -> None:
     """`PORT` before `APP_PORT` before others; a port of a database is not ours."""
     found: list[tuple[int, str, int]] = []
     for line in folder.text(path).splitlines():

@@ -6,7 +6,7 @@ import re
 
 from container_kit.stages.analyze.deployment_files.index import Deployments
 from container_kit.stages.analyze.deployment_files.procfile import port_named
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.evidence.image_ports import image_ports
 from container_kit.stages.analyze.evidence.image_program import missing_program
 from container_kit.stages.analyze.evidence.start_scripts import is_entry, read_start_script, without_entry
@@ -26,7 +26,7 @@ _BESIDES = re.compile(
 """Programs that restart another while it is written, and what keeps a container for a person to work in."""
 
 
-def read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> None:
+def read_containers(folder: Folder, draft: ModuleDraft, deployments: Deployments) -> None:
     """Claim port, command and role by the Dockerfile of a folder and by the compose service that builds it."""
     facts = deployments.dockerfile(folder.path)
     context = deployments.context(folder.path)
@@ -36,7 +36,7 @@ def read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> N
         if facts.command and draft.role.value != "static" and not _BESIDES.match(facts.command[0]):
             _claim_command(folder, draft, *facts.command, missing=missing_program(folder, facts))
         said = draft.role.best  # at the root it may be the image of what lies below
-        sure = said is not None and said.value == "library" and said.known_by != "guess"
+        sure = said is not None and said.value == "library" and said.provenance != "guess"
         if folder.path and sure and facts.command and facts.port:
             draft.role.add("web", "configuration", facts.port[1], confidence=0.96)
     if context is not None and context.variable:
@@ -48,15 +48,15 @@ def read_containers(folder: Folder, draft: Draft, deployments: Deployments) -> N
     _settle_load(draft)
 
 
-def _settle_load(draft: Draft) -> None:
+def _settle_load(draft: ModuleDraft) -> None:
     """Locust without its pages listens nowhere."""
     best = draft.start.best
     if best and draft.framework.value == "locust" and "--headless" in best.value:
         draft.port.drop()
-        draft.role.add("worker", best.known_by, *best.places, confidence=0.97)
+        draft.role.add("worker", best.provenance, *best.places, confidence=0.97)
 
 
-def _claim_service(folder: Folder, draft: Draft, command: str, place: str, *, alone: bool) -> None:
+def _claim_service(folder: Folder, draft: ModuleDraft, command: str, place: str, *, alone: bool) -> None:
     """Claim the command of a service, which counts for more where its image says none."""
     script = read_start_script(folder, command)
     trust = 0.45 if script is None and is_entry(command) else 0.925 if alone else 0.7
@@ -64,7 +64,7 @@ def _claim_service(folder: Folder, draft: Draft, command: str, place: str, *, al
     draft.start.add(shown, "configuration", place, confidence=trust)
 
 
-def _claim_command(folder: Folder, draft: Draft, command: str, place: str, *, missing: str | None) -> None:
+def _claim_command(folder: Folder, draft: ModuleDraft, command: str, place: str, *, missing: str | None) -> None:
     """Claim the command of an image, which counts for more where a person's machine has its program too."""
     if missing:
         draft.broken[f"the image runs a file that is not there: {missing}"] = place

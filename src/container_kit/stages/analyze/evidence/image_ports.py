@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from container_kit.stages.analyze.deployment_files.dockerfile_facts import DockerfileFacts
 from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import Tree, join
+from container_kit.stages.analyze.tree.source_tree import ModuleTree, join
 
 _ANY_TAG = r"(?::.*)?"
 _BASES = tuple(
@@ -49,7 +49,7 @@ def image_ports(folder: Folder, facts: DockerfileFacts) -> Iterator[tuple[int, s
             yield from ((port, place, 0.83) for pattern, port in _BASES if pattern.fullmatch(named))
 
 
-def _configured(tree: Tree, home: str, facts: DockerfileFacts) -> tuple[int, str] | None:
+def _configured(tree: ModuleTree, home: str, facts: DockerfileFacts) -> tuple[int, str] | None:
     """What the configuration of nginx listens on, among the files that the image copies."""
     for copy in facts.copies:
         path = join(home, copy.removeprefix("./").rstrip("/"))

@@ -8,7 +8,7 @@ from datetime import date
 
 from container_kit.stages.analyze.deployment_files.index import Deployments
 from container_kit.stages.analyze.discovery import NEVER_MODULES
-from container_kit.stages.analyze.tree.source_tree import Tree, join
+from container_kit.stages.analyze.tree.source_tree import ModuleTree, join
 from container_kit.stages.artifacts.analysis import Module, Risk
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.data.end_of_life import LAST_FIXES
@@ -31,7 +31,7 @@ MAX_RISKS = 25
 
 
 def risks(
-    tree: Tree,
+    tree: ModuleTree,
     modules: tuple[Module, ...],
     deployments: Deployments,
     unlocked: frozenset[str],
@@ -68,7 +68,7 @@ def _first(module: Module) -> str | None:
     return f"{module.manifests[0]}:1" if module.manifests else None
 
 
-def _secrets(tree: Tree) -> Iterator[Risk]:
+def _secrets(tree: ModuleTree) -> Iterator[Risk]:
     """Look at files whose names tell that they may hold secrets, at most `MAX_LOOKED_AT`."""
     looked_at = 0
     for folder, listing in tree.folders.items():
@@ -85,7 +85,7 @@ def _secrets(tree: Tree) -> Iterator[Risk]:
                 yield from _secrets_of(tree, path, name)
 
 
-def _secrets_of(tree: Tree, path: str, name: str) -> Iterator[Risk]:
+def _secrets_of(tree: ModuleTree, path: str, name: str) -> Iterator[Risk]:
     text = tree.source(path)
     hidden = Redactor()
     if hidden(text) == text and not name.startswith(".env"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.artifacts.analysis import Service, Variable
 
 CLIENTS: dict[str, tuple[str, ...]] = {
@@ -218,7 +218,7 @@ def kind_of_image(image: str) -> str | None:
 
 
 def services(
-    draft: Draft, variables: Mapping[str, Variable], beside: Iterable[tuple[str, str]] = ()
+    draft: ModuleDraft, variables: Mapping[str, Variable], beside: Iterable[tuple[str, str]] = ()
 ) -> tuple[Service, ...]:
     """The services of a module, by its dependencies and by what a compose file starts beside it.
 

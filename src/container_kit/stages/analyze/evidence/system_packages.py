@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Finding
 
@@ -76,7 +76,7 @@ _NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def system_packages(folder: Folder, draft: Draft) -> tuple[Finding[str], ...]:
+def system_packages(folder: Folder, draft: ModuleDraft) -> tuple[Finding[str], ...]:
     """The packages with the dependency that needs them, and those that an `Aptfile` names."""
     found: dict[str, list[str]] = {}
     for dependency, packages in _NEEDS.get(draft.ecosystem, {}).items():
@@ -87,11 +87,11 @@ def system_packages(folder: Folder, draft: Draft) -> tuple[Finding[str], ...]:
         line.strip() for line in folder.text("Aptfile").splitlines() if line.strip() and not line.startswith(("#", ":"))
     ]
     known: list[Finding[str]] = [
-        Finding(value=name, confidence=0.98, known_by="declared", places=(folder.place("Aptfile", name),))
+        Finding(value=name, confidence=0.98, provenance="declared", places=(folder.place("Aptfile", name),))
         for name in listed
     ]
     needed: list[Finding[str]] = [
-        Finding(value=name, confidence=0.85, known_by="framework", places=tuple(places[:3]))
+        Finding(value=name, confidence=0.85, provenance="framework", places=tuple(places[:3]))
         for name, places in sorted(found.items())
         if name not in listed
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 _TOOLS: dict[str, tuple[str, ...]] = {
@@ -32,7 +32,7 @@ _TOOLS: dict[str, tuple[str, ...]] = {
 """Names that version managers give to an ecosystem's language."""
 
 
-def read_tool_versions(folder: Folder, draft: Draft) -> None:
+def read_tool_versions(folder: Folder, draft: ModuleDraft) -> None:
     """Claim the version that a version manager's file pins, here or at the root of the tree."""
     names = _TOOLS.get(draft.ecosystem, ())
     for place in dict.fromkeys((folder, Folder(folder.tree))):
@@ -41,13 +41,13 @@ def read_tool_versions(folder: Folder, draft: Draft) -> None:
             _read_mise(place, draft, name)
 
 
-def _read_asdf(folder: Folder, draft: Draft, name: str) -> None:
+def _read_asdf(folder: Folder, draft: ModuleDraft, name: str) -> None:
     if found := re.search(rf"^{name}\s+(\S+)", folder.text(".tool-versions"), re.MULTILINE):
         version = re.sub(r"^[a-z-]+(?=\d)", "", found[1])
         draft.version.add(version, "declared", folder.place(".tool-versions", found[0]), confidence=0.983)
 
 
-def _read_mise(folder: Folder, draft: Draft, name: str) -> None:
+def _read_mise(folder: Folder, draft: ModuleDraft, name: str) -> None:
     for path in ("mise.toml", ".mise.toml"):
         tools = folder.toml(path).get("tools") if folder.has(path) else None
         value = tools.get(name) if isinstance(tools, dict) else None

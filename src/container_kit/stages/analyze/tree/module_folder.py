@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
-from container_kit.stages.analyze.tree.source_tree import Tree, join
+from container_kit.stages.analyze.tree.source_tree import ModuleTree, join
 
 MAX_SOURCES = 200
 NOT_THE_APPLICATION = frozenset(
@@ -73,7 +73,7 @@ class Folder:
         others: Folders below it that are modules of their own.
     """
 
-    def __init__(self, tree: Tree, path: str = "", others: frozenset[str] = frozenset()) -> None:
+    def __init__(self, tree: ModuleTree, path: str = "", others: frozenset[str] = frozenset()) -> None:
         self.tree = tree
         self.path = path
         self._others = others

@@ -98,7 +98,7 @@ class Problem:
     """True where it was read but its format's parser refused it."""
 
 
-class Tree:
+class ModuleTree:
     """All names below a root, and the contents that were asked for.
 
     Paths are relative to the root with `/` between names; the root itself is the empty string.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from container_kit.stages.build.buildkit import messages as protocol
-from container_kit.stages.build.context.build_context import Entry, changed, unreadable, walk
+from container_kit.stages.build.context.build_context import ContextEntry, changed, unreadable, walk
 from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.context.symlinks import follow
 
@@ -163,7 +163,7 @@ def _pieces(root: Path, path: str) -> Iterator[bytes]:
         raise unreadable(path, error) from error
 
 
-def _stat(entry: Entry) -> dict[str, Any]:
+def _stat(entry: ContextEntry) -> dict[str, Any]:
     status = entry.stat
     mode = stat.S_IMODE(status.st_mode) & 0o777
     for bit, flag in _GO_SPECIAL:

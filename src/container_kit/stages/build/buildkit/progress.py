@@ -27,7 +27,7 @@ _SHOWN = 100
 
 
 @dataclass(slots=True)
-class Step:
+class BuildStep:
     """One node of the build: an instruction, or work of the builder's own such as loading the context."""
 
     name: str
@@ -55,7 +55,7 @@ class BuildLog:
 
     tell: Callable[[str, float | None], None]
     print_line: Callable[[str], None]
-    steps: dict[str, Step] = field(default_factory=dict)
+    steps: dict[str, BuildStep] = field(default_factory=dict)
     image_id: str | None = None
     error: str | None = None
     expected: int = 0
@@ -64,12 +64,12 @@ class BuildLog:
     """Whether it is the classic builder that tells."""
 
     @property
-    def instructions(self) -> list[Step]:
+    def instructions(self) -> list[BuildStep]:
         """The steps that are instructions."""
         return [step for step in self.steps.values() if step.instruction is not None]
 
     @property
-    def failed(self) -> Step | None:
+    def failed(self) -> BuildStep | None:
         """The step that failed first, not one that was stopped because another failed."""
         broken = [step for step in self.steps.values() if step.error]
         real = [step for step in broken if "context canceled" not in step.error]
@@ -114,17 +114,17 @@ class BuildLog:
             if step is not None:
                 self._take_output(step, log.message)
 
-    def _new_step(self, name: str) -> Step:
+    def _new_step(self, name: str) -> BuildStep:
         found = _STEP.match(name)
         if found is None:
-            return Step(name)
+            return BuildStep(name)
         instruction = authorities.shown(found["instruction"])
         if found["stage"] is None:  # a single stage: the builder's own count, whatever it tells of first
             self.expected = int(found["of"])
-            return Step(name, instruction, number=int(found["number"]))
-        return Step(name, instruction, number=len(self.instructions) + 1)
+            return BuildStep(name, instruction, number=int(found["number"]))
+        return BuildStep(name, instruction, number=len(self.instructions) + 1)
 
-    def _take_vertex(self, step: Step, vertex: Any) -> None:
+    def _take_vertex(self, step: BuildStep, vertex: Any) -> None:
         if vertex.HasField("started") and step.started is None:
             step.started = _seconds(vertex.started)
             if not vertex.cached:
@@ -137,7 +137,7 @@ class BuildLog:
         if vertex.HasField("completed") and step.started is not None and step.seconds is None:
             step.seconds = max(0.0, _seconds(vertex.completed) - step.started)
 
-    def _tell(self, step: Step, remark: str = "") -> None:
+    def _tell(self, step: BuildStep, remark: str = "") -> None:
         if step.instruction is not None:
             total = max(self.expected, len(self.instructions))
             done = sum(1 for one in self.instructions if one.seconds is not None or one.cached)
@@ -145,13 +145,13 @@ class BuildLog:
         elif (doing := _own_work(step.name)) and not remark:
             self.tell(doing, None)
 
-    def _take_output(self, step: Step, data: bytes) -> None:
+    def _take_output(self, step: BuildStep, data: bytes) -> None:
         *lines, rest = (step.partial + data).replace(b"\r\n", b"\n").split(b"\n")
         step.partial = rest[-_LINE_LIMIT:]
         for line in lines:
             self._line(step, line)
 
-    def _line(self, step: Step, line: bytes) -> None:
+    def _line(self, step: BuildStep, line: bytes) -> None:
         # A progress bar redraws its line with \r: the last drawing is the line.
         text = line.rstrip(b"\r").rsplit(b"\r", 1)[-1][:_LINE_LIMIT].decode(errors="replace")
         step.tail.append(text)
@@ -164,7 +164,7 @@ class BuildLog:
             self.classic = True
             self.expected = max(self.expected, int(found["of"])) if found["stage"] else int(found["of"])
             number = len(self.instructions) + 1 if found["stage"] else int(found["number"])
-            step = Step(text.strip(), found["instruction"].strip(), number=number, started=time.time())
+            step = BuildStep(text.strip(), found["instruction"].strip(), number=number, started=time.time())
             for previous in self.steps.values():
                 previous.seconds = previous.seconds if previous.seconds is not None else 0.0
             self.steps[f"classic-{number}"] = step

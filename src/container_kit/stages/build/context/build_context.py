@@ -32,7 +32,7 @@ FAULTS = (CONTEXT_UNREADABLE, CONTEXT_NAME, CONTEXT_CHANGED)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ContextEntry:
     """One file, folder or link of the context."""
 
     path: str
@@ -56,7 +56,7 @@ class _Walk:
     """The first path of each file that has more names than one."""
 
 
-def walk(root: Path, exclude: Patterns, include: Patterns | None = None) -> Iterator[Entry]:
+def walk(root: Path, exclude: Patterns, include: Patterns | None = None) -> Iterator[ContextEntry]:
     """Go through a folder, parents before what is in them, names sorted.
 
     A folder that is itself left out appears only where something below it is taken back.
@@ -72,7 +72,9 @@ def walk(root: Path, exclude: Patterns, include: Patterns | None = None) -> Iter
     yield from _folder(_Walk(exclude, include), str(root), "", NONE, NONE, [])
 
 
-def _folder(walk: _Walk, full: str, prefix: str, excluded: int, included: int, waiting: list[Entry]) -> Iterator[Entry]:
+def _folder(
+    walk: _Walk, full: str, prefix: str, excluded: int, included: int, waiting: list[ContextEntry]
+) -> Iterator[ContextEntry]:
     """Walk one folder; `waiting` are parents that appear only once something below them does."""
     for item in _sorted(full, prefix):
         path = prefix + item.name
@@ -115,7 +117,7 @@ def _sorted(full: str, prefix: str) -> list[os.DirEntry[str]]:
         raise unreadable(prefix.rstrip("/") or ".", error) from error
 
 
-def _entry(item: os.DirEntry[str], path: str, seen: dict[tuple[int, int], str]) -> Entry | None:
+def _entry(item: os.DirEntry[str], path: str, seen: dict[tuple[int, int], str]) -> ContextEntry | None:
     """Describe one item; None for what a context cannot hold (sockets, devices) or what is gone."""
     try:
         status = item.stat(follow_symlinks=False)
@@ -131,7 +133,7 @@ def _entry(item: os.DirEntry[str], path: str, seen: dict[tuple[int, int], str]) 
     if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
         first = seen.setdefault((status.st_dev, status.st_ino), path)
         link = first if first != path else ""
-    return Entry(path, item.path, status, link)
+    return ContextEntry(path, item.path, status, link)
 
 
 def _check_name(path: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
-from container_kit.stages.build.context.build_context import Entry, changed, unreadable
+from container_kit.stages.build.context.build_context import ContextEntry, changed, unreadable
 
 _CHUNK = 1 << 18
 
@@ -34,7 +34,7 @@ class _Sink(io.RawIOBase):
             self._waiting.clear()
 
 
-def write_tar(entries: Iterable[Entry], extra: Mapping[str, str], send: Callable[[bytes], None]) -> None:
+def write_tar(entries: Iterable[ContextEntry], extra: Mapping[str, str], send: Callable[[bytes], None]) -> None:
     """Write a context as a GNU tar: owner root, whole seconds, for the engine trips over a leading PAX header.
 
     Args:
@@ -62,7 +62,7 @@ def _add_text(archive: tarfile.TarFile, path: str, content: str) -> None:
     archive.addfile(header, io.BytesIO(data))
 
 
-def _add(archive: tarfile.TarFile, entry: Entry) -> None:
+def _add(archive: tarfile.TarFile, entry: ContextEntry) -> None:
     header = tarfile.TarInfo(entry.path)
     header.mode = stat.S_IMODE(entry.stat.st_mode)
     header.mtime = int(entry.stat.st_mtime)
@@ -82,7 +82,7 @@ def _add(archive: tarfile.TarFile, entry: Entry) -> None:
         archive.addfile(header, _Exactly(file, entry))
 
 
-def _type(entry: Entry) -> bytes:
+def _type(entry: ContextEntry) -> bytes:
     if entry.is_hard_link:
         return tarfile.LNKTYPE
     return tarfile.DIRTYPE if stat.S_ISDIR(entry.stat.st_mode) else tarfile.SYMTYPE
@@ -91,7 +91,7 @@ def _type(entry: Entry) -> bytes:
 class _Exactly(io.RawIOBase):
     """Reads a file that must not shrink while the archive waits for as many bytes as its header says."""
 
-    def __init__(self, file: io.BufferedReader, entry: Entry) -> None:
+    def __init__(self, file: io.BufferedReader, entry: ContextEntry) -> None:
         self._file = file
         self._entry = entry
 

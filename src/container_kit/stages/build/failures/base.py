@@ -79,7 +79,7 @@ SIGNS = (
         hint="Write the image's name in lower case and without spaces in {where}.",
     ),
     sign(
-        "build.base_blank",
+        "build.base_empty",
         r"base name \((?P<name>[^)]*)\) should not be blank",
         "the base image {name} is empty",
         means="FROM uses an argument that has no value.",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.build.buildkit.progress import BuildLog, Step
+from container_kit.stages.build.buildkit.progress import BuildLog, BuildStep
 from container_kit.stages.build.buildx import BUILDX_UNSUPPORTED
 from container_kit.stages.build.dockerfile import Instruction, ParsedDockerfile
 from container_kit.stages.build.failures import base, copying, network, packages, process
-from container_kit.stages.build.failures.pattern import Failure, Sign, edit_and_retry
+from container_kit.stages.build.failures.pattern import Failure, FailurePattern, edit_and_retry
 from container_kit.stages.build.inputs import Inputs
 from container_kit.stages.contract.fault import FaultCode, StageFailure
 from container_kit.stages.docker.engine import ENGINE_DISK_FULL
@@ -24,7 +24,7 @@ BUILD_FAILED = FaultCode(
     hint="Read the builder's own words in the evidence, and correct {where}.",
 )
 
-_OUTPUT_SIGNS: tuple[Sign, ...] = (*network.SIGNS, *packages.SIGNS, *process.SIGNS)
+_OUTPUT_SIGNS: tuple[FailurePattern, ...] = (*network.SIGNS, *packages.SIGNS, *process.SIGNS)
 
 FAULTS: tuple[FaultCode, ...] = (
     STEP_FAILED,
@@ -100,12 +100,12 @@ def _base_of(failure: Failure) -> Instruction | None:
     return next((one for one in bases for word in words if word.removeprefix("docker.io/library/") in one.rest), None)
 
 
-def _last_step(log: BuildLog) -> Step | None:
+def _last_step(log: BuildLog) -> BuildStep | None:
     """The classic builder names no step: the last that began is the one that failed."""
     return next(reversed(log.instructions), None) if log.classic else None
 
 
-def _instruction(step: Step, parsed: ParsedDockerfile) -> Instruction | None:
+def _instruction(step: BuildStep, parsed: ParsedDockerfile) -> Instruction | None:
     """Find the line of a step: by its place in its stage, else by its text."""
     if step.instruction is None:
         return None

@@ -27,7 +27,7 @@ SIGNS = (
         actions=_trust,
     ),
     sign(
-        "build.name_unresolved",
+        "build.dns_failure",
         rf"Could not resolve (?:host: |'){_HOST}|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?P<node>[A-Za-z0-9.-]+)"
         r"|Temporary failure in name resolution|Name or service not known|bad address '(?P<busybox>[^']+)'"
         r"|unable to resolve host address",

@@ -63,7 +63,7 @@ When = Callable[[Failure, re.Match[str]], bool]
 
 
 @dataclass(frozen=True)
-class Sign:
+class FailurePattern:
     """A text that gives one kind of failure away.
 
     `says` and the hint of `code` may use the pattern's named groups, and `{where}`.
@@ -102,10 +102,10 @@ def sign(
     retryable: bool = False,
     actions: Actions | None = None,
     when: When | None = None,
-) -> Sign:
+) -> FailurePattern:
     """Declare a sign with the code that it alone gives."""
     fault = FaultCode(code, means=means, hint=hint, retryable=retryable)
-    return Sign(fault, re.compile(pattern, re.MULTILINE), says, actions, when)
+    return FailurePattern(fault, re.compile(pattern, re.MULTILINE), says, actions, when)
 
 
 def edit_and_retry(repair: str) -> NextAction:

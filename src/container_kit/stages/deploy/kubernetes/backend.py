@@ -8,7 +8,14 @@ from typing import Any, Literal
 
 import anyio
 
-from container_kit.stages.artifacts.deployments import Application, ApplicationLog, Removal, Removed, Version, WentBack
+from container_kit.stages.artifacts.deployments import (
+    Application,
+    ApplicationLog,
+    RemovalOptions,
+    RemovalResult,
+    RollbackResult,
+    Version,
+)
 from container_kit.stages.artifacts.kubernetes import Manifests
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.fault import Fault, StageFailure
@@ -38,7 +45,7 @@ _OURS = (
 """What an application is made of, in the order of removing."""
 
 
-class KubernetesPlace:
+class KubernetesBackend:
     """The namespace of a target.
 
     Args:
@@ -95,7 +102,7 @@ class KubernetesPlace:
             text = await api.logs(self._namespace(api), pod["metadata"]["name"], container, previous=False, lines=lines)
         return ApplicationLog(name=name, version=_name_of(chosen), lines=tuple(ctx.redact(text).splitlines()))
 
-    async def go_back(self, ctx: StageContext, name: str, version: str | None) -> WentBack:
+    async def go_back(self, ctx: StageContext, name: str, version: str | None) -> RollbackResult:
         """Roll an earlier revision out again, watched like any rollout; by default the one before.
 
         Raises:
@@ -111,7 +118,9 @@ class KubernetesPlace:
             before = applied_by_us(live) or identity(live)
             await self._rolled_out(ctx, api, live, before, _as_it_was(before, live, chosen))
             image = str(chosen["spec"]["template"]["spec"]["containers"][0].get("image"))
-        return WentBack(name=name, on=self._target, version=_name_of(chosen), image=image, replaced=_name_of(serves))
+        return RollbackResult(
+            name=name, on=self._target, version=_name_of(chosen), image=image, replaced=_name_of(serves)
+        )
 
     async def _rolled_out(self, ctx: StageContext, api: KubernetesApi, live: Json, before: Json, wanted: Json) -> None:
         """Apply a manifest and watch its rollout; one that fails or is cancelled is undone."""
@@ -137,7 +146,7 @@ class KubernetesPlace:
         if fault is not None:
             raise StageFailure(fault)
 
-    async def remove(self, ctx: StageContext, name: str, removal: Removal) -> Removed:
+    async def remove(self, ctx: StageContext, name: str, removal: RemovalOptions) -> RemovalResult:
         """Remove what we made for an application; Secrets and volume claims are the user's own and stay.
 
         Raises:
@@ -153,7 +162,7 @@ class KubernetesPlace:
                     path = f"{root}/namespaces/{self._namespace(api)}/{plural}/{found['metadata']['name']}"
                     await api.delete(path, uid=found["metadata"].get("uid"))
                     removed.append(f"{plural.removesuffix('s')} {found['metadata']['name']}")
-        return Removed(name=name, target=self._target.name, removed=tuple(removed))
+        return RemovalResult(name=name, target=self._target.name, removed=tuple(removed))
 
     def _connected(self) -> AbstractAsyncContextManager[KubernetesApi]:
         return connect(self._target.context, self._kubeconfig)

@@ -36,7 +36,7 @@ _EMPTY_WITHIN = 5.0
 """Seconds in which the garbage collector marks the pods of a Deployment that was just removed."""
 
 
-class PrepareCluster(Stage[Cluster]):
+class PreflightCluster(Stage[Cluster]):
     """Check that the cluster can take the application, before anything is built.
 
     Args:

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
-from container_kit.stages.artifacts.deployments import Application, ApplicationLog, Removal, Removed, Version, WentBack
+from container_kit.stages.artifacts.deployments import (
+    Application,
+    ApplicationLog,
+    RemovalOptions,
+    RemovalResult,
+    RollbackResult,
+    Version,
+)
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.backend import unknown, version_unknown
-from container_kit.stages.deploy.local.container import IMAGE, PUBLIC, Found, Networks
+from container_kit.stages.deploy.local.container import IMAGE, PUBLIC, AppContainer, Networks
 from container_kit.stages.deploy.local.containers import Containers
-from container_kit.stages.deploy.local.cutover import Serving, serving
+from container_kit.stages.deploy.local.cutover import ActiveVersion, serving
 from container_kit.stages.deploy.local.lock import held
 from container_kit.stages.deploy.local.recovery import STOP_GRACE, recover
 from container_kit.stages.deploy.local.rollback import go_back
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
 _RUN = "io.container-kit.run"
 
 
-class LocalPlace:
+class LocalBackend:
     """The applications of this machine's engine; implements `Place`."""
 
     def __init__(self, engine: DockerEngine, target: Target, networks: Networks | None = None) -> None:
@@ -37,7 +44,7 @@ class LocalPlace:
 
     async def describe(self, name: str | None) -> list[Application]:
         """The applications on the engine, by name."""
-        by_name: dict[str, list[Found]] = {}
+        by_name: dict[str, list[AppContainer]] = {}
         for one in await self._containers.all():
             by_name.setdefault(one.app, []).append(one)
         if name is not None and name not in by_name:
@@ -54,7 +61,7 @@ class LocalPlace:
         text = ctx.redact(redact(await self._containers.log_tail(found.id, lines)))
         return ApplicationLog(name=name, version=found.served_name, lines=tuple(text.splitlines()))
 
-    async def go_back(self, ctx: StageContext, name: str, version: str | None) -> WentBack:
+    async def go_back(self, ctx: StageContext, name: str, version: str | None) -> RollbackResult:
         """Start a kept version beside what serves, let it take over, and keep the other."""
         async with held(self._containers.engine.host, name):
             now, versions = await self._versions(name)
@@ -66,7 +73,7 @@ class LocalPlace:
                 with anyio.CancelScope(shield=True):
                     await recover(self._containers, name)
         replaced = now.version.served_name if now.version and now.version.id != earlier.id else None
-        return WentBack(
+        return RollbackResult(
             name=name,
             on=self._target,
             version=earlier.served_name,
@@ -75,7 +82,7 @@ class LocalPlace:
             replaced=replaced,
         )
 
-    async def remove(self, ctx: StageContext, name: str, removal: Removal) -> Removed:
+    async def remove(self, ctx: StageContext, name: str, removal: RemovalOptions) -> RemovalResult:
         """Stop and remove all containers of an application, its own network, and its volumes where that is asked."""
         async with held(self._containers.engine.host, name):
             found = await self._containers.of(name)
@@ -92,20 +99,20 @@ class LocalPlace:
                     await services.forget(name)
         gone = [f"container {one}" for one in (*(one.name for one in found), *beside)]
         named = [f"volume {volume}" for volume in volumes]
-        return Removed(
+        return RemovalResult(
             name=name,
             target=self._target.name,
             removed=(*gone, *(named if removal.volumes else ())),
             kept=() if removal.volumes else tuple(named),
         )
 
-    async def _versions(self, name: str) -> tuple[Serving, list[Found]]:
+    async def _versions(self, name: str) -> tuple[ActiveVersion, list[AppContainer]]:
         found = await self._containers.of(name)
         if not found:
             raise unknown(name, self._target.name, sorted({one.app for one in await self._containers.all()}))
         return await serving(self._containers, found), [one for one in found if not one.proxy and not one.candidate]
 
-    async def _application(self, name: str, found: list[Found]) -> Application:
+    async def _application(self, name: str, found: list[AppContainer]) -> Application:
         now = await serving(self._containers, found)
         version = now.version
         shown = sorted((one for one in found if not one.proxy), key=lambda one: one is not version)
@@ -120,7 +127,7 @@ class LocalPlace:
             versions=tuple(_version(one, now) for one in shown),
         )
 
-    async def _redactor(self, found: Found) -> Redactor:
+    async def _redactor(self, found: AppContainer) -> Redactor:
         """Hides the values of the variables that the deployment gave, which only the container knows by now."""
 
         def given(api: APIClient) -> set[str]:
@@ -136,7 +143,7 @@ class LocalPlace:
         return Redactor(value for value in await self._containers.engine.call(given) if not value.isdigit())
 
 
-def _named(name: str, versions: list[Found], wanted: str) -> Found:
+def _named(name: str, versions: list[AppContainer], wanted: str) -> AppContainer:
     """A version by its name, its image or its image's id; of several the newest."""
     for one in versions:
         if wanted in (one.served_name, one.labels.get(IMAGE), one.id, one.image_id):
@@ -148,7 +155,7 @@ def _named(name: str, versions: list[Found], wanted: str) -> Found:
     raise version_unknown(name, wanted, [one.served_name for one in versions])
 
 
-def _before(name: str, versions: list[Found], now: Serving) -> Found:
+def _before(name: str, versions: list[AppContainer], now: ActiveVersion) -> AppContainer:
     """The version that was made before the one that serves."""
     at = next((index for index, one in enumerate(versions) if now.version and one.id == now.version.id), -1)
     if at + 1 >= len(versions):
@@ -156,7 +163,7 @@ def _before(name: str, versions: list[Found], now: Serving) -> Found:
     return versions[at + 1]
 
 
-def _version(found: Found, now: Serving) -> Version:
+def _version(found: AppContainer, now: ActiveVersion) -> Version:
     state: Literal["serving", "starting", "kept", "stopped"] = "starting" if found.candidate else "kept"
     if found is now.version:
         state = "serving" if found.running else "stopped"

@@ -23,7 +23,7 @@ from container_kit.stages.deploy.local.container import (
 )
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.ports import free_port, holder
-from container_kit.stages.deploy.local.spec import Wish
+from container_kit.stages.deploy.local.spec import ContainerSpec
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -45,7 +45,7 @@ _TMPFS = {"/tmp": "size=64m,mode=1777"}  # noqa: S108 (a path in the container)
 _PIDS = 256
 
 
-async def start(ctx: StageContext, containers: Containers, wish: Wish, port: int | None, network: str) -> str:
+async def start(ctx: StageContext, containers: Containers, wish: ContainerSpec, port: int | None, network: str) -> str:
     """Create the container and start it.
 
     Args:
@@ -102,7 +102,7 @@ def _publisher(api: APIClient, port: int) -> str | None:
     return None
 
 
-def _create(api: APIClient, ctx: StageContext, network: str, wish: Wish, port: int | None) -> str:
+def _create(api: APIClient, ctx: StageContext, network: str, wish: ContainerSpec, port: int | None) -> str:
     labels = {
         **ctx.labels,
         APP: wish.app,
@@ -111,11 +111,11 @@ def _create(api: APIClient, ctx: StageContext, network: str, wish: Wish, port: i
         HEALTH_PATH: wish.health_path,
         PORT: str(port or ""),
         CONTAINER_PORT: str(wish.container_port or ""),
-        **({GAPLESS: "haproxy"} if wish.options.gapless else {}),
+        **({GAPLESS: "haproxy"} if wish.options.zero_downtime else {}),
         **({SERVICES: ",".join(kind.name for kind, _ in wish.services)} if wish.services else {}),
     }
     # Behind a proxy, any free port of 127.0.0.2 will do for the probe.
-    publish = {wish.container_port: None if wish.options.gapless else port} if port is not None else {}
+    publish = {wish.container_port: None if wish.options.zero_downtime else port} if port is not None else {}
     for volume in wish.options.volumes:
         api.create_volume(f"{wish.app}-{volume}", labels={APP: wish.app})
     name = f"{wish.app}-{secrets.token_hex(4)}{CANDIDATE}"
@@ -128,12 +128,12 @@ def _create(api: APIClient, ctx: StageContext, network: str, wish: Wish, port: i
         ports=list(publish),
         host_config=_host_config(api, network, wish, publish),
     )
-    if wish.options.gapless or wish.services:
+    if wish.options.zero_downtime or wish.services:
         api.connect_container_to_network(created["Id"], proxy.network(wish.app), aliases=[proxy.alias(name)])
     return str(created["Id"])
 
 
-def _reference(api: APIClient, wish: Wish) -> str:
+def _reference(api: APIClient, wish: ContainerSpec) -> str:
     """The image's name while it still means the image that was asked for, which `docker ps` then shows; else its id."""
     from docker.errors import ImageNotFound
 
@@ -143,7 +143,9 @@ def _reference(api: APIClient, wish: Wish) -> str:
     return wish.image_id or wish.image
 
 
-def _host_config(api: APIClient, network: str, wish: Wish, publish: dict[int | None, int | None]) -> dict[str, Any]:
+def _host_config(
+    api: APIClient, network: str, wish: ContainerSpec, publish: dict[int | None, int | None]
+) -> dict[str, Any]:
     memory = wish.options.memory_mb << 20
     config: dict[str, Any] = api.create_host_config(
         network_mode=network,

@@ -16,7 +16,7 @@ PROBE = "io.container-kit.probe"
 HEALTH_PATH = "io.container-kit.health-path"
 SERVICE = "io.container-kit.service-of"
 SERVICES = "io.container-kit.services"
-GAPLESS = "io.container-kit.gapless"
+GAPLESS = "io.container-kit.zero-downtime"
 PROXY = "io.container-kit.proxy"
 """Labels that tell of a container what nothing else does."""
 CANDIDATE = "-candidate"
@@ -36,7 +36,7 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AppContainer:
     """A container of an application, as the engine lists it."""
 
     id: str
@@ -75,14 +75,14 @@ class Found:
         return self.labels.get(HEALTH_PATH) or "/"
 
     @property
-    def gapless(self) -> bool:
+    def zero_downtime(self) -> bool:
         """Whether it is served through a proxy."""
         return GAPLESS in self.labels
 
     @property
     def app_network(self) -> str | None:
         """The application's own network, where it belongs there: behind a proxy, or with services."""
-        return APP_NETWORK + self.app if self.gapless or self.proxy or SERVICES in self.labels else None
+        return APP_NETWORK + self.app if self.zero_downtime or self.proxy or SERVICES in self.labels else None
 
     @property
     def proxy(self) -> bool:
@@ -100,9 +100,9 @@ class Found:
         return self.name.endswith(CANDIDATE)
 
 
-def as_found(listed: dict[str, Any]) -> Found:
+def from_listing(listed: dict[str, Any]) -> AppContainer:
     """A container as the engine lists it."""
-    return Found(
+    return AppContainer(
         id=listed["Id"],
         name=listed["Names"][0].lstrip("/") if listed["Names"] else listed["Id"][:12],
         image=listed["Image"],

@@ -18,9 +18,9 @@ from container_kit.stages.deploy.local.container import (
     PUBLIC,
     RESTART_POLICY,
     STAGING,
-    Found,
+    AppContainer,
     Networks,
-    as_found,
+    from_listing,
     joined,
 )
 from container_kit.stages.docker.engine import DockerEngine
@@ -38,23 +38,23 @@ class Containers:
         self.engine = engine
         self.networks = networks
 
-    async def of(self, app: str) -> list[Found]:
+    async def of(self, app: str) -> list[AppContainer]:
         """All containers of an application, running or not, the newest first."""
         filters = {"label": f"{APP}={app}"}
         listed = await self.engine.call(lambda api: api.containers(all=True, filters=filters))
-        return sorted(map(as_found, listed), key=lambda found: found.created, reverse=True)
+        return sorted(map(from_listing, listed), key=lambda found: found.created, reverse=True)
 
-    async def all(self) -> list[Found]:
+    async def all(self) -> list[AppContainer]:
         """The containers of all applications, the newest first."""
         listed = await self.engine.call(lambda api: api.containers(all=True, filters={"label": APP}))
-        return sorted(map(as_found, listed), key=lambda found: found.created, reverse=True)
+        return sorted(map(from_listing, listed), key=lambda found: found.created, reverse=True)
 
-    def served(self, found: list[Found]) -> Found | None:
+    def served(self, found: list[AppContainer]) -> AppContainer | None:
         """The one that holds the public port, or would if it ran."""
         there = [one for one in found if self.networks.front in one.networks]
         return max(there, key=lambda one: one.running, default=None)
 
-    async def get(self, app: str, container: str) -> Found | None:
+    async def get(self, app: str, container: str) -> AppContainer | None:
         """One of an application's containers by its id."""
         return next((one for one in await self.of(app) if one.id == container), None)
 
@@ -110,10 +110,10 @@ class Containers:
 
         await self.engine.call(work)
 
-    async def rejoin(self, found: Found) -> None:
+    async def rejoin(self, found: AppContainer) -> None:
         """Join the networks that a version belongs to beside `front`; it left them when it was replaced."""
         await self.connect(found.id, self.networks.out)
-        if found.app_network and not found.gapless:  # one behind a proxy never left
+        if found.app_network and not found.zero_downtime:  # one behind a proxy never left
             await self.connect(found.id, found.app_network)
 
     async def disconnect(self, container: str, network: str) -> None:
@@ -133,7 +133,7 @@ class Containers:
         """Ask it to stop; kill it after `grace` seconds."""
         await self.engine.call(lambda api: api.stop(container, timeout=grace))
 
-    async def commit(self, found: Found) -> None:
+    async def commit(self, found: AppContainer) -> None:
         """Give a container the name and restart policy of one that serves."""
 
         def work(api: APIClient) -> None:

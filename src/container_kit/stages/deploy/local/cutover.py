@@ -5,38 +5,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from container_kit.stages.deploy.local import proxy
-from container_kit.stages.deploy.local.container import Found
+from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.swap import revert, swap
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class ActiveVersion:
     """What is on the public port of an application."""
 
-    holder: Found | None = None
+    holder: AppContainer | None = None
     """The container that has the port: the version itself, or its proxy."""
-    version: Found | None = None
+    version: AppContainer | None = None
     """The version that answers."""
 
-    def proxy_for(self, new: Found) -> Found | None:
+    def proxy_for(self, new: AppContainer) -> AppContainer | None:
         """The proxy that already has the port that a version wants, where it wants one."""
-        fits = new.gapless and self.holder is not None and self.holder.proxy and self.holder.port == new.port
+        fits = new.zero_downtime and self.holder is not None and self.holder.proxy and self.holder.port == new.port
         return self.holder if fits else None
 
 
-async def serving(containers: Containers, found: list[Found]) -> Serving:
+async def serving(containers: Containers, found: list[AppContainer]) -> ActiveVersion:
     """Find out who serves."""
     holder = containers.served(found)
     if holder is None or not holder.proxy:
-        return Serving(holder, holder)
+        return ActiveVersion(holder, holder)
     target = await proxy.target_of(containers, holder.id)
     version = next((one for one in found if target and proxy.alias(one.name) == target), None)
-    return Serving(holder, version)
+    return ActiveVersion(holder, version)
 
 
-async def hand_over(containers: Containers, now: Serving, new: Found, image: str | None) -> float:
-    """Let a proven version serve in the place of what does. `hand_back` undoes it, also when it failed half-way.
+async def cut_over(containers: Containers, now: ActiveVersion, new: AppContainer, image: str | None) -> float:
+    """Let a proven version serve in the place of what does. `revert_cutover` undoes it, also when it failed half-way.
 
     Args:
         image: With HAProxy, for a version that is to be served without a gap.
@@ -55,7 +55,7 @@ async def hand_over(containers: Containers, now: Serving, new: Found, image: str
     return await swap(containers, now.holder, old_port, made)
 
 
-async def hand_back(containers: Containers, before: Serving, new: Found) -> None:
+async def revert_cutover(containers: Containers, before: ActiveVersion, new: AppContainer) -> None:
     """Let what served before serve again."""
     if (there := before.proxy_for(new)) and before.version:
         await proxy.point_back(containers, there.id, before.version)

@@ -12,21 +12,21 @@ from container_kit.stages.contract.fault import FaultCode, StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.local import candidate, proxy, swap
 from container_kit.stages.deploy.local import readiness as prove
-from container_kit.stages.deploy.local.container import IMAGE, PUBLIC, STAGING, Found, Networks
+from container_kit.stages.deploy.local.container import IMAGE, PUBLIC, STAGING, AppContainer, Networks
 from container_kit.stages.deploy.local.containers import Containers
-from container_kit.stages.deploy.local.cutover import Serving, hand_back, hand_over, serving
+from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over, revert_cutover, serving
 from container_kit.stages.deploy.local.lock import BUSY, held
 from container_kit.stages.deploy.local.ports import free_port, is_free
 from container_kit.stages.deploy.local.recovery import clean_up, recover, retire
 from container_kit.stages.deploy.local.rollback import go_back
 from container_kit.stages.deploy.local.services import manager as services
-from container_kit.stages.deploy.local.spec import Wish
+from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.deploy.local.watchdog import guarded
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
 
 NO_WAY_BACK = FaultCode(
-    "deploy.previous_gone",
+    "deploy.previous_version_missing",
     means="The container that this deployment replaced is not there any more.",
     hint="Deploy an earlier image of {app} by its name instead; `docker images` lists them.",
 )
@@ -57,7 +57,7 @@ class LocalTarget:
         self._engine = engine
         self._containers = Containers(engine, networks or Networks())
 
-    async def check(self, wish: Wish) -> None:
+    async def check(self, wish: ContainerSpec) -> None:
         """Find out, changing nothing, whether the port can be had.
 
         Raises:
@@ -68,12 +68,14 @@ class LocalTarget:
         if wanted is not None and wanted not in {one.port for one in found if one.running} and not is_free(wanted):
             raise await candidate.port_in_use(self._containers, wish.app, wanted)
 
-    async def plan(self, wish: Wish) -> tuple[str, ...]:
+    async def plan(self, wish: ContainerSpec) -> tuple[str, ...]:
         """Say what would change, a line for each."""
         found = await self._containers.of(wish.app)
         now = await serving(self._containers, found)
         port, old = self._port_for(wish, now), now.version
-        how = "without a gap, through HAProxy" if wish.options.gapless else "once the new version has proved itself"
+        how = (
+            "without a gap, through HAProxy" if wish.options.zero_downtime else "once the new version has proved itself"
+        )
         lines = [f"run {wish.image} as {wish.app} on {PUBLIC}:{port}"]
         if old:
             what = (
@@ -85,7 +87,7 @@ class LocalTarget:
         lines += [f"remove {one.name}, which a deployment that died left behind" for one in found if one.candidate]
         return tuple(lines)
 
-    async def apply(self, ctx: StageContext, wish: Wish) -> Deployment:
+    async def apply(self, ctx: StageContext, wish: ContainerSpec) -> Deployment:
         """Run the version, let it serve in the place of what does when it has proved itself, and stop that.
 
         Raises:
@@ -96,11 +98,11 @@ class LocalTarget:
             port = self._port_for(wish, now)
             async with self._services(ctx, wish, found) as wish:
                 wish = await self._with_container_port(ctx, wish)
-                if not found and not wish.options.gapless:
+                if not found and not wish.options.zero_downtime:
                     return await self._first(ctx, wish, port)
                 return await self._replace(ctx, wish, now, port)
 
-    async def _first(self, ctx: StageContext, wish: Wish, port: int) -> Deployment:
+    async def _first(self, ctx: StageContext, wish: ContainerSpec, port: int) -> Deployment:
         """Run the first version of an application: nobody has the port, so that it starts there."""
         async with self._candidate(ctx, wish, port, self._containers.networks.front) as new:
             ctx.progress(f"waiting until {wish.app} is healthy", 0.2)
@@ -110,7 +112,7 @@ class LocalTarget:
                 await self._containers.commit(made)
         return deployment(made, None, seconds, 0.0)
 
-    async def _replace(self, ctx: StageContext, wish: Wish, now: Serving, port: int) -> Deployment:
+    async def _replace(self, ctx: StageContext, wish: ContainerSpec, now: ActiveVersion, port: int) -> Deployment:
         """Run a version beside what serves, and let it take over when it has proved itself."""
         haproxy = await self._prepare(ctx, wish, now)
         out = self._containers.networks.out
@@ -131,7 +133,7 @@ class LocalTarget:
         """Go back to the version that a deployment replaced, or to none. Undone already, it stays undone.
 
         Raises:
-            StageFailure: `deploy.previous_gone`, or the engine's.
+            StageFailure: `deploy.previous_version_missing`, or the engine's.
         """
         async with held(self._engine.host, made.name):
             now, _ = await recover(self._containers, made.name)
@@ -150,7 +152,9 @@ class LocalTarget:
                 await recover(self._containers, made.name)
 
     @asynccontextmanager
-    async def _services(self, ctx: StageContext, wish: Wish, found: list[Found]) -> AsyncIterator[Wish]:
+    async def _services(
+        self, ctx: StageContext, wish: ContainerSpec, found: list[AppContainer]
+    ) -> AsyncIterator[ContainerSpec]:
         """Have the services run that are asked for; they go again where the first version of an application fails."""
         try:
             if wish.services:
@@ -166,7 +170,9 @@ class LocalTarget:
             raise
 
     @asynccontextmanager
-    async def _candidate(self, ctx: StageContext, wish: Wish, port: int | None, network: str) -> AsyncIterator[str]:
+    async def _candidate(
+        self, ctx: StageContext, wish: ContainerSpec, port: int | None, network: str
+    ) -> AsyncIterator[str]:
         """A started container, which is removed if the block fails."""
         ctx.progress(f"starting {wish.image} beside what runs", 0.1)
         try:
@@ -175,30 +181,37 @@ class LocalTarget:
             await clean_up(self._containers, wish.app)
             raise
 
-    async def _prepare(self, ctx: StageContext, wish: Wish, now: Serving) -> str | None:
+    async def _prepare(self, ctx: StageContext, wish: ContainerSpec, now: ActiveVersion) -> str | None:
         """Make the networks where nothing shows that they are there; find the proxy's image where one is wanted."""
-        if wish.options.gapless or now.holder is None:
+        if wish.options.zero_downtime or now.holder is None:
             await self._containers.make_networks()
-        if not wish.options.gapless:
+        if not wish.options.zero_downtime:
             return None
         await self._containers.make_app_network(proxy.network(wish.app))
         ctx.progress("looking for HAProxy")
         return await proxy.make_image(self._containers)
 
-    async def _change(self, now: Serving, new: Found, haproxy: str | None) -> float:
+    async def _change(self, now: ActiveVersion, new: AppContainer, haproxy: str | None) -> float:
         try:
-            gap = await hand_over(self._containers, now, new, haproxy)
+            gap = await cut_over(self._containers, now, new, haproxy)
             await swap.settled(new.app, new.port, new.probe, new.health_path)
             await self._containers.commit(new)
         except BaseException as error:
-            await hand_back(self._containers, now, new)
+            await revert_cutover(self._containers, now, new)
             moved = now.holder is None or now.holder.port != new.port
             if moved and isinstance(error, StageFailure) and candidate.is_port_conflict(error):
                 raise await candidate.port_in_use(self._containers, new.app, new.port) from error
             raise
         return gap
 
-    async def _settle(self, ctx: StageContext, wish: Wish, before: Serving, new: Found, found: list[Found]) -> None:
+    async def _settle(
+        self,
+        ctx: StageContext,
+        wish: ContainerSpec,
+        before: ActiveVersion,
+        new: AppContainer,
+        found: list[AppContainer],
+    ) -> None:
         """Stop the old version and drop what is too old to go back to."""
         if before.version is not None:
             ctx.progress(f"stopping {before.version.name}", 0.9)
@@ -209,36 +222,36 @@ class LocalTarget:
         for one in kept[wish.options.keep :]:
             await self._containers.remove(one.id)
 
-    async def _remove_all(self, now: Serving) -> None:
+    async def _remove_all(self, now: ActiveVersion) -> None:
         for one in (now.holder, now.version):
             if one is not None:
                 await self._containers.remove(one.id)
         if now.version is not None:
             await services.remove(self._containers, now.version.app)
 
-    async def _with_container_port(self, ctx: StageContext, wish: Wish) -> Wish:
+    async def _with_container_port(self, ctx: StageContext, wish: ContainerSpec) -> ContainerSpec:
         """Where nothing tells the application's port, run it once and look."""
         if wish.container_port is not None:
             return wish
         ctx.progress(f"finding out on which port {wish.app} listens")
         async with self._candidate(ctx, wish, None, self._containers.networks.out) as trial:
-            port = await prove.open_port(self._containers, trial, wish)
+            port = await prove.detect_port(self._containers, trial, wish)
         with anyio.CancelScope(shield=True):
             await self._containers.remove(trial)
         return wish.on(port)
 
-    def _port_for(self, wish: Wish, now: Serving) -> int:
+    def _port_for(self, wish: ContainerSpec, now: ActiveVersion) -> int:
         return wish.options.port or (now.version.port if now.version else 0) or free_port(wish.app)
 
 
-def _among(found: list[Found], app: str, container: str) -> Found:
+def _among(found: list[AppContainer], app: str, container: str) -> AppContainer:
     made = next((one for one in found if one.id == container), None)
     if made is None:
         raise swap.SWAP_FAILED(f"the new container of {app} was removed by somebody else")
     return made
 
 
-def _before(made: Found, found: list[Found]) -> str | None:
+def _before(made: AppContainer, found: list[AppContainer]) -> str | None:
     """The version that a new one replaced: the newest other one.
 
     A run that died after its swap and is run again replaces itself; the way back leads past it.
@@ -247,7 +260,7 @@ def _before(made: Found, found: list[Found]) -> str | None:
     return next((one.id for one in others if one.labels.get(_RUN) != made.labels.get(_RUN)), None)
 
 
-def deployment(made: Found, previous: str | None, seconds: float, gap: float) -> Deployment:
+def deployment(made: AppContainer, previous: str | None, seconds: float, gap: float) -> Deployment:
     """What a container tells of the deployment that made it."""
     return Deployment(
         name=made.app,
@@ -263,5 +276,5 @@ def deployment(made: Found, previous: str | None, seconds: float, gap: float) ->
         gap_seconds=round(gap, 3),
         probe=made.probe,
         health_path=made.health_path,
-        gapless=made.gapless,
+        zero_downtime=made.zero_downtime,
     )

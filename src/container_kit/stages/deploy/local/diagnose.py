@@ -9,8 +9,8 @@ from typing import Any
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.ports import Listener, listeners, tables_of
-from container_kit.stages.deploy.local.probe import Answer
-from container_kit.stages.deploy.local.spec import Wish
+from container_kit.stages.deploy.local.probe import ProbeResult
+from container_kit.stages.deploy.local.spec import ContainerSpec
 
 EXITED = FaultCode(
     "deploy.exited",
@@ -85,10 +85,10 @@ _WRITTEN = re.compile(r"""['"]?(/[\w./-]+)['"]?""")
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class FailureSnapshot:
     """What was seen of a container that failed."""
 
-    wish: Wish
+    wish: ContainerSpec
     id: str
     """The container's."""
     state: dict[str, Any]
@@ -101,14 +101,14 @@ class Scene:
         return [*more, *([Evidence(kind="log", text=self.log[-4000:], where=where)] if self.log else [])]
 
 
-async def scene(containers: Containers, container: str, wish: Wish) -> Scene:
+async def scene(containers: Containers, container: str, wish: ContainerSpec) -> FailureSnapshot:
     """Look at a container's state and log."""
     details = await containers.inspect(container) or {}
     log = wish.redact(await containers.log_tail(container))
-    return Scene(wish, details.get("Id") or container, details.get("State") or {}, log)
+    return FailureSnapshot(wish, details.get("Id") or container, details.get("State") or {}, log)
 
 
-def refused(failure: StageFailure, wish: Wish) -> StageFailure:
+def refused(failure: StageFailure, wish: ContainerSpec) -> StageFailure:
     """Name what the engine said when it could not start the process."""
     said = " ".join(evidence.text for evidence in failure.fault.evidence)
     evidence = [Evidence(kind="value", text=wish.redact(said)[-600:])]
@@ -124,7 +124,7 @@ def refused(failure: StageFailure, wish: Wish) -> StageFailure:
     return failure
 
 
-def ended(seen: Scene) -> StageFailure:
+def ended(seen: FailureSnapshot) -> StageFailure:
     """The fault of a container whose process ended."""
     wish, code = seen.wish, seen.state.get("ExitCode", -1)
     evidence = seen.evidence(Evidence(kind="exit_code", text=str(code), where=wish.image))
@@ -153,14 +153,14 @@ def anew(edit: str) -> NextAction:
     return NextAction(tool="full-deployment", why=f"{edit}; then this builds and deploys it anew")
 
 
-def _out_of_memory(wish: Wish, evidence: list[Evidence]) -> StageFailure:
+def _out_of_memory(wish: ContainerSpec, evidence: list[Evidence]) -> StageFailure:
     limit, more = wish.options.memory_mb, wish.options.memory_mb * 2
     again = NextAction(why=f"Allow {more} MB", arguments={"memory_mb": more})
     message = f"{wish.app} was killed: it needs more than its {limit} MB of memory"
     return OUT_OF_MEMORY(message, evidence=evidence, next_actions=[again], more=more, limit=limit)
 
 
-def _read_only(seen: Scene, evidence: list[Evidence]) -> StageFailure:
+def _read_only(seen: FailureSnapshot, evidence: list[Evidence]) -> StageFailure:
     line = next(line for line in seen.log.splitlines() if _READ_ONLY.search(line))
     path = _WRITTEN.search(line)
     message = f"{seen.wish.app} wrote to a read-only file system" + (f": {path[1]}" if path else "")
@@ -168,19 +168,19 @@ def _read_only(seen: Scene, evidence: list[Evidence]) -> StageFailure:
     return READ_ONLY(message, evidence=evidence, next_actions=actions)
 
 
-def _variable_missing(wish: Wish, name: str, evidence: list[Evidence]) -> StageFailure:
+def _variable_missing(wish: ContainerSpec, name: str, evidence: list[Evidence]) -> StageFailure:
     action = NextAction(why=f"Set {name}; replace the value by the real one", arguments={"env": {name: "…"}})
     message = f"{wish.app} ended because {name} is not set"
     return VARIABLE_MISSING(message, evidence=evidence, next_actions=[action], name=name)
 
 
-def _permission(wish: Wish, evidence: list[Evidence]) -> StageFailure:
+def _permission(wish: ContainerSpec, evidence: list[Evidence]) -> StageFailure:
     action = NextAction(why="Run as root, still without capabilities", arguments={"user": "0:0"})
     message = f"{wish.app} ended: user {wish.user} was denied something it needs"
     return PERMISSION(message, evidence=evidence, next_actions=[action], user=wish.user)
 
 
-async def open_ports(containers: Containers, seen: Scene) -> list[Listener] | None:
+async def open_ports(containers: Containers, seen: FailureSnapshot) -> list[Listener] | None:
     """What the container listens on, without Engine's own DNS; None where that cannot be seen."""
     tables = tables_of(seen.id, seen.state.get("Pid") or 0)
     tables = tables or [await containers.print_of(seen.id, "cat", "/proc/net/tcp", "/proc/net/tcp6")]
@@ -189,7 +189,7 @@ async def open_ports(containers: Containers, seen: Scene) -> list[Listener] | No
     return [one for one in listeners(tables) if not (one.loopback and one.port > 32767)]
 
 
-def misplaced(seen: Scene, ports: list[Listener] | None) -> StageFailure | None:
+def find_wrong_port(seen: FailureSnapshot, ports: list[Listener] | None) -> StageFailure | None:
     """The fault of an application that listens where nobody looks; None where it is not one."""
     wish, wanted = seen.wish, seen.wish.container_port
     if not ports or wanted is None:
@@ -210,7 +210,7 @@ def misplaced(seen: Scene, ports: list[Listener] | None) -> StageFailure | None:
     return WRONG_PORT(message, evidence=evidence, next_actions=actions, actual=others[0], wanted=wanted)
 
 
-def unhealthy(seen: Scene, ports: list[Listener] | None, last: Answer) -> StageFailure:
+def unhealthy(seen: FailureSnapshot, ports: list[Listener] | None, last: ProbeResult) -> StageFailure:
     """The fault of a container that runs and does not become healthy."""
     wish, seconds = seen.wish, seen.wish.options.health_timeout
     if _READ_ONLY.search(seen.log):

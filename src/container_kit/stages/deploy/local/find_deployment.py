@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from container_kit.stages.artifacts.deployment import Deployment
-from container_kit.stages.artifacts.deployments import ApplicationName
+from container_kit.stages.artifacts.deployments import ApplicationRef
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.deploy.backend import APPLICATION_UNKNOWN, unknown
 from container_kit.stages.deploy.local.container import Networks
@@ -23,7 +23,7 @@ class FindDeployment(Stage[Deployment]):
     def __init__(self, engine: DockerEngine | None = None) -> None:
         self._containers = Containers(engine or DockerEngine(), Networks())
 
-    async def execute(self, ctx: StageContext, wanted: ApplicationName) -> Deployment:
+    async def execute(self, ctx: StageContext, wanted: ApplicationRef) -> Deployment:
         """Look it up.
 
         Raises:

@@ -17,7 +17,7 @@ _AT_MOST = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProbeResult:
     """What came back."""
 
     healthy: bool
@@ -28,18 +28,18 @@ class Answer:
     """True where something answered that was not HTTP."""
 
 
-async def ask(host: str, port: int, kind: Probe, path: str) -> Answer:
+async def ask(host: str, port: int, kind: Probe, path: str) -> ProbeResult:
     """Ask once, within a few seconds. Any HTTP status below 500 is healthy: the application answers for itself."""
     with anyio.move_on_after(_SECONDS_FOR_ONE):
         try:
             async with await anyio.connect_tcp(host, port) as stream:
                 return await (_http(stream, port, path) if kind == "http" else _tcp(stream))
         except (OSError, anyio.BrokenResourceError):
-            return Answer(False, "connection refused or reset")
-    return Answer(False, f"no answer within {_SECONDS_FOR_ONE:g} s")
+            return ProbeResult(False, "connection refused or reset")
+    return ProbeResult(False, f"no answer within {_SECONDS_FOR_ONE:g} s")
 
 
-async def _http(stream: SocketStream, port: int, path: str) -> Answer:
+async def _http(stream: SocketStream, port: int, path: str) -> ProbeResult:
     lines = [f"GET {path} HTTP/1.1", f"Host: localhost:{port}", "User-Agent: container-kit", "Connection: close"]
     await stream.send("\r\n".join([*lines, "", ""]).encode())
     head = b""
@@ -49,20 +49,20 @@ async def _http(stream: SocketStream, port: int, path: str) -> Answer:
         except anyio.EndOfStream:
             break
     if not head:
-        return Answer(False, "the connection was closed without an answer")
+        return ProbeResult(False, "the connection was closed without an answer")
     line = head.partition(b"\r\n")[0].decode("latin-1")[:120]
     if match := _STATUS.match(head):
         status = int(match[1])
-        return Answer(status < 500, line, status)
-    return Answer(False, f"an answer that is not HTTP: {line!r}", foreign=True)
+        return ProbeResult(status < 500, line, status)
+    return ProbeResult(False, f"an answer that is not HTTP: {line!r}", foreign=True)
 
 
-async def _tcp(stream: SocketStream) -> Answer:
+async def _tcp(stream: SocketStream) -> ProbeResult:
     # Engine's proxy accepts before it knows whether the application does, and then closes.
     with anyio.move_on_after(_STAYS_OPEN):
         try:
             await stream.receive(1)
         except anyio.EndOfStream:
-            return Answer(False, "the connection was closed at once")
-        return Answer(True, "the connection was accepted and greeted")
-    return Answer(True, "the connection was accepted")
+            return ProbeResult(False, "the connection was closed at once")
+        return ProbeResult(True, "the connection was accepted and greeted")
+    return ProbeResult(True, "the connection was accepted")

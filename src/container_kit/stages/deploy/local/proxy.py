@@ -17,7 +17,15 @@ import anyio
 
 from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
-from container_kit.stages.deploy.local.container import APP, APP_NETWORK, CANDIDATE, PORT, PROXY, RESTART_POLICY, Found
+from container_kit.stages.deploy.local.container import (
+    APP,
+    APP_NETWORK,
+    CANDIDATE,
+    PORT,
+    PROXY,
+    RESTART_POLICY,
+    AppContainer,
+)
 from container_kit.stages.deploy.local.containers import Containers
 
 if TYPE_CHECKING:
@@ -108,7 +116,7 @@ async def make_image(containers: Containers) -> str:
     return image
 
 
-async def create(containers: Containers, image: str, labels: dict[str, str], target: Found) -> str:
+async def create(containers: Containers, image: str, labels: dict[str, str], target: AppContainer) -> str:
     """Start a proxy for a container on the `out` network: reached at 127.0.0.2 until it joins `front`.
 
     Returns:
@@ -142,7 +150,7 @@ async def create(containers: Containers, image: str, labels: dict[str, str], tar
     return await containers.engine.call(work)
 
 
-async def point(containers: Containers, proxy: str, target: Found) -> None:
+async def point(containers: Containers, proxy: str, target: AppContainer) -> None:
     """Send new requests to another container, and wait until those that were begun have ended.
 
     Raises:
@@ -168,7 +176,7 @@ async def point(containers: Containers, proxy: str, target: Found) -> None:
         await anyio.sleep(_LOOK_EVERY)
 
 
-async def point_back(containers: Containers, proxy: str, target: Found) -> None:
+async def point_back(containers: Containers, proxy: str, target: AppContainer) -> None:
     """Send requests to a container that must serve again: a proxy that hangs is started anew, and drops what it holds.
 
     Raises:
@@ -209,7 +217,7 @@ def _configuration(target: str, port: int, kind: Probe) -> str:
     return _CONFIGURATION.format(target=target, port=port, mode=mode, http_options=options)
 
 
-def _write(api: APIClient, proxy: str, target: Found) -> None:
+def _write(api: APIClient, proxy: str, target: AppContainer) -> None:
     data = _configuration(alias(target.name), target.container_port, target.probe).encode()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:

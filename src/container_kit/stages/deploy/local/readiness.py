@@ -6,9 +6,9 @@ import anyio
 
 from container_kit.stages.contract.fault import FaultCode, NextAction, StageFailure
 from container_kit.stages.deploy.local import diagnose, probe
-from container_kit.stages.deploy.local.container import STAGING, Found
+from container_kit.stages.deploy.local.container import STAGING, AppContainer
 from container_kit.stages.deploy.local.containers import Containers
-from container_kit.stages.deploy.local.spec import Wish
+from container_kit.stages.deploy.local.spec import ContainerSpec
 
 PORT_UNKNOWN = FaultCode(
     "deploy.port_unknown",
@@ -27,7 +27,7 @@ _MISPLACED_LOOKS = 4
 """How many looks in a row must find other ports open and not the right one, before that is the application's choice."""
 
 
-async def healthy(containers: Containers, container: str, wish: Wish, address: str, port: int) -> float:
+async def healthy(containers: Containers, container: str, wish: ContainerSpec, address: str, port: int) -> float:
     """Wait until a container answers twice in a row on a port of this machine and still runs.
 
     Returns:
@@ -37,8 +37,8 @@ async def healthy(containers: Containers, container: str, wish: Wish, address: s
         StageFailure: One of `diagnose.FAULTS`, as soon as it is certain.
     """
     began = anyio.current_time()
-    last = probe.Answer(False, "nothing was asked yet")
-    misplaced, looks_at, state_at = 0, began + _LOOK_EVERY, began + _STATE_EVERY
+    last = probe.ProbeResult(False, "nothing was asked yet")
+    find_wrong_port, looks_at, state_at = 0, began + _LOOK_EVERY, began + _STATE_EVERY
     while anyio.current_time() - began < wish.options.health_timeout:
         last = await probe.ask(address, port, wish.options.probe, wish.health_path)
         if last.healthy:
@@ -52,16 +52,16 @@ async def healthy(containers: Containers, container: str, wish: Wish, address: s
             return seconds
         if last.status is None and anyio.current_time() >= looks_at:
             fault = await _misplaced(containers, container, wish)
-            misplaced, looks_at = (misplaced + 1 if fault else 0), anyio.current_time() + _LOOK_EVERY
-            if fault and misplaced >= _MISPLACED_LOOKS:
+            find_wrong_port, looks_at = (find_wrong_port + 1 if fault else 0), anyio.current_time() + _LOOK_EVERY
+            if fault and find_wrong_port >= _MISPLACED_LOOKS:
                 raise fault
         await anyio.sleep(_BETWEEN)
     seen = await diagnose.scene(containers, container, wish)
     ports = await diagnose.open_ports(containers, seen)
-    raise diagnose.misplaced(seen, ports) or diagnose.unhealthy(seen, ports, last)
+    raise diagnose.find_wrong_port(seen, ports) or diagnose.unhealthy(seen, ports, last)
 
 
-async def open_port(containers: Containers, container: str, wish: Wish) -> int:
+async def detect_port(containers: Containers, container: str, wish: ContainerSpec) -> int:
     """Find the one port that a running container listens on.
 
     Raises:
@@ -85,24 +85,24 @@ async def open_port(containers: Containers, container: str, wish: Wish) -> int:
     raise PORT_UNKNOWN(said, evidence=seen.evidence(), next_actions=[action], seen="none")
 
 
-def _several(wish: Wish, ports: set[int]) -> int:
+def _several(wish: ContainerSpec, ports: set[int]) -> int:
     open_ones = ", ".join(map(str, sorted(ports)))
     actions = [NextAction(why=f"Publish {port}", arguments={"container_port": port}) for port in sorted(ports)]
     raise PORT_UNKNOWN(f"{wish.app} listens on {open_ones}", next_actions=actions, seen=open_ones)
 
 
-async def _misplaced(containers: Containers, container: str, wish: Wish) -> StageFailure | None:
+async def _misplaced(containers: Containers, container: str, wish: ContainerSpec) -> StageFailure | None:
     seen = await diagnose.scene(containers, container, wish)
-    return diagnose.misplaced(seen, await diagnose.open_ports(containers, seen))
+    return diagnose.find_wrong_port(seen, await diagnose.open_ports(containers, seen))
 
 
-async def _still_runs(containers: Containers, container: str, wish: Wish) -> None:
+async def _still_runs(containers: Containers, container: str, wish: ContainerSpec) -> None:
     details = await containers.inspect(container)
     if not ((details or {}).get("State") or {}).get("Running"):
         raise diagnose.ended(await diagnose.scene(containers, container, wish))
 
 
-async def answers(containers: Containers, found: Found, port: int) -> bool:
+async def answers(containers: Containers, found: AppContainer, port: int) -> bool:
     """Wait until a container that was proved before answers on `127.0.0.2:port`; False where it ended."""
     while not (await probe.ask(STAGING, port, found.probe, found.health_path)).healthy:
         details = await containers.inspect(found.id)

@@ -13,16 +13,16 @@ import anyio
 
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.local import proxy
-from container_kit.stages.deploy.local.container import Found
+from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
-from container_kit.stages.deploy.local.cutover import Serving, serving
+from container_kit.stages.deploy.local.cutover import ActiveVersion, serving
 
 STOP_GRACE = 10
 """Seconds that a replaced version has to finish what it does, as `docker stop` gives."""
 _CLEANUP_SECONDS = 60.0
 
 
-async def recover(containers: Containers, app: str) -> tuple[Serving, list[Found]]:
+async def recover(containers: Containers, app: str) -> tuple[ActiveVersion, list[AppContainer]]:
     """Make one version serve and remove the leftovers. The application's lock must be held.
 
     Returns:
@@ -41,16 +41,16 @@ async def recover(containers: Containers, app: str) -> tuple[Serving, list[Found
     return await serving(containers, found), found
 
 
-def _in_order(now: Serving, found: list[Found]) -> bool:
+def _in_order(now: ActiveVersion, found: list[AppContainer]) -> bool:
     """Whether nothing but what serves runs, or is there and should not be."""
     serves = [one for one in (now.holder, now.version) if one is not None and not one.candidate]
     alive = [one for one in found if one.running or one.candidate or one.proxy]
     return (now.holder is None) == (now.version is None) and all(one in serves for one in alive)
 
 
-async def _put_right(containers: Containers, now: Serving, found: list[Found]) -> None:
+async def _put_right(containers: Containers, now: ActiveVersion, found: list[AppContainer]) -> None:
     if now.version is not None and _unproved(now, found):
-        now = Serving()
+        now = ActiveVersion()
     died = now.version is not None and now.version.candidate and not now.version.running
     if now.version is None or died:
         now = await _serve_again(containers, now, [one for one in found if one is not now.version])
@@ -63,18 +63,18 @@ async def _put_right(containers: Containers, now: Serving, found: list[Found]) -
         await _put_away(containers, one)
 
 
-def _unproved(now: Serving, found: list[Found]) -> bool:
+def _unproved(now: ActiveVersion, found: list[AppContainer]) -> bool:
     """Whether what serves is a first version that died before it had proved itself."""
     first = now.version
     return first is not None and first is now.holder and first.candidate and all(one.candidate for one in found)
 
 
-async def _serve_again(containers: Containers, now: Serving, found: list[Found]) -> Serving:
+async def _serve_again(containers: Containers, now: ActiveVersion, found: list[AppContainer]) -> ActiveVersion:
     """Give the port back to the version that had it: the one that was proved and still runs."""
     version = next((one for one in found if one.running and not one.candidate and not one.proxy), None)
     if version is None:
-        return Serving()
-    if not version.gapless:
+        return ActiveVersion()
+    if not version.zero_downtime:
         if now.holder is not None:
             await containers.remove(now.holder.id)
         holder = version
@@ -84,10 +84,10 @@ async def _serve_again(containers: Containers, now: Serving, found: list[Found])
             await proxy.point_back(containers, holder.id, version)
     await containers.connect(holder.id, containers.networks.front)
     await containers.rejoin(holder)
-    return Serving(holder, version)
+    return ActiveVersion(holder, version)
 
 
-async def _put_away(containers: Containers, other: Found) -> None:
+async def _put_away(containers: Containers, other: AppContainer) -> None:
     if other.candidate or other.proxy:
         await containers.remove(other.id)
     elif other.running:
@@ -100,7 +100,7 @@ async def clean_up(containers: Containers, app: str) -> None:
         await recover(containers, app)
 
 
-async def retire(containers: Containers, found: Found) -> None:
+async def retire(containers: Containers, found: AppContainer) -> None:
     """Stop a replaced version and keep it, ready to be started again."""
     await containers.stop(found.id, STOP_GRACE)
     await containers.rejoin(found)

@@ -6,22 +6,22 @@ import anyio
 
 from container_kit.stages.deploy.local import proxy
 from container_kit.stages.deploy.local import readiness as prove
-from container_kit.stages.deploy.local.container import Found
+from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
-from container_kit.stages.deploy.local.cutover import Serving, hand_over
+from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over
 from container_kit.stages.deploy.local.recovery import clean_up
 from container_kit.stages.deploy.local.watchdog import guarded
 
 _RETURN_SECONDS = 30.0
 
 
-async def go_back(containers: Containers, now: Serving, previous: Found) -> None:
+async def go_back(containers: Containers, now: ActiveVersion, previous: AppContainer) -> None:
     """Let a kept version serve again. The application's lock must be held.
 
     Raises:
         StageFailure: The engine's, or the proxy's; what served before serves still.
     """
-    haproxy = await proxy.make_image(containers) if previous.gapless else None
+    haproxy = await proxy.make_image(containers) if previous.zero_downtime else None
     try:
         async with guarded(containers, previous.app):
             await containers.make_networks()
@@ -33,7 +33,7 @@ async def go_back(containers: Containers, now: Serving, previous: Found) -> None
             with anyio.move_on_after(_RETURN_SECONDS):  # going back works even to one that answers nothing
                 await prove.answers(containers, previous, staging)
             with anyio.CancelScope(shield=True):
-                await hand_over(containers, now, previous, haproxy)
+                await cut_over(containers, now, previous, haproxy)
     except BaseException:
         await clean_up(containers, previous.app)
         raise

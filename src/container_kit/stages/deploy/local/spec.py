@@ -16,7 +16,7 @@ from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.local import env_file
-from container_kit.stages.deploy.local.services.catalog import KINDS, Kind
+from container_kit.stages.deploy.local.services.catalog import KINDS, ServiceSpec
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # fits RFC 1123 labels with room for what is added to it
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
@@ -45,7 +45,7 @@ FAULTS = (NAME_INVALID, OPTION_INVALID, OVER_LIMIT, *env_file.FAULTS)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ContainerSpec:
     """A version of an application as it should run."""
 
     app: str
@@ -58,16 +58,16 @@ class Wish:
     options: DeployOptions
     env: Mapping[str, str] = field(repr=False)
     redact: Redactor = field(repr=False)
-    services: tuple[tuple[Kind, str], ...] = ()
+    services: tuple[tuple[ServiceSpec, str], ...] = ()
     """Services to have beside it, and the variable that takes the address of each."""
     missing: tuple[str, ...] = ()
     """Variables that the application cannot start without and that nothing sets."""
 
-    def on(self, container_port: int) -> Wish:
+    def on(self, container_port: int) -> ContainerSpec:
         """The same with its port known."""
         return replace(self, container_port=container_port)
 
-    def reaching(self, addresses: Mapping[str, str]) -> Wish:
+    def reaching(self, addresses: Mapping[str, str]) -> ContainerSpec:
         """The same with the addresses of services in these variables."""
         self.redact.learn(addresses.values())
         return replace(self, env={**self.env, **addresses})
@@ -80,7 +80,7 @@ async def resolve(
     source: Source | None,
     analysis: Analysis | None,
     target: Target,
-) -> Wish:
+) -> ContainerSpec:
     """Bring together and check what is asked for, reading the file of variables.
 
     Raises:
@@ -95,7 +95,7 @@ async def resolve(
     env = _with_port({**from_file, **options.env}, image, options, module)
     services = _services(options, module, env)
     told = {*env, *(variable for _, variable in services)}
-    return Wish(
+    return ContainerSpec(
         app=app,
         image=image.reference,
         image_id=image.id,
@@ -148,7 +148,9 @@ def _check(options: DeployOptions) -> None:
             raise OPTION_INVALID(f"the volume {name[:40]!r} cannot be mounted", option="volumes", form=form)
 
 
-def _services(options: DeployOptions, module: Module | None, env: Mapping[str, str]) -> tuple[tuple[Kind, str], ...]:
+def _services(
+    options: DeployOptions, module: Module | None, env: Mapping[str, str]
+) -> tuple[tuple[ServiceSpec, str], ...]:
     """The services that are asked for and not given already by the address in their variable."""
     found = {service.kind: service.variable for service in module.services} if module else {}
     asked = options.services if isinstance(options.services, tuple) else tuple(found) if options.services else ()

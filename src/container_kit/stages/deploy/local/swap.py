@@ -7,7 +7,7 @@ import anyio
 from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.deploy.local import probe
-from container_kit.stages.deploy.local.container import PUBLIC, Found
+from container_kit.stages.deploy.local.container import PUBLIC, AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.ports import can_listen
 
@@ -24,7 +24,7 @@ _PAUSE = 0.02
 _ANSWERS_WITHIN = 5.0
 
 
-async def swap(containers: Containers, old: Found | None, old_port: int, new: str) -> float:
+async def swap(containers: Containers, old: AppContainer | None, old_port: int, new: str) -> float:
     """Let `new` take the place of `old` on the public side. Not to be cancelled half-way; `revert` undoes it.
 
     Returns:
@@ -52,7 +52,7 @@ async def swap(containers: Containers, old: Found | None, old_port: int, new: st
     return anyio.current_time() - began
 
 
-async def revert(containers: Containers, old: Found | None, new: str) -> None:
+async def revert(containers: Containers, old: AppContainer | None, new: str) -> None:
     """Put the old version back on the port."""
     if await containers.inspect(new) is not None:
         await containers.disconnect(new, containers.networks.front)

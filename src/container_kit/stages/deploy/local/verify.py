@@ -108,7 +108,7 @@ def _age(details: dict[str, Any]) -> float:
 
 
 def _published(deployment: Deployment, details: dict[str, Any]) -> Check:
-    if deployment.gapless:
+    if deployment.zero_downtime:
         return Check(name="port", outcome="not_checked", detail="HAProxy holds it; see whether it answers")
     ports = (details.get("NetworkSettings") or {}).get("Ports") or {}
     bound = ports.get(f"{deployment.container_port}/tcp") or []

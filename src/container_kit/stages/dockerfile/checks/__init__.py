@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem
 from container_kit.stages.dockerfile.checks import copying, images, installing, running, secrets
-from container_kit.stages.dockerfile.checks.reviewed import Reviewed
+from container_kit.stages.dockerfile.checks.reviewed import ReviewContext
 
-__all__ = ["Reviewed", "check"]
+__all__ = ["ReviewContext", "check"]
 
-_CHECKS: tuple[Callable[[Reviewed], Iterator[DockerfileProblem]], ...] = (
+_CHECKS: tuple[Callable[[ReviewContext], Iterator[DockerfileProblem]], ...] = (
     *images.CHECKS,
     *secrets.CHECKS,
     *copying.CHECKS,
@@ -19,7 +19,7 @@ _CHECKS: tuple[Callable[[Reviewed], Iterator[DockerfileProblem]], ...] = (
 )
 
 
-def check(file: Reviewed) -> tuple[DockerfileProblem, ...]:
+def check(file: ReviewContext) -> tuple[DockerfileProblem, ...]:
     """Run every check; the result is in the order of lines, and each problem has an id of its own."""
     found = sorted((problem for look in _CHECKS for problem in look(file)), key=lambda p: (p.line, p.rule))
     seen: dict[str, int] = {}

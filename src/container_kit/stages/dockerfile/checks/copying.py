@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
 from container_kit.stages.dockerfile.checks.installing import INSTALL
-from container_kit.stages.dockerfile.checks.reviewed import Reviewed, problem, substitute
+from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, substitute
 from container_kit.stages.dockerfile.generate.dockerignore import ignore_text, is_ignored
 from container_kit.stages.formats.dockerfile import BuildStage, Instruction
 
@@ -16,7 +16,7 @@ _REMOTE = re.compile(r"^(?:https?|ftp)://|^git@|\.git(?:#|$)")
 _KEPT_OUT = ("**/node_modules", "**/__pycache__", "**/.venv")
 
 
-def _missing_sources(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _missing_sources(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for copy in _from_the_context(file):
         for path in copy.value[:-1]:
             if re.search(r"[*?\[$<]", path) or _REMOTE.search(path):
@@ -29,14 +29,14 @@ def _missing_sources(file: Reviewed) -> Iterator[DockerfileProblem]:
                 yield problem("ignored-source", copy, "error", f"{path} is kept out by .dockerignore", stops)
 
 
-def _from_the_context(file: Reviewed) -> Iterator[Instruction]:
+def _from_the_context(file: ReviewContext) -> Iterator[Instruction]:
     for stage in file.stages:
         for copy in stage.of("COPY", "ADD"):
             if not any(flag.startswith("--from") for flag in copy.flags):
                 yield copy
 
 
-def _add(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _add(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         for add in stage.of("ADD"):
             sources = add.value[:-1]
@@ -52,7 +52,7 @@ def _add(file: Reviewed) -> Iterator[DockerfileProblem]:
                 yield problem("add-for-copy", add, "info", "ADD does what COPY says", because, patch)
 
 
-def _cache_order(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _cache_order(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         installs = [run for run in stage.of("RUN") if INSTALL.search(run.text)]
         everything = [copy for copy in stage.of("COPY", "ADD") if copy.value[0] in {".", "./"} and not copy.flags]
@@ -70,7 +70,7 @@ def _cache_order(file: Reviewed) -> Iterator[DockerfileProblem]:
         )
 
 
-def _reordered(file: Reviewed, stage: BuildStage, copy: Instruction, install: Instruction) -> Patch | None:
+def _reordered(file: ReviewContext, stage: BuildStage, copy: Instruction, install: Instruction) -> Patch | None:
     between = [i for i in stage.instructions if copy.first_line < i.first_line < install.first_line]
     simple = all(i.word in {"ENV", "ARG", "WORKDIR"} for i in between) and copy.value[-1] in {".", "./"}
     plain = all(re.fullmatch(r"[\w.@+-]+", path) for path in file.manifests)
@@ -82,7 +82,7 @@ def _reordered(file: Reviewed, stage: BuildStage, copy: Instruction, install: In
     return Patch(first_line=copy.first_line, last_line=install.last_line, replacement=text)
 
 
-def _no_ignore_file(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _no_ignore_file(file: ReviewContext) -> Iterator[DockerfileProblem]:
     everything = [copy for copy in _from_the_context(file) if copy.value[0] in {".", "./", "/"}]
     if file.ignored is not None or not everything:
         return

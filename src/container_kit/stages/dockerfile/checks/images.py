@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem
 from container_kit.stages.data.end_of_life import of_image
-from container_kit.stages.dockerfile.checks.reviewed import Reviewed, problem, substitute
+from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, substitute
 from container_kit.stages.dockerfile.generate.version_ranges import preferred
 
 _USUAL = {
@@ -24,7 +24,7 @@ _BUILDERS = re.compile(
 )
 
 
-def _unpinned(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _unpinned(file: ReviewContext) -> Iterator[DockerfileProblem]:
     named = {stage.name for stage in file.stages}
     for stage in file.stages:
         name, tag = _name_and_tag(stage.base)
@@ -51,7 +51,7 @@ def _name_and_tag(reference: str) -> tuple[str, str]:
     return (name, tag) if separator and "/" not in tag else (reference, "")
 
 
-def _tag(file: Reviewed, image: str) -> str | None:
+def _tag(file: ReviewContext, image: str) -> str | None:
     if image not in _USUAL:
         return None
     language = {"javascript": "node", "typescript": "node", "go": "golang"}
@@ -61,7 +61,7 @@ def _tag(file: Reviewed, image: str) -> str | None:
     return preferred(declared, _USUAL[image])[0]
 
 
-def _ended(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _ended(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         ended = of_image(stage.base)
         if ended:
@@ -70,7 +70,7 @@ def _ended(file: Reviewed) -> Iterator[DockerfileProblem]:
             )
 
 
-def _compiler(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _compiler(file: ReviewContext) -> Iterator[DockerfileProblem]:
     base, last = file.base(file.last), file.last
     installs = [
         run

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
-from container_kit.stages.dockerfile.checks.reviewed import Reviewed, problem, replace
+from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, replace
 from container_kit.stages.formats.dockerfile import BuildStage, Instruction
 
 INSTALL = re.compile(
@@ -27,7 +27,7 @@ _LOOSE = (
 _LISTS = re.compile(r"rm -r?f?r? .*?/var/lib/apt/lists|/var/lib/apt|/var/cache/apt")
 
 
-def _lockfile(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _lockfile(file: ReviewContext) -> Iterator[DockerfileProblem]:
     names = {path.rsplit("/", 1)[-1] for path in file.manifests}
     for stage in file.stages:
         for run in stage.of("RUN"):
@@ -36,7 +36,7 @@ def _lockfile(file: Reviewed) -> Iterator[DockerfileProblem]:
                     yield _loose(file, stage, run, lockfile, loose.sub(strict, file.source(run)))
 
 
-def _loose(file: Reviewed, stage: BuildStage, run: Instruction, lockfile: str, text: str) -> DockerfileProblem:
+def _loose(file: ReviewContext, stage: BuildStage, run: Instruction, lockfile: str, text: str) -> DockerfileProblem:
     copied = _copied(stage, run, lockfile)
     told = f"{lockfile} is there, but " + ("versions may differ from it" if copied else "it is not copied before this")
     patch = replace(run, text) if copied and text != file.source(run) else None
@@ -50,7 +50,7 @@ def _copied(stage: BuildStage, run: Instruction, name: str) -> bool:
     return any(word.strip("./") in {"", name} or ("*" in word and word.strip("./").startswith(stem)) for word in words)
 
 
-def _apt_lists(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _apt_lists(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for run in file.last.of("RUN"):
         if not re.search(r"\bapt(?:-get)? install\b", run.text) or _LISTS.search(" ".join((*run.flags, run.text))):
             continue
@@ -62,7 +62,7 @@ def _apt_lists(file: Reviewed) -> Iterator[DockerfileProblem]:
         yield problem("apt-lists", run, "info", "the package lists stay in the image", because, patch)
 
 
-def _apt_update_alone(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _apt_update_alone(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         for number, run in enumerate(stage.instructions):
             if run.word != "RUN" or not re.fullmatch(r"apt(?:-get)? (?:-\S+ )*update(?: -\S+)*", run.text.strip()):
@@ -77,7 +77,7 @@ def _apt_update_alone(file: Reviewed) -> Iterator[DockerfileProblem]:
             )
 
 
-def _joined(file: Reviewed, pair: tuple[Instruction, ...]) -> Patch | None:
+def _joined(file: ReviewContext, pair: tuple[Instruction, ...]) -> Patch | None:
     if len(pair) < 2 or pair[1].word != "RUN" or pair[0].flags or pair[1].flags or pair[1].json:
         return None
     text = re.sub(r"(?i)^\s*run\s+", "", file.source(pair[1]))

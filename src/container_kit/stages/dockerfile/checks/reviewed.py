@@ -8,18 +8,18 @@ from typing import Literal
 
 from container_kit.stages.artifacts.analysis import Module
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 from container_kit.stages.formats.dockerfile import BuildStage, Instruction
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class ReviewContext:
     """A Dockerfile and all that is known around it."""
 
     lines: tuple[str, ...]
     stages: tuple[BuildStage, ...]
     module: Module | None
-    tree: SourceTree
+    tree: ContextTree
     """The build context."""
     manifests: tuple[str, ...]
     """The module's manifests that lie in the build context, relative to it."""
@@ -79,7 +79,7 @@ def before(instruction: Instruction, text: str) -> Patch:
     return Patch(first_line=instruction.first_line, last_line=instruction.first_line - 1, replacement=text)
 
 
-def substitute(file: Reviewed, instruction: Instruction, old: str, new: str) -> Patch | None:
+def substitute(file: ReviewContext, instruction: Instruction, old: str, new: str) -> Patch | None:
     """Replace what a pattern finds in an instruction's own lines; None where that changes nothing."""
     text = file.source(instruction)
     changed = re.sub(old, new, text)

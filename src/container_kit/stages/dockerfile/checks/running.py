@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
 from container_kit.stages.dockerfile.base_images import Probe
-from container_kit.stages.dockerfile.checks.reviewed import Reviewed, before, problem, replace, substitute
+from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, before, problem, replace, substitute
 from container_kit.stages.dockerfile.generate.health import health_command
 from container_kit.stages.dockerfile.generate.render import USER
 from container_kit.stages.dockerfile.generate.start_command import parse
@@ -50,7 +50,7 @@ _WITHOUT = {
 """Images that are known to lack a program."""
 
 
-def _wrong_port(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _wrong_port(file: ReviewContext) -> Iterator[DockerfileProblem]:
     port = file.module.port if file.module else None
     if port is None or not port.value or port.confidence < 0.7:
         return
@@ -68,7 +68,7 @@ def _wrong_port(file: Reviewed) -> Iterator[DockerfileProblem]:
         yield problem("no-expose", start, "info", message, because, before(start, f"EXPOSE {port.value}"))
 
 
-def _root_user(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _root_user(file: ReviewContext) -> Iterator[DockerfileProblem]:
     users, start = file.last.of("USER"), file.start()
     if re.search(r"nonroot|unprivileged|chiseled", file.base(file.last)) and not users:
         return
@@ -81,7 +81,7 @@ def _root_user(file: Reviewed) -> Iterator[DockerfileProblem]:
         yield problem("root-user", users[-1], "warning", "the application runs as root", reason, patch)
 
 
-def _shell_form(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _shell_form(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for start in file.last.of("CMD", "ENTRYPOINT"):
         if not start.json:
             reason = "the shell is PID 1 and keeps the signal to stop from the application"
@@ -98,7 +98,7 @@ def _without_shell(start: Instruction) -> Patch | None:
     return replace(start, f"{start.word} {json.dumps(words)}") if words else None
 
 
-def _package_manager(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _package_manager(file: ReviewContext) -> Iterator[DockerfileProblem]:
     start = file.start()
     if start is None or not _MANAGERS.match(start.text):
         return
@@ -121,7 +121,7 @@ def _program_itself(start: Instruction, program: str) -> Patch | None:
     return replace(start, f"{start.word} {json.dumps(list(command.arguments))}")
 
 
-def _development(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _development(file: ReviewContext) -> Iterator[DockerfileProblem]:
     start = file.start()
     if start is None:
         return
@@ -135,7 +135,7 @@ def _development(file: Reviewed) -> Iterator[DockerfileProblem]:
         yield problem("development-server", start, "warning", f"{found[0].strip()} is for development", reason, patch)
 
 
-def _development_mode(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _development_mode(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for env in file.last.of("ENV"):
         for name, value in zip(env.value[::2], env.value[1::2], strict=False):
             if (name, value.strip("\"'").lower()) in _DEVELOPMENT_MODES:
@@ -143,7 +143,7 @@ def _development_mode(file: Reviewed) -> Iterator[DockerfileProblem]:
                 yield problem("development-mode", env, "warning", f"{name} says development", reason)
 
 
-def _health(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _health(file: ReviewContext) -> Iterator[DockerfileProblem]:
     port = file.module.port.value if file.module and file.module.role.value == "web" else None
     start, checks = file.start(), file.last.of("HEALTHCHECK")
     for check in checks:
@@ -156,7 +156,7 @@ def _health(file: Reviewed) -> Iterator[DockerfileProblem]:
     yield problem("no-health-check", start, "info", "there is no HEALTHCHECK", reason, patch)
 
 
-def _health_program(file: Reviewed, check: Instruction, port: int | None) -> Iterator[DockerfileProblem]:
+def _health_program(file: ReviewContext, check: Instruction, port: int | None) -> Iterator[DockerfileProblem]:
     base = file.base(file.last)
     program = re.match(r"(?:\S*/)?(curl|wget)\b", check.text.removeprefix("CMD").strip())
     if not program or not _WITHOUT[program[1]].search(base):
@@ -169,7 +169,7 @@ def _health_program(file: Reviewed, check: Instruction, port: int | None) -> Ite
     yield problem("health-program-missing", check, "error", f"{base} has no {program[1]}", reason, patch)
 
 
-def _health_instruction(file: Reviewed, port: int) -> str | None:
+def _health_instruction(file: ReviewContext, port: int) -> str | None:
     base = file.base(file.last)
     probe = next((found for name, found in _PROBES.items() if re.match(rf"(?:\S*/)?{name}\b", base)), None)
     if probe is None or ("alpine" in base and probe == "bash"):

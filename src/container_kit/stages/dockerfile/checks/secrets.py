@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem
 from container_kit.stages.contract.redaction import Redactor, looks_secret
-from container_kit.stages.dockerfile.checks.reviewed import Reviewed, problem
+from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem
 from container_kit.stages.formats.dockerfile import Instruction
 
 _FILES = re.compile(
@@ -17,7 +17,7 @@ _FILES = re.compile(
 _INSTEAD = "give it when the container starts, or as `RUN --mount=type=secret` while it is built"
 
 
-def _in_variables(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _in_variables(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         for instruction in stage.of("ENV", "ARG"):
             for name, value in _variables(instruction):
@@ -33,7 +33,7 @@ def _variables(instruction: Instruction) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (word.partition("=") for word in instruction.value)]
 
 
-def _in_commands(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _in_commands(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         for run in stage.of("RUN"):
             if Redactor()(run.text) != run.text:
@@ -41,7 +41,7 @@ def _in_commands(file: Reviewed) -> Iterator[DockerfileProblem]:
                 yield problem("secret", run, "error", message, _INSTEAD)
 
 
-def _in_files(file: Reviewed) -> Iterator[DockerfileProblem]:
+def _in_files(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         for copy in stage.of("COPY", "ADD"):
             if any(flag.startswith("--from") for flag in copy.flags):

@@ -9,9 +9,9 @@ from container_kit.stages.artifacts.analysis import Module, Role
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.generate.questions import start_unknown
 from container_kit.stages.dockerfile.generate.recipe import copy, literal
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 from container_kit.stages.dockerfile.generate.start_command import Command, listening, parse
-from container_kit.stages.dockerfile.generate.workspaces import Member, Workspace
+from container_kit.stages.dockerfile.generate.workspaces import Workspace, WorkspaceMember
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*", re.ASCII)
 """The name of a Debian package; an Aptfile may hold anything."""
@@ -27,7 +27,7 @@ class App:
     """One module, its facts settled."""
 
     module: Module
-    tree: SourceTree
+    tree: ContextTree
     role: Role
     language: str
     manifests: tuple[str, ...]
@@ -40,7 +40,7 @@ class App:
     """The workspace that the module is a member of, where its members' needs are known."""
     in_workspace: bool
     """True where a lockfile above the module covers its sisters too."""
-    was_told: bool
+    start_given: bool
     """True where the caller gave the start command."""
     reasons: tuple[Reason, ...]
     place: str
@@ -104,7 +104,7 @@ class App:
         return Command(listening(command.arguments, self.port), command.environment)
 
     @property
-    def sisters(self) -> tuple[Member, ...]:
+    def workspace_dependencies(self) -> tuple[WorkspaceMember, ...]:
         """The other members of the workspace that the module needs, each after what it needs itself."""
         needed = self.workspace.needed(self.module.path) if self.workspace else ()
         return tuple(member for member in needed if member.path not in {".", self.module.path})
@@ -120,7 +120,7 @@ class App:
             return ()
         settings = [name for name in sorted(self.tree.names()) if _SETTINGS.fullmatch(name)]
         shared = [name for name in settings if name not in self.manifests]
-        folders = [copy([member.path], f"/app/{member.path}") for member in self.sisters]
+        folders = [copy([member.path], f"/app/{member.path}") for member in self.workspace_dependencies]
         return (*((copy(shared, "/app/"),) if shared else ()), *folders)
 
     def copy_module(self) -> str:

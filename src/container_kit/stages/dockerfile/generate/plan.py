@@ -15,7 +15,7 @@ from container_kit.stages.dockerfile.generate.recipe import Recipe
 from container_kit.stages.dockerfile.generate.registry import RECIPES, Generator, recipe_for
 from container_kit.stages.dockerfile.generate.render import USER, dockerfile_text, is_own
 from container_kit.stages.dockerfile.generate.resolve import settle
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 
 SOURCE_IGNORED = FaultCode(
     "dockerfile.source_ignored",
@@ -31,7 +31,7 @@ _BUILT_BY_A_MANIFEST = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DockerfilePlan:
     """All that a Dockerfile is generated from, but for the host's images."""
 
     app: App
@@ -74,7 +74,9 @@ class Plan:
         return None
 
 
-def plan(analysis: Analysis, module: str, tree: SourceTree, options: DockerfileOptions, policy: BasePolicy) -> Plan:
+def plan(
+    analysis: Analysis, module: str, tree: ContextTree, options: DockerfileOptions, policy: BasePolicy
+) -> DockerfilePlan:
     """Check that an analysis suffices for a Dockerfile.
 
     Raises:
@@ -86,7 +88,7 @@ def plan(analysis: Analysis, module: str, tree: SourceTree, options: DockerfileO
     if generator is None or bare:
         what = f"{app.language} without a manifest" if bare else app.language
         raise LANGUAGE_UNKNOWN(f"there is no recipe for {what}", languages=", ".join(sorted(RECIPES)))
-    return Plan(app, generator, policy.model_copy(update={"images": policy.images | options.base_images}))
+    return DockerfilePlan(app, generator, policy.model_copy(update={"images": policy.images | options.base_images}))
 
 
 def _shared_reasons(app: App) -> tuple[Reason, ...]:

@@ -23,7 +23,7 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
+class RuntimeImage:
     """The last stage; user, port, health check and the form of CMD are the renderer's."""
 
     base: Base
@@ -46,7 +46,7 @@ class Recipe:
     """A whole Dockerfile before it is text."""
 
     builds: tuple[Build, ...]
-    runtime: Runtime
+    runtime: RuntimeImage
     ignore: tuple[str, ...] = ()
     """Lines for `.dockerignore` beside those that every ecosystem shares."""
     reasons: tuple[Reason, ...] = ()

@@ -9,7 +9,7 @@ from container_kit.stages.dockerfile.generate.health import health_command
 from container_kit.stages.dockerfile.generate.recipe import (
     Build,
     Recipe,
-    Runtime,
+    RuntimeImage,
     chain,
     environment,
     installed,
@@ -66,7 +66,7 @@ def _build(build: Build) -> str:
     return "\n".join((*_NO_HEALTH, f"FROM {build.base.reference} AS {build.name}", *build.lines))
 
 
-def _runtime(runtime: Runtime, port: int | None, health: str | None) -> str:
+def _runtime(runtime: RuntimeImage, port: int | None, health: str | None) -> str:
     packages = installed(runtime.base, runtime.packages)
     user = () if runtime.base.user else _CREATE_USER[runtime.base.family]
     setup = chain(packages, *runtime.setup, *user)
@@ -86,7 +86,7 @@ def _runtime(runtime: Runtime, port: int | None, health: str | None) -> str:
     )
 
 
-def _network(runtime: Runtime, port: int | None, health: str | None) -> tuple[str, ...]:
+def _network(runtime: RuntimeImage, port: int | None, health: str | None) -> tuple[str, ...]:
     if port is None:
         return ("HEALTHCHECK NONE",)
     command = _exec(health_command(runtime.base.probe, port, health))

@@ -18,7 +18,7 @@ from container_kit.stages.dockerfile.generate.questions import (
     malformed,
     start_unknown,
 )
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 from container_kit.stages.dockerfile.generate.workspaces import Workspace, workspace_of
 
 _PORT_BY_VARIABLE = 8080
@@ -39,7 +39,7 @@ _HIDING = re.compile(r"(?:pdm|pipenv|pixi) run [\w:-]+|\.?[\w./-]+\.(?:sh|bash)"
 _IMAGE = re.compile(r"[\w./:@-]+", re.ASCII)
 
 
-def settle(analysis: Analysis, path: str, tree: SourceTree, options: DockerfileOptions) -> App:
+def settle(analysis: Analysis, path: str, tree: ContextTree, options: DockerfileOptions) -> App:
     """Take what is needed out of an analysis.
 
     Raises:
@@ -74,13 +74,13 @@ def settle(analysis: Analysis, path: str, tree: SourceTree, options: DockerfileO
         port=port,
         workspace=workspace,
         in_workspace=(analysis.workspace_tool is not None and not shares) or workspace is not None,
-        was_told=options.start_command is not None,
+        start_given=options.start_command is not None,
         reasons=_reasons(module, options),
         place=place,
     )
 
 
-def _is_built_at_the_root(module: Module, tree: SourceTree) -> bool:
+def _is_built_at_the_root(module: Module, tree: ContextTree) -> bool:
     """Tell whether a module has no `package.json` of its own: the one at the root builds it and holds its packages."""
     mine = module.path != "." and module.language.value in {"javascript", "typescript"}
     held = any(tree.exists(f"{module.path}/{name}") for name in ("package.json", "deno.json", "deno.jsonc"))
@@ -155,7 +155,7 @@ def _refuse_malformed(analysis: Analysis, module: Module) -> None:
             raise malformed(path, risk)
 
 
-def _manifests(analysis: Analysis, module: Module, tree: SourceTree, workspace: Workspace | None) -> tuple[str, ...]:
+def _manifests(analysis: Analysis, module: Module, tree: ContextTree, workspace: Workspace | None) -> tuple[str, ...]:
     """The module's own and, in a workspace, those of all members: a lockfile is checked against all of them."""
     paths = [*(workspace.manifests(module.path) if workspace else ()), *module.manifests]
     if analysis.workspace_tool and not workspace:
@@ -184,7 +184,7 @@ def _reasons(module: Module, options: DockerfileOptions) -> tuple[Reason, ...]:
     ]
     for what, finding in known:
         if finding.value is not None and given.get(what) is None:
-            because = f"the analysis knows it by {finding.known_by}, with confidence {finding.confidence:.2f}"
+            because = f"the analysis knows it by {finding.provenance}, with confidence {finding.confidence:.2f}"
             reasons.append(Reason(choice=f"{what} {finding.value}", because=because, places=finding.places))
     if module.port.value is None and not options.port and any(v.name == "PORT" for v in module.variables):
         reasons.append(Reason(choice=f"port {_PORT_BY_VARIABLE}", because="the application listens on $PORT"))

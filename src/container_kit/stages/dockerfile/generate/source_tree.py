@@ -19,7 +19,7 @@ _MOST_MATCHES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class TextFile:
     """A text with what an editor does not show."""
 
     text: str
@@ -33,7 +33,7 @@ class Original:
         return self.mark + text.replace("\n", self.ending)
 
 
-class SourceTree:
+class ContextTree:
     """A source tree, read without ever leaving its root.
 
     Args:
@@ -65,7 +65,7 @@ class SourceTree:
         except OSError:
             return None
 
-    def original(self, path: str) -> Original | None:
+    def original(self, path: str) -> TextFile | None:
         """Return a small text file so that it can be written again as it is; None where it is no UTF-8 text."""
         file = self._inside(path)
         try:
@@ -76,7 +76,7 @@ class SourceTree:
             return None
         mark = "\ufeff" if whole.startswith("\ufeff") else ""
         ending = "\r\n" if "\r\n" in whole else "\n"
-        return None if "\0" in whole else Original(whole.removeprefix(mark).replace("\r\n", "\n"), ending, mark)
+        return None if "\0" in whole else TextFile(whole.removeprefix(mark).replace("\r\n", "\n"), ending, mark)
 
     def json(self, path: str) -> dict[str, Any]:
         """Return a small JSON object; an empty one where there is none or it is broken."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class WorkspaceMember:
     """One part of a workspace."""
 
     path: str
@@ -27,13 +27,13 @@ class Member:
 class Workspace:
     """What a lockfile or a build at the root covers."""
 
-    members: tuple[Member, ...]
+    members: tuple[WorkspaceMember, ...]
     shared: tuple[str, ...] = ()
     """Files at the root that every build reads, such as the lockfile; each exists."""
     ties_all: bool = True
     """True where a lockfile or a list at the root is held against the manifests of all members."""
 
-    def member(self, path: str) -> Member | None:
+    def member(self, path: str) -> WorkspaceMember | None:
         """The member in a folder."""
         return next((member for member in self.members if member.path == path), None)
 
@@ -42,13 +42,13 @@ class Workspace:
         members = self.members if self.ties_all else self.needed(path)
         return tuple(dict.fromkeys((*self.shared, *(member.manifest for member in members))))
 
-    def needed(self, path: str) -> tuple[Member, ...]:
+    def needed(self, path: str) -> tuple[WorkspaceMember, ...]:
         """The member in a folder and all that it needs, each after what it needs itself."""
         by_name = {member.name: member for member in self.members}
-        ordered: dict[str, Member] = {}
+        ordered: dict[str, WorkspaceMember] = {}
         open_ones: set[str] = set()
 
-        def visit(member: Member) -> None:
+        def visit(member: WorkspaceMember) -> None:
             if member.path in ordered or member.path in open_ones:
                 return
             open_ones.add(member.path)
@@ -62,7 +62,7 @@ class Workspace:
         return tuple(ordered.values())
 
 
-def there(tree: SourceTree, *names: str) -> tuple[str, ...]:
+def there(tree: ContextTree, *names: str) -> tuple[str, ...]:
     """Those of some files that exist."""
     return tuple(name for name in names if tree.exists(name))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
-from container_kit.stages.dockerfile.generate.workspace import Member, Workspace
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember
 from container_kit.stages.ecosystems.dotnet import workspace as dotnet
 from container_kit.stages.ecosystems.go import workspace as go
 from container_kit.stages.ecosystems.javascript import workspace as node
@@ -12,7 +12,7 @@ from container_kit.stages.ecosystems.jvm import workspace_maven as maven
 from container_kit.stages.ecosystems.python import workspace as uv
 from container_kit.stages.ecosystems.rust import workspace as cargo
 
-__all__ = ["Member", "Workspace", "workspace_of"]
+__all__ = ["Workspace", "WorkspaceMember", "workspace_of"]
 
 _READERS = {
     "npm": node.read,
@@ -28,7 +28,7 @@ _READERS = {
 }
 
 
-def workspace_of(tree: SourceTree, manager: str, path: str) -> Workspace | None:
+def workspace_of(tree: ContextTree, manager: str, path: str) -> Workspace | None:
     """Read the workspace that a module is a member of; None where it is none, or another tool ties it together.
 
     Args:

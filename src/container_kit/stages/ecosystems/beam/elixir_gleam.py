@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 ELIXIR = (
@@ -20,7 +20,7 @@ GLEAM = (
 )
 
 
-def describe_elixir(folder: Folder, draft: Draft) -> None:
+def describe_elixir(folder: Folder, draft: ModuleDraft) -> None:
     """Read `mix.exs`: its dependencies, and whether it names an application to start."""
     text = folder.text("mix.exs")
     place = folder.place("mix.exs")
@@ -59,7 +59,7 @@ def umbrella(folder: Folder) -> tuple[str, list[str]] | None:
     return "mix", [f"apps/{name}" for name in home.folders] if home else []
 
 
-def describe_gleam(folder: Folder, draft: Draft) -> None:
+def describe_gleam(folder: Folder, draft: ModuleDraft) -> None:
     """Read `gleam.toml`."""
     data = folder.toml("gleam.toml")
     place = folder.place("gleam.toml")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 FRAMEWORKS = (
@@ -17,7 +17,7 @@ FRAMEWORKS = (
 )
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `rebar.config` or erlang.mk's Makefile, and the release or the application that it makes."""
     manifest = folder.first("rebar.config", "erlang.mk") or "rebar.config"
     rebar, place = manifest == "rebar.config", folder.place(manifest)

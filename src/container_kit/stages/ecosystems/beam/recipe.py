@@ -11,7 +11,7 @@ from container_kit.stages.dockerfile.generate.apt_packages import build_packages
 from container_kit.stages.dockerfile.generate.recipe import (
     Build,
     Recipe,
-    Runtime,
+    RuntimeImage,
     cached,
     chain,
     copy,
@@ -47,7 +47,7 @@ def elixir(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached(_CACHES, chain("mix compile", assets, f"mix release {name} --path /out")),
     )
-    runtime = Runtime(
+    runtime = RuntimeImage(
         runtime_base,
         (f"/app/bin/{name}", "start"),
         copies=("COPY --from=build /out /app",),
@@ -77,7 +77,7 @@ def gleam(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached("/root/.cache/gleam", chain("gleam export erlang-shipment", "mv build/erlang-shipment /out")),
     )
-    runtime = Runtime(runtime_base, ("/app/entrypoint.sh", "run"), copies=("COPY --from=build /out /app",))
+    runtime = RuntimeImage(runtime_base, ("/app/entrypoint.sh", "run"), copies=("COPY --from=build /out /app",))
     reasons = (Reason(choice="erlang-shipment", because="compiled code and a start script, no compiler"),)
     return Recipe((Build(base, lines),), runtime, ignore=("**/build",), reasons=reasons)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 FRAMEWORKS = (
@@ -27,7 +27,7 @@ _ACCEPTS = r"\blisten\s*\(\s*\w+(?:\.\w+)?\s*,\s*\w+\s*\)|\btcp::acceptor\b|\bas
 _CPP = (".cpp", ".cc", ".cxx", ".hpp", ".c++")
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Find the build tool, the target and, by the includes, a web framework."""
     manifest = (
         folder.first("CMakeLists.txt", "meson.build", "configure.ac", "Makefile", "makefile", "GNUmakefile") or ""
@@ -59,7 +59,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     _claim_start(folder, draft, manifest, text, [*cpp, *c])
 
 
-def _claim_listeners(folder: Folder, draft: Draft, sources: list[str]) -> None:
+def _claim_listeners(folder: Folder, draft: ModuleDraft, sources: list[str]) -> None:
     """Drogon's configuration lists where it listens, or the code names a variable for it."""
     for path in sources[:60]:
         source = folder.source(path)
@@ -77,7 +77,7 @@ def _claim_listeners(folder: Folder, draft: Draft, sources: list[str]) -> None:
                 return
 
 
-def _claim_start(folder: Folder, draft: Draft, manifest: str, text: str, sources: list[str]) -> None:
+def _claim_start(folder: Folder, draft: ModuleDraft, manifest: str, text: str, sources: list[str]) -> None:
     main = next((p for p in sources if re.search(r"\bmain\s*\(", folder.source(p)) and "test" not in p.lower()), None)
     name, sure = _target(folder, manifest, text, main)
     if name is None or (main is None and not sure):

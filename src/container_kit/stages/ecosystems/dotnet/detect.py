@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.analyze.tree.source_tree import join
 
@@ -20,7 +20,7 @@ FRAMEWORKS = (
 _LANGUAGES = {".csproj": "csharp", ".fsproj": "fsharp", ".vbproj": "vb"}
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read the project file: its SDK tells a web application from a program and a library."""
     path = (folder.matching("*.csproj", "*.fsproj", "*.vbproj") or [""])[0]
     if not path:
@@ -45,7 +45,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     _claim_application(folder, draft, path, project, sdk)
 
 
-def _describe_solution(folder: Folder, draft: Draft) -> None:
+def _describe_solution(folder: Folder, draft: ModuleDraft) -> None:
     solution = folder.matching("*.sln", "*.slnx")[0]
     draft.manifests.append(solution)
     draft.language.add("csharp", "configuration", folder.place(solution))
@@ -53,7 +53,7 @@ def _describe_solution(folder: Folder, draft: Draft) -> None:
     draft.role.add("library", "guess", confidence=0.4)
 
 
-def _describe_sources(folder: Folder, draft: Draft) -> None:
+def _describe_sources(folder: Folder, draft: ModuleDraft) -> None:
     """Sources whose project file is missing: what they are is known, what starts them is not."""
     first = (folder.files(".cs", limit=1) or folder.files(".fs", ".vb", limit=1))[0]
     language = _LANGUAGES[f"{first[first.rindex('.') :]}proj"]
@@ -70,7 +70,7 @@ def _describe_sources(folder: Folder, draft: Draft) -> None:
         draft.role.add("library", "guess", folder.place(first))
 
 
-def _read_version(folder: Folder, draft: Draft, path: str, text: str) -> None:
+def _read_version(folder: Folder, draft: ModuleDraft, path: str, text: str) -> None:
     if found := re.search(r"<TargetFrameworks?>\s*(?:net(?:coreapp)?)?([\d.]+)", text):
         draft.version.add(found[1], "declared", folder.place(path, found[0]))
     sdk = folder.json("global.json").get("sdk") if folder.has("global.json") else None
@@ -78,7 +78,7 @@ def _read_version(folder: Folder, draft: Draft, path: str, text: str) -> None:
         draft.version.add(version, "declared", folder.place("global.json", version), confidence=0.9)
 
 
-def _claim_application(folder: Folder, draft: Draft, path: str, project: Any, sdk: str) -> None:
+def _claim_application(folder: Folder, draft: ModuleDraft, path: str, project: Any, sdk: str) -> None:
     place = folder.place(path)
     kind = (project.findtext(".//OutputType") or "") if project is not None else ""
     runs = kind.lower() in {"exe", "winexe"}
@@ -107,7 +107,7 @@ def _claim_application(folder: Folder, draft: Draft, path: str, project: Any, sd
         draft.role.add("cli", "declared", place, confidence=0.8)
 
 
-def _claim_web(folder: Folder, draft: Draft, place: str) -> None:
+def _claim_web(folder: Folder, draft: ModuleDraft, place: str) -> None:
     draft.role.add("web", "declared", place)
     if not {"giraffe", "saturn", "suave"} & draft.dependencies.keys():
         draft.framework.add("aspnetcore", "declared", place, confidence=0.97)

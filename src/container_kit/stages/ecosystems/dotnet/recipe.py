@@ -9,7 +9,7 @@ from container_kit.stages.dockerfile.base_images import Base, Bases
 from container_kit.stages.dockerfile.generate.app import App
 from container_kit.stages.dockerfile.generate.apt_packages import runtime_packages
 from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, Runtime, cached, environment
+from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, environment
 from container_kit.stages.dockerfile.generate.shell_quote import shell_word
 from container_kit.stages.dockerfile.generate.version_ranges import preferred
 
@@ -30,7 +30,7 @@ def dotnet(app: App, bases: Bases) -> Recipe:
     )
     build = publish(app, bases)
     command = app.command() if app.start else None
-    runtime = Runtime(
+    runtime = RuntimeImage(
         runtime_base,
         ("dotnet", _assembly(app, _project(app))),
         copies=("COPY --from=build /out /app",),

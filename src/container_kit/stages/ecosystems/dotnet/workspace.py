@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
-from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, there
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, there
 
 _MOST = 500
 _SHARED = (
@@ -19,7 +19,7 @@ _SHARED = (
 )
 
 
-def read(tree: SourceTree) -> Workspace | None:
+def read(tree: ContextTree) -> Workspace | None:
     """Read all projects of the tree, two folders deep; None where there is but one."""
     projects = [
         path
@@ -31,8 +31,8 @@ def read(tree: SourceTree) -> Workspace | None:
     return Workspace(members, there(tree, *_SHARED), ties_all=False) if len(members) > 1 else None
 
 
-def _member(tree: SourceTree, path: str) -> Member:
+def _member(tree: ContextTree, path: str) -> WorkspaceMember:
     folder = posixpath.dirname(path)
     references = re.findall(r"<ProjectReference\s+Include=\"([^\"]+)\"", tree.text(path) or "")
     needs = {posixpath.normpath(posixpath.join(folder, one.replace("\\", "/"))) for one in references}
-    return Member(folder or ".", path, path, frozenset(needs), builds=True)
+    return WorkspaceMember(folder or ".", path, path, frozenset(needs), builds=True)

@@ -6,7 +6,7 @@ import re
 
 from container_kit.stages.analyze.deployment_files.dockerfile_facts import read_dockerfile
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 FRAMEWORKS = (
@@ -40,7 +40,7 @@ _SERVES = re.compile(r"ListenAndServe|net\.Listen\(|\.Serve\(")
 _CLI = ("github.com/spf13/cobra", "github.com/urfave/cli", "github.com/urfave/cli/v2", "github.com/alecthomas/kong")
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `go.mod`, then find the commands: folders with `package main`."""
     manifest = "go.mod" if folder.has("go.mod") else None
     sources = folder.files(".go", limit=200)
@@ -67,7 +67,7 @@ def describe(folder: Folder, draft: Draft) -> None:
         draft.role.add("web", "code", folder.place(found[0], found[1][0]), confidence=0.85)
 
 
-def _framework(draft: Draft) -> bool:
+def _framework(draft: ModuleDraft) -> bool:
     return bool(draft.framework) or any(
         package in draft.dependencies
         for framework in FRAMEWORKS
@@ -76,7 +76,7 @@ def _framework(draft: Draft) -> bool:
     )
 
 
-def _read_module(folder: Folder, draft: Draft, manifest: str | None) -> None:
+def _read_module(folder: Folder, draft: ModuleDraft, manifest: str | None) -> None:
     text = folder.text(manifest)
     if manifest and (found := re.search(r"^module\s+(\S+)", text, re.MULTILINE)):
         draft.name = found[1].strip('"')
@@ -108,7 +108,7 @@ def _commands(folder: Folder, sources: list[str], own: str) -> list[str]:
     return sorted(found, key=likely)
 
 
-def _claim_commands(folder: Folder, draft: Draft, commands: list[str]) -> None:
+def _claim_commands(folder: Folder, draft: ModuleDraft, commands: list[str]) -> None:
     for number, command in enumerate(commands[:3]):
         name = _binary(folder, draft, command)
         package = f"./{command}" if command else "."
@@ -127,7 +127,7 @@ def _claim_commands(folder: Folder, draft: Draft, commands: list[str]) -> None:
             draft.entrypoint.add(main, "code", place)
 
 
-def _binary(folder: Folder, draft: Draft, command: str) -> str:
+def _binary(folder: Folder, draft: ModuleDraft, command: str) -> str:
     last = command.rpartition("/")[2]
     if command and not folder.has_folder(last):  # a program cannot have the name of a folder beside it
         return last

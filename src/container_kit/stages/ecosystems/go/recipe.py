@@ -45,14 +45,14 @@ def go(app: App, bases: Bases) -> Recipe:
 def _download(app: App) -> str:
     """Fetch the modules that are required; for those of the workspace among them nobody else could be asked."""
     text = app.tree.text(app.inside("go.mod")) or ""
-    sisters = [
+    workspace_dependencies = [
         sister.name
-        for sister in app.sisters
+        for sister in app.workspace_dependencies
         if re.search(rf"^\s*(?:require\s+)?{re.escape(sister.name)}\s+v\d", text, re.MULTILINE)
     ]
-    if not sisters:
+    if not workspace_dependencies:
         return "go mod download"
-    dropped = " ".join(f"-droprequire={shell_word(name)}" for name in sisters)
+    dropped = " ".join(f"-droprequire={shell_word(name)}" for name in workspace_dependencies)
     return chain(f"go mod edit {dropped}", "GOWORK=off go mod download")
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
-from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, inside, there
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, inside, there
 
 _DEEPEST = 5
 _MOST_SOURCES = 300
 
 
-def read(tree: SourceTree) -> Workspace | None:
+def read(tree: ContextTree) -> Workspace | None:
     """Read the workspace of the tree's root; None where there is no go.work."""
     text = tree.text("go.work")
     if text is None:
@@ -28,7 +28,7 @@ def read(tree: SourceTree) -> Workspace | None:
     return Workspace(members, there(tree, "go.work", "go.work.sum", *sums))
 
 
-def _imported(tree: SourceTree, member: Member, members: tuple[Member, ...]) -> frozenset[str]:
+def _imported(tree: ContextTree, member: WorkspaceMember, members: tuple[WorkspaceMember, ...]) -> frozenset[str]:
     """The other members that a member's sources import: inside a workspace go.mod need not require them."""
     patterns = [inside(member.path, f"{'*/' * depth}*.go") for depth in range(_DEEPEST)]
     sources = [file for pattern in patterns for file in tree.files(pattern)][:_MOST_SOURCES]
@@ -38,10 +38,10 @@ def _imported(tree: SourceTree, member: Member, members: tuple[Member, ...]) -> 
     )
 
 
-def _member(tree: SourceTree, folder: str) -> Member | None:
+def _member(tree: ContextTree, folder: str) -> WorkspaceMember | None:
     text = None if ".." in folder else tree.text(inside(folder, "go.mod"))
     if text is None:
         return None
     name = re.search(r"^module\s+(\S+)", text, re.MULTILINE)
     needs = frozenset(re.findall(r"^\s*(?:require\s+)?([\w.-]+(?:/[\w.~-]+)*)\s+v\d", text, re.MULTILINE))
-    return Member(folder, inside(folder, "go.mod"), name[1] if name else folder, needs, builds=True)
+    return WorkspaceMember(folder, inside(folder, "go.mod"), name[1] if name else folder, needs, builds=True)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.analyze.tree.source_tree import within
 
@@ -39,7 +39,7 @@ _ENTRIES = (
 )
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read the configuration's imports and tasks, then the entry file."""
     manifest = folder.first("deno.json", "deno.jsonc", "deno.lock") or ""
     data: dict[str, Any] = folder.json(manifest) if manifest and manifest != "deno.lock" else {}
@@ -68,7 +68,7 @@ def describe(folder: Folder, draft: Draft) -> None:
         draft.role.add("library", "declared", place, confidence=0.85)
 
 
-def _claim_start(folder: Folder, draft: Draft, tasks: dict[str, tuple[Any, str]], entry: str | None) -> None:
+def _claim_start(folder: Folder, draft: ModuleDraft, tasks: dict[str, tuple[Any, str]], entry: str | None) -> None:
     task = next((name for name in ("start", "serve", "preview", "dev") if name in tasks), None)
     if task:
         command, manifest = tasks[task]
@@ -92,7 +92,7 @@ def _claim_start(folder: Folder, draft: Draft, tasks: dict[str, tuple[Any, str]]
         draft.port.add(8000, "framework", place, confidence=0.75)
 
 
-def _claim_program(draft: Draft, program: str, place: str) -> None:
+def _claim_program(draft: ModuleDraft, program: str, place: str) -> None:
     draft.program.add(program, "declared", place)
     if found := re.search(r"\bdeno serve\b(?:.*--port[ =](\d{2,5})\b)?", program):
         draft.role.add("web", "declared", place, confidence=0.9)

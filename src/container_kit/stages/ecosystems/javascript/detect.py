@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.ecosystems.javascript.frameworks import SERVERS, SITES
 from container_kit.stages.ecosystems.javascript.packages import (
-    Package,
+    NodePackage,
     read_manager,
     read_package,
     read_version,
@@ -55,7 +55,7 @@ _SUFFIXES = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts")
 _ENTRIES = ("server", "index", "app", "main", "src/server", "src/index", "src/main", "src/app", "bin/www", "api/index")
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `package.json`, then decide between the server, the site and the program that it describes."""
     package = read_package(folder)
     draft.manifests.extend(name for name in ("package.json",) if folder.has(name))
@@ -71,7 +71,7 @@ def describe(folder: Folder, draft: Draft) -> None:
         draft.build.add(f"{runner(draft)} run build", "declared", folder.place("package.json", '"build"'))
 
 
-def _read_language(folder: Folder, package: Package, draft: Draft) -> None:
+def _read_language(folder: Folder, package: NodePackage, draft: ModuleDraft) -> None:
     sources = folder.files(*_SUFFIXES, limit=1, depth=4)
     place = folder.place("package.json" if folder.has("package.json") else (sources or ["index.js"])[0])
     config = folder.first("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json")
@@ -98,7 +98,7 @@ def _is_tooling(path: str) -> bool:
     return ".config." in name or name.startswith(".") or path.startswith(("dist/", "build/", "public/", "out/"))
 
 
-def _read_application(folder: Folder, package: Package, draft: Draft) -> None:
+def _read_application(folder: Folder, package: NodePackage, draft: ModuleDraft) -> None:
     site = next((site for site in SITES if package.has(*site.packages) or is_configured(folder, site.name)), None)
     if site and site.name in _BUNDLERS and _bundles_a_package(folder, package):
         site = None
@@ -114,13 +114,13 @@ def _read_application(folder: Folder, package: Package, draft: Draft) -> None:
 _BUNDLERS = frozenset(["vite", "webpack", "parcel", "rspack", "rsbuild", "farm"])
 
 
-def _bundles_a_package(folder: Folder, package: Package) -> bool:
+def _bundles_a_package(folder: Folder, package: NodePackage) -> bool:
     """Tell whether a bundler builds a tool or a library here: there is no page, but something to install or import."""
     offered = any(package.data.get(key) for key in ("bin", "exports", "files"))
     return offered and not folder.first("index.html", "src/index.html", "public/index.html", "app/index.html")
 
 
-def _runs_server(folder: Folder, package: Package, server: Framework | None) -> bool:
+def _runs_server(folder: Folder, package: NodePackage, server: Framework | None) -> bool:
     """Tell whether a package with front-end tools is started as a server: it has a framework for one, and starts it."""
     if server is None:
         return False
@@ -134,7 +134,7 @@ def _runs_server(folder: Folder, package: Package, server: Framework | None) -> 
     return starts or (not start and alone)
 
 
-def _describe_server(folder: Folder, package: Package, draft: Draft, server: Framework | None) -> None:
+def _describe_server(folder: Folder, package: NodePackage, draft: ModuleDraft, server: Framework | None) -> None:
     if server:
         named = next(name for name in server.packages if name in package.runtime)
         place = folder.place("package.json", f'"{named}"')
@@ -170,7 +170,7 @@ def _describe_server(folder: Folder, package: Package, draft: Draft, server: Fra
         _describe_package(folder, package, draft)
 
 
-def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: bool) -> None:
+def _read_entry(folder: Folder, package: NodePackage, draft: ModuleDraft, *, scripted: bool) -> None:
     """The file that is run: the one that the start script names, `main`, or a usual name."""
     started = re.search(r"(?:node|bun|tsx|ts-node|nodemon)\s+(?:run\s+|-\S+\s+)*([\w./-]+)", draft.program.value or "")
     main = package.data.get("main") or package.data.get("module")
@@ -210,7 +210,7 @@ def _read_entry(folder: Folder, package: Package, draft: Draft, *, scripted: boo
             draft.program.add(command, "code", place, confidence=0.5)
 
 
-def _claim_imported(folder: Folder, draft: Draft, entry: str) -> None:
+def _claim_imported(folder: Folder, draft: ModuleDraft, entry: str) -> None:
     """Without declared dependencies the entry file's imports tell the framework."""
     imported = set(re.findall(r"(?:require\(|from)\s*['\"]([^'\"]+)['\"]", folder.source(entry)))
     server = next((server for server in SERVERS if imported & set(server.packages)), None)
@@ -219,7 +219,7 @@ def _claim_imported(folder: Folder, draft: Draft, entry: str) -> None:
         draft.framework.add(server.name, "code", folder.place(entry, named))
 
 
-def _describe_package(folder: Folder, package: Package, draft: Draft) -> None:
+def _describe_package(folder: Folder, package: NodePackage, draft: ModuleDraft) -> None:
     place = folder.place("package.json") if folder.has("package.json") else None
     if package.has(*_INFRASTRUCTURE):
         draft.private = True  # it describes where things run, and runs nowhere itself

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.analyze.tree.source_tree import join
 from container_kit.stages.ecosystems.javascript.packages import read_manager, read_package, read_version
@@ -13,7 +13,7 @@ from container_kit.stages.ecosystems.javascript.packages import read_manager, re
 _MANIFEST = "nest-cli.json"
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read what the nearest `nest-cli.json` above says of this folder; where it stands itself `package.json` speaks."""
     home = _home(folder)
     named = {root: (name, project) for name, root, project in _projects(home)}
@@ -35,7 +35,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     _claim_application(folder, draft, project, place)
 
 
-def _claim_application(folder: Folder, draft: Draft, project: dict[str, Any], place: str) -> None:
+def _claim_application(folder: Folder, draft: ModuleDraft, project: dict[str, Any], place: str) -> None:
     entry = project.get("entryFile") if isinstance(project.get("entryFile"), str) else "main"
     main = f"src/{entry}.ts"
     text = folder.source(main)
@@ -79,7 +79,7 @@ ECOSYSTEMS = (
         describe,
         manifests=(_MANIFEST,),
         workspace=projects,
-        names_members=True,
+        members_by_manifest=True,
         sources=(".ts", ".js"),
         rank=62,
     ),

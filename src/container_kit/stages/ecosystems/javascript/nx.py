@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Role
 from container_kit.stages.ecosystems.javascript.packages import read_manager, read_package, read_version
@@ -31,7 +31,7 @@ _SERVERS = (
 )
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `project.json` with the workspace's `package.json`."""
     data, place = folder.json("project.json"), folder.place("project.json")
     root = Folder(folder.tree)
@@ -50,7 +50,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     _claim_application(folder, root, draft, targets)
 
 
-def _claim_application(folder: Folder, root: Folder, draft: Draft, targets: dict[str, Any]) -> None:
+def _claim_application(folder: Folder, root: Folder, draft: ModuleDraft, targets: dict[str, Any]) -> None:
     text, place = folder.text("project.json"), folder.place("project.json")
     kind = next((kind for kind in _KINDS if re.search(kind[0], text)), None)
     framework, role, port = kind[1:] if kind else (None, "web", 3000)

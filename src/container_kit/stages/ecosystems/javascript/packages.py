@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.analyze.tree.source_tree import join
 from container_kit.stages.formats.documents import salvage_pairs
@@ -30,7 +30,7 @@ _SIGNS = {
 
 
 @dataclass(slots=True)
-class Package:
+class NodePackage:
     """What a `package.json` says."""
 
     data: dict[str, Any]
@@ -53,15 +53,15 @@ class Package:
         return any(name in self.runtime or name in self.tools for name in names)
 
 
-def read_package(folder: Folder) -> Package:
+def read_package(folder: Folder) -> NodePackage:
     """Read `package.json`; out of a broken one its pairs of strings still tell dependencies and scripts."""
     data = folder.json("package.json")
     if not data and (text := folder.text("package.json")).strip():
         pairs = salvage_pairs(text)
         versions = {k: v for k, v in pairs.items() if re.fullmatch(r"[\^~>=<v]*\d[\w.-]*|latest|\*|workspace:.*", v)}
         scripts = {k: v for k, v in pairs.items() if k in {"start", "build", "dev", "serve", "preview"}}
-        return Package({}, scripts, {k: v for k, v in versions.items() if k != "version"}, {})
-    return Package(
+        return NodePackage({}, scripts, {k: v for k, v in versions.items() if k != "version"}, {})
+    return NodePackage(
         data, _texts(data.get("scripts")), _texts(data.get("dependencies")), _texts(data.get("devDependencies"))
     )
 
@@ -70,7 +70,7 @@ def _texts(value: Any) -> dict[str, str]:
     return {k: v for k, v in value.items() if isinstance(v, str)} if isinstance(value, dict) else {}
 
 
-def read_manager(folder: Folder, package: Package, draft: Draft) -> None:
+def read_manager(folder: Folder, package: NodePackage, draft: ModuleDraft) -> None:
     """Claim the package manager: `packageManager`, then lockfiles here and in the folders above, then signs."""
     declared = package.data.get("packageManager")
     if isinstance(declared, str) and (found := re.match(r"(npm|yarn|pnpm|bun)@", declared)):
@@ -96,7 +96,7 @@ def read_manager(folder: Folder, package: Package, draft: Draft) -> None:
     draft.package_manager.add("npm", "framework", place, confidence=0.69)
 
 
-def _read_bun(folder: Folder, package: Package, draft: Draft, place: str | None) -> None:
+def _read_bun(folder: Folder, package: NodePackage, draft: ModuleDraft, place: str | None) -> None:
     """What only Bun can run needs no lockfile to be told."""
     if package.has("bun-types", "@types/bun"):
         draft.package_manager.add("bun", "configuration", place, confidence=0.8)
@@ -104,7 +104,7 @@ def _read_bun(folder: Folder, package: Package, draft: Draft, place: str | None)
         draft.package_manager.add("bun", "code", folder.place(used[0], "Bun."), confidence=0.75)
 
 
-def _read_lock(folder: Folder, draft: Draft, *, own: bool) -> bool:
+def _read_lock(folder: Folder, draft: ModuleDraft, *, own: bool) -> bool:
     """Read a folder's lockfile or `packageManager`; tell whether one was found."""
     found = False
     for trust, (lock, name) in zip((0.985, 0.984, 0.983, 0.982, 0.981, 0.98), _LOCKS.items(), strict=True):
@@ -124,7 +124,7 @@ def _read_lock(folder: Folder, draft: Draft, *, own: bool) -> bool:
     return found
 
 
-def read_version(folder: Folder, package: Package, draft: Draft) -> None:
+def read_version(folder: Folder, package: NodePackage, draft: ModuleDraft) -> None:
     """Claim the Node version where the ecosystem declares it."""
     for path, trust in ((".nvmrc", 0.985), (".node-version", 0.984)):
         text = folder.text(path).strip()

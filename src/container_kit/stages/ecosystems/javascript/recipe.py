@@ -11,7 +11,7 @@ from container_kit.stages.dockerfile.generate.apt_packages import build_packages
 from container_kit.stages.dockerfile.generate.recipe import (
     Build,
     Recipe,
-    Runtime,
+    RuntimeImage,
     cached,
     chain,
     copy,
@@ -38,7 +38,7 @@ def node(app: App, bases: Bases) -> Recipe:
     manager = node_manager(app)
     command = app.command(program_of(app, app.start or ""))
     standalone = _is_standalone(app)
-    runtime = Runtime(
+    runtime = RuntimeImage(
         base,
         ("node", "server.js") if standalone else command.arguments,
         copies=_standalone(app) if standalone else ("COPY --from=build /app /app",),
@@ -83,8 +83,10 @@ def install_lines(app: App, base: Base, manager: Manager, *after: str) -> tuple[
 
 def source_and_build(app: App, manager: Manager, *after: str) -> tuple[str, ...]:
     """The lines that bring the source and build it, its sisters first, and what to run at the root when it is built."""
-    sisters = [
-        manager.run_in.format(folder=shell_word(member.path)) for member in app.sisters if member.builds and app.build
+    workspace_dependencies = [
+        manager.run_in.format(folder=shell_word(member.path))
+        for member in app.workspace_dependencies
+        if member.builds and app.build
     ]
     build, finish = _as_script(app, manager), chain(*after)
     if app.module.path == ".":
@@ -92,7 +94,7 @@ def source_and_build(app: App, manager: Manager, *after: str) -> tuple[str, ...]
         return (app.copy_source(), *((cached(manager.cache, both),) if both else ()))
     return (
         *app.copy_sisters(),
-        *((cached(manager.cache, chain(*sisters)),) if sisters else ()),
+        *((cached(manager.cache, chain(*workspace_dependencies)),) if workspace_dependencies else ()),
         app.copy_module(),
         *((*app.enter(), cached(manager.cache, build)) if build else ()),
         *(("WORKDIR /app", cached(manager.cache, finish)) if finish else ()),

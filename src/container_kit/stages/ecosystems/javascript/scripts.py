@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.ecosystems.javascript.frameworks import FILE_SERVERS
-from container_kit.stages.ecosystems.javascript.packages import Package
+from container_kit.stages.ecosystems.javascript.packages import NodePackage
 
 
-def runner(draft: Draft) -> str:
+def runner(draft: ModuleDraft) -> str:
     """The program that runs scripts here."""
     return draft.package_manager.value or "npm"
 
 
-def start_script(package: Package, names: tuple[str, ...]) -> str | None:
+def start_script(package: NodePackage, names: tuple[str, ...]) -> str | None:
     """The first of these scripts that there is."""
     return next((name for name in names if package.scripts.get(name)), None)
 
 
-def only_builds(package: Package, name: str) -> bool:
+def only_builds(package: NodePackage, name: str) -> bool:
     """Tell whether a script whose name says production makes files for it, and starts nothing."""
     return name.startswith("prod") and re.search(r"\b(?:node|tsx|ts-node|bun|pm2)\b", package.resolved(name)) is None
 
 
-def claim_script(folder: Folder, package: Package, draft: Draft, script: str, trust: float) -> None:
+def claim_script(folder: Folder, package: NodePackage, draft: ModuleDraft, script: str, trust: float) -> None:
     """Claim that a script starts the module, and what it runs in the end; little where its file is missing."""
     program = runner(draft)
     short = script == "start" and program != "bun"
@@ -44,7 +44,7 @@ _TAKES_A_WORD = re.compile(r"\s(?:-r|--require|--import|--loader|-e|--eval|-p|--
 _BUILDING = re.compile(r"build|compile|transpile|bundle|tsc|install|prepare|p(?:re|ost)\w+")
 
 
-def runs_nothing(folder: Folder, package: Package, script: str) -> bool:
+def runs_nothing(folder: Folder, package: NodePackage, script: str) -> bool:
     """Tell whether a script runs a file that is not there, and nothing makes it."""
     command = package.scripts.get(script, "")
     found = _RUNS.fullmatch(command)
@@ -53,7 +53,7 @@ def runs_nothing(folder: Folder, package: Package, script: str) -> bool:
     return is_nowhere(folder, package, found[1])
 
 
-def is_nowhere(folder: Folder, package: Package, name: str) -> bool:
+def is_nowhere(folder: Folder, package: NodePackage, name: str) -> bool:
     """Tell whether a file, named with or without its suffix, is not there, and nothing makes it."""
     if any(_BUILDING.match(script) for script in package.scripts):
         return False
@@ -66,7 +66,7 @@ def is_nowhere(folder: Folder, package: Package, name: str) -> bool:
     return not folder.has_folder(file) and not folder.first(*(f"{file}{end}" for end in ends))
 
 
-def script_ports(folder: Folder, package: Package, draft: Draft, script: str | None) -> None:
+def script_ports(folder: Folder, package: NodePackage, draft: ModuleDraft, script: str | None) -> None:
     """Claim the port that the script names, the one of the program that serves files, and what pm2 sets."""
     for name in dict.fromkeys([script, "start", "dev"]):
         found = re.search(r"(?:--port[ =]|\s-p[ =]?|\bPORT=)(\d{2,5})\b", package.scripts.get(name or "", ""))
@@ -85,7 +85,7 @@ def script_ports(folder: Folder, package: Package, draft: Draft, script: str | N
         _read_processes(folder, draft)
 
 
-def _read_processes(folder: Folder, draft: Draft) -> None:
+def _read_processes(folder: Folder, draft: ModuleDraft) -> None:
     """The port that pm2 gives to what it starts."""
     for path in folder.matching("ecosystem.config.*", "pm2.config.*", "process.json", "pm2.json"):
         if found := re.search(r"\bPORT['\"]?\s*:\s*['\"]?(\d{2,5})\b", folder.source(path)):

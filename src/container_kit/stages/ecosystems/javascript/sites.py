@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Role
 from container_kit.stages.ecosystems.javascript.frameworks import Site
-from container_kit.stages.ecosystems.javascript.packages import Package
+from container_kit.stages.ecosystems.javascript.packages import NodePackage
 from container_kit.stages.ecosystems.javascript.scripts import claim_script, script_ports, start_script
 
 _CONFIGS = {
@@ -29,7 +29,7 @@ def is_configured(folder: Folder, name: str) -> bool:
 _SITE_SCRIPTS = ("start:prod", "start", "serve", "preview", "dev", "develop", "docs:preview", "docs:dev")
 
 
-def describe_site(folder: Folder, package: Package, draft: Draft, site: Site) -> None:
+def describe_site(folder: Folder, package: NodePackage, draft: ModuleDraft, site: Site) -> None:
     """Claim what a front end is: whether it has a server, how it starts, and on which port."""
     named = next((name for name in site.packages if package.has(name)), None)
     place = (
@@ -58,7 +58,7 @@ def describe_site(folder: Folder, package: Package, draft: Draft, site: Site) ->
     draft.port.add(5173 if on_vite else site.port, "framework", place)  # nothing but Vite serves it here
 
 
-def _served(folder: Folder, package: Package, site: Site) -> tuple[Role, str | None]:
+def _served(folder: Folder, package: NodePackage, site: Site) -> tuple[Role, str | None]:
     """The site's role, and the command that serves it in production where it has a server of its own."""
     if site.name == "nextjs" and _config_says(folder, "next.config.*", r"output\s*:\s*['\"]export"):
         return "static", None
@@ -87,7 +87,7 @@ def _config_says(folder: Folder, pattern: str, expression: str) -> bool:
     return any(re.search(expression, folder.source(path)) for path in folder.matching(pattern))
 
 
-def _config_port(folder: Folder, draft: Draft, site: Site) -> None:
+def _config_port(folder: Folder, draft: ModuleDraft, site: Site) -> None:
     for path in folder.matching(_CONFIGS.get(site.name, "vite.config.*"), "vue.config.js", "rsbuild.config.*"):
         text = folder.source(path)
         blocks = r"\bserver" if site.name == "nuxt" else r"(?:server|devServer|preview)"

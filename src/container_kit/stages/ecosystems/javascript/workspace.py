@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
-from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, inside, there
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, inside, there
 
 _DEPENDENCIES = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
 _SHARED = (
@@ -20,7 +20,7 @@ _SHARED = (
 )
 
 
-def read(tree: SourceTree) -> Workspace | None:
+def read(tree: ContextTree) -> Workspace | None:
     """Read the workspace of the tree's root; None where there is none."""
     patterns = _patterns(tree)
     if not patterns:
@@ -33,7 +33,7 @@ def read(tree: SourceTree) -> Workspace | None:
     return Workspace(members, there(tree, "package.json", *_SHARED))
 
 
-def _patterns(tree: SourceTree) -> list[str]:
+def _patterns(tree: ContextTree) -> list[str]:
     declared: Any = tree.json("package.json").get("workspaces", [])
     if isinstance(declared, dict):
         declared = declared.get("packages", [])
@@ -43,11 +43,11 @@ def _patterns(tree: SourceTree) -> list[str]:
     return [str(pattern).removeprefix("./") for pattern in found]
 
 
-def _member(tree: SourceTree, folder: str) -> Member:
+def _member(tree: ContextTree, folder: str) -> WorkspaceMember:
     package = tree.json(inside(folder, "package.json"))
     scripts = package.get("scripts", {})
     needs = {str(name) for kind in _DEPENDENCIES for name in _names(package.get(kind))}
-    return Member(
+    return WorkspaceMember(
         path=folder,
         manifest=inside(folder, "package.json"),
         name=str(package.get("name") or folder),

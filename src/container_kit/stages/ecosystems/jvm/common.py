@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 FRAMEWORKS = (
@@ -111,7 +111,7 @@ _LANGUAGES = (
 _TESTS = re.compile(r"(?:^|/)src/(?!main/)\w*[-_]?[tT]est\w*/")
 
 
-def read_language(folder: Folder, draft: Draft, manifest: str, usual: str = "java") -> None:
+def read_language(folder: Folder, draft: ModuleDraft, manifest: str, usual: str = "java") -> None:
     """Claim the language by the sources: each has its own folder."""
     counts = {
         name: sum(_TESTS.search(path) is None for path in folder.files(suffix, limit=200, depth=14))
@@ -133,7 +133,7 @@ def main_class(folder: Folder) -> tuple[str, str] | None:
     return None
 
 
-def claim_main(folder: Folder, draft: Draft) -> str | None:
+def claim_main(folder: Folder, draft: ModuleDraft) -> str | None:
     """Claim entry point; tell its class."""
     main = main_class(folder)
     if main is None:
@@ -172,6 +172,6 @@ def is_application(framework: str | None, main: str | None, *, plugin: bool) -> 
     return main is not None or (framework in _STARTS_ITSELF and plugin)
 
 
-def is_framework(draft: Draft) -> str | None:
+def is_framework(draft: ModuleDraft) -> str | None:
     """The first framework that is a dependency."""
     return next((f.name for f in FRAMEWORKS if any(name in draft.dependencies for name in f.packages)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.ecosystems.jvm.common import (
     CONFIGURED,
@@ -47,7 +47,7 @@ _VERSION = re.compile(
 )
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read the build file of the folder, its settings and its version catalogue."""
     build = folder.first(*_BUILD_FILES) or folder.first("settings.gradle", "settings.gradle.kts") or ""
     text = folder.text(build)
@@ -68,7 +68,7 @@ def _project_name(folder: Folder) -> str:
     return found[1] if found else folder.base
 
 
-def _read_dependencies(folder: Folder, draft: Draft, build: str, text: str) -> None:
+def _read_dependencies(folder: Folder, draft: ModuleDraft, build: str, text: str) -> None:
     where = folder.place(build).rpartition(":")[0]
     for found in _PLUGIN.finditer(text):
         if "apply false" in text[found.end() : text.find("\n", found.end()) + 1 or None]:
@@ -110,7 +110,7 @@ def _shadowed(text: str, stem: str) -> str:
     return f"{stem}{suffix}.jar"
 
 
-def _claim_start(folder: Folder, draft: Draft, build: str, text: str) -> None:
+def _claim_start(folder: Folder, draft: ModuleDraft, build: str, text: str) -> None:
     tool = _tool(folder)
     place = folder.place(build)
     framework = is_framework(draft)
@@ -149,7 +149,7 @@ def _tool(folder: Folder) -> str:
     return "../" * (steps.count("/") + 1) + "gradlew" if steps else "./gradlew"
 
 
-def _archive(draft: Draft, text: str, stem: str, framework: str | None) -> str:
+def _archive(draft: ModuleDraft, text: str, stem: str, framework: str | None) -> str:
     """Where the build puts what runs alone."""
     if framework == "quarkus":
         return "build/quarkus-app/quarkus-run.jar"
@@ -160,12 +160,12 @@ def _archive(draft: Draft, text: str, stem: str, framework: str | None) -> str:
     return f"build/libs/{_shadowed(text, stem) if 'shadow' in text else f'{stem}.jar'}"
 
 
-def _carries_all(draft: Draft, text: str) -> bool:
+def _carries_all(draft: ModuleDraft, text: str) -> bool:
     """Tell whether the jar holds its libraries, so that it runs alone."""
     return "io.ktor.plugin" in draft.dependencies or "shadow" in text or "Main-Class" in text
 
 
-def _jar_task(draft: Draft, text: str, framework: str | None) -> str:
+def _jar_task(draft: ModuleDraft, text: str, framework: str | None) -> str:
     if "io.ktor.plugin" in draft.dependencies:
         return "buildFatJar"
     boot = "bootWar" if "war" in draft.dependencies else "bootJar"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.ecosystems.jvm.common import FRAMEWORKS, main_class
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Find pages or servlets for a container, or else a class with a main method."""
     sources = folder.files(".java", limit=1, depth=14) or folder.files(".jsp", limit=1, depth=8)
     place = folder.place(sources[0]) if sources else None
@@ -28,7 +28,7 @@ def describe(folder: Folder, draft: Draft) -> None:
         draft.role.add("library", "guess", place)
 
 
-def _claim_pages(folder: Folder, draft: Draft) -> bool:
+def _claim_pages(folder: Folder, draft: ModuleDraft) -> bool:
     servlet = folder.find(r"\bextends\s+HttpServlet\b|@WebServlet\b", ".java", depth=14)
     pages = folder.files(".jsp", limit=1, depth=8)
     if not servlet and not pages:

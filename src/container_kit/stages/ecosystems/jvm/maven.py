@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.ecosystems.jvm.common import (
     CONFIGURED,
@@ -44,7 +44,7 @@ _PLUGINS = (
 """Plugins that make a program of a module."""
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `pom.xml` and those of the parents in the tree."""
     draft.manifests.append("pom.xml")
     draft.locked = True  # a pom names exact versions
@@ -61,7 +61,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     _claim_start(folder, draft, pom, properties)
 
 
-def _salvage(folder: Folder, draft: Draft) -> None:
+def _salvage(folder: Folder, draft: ModuleDraft) -> None:
     for found in re.finditer(r"<artifactId>\s*([\w.-]+)", folder.text("pom.xml")):
         draft.dependencies.setdefault(found[1].lower(), folder.place("pom.xml", found[0]))
     own = re.sub(r"<parent>.*?</parent>", "", folder.text("pom.xml"), flags=re.DOTALL)
@@ -89,7 +89,7 @@ def _properties(folder: Folder, pom: Any) -> dict[str, str]:
     return inherited | own | ({"project.version": version} if version else {})
 
 
-def _read_dependencies(folder: Folder, draft: Draft, pom: Any) -> None:
+def _read_dependencies(folder: Folder, draft: ModuleDraft, pom: Any) -> None:
     text = folder.text("pom.xml")
     lines = {
         m[1]: text.count("\n", 0, m.start()) + 1 for m in reversed(list(re.finditer(r"<artifactId>\s*([^<\s]+)", text)))
@@ -113,7 +113,7 @@ def _read_dependencies(folder: Folder, draft: Draft, pom: Any) -> None:
         draft.dependencies.setdefault(parent, f"{where}:{lines.get(parent, 1)}")
 
 
-def _read_version(folder: Folder, draft: Draft, pom: Any, properties: dict[str, str]) -> None:
+def _read_version(folder: Folder, draft: ModuleDraft, pom: Any, properties: dict[str, str]) -> None:
     for key in _VERSION_KEYS:
         if value := properties.get(key):
             draft.version.add(_resolved(value, properties), "declared", folder.place("pom.xml", f"<{key}>"))
@@ -135,7 +135,7 @@ def _resolved(value: str, properties: dict[str, str]) -> str:
     return value
 
 
-def _claim_start(folder: Folder, draft: Draft, pom: Any, properties: dict[str, str]) -> None:
+def _claim_start(folder: Folder, draft: ModuleDraft, pom: Any, properties: dict[str, str]) -> None:
     tool = "./mvnw" if folder.has("mvnw") else "mvn"
     packaging = (pom.findtext("packaging") or "jar").strip()
     draft.build.add(f"{tool} -DskipTests package", "framework", folder.place("pom.xml"), confidence=0.8)

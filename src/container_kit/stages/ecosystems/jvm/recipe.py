@@ -9,7 +9,7 @@ from container_kit.stages.dockerfile.base_images import Base, Bases
 from container_kit.stages.dockerfile.generate.app import App
 from container_kit.stages.dockerfile.generate.apt_packages import runtime_packages
 from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, Runtime, cached, chain, system_packages
+from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, chain, system_packages
 from container_kit.stages.dockerfile.generate.version_ranges import preferred
 from container_kit.stages.ecosystems.native.program import DEBIANS
 
@@ -62,7 +62,7 @@ def java(app: App, bases: Bases) -> Recipe:
     if own_runtime:
         environment["PATH"] = "/opt/jre/bin:$PATH"
         build = Build(build.base, (*build.lines[:-1], chain(build.lines[-1], _LINK)))
-    runtime = Runtime(
+    runtime = RuntimeImage(
         runtime_base,
         command,
         copies=(

@@ -8,7 +8,7 @@ from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.base_images import Base, Bases
 from container_kit.stages.dockerfile.generate.app import App
 from container_kit.stages.dockerfile.generate.apt_packages import runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, Runtime, cached, chain
+from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, chain
 
 _ENVIRONMENT = {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=75.0 -XX:+ExitOnOutOfMemoryError"}
 _RUNTIME = Base("eclipse-temurin:21-jre")
@@ -57,7 +57,7 @@ def clojure(app: App, bases: Bases) -> Recipe:
 
 def _packed(app: App, bases: Bases, build: Build, command: tuple[str, ...], reasons: tuple[Reason, ...]) -> Recipe:
     base = bases.pick(_RUNTIME, because="runs what was compiled, and no more")
-    runtime = Runtime(
+    runtime = RuntimeImage(
         base,
         command,
         copies=("COPY --from=build /out /app",),

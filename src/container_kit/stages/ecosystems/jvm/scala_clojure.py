@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.ecosystems.jvm.common import CONFIGURED, claim_main
 
@@ -36,7 +36,7 @@ CLOJURE = (
 )
 
 
-def describe_sbt(folder: Folder, draft: Draft) -> None:
+def describe_sbt(folder: Folder, draft: ModuleDraft) -> None:
     """Read `build.sbt` and the plugins of the build."""
     build = folder.first("build.sbt", "project/build.properties", "build.sc", "build.mill") or "build.sbt"
     tool = "mill" if build.startswith(("build.sc", "build.mill")) else "sbt"
@@ -69,7 +69,7 @@ def describe_sbt(folder: Folder, draft: Draft) -> None:
         draft.start.add(f"target/universal/stage/bin/{name}", "framework", place, confidence=0.7)
 
 
-def _read_libraries(folder: Folder, draft: Draft, texts: dict[str, str]) -> None:
+def _read_libraries(folder: Folder, draft: ModuleDraft, texts: dict[str, str]) -> None:
     for path, text in texts.items():
         for found in re.finditer(r'"([\w.-]+)"\s*%%?%?\s*"([\w.-]+)"(?:\s*%\s*[^,)\n]*?%\s*"?(Test|test)\b)?', text):
             into = draft.tools if found[3] else draft.dependencies
@@ -81,7 +81,7 @@ def _read_libraries(folder: Folder, draft: Draft, texts: dict[str, str]) -> None
             draft.dependencies.setdefault("play", folder.place(path, named[0]))
 
 
-def describe_clojure(folder: Folder, draft: Draft) -> None:
+def describe_clojure(folder: Folder, draft: ModuleDraft) -> None:
     """Read `project.clj` or `deps.edn`."""
     leiningen = folder.has("project.clj")
     manifest = "project.clj" if leiningen else "deps.edn"
@@ -100,7 +100,7 @@ def describe_clojure(folder: Folder, draft: Draft) -> None:
     _claim_clojure_start(folder, draft, manifest, text, leiningen=leiningen)
 
 
-def _claim_clojure_start(folder: Folder, draft: Draft, manifest: str, text: str, *, leiningen: bool) -> None:
+def _claim_clojure_start(folder: Folder, draft: ModuleDraft, manifest: str, text: str, *, leiningen: bool) -> None:
     place = folder.place(manifest)
     main = re.search(r":main\s+\^?:?(?:skip-aot\s+)?([\w.-]+)", text) or re.search(r"\"-m\"\s+\"([\w.-]+)\"", text)
     gen = folder.find(r"\(defn\s+-main\b", ".clj", ".cljc")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
-from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, inside, there
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, inside, there
 
 _BUILDS = ("build.gradle.kts", "build.gradle")
 _SETTINGS = ("settings.gradle.kts", "settings.gradle")
 
 
-def read(tree: SourceTree) -> Workspace | None:
+def read(tree: ContextTree) -> Workspace | None:
     """Read the build of the tree's root; None where it includes no projects."""
     settings = there(tree, *_SETTINGS)
     text = tree.text(settings[0]) or "" if settings else ""
@@ -25,14 +25,16 @@ def read(tree: SourceTree) -> Workspace | None:
     return Workspace(members, root)
 
 
-def _member(tree: SourceTree, folder: str) -> Member | None:
+def _member(tree: ContextTree, folder: str) -> WorkspaceMember | None:
     manifest = next(iter(there(tree, *(inside(folder, name) for name in _BUILDS))), None)
     if manifest is None:
         return None
     text = tree.text(manifest) or ""
     needs = {name.strip(":") for name in re.findall(r"project\(\s*(?:path\s*[:=]\s*)?[\"']([\w:./-]+)[\"']", text)}
     needs |= {_dashed(name) for name in re.findall(r"\bprojects\.([\w.]+)", text)}
-    return Member(folder, manifest, "." if folder == "." else folder.replace("/", ":"), frozenset(needs), builds=True)
+    return WorkspaceMember(
+        folder, manifest, "." if folder == "." else folder.replace("/", ":"), frozenset(needs), builds=True
+    )
 
 
 def _dashed(accessor: str) -> str:

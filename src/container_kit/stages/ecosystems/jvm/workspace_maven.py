@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
-from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, inside, there
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, inside, there
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 _MOST = 500
 
 
-def read(tree: SourceTree) -> Workspace | None:
+def read(tree: ContextTree) -> Workspace | None:
     """Read the reactor of the tree's root; None where the root has no modules."""
-    members: dict[str, Member] = {}
+    members: dict[str, WorkspaceMember] = {}
     waiting = ["."]
     while waiting and len(members) < _MOST:
         folder = waiting.pop()
@@ -29,9 +29,9 @@ def read(tree: SourceTree) -> Workspace | None:
     return Workspace(tuple(members.values()), there(tree, "pom.xml")) if len(members) > 1 else None
 
 
-def _member(folder: str, pom: Element) -> Member:
+def _member(folder: str, pom: Element) -> WorkspaceMember:
     asked = {_artifact(one) for kind in ("dependency", "parent") for one in _named(pom, kind)}
-    return Member(folder, inside(folder, "pom.xml"), _artifact(pom) or folder, frozenset(asked), builds=True)
+    return WorkspaceMember(folder, inside(folder, "pom.xml"), _artifact(pom) or folder, frozenset(asked), builds=True)
 
 
 def _artifact(element: Element) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 SWIFT = (
@@ -38,7 +38,7 @@ ZIG = (
 )
 
 
-def describe_swift(folder: Folder, draft: Draft) -> None:
+def describe_swift(folder: Folder, draft: ModuleDraft) -> None:
     """Read `Package.swift`."""
     text, place = folder.text("Package.swift"), folder.place("Package.swift")
     draft.manifests.extend(name for name in ("Package.swift", "Package.resolved") if folder.has(name))
@@ -67,7 +67,7 @@ def describe_swift(folder: Folder, draft: Draft) -> None:
         draft.role.add("library", "declared", place, confidence=0.85)
 
 
-def describe_dart(folder: Folder, draft: Draft) -> None:
+def describe_dart(folder: Folder, draft: ModuleDraft) -> None:
     """Read `pubspec.yaml`."""
     data, place = folder.yaml("pubspec.yaml"), folder.place("pubspec.yaml")
     draft.manifests.extend(name for name in ("pubspec.yaml", "pubspec.lock") if folder.has(name))
@@ -106,7 +106,7 @@ def describe_dart(folder: Folder, draft: Draft) -> None:
         draft.role.add("library", "declared", place, confidence=0.8)
 
 
-def describe_crystal(folder: Folder, draft: Draft) -> None:
+def describe_crystal(folder: Folder, draft: ModuleDraft) -> None:
     """Read `shard.yml`: its targets are what can be started."""
     data, place = folder.yaml("shard.yml"), folder.place("shard.yml")
     draft.manifests.extend(name for name in ("shard.yml", "shard.lock") if folder.has(name))
@@ -138,7 +138,7 @@ def describe_crystal(folder: Folder, draft: Draft) -> None:
         draft.role.add("library", "declared", place, confidence=0.75)
 
 
-def describe_zig(folder: Folder, draft: Draft) -> None:
+def describe_zig(folder: Folder, draft: ModuleDraft) -> None:
     """Read `build.zig` and `build.zig.zon`."""
     text, place = folder.text("build.zig"), folder.place("build.zig")
     zon = folder.text("build.zig.zon")
@@ -163,7 +163,7 @@ def describe_zig(folder: Folder, draft: Draft) -> None:
         draft.role.add("library", "code", place, confidence=0.8)
 
 
-def claim_program(draft: Draft, start: str, runs: str, builds: str, place: str) -> None:
+def claim_program(draft: ModuleDraft, start: str, runs: str, builds: str, place: str) -> None:
     """Claim what starts the program that was built, what builds and runs it at once, and what builds it."""
     draft.start.add(start, "declared", place, confidence=0.8)
     draft.start.add(runs, "framework", place, confidence=0.5)

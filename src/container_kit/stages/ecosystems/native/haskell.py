@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.ecosystems.native.detect import claim_program
 
@@ -21,7 +21,7 @@ FRAMEWORKS = (
 )
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `package.yaml` or the `.cabal` file; `stack.yaml` decides the tool."""
     cabal = next(iter(folder.matching("*.cabal")), None)
     manifest = cabal or folder.first("package.yaml", "stack.yaml", "cabal.project") or "package.yaml"
@@ -51,7 +51,7 @@ def describe(folder: Folder, draft: Draft) -> None:
         draft.role.add("library", "declared", place, confidence=0.85)
 
 
-def _read_dependencies(folder: Folder, draft: Draft, manifest: str) -> None:
+def _read_dependencies(folder: Folder, draft: ModuleDraft, manifest: str) -> None:
     text = folder.text(manifest)
     for found in re.finditer(
         r"^[\s,-]*(?:build-depends:)?[\s,]*([A-Za-z][\w-]*)\s*(?:[\^<>=&|{].*|,.*)?$", text, re.MULTILINE

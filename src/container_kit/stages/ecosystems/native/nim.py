@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.analyze.tree.source_tree import join
 
@@ -19,7 +19,7 @@ FRAMEWORKS = (
 )
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read the `.nimble` file: its programs are what can be started."""
     manifest = folder.matching("*.nimble")[0]
     text, place = folder.text(manifest), folder.place(manifest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.analyze.tree.source_tree import join
 
@@ -17,7 +17,7 @@ FRAMEWORKS = (
 )
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read the opam files, and the `dune` file that makes a program."""
     packages = folder.matching("*.opam")
     manifest = (packages or [""])[0] or folder.first("dune-project", "dune") or "dune-project"
@@ -41,7 +41,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     _claim_program(folder, draft, program)
 
 
-def _claim_program(folder: Folder, draft: Draft, program: str) -> None:
+def _claim_program(folder: Folder, draft: ModuleDraft, program: str) -> None:
     text, home = folder.source(program), program.rpartition("/")[0]
     names = re.search(r"\(executables?\b.*?\(names?\s+([\w-]+)", text, re.DOTALL)
     name = names[1] if names else "main"

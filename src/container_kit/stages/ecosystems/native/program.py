@@ -9,7 +9,7 @@ from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.base_images import Base
 from container_kit.stages.dockerfile.generate.app import App
 from container_kit.stages.dockerfile.generate.apt_packages import runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, Runtime, copy
+from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, copy
 
 DEBIANS = (Base("debian:trixie-slim"), Base("debian:bookworm-slim"))
 """The newest first: what was linked on an older one runs on it."""
@@ -49,7 +49,7 @@ def program(
     command = app.command(line) if app.start else None
     resources = [name for name in _RESOURCES if name in app.tree.names(app.module.path)]
     certificates = ("ca-certificates",) if base.family == "debian" else ()
-    runtime = Runtime(
+    runtime = RuntimeImage(
         base,
         (PROGRAM, *(arguments(command.arguments) if command else ())),
         copies=(

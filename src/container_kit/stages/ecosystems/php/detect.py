@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 FRAMEWORKS = (
@@ -60,7 +60,7 @@ _CONSOLES = (
 """Files of frameworks that start their own server, with the command."""
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `composer.json`, then where the front controller is."""
     data = folder.json("composer.json") if folder.has("composer.json") else {}
     home = folder.first(*_HOMES) or next(iter(folder.matching("*.php")), None)
@@ -81,7 +81,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     _claim_start(folder, draft, home, data)
 
 
-def _claim_start(folder: Folder, draft: Draft, home: str | None, data: dict[str, Any]) -> None:
+def _claim_start(folder: Folder, draft: ModuleDraft, home: str | None, data: dict[str, Any]) -> None:
     if folder.has("artisan"):
         place = folder.place("artisan")
         if "laravel/lumen-framework" not in draft.dependencies:

@@ -7,7 +7,7 @@ import re
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.base_images import Base, Bases
 from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, Runtime, cached, copy, environment
+from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, copy, environment
 from container_kit.stages.dockerfile.generate.version_ranges import preferred
 
 _VERSIONS = ("8.4", "8.5", "8.3", "8.2")
@@ -40,7 +40,7 @@ def php(app: App, bases: Bases) -> Recipe:
     root = (
         app.module.output_directory.value or ("public" if app.tree.exists(app.inside("public/index.php")) else ".")
     ).strip("/")
-    runtime = Runtime(
+    runtime = RuntimeImage(
         base,
         (
             "frankenphp",

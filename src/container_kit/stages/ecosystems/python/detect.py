@@ -6,7 +6,7 @@ import fnmatch
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.ecosystems.python.django import claim_django_server, describe_django, django_manage
 from container_kit.stages.ecosystems.python.frameworks import FRAMEWORKS
@@ -44,7 +44,7 @@ _MAX_READ = 60
 _SPIDER = r"^    name\s*(?::\s*str\s*)?=\s*[\"']([\w.-]+)[\"']"
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read packaging first, then the files that could be the application."""
     draft.language.add("python", "declared", *[folder.place(path) for path in _manifests(folder)[:1]])
     read_packages(folder, draft)
@@ -80,7 +80,7 @@ def describe(folder: Folder, draft: Draft) -> None:
         _describe_application(folder, draft, framework.name, application or _entry(files, framework))
 
 
-def _is_extension(folder: Folder, draft: Draft, framework: Framework, files: list[PythonFile]) -> bool:
+def _is_extension(folder: Folder, draft: ModuleDraft, framework: Framework, files: list[PythonFile]) -> bool:
     """Whether a package only adds to a framework: it makes no application, runs nothing and offers no script."""
     if framework.name not in _RECOGNISED or not _is_packaged(folder) or draft.scripts or draft.start:
         return False
@@ -141,7 +141,7 @@ def _application(files: list[PythonFile]) -> PythonFile | None:
     return (near or starters or outermost)[0]
 
 
-def _framework(application: PythonFile | None, files: list[PythonFile], draft: Draft) -> Framework | None:
+def _framework(application: PythonFile | None, files: list[PythonFile], draft: ModuleDraft) -> Framework | None:
     if application and application.kind:
         for framework in FRAMEWORKS:
             if framework.name == application.kind:
@@ -175,7 +175,7 @@ def _entry(files: list[PythonFile], framework: Framework) -> PythonFile | None:
     return chosen or _program(files, packaged=False)
 
 
-def _describe_application(folder: Folder, draft: Draft, framework: str, entry: PythonFile | None) -> None:
+def _describe_application(folder: Folder, draft: ModuleDraft, framework: str, entry: PythonFile | None) -> None:
     if entry is None:
         return
     place = _at(folder, entry)
@@ -205,7 +205,7 @@ def _function(folder: Folder, entry: PythonFile) -> str:
     return defined[1] if defined else "main"
 
 
-def _describe_program(folder: Folder, draft: Draft, files: list[PythonFile]) -> None:
+def _describe_program(folder: Folder, draft: ModuleDraft, files: list[PythonFile]) -> None:
     """No framework: a script, a library, or a server of the standard library."""
     packaged = _is_packaged(folder)
     entry = _program(files, packaged=packaged)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 
@@ -14,7 +14,7 @@ def django_manage(folder: Folder) -> str | None:
     return None
 
 
-def describe_django(folder: Folder, draft: Draft, manage: str) -> None:
+def describe_django(folder: Folder, draft: ModuleDraft, manage: str) -> None:
     """Claim the framework, what starts it and where it listens, by its `manage.py`."""
     place = folder.place(manage, "DJANGO_SETTINGS_MODULE")
     draft.framework.add("django", "code", place, draft.dependencies.get("django"), confidence=0.985)
@@ -24,7 +24,7 @@ def describe_django(folder: Folder, draft: Draft, manage: str) -> None:
     draft.port.add(8000, "framework", place, confidence=0.835)
 
 
-def claim_django_server(folder: Folder, draft: Draft, manage: str) -> None:
+def claim_django_server(folder: Folder, draft: ModuleDraft, manage: str) -> None:
     """Claim the production server that is a dependency, with the module that serves."""
     has = draft.dependencies.__contains__
     for path in folder.files("wsgi.py", "asgi.py", limit=10, depth=4):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from container_kit.stages.analyze.deployment_files.procfile import port_named
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*([=<>~!@;#].*)?$")
@@ -43,7 +43,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def read_packages(folder: Folder, draft: Draft) -> None:
+def read_packages(folder: Folder, draft: ModuleDraft) -> None:
     """Claim package manager, interpreter version and dependencies."""
     _read_requirements(folder, draft)
     _read_pyproject(folder, draft)
@@ -60,7 +60,7 @@ def read_packages(folder: Folder, draft: Draft) -> None:
     _read_versions(folder, draft)
 
 
-def _read_workspace(folder: Folder, draft: Draft) -> None:
+def _read_workspace(folder: Folder, draft: ModuleDraft) -> None:
     """A member of a uv workspace is installed by uv, whose lockfile is at the workspace's root."""
     path = folder.path
     while path and folder.has("pyproject.toml"):
@@ -72,7 +72,7 @@ def _read_workspace(folder: Folder, draft: Draft) -> None:
             return
 
 
-def _add(draft: Draft, names: Iterable[str], place: str, *, tools: bool = False) -> None:
+def _add(draft: ModuleDraft, names: Iterable[str], place: str, *, tools: bool = False) -> None:
     into = draft.tools if tools else draft.dependencies
     for name in names:
         found = _REQUIREMENT.match(str(name).split(";")[0])
@@ -80,7 +80,7 @@ def _add(draft: Draft, names: Iterable[str], place: str, *, tools: bool = False)
             into.setdefault(normal(found[1]), place)
 
 
-def _read_requirements(folder: Folder, draft: Draft) -> None:
+def _read_requirements(folder: Folder, draft: ModuleDraft) -> None:
     pinned = False
     for path in _REQUIREMENT_FILES:
         text = folder.text(path)
@@ -97,7 +97,7 @@ def _read_requirements(folder: Folder, draft: Draft) -> None:
     draft.locked = draft.locked or pinned
 
 
-def _read_pyproject(folder: Folder, draft: Draft) -> None:
+def _read_pyproject(folder: Folder, draft: ModuleDraft) -> None:
     if not folder.has("pyproject.toml"):
         return
     draft.manifests.append("pyproject.toml")
@@ -123,7 +123,7 @@ def _read_pyproject(folder: Folder, draft: Draft) -> None:
     _claim_scripts(draft, _table(project, "scripts") or _table(poetry, "scripts"), place("scripts]"))
 
 
-def _claim_tool(folder: Folder, draft: Draft, tools: dict[str, Any], backend: str) -> None:
+def _claim_tool(folder: Folder, draft: ModuleDraft, tools: dict[str, Any], backend: str) -> None:
     """Claim the package manager that a `[tool.…]` table or the build back end belongs to."""
     for key in ("poetry", "pdm", "uv"):
         if key in tools:
@@ -136,7 +136,7 @@ def _claim_tool(folder: Folder, draft: Draft, tools: dict[str, Any], backend: st
     draft.package_manager.add("pip", "configuration", folder.place("pyproject.toml"), confidence=0.7)
 
 
-def _claim_scripts(draft: Draft, names: Iterable[str], place: str) -> None:
+def _claim_scripts(draft: ModuleDraft, names: Iterable[str], place: str) -> None:
     """Claim the first console script, what an installed package offers to run; its daemon before its client."""
     own = normal(draft.name)
     order = {f"{own}d": 0, f"{own}-server": 1, own: 2}
@@ -146,7 +146,7 @@ def _claim_scripts(draft: Draft, names: Iterable[str], place: str) -> None:
         draft.role.add("cli", "declared", place, confidence=0.5)
 
 
-def _read_pipfile(folder: Folder, draft: Draft) -> None:
+def _read_pipfile(folder: Folder, draft: ModuleDraft) -> None:
     if not folder.has("Pipfile"):
         return
     draft.manifests.append("Pipfile")
@@ -161,7 +161,7 @@ def _read_pipfile(folder: Folder, draft: Draft) -> None:
     _claim_tasks(folder, draft, "pipenv", "Pipfile", _table(data, "scripts"))
 
 
-def _claim_tasks(folder: Folder, draft: Draft, tool: str, manifest: str, tasks: dict[str, Any]) -> None:
+def _claim_tasks(folder: Folder, draft: ModuleDraft, tool: str, manifest: str, tasks: dict[str, Any]) -> None:
     """Claim the task of a usual name that starts the application; one that reloads files is for developing."""
     for name in _STARTING:
         task = tasks.get(name)
@@ -176,7 +176,7 @@ def _claim_tasks(folder: Folder, draft: Draft, tool: str, manifest: str, tasks: 
             return
 
 
-def _read_conda(folder: Folder, draft: Draft) -> None:
+def _read_conda(folder: Folder, draft: ModuleDraft) -> None:
     path = folder.first("environment.yml", "environment.yaml", "conda.yml", "conda.yaml")
     if path is None:
         return
@@ -192,7 +192,7 @@ def _read_conda(folder: Folder, draft: Draft) -> None:
             _add(draft, [entry.split("=")[0].rpartition("::")[2]], folder.place(path, entry))
 
 
-def _read_pixi(folder: Folder, draft: Draft) -> None:
+def _read_pixi(folder: Folder, draft: ModuleDraft) -> None:
     """Pixi's own file, or its table in `pyproject.toml`."""
     own = folder.has("pixi.toml")
     path = "pixi.toml" if own else "pyproject.toml"
@@ -207,7 +207,7 @@ def _read_pixi(folder: Folder, draft: Draft) -> None:
     _claim_tasks(folder, draft, "pixi", path, _table(pixi, "tasks"))
 
 
-def _read_setup(folder: Folder, draft: Draft) -> None:
+def _read_setup(folder: Folder, draft: ModuleDraft) -> None:
     if folder.has("setup.py"):
         draft.manifests.append("setup.py")
         draft.package_manager.add("pip", "configuration", folder.place("setup.py"), confidence=0.8)
@@ -224,7 +224,7 @@ def _read_setup(folder: Folder, draft: Draft) -> None:
         _read_setup_cfg(folder, draft)
 
 
-def _read_setup_cfg(folder: Folder, draft: Draft) -> None:
+def _read_setup_cfg(folder: Folder, draft: ModuleDraft) -> None:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(folder.text("setup.cfg"))
@@ -279,7 +279,7 @@ def _literal(node: ast.expr) -> Any:
         return None
 
 
-def _read_versions(folder: Folder, draft: Draft) -> None:
+def _read_versions(folder: Folder, draft: ModuleDraft) -> None:
     if found := re.match(r"\s*(?:python-|cpython-)?(\d[\w.]*)", folder.text(".python-version")):
         draft.version.add(found[1], "declared", folder.place(".python-version"), confidence=0.985)
     if found := re.match(r"\s*(?:python-)?(\d[\w.]*)", folder.text("runtime.txt")):

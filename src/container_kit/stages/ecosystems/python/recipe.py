@@ -12,7 +12,7 @@ from container_kit.stages.dockerfile.generate.apt_packages import build_packages
 from container_kit.stages.dockerfile.generate.recipe import (
     Build,
     Recipe,
-    Runtime,
+    RuntimeImage,
     cached,
     chain,
     environment,
@@ -74,7 +74,7 @@ def python(app: App, bases: Bases) -> Recipe:
     command = app.command(_reachable(app))
     install = _MANAGERS.get(app.manager, _pip)(app)
     in_source = bool(install.project or install.needs_source or app.build)
-    runtime = Runtime(
+    runtime = RuntimeImage(
         base,
         command.arguments,
         copies=(
@@ -203,7 +203,7 @@ def _reachable(app: App) -> str | None:
     `app.run()` without a host is reachable from inside the container only, and is no server for production.
     """
     script = re.fullmatch(r"python3? ([\w/]+)\.py", app.start or "")
-    if not script or app.framework != "flask" or app.was_told:
+    if not script or app.framework != "flask" or app.start_given:
         return app.start
     text = app.tree.text(app.inside(f"{script[1]}.py")) or ""
     made = re.search(r"^(\w+)\s*=\s*Flask\(", text, re.MULTILINE)
@@ -215,8 +215,8 @@ def _reachable(app: App) -> str | None:
 def _missing_server(app: App, command: Command) -> str:
     """Return the requirement for a server that the analysis proposes and no manifest declares."""
     replaced = _reachable(app) != app.start
-    declared = app.module.start_command.known_by in {"declared", "code", "configuration"}
-    if app.was_told or (declared and not replaced):
+    declared = app.module.start_command.provenance in {"declared", "code", "configuration"}
+    if app.start_given or (declared and not replaced):
         return ""
     return _SERVERS.get(command.arguments[0], "")
 

@@ -8,7 +8,7 @@ from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.base_images import Base, Bases
 from container_kit.stages.dockerfile.generate.app import App
 from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, Runtime, cached
+from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached
 from container_kit.stages.dockerfile.generate.shell_quote import shell_word
 from container_kit.stages.ecosystems.native.program import DEBIANS
 
@@ -34,7 +34,7 @@ def conda(app: App, bases: Bases) -> Recipe:
         *app.copy_manifests(),
         cached(_CACHE, make),
     )
-    runtime = Runtime(
+    runtime = RuntimeImage(
         replace(runtime_base, probe="python"),
         command.arguments,
         copies=(f"COPY --from=build {_ENVIRONMENT} {_ENVIRONMENT}", app.copy_source()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.ecosystems.python.packaging import normal
 from container_kit.stages.ecosystems.python.source_code import PythonFile
 
@@ -14,7 +14,7 @@ _NEEDS_ITS_COMMAND = {"streamlit", "chainlit", "reflex", "panel"}
 """Frameworks whose pages Python alone does not serve, whatever a file does as the main program."""
 
 
-def start_commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[tuple[str, float]]:
+def start_commands(framework: str, entry: PythonFile, draft: ModuleDraft) -> Iterable[tuple[str, float]]:
     """Start commands with what each is worth, by what is installed and what the file does."""
     port = entry.port[0] if entry.port else None
     is_package = entry.path.endswith("/__main__.py")
@@ -55,7 +55,7 @@ def start_commands(framework: str, entry: PythonFile, draft: Draft) -> Iterable[
     yield run[0], max(run[1], 0.6)
 
 
-def is_own(name: str, draft: Draft) -> bool:
+def is_own(name: str, draft: ModuleDraft) -> bool:
     """Whether a script or package bears the distribution's name; `shopd` is a script of `shop`."""
     return bool(draft.name) and normal(name).startswith(normal(draft.name))
 

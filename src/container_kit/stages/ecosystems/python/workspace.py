@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
-from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, inside, there
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, inside, there
 
 
-def read(tree: SourceTree) -> Workspace | None:
+def read(tree: ContextTree) -> Workspace | None:
     """Read the workspace of the tree's root; None where there is none."""
     table: Any = tree.toml("pyproject.toml").get("tool", {})
     table = table.get("uv", {}).get("workspace", {}) if isinstance(table, dict) else {}
@@ -21,12 +21,12 @@ def read(tree: SourceTree) -> Workspace | None:
     return Workspace(members, there(tree, "pyproject.toml", "uv.lock"))
 
 
-def _member(tree: SourceTree, folder: str) -> Member:
+def _member(tree: ContextTree, folder: str) -> WorkspaceMember:
     manifest = inside(folder, "pyproject.toml")
     project: Any = tree.toml(manifest).get("project", {})
     project = project if isinstance(project, dict) else {}
     needs = frozenset(_name(text) for text in _texts(project.get("dependencies")))
-    return Member(folder, manifest, _name(str(project.get("name") or folder)), needs, builds=True)
+    return WorkspaceMember(folder, manifest, _name(str(project.get("name") or folder)), needs, builds=True)
 
 
 def _name(requirement: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 FRAMEWORKS = (
@@ -27,7 +27,7 @@ FRAMEWORKS = (
 _GEM = re.compile(r"^\s*gem\s*\(?\s*['\"]([^'\"]+)['\"](.*)$", re.MULTILINE)
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read the Gemfile, then how Rack or Rails is started."""
     manifest = folder.first("Gemfile", "gems.rb") or ""
     sources = folder.matching("*.rb", "config.ru", "_config.yml")
@@ -41,7 +41,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     _claim_start(folder, draft, place)
 
 
-def _read_gems(folder: Folder, draft: Draft, manifest: str) -> None:
+def _read_gems(folder: Folder, draft: ModuleDraft, manifest: str) -> None:
     text = folder.text(manifest)
     grouped = [
         (m.start(), m.end())
@@ -60,7 +60,7 @@ def _read_gems(folder: Folder, draft: Draft, manifest: str) -> None:
         draft.manifests.append(path)
 
 
-def _read_version(folder: Folder, draft: Draft, manifest: str) -> None:
+def _read_version(folder: Folder, draft: ModuleDraft, manifest: str) -> None:
     text = folder.text(".ruby-version").strip()
     draft.version.add(
         text.removeprefix("ruby-").split("\n")[0][:20], "declared", folder.place(".ruby-version"), confidence=0.985
@@ -71,7 +71,7 @@ def _read_version(folder: Folder, draft: Draft, manifest: str) -> None:
         draft.version.add(found[1], "declared", folder.place("Gemfile.lock", "RUBY VERSION"), confidence=0.97)
 
 
-def _claim_start(folder: Folder, draft: Draft, place: str) -> None:
+def _claim_start(folder: Folder, draft: ModuleDraft, place: str) -> None:
     if "rails" in draft.dependencies or folder.has("bin/rails") or folder.has("config/application.rb"):
         draft.framework.add(
             "rails", "declared", draft.dependencies.get("rails") or folder.place("config/application.rb")
@@ -97,7 +97,7 @@ def _claim_start(folder: Folder, draft: Draft, place: str) -> None:
     _claim_program(folder, draft)
 
 
-def _claim_program(folder: Folder, draft: Draft) -> None:
+def _claim_program(folder: Folder, draft: ModuleDraft) -> None:
     bundled = "bundle exec " if draft.manifests else ""
     if folder.has("config.ru"):
         rackup = folder.place("config.ru")

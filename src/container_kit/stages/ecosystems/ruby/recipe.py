@@ -9,7 +9,7 @@ from container_kit.stages.dockerfile.generate.apt_packages import build_packages
 from container_kit.stages.dockerfile.generate.recipe import (
     Build,
     Recipe,
-    Runtime,
+    RuntimeImage,
     cached,
     chain,
     environment,
@@ -34,7 +34,7 @@ def ruby(app: App, bases: Bases) -> Recipe:
         _assets(app) if rails else app.build or "", "mkdir -p tmp/cache tmp/pids tmp/sockets log" if rails else ""
     )
     lines = (*build.lines, app.copy_source(), *((f"RUN {prepare}",) if prepare else ()))
-    runtime = Runtime(
+    runtime = RuntimeImage(
         build.base,
         command.arguments,
         copies=(

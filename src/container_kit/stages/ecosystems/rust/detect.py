@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 FRAMEWORKS = (
@@ -35,7 +35,7 @@ FRAMEWORKS = (
 )
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `Cargo.toml`; its binaries are what can be started."""
     data = folder.toml("Cargo.toml") or _salvaged(folder.text("Cargo.toml"))
     package = _table(data, "package")
@@ -60,7 +60,7 @@ def _salvaged(text: str) -> dict[str, Any]:
     return {"package": {"name": name[1]} if name else {}, "dependencies": dict.fromkeys(names)}
 
 
-def _read_version(folder: Folder, package: dict[str, Any], draft: Draft) -> None:
+def _read_version(folder: Folder, package: dict[str, Any], draft: ModuleDraft) -> None:
     value = package.get("rust-version")
     draft.version.add(value if isinstance(value, str) else None, "declared", folder.place("Cargo.toml", "rust-version"))
     for path in ("rust-toolchain.toml", "rust-toolchain", "rust-version.txt"):
@@ -69,7 +69,7 @@ def _read_version(folder: Folder, package: dict[str, Any], draft: Draft) -> None
             draft.version.add(found[1], "declared", folder.place(path, found[1]), confidence=0.985)
 
 
-def _claim_binaries(folder: Folder, draft: Draft, data: dict[str, Any]) -> None:
+def _claim_binaries(folder: Folder, draft: ModuleDraft, data: dict[str, Any]) -> None:
     bins = data.get("bin")
     bins = bins if isinstance(bins, list) else []
     declared = [b for b in bins if isinstance(b, dict) and isinstance(b.get("name"), str)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from container_kit.stages.dockerfile.generate.source_tree import SourceTree
-from container_kit.stages.dockerfile.generate.workspace import Member, Workspace, inside, there
+from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, inside, there
 
 _DEPENDENCIES = ("dependencies", "build-dependencies", "dev-dependencies")
 
 
-def read(tree: SourceTree) -> Workspace | None:
+def read(tree: ContextTree) -> Workspace | None:
     """Read the workspace of the tree's root; None where there is none."""
     root = tree.toml("Cargo.toml")
     table: Any = root.get("workspace")
@@ -24,7 +24,7 @@ def read(tree: SourceTree) -> Workspace | None:
     return Workspace(members, there(tree, "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"))
 
 
-def _member(tree: SourceTree, folder: str) -> Member:
+def _member(tree: ContextTree, folder: str) -> WorkspaceMember:
     manifest = inside(folder, "Cargo.toml")
     crate = tree.toml(manifest)
     package: Any = crate.get("package", {})
@@ -33,4 +33,4 @@ def _member(tree: SourceTree, folder: str) -> Member:
         table: Any = crate.get(kind, {})
         for name, value in table.items() if isinstance(table, dict) else ():
             needs.add(str(value.get("package", name)) if isinstance(value, dict) else str(name))
-    return Member(folder, manifest, str(package.get("name", folder)), frozenset(needs), builds=True)
+    return WorkspaceMember(folder, manifest, str(package.get("name", folder)), frozenset(needs), builds=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 
@@ -162,7 +162,7 @@ LANGUAGES = (
 )
 
 
-def describe(language: Language, folder: Folder, draft: Draft) -> None:
+def describe(language: Language, folder: Folder, draft: ModuleDraft) -> None:
     """Claim the language by its files, and the file that is started by its name or because it is the only one."""
     files = folder.files(*language.suffixes, limit=200, depth=4) or _programs(language, folder)
     if not files:
@@ -205,7 +205,7 @@ def _programs(language: Language, folder: Folder) -> list[str]:
     return [path for path in paths[:20] if re.match(rf"#!.*\b{language.name}\b", folder.source(path))]
 
 
-def _claim_framework(language: Language, folder: Folder, draft: Draft) -> str:
+def _claim_framework(language: Language, folder: Folder, draft: ModuleDraft) -> str:
     """Claim the first framework that a file uses; tell what starts it."""
     for name, sign, port, start in language.frameworks:
         if found := folder.find(sign, *language.suffixes, *language.inner):

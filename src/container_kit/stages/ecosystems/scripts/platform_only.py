@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from container_kit.stages.analyze.deployment_files.dockerfile_facts import read_dockerfile
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 _IMAGES = {
@@ -30,7 +30,7 @@ _IMAGES = {
 }
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Guess the language from the Dockerfile's base image; the rest is claimed from the platform's files."""
     draft.locked = True
     draft.language.question = f"In which language is {folder.base} written?"

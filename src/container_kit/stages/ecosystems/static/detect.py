@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import Draft
+from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.tree.module_folder import Folder
 
 _HOMES = (
@@ -23,7 +23,7 @@ _HOMES = (
 )
 
 
-def describe(folder: Folder, draft: Draft) -> None:
+def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Claim a site of files as they are."""
     home = folder.first(*_HOMES) or (folder.matching("*.html", "*.htm") or ["Staticfile"])[0]
     declared = folder.first("Staticfile")
@@ -35,7 +35,7 @@ def describe(folder: Folder, draft: Draft) -> None:
     draft.locked = True
 
 
-def describe_hugo(folder: Folder, draft: Draft) -> None:
+def describe_hugo(folder: Folder, draft: ModuleDraft) -> None:
     """Hugo builds a site from Markdown."""
     config = (
         folder.first("hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json", "config.toml", "config.yaml") or "hugo.toml"
@@ -51,7 +51,7 @@ def describe_hugo(folder: Folder, draft: Draft) -> None:
     draft.port.add(1313, "framework", place)
 
 
-def describe_mkdocs(folder: Folder, draft: Draft) -> None:
+def describe_mkdocs(folder: Folder, draft: ModuleDraft) -> None:
     """MkDocs builds a site from Markdown with Python."""
     place = folder.place("mkdocs.yml")
     draft.manifests.append("mkdocs.yml")
@@ -65,7 +65,7 @@ def describe_mkdocs(folder: Folder, draft: Draft) -> None:
     draft.port.add(8000, "framework", place)
 
 
-def describe_zola(folder: Folder, draft: Draft) -> None:
+def describe_zola(folder: Folder, draft: ModuleDraft) -> None:
     """Zola builds a site from Markdown."""
     config = folder.first("config.toml", "zola.toml") or "config.toml"
     place = folder.place(config)

@@ -8,7 +8,7 @@ from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.dockerfile.base_images import Base, Bases
 from container_kit.stages.dockerfile.generate.app import App
 from container_kit.stages.dockerfile.generate.questions import LANGUAGE_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, Runtime, cached, system_packages
+from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, system_packages
 from container_kit.stages.ecosystems.dotnet.recipe import publish
 from container_kit.stages.ecosystems.javascript.package_managers import node_manager
 from container_kit.stages.ecosystems.javascript.recipe import IGNORE, install_lines, node_base, source_and_build
@@ -32,7 +32,7 @@ def static(app: App, bases: Bases) -> Recipe:
     site = _built(app, bases) if app.build else _as_it_is(app, runtime_base)
     at = next(number for number, line in enumerate(site.lines) if line.startswith("COPY"))  # so that it stays cached
     lines = (*site.lines[:at], _configuration(app.port or 8080, one_page), *site.lines[at:])
-    runtime = Runtime(
+    runtime = RuntimeImage(
         runtime_base,
         ("nginx", "-e", "/dev/stderr", "-c", "/etc/nginx/site.conf"),
         copies=(

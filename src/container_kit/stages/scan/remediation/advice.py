@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from container_kit.stages.artifacts.scan import SEVERITIES, Change, ScanFinding
-from container_kit.stages.scan.remediation.context import Known
+from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.remediation.layers import Origin
 from container_kit.stages.scan.remediation.remedies import Remedy, needed, remedy
 
@@ -19,7 +19,7 @@ _MOST_IDS = 20
 _MOST_UPGRADED = 8
 
 
-def advise(findings: Iterable[ScanFinding], known: Known) -> tuple[tuple[ScanFinding, ...], tuple[Change, ...]]:
+def advise(findings: Iterable[ScanFinding], known: ScanContext) -> tuple[tuple[ScanFinding, ...], tuple[Change, ...]]:
     """Say of each finding where it comes from and what to change, and group the changes.
 
     Returns:
@@ -44,7 +44,7 @@ def _weight(change: Change) -> tuple[int, int, str]:
     return (-SEVERITIES.index(change.worst), -change.removes, change.where or "")
 
 
-def _told(finding: ScanFinding, origin: Origin | None, found: Remedy | None, known: Known) -> ScanFinding:
+def _told(finding: ScanFinding, origin: Origin | None, found: Remedy | None, known: ScanContext) -> ScanFinding:
     return finding.model_copy(
         update={
             "instruction": origin.instruction if origin else finding.instruction,
@@ -54,7 +54,7 @@ def _told(finding: ScanFinding, origin: Origin | None, found: Remedy | None, kno
     )
 
 
-def _where(finding: ScanFinding, found: Remedy | None, known: Known) -> str | None:
+def _where(finding: ScanFinding, found: Remedy | None, known: ScanContext) -> str | None:
     """The line to edit, else the one that shows the finding, else the file to edit."""
     if found and found.where and ":" in found.where:
         return found.where

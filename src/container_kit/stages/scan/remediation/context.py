@@ -14,7 +14,7 @@ from container_kit.stages.scan.remediation.manifests import Manifests
 
 
 @dataclass(frozen=True)
-class Known:
+class ScanContext:
     """The source tree of a target, its Dockerfile and what made its layers, each as far as known."""
 
     root: Path | None = None

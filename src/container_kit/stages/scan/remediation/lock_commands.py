@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Relock:
+class LockCommand:
     """A package manager's way to a newer version."""
 
     manifests: tuple[str, ...]
@@ -25,15 +25,15 @@ class Relock:
         return " ".join([self.run, *(part for part in dict.fromkeys(parts) if part)])
 
 
-def _node(run: str, force: str) -> Relock:
-    return Relock(("package.json",), run, force=force)
+def _node(run: str, force: str) -> LockCommand:
+    return LockCommand(("package.json",), run, force=force)
 
 
-def _pyproject(run: str, each: str = "{name}") -> Relock:
-    return Relock(("pyproject.toml",), run, each)
+def _pyproject(run: str, each: str = "{name}") -> LockCommand:
+    return LockCommand(("pyproject.toml",), run, each)
 
 
-LOCKS: dict[str, dict[str, Relock]] = {
+LOCKS: dict[str, dict[str, LockCommand]] = {
     "npm": {
         "package-lock.json": _node("npm install", "`overrides`"),
         "npm-shrinkwrap.json": _node("npm install", "`overrides`"),
@@ -45,37 +45,37 @@ LOCKS: dict[str, dict[str, Relock]] = {
         "poetry.lock": _pyproject("poetry update"),
         "uv.lock": _pyproject("uv lock", "--upgrade-package {name}"),
         "pdm.lock": _pyproject("pdm update"),
-        "Pipfile.lock": Relock(("Pipfile",), "pipenv upgrade", "{name}"),
+        "Pipfile.lock": LockCommand(("Pipfile",), "pipenv upgrade", "{name}"),
     },
-    "golang": {"go.mod": Relock(("go.mod",), "go get", "{name}@v{version}")},
-    "cargo": {"Cargo.lock": Relock(("Cargo.toml",), "cargo update", "{name}")},
+    "golang": {"go.mod": LockCommand(("go.mod",), "go get", "{name}@v{version}")},
+    "cargo": {"Cargo.lock": LockCommand(("Cargo.toml",), "cargo update", "{name}")},
     "gem": {
-        "Gemfile.lock": Relock(("Gemfile", "*.gemspec"), "bundle update", "{name}"),
-        "gems.locked": Relock(("gems.rb", "*.gemspec"), "bundle update", "{name}"),
+        "Gemfile.lock": LockCommand(("Gemfile", "*.gemspec"), "bundle update", "{name}"),
+        "gems.locked": LockCommand(("gems.rb", "*.gemspec"), "bundle update", "{name}"),
     },
-    "composer": {"composer.lock": Relock(("composer.json",), "composer update --with-dependencies", "{name}")},
+    "composer": {"composer.lock": LockCommand(("composer.json",), "composer update --with-dependencies", "{name}")},
     "nuget": {
-        "packages.lock.json": Relock(
+        "packages.lock.json": LockCommand(
             ("*.csproj", "*.fsproj", "Directory.Packages.props"),
             "dotnet restore --force-evaluate",
             force="a `PackageReference` of its own",
         )
     },
     "maven": {
-        "gradle.lockfile": Relock(
+        "gradle.lockfile": LockCommand(
             ("build.gradle", "build.gradle.kts", "libs.versions.toml"),
             "gradle dependencies",
             "--update-locks {name}",
             force="a constraint in `dependencies`",
         )
     },
-    "hex": {"mix.lock": Relock(("mix.exs",), "mix deps.update", "{name}")},
+    "hex": {"mix.lock": LockCommand(("mix.exs",), "mix deps.update", "{name}")},
 }
 """By ecosystem, the names of lock files with the package managers that write them."""
-_COMPILED = Relock(("*.in",), "pip-compile", "--upgrade-package {name}")
+_COMPILED = LockCommand(("*.in",), "pip-compile", "--upgrade-package {name}")
 
 
-def relock_of(lock: str | None) -> Relock | None:
+def relock_of(lock: str | None) -> LockCommand | None:
     """How the lock file at this path is written anew; None where that is not known.
 
     A requirements file is one where it was compiled (`Manifests.source_of`).

@@ -57,7 +57,7 @@ _MOST_FILES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ManifestEntry:
     """Where a package can be changed."""
 
     where: str
@@ -82,7 +82,9 @@ class Manifests:
         self._lines = cache(self._read)
         self._pins = cache(self._read_lock)
 
-    def find(self, ecosystem: str | None, package: str, installed: str = "", lock: str | None = None) -> Place | None:
+    def find(
+        self, ecosystem: str | None, package: str, installed: str = "", lock: str | None = None
+    ) -> ManifestEntry | None:
         """Find the line that names a package, else the manifest where a line for it belongs.
 
         Args:
@@ -96,10 +98,10 @@ class Manifests:
         if not files:
             return None
         for path, number in self._naming(files, kind, package, installed):
-            return Place(f"{path}:{number}", direct=True, lock=lock or self._lock(kind, path))
+            return ManifestEntry(f"{path}:{number}", direct=True, lock=lock or self._lock(kind, path))
         lock = lock or self._lock(kind, files[0])
         beside = (path for path in files if lock and PurePosixPath(path).parent == PurePosixPath(lock).parent)
-        return Place(next(beside, files[0]), direct=False, lock=lock)
+        return ManifestEntry(next(beside, files[0]), direct=False, lock=lock)
 
     def source_of(self, requirements: str) -> str | None:
         """The file that a requirements file was compiled from, by pip-compile's names; None where there is none."""

@@ -8,10 +8,10 @@ from typing import Literal
 
 from container_kit.stages.artifacts.scan import ScanFinding
 from container_kit.stages.scan.builtin import versions
-from container_kit.stages.scan.remediation.context import Known
+from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.remediation.layers import Origin
 from container_kit.stages.scan.remediation.lock_commands import relock_of
-from container_kit.stages.scan.remediation.manifests import Place
+from container_kit.stages.scan.remediation.manifests import ManifestEntry
 
 _SYSTEM = frozenset({"deb", "apk", "rpm"})
 _MOST_PACKAGES = 8
@@ -45,7 +45,7 @@ def needed(findings: Iterable[ScanFinding]) -> Needed:
     return highest
 
 
-def remedy(finding: ScanFinding, origin: Origin | None, known: Known) -> Remedy | None:
+def remedy(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> Remedy | None:
     """Choose what helps against a finding; None where nothing is known that does.
 
     Args:
@@ -78,7 +78,7 @@ def _more(packages: Needed) -> str:
     return f", and {left} more packages" if left > 0 else ""
 
 
-def _newer_system_package(origin: Origin | None, known: Known) -> Remedy:
+def _newer_system_package(origin: Origin | None, known: ScanContext) -> Remedy:
     if origin is None or origin.from_base is None:
 
         def either(packages: Needed) -> str:
@@ -95,14 +95,14 @@ def _newer_system_package(origin: Origin | None, known: Known) -> Remedy:
     )
 
 
-def _newer_dependency(finding: ScanFinding, origin: Origin | None, known: Known) -> Remedy:
+def _newer_dependency(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> Remedy:
     lock = known.lock_of(finding)
     if finding.where and lock is None:  # the scanner itself told the line to edit
         return Remedy("manifest", finding.where, lambda packages: f"require {_named(packages)} in {finding.where}")
-    place: Place | None = None
+    place: ManifestEntry | None = None
     if known.manifests:
         place = known.manifests.find(finding.ecosystem, finding.package or "", finding.installed or "", lock)
-    place = place or (Place(lock, direct=False, lock=lock) if lock else None)
+    place = place or (ManifestEntry(lock, direct=False, lock=lock) if lock else None)
     if place:
         return _in_manifest(place) if place.direct else _for_others(place)
     source = f" in `{_short(origin.instruction)}`" if origin else ""
@@ -110,7 +110,7 @@ def _newer_dependency(finding: ScanFinding, origin: Origin | None, known: Known)
     return Remedy("manifest", where, lambda packages: f"install {_named(packages)}{source}", about=source)
 
 
-def _in_manifest(place: Place) -> Remedy:
+def _in_manifest(place: ManifestEntry) -> Remedy:
     """For what a manifest requires itself."""
     itself = place.where.partition(":")[0] == place.lock  # go.mod is both
 
@@ -122,7 +122,7 @@ def _in_manifest(place: Place) -> Remedy:
     return Remedy("manifest", place.where, words, lock=place.lock)
 
 
-def _for_others(place: Place) -> Remedy:
+def _for_others(place: ManifestEntry) -> Remedy:
     """For what other dependencies bring."""
     relock = relock_of(place.lock)
 
@@ -146,7 +146,7 @@ def _brought(packages: Needed) -> str:
     return "other dependencies bring these"
 
 
-def _command(place: Place, packages: Needed) -> str:
+def _command(place: ManifestEntry, packages: Needed) -> str:
     relock = relock_of(place.lock)
     if relock is None or place.lock is None:
         return ""
@@ -154,7 +154,7 @@ def _command(place: Place, packages: Needed) -> str:
     return f"`{relock.command(list(packages.items())[:_MOST_PACKAGES])}{source}`"
 
 
-def _remove_secret(finding: ScanFinding, origin: Origin | None, known: Known) -> Remedy:
+def _remove_secret(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> Remedy:
     where = known.place(origin.line) if origin and origin.line else finding.where
     made = f", which `{_short(origin.instruction)}` put there" if origin else ""
     change = (

@@ -71,11 +71,11 @@ def unavailable(
     scanner: str,
     detail: str,
     version: str | None = None,
-    looks_for: Literal["vulnerabilities", "dockerfile"] = "vulnerabilities",
+    scope: Literal["vulnerabilities", "dockerfile"] = "vulnerabilities",
 ) -> ScannerResult:
     """A scanner that could not look, and why."""
     return ScannerResult(
-        ScannerRun(scanner=scanner, version=version, outcome="unavailable", detail=detail, looks_for=looks_for)
+        ScannerRun(scanner=scanner, version=version, outcome="unavailable", detail=detail, scope=scope)
     )
 
 

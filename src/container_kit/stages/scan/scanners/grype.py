@@ -16,7 +16,7 @@ from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.scan.builtin.image_inventory import UnreadableArchive, read
 from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, looked, unavailable
 from container_kit.stages.scan.scanners.grype_report import GrypeDatabase, GrypeReport, GrypeVersion
-from container_kit.stages.scan.scanners.program import Finished, ProgramTrouble, run
+from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -63,7 +63,7 @@ class Grype:
             return unavailable(_NAME, _GET_IT)
         try:
             return await self._scan_with(ctx, program, target)
-        except ProgramTrouble as trouble:
+        except ProgramError as trouble:
             return unavailable(_NAME, str(trouble))
 
     async def _scan_with(self, ctx: StageContext, program: str, target: str) -> ScannerResult:
@@ -89,7 +89,7 @@ class Grype:
             return kind.model_validate_json(answer.out)
         except ValidationError as error:
             question = " ".join(argv[1:3])
-            raise ProgramTrouble(f"`grype {question}` gave no readable answer: {answer.complaint}") from error
+            raise ProgramError(f"`grype {question}` gave no readable answer: {answer.complaint}") from error
 
 
 def _judged(settings: ScannerSettings, version: str, database: GrypeDatabase, answer: Finished) -> ScannerResult:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from container_kit.stages.artifacts.scan import ScanFinding, ScannerRun, Severity
 from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, looked, unavailable
-from container_kit.stages.scan.scanners.program import Finished, ProgramTrouble, run
+from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 
 _NAME = "hadolint"
 _CANNOT_PARSE = "DL1000"
@@ -39,14 +39,14 @@ async def lint(settings: ScannerSettings, content: str, name: str, folder: Path)
     """
     program = settings.program(_NAME)
     if program is None:
-        return unavailable(_NAME, _GET_IT, looks_for="dockerfile")
+        return unavailable(_NAME, _GET_IT, scope="dockerfile")
     try:
         version = _version(await run([program, "--version"], within=_WITHIN, cwd=folder))
         argv = [program, "--format", "json", "--no-color", "--no-fail", "-"]
         answer = await run(argv, within=_WITHIN, cwd=folder, stdin=content.encode())
         return _result(answer, version, name)
-    except ProgramTrouble as trouble:
-        return unavailable(_NAME, str(trouble), looks_for="dockerfile")
+    except ProgramError as trouble:
+        return unavailable(_NAME, str(trouble), scope="dockerfile")
 
 
 def _version(answer: Finished) -> str | None:
@@ -59,13 +59,13 @@ def _result(answer: Finished, version: str | None, name: str) -> ScannerResult:
         lints = _LINTS.validate_json(answer.out)
     except ValidationError:
         reason = f"hadolint gave no readable answer: {answer.complaint}"
-        return unavailable(_NAME, reason, version, looks_for="dockerfile")
+        return unavailable(_NAME, reason, version, scope="dockerfile")
     # hadolint knows less of the syntax than the builder does, so a Dockerfile that it cannot parse proves nothing.
     for problem in lints:
         if problem.code == _CANNOT_PARSE:
             reason = f"hadolint cannot parse {name}:{problem.line}: {problem.message.splitlines()[0]}"
-            return unavailable(_NAME, reason, version, looks_for="dockerfile")
-    run_ = ScannerRun(scanner=_NAME, version=version, outcome="clean", looks_for="dockerfile")
+            return unavailable(_NAME, reason, version, scope="dockerfile")
+    run_ = ScannerRun(scanner=_NAME, version=version, outcome="clean", scope="dockerfile")
     return looked(run_, tuple(_finding(problem, name) for problem in lints), unseen=None, stale=False)
 
 

@@ -18,7 +18,7 @@ _TAIL = 4000
 _ENDED_WITHIN = 5.0
 
 
-class ProgramTrouble(Exception):
+class ProgramError(Exception):
     """A program could not be run to its end; the text says why in one line."""
 
 
@@ -67,7 +67,7 @@ async def run(
                 argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=cwd, env=env, start_new_session=True
             )
     except OSError as error:
-        raise ProgramTrouble(f"{name} cannot be started: {error.strerror or error}") from error
+        raise ProgramError(f"{name} cannot be started: {error.strerror or error}") from error
     out, err = _Kept(most_output), _Kept(None)
     ended = False
     try:
@@ -79,11 +79,11 @@ async def run(
             code = await process.wait()
         ended = not out.overflowed
     except TimeoutError:
-        raise ProgramTrouble(f"{name} was stopped after {within:.0f} s") from None
+        raise ProgramError(f"{name} was stopped after {within:.0f} s") from None
     finally:
         await _end(process, by_force=not ended)
     if out.overflowed:
-        raise ProgramTrouble(f"{name} printed more than {most_output // 2**20} MiB and was stopped")
+        raise ProgramError(f"{name} printed more than {most_output // 2**20} MiB and was stopped")
     return Finished(code, bytes(out.data), err.data.decode(errors="replace"))
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from container_kit.stages.artifacts.scan import ScannerRun
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, looked, unavailable
-from container_kit.stages.scan.scanners.program import Finished, ProgramTrouble, run
+from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 from container_kit.stages.scan.scanners.trivy_report import Report, Versions
 
 _NAME = "trivy"
@@ -78,7 +78,7 @@ class Trivy:
         """
         program = self.settings.program(_NAME) or _NAME
         if refusal := _refusal(await anyio.to_thread.run_sync(_stamped_version, Path(program))):
-            raise ProgramTrouble(refusal)
+            raise ProgramError(refusal)
         options = ["--quiet", "--cache-backend", "memory", "--offline-scan", "--skip-java-db-update", *self._cache()]
         what = ["--input", str(path)] if kind == "image" else ["--include-dev-deps", str(path)]
         argv = [program, kind, "--format", "cyclonedx", *options, *what]
@@ -93,7 +93,7 @@ class Trivy:
             return unavailable(_NAME, refusal, stamped)
         try:
             return await self._scan_with(ctx, program, what)
-        except ProgramTrouble as trouble:
+        except ProgramError as trouble:
             return unavailable(_NAME, str(trouble), stamped)
 
     async def _scan_with(self, ctx: StageContext, program: str, what: list[str]) -> ScannerResult:
@@ -117,14 +117,14 @@ class Trivy:
         try:
             return Versions.model_validate_json(answer.out)
         except ValidationError as error:
-            raise ProgramTrouble(f"trivy does not tell its version: {answer.complaint}") from error
+            raise ProgramError(f"trivy does not tell its version: {answer.complaint}") from error
 
     async def _download(self, program: str, *, known: bool) -> str:
         """Get the newest database; return why it could not be had, empty where it could."""
         within = _REFRESH_WITHIN if known else _DOWNLOAD_WITHIN
         try:
             answer = await self._run([program, "image", "--download-db-only", "--no-progress", *self._cache()], within)
-        except ProgramTrouble as trouble:
+        except ProgramError as trouble:
             return str(trouble)
         return answer.complaint if answer.code else ""
 

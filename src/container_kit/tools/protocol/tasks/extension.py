@@ -68,14 +68,14 @@ class TasksExtension(Extension):
 
     async def _update(self, ctx: ServerRequestContext[Any, Any], params: UpdateParams) -> dict[str, Any]:
         _check(ctx, params)
-        caller = authenticated_principal(ctx)
+        principal = authenticated_principal(ctx)
         stored = self._tasks.runs.stored
         with translated():
-            run = await stored(params.task_id).glance(params.task_id, caller)
+            run = await stored(params.task_id).summary(params.task_id, principal)
             for approval, said in params.input_responses.items():
                 answer = answer_of(said)
                 if approval in run.questions and answer is not None:  # anything else is left unanswered
-                    await stored(run.id).answer(run.id, caller, approval, answer)
+                    await stored(run.id).answer(run.id, principal, approval, answer)
         return {}
 
     async def _cancel(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> dict[str, Any]:

@@ -35,15 +35,15 @@ class TaskListening:
         if not wanted:
             return await call_next(ctx)
         require_client_extension(ctx, TASKS)
-        caller = authenticated_principal(ctx)
-        known = [task_id for task_id in wanted if await self._is_task(task_id, caller)]
+        principal = authenticated_principal(ctx)
+        known = [task_id for task_id in wanted if await self._is_task(task_id, principal)]
         result: HandlerResult = None
         refusal: MCPError | None = None
         async with anyio.create_task_group() as group:
 
             def start(send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
                 for task_id in known:
-                    group.start_soon(self._tell, task_id, caller, send)
+                    group.start_soon(self._tell, task_id, principal, send)
 
             try:
                 result = await call_next(replace(ctx, session=_Session(ctx, known, start)))  # type: ignore[arg-type]
@@ -54,20 +54,22 @@ class TaskListening:
             raise refusal
         return result
 
-    async def _is_task(self, task_id: str, caller: str | None) -> bool:
+    async def _is_task(self, task_id: str, principal: str | None) -> bool:
         try:
-            await self._tasks.brief(task_id, caller)
+            await self._tasks.brief(task_id, principal)
         except MCPError:
             return False
         return True
 
-    async def _tell(self, task_id: str, caller: str | None, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    async def _tell(
+        self, task_id: str, principal: str | None, send: Callable[[dict[str, Any]], Awaitable[None]]
+    ) -> None:
         news = [anyio.Event()]
         async with anyio.create_task_group() as group:
-            group.start_soon(self._hear, task_id, caller, news)
+            group.start_soon(self._hear, task_id, principal, news)
             last: dict[str, Any] = {}
             while last.get("status") not in ENDED:
-                told, last = last, await self._tasks.whole(task_id, caller)
+                told, last = last, await self._tasks.whole(task_id, principal)
                 if last != told:
                     await send(last)
                 await anyio.sleep(_PAUSE)
@@ -75,11 +77,11 @@ class TaskListening:
                 news[0] = anyio.Event()
             group.cancel_scope.cancel()
 
-    async def _hear(self, task_id: str, caller: str | None, news: list[anyio.Event]) -> None:
+    async def _hear(self, task_id: str, principal: str | None, news: list[anyio.Event]) -> None:
         stored = self._tasks.runs.stored(task_id)
-        async for _ in stored.events(task_id, caller):
+        async for _ in stored.events(task_id, principal):
             news[0].set()
-        await stored.ended(task_id, caller)  # its last event is told a moment before it has ended
+        await stored.ended(task_id, principal)  # its last event is told a moment before it has ended
         news[0].set()
 
 

@@ -12,16 +12,16 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 from pydantic import BaseModel
 
 from container_kit.pipelines.request import RUN_UNKNOWN
-from container_kit.pipelines.runs.client import Asker
+from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.config import TOLD_FOR
-from container_kit.pipelines.runs.service import Runs
+from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.runs.snapshot import RunView
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.tools.pipeline_tool import RunWork, told
+from container_kit.tools.pipeline_tool import RunHandler, told
 from container_kit.tools.protocol.elicitation import input_requests
 from container_kit.tools.protocol.tool_adapter import tool_result
 from container_kit.tools.results.run_json import iso
-from container_kit.tools.tool import Answer, Call, Offer
+from container_kit.tools.tool import Tool, ToolCall, ToolResult
 
 TaskStatus = Literal["working", "input_required", "completed", "cancelled", "failed"]
 ENDED: frozenset[TaskStatus] = frozenset({"completed", "cancelled", "failed"})
@@ -36,55 +36,55 @@ class Tasks:
         offered: The tools whose calls they may be, by name.
     """
 
-    def __init__(self, runs: Runs, offered: Mapping[str, Offer]) -> None:
+    def __init__(self, runs: RunService, offered: Mapping[str, Tool]) -> None:
         self.runs = runs
         self._offered = offered
 
-    async def brief(self, task_id: str, caller: str | None) -> dict[str, Any]:
+    async def brief(self, task_id: str, principal: str | None) -> dict[str, Any]:
         """A task without its questions and its result.
 
         Raises:
             MCPError: There is no such task of this caller, or the store has a fault.
         """
-        return _brief(await self._run(task_id, caller))
+        return _brief(await self._run(task_id, principal))
 
-    async def whole(self, task_id: str, caller: str | None) -> dict[str, Any]:
+    async def whole(self, task_id: str, principal: str | None) -> dict[str, Any]:
         """A task with its questions, its result or its error.
 
         Raises:
             MCPError: There is no such task of this caller, or the store has a fault.
         """
-        run = await self._run(task_id, caller)
+        run = await self._run(task_id, principal)
         task = _brief(run)
         if task["status"] == "input_required":
             asked = input_requests(run).items()
             task["inputRequests"] = {key: _wire(request) for key, request in asked}
         elif task["status"] == "completed":
-            task |= await self._end(run, caller)
+            task |= await self._end(run, principal)
         return task
 
-    async def _run(self, task_id: str, caller: str | None) -> RunView:
+    async def _run(self, task_id: str, principal: str | None) -> RunView:
         with translated():
-            run = await self.runs.stored(task_id).glance(task_id, caller)
+            run = await self.runs.stored(task_id).summary(task_id, principal)
         if run.finished and run.updated + TOLD_FOR < time.time():
             raise unknown_task()
         return run
 
-    async def _end(self, run: RunView, caller: str | None) -> dict[str, Any]:
+    async def _end(self, run: RunView, principal: str | None) -> dict[str, Any]:
         """What the call would have been answered with, had it waited."""
         stored = self.runs.stored(run.id)
         with translated():
-            note = await stored.note(run.id, caller)
-            response = await stored.ended(run.id, caller)
+            note = await stored.note(run.id, principal)
+            response = await stored.ended(run.id, principal)
         offer = self._offered.get(str(note.get("tool")))
-        if offer is None or not isinstance(offer.work, RunWork):
+        if offer is None or not isinstance(offer.work, RunHandler):
             message = f"{run.pipeline} is not offered here; get-run tells how run {run.id} ended"
             return {"status": "failed", "error": {"code": INTERNAL_ERROR, "message": message}}
         arguments: Any = note.get("arguments") or {}
-        call = Call(offer, arguments, self.runs, self._offered, Asker(caller=caller))
+        call = ToolCall(offer, arguments, self.runs, self._offered, Caller(principal=principal))
         work = offer.work
 
-        async def conclude() -> Answer:
+        async def conclude() -> ToolResult:
             return work.conclude(call, response)
 
         result = _wire(tool_result(await told(call, conclude)))

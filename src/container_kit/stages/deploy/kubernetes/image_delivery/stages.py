@@ -26,7 +26,7 @@ LOAD_FAILED = FaultCode(
 _LOAD_SECONDS = 600.0
 
 
-class NameForRegistry(Stage[PushOptions]):
+class ChooseRegistryName(Stage[PushOptions]):
     """Say under which name the image goes to the cluster's registry."""
 
     read_only = True

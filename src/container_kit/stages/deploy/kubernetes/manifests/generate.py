@@ -57,7 +57,9 @@ def _service_account(app: Application) -> Json:
 
 
 def _deployment(app: Application) -> Json:
-    deadline = app.options.start_seconds + 60 + MIN_READY_SECONDS  # a minute for placing the pod and pulling the image
+    deadline = (
+        app.options.startup_timeout + 60 + MIN_READY_SECONDS
+    )  # a minute for placing the pod and pulling the image
     spec: Json = {
         "minReadySeconds": MIN_READY_SECONDS,
         "progressDeadlineSeconds": deadline,
@@ -139,7 +141,7 @@ def _probes(app: Application) -> Json:
     """The startup probe bears the slowness of a start, so that the others can be quick."""
     path = app.options.health_path
     asks: Json = {"httpGet": {"path": path, "port": "http"}} if path else {"tcpSocket": {"port": "http"}}
-    budget = math.ceil(app.options.start_seconds / 2)
+    budget = math.ceil(app.options.startup_timeout / 2)
     return {
         "startupProbe": {**asks, "periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": budget},
         "readinessProbe": {**asks, "periodSeconds": 5, "timeoutSeconds": 2, "failureThreshold": 3},

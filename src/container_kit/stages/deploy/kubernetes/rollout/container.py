@@ -17,7 +17,7 @@ def dig(value: Any, *path: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenEvent:
+class PodEvent:
     """A Kubernetes Event; the API updates one object while the same thing happens again."""
 
     reason: str
@@ -42,8 +42,8 @@ class Container:
     spec: Json
     status: Json
     pod_spec: Json
-    events: tuple[SeenEvent, ...]
-    pod_events: tuple[SeenEvent, ...] = ()
+    events: tuple[PodEvent, ...]
+    pod_events: tuple[PodEvent, ...] = ()
     """Those of the whole pod, its containers' among them."""
 
     @property
@@ -92,7 +92,7 @@ class Container:
         """Whether any run of it has begun."""
         return self.running or bool(self.termination)
 
-    def latest(self, *reasons: str) -> SeenEvent | None:
+    def latest(self, *reasons: str) -> PodEvent | None:
         """The event with one of these reasons that was updated last."""
         found = [event for event in self.events if event.reason in reasons]
         return max(found, key=lambda event: event.order) if found else None

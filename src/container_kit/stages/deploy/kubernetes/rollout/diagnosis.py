@@ -20,8 +20,8 @@ from container_kit.stages.deploy.kubernetes.rollout.symptoms.containers import (
 )
 from container_kit.stages.deploy.kubernetes.rollout.symptoms.images import image_signs
 from container_kit.stages.deploy.kubernetes.rollout.symptoms.pods import (
-    creation_signs,
     deadline_signs,
+    detect_creation_failures,
     endpoint_signs,
     eviction_signs,
     sandbox_signs,
@@ -29,10 +29,10 @@ from container_kit.stages.deploy.kubernetes.rollout.symptoms.pods import (
     volume_signs,
 )
 from container_kit.stages.deploy.kubernetes.rollout.symptoms.probes import probe_signs
-from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import WATCHED, Rule, Sign
+from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import NEVER_DECISIVE, Rule, Symptom
 
 RULES: tuple[Rule, ...] = (
-    creation_signs,
+    detect_creation_failures,
     scheduling_signs,
     image_signs,
     setup_signs,
@@ -93,7 +93,7 @@ class Diagnosis:
         self.needs_endpoints = needs_endpoints
         self._least_stable = stable_seconds
         self._first_seen: dict[tuple[str, str], float] = {}
-        self._signs: list[Sign] = []
+        self._signs: list[Symptom] = []
         self._complete_since: float | None = None
         self._restarts = 0
         self._looked_at = 0.0
@@ -126,13 +126,13 @@ class Diagnosis:
     @property
     def due(self) -> float | None:
         """When the next verdict falls if nothing more is seen; None where none would."""
-        moments = [self._first_seen[sign.key] + sign.grace for sign in self._signs if sign.grace < WATCHED]
+        moments = [self._first_seen[sign.key] + sign.grace for sign in self._signs if sign.grace < NEVER_DECISIVE]
         if self._complete_since is not None and self._reached:
             moments.append(self._complete_since + self._stable_seconds)
         return min(moments, default=None)
 
     @property
-    def suspicion(self) -> Sign | None:
+    def suspicion(self) -> Symptom | None:
         """What is most likely wrong so far, decisive or not; None where nothing is."""
         blamed = (sign for sign in self._signs if not sign.within_budget)
         return min(blamed, key=lambda sign: _RANK[sign.code.code], default=None)

@@ -22,7 +22,7 @@ _SECONDS_A_WATCH = "290"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WatchEvent:
     """One change."""
 
     kind: str
@@ -34,7 +34,7 @@ class _Expired(Exception):
     """The resource version is too old (410 Gone): list again."""
 
 
-async def follow(api: KubernetesApi, path: str, kind: str) -> AsyncGenerator[Seen, None]:
+async def follow(api: KubernetesApi, path: str, kind: str) -> AsyncGenerator[WatchEvent, None]:
     """Every object of a collection as it is, and then each change, without end.
 
     A watch that ends is taken up where it ended; one that is too old begins anew, and what vanished meanwhile is told
@@ -74,7 +74,7 @@ async def follow(api: KubernetesApi, path: str, kind: str) -> AsyncGenerator[See
             await anyio.sleep(min(0.05 * 2**failures, _LONGEST_PAUSE))
 
 
-async def _watched(api: KubernetesApi, path: str, kind: str, version: str) -> AsyncGenerator[Seen, None]:
+async def _watched(api: KubernetesApi, path: str, kind: str, version: str) -> AsyncGenerator[WatchEvent, None]:
     asked = {"resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": _SECONDS_A_WATCH}
     try:
         async with api.stream(path, **asked) as lines:
@@ -87,19 +87,19 @@ async def _watched(api: KubernetesApi, path: str, kind: str, version: str) -> As
         raise
 
 
-def _read(line: str, kind: str) -> Seen:
+def _read(line: str, kind: str) -> WatchEvent:
     event = json.loads(line)
     found: Json = event["object"]
     if event["type"] == "ERROR":  # 410 comes this way; whatever else the server cannot tell any more, it lists again
         raise _Expired
-    return Seen("BOOKMARK" if event["type"] == "BOOKMARK" else kind, found, event["type"] == "DELETED")
+    return WatchEvent("BOOKMARK" if event["type"] == "BOOKMARK" else kind, found, event["type"] == "DELETED")
 
 
-def _differences(kind: str, known: dict[str, Json], items: list[Json]) -> list[Seen]:
+def _differences(kind: str, known: dict[str, Json], items: list[Json]) -> list[WatchEvent]:
     """What a new list tells that was not known; `known` becomes the list."""
     listed = {str(item["metadata"]["uid"]): item for item in items}
-    gone = [Seen(kind, found, deleted=True) for uid, found in known.items() if uid not in listed]
-    new = [Seen(kind, item) for uid, item in listed.items() if _version(known.get(uid)) != _version(item)]
+    gone = [WatchEvent(kind, found, deleted=True) for uid, found in known.items() if uid not in listed]
+    new = [WatchEvent(kind, item) for uid, item in listed.items() if _version(known.get(uid)) != _version(item)]
     known.clear()
     known.update(listed)
     return [*gone, *new]
@@ -109,7 +109,7 @@ def _version(found: Json | None) -> object:
     return found["metadata"].get("resourceVersion") if found is not None else None
 
 
-def _keep(known: dict[str, Json], seen: Seen) -> None:
+def _keep(known: dict[str, Json], seen: WatchEvent) -> None:
     uid = str(seen.found["metadata"].get("uid"))
     if seen.deleted:
         known.pop(uid, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from container_kit.stages.deploy.kubernetes.rollout.container import Container, Json, SeenEvent, dig
+from container_kit.stages.deploy.kubernetes.rollout.container import Container, Json, PodEvent, dig
 
 _REVISION = "deployment.kubernetes.io/revision"
 
@@ -25,7 +25,7 @@ class RolloutState:
     pods: dict[str, Json] = field(default_factory=dict)
     slices: dict[str, Json] = field(default_factory=dict)
     services: dict[str, Json] = field(default_factory=dict)
-    events: dict[tuple[str, str], dict[str, SeenEvent]] = field(default_factory=dict)
+    events: dict[tuple[str, str], dict[str, PodEvent]] = field(default_factory=dict)
     """By (kind, name) of the object that they are about, then by their own name."""
     _order: int = 0
 
@@ -61,7 +61,7 @@ class RolloutState:
             return
         about = found.get("involvedObject") or found.get("regarding") or {}
         known = self.events.setdefault((str(about.get("kind")), str(about.get("name"))), {})
-        seen = SeenEvent(
+        seen = PodEvent(
             reason=str(found.get("reason") or ""),
             message=str(found.get("message") or found.get("note") or ""),
             count=int(found.get("count") or dig(found, "series", "count") or 1),
@@ -74,7 +74,7 @@ class RolloutState:
         self._order += 1
         known[name] = seen
 
-    def events_of(self, kind: str, found: Json) -> tuple[SeenEvent, ...]:
+    def events_of(self, kind: str, found: Json) -> tuple[PodEvent, ...]:
         """The events about one object, in no particular order; none of an earlier one by the same name."""
         uid = str(dig(found, "metadata", "uid") or "")
         about = self.events.get((kind, str(dig(found, "metadata", "name"))), {}).values()

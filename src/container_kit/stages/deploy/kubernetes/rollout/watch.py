@@ -15,7 +15,7 @@ from container_kit.stages.contract.fault import Evidence, Fault, FaultCode, Stag
 from container_kit.stages.deploy.kubernetes.cluster.api import KubernetesApi
 from container_kit.stages.deploy.kubernetes.rollout.container import dig
 from container_kit.stages.deploy.kubernetes.rollout.diagnosis import Diagnosis, Failed
-from container_kit.stages.deploy.kubernetes.rollout.list_watch import Seen, follow
+from container_kit.stages.deploy.kubernetes.rollout.list_watch import WatchEvent, follow
 from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
 
 Json = dict[str, Any]
@@ -39,7 +39,7 @@ ROLLOUT_TIMEOUT = FaultCode(
 _LONGEST_PREFIX = 50
 """The API shortens the name of a ReplicaSet from which it makes those of pods."""
 
-_Told = Seen | StageFailure
+_Told = WatchEvent | StageFailure
 
 
 class RolloutWatch:
@@ -75,7 +75,7 @@ class RolloutWatch:
             for name in deployments
         }
 
-    async def until_decided(self, seconds: float) -> Fault | None:
+    async def wait_for_verdict(self, seconds: float) -> Fault | None:
         """Watch until every rollout has succeeded (None), one has failed, or the time is over.
 
         Raises:
@@ -172,7 +172,7 @@ async def _next(receive: MemoryObjectReceiveStream[_Told], within: float | None)
     return None
 
 
-def _matters(diagnosis: Diagnosis, seen: Seen) -> bool:
+def _matters(diagnosis: Diagnosis, seen: WatchEvent) -> bool:
     """A namespace may be full of others' objects; slices of other Services would look like our own."""
     if seen.kind == "EndpointSlice":
         return dig(seen.found, "metadata", "labels", "kubernetes.io/service-name") in diagnosis.needs_endpoints
@@ -219,7 +219,7 @@ async def watch_rollouts(
             stable_seconds=stable_seconds,
             on_progress=on_progress,
         )
-        if (fault := await watch.until_decided(seconds)) is not None:
+        if (fault := await watch.wait_for_verdict(seconds)) is not None:
             return fault
     return None
 

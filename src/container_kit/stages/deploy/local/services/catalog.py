@@ -42,7 +42,7 @@ exec redis-server /tmp/redis.conf
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ServiceSpec:
     """One kind of service."""
 
     name: ServiceKind
@@ -78,8 +78,8 @@ class Kind:
         return f"{self.scheme}://default:{quote(password)}@{self.name}:{self.port}/0"
 
 
-KINDS: dict[ServiceKind, Kind] = {
-    "postgres": Kind(
+KINDS: dict[ServiceKind, ServiceSpec] = {
+    "postgres": ServiceSpec(
         name="postgres",
         images=("postgres:17", "postgres:16", "container-kit/postgres:1"),
         dockerfile=_POSTGRES,
@@ -93,7 +93,7 @@ KINDS: dict[ServiceKind, Kind] = {
         variable="DATABASE_URL",
         keeps_password=True,
     ),
-    "redis": Kind(
+    "redis": ServiceSpec(
         name="redis",
         images=("redis:7", "redis:latest", "container-kit/redis:1"),
         dockerfile=_REDIS,

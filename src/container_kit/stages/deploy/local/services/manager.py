@@ -19,7 +19,7 @@ from container_kit.stages.deploy.local import proxy
 from container_kit.stages.deploy.local.container import APP, RESTART_POLICY, SERVICE
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.services import passwords
-from container_kit.stages.deploy.local.services.catalog import KINDS, Kind
+from container_kit.stages.deploy.local.services.catalog import KINDS, ServiceSpec
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -43,7 +43,9 @@ _MEMORY = 512 << 20
 _TMPFS = {"/tmp": "size=64m,mode=1777"}  # noqa: S108 (a path in the container)
 
 
-async def bring_up(ctx: StageContext, containers: Containers, app: str, kinds: tuple[Kind, ...]) -> dict[Kind, str]:
+async def bring_up(
+    ctx: StageContext, containers: Containers, app: str, kinds: tuple[ServiceSpec, ...]
+) -> dict[ServiceSpec, str]:
     """Have services run beside an application.
 
     Returns:
@@ -60,7 +62,7 @@ async def bring_up(ctx: StageContext, containers: Containers, app: str, kinds: t
     return addresses
 
 
-async def _one(containers: Containers, app: str, kind: Kind) -> str:
+async def _one(containers: Containers, app: str, kind: ServiceSpec) -> str:
     name = f"{app}-{kind.name}"
     there = await containers.inspect(name)
     if there is not None and (there["Config"].get("Labels") or {}).get(SERVICE) != app:
@@ -76,7 +78,7 @@ async def _one(containers: Containers, app: str, kind: Kind) -> str:
     return password
 
 
-async def _image(containers: Containers, kind: Kind) -> str:
+async def _image(containers: Containers, kind: ServiceSpec) -> str:
     def work(api: APIClient) -> str | None:
         there = {tag for image in api.images() for tag in image.get("RepoTags") or ()}
         if found := next((image for image in kind.images if image in there), None):
@@ -93,7 +95,7 @@ async def _image(containers: Containers, kind: Kind) -> str:
     return image
 
 
-def _create(api: APIClient, app: str, kind: Kind, image: str, password: str) -> None:
+def _create(api: APIClient, app: str, kind: ServiceSpec, image: str, password: str) -> None:
     name, network = f"{app}-{kind.name}", proxy.network(app)
     api.create_volume(name, labels={APP: app})
     config: dict[str, Any] = api.create_host_config(
@@ -122,7 +124,7 @@ def _create(api: APIClient, app: str, kind: Kind, image: str, password: str) -> 
     )
 
 
-async def _ready(containers: Containers, name: str, kind: Kind) -> None:
+async def _ready(containers: Containers, name: str, kind: ServiceSpec) -> None:
     with anyio.move_on_after(_READY_WITHIN):
         while True:
             if await containers.engine.call(lambda api: _asked(api, name, kind)):
@@ -136,7 +138,7 @@ async def _ready(containers: Containers, name: str, kind: Kind) -> None:
     )
 
 
-def _asked(api: APIClient, name: str, kind: Kind) -> bool:
+def _asked(api: APIClient, name: str, kind: ServiceSpec) -> bool:
     from docker.errors import APIError
 
     with suppress(APIError):  # it is not running yet, or not any more

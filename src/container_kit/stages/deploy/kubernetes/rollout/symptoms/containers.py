@@ -21,7 +21,13 @@ from container_kit.stages.deploy.kubernetes.rollout.faults import (
 )
 from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState, before, read_time
 from container_kit.stages.deploy.kubernetes.rollout.symptoms.probes import killed_by
-from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import AT_ONCE, LASTING, WATCHED, Sign, repair
+from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
+    IMMEDIATE,
+    NEVER_DECISIVE,
+    PERSISTENT,
+    Symptom,
+    repair,
+)
 
 _CONFIG_ERRORS = {"CreateContainerConfigError", "CreateContainerError"}
 _NO_PROGRAM = re.compile(r"executable file .*not found|exec: .*(no such file or directory|permission denied)")
@@ -29,7 +35,7 @@ _NO_MEMORY = "OOM-killed"
 _MISSING = re.compile(r'(secret|configmap) "([^"]+)" not found|couldn\'t find key (\S+) in (Secret|ConfigMap) (\S+)')
 
 
-def setup_signs(rollout: RolloutState) -> Iterator[Sign]:
+def setup_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs that the kubelet cannot make a container of its specification."""
     for container in rollout.containers():
         text, times = _config_error(container)
@@ -37,12 +43,12 @@ def setup_signs(rollout: RolloutState) -> Iterator[Sign]:
             continue
         if re.search(r"runAsNonRoot|run as root|non-numeric user", text):
             why = "Set a numeric user other than 0."
-            yield _setup_sign(RUNS_AS_ROOT, container, text, AT_ONCE, {}, repair(why, run_as_user=10001))
+            yield _setup_sign(RUNS_AS_ROOT, container, text, IMMEDIATE, {}, repair(why, run_as_user=10001))
         elif missing := _MISSING.search(text):
             facts = {"missing": _name_missing(missing)}
-            yield _setup_sign(CONFIG_MISSING, container, text, AT_ONCE if times > 1 else LASTING, facts, ())
+            yield _setup_sign(CONFIG_MISSING, container, text, IMMEDIATE if times > 1 else PERSISTENT, facts, ())
         else:
-            yield _setup_sign(CONTAINER_CONFIG, container, text, AT_ONCE if times > 2 else LASTING, {}, ())
+            yield _setup_sign(CONTAINER_CONFIG, container, text, IMMEDIATE if times > 2 else PERSISTENT, {}, ())
 
 
 def _config_error(container: Container) -> tuple[str, int]:
@@ -76,14 +82,14 @@ def _setup_sign(
     grace: float,
     facts: dict[str, str],
     actions: tuple[NextAction, ...],
-) -> Sign:
+) -> Symptom:
     evidence = (
         Evidence(kind="condition", text=f"{container.waiting or 'Failed'}: {text[:2000]}", where=container.where),
     )
-    return Sign(code, container.where, text[:300], grace, evidence, facts, actions)
+    return Symptom(code, container.where, text[:300], grace, evidence, facts, actions)
 
 
-def start_signs(rollout: RolloutState) -> Iterator[Sign]:
+def start_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs that the runtime cannot start the program; an event tells it before the pod's status does."""
     for container in rollout.containers():
         failed = [event for event in container.events if event.reason == "Failed" and _class_of_start(event.message)]
@@ -93,7 +99,7 @@ def start_signs(rollout: RolloutState) -> Iterator[Sign]:
             words = last.message.removeprefix("Error: ")
             evidence = (Evidence(kind="condition", text=words[:2000], where=container.where),)
             facts = {"image": container.image, "command": _command(container), "limit": _limit(container)}
-            yield Sign(code, container.where, words[-300:], AT_ONCE, evidence, facts=facts)
+            yield Symptom(code, container.where, words[-300:], IMMEDIATE, evidence, facts=facts)
 
 
 def _class_of_start(words: str) -> FaultCode | None:
@@ -110,7 +116,7 @@ def _command(container: Container) -> str:
     return " ".join(asked) or f"the command of {container.image}"
 
 
-def termination_signs(rollout: RolloutState) -> Iterator[Sign]:
+def termination_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs that a program does not keep running. One end may heal by itself (a database that is not up yet)."""
     for container in rollout.containers():
         end = container.termination
@@ -155,7 +161,7 @@ def _killed_by_a_probe(container: Container) -> bool:
     return container.termination.get("exitCode") in (137, 143) and killed_by(container) is not None
 
 
-def _end_sign(code: FaultCode, container: Container) -> Sign:
+def _end_sign(code: FaultCode, container: Container) -> Symptom:
     end = container.termination
     exit_code = int(end.get("exitCode") or 0)
     words = str(end.get("message") or "").strip()
@@ -172,7 +178,7 @@ def _end_sign(code: FaultCode, container: Container) -> Sign:
     }
     last_line = words.splitlines()[-1][:200] if words else code.means
     message = f"{container.name} ended with exit code {exit_code}: {last_line}"
-    return Sign(
+    return Symptom(
         code, container.where, message, _end_grace(code, container), tuple(evidence), facts, _repair(code, limit)
     )
 
@@ -184,7 +190,7 @@ def _limit(container: Container) -> str:
 def _end_grace(code: FaultCode, container: Container) -> float:
     """The first end decides only where a second can be no different; else the second one does."""
     never_different = code is BAD_ARCHITECTURE or _cannot_start(container)
-    return AT_ONCE if never_different or container.terminations > 1 else WATCHED
+    return IMMEDIATE if never_different or container.terminations > 1 else NEVER_DECISIVE
 
 
 def _repair(code: FaultCode, limit: str) -> tuple[NextAction, ...]:

@@ -20,10 +20,10 @@ from container_kit.stages.deploy.kubernetes.rollout.faults import (
 )
 from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
 from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
-    AT_ONCE,
-    LASTING,
-    WATCHED,
-    Sign,
+    IMMEDIATE,
+    NEVER_DECISIVE,
+    PERSISTENT,
+    Symptom,
     event_evidence,
     repair,
 )
@@ -34,19 +34,19 @@ _BEFORE_THE_START = {"", "ContainerCreating", "PodInitializing", *_PULLING, "Inv
 # The words of containerd, CRI-O and the registries, the more specific first; each with whether it may heal by a retry.
 _CAUSES: tuple[tuple[re.Pattern[str], FaultCode, float], ...] = (
     (re.compile(r"no match for platform|no matching manifest|no image found .* for architecture"), BAD_ARCHITECTURE,
-     AT_ONCE),
+     IMMEDIATE),
     (re.compile(r"unauthorized|access denied|authorization failed|authentication required|no basic auth"
-                r"|insufficient_scope|\b40[13] (unauthorized|forbidden)|denied:|forbidden"), IMAGE_AUTH, AT_ONCE),
-    (re.compile(r"pull qps exceeded"), IMAGE_PULL_FAILED, WATCHED),
-    (re.compile(r"no such host|server misbehaving|name resolution|lookup \S+( on \S+)?: "), IMAGE_DNS, LASTING),
+                r"|insufficient_scope|\b40[13] (unauthorized|forbidden)|denied:|forbidden"), IMAGE_AUTH, IMMEDIATE),
+    (re.compile(r"pull qps exceeded"), IMAGE_PULL_FAILED, NEVER_DECISIVE),
+    (re.compile(r"no such host|server misbehaving|name resolution|lookup \S+( on \S+)?: "), IMAGE_DNS, PERSISTENT),
     (re.compile(r"connection refused|i/o timeout|no route to host|network is unreachable|connection reset"
-                r"|context deadline exceeded|connect: "), IMAGE_REFUSED, LASTING),
-    (re.compile(r"not found|manifest unknown|name unknown|does not exist|notfound"), IMAGE_NOT_FOUND, AT_ONCE),
-    (re.compile(r""), IMAGE_PULL_FAILED, LASTING),
+                r"|context deadline exceeded|connect: "), IMAGE_REFUSED, PERSISTENT),
+    (re.compile(r"not found|manifest unknown|name unknown|does not exist|notfound"), IMAGE_NOT_FOUND, IMMEDIATE),
+    (re.compile(r""), IMAGE_PULL_FAILED, PERSISTENT),
 )  # fmt: skip
 
 
-def image_signs(rollout: RolloutState) -> Iterator[Sign]:
+def image_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs of the images of all containers that have not started yet."""
     for container in rollout.containers():
         if container.waiting in _BEFORE_THE_START and not container.ever_started:
@@ -55,30 +55,32 @@ def image_signs(rollout: RolloutState) -> Iterator[Sign]:
             yield from _pull(container)
 
 
-def _invalid_name(container: Container) -> Iterator[Sign]:
+def _invalid_name(container: Container) -> Iterator[Symptom]:
     event = container.latest("InspectFailed")
     if container.waiting == "InvalidImageName" or event is not None:
         text = container.waiting_message or (event.message if event else "")
-        yield _sign(IMAGE_NAME_INVALID, container, text, AT_ONCE)
+        yield _sign(IMAGE_NAME_INVALID, container, text, IMMEDIATE)
 
 
-def _never_pull(container: Container) -> Iterator[Sign]:
+def _never_pull(container: Container) -> Iterator[Symptom]:
     event = container.latest("ErrImageNeverPull")
     if container.waiting == "ErrImageNeverPull" or event is not None:
-        yield _sign(IMAGE_NEVER_PULL, container, container.waiting_message or (event.message if event else ""), AT_ONCE)
+        yield _sign(
+            IMAGE_NEVER_PULL, container, container.waiting_message or (event.message if event else ""), IMMEDIATE
+        )
 
 
-def _pull(container: Container) -> Iterator[Sign]:
+def _pull(container: Container) -> Iterator[Symptom]:
     secrets = _missing_secrets(container)
     text, times = _pull_failure(container)
     if not text:
         if secrets is not None and not container.latest("Pulled"):
-            yield _secret_sign(container, secrets, "", LASTING)
+            yield _secret_sign(container, secrets, "", PERSISTENT)
         return
     code, grace = _cause(text, container.image)
     if secrets is not None and code in (IMAGE_AUTH, IMAGE_NOT_FOUND):
-        yield _secret_sign(container, secrets, text, AT_ONCE)
-    yield _sign(code, container, text, AT_ONCE if times > 1 and grace < WATCHED else grace)
+        yield _secret_sign(container, secrets, text, IMMEDIATE)
+    yield _sign(code, container, text, IMMEDIATE if times > 1 and grace < NEVER_DECISIVE else grace)
 
 
 def _pull_failure(container: Container) -> tuple[str, int]:
@@ -110,9 +112,9 @@ def _missing_secrets(container: Container) -> str | None:
     return None
 
 
-def _secret_sign(container: Container, secrets: str, text: str, grace: float) -> Sign:
+def _secret_sign(container: Container, secrets: str, text: str, grace: float) -> Symptom:
     evidence = event_evidence(container.latest("Failed"), container.where)
-    return Sign(
+    return Symptom(
         PULL_SECRET_MISSING,
         container.where,
         f"pull secret {secrets} does not exist, and {container.image} cannot be pulled without it",
@@ -123,8 +125,8 @@ def _secret_sign(container: Container, secrets: str, text: str, grace: float) ->
     )
 
 
-def _sign(code: FaultCode, container: Container, text: str, grace: float) -> Sign:
-    return Sign(
+def _sign(code: FaultCode, container: Container, text: str, grace: float) -> Symptom:
+    return Symptom(
         code,
         container.where,
         f"{container.image}: {code.means[0].lower()}{code.means[1:]}",

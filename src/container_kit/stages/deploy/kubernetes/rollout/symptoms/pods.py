@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from container_kit.stages.contract.fault import Evidence, FaultCode
-from container_kit.stages.deploy.kubernetes.rollout.container import Json, SeenEvent, dig
+from container_kit.stages.deploy.kubernetes.rollout.container import Json, PodEvent, dig
 from container_kit.stages.deploy.kubernetes.rollout.faults import (
     EVICTED,
     NO_ENDPOINTS,
@@ -21,21 +21,21 @@ from container_kit.stages.deploy.kubernetes.rollout.faults import (
 )
 from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
 from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
-    AT_ONCE,
-    IN_STEP,
-    LASTING,
-    ROOM,
+    IMMEDIATE,
+    OLD_POD_DRAIN,
+    PERSISTENT,
     SANDBOX,
     SCALE_UP,
     SCHEDULING,
     TRANSIENT,
-    Sign,
+    WATCH_SKEW,
+    Symptom,
     event_evidence,
     repair,
 )
 
 
-def creation_signs(rollout: RolloutState) -> Iterator[Sign]:
+def detect_creation_failures(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs that the API refuses the pods: ReplicaFailure of the Deployment, FailedCreate of the ReplicaSet."""
     where = f"replicaset/{dig(rollout.replica_set, 'metadata', 'name')}"
     events = [event for event in rollout.events_of("ReplicaSet", rollout.replica_set) if event.reason == "FailedCreate"]
@@ -45,9 +45,9 @@ def creation_signs(rollout: RolloutState) -> Iterator[Sign]:
         return
     code, grace, facts = _refusal(text)
     if code is QUOTA and rollout.making_room():
-        grace = ROOM
+        grace = OLD_POD_DRAIN
     evidence = event_evidence(last, where) or (Evidence(kind="condition", text=text[:2000], where=where),)
-    yield Sign(code, where, _short(text), grace, evidence, facts)
+    yield Symptom(code, where, _short(text), grace, evidence, facts)
 
 
 def _replica_failure(rollout: RolloutState) -> str:
@@ -66,20 +66,20 @@ def _all_created(rollout: RolloutState) -> bool:
 
 def _refusal(text: str) -> tuple[FaultCode, float, dict[str, str]]:
     if "violates PodSecurity" in text:
-        return POD_SECURITY, AT_ONCE, {}
+        return POD_SECURITY, IMMEDIATE, {}
     if "exceeded quota" in text or "failed quota" in text:
         quota = re.search(r"(?:exceeded|failed) quota: ([^,:\s]+)", text)
-        return QUOTA, AT_ONCE, {"quota": f"ResourceQuota {quota.group(1)}" if quota else "the quota"}
+        return QUOTA, IMMEDIATE, {"quota": f"ResourceQuota {quota.group(1)}" if quota else "the quota"}
     account = re.search(r'serviceaccount "([^"]+)" not found', text)
     if account or "error looking up service account" in text:
         name = account.group(1) if account else "as named"
         # `default` is made by a controller, a moment after its namespace
-        return SERVICE_ACCOUNT_MISSING, TRANSIENT if name == "default" else AT_ONCE, {"account": name}
+        return SERVICE_ACCOUNT_MISSING, TRANSIENT if name == "default" else IMMEDIATE, {"account": name}
     refused_for_good = re.search(r"is forbidden|is invalid|denied the request", text)
-    return POD_REFUSED, LASTING if refused_for_good else TRANSIENT, {}
+    return POD_REFUSED, PERSISTENT if refused_for_good else TRANSIENT, {}
 
 
-def scheduling_signs(rollout: RolloutState) -> Iterator[Sign]:
+def scheduling_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs that no node takes a pod, with a grace in which an autoscaler may add one."""
     for pod in rollout.current_pods():
         if dig(pod, "spec", "nodeName"):
@@ -94,11 +94,11 @@ def scheduling_signs(rollout: RolloutState) -> Iterator[Sign]:
                 *(found for event in scaler for found in event_evidence(event, f"pod/{name}")),
             )
             hint = _scheduling_repair(text)
-            yield Sign(
+            yield Symptom(
                 UNSCHEDULABLE,
                 f"pod/{name}",
                 f"no node can take the pod: {_short(text)}",
-                ROOM if rollout.making_room() else _scheduling_grace(text, scaler),
+                OLD_POD_DRAIN if rollout.making_room() else _scheduling_grace(text, scaler),
                 evidence,
                 {"repair": hint},
                 repair(hint),
@@ -112,12 +112,12 @@ def _unschedulable(pod: Json) -> str:
     return ""
 
 
-def _scheduling_grace(text: str, scaler: list[SeenEvent]) -> float:
+def _scheduling_grace(text: str, scaler: list[PodEvent]) -> float:
     if re.search(r'persistentvolumeclaim "[^"]+" not found', text):
-        return LASTING  # no other node would help
+        return PERSISTENT  # no other node would help
     if not scaler:
         return SCHEDULING
-    return SCALE_UP if max(scaler, key=lambda event: event.order).reason == "TriggeredScaleUp" else LASTING
+    return SCALE_UP if max(scaler, key=lambda event: event.order).reason == "TriggeredScaleUp" else PERSISTENT
 
 
 _SCHEDULING_REPAIRS = (
@@ -141,7 +141,7 @@ def _scheduling_repair(text: str) -> str:
     return "Change what the scheduler names in the evidence, or add a node that fits."
 
 
-def volume_signs(rollout: RolloutState) -> Iterator[Sign]:
+def volume_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs that a volume cannot be mounted; only events tell it, the pod's status stays ContainerCreating."""
     for pod in rollout.current_pods():
         name = str(dig(pod, "metadata", "name"))
@@ -150,7 +150,7 @@ def volume_signs(rollout: RolloutState) -> Iterator[Sign]:
         for event in rollout.events_of("Pod", pod):
             if event.reason in ("FailedMount", "FailedAttachVolume") and _speaks_of_a_cause(event):
                 named = re.search(r'volume "([^"]+)"', event.message)
-                yield Sign(
+                yield Symptom(
                     VOLUME_MISSING,
                     f"pod/{name}",
                     _short(event.message),
@@ -160,26 +160,26 @@ def volume_signs(rollout: RolloutState) -> Iterator[Sign]:
                 )
 
 
-def sandbox_signs(rollout: RolloutState) -> Iterator[Sign]:
+def sandbox_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs that a node cannot even make the pod; on a node that has just joined it heals."""
     for pod in rollout.current_pods():
         name = str(dig(pod, "metadata", "name"))
         for event in rollout.events_of("Pod", pod):
             if event.reason == "FailedCreatePodSandBox" and not _started(pod):
                 evidence = event_evidence(event, f"pod/{name}")
-                yield Sign(SANDBOX_FAILED, f"pod/{name}", _short(event.message), SANDBOX, evidence)
+                yield Symptom(SANDBOX_FAILED, f"pod/{name}", _short(event.message), SANDBOX, evidence)
 
 
-def _speaks_of_a_cause(event: SeenEvent) -> bool:
+def _speaks_of_a_cause(event: PodEvent) -> bool:
     """The kubelet's summary after two minutes repeats that volumes are not mounted; the cause is in another event."""
     return not event.message.startswith("Unable to attach or mount volumes")
 
 
-def _mount_grace(event: SeenEvent) -> float:
+def _mount_grace(event: PodEvent) -> float:
     # a new namespace gets its kube-root-ca.crt from a controller
     if re.search(r"failed to sync .* cache|not registered|timed out waiting|kube-root-ca.crt", event.message):
         return TRANSIENT
-    return AT_ONCE if event.count > 1 else LASTING
+    return IMMEDIATE if event.count > 1 else PERSISTENT
 
 
 def _started(pod: Json) -> bool:
@@ -187,17 +187,17 @@ def _started(pod: Json) -> bool:
     return any(dig(status, "state", "running") or dig(status, "state", "terminated") for status in statuses)
 
 
-def eviction_signs(rollout: RolloutState) -> Iterator[Sign]:
+def eviction_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs that a node throws pods out; one may be bad luck, two are a rule."""
     evicted = [pod for pod in rollout.current_pods() if dig(pod, "status", "reason") == "Evicted"]
     if evicted:
         where = f"pod/{dig(evicted[-1], 'metadata', 'name')}"
         text = str(dig(evicted[-1], "status", "message") or "")
         evidence = (Evidence(kind="condition", text=f"Evicted: {text}", where=where),)
-        yield Sign(EVICTED, "pods", _short(text), AT_ONCE if len(evicted) > 1 else TRANSIENT, evidence)
+        yield Symptom(EVICTED, "pods", _short(text), IMMEDIATE if len(evicted) > 1 else TRANSIENT, evidence)
 
 
-def deadline_signs(rollout: RolloutState) -> Iterator[Sign]:
+def deadline_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """The sign that Kubernetes itself has given up waiting."""
     condition = rollout.condition("Progressing")
     if condition.get("reason") == "ProgressDeadlineExceeded":
@@ -205,10 +205,10 @@ def deadline_signs(rollout: RolloutState) -> Iterator[Sign]:
         evidence = (Evidence(kind="condition", text=str(condition.get("message") or ""), where=where),)
         deadline = dig(rollout.deployment, "spec", "progressDeadlineSeconds") or 600
         message = f"no progress within {deadline} s"
-        yield Sign(PROGRESS_DEADLINE, where, message, IN_STEP, evidence, {"deadline": deadline})
+        yield Symptom(PROGRESS_DEADLINE, where, message, WATCH_SKEW, evidence, {"deadline": deadline})
 
 
-def endpoint_signs(rollout: RolloutState) -> Iterator[Sign]:
+def endpoint_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs that a Service reaches none of the pods, although they are all ready."""
     if not rollout.complete or not rollout.current_pods():
         return
@@ -220,12 +220,12 @@ def endpoint_signs(rollout: RolloutState) -> Iterator[Sign]:
         if not any(dig(endpoint, "conditions", "ready") is not False for endpoint in endpoints):
             where = f"service/{service}"
             seen = f"{len(endpoints)} addresses, none of them ready"
-            yield Sign(
+            yield Symptom(
                 NO_ENDPOINTS,
                 where,
                 f"Service {service} has no ready address",
                 # pods that are not ready are listed too: none at all is a wrong selector
-                LASTING if endpoints else IN_STEP,
+                PERSISTENT if endpoints else WATCH_SKEW,
                 (Evidence(kind="condition", text=f"EndpointSlice: {seen}", where=where),),
                 {"service": service},
             )

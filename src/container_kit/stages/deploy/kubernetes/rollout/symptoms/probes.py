@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from container_kit.stages.contract.fault import Evidence, FaultCode
-from container_kit.stages.deploy.kubernetes.rollout.container import Container, Json, SeenEvent, dig
+from container_kit.stages.deploy.kubernetes.rollout.container import Container, Json, PodEvent, dig
 from container_kit.stages.deploy.kubernetes.rollout.faults import PROBE_LIVENESS, PROBE_READINESS, PROBE_STARTUP
 from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
 from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
-    AT_ONCE,
+    IMMEDIATE,
+    NEVER_DECISIVE,
     STARTING,
-    WATCHED,
-    Sign,
+    Symptom,
     event_evidence,
 )
 
@@ -24,19 +24,19 @@ _REFUSES_FOR_GOOD = re.compile(
 """The server is up and answers, but never so that the probe is content: another path, port or scheme is needed."""
 
 
-def probe_signs(rollout: RolloutState) -> Iterator[Sign]:
+def probe_signs(rollout: RolloutState) -> Iterator[Symptom]:
     """Signs of readiness, startup and liveness probes."""
     for container in rollout.containers():
         yield from _killed(container)
         yield from _never_ready(container)
 
 
-def _killed(container: Container) -> Iterator[Sign]:
+def _killed(container: Container) -> Iterator[Symptom]:
     """The kubelet kills a container when its startup or liveness probe has failed `failureThreshold` times."""
     if (kind := killed_by(container)) is not None:
         code = PROBE_STARTUP if kind == "startup" else PROBE_LIVENESS
         killing = event_evidence(container.latest("Killing"), container.where)
-        yield _sign(code, kind, container, _failures(container, kind), AT_ONCE, killing)
+        yield _sign(code, kind, container, _failures(container, kind), IMMEDIATE, killing)
 
 
 def killed_by(container: Container) -> str | None:
@@ -57,7 +57,7 @@ def killed_by(container: Container) -> str | None:
     return None
 
 
-def _never_ready(container: Container) -> Iterator[Sign]:
+def _never_ready(container: Container) -> Iterator[Symptom]:
     """The probe's own budget is `failureThreshold` failures, one each period.
 
     Beyond it, a probe that was answered with a client error is decided; a program that may still start gets longer.
@@ -71,12 +71,12 @@ def _never_ready(container: Container) -> Iterator[Sign]:
     within_budget = sum(event.count for event in failures) < threshold
     decided = _REFUSES_FOR_GOOD.search(last.message) or not _port_is_declared(container, probe)
     budget = float((threshold - 1) * int(probe.get("periodSeconds") or 10))
-    grace = WATCHED if within_budget else budget if decided else max(STARTING, budget)
+    grace = NEVER_DECISIVE if within_budget else budget if decided else max(STARTING, budget)
     sign = _sign(PROBE_READINESS, "readiness", container, failures, grace, ())
     yield replace(sign, within_budget=within_budget)
 
 
-def _failures(container: Container, kind: str) -> list[SeenEvent]:
+def _failures(container: Container, kind: str) -> list[PodEvent]:
     starts = f"{kind.capitalize()} probe"
     return [event for event in container.events if event.reason == "Unhealthy" and event.message.startswith(starts)]
 
@@ -92,14 +92,14 @@ def _sign(
     code: FaultCode,
     kind: str,
     container: Container,
-    failures: list[SeenEvent],
+    failures: list[PodEvent],
     grace: float,
     evidence: tuple[Evidence, ...],
-) -> Sign:
+) -> Symptom:
     last = max(failures, key=lambda event: event.order) if failures else None
     words = last.message if last else f"{kind} probe failed"
     probe = container.spec.get(f"{kind}Probe") or {}
-    return Sign(
+    return Symptom(
         code,
         container.where,
         f"{container.name}: {words[:300]}",

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.deploy.kubernetes.rollout.container import SeenEvent
+from container_kit.stages.deploy.kubernetes.rollout.container import PodEvent
 from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
 
-AT_ONCE = 0.0
-IN_STEP = 0.5
+IMMEDIATE = 0.0
+WATCH_SKEW = 0.5
 """Seconds by which one watch may be behind another: what only sums up waits for the cause that it sums up."""
-LASTING = 5.0
+PERSISTENT = 5.0
 """Seconds after which something that may heal by a retry of the kubelet counts as decided."""
 TRANSIENT = 10.0
 """The same for what usually heals: a cache that is not filled yet, a webhook that starts."""
@@ -24,23 +24,23 @@ SANDBOX = 30.0
 """Seconds in which a node that has just joined may still lack its network."""
 SCALE_UP = 300.0
 """Seconds that a node which was ordered may take."""
-ROOM = 45.0
+OLD_POD_DRAIN = 45.0
 """Seconds in which pods of the old revision, which get 30 s to end, leave their place to new ones."""
 STARTING = 60.0
 """Seconds in which a program may refuse connections or answer 5xx because it still starts."""
-WATCHED = math.inf
+NEVER_DECISIVE = math.inf
 """Never decisive by itself; it names the cause when the progress deadline passes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class Symptom:
     """A possible reason for the failure."""
 
     code: FaultCode
     where: str
     """`pod/NAME container/NAME`, `replicaset/NAME`, `service/NAME`."""
     message: str
-    grace: float = AT_ONCE
+    grace: float = IMMEDIATE
     """Seconds for which it must be seen without a break until it is decisive."""
     evidence: tuple[Evidence, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
@@ -59,10 +59,10 @@ class Sign:
         return self.code(self.message, evidence=self.evidence, next_actions=self.repair, **self.facts)
 
 
-Rule = Callable[[RolloutState], Iterator[Sign]]
+Rule = Callable[[RolloutState], Iterator[Symptom]]
 
 
-def event_evidence(event: SeenEvent | None, where: str) -> tuple[Evidence, ...]:
+def event_evidence(event: PodEvent | None, where: str) -> tuple[Evidence, ...]:
     """An event as evidence."""
     if event is None:
         return ()
