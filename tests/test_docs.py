@@ -87,19 +87,34 @@ def _exists(path: str) -> bool:
     return (ROOT / known).exists() or (SOURCE / known).exists()
 
 
+VARIABLE = re.compile(r"CONTAINER_KIT_[A-Z][A-Z_]*[A-Z](?![A-Z_])")
+SOURCES = [*sorted(SOURCE.rglob("*.py")), *sorted(ROOT.glob("scripts/*.py"))]
+
+
 @pages
 def test_every_variable_that_a_page_names_is_read_somewhere(page: Path) -> None:
-    named = set(re.findall(r"CONTAINER_KIT_[A-Z][A-Z_]*[A-Z]", page.read_text("utf-8")))
-    assert sorted(name for name in named - _variables() if not name.startswith("CONTAINER_KIT_TARGETS__")) == []
+    assert _unread_variables(page) == []
+
+
+def test_every_variable_that_a_text_in_the_code_names_is_read_somewhere() -> None:
+    assert {path.name: unread for path in SOURCES if (unread := _unread_variables(path))} == {}
+
+
+def _unread_variables(path: Path) -> list[str]:
+    named = {name for name in VARIABLE.findall(path.read_text("utf-8")) if "_TARGETS__" not in name}
+    return sorted(named - _variables())
 
 
 @cache
 def _variables() -> set[str]:
-    """Return the variables of the settings and those that are read directly."""
-    files = [*SOURCE.rglob("*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("scripts/*")]
-    texts = [path.read_text("utf-8") for path in files if path.is_file() and path != Path(__file__)]
-    direct = {name for text in texts for name in re.findall(r"[\"']?(CONTAINER_KIT_[A-Z_]+)\b", text)}
-    return direct | {f"CONTAINER_KIT_{field.upper()}" for field in Settings.model_fields}
+    """Return the variables of the settings, those that the package reads directly, and those of the tests."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in SOURCES]
+    strings = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    whole = [re.match(r"(CONTAINER_KIT_[A-Z_]+)(=|$)", text) for text in strings if isinstance(text, str)]
+    read = {match[1] for match in whole if match}
+    tests = [path.read_text("utf-8") for path in ROOT.glob("tests/**/*.py")]
+    read |= {name for text in tests for name in re.findall(r"environ\b.*?(CONTAINER_KIT_[A-Z_]+)", text)}
+    return read | {f"CONTAINER_KIT_{field.upper()}" for field in Settings.model_fields}
 
 
 def test_the_server_page_lists_every_setting() -> None:
@@ -129,7 +144,7 @@ def test_every_label_that_a_page_names_is_set_somewhere(page: Path) -> None:
 def test_every_toolset_that_a_page_names_exists(page: Path) -> None:
     text = page.read_text("utf-8")
     named = set(re.findall(r"toolset\s+`([a-z]+)`", text))
-    named |= {name for names in re.findall(r"--toolsets ([a-z,]+)", text) for name in names.split(",")}
+    named |= {name for names in re.findall(r"--toolsets ([a-z,]+)", text) for name in names.split(",") if name}
     assert sorted(named - {tool.toolset for tool in ALL} - {"all", "custom", "default"}) == []
 
 
