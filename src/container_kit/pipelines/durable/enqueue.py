@@ -34,7 +34,7 @@ def attributes(spec: RunSpec) -> dict[str, str]:
     """What a run can be told by without its input."""
     about = {
         "pipeline": spec.pipeline,
-        "caller": spec.principal,
+        "principal": spec.principal,
         "retry_of": spec.retry_of,
         "rolls_back": spec.rolls_back,
         "surroundings": spec.surroundings,

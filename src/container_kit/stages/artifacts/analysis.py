@@ -38,8 +38,8 @@ class Finding(Artifact, Generic[T]):
     @model_serializer(mode="wrap")
     def _short(self, whole: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def] # noqa: ANN202 - keeps the schema
         """Leave out what is empty: an analysis is read by assistants, and most findings have no alternative."""
-        told = {"value"} | ({"confidence", "known_by"} if self.value is not None else set())
-        return {name: value for name, value in whole(self).items() if name in told or (name != "known_by" and value)}
+        told = {"value"} | ({"confidence", "provenance"} if self.value is not None else set())
+        return {name: value for name, value in whole(self).items() if name in told or (name != "provenance" and value)}
 
 
 class Variable(Artifact):

@@ -20,7 +20,7 @@ def plan_data(pipeline: Pipeline) -> dict[str, JsonValue]:
         "summary": pipeline.summary,
         "timeout": pipeline.timeout,
         "stages": [[point | _wiring(steps.get(point["name"])) for point in group] for group in groups(pipeline)],
-        "given": {kind.__name__: _fields(kind) for kind in pipeline.inputs},
+        "inputs": {kind.__name__: _fields(kind) for kind in pipeline.inputs},
     }
     plan: dict[str, JsonValue] = compact(data)
     return plan

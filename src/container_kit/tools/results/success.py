@@ -59,7 +59,7 @@ def stage_data(stage: StageResult) -> dict[str, JsonValue]:
 
 def _told(made: BaseModel) -> dict[str, JsonValue]:
     """An artifact's JSON without what is empty, but with each field that the artifact always has."""
-    whole = made.model_dump(mode="json", exclude=getattr(made, "unanswered", None))
+    whole = made.model_dump(mode="json", exclude=getattr(made, "response_exclude", None))
     required = {name for name, info in type(made).model_fields.items() if info.is_required()}
     always = {name: value for name, value in whole.items() if name in required}
     shown: dict[str, JsonValue] = compact(whole)
