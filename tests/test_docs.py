@@ -153,6 +153,13 @@ def test_the_engine_page_lists_the_events() -> None:
     assert set(re.findall(r"`((?:run|stage|approval|rollback)_[a-z_]+)`", table)) == set(get_args(EventKind))
 
 
+def test_the_engine_page_lists_the_builder_methods_of_a_pipeline() -> None:
+    table = re.findall(r"^\| (`(?:add|with)_.*?) \|", section(DOCS / "engine.md", "Pipelines"), re.MULTILINE)
+    shown = set(re.findall(r"`((?:add|with)_\w+)", " ".join(table)))
+    methods = {name for name in _fields()["Pipeline"] if name.startswith(("add_", "with_"))}
+    assert shown == methods - {"with_stages_replaced"}  # for TestPipeline
+
+
 @cache
 def _fields() -> dict[str, set[str]]:
     """Return the annotated fields and methods of every class in the package."""
