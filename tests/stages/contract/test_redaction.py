@@ -34,7 +34,7 @@ def test_a_bearer_token_is_hidden() -> None:
 
 def test_values_of_secret_variables_are_hidden_and_others_stay() -> None:
     redact = Redactor()
-    redact.learn_variables({"DB_PASSWORD": "tiger-lily", "GREETING": "hello"})
+    redact.add_variables({"DB_PASSWORD": "tiger-lily", "GREETING": "hello"})
     assert redact("hello tiger-lily") == f"hello {MASK}"
 
 

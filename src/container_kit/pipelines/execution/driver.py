@@ -273,7 +273,7 @@ class PipelineRun:
         for artifact in given:
             for value in artifact.__dict__.values():
                 if isinstance(value, dict):
-                    self.redact.learn_variables({str(key): str(item) for key, item in value.items()})
+                    self.redact.add_variables({str(key): str(item) for key, item in value.items()})
 
 
 def _cancelled(message: str, stage: str | None) -> Fault:

@@ -1,4 +1,4 @@
-"""Redaction: secrets never appear in events, logs, faults or results."""
+"""Redaction of secrets in events, logs, faults and results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECRET_NAME = re.compile(
     r"(?i)(passw(or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential|auth|dsn|cookie|session_?key)"
 )
 
-# Anchored shapes of well-known credentials; a shape is here only if it is unlikely to be anything else.
+# Formats of well-known credentials. Only formats that are unlikely to match anything else are listed.
 _SHAPES = re.compile(
     r"""
     (?P<pem>-----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[\s\S]*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z))
@@ -32,15 +32,15 @@ _SHAPES = re.compile(
 
 
 def looks_secret(name: str) -> bool:
-    """Tell whether a variable of this name usually holds a secret."""
+    """Return whether a variable with this name usually holds a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 class Redactor:
-    """Replaces known secret values and the shapes of well-known credentials by `[redacted]`.
+    """Replaces known secret values and well-known credential formats with `[redacted]`.
 
     Args:
-        secrets: Values to hide; those under four characters are left alone, for they would blank ordinary text.
+        secrets: Values to redact. Values shorter than four characters are ignored: they occur in ordinary text.
     """
 
     __slots__ = ("_known", "_pattern")
@@ -48,17 +48,17 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
-        self.learn(secrets)
+        self.add(secrets)
 
-    def learn(self, secrets: Iterable[str]) -> None:
-        """Hide these values from now on; a stage calls it when it has read a secret."""
+    def add(self, secrets: Iterable[str]) -> None:
+        """Redact these values from now on. A stage calls it after reading a secret."""
         self._known.update(secret for secret in secrets if len(secret) >= 4)
         longest_first = sorted(self._known, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
-    def learn_variables(self, variables: Mapping[str, str]) -> None:
-        """Hide the values of those variables whose names look secret."""
-        self.learn(value for name, value in variables.items() if looks_secret(name))
+    def add_variables(self, variables: Mapping[str, str]) -> None:
+        """Redact the values of variables whose names look secret."""
+        self.add(value for name, value in variables.items() if looks_secret(name))
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""

@@ -69,7 +69,7 @@ class ContainerSpec:
 
     def reaching(self, addresses: Mapping[str, str]) -> ContainerSpec:
         """The same with the addresses of services in these variables."""
-        self.redact.learn(addresses.values())
+        self.redact.add(addresses.values())
         return replace(self, env={**self.env, **addresses})
 
 
