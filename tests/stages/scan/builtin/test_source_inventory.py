@@ -76,7 +76,7 @@ async def test_links_that_lead_out_are_not_followed(root: Path, tmp_path: Path, 
     (root / "requirements-dev.txt").symlink_to("real/pins.txt")
     found = await inventory(root)
     assert locations(found) == {"inside requirements-dev.txt:1"}
-    assert found.unread == ("requirements.txt cannot be read: a link that leads out of the tree",)
+    assert found.unread == ("requirements.txt cannot be read: a symbolic link leads out of the source tree",)
 
 
 async def test_files_that_cannot_be_read_are_told_and_the_others_read(root: Path, write: Callable[..., None]) -> None:
