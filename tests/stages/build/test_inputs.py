@@ -35,13 +35,13 @@ def _refused(ctx: Contexts, root: Path, made: Dockerfile | None = None, **option
 
 def test_a_missing_dockerfile_names_those_that_are_there(ctx: Contexts, write: Write) -> None:
     fault = _refused(ctx, write(**{"docker/Dockerfile": "FROM a\n"}))
-    assert fault.code == "dockerfile.missing"
+    assert fault.code == "dockerfile.not_found"
     assert fault.next_actions[0].arguments == {"dockerfile": "docker/Dockerfile"}
 
 
 def test_an_unknown_target_offers_the_nearest_stage(ctx: Contexts, write: Write) -> None:
     fault = _refused(ctx, write(Dockerfile="FROM a AS runtime\n"), target="runtme")
-    assert (fault.code, fault.next_actions[0].arguments) == ("build.target_unknown", {"target": "runtime"})
+    assert (fault.code, fault.next_actions[0].arguments) == ("build.target_not_found", {"target": "runtime"})
 
 
 def test_a_binary_dockerfile_is_told_as_such(ctx: Contexts, write: Write) -> None:
@@ -79,15 +79,15 @@ def test_nothing_outside_the_workspace_is_read(
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"tag": "No Good"}, "build.tag_invalid"),
+        ({"tag": "No Good"}, "image.reference_invalid"),
         ({"build_args": {"A B": "1"}}, "build.argument_invalid"),
         ({"platforms": ("linux",)}, "build.argument_invalid"),
         ({"builder": "--help"}, None),
         ({"builder": "a b"}, "build.argument_invalid"),
         ({"cache_to": ("type=local,dest=/etc",)}, "build.argument_invalid"),
-        ({"secrets": {"s": "env:CK_NO_SUCH_VARIABLE"}}, "build.secret_missing"),
-        ({"secrets": {"s": "file:nosuch"}}, "build.secret_missing"),
-        ({"secrets": {"s,src=/etc/shadow": "env:HOME"}}, "build.secret_missing"),
+        ({"secrets": {"s": "env:CK_NO_SUCH_VARIABLE"}}, "build.secret_not_found"),
+        ({"secrets": {"s": "file:nosuch"}}, "build.secret_not_found"),
+        ({"secrets": {"s,src=/etc/shadow": "env:HOME"}}, "build.secret_not_found"),
         ({"ca_file": "nosuch.pem"}, "build.ca_file_invalid"),
         ({"ca_file": "Dockerfile"}, "build.ca_file_invalid"),
     ],
@@ -104,7 +104,7 @@ def test_options_that_cannot_work_are_refused(
 
 def test_a_secret_given_in_clear_is_refused_and_not_repeated(ctx: Contexts, write: Write) -> None:
     fault = _refused(ctx, write(Dockerfile="FROM a\n"), secrets={"s": "hunter2-in-clear"})
-    assert fault.code == "build.secret_missing"
+    assert fault.code == "build.secret_not_found"
     assert "hunter2" not in fault.model_dump_json()
 
 

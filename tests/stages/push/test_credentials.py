@@ -132,9 +132,9 @@ async def test_a_helper_without_an_answer_leaves_it_to_the_file(
 @pytest.mark.parametrize(
     ("script", "code"),
     [
-        ("echo locked >&2; exit 1", "push.credential_helper"),
-        ("echo junk", "push.credential_helper"),
-        (ANSWER.replace("%s", "evil.example"), "push.credentials_mismatch"),
+        ("echo locked >&2; exit 1", "registry.credential_helper_failed"),
+        ("echo junk", "registry.credential_helper_failed"),
+        (ANSWER.replace("%s", "evil.example"), "registry.credentials_mismatch"),
     ],
 )
 async def test_a_helper_that_cannot_be_trusted_is_a_fault(
@@ -174,7 +174,7 @@ async def test_a_configuration_that_makes_no_sense_is_a_fault_that_quotes_nothin
     (docker_config / "config.json").write_text(text)
     with pytest.raises(StageFailure) as failed:
         await find(HOST)
-    assert failed.value.fault.code == "push.credentials_unreadable"
+    assert failed.value.fault.code == "registry.credentials_unreadable"
     assert "planted-secret" not in failed.value.fault.model_dump_json()
     assert str(docker_config) in failed.value.fault.hint
 

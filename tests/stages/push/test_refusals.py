@@ -22,19 +22,19 @@ PLACE = Target("registry.example", "team/shop", "1")
         ("unauthorized: authentication required", "push.unauthorized", False),
         ("no basic auth credentials", "push.unauthorized", False),
         ("denied: requested access to the resource is denied", "push.unauthorized", False),  # nobody has logged in
-        ("denied: Quota exceeded for project", "push.quota", False),
-        ("received unexpected HTTP status: 507 Insufficient Storage", "push.quota", False),
-        ("error parsing HTTP 413 response body", "push.quota", False),
+        ("denied: Quota exceeded for project", "push.quota_exceeded", False),
+        ("received unexpected HTTP status: 507 Insufficient Storage", "push.quota_exceeded", False),
+        ("error parsing HTTP 413 response body", "push.quota_exceeded", False),
         ("toomanyrequests: You have reached your push rate limit", "push.rate_limited", True),
-        ("name unknown: The repository with name 'shop' does not exist", "push.repository_unknown", False),
+        ("name unknown: The repository with name 'shop' does not exist", "push.repository_not_found", False),
         ("received unexpected HTTP status: 503 Service Unavailable", "push.registry_error", True),
         ("x509: certificate signed by unknown authority", "push.registry_untrusted", False),
         ("http: server gave HTTP response to HTTPS client", "push.registry_insecure", False),
-        ("dial tcp: lookup registry.example: no such host", "push.registry_unknown", False),
+        ("dial tcp: lookup registry.example: no such host", "push.registry_not_found", False),
         ("dial tcp 10.0.0.1:443: connect: connection refused", "push.registry_unreachable", True),
         ("net/http: request canceled (Client.Timeout exceeded)", "push.registry_unreachable", True),
-        ("write tcp: connection reset by peer", "push.registry_lost", True),
-        ("unexpected EOF", "push.registry_lost", True),
+        ("write tcp: connection reset by peer", "push.registry_connection_lost", True),
+        ("unexpected EOF", "push.registry_connection_lost", True),
         ("something quite new", "push.refused", False),
     ],
 )  # fmt: skip
@@ -55,7 +55,7 @@ def test_a_user_without_the_right_is_denied_and_one_who_showed_nothing_has_to_lo
 
 def test_a_refused_connection_after_the_start_is_a_lost_registry() -> None:
     fault = refusal("connection refused", PLACE, Credentials("registry.example"), "unix:///x", started=True).fault
-    assert fault.code == "push.registry_lost"
+    assert fault.code == "push.registry_connection_lost"
 
 
 def test_secrets_are_hidden_in_what_was_said() -> None:

@@ -22,8 +22,8 @@ from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction,
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
 
-DOCKERFILE_MISSING = FaultCode(
-    "dockerfile.missing",
+DOCKERFILE_NOT_FOUND = FaultCode(
+    "dockerfile.not_found",
     means="There is no Dockerfile where one was looked for.",
     hint="Name the Dockerfile (`dockerfile`), or have one generated.",
 )
@@ -38,12 +38,12 @@ IGNORE_INVALID = FaultCode(
     hint="Correct the pattern in {path}.",
 )
 TAG_INVALID = FaultCode(
-    "build.tag_invalid",
+    "image.reference_invalid",
     means="The tag is not a valid image reference.",
     hint="Use lower-case letters, digits, `-`, `_`, `.` and `/`, for example {example}.",
 )
-TARGET_UNKNOWN = FaultCode(
-    "build.target_unknown",
+TARGET_NOT_FOUND = FaultCode(
+    "build.target_not_found",
     means="The Dockerfile has no stage of that name.",
     hint="Use one of the stages of {path}: {stages}.",
 )
@@ -54,11 +54,11 @@ ARGUMENT_INVALID = FaultCode(
 )
 
 FAULTS = (
-    DOCKERFILE_MISSING,
+    DOCKERFILE_NOT_FOUND,
     DOCKERFILE_UNREADABLE,
     IGNORE_INVALID,
     TAG_INVALID,
-    TARGET_UNKNOWN,
+    TARGET_NOT_FOUND,
     ARGUMENT_INVALID,
     *build_secrets.FAULTS,
 )
@@ -180,7 +180,7 @@ def _missing(root: Path, module: Path, asked: str | None) -> StageFailure:
         actions = [NextAction(tool="write-dockerfile", why="Have a Dockerfile written, then build again.")]
     looked = asked or "Dockerfile"
     evidence = [Evidence(kind="file", text=f"{looked} does not exist", where=looked)]
-    return DOCKERFILE_MISSING(f"there is no {looked} in {root}", evidence=evidence, next_actions=actions)
+    return DOCKERFILE_NOT_FOUND(f"there is no {looked} in {root}", evidence=evidence, next_actions=actions)
 
 
 def _text(path: Path, root: Path) -> str:
@@ -247,7 +247,7 @@ def _check_target(parsed: ParsedDockerfile, target: str | None) -> None:
         actions = [NextAction(why="No stage has a name; build the last one.", arguments={"target": None})]
     stages = ", ".join(names) or "none has a name; leave target out"
     evidence = [Evidence(kind="value", text=f"stages: {stages}", where=parsed.path)]
-    raise TARGET_UNKNOWN(
+    raise TARGET_NOT_FOUND(
         f"{parsed.path} has no stage {target!r}",
         evidence=evidence,
         next_actions=actions,

@@ -12,8 +12,8 @@ from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.contract.stage import StageContext
 
-SECRET_MISSING = FaultCode(
-    "build.secret_missing",
+SECRET_NOT_FOUND = FaultCode(
+    "build.secret_not_found",
     means="A build secret comes from a variable or file that is not there, or one that is needed was not given.",
     hint="Give the secret {id} as `env:NAME` or `file:PATH`, naming what the server's process can read.",
 )
@@ -23,7 +23,7 @@ CA_FILE_INVALID = FaultCode(
     hint="Give a PEM file with `-----BEGIN CERTIFICATE-----` blocks; {file} is none.",
 )
 
-FAULTS = (SECRET_MISSING, CA_FILE_INVALID)
+FAULTS = (SECRET_NOT_FOUND, CA_FILE_INVALID)
 
 
 def read(ctx: StageContext, root: Path, wanted: Mapping[str, str]) -> dict[str, bytes]:
@@ -33,14 +33,14 @@ def read(ctx: StageContext, root: Path, wanted: Mapping[str, str]) -> dict[str, 
         wanted: From a secret's id to `env:NAME` or `file:PATH`, relative to the root and inside the workspace.
 
     Raises:
-        StageFailure: `build.secret_missing`, or one of the workspace's.
+        StageFailure: `build.secret_not_found`, or one of the workspace's.
     """
     return {id_: _secret(ctx, root, id_, place) for id_, place in wanted.items()}
 
 
 def _secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
     if not re.fullmatch(r"[\w.-]+", id_):  # a comma would be another field of buildx's --secret
-        raise SECRET_MISSING(f"{id_[:100]!r} is not a secret's id: use letters, digits, `.`, `-` and `_`", id="ID")
+        raise SECRET_NOT_FOUND(f"{id_[:100]!r} is not a secret's id: use letters, digits, `.`, `-` and `_`", id="ID")
     kind, _, name = place.partition(":")
     if kind == "env" and name in os.environ:
         return os.environ[name].encode()
@@ -50,12 +50,12 @@ def _secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise SECRET_MISSING(
+            raise SECRET_NOT_FOUND(
                 f"the secret {id_} cannot be read from the file {name}", next_actions=[_again(id_)], id=id_
             ) from error
     # Whatever follows an unknown kind may be the secret itself: it is not repeated.
     says = f"the variable {name} is not set" if kind == "env" else "it must be given as `env:NAME` or `file:PATH`"
-    raise SECRET_MISSING(f"the secret {id_} cannot be read: {says}", next_actions=[_again(id_)], id=id_)
+    raise SECRET_NOT_FOUND(f"the secret {id_} cannot be read: {says}", next_actions=[_again(id_)], id=id_)
 
 
 def _again(id_: str) -> NextAction:

@@ -9,12 +9,12 @@ from container_kit.stages.build.engine_builders import Builder, BuildRequest, Se
 from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.docker.endpoint import Endpoint
 
-SECRETS_IMPOSSIBLE = FaultCode(
+SECRETS_UNSUPPORTED = FaultCode(
     "build.secrets_unsupported",
     means="The engine builds without BuildKit sessions, so it cannot be given secrets or further authorities.",
     hint="Build on a Docker Engine (DOCKER_HOST), name a buildx builder, or do without `secrets` and `ca_file`.",
 )
-FAULTS = (SECRETS_IMPOSSIBLE,)
+FAULTS = (SECRETS_UNSUPPORTED,)
 
 
 def choose(endpoint: Endpoint, request: BuildRequest, engine: Mapping[str, str]) -> Builder:
@@ -55,7 +55,7 @@ def without_session(endpoint: Endpoint, request: BuildRequest) -> Builder:
 def _refuse_secrets(request: BuildRequest, who: str) -> None:
     if request.secrets:
         names = ", ".join(sorted(request.secrets))
-        raise SECRETS_IMPOSSIBLE(f"{who} offers no BuildKit session, by which secrets are given: {names}")
+        raise SECRETS_UNSUPPORTED(f"{who} offers no BuildKit session, by which secrets are given: {names}")
 
 
 def _only_by_buildx(request: BuildRequest) -> str:

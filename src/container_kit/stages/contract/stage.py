@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from container_kit.stages.contract import labels
 from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.log import logger
 from container_kit.stages.contract.redaction import Redactor
@@ -63,9 +64,9 @@ class StageContext:
     def labels(self) -> dict[str, str]:
         """Labels for every object that this stage creates, so that a later attempt can find them."""
         return {
-            "io.container-kit.run": self.run_id,
-            "io.container-kit.pipeline": self.pipeline,
-            "io.container-kit.stage": self.stage,
+            labels.RUN: self.run_id,
+            labels.PIPELINE: self.pipeline,
+            labels.STAGE: self.stage,
         }
 
 

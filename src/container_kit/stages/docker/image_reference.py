@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from container_kit.stages.contract.fault import FaultCode, NextAction
 
 INVALID = FaultCode(
-    "push.reference_invalid",
+    "image.reference_invalid",
     means="The text is no name of an image in a registry.",
     hint="Give `[registry[:port]/]path` in lower case and a tag of letters, digits, `.`, `_` and `-`; {reason}.",
 )
@@ -46,7 +46,7 @@ def target(repository: str, tag: str) -> Target:
     """Read a repository's name and a tag.
 
     Raises:
-        StageFailure: `push.reference_invalid`.
+        StageFailure: `image.reference_invalid`.
     """
     first, slash, rest = repository.partition("/")
     is_host = bool(slash) and (first == "localhost" or "." in first or ":" in first)
@@ -71,7 +71,7 @@ def named(name: str) -> Target:
     """Read `name[:tag]`.
 
     Raises:
-        StageFailure: `push.reference_invalid`.
+        StageFailure: `image.reference_invalid`.
     """
     folder, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")

@@ -33,11 +33,11 @@ _CERTIFICATES = Path("/etc/docker/certs.d")
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
-class Unreachable(Exception):
+class RegistryUnreachable(Exception):
     """The registry cannot be reached from here; the text says why."""
 
 
-class Refused(Exception):
+class RegistryError(Exception):
     """The registry refused a request.
 
     Args:
@@ -66,11 +66,11 @@ class _Answer:
     def good(self) -> _Answer:
         if self.status < 400:
             return self
-        raise Refused(self.status, " ".join(self.content[:4000].decode(errors="replace").split())[:500])
+        raise RegistryError(self.status, " ".join(self.content[:4000].decode(errors="replace").split())[:500])
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class RegistryManifest:
     """A manifest as it lies in the registry."""
 
     digest: str
@@ -104,7 +104,7 @@ class Registry:
         """
         self._call("GET", "/v2/").good()
 
-    def head(self, reference: str) -> Manifest | None:
+    def head(self, reference: str) -> RegistryManifest | None:
         """Ask for the digest of a tag or digest; None where the registry does not know it.
 
         Raises:
@@ -115,18 +115,18 @@ class Registry:
         if answer.status == 404:
             return None
         digest = answer.good().headers.get("Docker-Content-Digest", "")
-        return Manifest(digest) if digest else self.get(reference)
+        return RegistryManifest(digest) if digest else self.get(reference)
 
-    def get(self, reference: str) -> Manifest | None:
+    def get(self, reference: str) -> RegistryManifest | None:
         """Read a manifest; its digest is computed here."""
         answer = self._call("GET", self._manifest(reference))
         if answer.status == 404:
             return None
         content = answer.good().content
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        return Manifest(digest, answer.headers.get("Content-Type", ""), content)
+        return RegistryManifest(digest, answer.headers.get("Content-Type", ""), content)
 
-    def put(self, tag: str, manifest: Manifest) -> None:
+    def put(self, tag: str, manifest: RegistryManifest) -> None:
         """Let a tag name a manifest."""
         headers = {"Content-Type": manifest.media_type}
         self._call("PUT", self._manifest(tag), data=manifest.content, headers=headers).good()
@@ -164,12 +164,12 @@ class Registry:
         for base in [self._base] if self._base else self._bases():
             try:
                 answer = self._fetch(method, base + path, **more)
-            except Unreachable as error:
+            except RegistryUnreachable as error:
                 reasons.append(str(error))
                 continue
             self._base = base
             return answer
-        raise Unreachable("; ".join(reasons))
+        raise RegistryUnreachable("; ".join(reasons))
 
     def _fetch(self, method: str, url: str, **more: Any) -> _Answer:
         """Make one request; of its answer at most some megabytes are read."""
@@ -184,7 +184,7 @@ class Registry:
             with self._session.request(method, url, **more) as answer:
                 content = answer.raw.read(_MOST_BYTES, decode_content=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(_reason(error)) from error
+            raise RegistryUnreachable(_reason(error)) from error
         return _Answer(answer.status_code, answer.headers, content)
 
     def _bases(self) -> list[str]:
@@ -219,7 +219,7 @@ class Registry:
         """Get a token (distribution specification, "Token Authentication"), by OAuth2 for an identity token."""
         realm = challenge.get("realm", "")
         if not realm.startswith(("https://", "http://" if self.insecure else "https://")):
-            raise Refused(401, "the registry sends credentials to a place that is not safe")
+            raise RegistryError(401, "the registry sends credentials to a place that is not safe")
         scope = "" if path == "/v2/" else f"repository:{self.target.path}:pull,push,delete"
         wanted = {"service": challenge.get("service", "")} | ({"scope": scope} if scope else {})
         if self.credentials.identity_token:

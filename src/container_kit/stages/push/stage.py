@@ -20,10 +20,10 @@ from container_kit.stages.docker import image_reference as reference
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.image_reference import Target, tag_of, target
 from container_kit.stages.push import refusals
-from container_kit.stages.push.refusals import IMAGE_MISSING, refusal
-from container_kit.stages.push.registry import Manifest, Refused, Registry, Unreachable, is_insecure
+from container_kit.stages.push.refusals import IMAGE_NOT_FOUND, refusal
+from container_kit.stages.push.registry import RegistryManifest, RegistryError, Registry, RegistryUnreachable, is_insecure
 from container_kit.stages.push.undo import CANNOT_UNDO, undo
-from container_kit.stages.push.upload import EngineSaid, Uploaded, upload
+from container_kit.stages.push.upload import PushError, UploadResult, upload
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -53,7 +53,7 @@ class _Before:
     """`name@sha256:…` by which the engine knows the image from earlier pushes and pulls."""
     local: str | None
     """The id of the image that bore the name in the engine."""
-    tag: Manifest | None
+    tag: RegistryManifest | None
     """What the tag named in the registry."""
     reachable: bool
     """Whether the registry can be reached from here, and not from the engine alone."""
@@ -83,14 +83,14 @@ class PushImage(Stage[PushedImage]):
         """Check the name, the credentials, and that the registry takes them where it can be reached from here.
 
         Raises:
-            StageFailure: `push.reference_invalid`, `push.unauthorized`, `push.denied` or one about credentials.
+            StageFailure: `image.reference_invalid`, `push.unauthorized`, `push.denied` or one about credentials.
         """
         place = target(options.repository, options.tag or tag_of(image.reference))
         registry = await self._registry(place)
         try:
-            with suppress(Unreachable):  # the engine may reach it all the same; the push itself will tell
+            with suppress(RegistryUnreachable):  # the engine may reach it all the same; the push itself will tell
                 await anyio.to_thread.run_sync(registry.check)
-        except Refused as error:
+        except RegistryError as error:
             if error.status in {401, 403}:
                 raise self._refusal(str(error), registry) from error
         finally:
@@ -110,7 +110,7 @@ class PushImage(Stage[PushedImage]):
         began = time.monotonic()
         place = target(options.repository, options.tag or tag_of(image.reference))
         registry = await self._registry(place)
-        uploaded: Uploaded | None = None
+        uploaded: UploadResult | None = None
         try:
             before = await self._before(registry, image)
             try:
@@ -133,7 +133,7 @@ class PushImage(Stage[PushedImage]):
         ctx.progress(f"taking {made.reference} back from the registry")
         try:
             await anyio.to_thread.run_sync(undo, registry, made)
-        except Unreachable as error:
+        except RegistryUnreachable as error:
             raise self._refusal(str(error), registry) from error
         finally:
             registry.close()
@@ -149,7 +149,7 @@ class PushImage(Stage[PushedImage]):
         place = registry.target
         found = await self._engine.call(lambda api: _inspect(api, image.id or image.reference))
         if found is None:
-            raise IMAGE_MISSING(
+            raise IMAGE_NOT_FOUND(
                 f"the engine has no image {image.reference} {image.id}".rstrip(),
                 image=image.reference,
                 host=self._engine.host,
@@ -158,16 +158,16 @@ class PushImage(Stage[PushedImage]):
         tag, reachable = None, True
         try:
             tag = await anyio.to_thread.run_sync(registry.head, place.tag)
-        except Unreachable:
+        except RegistryUnreachable:
             reachable = False
-        except Refused as error:
+        except RegistryError as error:
             if error.status == 401:
                 raise self._refusal(str(error), registry) from error
         return _Before(
             found["Id"], tuple(found.get("RepoDigests") or ()), named["Id"] if named else None, tag, reachable
         )
 
-    async def _upload(self, ctx: StageContext, registry: Registry, before: _Before) -> Uploaded:
+    async def _upload(self, ctx: StageContext, registry: Registry, before: _Before) -> UploadResult:
         place = registry.target
         await self._engine.call(lambda api: api.tag(before.image_id, place.name, place.tag, force=True))
         ctx.progress(f"pushing {place.reference}")
@@ -177,21 +177,21 @@ class PushImage(Stage[PushedImage]):
                 return True  # it cannot be asked from here
             try:
                 registry.check()
-            except Unreachable:
+            except RegistryUnreachable:
                 return False
-            except Refused:
+            except RegistryError:
                 return True
             return True
 
         try:
             return await upload(ctx, self._engine, place, registry.credentials.header, still_there)
-        except EngineSaid as error:
+        except PushError as error:
             # Podman does not tell of layers: a registry that answered before and does not now was lost on the way.
             lost = error.started or not await anyio.to_thread.run_sync(still_there)
             raise self._refusal(str(error), registry, started=lost) from error
 
     async def _confirm(
-        self, ctx: StageContext, registry: Registry, uploaded: Uploaded, before: _Before
+        self, ctx: StageContext, registry: Registry, uploaded: UploadResult, before: _Before
     ) -> Literal["registry", "engine"]:
         """Ask the registry what the tag names now; through the engine where it can be reached from there alone."""
         place = registry.target
@@ -203,7 +203,7 @@ class PushImage(Stage[PushedImage]):
                 digest = found.digest if found else None
             else:
                 digest = await self._engine.call(lambda api: _told_by_engine(api, registry))
-        except (Unreachable, Refused) as error:
+        except (RegistryUnreachable, RegistryError) as error:
             raise self._not_confirmed(registry, uploaded, str(error)) from error
         if digest is None:
             raise self._not_confirmed(registry, uploaded, "the registry does not know the tag")
@@ -218,7 +218,7 @@ class PushImage(Stage[PushedImage]):
             )
         return by
 
-    def _not_confirmed(self, registry: Registry, uploaded: Uploaded, why: str) -> StageFailure:
+    def _not_confirmed(self, registry: Registry, uploaded: UploadResult, why: str) -> StageFailure:
         place = registry.target
         return NOT_CONFIRMED(
             f"{place.reference} was pushed as {uploaded.digest} and cannot be read back: {why[:300]}",
@@ -226,13 +226,13 @@ class PushImage(Stage[PushedImage]):
             registry=place.registry,
         )
 
-    async def _take_back(self, registry: Registry, before: _Before, uploaded: Uploaded | None) -> None:
+    async def _take_back(self, registry: Registry, before: _Before, uploaded: UploadResult | None) -> None:
         """Leave nothing of a push that failed or was cancelled; what cannot be undone now is only a tag too many."""
         place = registry.target
         with anyio.CancelScope(shield=True), anyio.move_on_after(_UNDONE_WITHIN):
             if uploaded is not None and before.reachable:
                 made = _pushed(place, before, uploaded, "registry", 0.0)
-                with suppress(StageFailure, Unreachable):
+                with suppress(StageFailure, RegistryUnreachable):
                     await anyio.to_thread.run_sync(undo, registry, made, abandon_on_cancel=True)
             with suppress(StageFailure):
                 await self._engine.call(lambda api: _restore(api, place, before))
@@ -242,7 +242,7 @@ class PushImage(Stage[PushedImage]):
 
 
 def _pushed(
-    place: Target, before: _Before, uploaded: Uploaded, by: Literal["registry", "engine"], seconds: float
+    place: Target, before: _Before, uploaded: UploadResult, by: Literal["registry", "engine"], seconds: float
 ) -> PushedImage:
     previous = before.tag.digest if before.tag else None
     pinned = f"{place.name}@{uploaded.digest}"
@@ -280,7 +280,7 @@ def _told_by_engine(api: APIClient, registry: Registry) -> str | None:
     headers = {"X-Registry-Auth": registry.credentials.header}
     answer = api.get(f"{api.base_url}/distribution/{registry.target.reference}/json", headers=headers, timeout=30)
     if answer.status_code != 200:
-        raise Refused(answer.status_code, answer.text[:500])
+        raise RegistryError(answer.status_code, answer.text[:500])
     return str(answer.json()["Descriptor"]["digest"])
 
 

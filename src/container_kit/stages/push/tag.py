@@ -14,7 +14,7 @@ from container_kit.stages.docker import tag_journal as replaced
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.image_reference import Target, named
 from container_kit.stages.docker.tag_journal import TagMove
-from container_kit.stages.push.refusals import IMAGE_MISSING
+from container_kit.stages.push.refusals import IMAGE_NOT_FOUND
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -27,7 +27,7 @@ class TagImage(Stage[TaggedImage]):
         engine: Where the image is.
     """
 
-    faults: ClassVar[tuple[FaultCode, ...]] = (reference.INVALID, IMAGE_MISSING, *docker_engine.FAULTS)
+    faults: ClassVar[tuple[FaultCode, ...]] = (reference.INVALID, IMAGE_NOT_FOUND, *docker_engine.FAULTS)
 
     def __init__(self, engine: DockerEngine) -> None:
         self._engine = engine
@@ -36,7 +36,7 @@ class TagImage(Stage[TaggedImage]):
         """Check the name.
 
         Raises:
-            StageFailure: `push.reference_invalid`.
+            StageFailure: `image.reference_invalid`.
         """
         named(options.name)
 
@@ -48,14 +48,14 @@ class TagImage(Stage[TaggedImage]):
         """Move the name to the image.
 
         Raises:
-            StageFailure: `push.reference_invalid`, `push.image_missing` or a fault of the engine.
+            StageFailure: `image.reference_invalid`, `image.not_found` or a fault of the engine.
         """
         name = named(options.name)
         before = await self._engine.call(lambda api: _id_of(api, name.reference))
         before = replaced.note(ctx.run_id, TagMove(self._engine.host, name.reference, before)).image
         if not await self._engine.call(lambda api: _moved(api, name, image.id)):
             replaced.forget(ctx.run_id, self._engine.host, name.reference)
-            raise IMAGE_MISSING(f"the engine has no image {image.id}", image=image.reference, host=self._engine.host)
+            raise IMAGE_NOT_FOUND(f"the engine has no image {image.id}", image=image.reference, host=self._engine.host)
         return TaggedImage(reference=name.reference, image_id=image.id, previous_id=before)
 
     async def rollback(self, ctx: StageContext, made: TaggedImage) -> None:

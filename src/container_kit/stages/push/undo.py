@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.contract.fault import Evidence, FaultCode
-from container_kit.stages.push.registry import Refused, Registry
+from container_kit.stages.push.registry import RegistryError, Registry
 
 CANNOT_UNDO = FaultCode(
     "push.cannot_undo",
@@ -35,7 +35,7 @@ def undo(registry: Registry, pushed: PushedImage) -> None:
         else:
             registry.put(pushed.tag, previous)
             _remove_manifest(registry, pushed)
-    except Refused as error:
+    except RegistryError as error:
         raise CANNOT_UNDO(
             f"{pushed.reference} stays in the registry: {error}",
             evidence=[Evidence(kind="http", text=str(error), where=pushed.registry)],
@@ -48,7 +48,7 @@ def _remove(registry: Registry, pushed: PushedImage) -> None:
     """Remove a tag. Registries that cannot delete a tag alone delete its manifest, if it is nobody else's."""
     try:
         registry.delete(pushed.tag)
-    except Refused:
+    except RegistryError:
         if not _is_ours_alone(registry, pushed):
             raise
         registry.delete(pushed.digest)
@@ -56,7 +56,7 @@ def _remove(registry: Registry, pushed: PushedImage) -> None:
 
 def _remove_manifest(registry: Registry, pushed: PushedImage) -> None:
     """Remove what no tag names any more; where that is refused, it only takes room."""
-    with suppress(Refused):
+    with suppress(RegistryError):
         if _is_ours_alone(registry, pushed):
             registry.delete(pushed.digest)
 

@@ -29,7 +29,7 @@ _ENDED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: (\d+)")
 _TOLD_EVERY = 0.05
 
 
-class EngineSaid(Exception):
+class PushError(Exception):
     """The engine said that the push failed; `started` tells whether layers were on their way."""
 
     def __init__(self, text: str, *, started: bool) -> None:
@@ -38,7 +38,7 @@ class EngineSaid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
+class UploadResult:
     """What the engine says that it pushed."""
 
     digest: str
@@ -72,7 +72,7 @@ class _Layers:
 
 async def upload(
     ctx: StageContext, engine: DockerEngine, target: Target, auth_header: str, still_there: Callable[[], bool]
-) -> Uploaded:
+) -> UploadResult:
     """Push a tag that the engine has. Cancelling breaks the connection, upon which the engine stops.
 
     Args:
@@ -98,7 +98,7 @@ async def upload(
         sending.connection.abort()
     if sending.uploaded is not None:
         return sending.uploaded
-    if isinstance(sending.error, EngineSaid):
+    if isinstance(sending.error, PushError):
         raise sending.error
     raise engine.translate(sending.error or http.client.IncompleteRead(b"")) from sending.error
 
@@ -111,7 +111,7 @@ class _Sending:
     connection: EngineConnection
     still_there: Callable[[], bool]
     layers: _Layers = field(default_factory=_Layers)
-    uploaded: Uploaded | None = None
+    uploaded: UploadResult | None = None
     error: Exception | None = None
     """The first; what follows from it does not count."""
 
@@ -121,7 +121,7 @@ class _Sending:
             self.connection.request("POST", url, headers={"X-Registry-Auth": auth_header})
             events = _events(self.connection.getresponse())
             self.uploaded = _follow(self.ctx, events, self.layers, self.still_there)
-        except (EngineSaid, OSError, http.client.HTTPException, EndpointError) as error:
+        except (PushError, OSError, http.client.HTTPException, EndpointError) as error:
             self.error = self.error or error
         except (ValueError, AttributeError) as error:  # half a record, or a connection that was closed under it
             self.error = self.error or ConnectionResetError(str(error))
@@ -134,13 +134,13 @@ class _Sending:
         while not (silent and not await anyio.to_thread.run_sync(self.still_there, abandon_on_cancel=True)):
             await anyio.sleep(_DOUBTED_AFTER / 2)
             silent = time.monotonic() - self.layers.heard > _DOUBTED_AFTER
-        self.error = EngineSaid(_GONE, started=True)
+        self.error = PushError(_GONE, started=True)
         self.connection.abort()
 
 
 def _events(answer: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
     if answer.status != http.client.OK:
-        raise EngineSaid(answer.read(4000).decode(errors="replace"), started=False)
+        raise PushError(answer.read(4000).decode(errors="replace"), started=False)
     for line in answer:
         if line.strip():
             event = json.loads(line)
@@ -150,12 +150,12 @@ def _events(answer: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
 
 def _follow(
     ctx: StageContext, events: Iterator[dict[str, Any]], layers: _Layers, still_there: Callable[[], bool]
-) -> Uploaded:
+) -> UploadResult:
     digest, size = "", 0
     for event in events:
         layers.heard = time.monotonic()
         if error := (event.get("errorDetail") or {}).get("message") or event.get("error"):
-            raise EngineSaid(str(error), started=bool(layers.sizes or layers.waits))
+            raise PushError(str(error), started=bool(layers.sizes or layers.waits))
         aux = event.get("aux") or {}
         status = str(event.get("status") or "")
         if ended := _ENDED.search(status):  # Podman gives no aux
@@ -166,7 +166,7 @@ def _follow(
             _note(ctx, layers, layer, status, event.get("progressDetail") or {}, still_there)
     if not digest:
         raise http.client.IncompleteRead(b"")  # neither an end nor an error: the engine is gone
-    return Uploaded(digest, size, len(layers.pushed), len(layers.there))
+    return UploadResult(digest, size, len(layers.pushed), len(layers.there))
 
 
 def _note(
@@ -196,4 +196,4 @@ def _doubt(ctx: StageContext, layers: _Layers, layer: str, seconds: int, still_t
         return
     anyio.from_thread.run_sync(ctx.progress, f"the registry did not take a layer; trying again in {seconds} s")
     if not still_there():
-        raise EngineSaid(_GONE, started=True)
+        raise PushError(_GONE, started=True)

@@ -9,19 +9,19 @@ from datetime import date
 from container_kit.stages.artifacts.scan import SEVERITIES, AllowedFinding, Change, ScanFinding, ScanPolicy, ScanReport
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 
-REFUSED = FaultCode(
+POLICY_VIOLATION = FaultCode(
     "scan.policy_violation",
     means="The scan found what the policy does not let pass.",
     hint="Make the changes that next_actions name, the first one removes {removes} of the {refused} refused findings, "
     "then scan again, an image after it was built anew. A finding that shall pass all the same needs an entry with a "
     "reason and a last day in the policy's allow list.",
 )
-NO_SCANNER = FaultCode(
+SCANNER_UNAVAILABLE = FaultCode(
     "scan.scanner_unavailable",
     means="The policy wants a scan, and no scanner with a current database could look.",
     hint="{remedy}; or set require_scanner to false, and the gate says `not_checked` instead.",
 )
-FAULTS = (REFUSED, NO_SCANNER)
+FAULTS = (POLICY_VIOLATION, SCANNER_UNAVAILABLE)
 
 _MOST_EVIDENCE = 10
 _MOST_ACTIONS = 5
@@ -44,7 +44,7 @@ def _names(entry: AllowedFinding, finding: ScanFinding) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Violations:
     """The findings that a policy refuses, and the changes that make them go away, the best first."""
 
     findings: tuple[ScanFinding, ...] = ()
@@ -61,7 +61,7 @@ def refuses(policy: ScanPolicy, finding: ScanFinding) -> bool:
 
 
 def judge(
-    report: ScanReport, found: Sequence[ScanFinding], refused: Refused, policy: ScanPolicy, today: date
+    report: ScanReport, found: Sequence[ScanFinding], refused: Violations, policy: ScanPolicy, today: date
 ) -> ScanReport:
     """Let a report pass the gate, or not.
 
@@ -81,18 +81,18 @@ def judge(
     if refused.findings:
         raise _refusal(report, refused, policy, today)
     runs = [run for run in report.scanners if run.scope == "vulnerabilities"]
-    looked = any(run.outcome in {"clean", "findings"} for run in runs)
-    notes = [*_of_allow_list(found, policy, today), *(_useless(found, policy, today) if looked else ())]
-    if looked:
+    completed = any(run.outcome in {"clean", "findings"} for run in runs)
+    notes = [*_of_allow_list(found, policy, today), *(_useless(found, policy, today) if completed else ())]
+    if completed:
         return report.model_copy(update={"gate": "passed", "gate_reason": "; ".join([_passing(policy), *notes])})
     reason = "; ".join(f"{run.scanner}: {run.detail}" for run in runs)
     if policy.require_scanner:
-        raise NO_SCANNER(
+        raise SCANNER_UNAVAILABLE(
             f"no scanner could say whether {report.target} has known vulnerabilities",
             evidence=[
                 Evidence(kind="condition", text=f"{run.outcome}: {run.detail}", where=run.scanner) for run in runs
             ],
-            remedy=reason,
+            choose_remedy=reason,
         )
     unchecked = "; ".join([f"no scanner could look: {reason}", *notes])
     return report.model_copy(update={"gate": "not_checked", "gate_reason": unchecked})
@@ -120,9 +120,9 @@ def _useless(found: Sequence[ScanFinding], policy: ScanPolicy, today: date) -> I
             yield f"the entry for {entry.id} allows nothing that was found: it can go"
 
 
-def _refusal(report: ScanReport, refused: Refused, policy: ScanPolicy, today: date) -> StageFailure:
+def _refusal(report: ScanReport, refused: Violations, policy: ScanPolicy, today: date) -> StageFailure:
     names = list(dict.fromkeys(f"{finding.id} in {finding.package or finding.where}" for finding in refused.findings))
-    return REFUSED(
+    return POLICY_VIOLATION(
         f"{len(refused.findings)} findings of severity {policy.fail_on} or worse in {report.target}: "
         + ", ".join(names[:3])
         + (" and more" if len(names) > 3 else ""),

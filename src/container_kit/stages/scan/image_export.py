@@ -24,8 +24,8 @@ from container_kit.stages.docker.engine import DockerEngine
 if TYPE_CHECKING:
     from docker import APIClient
 
-IMAGE_MISSING = FaultCode(
-    "scan.image_missing",
+IMAGE_NOT_FOUND = FaultCode(
+    "image.not_found",
     means="The image to scan is not in the engine.",
     hint="Build {reference} first, or load it into the engine at {host}.",
 )
@@ -34,7 +34,7 @@ DISK_FULL = FaultCode(
     means="The disk of temporary files cannot hold the exported image.",
     hint="Free space in {folder}, or set TMPDIR to a folder with {needed} free.",
 )
-FAULTS = (IMAGE_MISSING, DISK_FULL)
+FAULTS = (IMAGE_NOT_FOUND, DISK_FULL)
 
 _CHUNK = 2**20
 _SILENT_FOR = 120.0
@@ -55,7 +55,7 @@ async def find(engine: DockerEngine, image: Image) -> str:
     """Give the id of an image that the engine has.
 
     Raises:
-        StageFailure: `scan.image_missing`, or the engine's.
+        StageFailure: `image.not_found`, or the engine's.
     """
 
     def inspect(api: APIClient) -> str | None:
@@ -68,7 +68,7 @@ async def find(engine: DockerEngine, image: Image) -> str:
 
     found = await engine.call(inspect)
     if found is None:
-        raise IMAGE_MISSING(
+        raise IMAGE_NOT_FOUND(
             f"the engine has no image {image.reference} {image.id}".rstrip(),
             reference=image.reference,
             host=engine.host,
@@ -92,7 +92,7 @@ async def export(engine: DockerEngine, image: Image, folder: Path) -> Path:
             f"{image.reference} cannot be exported for scanning: {error}",
             evidence=[Evidence(kind="value", text=str(error), where=str(path))],
             folder=folder.parent,
-            needed=f"{max(image.size, 1) / 2**20:.0f} MiB",
+            required_versions=f"{max(image.size, 1) / 2**20:.0f} MiB",
         ) from error
     except (OSError, http.client.HTTPException, EndpointError) as error:
         raise engine.translate(error) from error

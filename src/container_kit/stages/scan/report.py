@@ -16,7 +16,7 @@ from container_kit.stages.artifacts.scan import (
 from container_kit.stages.scan.scanners.base import ScannerResult
 
 
-def merged(results: Iterable[ScannerResult]) -> list[ScanFinding]:
+def merge_findings(results: Iterable[ScannerResult]) -> list[ScanFinding]:
     """Every finding once, the worst first; what several scanners found bears all their names."""
     found: dict[tuple[object, ...], ScanFinding] = {}
     for finding in (finding for result in results for finding in result.findings):

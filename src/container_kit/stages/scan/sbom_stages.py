@@ -25,7 +25,7 @@ from container_kit.stages.scan.scanners.base import ScannerSettings
 from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 from container_kit.stages.scan.scanners.trivy import Trivy
 
-UNREADABLE = FaultCode(
+IMAGE_UNREADABLE = FaultCode(
     "scan.image_unreadable",
     means="What the engine exports is not an image that can be read.",
     hint="Install Syft, which reads more formats, or build {reference} again.",
@@ -41,7 +41,7 @@ class GenerateImageSbom(Stage[Sbom]):
     """
 
     read_only: ClassVar[bool] = True
-    faults: ClassVar[tuple[FaultCode, ...]] = (UNREADABLE, *archive.FAULTS, *docker_engine.FAULTS)
+    faults: ClassVar[tuple[FaultCode, ...]] = (IMAGE_UNREADABLE, *archive.FAULTS, *docker_engine.FAULTS)
 
     def __init__(self, engine: DockerEngine, settings: ScannerSettings | None = None) -> None:
         self._engine = engine
@@ -67,7 +67,7 @@ class GenerateImageSbom(Stage[Sbom]):
         try:
             inventory = await anyio.to_thread.run_sync(read, exported)
         except UnreadableArchive as error:
-            raise UNREADABLE(f"{image.reference}: {error}", reference=image.reference) from error
+            raise IMAGE_UNREADABLE(f"{image.reference}: {error}", reference=image.reference) from error
         return of_inventory(image.reference, image.id, inventory)
 
 

@@ -22,15 +22,15 @@ from container_kit.stages.scan import gate
 from container_kit.stages.scan import image_export as archive
 from container_kit.stages.scan.builtin import image_inventory as inventory
 from container_kit.stages.scan.builtin import scanner as builtin
-from container_kit.stages.scan.evaluate import conclude
+from container_kit.stages.scan.evaluate import evaluate
 from container_kit.stages.scan.remediation import layers
 from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.remediation.lineage import lineage
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, together, unavailable
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, gather_results, unavailable
 from container_kit.stages.scan.scanners.grype import Grype
 from container_kit.stages.scan.scanners.hadolint import lint
 from container_kit.stages.scan.scanners.trivy import Trivy
-from container_kit.stages.scan.source_tree import ScanTree, tree_of
+from container_kit.stages.scan.source_tree import ScanTarget, find_source_tree
 
 
 class ScanImage(Stage[ScanReport]):
@@ -71,16 +71,16 @@ class ScanImage(Stage[ScanReport]):
             StageFailure: One of `faults`. A missing scanner is none of them: the report says `unavailable`.
         """
         policy = policy or ScanPolicy()
-        tree = await anyio.to_thread.run_sync(tree_of, ctx, image, source, dockerfile, options or BuildOptions())
+        tree = await anyio.to_thread.run_sync(find_source_tree, ctx, image, source, dockerfile, options or BuildOptions())
         if ctx.dry_run and not image.id:
             results = [unavailable("image", "dry run: the image is not built yet")]
-            return conclude(image.reference, results, ScanContext(), policy, self._settings.cap)
+            return evaluate(image.reference, results, ScanContext(), policy, self._settings.cap)
         async with archive.scratch_folder() as folder:
             results, known = await self._look(ctx, image, folder, tree)
-        return await anyio.to_thread.run_sync(conclude, image.reference, results, known, policy, self._settings.cap)
+        return await anyio.to_thread.run_sync(evaluate, image.reference, results, known, policy, self._settings.cap)
 
     async def _look(
-        self, ctx: StageContext, image: Image, folder: Path, tree: ScanTree
+        self, ctx: StageContext, image: Image, folder: Path, tree: ScanTarget
     ) -> tuple[list[ScannerResult], ScanContext]:
         if self._is_blind():
             await archive.find(self._engine, image)
@@ -94,8 +94,8 @@ class ScanImage(Stage[ScanReport]):
         ]
         if tree.content:
             looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, tree.root or folder))
-        results = await together(looks)
-        if not any(result.looked for result in results if result.run.scope == "vulnerabilities"):
+        results = await gather_results(looks)
+        if not any(result.completed for result in results if result.run.scope == "vulnerabilities"):
             read = partial(inventory.read, exported)
             results.append(await builtin.scan(self._settings, ctx, "the image's layers", read))
         return results, await anyio.to_thread.run_sync(_what_is_known, exported, tree)
@@ -105,7 +105,7 @@ class ScanImage(Stage[ScanReport]):
         return self._settings.exports is None and not any(map(self._settings.program, ("trivy", "grype")))
 
 
-def _what_is_known(exported: Path, tree: ScanTree) -> ScanContext:
+def _what_is_known(exported: Path, tree: ScanTarget) -> ScanContext:
     configuration = layers.configuration(exported)
     line = lineage(tree.content, tree.target, tree.build_args) if tree.content else None
     return ScanContext(

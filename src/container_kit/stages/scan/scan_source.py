@@ -18,14 +18,14 @@ from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.scan import gate
 from container_kit.stages.scan.builtin import scanner as builtin
 from container_kit.stages.scan.builtin import source_inventory
-from container_kit.stages.scan.evaluate import conclude
+from container_kit.stages.scan.evaluate import evaluate
 from container_kit.stages.scan.image_export import scratch_folder
 from container_kit.stages.scan.remediation.context import ScanContext
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, looked, together
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, gather_results
 from container_kit.stages.scan.scanners.grype import Grype
 from container_kit.stages.scan.scanners.hadolint import lint
 from container_kit.stages.scan.scanners.trivy import Trivy
-from container_kit.stages.scan.source_tree import ScanTree, tree_of
+from container_kit.stages.scan.source_tree import ScanTarget, find_source_tree
 
 _MOST_GAPS = 10
 
@@ -67,23 +67,23 @@ class ScanSource(Stage[ScanReport]):
         """
         folder = ctx.workspace.directory(source.path)
         no_image = Image(id="", reference="")
-        tree = await anyio.to_thread.run_sync(tree_of, ctx, no_image, source, None, options or BuildOptions())
+        tree = await anyio.to_thread.run_sync(find_source_tree, ctx, no_image, source, None, options or BuildOptions())
         async with scratch_folder() as scratch:
             results = await self._look(ctx, folder, scratch, tree)
         known = ScanContext(root=folder, module=source.module, dockerfile=tree.dockerfile)
         return await anyio.to_thread.run_sync(
-            conclude, str(folder), results, known, policy or ScanPolicy(), self._settings.cap
+            evaluate, str(folder), results, known, policy or ScanPolicy(), self._settings.cap
         )
 
-    async def _look(self, ctx: StageContext, folder: Path, scratch: Path, tree: ScanTree) -> list[ScannerResult]:
+    async def _look(self, ctx: StageContext, folder: Path, scratch: Path, tree: ScanTarget) -> list[ScannerResult]:
         looks: list[Callable[[], Awaitable[ScannerResult]]] = [
             lambda: Trivy(self._settings, scratch).source(ctx, folder),
             lambda: Grype(self._settings, scratch).source(ctx, folder),
         ]
         if tree.content:
             looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, folder))
-        results = await together(looks)
-        if not any(result.looked for result in results if result.run.scope == "vulnerabilities"):
+        results = await gather_results(looks)
+        if not any(result.completed for result in results if result.run.scope == "vulnerabilities"):
             read = partial(source_inventory.read, folder)
             results.append(await builtin.scan(self._settings, ctx, "the folder's lock files", read))
         elif any(result.run.outcome == "clean" for result in results):
@@ -97,4 +97,4 @@ def _with_gaps(result: ScannerResult, gaps: Sequence[str]) -> ScannerResult:
     if not gaps or result.run.outcome != "clean" or result.run.scope != "vulnerabilities":
         return result
     told = "; ".join(gaps[:_MOST_GAPS])
-    return looked(result.run, result.findings, unseen=told, stale=False)
+    return completed(result.run, result.findings, unseen=told, stale=False)

@@ -17,7 +17,7 @@ _MOST_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class ScanTree:
+class ScanTarget:
     """A source tree as far as a scan needs it."""
 
     root: Path | None = None
@@ -30,9 +30,9 @@ class ScanTree:
     build_args: Mapping[str, str] = field(default_factory=dict)
 
 
-def tree_of(
+def find_source_tree(
     ctx: StageContext, image: Image, source: Source | None, dockerfile: Dockerfile | None, options: BuildOptions
-) -> ScanTree:
+) -> ScanTarget:
     """Find the tree that an image was built from.
 
     Raises:
@@ -47,7 +47,7 @@ def tree_of(
             root = ctx.workspace.directory(image.source)
     module = source.module if source else "."
     name, content = _dockerfile(root, module, dockerfile, options)
-    return ScanTree(root, module, name, content, options.target, options.build_args)
+    return ScanTarget(root, module, name, content, options.target, options.build_args)
 
 
 def _dockerfile(root: Path | None, module: str, written: Dockerfile | None, options: BuildOptions) -> tuple[str, str]:

@@ -16,8 +16,8 @@ CONTEXT_UNREADABLE = FaultCode(
     means="A file of the build context cannot be read by the server's user.",
     hint="Make {path} readable, or leave it out with a line in .dockerignore.",
 )
-CONTEXT_NAME = FaultCode(
-    "build.context_name",
+CONTEXT_NAME_INVALID = FaultCode(
+    "build.context_name_invalid",
     means="A file's name is not valid UTF-8, which BuildKit cannot take.",
     hint="Rename the file, or leave it out with a line in .dockerignore.",
 )
@@ -28,7 +28,7 @@ CONTEXT_CHANGED = FaultCode(
     retryable=True,
 )
 
-FAULTS = (CONTEXT_UNREADABLE, CONTEXT_NAME, CONTEXT_CHANGED)
+FAULTS = (CONTEXT_UNREADABLE, CONTEXT_NAME_INVALID, CONTEXT_CHANGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _check_name(path: str) -> None:
         path.encode()
     except UnicodeEncodeError as error:
         shown = os.fsencode(path)
-        raise CONTEXT_NAME(
+        raise CONTEXT_NAME_INVALID(
             f"the name {shown!r} is not UTF-8", evidence=[Evidence(kind="file", text=repr(shown))]
         ) from error
 

@@ -7,11 +7,11 @@ import re
 
 from container_kit.stages.build.dockerfile import Instruction
 from container_kit.stages.build.failures.pattern import Failure, edit_and_retry, sign
-from container_kit.stages.build.secrets import SECRET_MISSING
+from container_kit.stages.build.secrets import SECRET_NOT_FOUND
 from container_kit.stages.contract.fault import FaultCode, NextAction, StageFailure
 
-STAGE_UNKNOWN = FaultCode(
-    "build.stage_unknown",
+STAGE_NOT_FOUND = FaultCode(
+    "build.stage_not_found",
     means="COPY --from or FROM names a stage that does not exist, and no image of that name was found.",
     hint="Write {near} instead of {stage} in {where}.",
 )
@@ -58,7 +58,7 @@ SIGNS = (
         when=_is_download,
     ),
     sign(
-        "build.base_platform",
+        "build.base_platform_unavailable",
         r"no match for platform in manifest|does not match the specified platform|exec /bin/sh: exec format error",
         "the base image is not available for the platform",
         means="The base image exists, but not for the platform that is built for.",
@@ -107,7 +107,7 @@ SIGNS = (
         hint="Add {registry} to `insecure-registries` of the engine, if you trust the network.",
     ),
     sign(
-        "build.registry_unknown",
+        "build.registry_not_found",
         rf"{_REGISTRY}.*(?:no such host|server misbehaving)",
         "the base image is not on this engine, and the name of the registry {registry} cannot be resolved",
         means="The base image must be pulled, and the host name of its registry does not resolve.",
@@ -139,7 +139,7 @@ SIGNS = (
         when=_is_about_an_image,
     ),
     sign(
-        "build.user_unknown",
+        "build.user_not_found",
         r"unable to find (?P<kind>user|group) (?P<user>[^:\s]+)",
         "the image has no {kind} {user}",
         means="USER or COPY --chown names a user that the image does not have.",
@@ -147,7 +147,7 @@ SIGNS = (
     ),
 )
 
-FAULTS = (STAGE_UNKNOWN, FRONTEND_TOO_OLD, *(one.code for one in SIGNS))
+FAULTS = (STAGE_NOT_FOUND, FRONTEND_TOO_OLD, *(one.code for one in SIGNS))
 
 _PARSE = re.compile(r"parse error (?:on )?line (\d+): (?P<says>.+)")
 _UNKNOWN_FLAG = re.compile(r"[Uu]nknown flag: (?P<flag>\S+)")
@@ -202,8 +202,8 @@ def explain_stage(failure: Failure) -> StageFailure | None:
         near = difflib.get_close_matches(wanted[1], names, 1, 0.6)
         if near:
             where = f"{parsed.path}:{instruction.line}"
-            repair = STAGE_UNKNOWN.hint.format(near=near[0], stage=wanted[1], where=where)
-            return STAGE_UNKNOWN(
+            repair = STAGE_NOT_FOUND.hint.format(near=near[0], stage=wanted[1], where=where)
+            return STAGE_NOT_FOUND(
                 f"{where}: there is no stage {wanted[1]}, but {near[0]}",
                 evidence=failure.at(instruction).evidence(),
                 next_actions=[edit_and_retry(repair)],
@@ -223,4 +223,4 @@ def explain_secret(failure: Failure) -> StageFailure | None:
     why = f"Give the secret; {variable} is a variable of the server's process that holds it."
     action = NextAction(why=why, arguments={"secrets": {found["id"]: f"env:{variable}"}})
     message = f"{failure.where}: the secret {found['id']} was not given"
-    return SECRET_MISSING(message, evidence=failure.evidence(), next_actions=[action], id=found["id"])
+    return SECRET_NOT_FOUND(message, evidence=failure.evidence(), next_actions=[action], id=found["id"])

@@ -11,8 +11,8 @@ from container_kit.stages.build.dockerfile import Instruction
 from container_kit.stages.build.failures.pattern import Failure, edit_and_retry
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 
-FILE_MISSING = FaultCode(
-    "build.file_missing",
+FILE_NOT_FOUND = FaultCode(
+    "build.file_not_found",
     means="COPY or ADD names a file that is not in the build context.",
     hint="Correct the path {path} in {where}, or create the file; paths are relative to {context}.",
 )
@@ -21,18 +21,18 @@ FILE_IGNORED = FaultCode(
     means="COPY or ADD names a file that .dockerignore leaves out.",
     hint="Add the line `!{path}` at the end of {ignore}, or take the pattern {pattern} out of it.",
 )
-FILE_OUTSIDE = FaultCode(
+FILE_OUTSIDE_CONTEXT = FaultCode(
     "build.file_outside_context",
     means="COPY or ADD names a file above the build context.",
     hint="Build with a context that holds the file (`context`), and write the path relative to it.",
 )
-FILE_MISSING_IN_STAGE = FaultCode(
-    "build.file_missing_in_stage",
+FILE_NOT_FOUND_IN_STAGE = FaultCode(
+    "build.file_not_found_in_stage",
     means="COPY --from names a file that the other stage or image does not hold.",
     hint="Correct the path {path} in {where}, or make {stage} produce it.",
 )
 
-FAULTS = (FILE_MISSING, FILE_IGNORED, FILE_OUTSIDE, FILE_MISSING_IN_STAGE)
+FAULTS = (FILE_NOT_FOUND, FILE_IGNORED, FILE_OUTSIDE_CONTEXT, FILE_NOT_FOUND_IN_STAGE)
 
 _NOT_THERE = re.compile(
     r"failed to compute cache key|failed to calculate checksum|no source files were specified|COPY failed|ADD failed"
@@ -71,8 +71,8 @@ def _in_stage(failure: Failure, stage: str, sources: list[str]) -> StageFailure:
     named = next((source for source in sources if source.rsplit("/", 1)[-1] in failure.error), None)
     path = named or ", ".join(sources)
     facts = {"path": path, "stage": stage, "where": failure.where}
-    repair = FILE_MISSING_IN_STAGE.hint.format(**facts)
-    return FILE_MISSING_IN_STAGE(
+    repair = FILE_NOT_FOUND_IN_STAGE.hint.format(**facts)
+    return FILE_NOT_FOUND_IN_STAGE(
         f"{failure.where}: {path} does not exist in {stage}",
         evidence=failure.evidence(),
         next_actions=[edit_and_retry(repair)],
@@ -91,7 +91,7 @@ def _outside(failure: Failure, source: str) -> StageFailure | None:
         context = above.relative_to(failure.inputs.root).as_posix()
         actions.insert(0, NextAction(why=f"{source} lies in this folder.", arguments={"context": context}))
     message = f"{failure.where}: {source} lies outside the build context"
-    return FILE_OUTSIDE(message, evidence=failure.evidence(), next_actions=actions)
+    return FILE_OUTSIDE_CONTEXT(message, evidence=failure.evidence(), next_actions=actions)
 
 
 def _ignored(failure: Failure, source: str) -> StageFailure | None:
@@ -127,7 +127,7 @@ def _missing(failure: Failure, source: str) -> StageFailure | None:
     evidence = failure.evidence()
     if near:
         evidence.insert(0, Evidence(kind="file", text=f"what is there: {', '.join(near)}"))
-    return FILE_MISSING(
+    return FILE_NOT_FOUND(
         says,
         evidence=evidence,
         next_actions=[edit_and_retry(repair)],

@@ -21,14 +21,14 @@ _APT = (
         when=_lists_never_fetched,
     ),
     sign(
-        "build.apt_package_missing",
+        "build.apt_package_not_found",
         r"^E: (?:Unable to locate package (?P<package>\S+)|Package '(?P<virtual>[^']+)' has no installation candidate)",
         "Debian has no package {package}{virtual}",
         means="apt's lists are there, but hold no package of that name.",
         hint="Correct the name {package}{virtual} in {where}; it may be called otherwise in the base image's release.",
     ),
     sign(
-        "build.apt_version_missing",
+        "build.apt_version_not_found",
         r"^E: Version '(?P<version>[^']+)' for '(?P<package>[^']+)' was not found",
         "Debian has no version {version} of {package}",
         means="apt's repositories do not hold the pinned version, any more or at all.",
@@ -52,7 +52,7 @@ _APT = (
 
 _PIP = (
     sign(
-        "build.pip_requirements_missing",
+        "build.pip_requirements_not_found",
         r"Could not open requirements file: .*?'(?P<file>[^']+)'",
         "the requirements file {file} is not in the image yet",
         means="pip was given a requirements file that no earlier instruction copied.",
@@ -66,7 +66,7 @@ _PIP = (
         hint="Correct {requirement} (line {line} of {file}).",
     ),
     sign(
-        "build.pip_python_version",
+        "build.pip_python_unsupported",
         r"requires a different Python: (?P<python>\S+) not in '(?P<wanted>[^']+)'",
         "a package needs Python {wanted}, the image has {python}",
         means="A package refuses the image's Python version.",
@@ -88,14 +88,14 @@ _PIP = (
         hint="Find out why it differs before you write the new hash into the requirements file.",
     ),
     sign(
-        "build.pip_version_missing",
+        "build.pip_version_not_found",
         r"Could not find a version that satisfies the requirement (?P<requirement>[^\s(]+).*\(from versions: (?!none)",
         "there is no version that satisfies {requirement}",
         means="The index knows the package, but not that version for this Python.",
         hint="Correct the version in {requirement}; the log lists those that exist.",
     ),
     sign(
-        "build.pip_package_missing",
+        "build.pip_package_not_found",
         r"No matching distribution found for (?P<requirement>\S+)",
         "the index has no package {requirement}",
         means="The package index knows no package of that name.",
@@ -105,14 +105,14 @@ _PIP = (
 
 _NPM = (
     sign(
-        "build.npm_package_missing",
+        "build.npm_package_not_found",
         r"npm (?:error|ERR!) 404 .*?Not Found - GET (?P<url>\S+)",
         "the registry has no such package {url}",
         means="The npm registry knows no package of that name.",
         hint="Correct the package's name in package.json or in {where}; a private one needs its registry and a token.",
     ),
     sign(
-        "build.npm_version_missing",
+        "build.npm_version_not_found",
         r"notarget No matching version found for (?P<requirement>\S+?)\.?$",
         "there is no version {requirement}",
         means="The npm registry knows the package, but not that version.",
@@ -126,7 +126,7 @@ _NPM = (
         hint="Run `npm install` in the module and commit the new lockfile.",
     ),
     sign(
-        "build.npm_lockfile_missing",
+        "build.npm_lockfile_not_found",
         r"npm ci.* can only install with an existing package-lock\.json",
         "npm ci needs a lockfile",
         means="npm ci found no package-lock.json in the image.",
@@ -140,14 +140,14 @@ _NPM = (
         hint="Correct the syntax of package.json where the log points.",
     ),
     sign(
-        "build.npm_manifest_missing",
+        "build.npm_manifest_not_found",
         r"(?:ENOENT|enoent).*open '(?P<file>[^']*package\.json)'",
         "{file} is not in the image yet",
         means="npm ran in a folder without package.json.",
         hint="COPY package.json there before {where}, or set WORKDIR to the folder that holds it.",
     ),
     sign(
-        "build.npm_script_missing",
+        "build.npm_script_not_found",
         r"npm (?:error|ERR!) Missing script: \"(?P<script>[^\"]+)\"",
         "package.json has no script {script}",
         means="npm run was asked for a script that package.json does not define.",
@@ -161,7 +161,7 @@ _NPM = (
         hint="Align the versions that the log names in package.json.",
     ),
     sign(
-        "build.npm_engine",
+        "build.npm_engine_unsupported",
         r"npm (?:error|ERR!) code EBADENGINE",
         "a package refuses the image's Node version",
         means="A package's `engines` excludes the image's Node version.",

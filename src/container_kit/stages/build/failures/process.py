@@ -36,7 +36,7 @@ _LINE_ENDINGS_HINT = (
 
 _COMMANDS = (
     sign(
-        "build.no_shell",
+        "build.shell_not_found",
         r"exec: \"(?P<shell>[^\"]*sh)\":.*(?:no such file|not found)",
         "the image has no shell {shell} to run commands with",
         means="RUN needs a shell, and the image (from scratch, or distroless) has none.",
@@ -58,14 +58,14 @@ _COMMANDS = (
         hint=_LINE_ENDINGS_HINT,
     ),
     sign(
-        "build.git_missing",
+        "build.git_not_found",
         r"Cannot find command 'git'|git: not found|spawn git\b|\bgit: command not found",
         "git is needed and the image has none",
         means="A dependency comes from a git repository, and the image has no git.",
         hint="Install git before {where}, for example `apt-get install -y git`, or depend on a release.",
     ),
     sign(
-        "build.compiler_missing",
+        "build.compiler_not_found",
         r"(?:command '|: )(?:[\w-]+-)?(?P<compiler>gcc|cc|g\+\+|c\+\+|clang|make)"
         r"(?:' failed: No such file|: (?:command )?not found)",
         "a package must be compiled and the image has no {compiler}",
@@ -73,7 +73,7 @@ _COMMANDS = (
         hint="Install a compiler before {where} (`apt-get install -y build-essential`), best in an earlier stage.",
     ),
     sign(
-        "build.exec_format",
+        "build.exec_format_error",
         r"[Ee]xec format error",
         "a program was made for another processor, or is a script without its first line",
         means="The kernel cannot run a file: another architecture, or no `#!` line.",
@@ -120,14 +120,14 @@ _RESOURCES = (
         hint="Give the engine more memory, or let the program use less (fewer jobs, --max-old-space-size).",
     ),
     sign(
-        "build.killed",
+        "build.process_killed",
         r"exit code: 137",
         "the command was killed, usually because the machine ran out of memory",
         means="A command ended by signal 9; the kernel does that when memory runs out.",
         hint="Give the engine more memory, or let {where} use less (fewer parallel jobs).",
     ),
     sign(
-        "build.read_only",
+        "build.read_only_filesystem",
         r"(?:'(?P<path>[^']+)': )?Read-only file system",
         "{path} is read-only there",
         means="A command writes to a mount that is read-only.",
@@ -145,7 +145,7 @@ _RESOURCES = (
 
 _CODE = (
     sign(
-        "build.module_missing",
+        "build.module_not_found",
         r"ModuleNotFoundError: No module named '(?P<module>[^']+)'|Cannot find module '(?P<package>[^']+)'",
         "the module {module}{package} is not installed",
         means="Code that runs during the build imports a module that is not in the image.",

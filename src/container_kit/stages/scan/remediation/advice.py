@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from container_kit.stages.artifacts.scan import SEVERITIES, Change, ScanFinding
 from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.remediation.layers import Origin
-from container_kit.stages.scan.remediation.remedies import Remedy, needed, remedy
+from container_kit.stages.scan.remediation.remedies import Remedy, required_versions, choose_remedy
 
 _UPGRADES = {
     "deb": "RUN apt-get update && apt-get install -y --only-upgrade {packages} && rm -rf /var/lib/apt/lists/*",
@@ -19,7 +19,7 @@ _MOST_IDS = 20
 _MOST_UPGRADED = 8
 
 
-def advise(findings: Iterable[ScanFinding], known: ScanContext) -> tuple[tuple[ScanFinding, ...], tuple[Change, ...]]:
+def plan_remediation(findings: Iterable[ScanFinding], known: ScanContext) -> tuple[tuple[ScanFinding, ...], tuple[Change, ...]]:
     """Say of each finding where it comes from and what to change, and group the changes.
 
     Returns:
@@ -30,7 +30,7 @@ def advise(findings: Iterable[ScanFinding], known: ScanContext) -> tuple[tuple[S
     remedies: dict[tuple[str, str], Remedy] = {}
     for finding in findings:
         origin = known.origins.get(finding.layer or "")
-        found = remedy(finding, origin, known)
+        found = choose_remedy(finding, origin, known)
         told.append(_told(finding, origin, found, known))
         if found:
             key = (found.kind, found.where or found.about)
@@ -49,7 +49,7 @@ def _told(finding: ScanFinding, origin: Origin | None, found: Remedy | None, kno
         update={
             "instruction": origin.instruction if origin else finding.instruction,
             "where": _where(finding, found, known),
-            "change": found.words(needed([finding])) if found else finding.change,
+            "change": found.words(required_versions([finding])) if found else finding.change,
         }
     )
 
@@ -83,7 +83,7 @@ def _for_all(found: Remedy, members: list[ScanFinding]) -> str:
     if members[0].kind != "vulnerability":
         return "; ".join(dict.fromkeys(member.change or "" for member in members))
     meanwhile = _meanwhile(members) if found.kind == "base_image" else ""
-    return found.words(needed(members)) + meanwhile
+    return found.words(required_versions(members)) + meanwhile
 
 
 def _meanwhile(members: list[ScanFinding]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from container_kit.stages.artifacts.scan import ScanFinding
 from container_kit.stages.scan.remediation.layers import Origin
 from container_kit.stages.scan.remediation.lineage import Lineage
-from container_kit.stages.scan.remediation.lock_commands import relock_of
-from container_kit.stages.scan.remediation.manifests import Manifests
+from container_kit.stages.scan.remediation.lock_commands import find_lock_command
+from container_kit.stages.scan.remediation.manifests import ManifestIndex
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class ScanContext:
     """By layer."""
 
     @cached_property
-    def manifests(self) -> Manifests | None:
+    def manifests(self) -> ManifestIndex | None:
         """The manifests of the source tree."""
-        return Manifests(self.root, self.module) if self.root else None
+        return ManifestIndex(self.root, self.module) if self.root else None
 
     def lock_of(self, finding: ScanFinding) -> str | None:
         """The lock file of a folder that shows a finding; None where a file does that people edit."""
-        if finding.layer or finding.path is None or relock_of(finding.path) is None:
+        if finding.layer or finding.path is None or find_lock_command(finding.path) is None:
             return None
         if finding.path.endswith(".txt") and not (self.manifests and self.manifests.source_of(finding.path)):
             return None

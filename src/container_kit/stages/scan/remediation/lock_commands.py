@@ -75,7 +75,7 @@ LOCKS: dict[str, dict[str, LockCommand]] = {
 _COMPILED = LockCommand(("*.in",), "pip-compile", "--upgrade-package {name}")
 
 
-def relock_of(lock: str | None) -> LockCommand | None:
+def find_lock_command(lock: str | None) -> LockCommand | None:
     """How the lock file at this path is written anew; None where that is not known.
 
     A requirements file is one where it was compiled (`Manifests.source_of`).

@@ -13,7 +13,7 @@ from container_kit.stages.ecosystems.facets import file_walk as walk
 from container_kit.stages.ecosystems.facets.packages import Package
 from container_kit.stages.formats.files import decoded, read_inside
 from container_kit.stages.scan.builtin import lockfiles
-from container_kit.stages.scan.remediation.lock_commands import LOCKS, relock_of
+from container_kit.stages.scan.remediation.lock_commands import LOCKS, find_lock_command
 
 # By ecosystem, the files that people edit, the usual ones first.
 _EDITED: dict[str, tuple[str, ...]] = {
@@ -68,7 +68,7 @@ class ManifestEntry:
     """The lock file that has to follow a change."""
 
 
-class Manifests:
+class ManifestIndex:
     """The manifests of a source tree. Their folders are walked over once, when the first package is looked for.
 
     Args:
@@ -183,7 +183,7 @@ class Manifests:
 def _covers(lock: str, manifest: str) -> bool:
     if lock.endswith(".txt"):
         return manifest == lock.removesuffix(".txt") + ".in"
-    relock = relock_of(lock)
+    relock = find_lock_command(lock)
     below = PurePosixPath(lock).parent in PurePosixPath(manifest).parents
     return below and relock is not None and any(walk.ends_like(manifest, pattern) for pattern in relock.manifests)
 

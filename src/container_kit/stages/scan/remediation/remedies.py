@@ -10,7 +10,7 @@ from container_kit.stages.artifacts.scan import ScanFinding
 from container_kit.stages.scan.builtin import versions
 from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.remediation.layers import Origin
-from container_kit.stages.scan.remediation.lock_commands import relock_of
+from container_kit.stages.scan.remediation.lock_commands import find_lock_command
 from container_kit.stages.scan.remediation.manifests import ManifestEntry
 
 _SYSTEM = frozenset({"deb", "apk", "rpm"})
@@ -35,7 +35,7 @@ class Remedy:
     """The lock file that pins the packages."""
 
 
-def needed(findings: Iterable[ScanFinding]) -> Needed:
+def required_versions(findings: Iterable[ScanFinding]) -> Needed:
     """The version of each package that has none of some findings."""
     highest: dict[str, str] = {}
     for finding in findings:
@@ -45,7 +45,7 @@ def needed(findings: Iterable[ScanFinding]) -> Needed:
     return highest
 
 
-def remedy(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> Remedy | None:
+def choose_remedy(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> Remedy | None:
     """Choose what helps against a finding; None where nothing is known that does.
 
     Args:
@@ -124,7 +124,7 @@ def _in_manifest(place: ManifestEntry) -> Remedy:
 
 def _for_others(place: ManifestEntry) -> Remedy:
     """For what other dependencies bring."""
-    relock = relock_of(place.lock)
+    relock = find_lock_command(place.lock)
 
     def updated(packages: Needed) -> str:
         return f"{_brought(packages)}: run {_command(place, packages)} for {_named(packages)} in {place.lock}"
@@ -147,7 +147,7 @@ def _brought(packages: Needed) -> str:
 
 
 def _command(place: ManifestEntry, packages: Needed) -> str:
-    relock = relock_of(place.lock)
+    relock = find_lock_command(place.lock)
     if relock is None or place.lock is None:
         return ""
     source = f" {place.lock.removesuffix('.txt')}.in" if place.lock.endswith(".txt") else ""

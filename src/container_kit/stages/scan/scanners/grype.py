@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from container_kit.stages.artifacts.scan import ScannerRun
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.scan.builtin.image_inventory import UnreadableArchive, read
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, looked, unavailable
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, completed, unavailable
 from container_kit.stages.scan.scanners.grype_report import GrypeDatabase, GrypeReport, GrypeVersion
 from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 
@@ -48,14 +48,14 @@ class Grype:
         # Its report lists matches alone, so whether it saw any package at all has to be counted here.
         counted = await anyio.to_thread.run_sync(_count, archive)
         unseen = None if counted else "no package that is known is in the image"
-        return looked(result.run.model_copy(update={"packages": counted}), (), unseen=unseen, stale=False)
+        return completed(result.run.model_copy(update={"packages": counted}), (), unseen=unseen, stale=False)
 
     async def source(self, ctx: StageContext, folder: Path) -> ScannerResult:
         """Scan a folder; finding nothing there proves nothing, for Grype does not tell whether it knew a package."""
         result = await self._scan(ctx, f"dir:{folder}")
         if result.run.outcome != "clean":
             return result
-        return looked(result.run, (), unseen="Grype does not tell how many packages it looked at", stale=False)
+        return completed(result.run, (), unseen="Grype does not tell how many packages it looked at", stale=False)
 
     async def _scan(self, ctx: StageContext, target: str) -> ScannerResult:
         program = self.settings.program(_NAME)
@@ -103,7 +103,7 @@ def _judged(settings: ScannerSettings, version: str, database: GrypeDatabase, an
     stale = settings.is_stale(made)
     unseen = f"the database is of {made:%Y-%m-%d}, too old to prove absence; {_GET_DATABASE}" if stale else None
     record = ScannerRun(scanner=_NAME, version=version, outcome="clean", database=made.isoformat())
-    return looked(record, tuple(report.findings()), unseen=unseen, stale=stale)
+    return completed(record, tuple(report.findings()), unseen=unseen, stale=stale)
 
 
 def _count(archive: Path) -> int:

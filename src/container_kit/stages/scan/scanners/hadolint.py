@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from container_kit.stages.artifacts.scan import ScanFinding, ScannerRun, Severity
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, looked, unavailable
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, unavailable
 from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 
 _NAME = "hadolint"
@@ -66,7 +66,7 @@ def _result(answer: Finished, version: str | None, name: str) -> ScannerResult:
             reason = f"hadolint cannot parse {name}:{problem.line}: {problem.message.splitlines()[0]}"
             return unavailable(_NAME, reason, version, scope="dockerfile")
     run_ = ScannerRun(scanner=_NAME, version=version, outcome="clean", scope="dockerfile")
-    return looked(run_, tuple(_finding(problem, name) for problem in lints), unseen=None, stale=False)
+    return completed(run_, tuple(_finding(problem, name) for problem in lints), unseen=None, stale=False)
 
 
 def _finding(problem: _Lint, name: str) -> ScanFinding:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from container_kit.stages.artifacts.scan import ScannerRun
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, looked, unavailable
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, completed, unavailable
 from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 from container_kit.stages.scan.scanners.trivy_report import Report, Versions
 
@@ -178,7 +178,7 @@ def _judged(settings: ScannerSettings, versions: Versions, answer: Finished, uns
         packages=report.packages,
         database=made.isoformat(),
     )
-    return looked(record, tuple(report.findings()), unseen="; ".join(notes) or None, stale=stale)
+    return completed(record, tuple(report.findings()), unseen="; ".join(notes) or None, stale=stale)
 
 
 def _environment() -> dict[str, str]:
