@@ -19,7 +19,7 @@ from container_kit.stages.dockerfile.checks import ReviewContext, check
 from container_kit.stages.dockerfile.generate.dockerignore import read_patterns
 from container_kit.stages.dockerfile.generate.render import is_own
 from container_kit.stages.dockerfile.generate.source_tree import ContextTree
-from container_kit.stages.formats.dockerfile import UNPARSABLE, BuildStage, read_stages
+from container_kit.stages.formats.dockerfile_stages import UNPARSABLE, BuildStage, read_stages
 
 NONE_THERE = FaultCode(
     "dockerfile.none_to_review",

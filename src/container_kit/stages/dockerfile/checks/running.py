@@ -13,7 +13,7 @@ from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, befor
 from container_kit.stages.dockerfile.generate.health import health_command
 from container_kit.stages.dockerfile.generate.render import USER
 from container_kit.stages.dockerfile.generate.start_command import parse
-from container_kit.stages.formats.dockerfile import Instruction
+from container_kit.stages.formats.dockerfile_stages import Instruction
 
 _PROBES: dict[str, Probe] = {
     "python": "python",
