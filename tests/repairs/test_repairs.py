@@ -68,7 +68,7 @@ BUILDS = (
     build("build.user_not_found", "USER nobody-here\nRUN true", "RUN true"),
     build("build.file_not_found_in_stage", "COPY --from={base} /nope /tmp/", "COPY --from={base} /bin/sh /tmp/"),
     build("dockerfile.syntax", "RUNN true", "RUN true"),
-    Case("dockerfile.no_base", "build", HERE, {"Dockerfile": "RUN true\n"}, {"Dockerfile": "FROM {base}\n"}),
+    Case("dockerfile.syntax", "build", HERE, {"Dockerfile": "RUN true\n"}, {"Dockerfile": "FROM {base}\n"}),
     Case("build.base_invalid", "build", HERE, {"Dockerfile": "FROM Bad\n"}, {"Dockerfile": "FROM {base}\n"}),
     Case(
         "build.file_ignored",

@@ -17,9 +17,11 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
 from container_kit.stages.build.failures import FAULTS
 from container_kit.stages.contract.fault import Fault, StageFailure
+from container_kit.stages.docker.engine import DockerEngine
+from support.engine.proxy import EngineProxy
 from support.pipelines.contexts import Contexts
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.usefixtures("docker_config")]
 
 Write = Callable[..., Path]
 
@@ -124,7 +126,9 @@ CASES = [
     Case("build.step_failed", DEBIAN + "RUN echo bye && exit 9\n", 2, "exit code 9"),
     # apt
     Case("build.apt_not_updated", DEBIAN + "RUN apt-get install -y hello\n", 2, "lists were not fetched"),
-    Case("build.apt_package_not_found", DEBIAN + "RUN apt-get update && apt-get install -y nosuchpkg\n", 2, "nosuchpkg"),
+    Case(
+        "build.apt_package_not_found", DEBIAN + "RUN apt-get update && apt-get install -y nosuchpkg\n", 2, "nosuchpkg"
+    ),
     Case(
         "build.apt_version_not_found", DEBIAN + "RUN apt-get update && apt-get install hello=99.1\n", 2, "99.1 of hello"
     ),
@@ -286,8 +290,8 @@ async def test_a_failed_build_says_what_to_repair_and_where(
 def pushed(docker_api: APIClient, tiny_image: str) -> Callable[..., str]:
     """Pushes the tiny image to a registry: `pushed("HOST:PORT")` gives its name there."""
 
-    def push(registry: str, auth: dict[str, str] | None = None) -> str:
-        name = f"{registry}/app"
+    def push(registry: str, auth: dict[str, str] | None = None, path: str = "app") -> str:
+        name = f"{registry}/{path}"
         docker_api.tag(tiny_image, name, "1")
         said = docker_api.push(name, "1", auth_config=auth)
         docker_api.remove_image(f"{name}:1")
@@ -336,25 +340,54 @@ def _list_as_arm_only(host: str) -> None:
 USERS = "tester:$2y$04$ZRaFv/b2VCu7o8sKvyI.B.kpJDetv.RrWwCwhZ0dmhop62xaKBDZe\n"
 
 
-async def test_a_private_base_image_needs_a_login_and_gets_it_from_the_docker_configuration(
-    stage: BuildImage,
+AUTHS = '{"auths": {"%s": {"auth": "dGVzdGVyOmxldG1laW4="}}}'
+
+
+def _log_in_with_docker(folder: Path, host: str) -> None:
+    (folder / "config.json").write_text(AUTHS % host)
+
+
+def _log_in_with_podman(folder: Path, host: str) -> None:
+    (folder / "containers").mkdir()
+    (folder / "containers" / "auth.json").write_text(AUTHS % f"{host}/team")
+
+
+@pytest.mark.parametrize("log_in_with", [_log_in_with_docker, _log_in_with_podman])
+@pytest.mark.parametrize("podman", [False, True], ids=["session", "classic"])
+async def test_a_private_base_image_builds_with_a_login_of_docker_or_podman(
+    proxy: Callable[..., EngineProxy],
     ctx: Contexts,
     write: Write,
     unique: Callable[[], str],
     registry: Callable[..., str],
     pushed: Callable[..., str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    docker_config: Path,
+    log_in_with: Callable[[Path, str], None],
+    podman: bool,
 ) -> None:
     host = registry(users=USERS)
-    base = pushed(host, {"username": "tester", "password": "letmein"})
+    base = pushed(host, {"username": "tester", "password": "letmein"}, path="team/base")
     root = write(Dockerfile=f"FROM {base}\nRUN true\n")
+    stage = BuildImage(DockerEngine(proxy(podman=podman).host))
     fault = await _failing(stage, ctx, root)
     assert fault.code == "build.base_unauthorized"
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    (tmp_path / "config.json").write_text(f'{{"auths": {{"{host}": {{"auth": "dGVzdGVyOmxldG1laW4="}}}}}}')
+    log_in_with(docker_config, host)
     image = await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag=unique()))
-    assert image.id
+    assert image.builder == ("classic" if podman else "buildkit-session")
+
+
+async def test_credentials_that_cannot_be_read_are_the_fault_of_a_private_base_image(
+    stage: BuildImage,
+    ctx: Contexts,
+    write: Write,
+    registry: Callable[..., str],
+    pushed: Callable[..., str],
+    docker_config: Path,
+) -> None:
+    base = pushed(registry(users=USERS), {"username": "tester", "password": "letmein"})
+    (docker_config / "config.json").write_text('{"credsStore": "missing"}')
+    fault = await _failing(stage, ctx, write(Dockerfile=f"FROM {base}\n"))
+    assert fault.code == "registry.credential_helper_failed"
 
 
 async def test_registries_without_trusted_tls(

@@ -29,7 +29,7 @@ def ctx(workspace: Workspace) -> Contexts:
 
 def _refused(ctx: Contexts, root: Path, made: Dockerfile | None = None, **options: object) -> Fault:
     with pytest.raises(StageFailure) as caught:
-        inputs.read(ctx(), Source(path=str(root)), BuildOptions(**options), made)  # type: ignore[arg-type] # fields
+        inputs.read_inputs(ctx(), Source(path=str(root)), BuildOptions(**options), made)  # type: ignore[arg-type] # fields
     return caught.value.fault
 
 
@@ -99,7 +99,7 @@ def test_options_that_cannot_work_are_refused(
     if code is not None:
         assert _refused(ctx, root, **options).code == code
     else:
-        inputs.read(ctx(), Source(path=str(root)), BuildOptions(**options), None)  # type: ignore[arg-type] # fields
+        inputs.read_inputs(ctx(), Source(path=str(root)), BuildOptions(**options), None)  # type: ignore[arg-type] # fields
 
 
 def test_a_secret_given_in_clear_is_refused_and_not_repeated(ctx: Contexts, write: Write) -> None:
@@ -112,7 +112,7 @@ def test_the_context_is_the_root_or_the_folder_of_a_modules_own_dockerfile(ctx: 
     root = write(Dockerfile="FROM a\n", **{"api/Dockerfile": "FROM b\n", "web/x": ""})
 
     def read(module: str, made: Dockerfile | None = None, **options: str) -> tuple[str, str, str]:
-        found = inputs.read(ctx(), Source(path=str(root), module=module), BuildOptions(**options), made)  # type: ignore[arg-type] # fields
+        found = inputs.read_inputs(ctx(), Source(path=str(root), module=module), BuildOptions(**options), made)  # type: ignore[arg-type] # fields
         return found.parsed.path, found.context.relative_to(root).as_posix(), found.reference
 
     assert read(".") == ("Dockerfile", ".", "app:latest")
@@ -143,17 +143,17 @@ async def test_what_only_buildx_can_do_is_a_fault_where_it_is_missing(
     ctx: Contexts, write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from container_kit.stages.build.engine_builders import BuildRequest
-    from container_kit.stages.build.select_builder import choose
+    from container_kit.stages.build.select_builder import select_builder
     from container_kit.stages.docker.endpoint import Endpoint
 
     monkeypatch.setenv("PATH", str(tmp_path))
     root = write(Dockerfile="FROM a\n")
-    read = inputs.read(ctx(), Source(path=str(root)), BuildOptions(), None)
+    read = inputs.read_inputs(ctx(), Source(path=str(root)), BuildOptions(), None)
     request = BuildRequest(
         root, root, "Dockerfile", "FROM a\n", read.ignore, "a:1", platforms=("linux/amd64", "linux/arm64")
     )
     with pytest.raises(StageFailure) as caught:
-        choose(Endpoint("unix:///none"), request, {})
+        select_builder(Endpoint("unix:///none"), request, {})
     assert caught.value.fault.code == "build.buildx_missing"
     assert "platforms" in caught.value.fault.hint
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.docker.credentials import Credentials, find_credentials, registry_of
+from container_kit.stages.docker.image_reference import ImageReference, ImageReferenceError
+from container_kit.stages.formats.dockerfile import ParsedDockerfile
 
 
 class BaseCredentials:
     """The credentials for the base images of one build. Each registry is looked up once.
 
     Args:
-        repositories: The registry and path of each base image.
+        parsed: The Dockerfile.
     """
 
-    def __init__(self, repositories: Iterable[tuple[str, str]] = ()) -> None:
-        self._repositories = tuple(dict.fromkeys(repositories))
+    def __init__(self, parsed: ParsedDockerfile) -> None:
+        self._images = tuple(base_images(parsed))
         self._found: dict[str, Credentials] = {}
         self.failure: StageFailure | None = None
         """The first failed lookup. The builder then uses no credentials, and the registry decides."""
@@ -27,7 +30,7 @@ class BaseCredentials:
         """Return the credentials for a registry; empty ones if there are none or the lookup failed."""
         registry = registry_of(host)
         if registry not in self._found:
-            path = next((path for name, path in self._repositories if name == registry), "")
+            path = next((image.path for image in self._images if image.registry == registry), "")
             try:
                 self._found[registry] = await find_credentials(registry, path)
             except StageFailure as failure:
@@ -37,8 +40,21 @@ class BaseCredentials:
 
     async def find_all(self) -> list[Credentials]:
         """Return the credentials for the registries of all base images, without empty ones."""
-        found = [await self.find(registry) for registry in dict.fromkeys(name for name, _ in self._repositories)]
+        found = [await self.find(registry) for registry in dict.fromkeys(image.registry for image in self._images)]
         return [credentials for credentials in found if credentials.secrets]
+
+
+def base_images(parsed: ParsedDockerfile) -> Iterator[ImageReference]:
+    """List the images that a build may pull: of FROM, and of `--from` and `--mount` in other instructions."""
+    names = [stage.base for stage in parsed.stages if stage.parent is None and stage.is_resolved]
+    for instruction in parsed.instructions:
+        fields = (field for mount in instruction.flag_values("mount") for field in mount.split(","))
+        mounted = (field.removeprefix("from=") for field in fields if field.startswith("from="))
+        names += [name for name in (*instruction.flag_values("from"), *mounted) if not parsed.source_stage(name)]
+    for name in dict.fromkeys(names):
+        with suppress(ImageReferenceError):
+            if name != "scratch":
+                yield ImageReference.parse(name)
 
 
 def registry_config(found: Iterable[Credentials]) -> str:

@@ -220,7 +220,9 @@ async def _from_helper(name: str, registry: str, place: str) -> Credentials | No
         if _NOT_FOUND in (out.decode(errors="replace") + err).lower():
             return None
         text = err.strip()[-500:] or f"exit code {code}"
-        raise CREDENTIAL_HELPER_FAILED(f"{facts['program']} failed", evidence=[Evidence(kind="log", text=text)], **facts)
+        raise CREDENTIAL_HELPER_FAILED(
+            f"{facts['program']} failed", evidence=[Evidence(kind="log", text=text)], **facts
+        )
     try:
         output = _HelperOutput.model_validate_json(out)
     except ValidationError:

@@ -26,7 +26,7 @@ class EndpointError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """The PEM files of a TLS connection. `ca` None means the system's authorities; `verify` False disables the check."""
+    """The PEM files of a TLS connection. `ca` None means the system's CAs; `verify` False disables the check."""
 
     ca: Path | None = None
     cert: Path | None = None
@@ -109,7 +109,9 @@ class Endpoint:
         if self.tls is None:
             return connection
         try:
-            return Connection(self.tls.context().wrap_socket(connection.sock, server_hostname=self.server_name), connection.process)
+            return Connection(
+                self.tls.context().wrap_socket(connection.sock, server_hostname=self.server_name), connection.process
+            )
         except BaseException:
             connection.close()
             raise

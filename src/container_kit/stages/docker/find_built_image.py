@@ -55,7 +55,7 @@ def _newest(api: APIClient, folder: str) -> str | None:
     candidates = api.images(filters={"label": f"{labels.SOURCE}={folder}"})
     if not candidates:
         return None
-    newest = max(candidates, key=lambda image: (bool(images.tags(image)), _tagged_at(api, image["Id"]), image["Created"]))
+    newest = max(candidates, key=lambda one: (bool(images.tags(one)), _tagged_at(api, one["Id"]), one["Created"]))
     return next(iter(images.tags(newest)), str(newest["Id"]))
 
 

@@ -1,4 +1,4 @@
-"""Images in the engine: inspection, and undoing the move of a tag. Everything here blocks; `DockerEngine.call` runs it."""
+"""Images in the engine: inspection, and moves of tags. All functions block; `DockerEngine.call` runs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract import labels
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.docker.image_reference import named
+from container_kit.stages.docker.image_reference import ImageReference
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -73,6 +73,11 @@ def _tcp_ports(exposed: Iterable[str]) -> tuple[int, ...]:
     return tuple(sorted(int(number) for number, _, protocol in ports if protocol in {"", "tcp"} and number.isdigit()))
 
 
+def move_tag(api: APIClient, reference: ImageReference, image: str) -> None:
+    """Point a tag to an image."""
+    api.tag(image, reference.name, reference.tag, force=True)
+
+
 def restore_tag(api: APIClient, reference: str, image: str, previous: str | None, *, keep_image: bool) -> None:
     """Undo the move of a tag to an image: point it to the previous image again, or remove it if there was none.
 
@@ -89,8 +94,7 @@ def restore_tag(api: APIClient, reference: str, image: str, previous: str | None
     if previous == image or image_id(api, reference) != image:
         return
     if previous is not None and image_id(api, previous) is not None:
-        name = named(reference)
-        api.tag(previous, name.name, name.tag, force=True)
+        move_tag(api, ImageReference.parse(reference), previous)
         if not keep_image and not tags(inspect(api, image) or {}):
             _remove(api, image)
     elif not keep_image:

@@ -1,7 +1,8 @@
 """A BuildKit session: the engine calls back over an upgraded connection for files, secrets and credentials.
 
 The engine is the gRPC client and this side the server, on a connection that this side opened (`POST /session`, upgraded
-to h2c). A separate thread serves it, because gRPC framing, walking folders and reading files would block the event loop.
+to h2c). A separate thread serves it, because gRPC framing, walking folders and reading files would block the event
+loop.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""`.dockerignore` and include patterns, by the rules of Docker's own matcher.
+"""`.dockerignore` and include patterns, by the rules of Docker's matcher.
 
 A pattern is cleaned like a path and matched against the path relative to the root: `*` and `?` stop at `/`, `**` does
-not. A pattern that matches a folder holds for all below it; the last pattern that holds decides; `!` re-includes
-(https://docs.docker.com/build/concepts/context/#dockerignore-files).
+not. A pattern that matches a folder applies to everything below it. The last pattern that applies decides; `!` includes
+again (https://docs.docker.com/build/concepts/context/#dockerignore-files).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 NONE = -1
-"""The decision where no pattern holds."""
+"""The decision if no pattern applies."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Pattern:
     """One pattern, cleaned."""
 
     text: str
-    """As it was written."""
+    """As written."""
     negated: bool
     parts: tuple[str, ...]
     line: int = 0
-    """Where it was written, from 1; 0 where that is not a file."""
+    """The line in its file, from 1; 0 if it does not come from a file."""
 
     @cached_property
     def expression(self) -> str:
@@ -34,7 +34,7 @@ class Pattern:
         return _expression("/".join(self.parts))
 
     def may_match_below(self, folder: Sequence[str]) -> bool:
-        """Tell whether the pattern could match something inside a folder, or the folder's own parents."""
+        """Return whether the pattern could match something inside a folder, or a parent of the folder."""
         for own, name in zip(self.parts, folder, strict=False):
             if "**" in own:
                 return True
@@ -44,15 +44,15 @@ class Pattern:
 
 
 class Patterns:
-    """Patterns in their order, compiled to one expression.
+    """Patterns in order, compiled to one expression.
 
     Raises:
-        ValueError: A pattern cannot be read; the text names it.
+        ValueError: A pattern is not valid; the text names it.
     """
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         self.patterns = tuple(patterns)
-        # The last pattern is tried first, so that the group that matched is the one that decides.
+        # The last pattern is tried first, so that the matched group is the one that decides.
         groups = "|".join(f"({pattern.expression})" for pattern in reversed(self.patterns))
         try:
             self._find = re.compile(groups, re.DOTALL).fullmatch if groups else None
@@ -62,7 +62,7 @@ class Patterns:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Patterns:
-        """Compile patterns that come one by one, `!` marking a negation."""
+        """Compile patterns that are given one by one; `!` marks a negation."""
         return cls(pattern for text in texts if (pattern := _pattern(text)) is not None)
 
     @classmethod
@@ -74,14 +74,14 @@ class Patterns:
         )
 
     def decide(self, path: str, of_parent: int = NONE) -> int:
-        """Find the pattern that decides over a path.
+        """Find the pattern that decides about a path.
 
         Args:
-            path: Relative to the root, `/` between names.
-            of_parent: The decision over its folder.
+            path: Relative to the root, with `/` as the separator.
+            of_parent: The decision about its folder.
 
         Returns:
-            The pattern's place in `patterns`, or `NONE`.
+            The pattern's index in `patterns`, or `NONE`.
         """
         match = self._find(path) if self._find is not None else None
         if match is None or match.lastindex is None:
@@ -89,16 +89,16 @@ class Patterns:
         return max(of_parent, len(self.patterns) - match.lastindex)
 
     def holds(self, decision: int) -> bool:
-        """Tell whether a decision means that the path is matched (ignored, or included)."""
+        """Return whether a decision means that the path is matched (excluded, or included)."""
         return decision != NONE and not self.patterns[decision].negated
 
     def reopens_below(self, folder: str, decision: int) -> bool:
-        """Tell whether a later `!` pattern could take something inside a matched folder back."""
+        """Return whether a later `!` pattern could match something inside a matched folder."""
         names = folder.split("/")
         return any(index > decision and pattern.may_match_below(names) for index, pattern in self._negations)
 
     def which(self, path: str) -> Pattern | None:
-        """Find the pattern that ignores a path, or None where it is not ignored."""
+        """Find the pattern that excludes a path; None if it is not excluded."""
         decision, so_far = NONE, ""
         for name in path.split("/"):
             so_far = f"{so_far}/{name}" if so_far else name
@@ -119,7 +119,7 @@ def _pattern(text: str, line: int = 0) -> Pattern | None:
 
 
 def _expression(pattern: str) -> str:
-    """Translate one pattern as Docker does: `**/` is any number of folders, `**` at the end anything."""
+    """Translate one pattern as Docker does: `**/` is any number of folders, a final `**` is anything."""
     out: list[str] = []
     position = 0
     while position < len(pattern):
@@ -129,7 +129,7 @@ def _expression(pattern: str) -> str:
 
 
 def _piece(pattern: str, at: int) -> tuple[str, int]:
-    """Translate what stands at one place; return it and the place after it."""
+    """Translate the part at a position; return it and the position after it."""
     character = pattern[at]
     if pattern.startswith("**", at):
         after = at + 3 if pattern.startswith("/", at + 2) else at + 2
