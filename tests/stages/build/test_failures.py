@@ -71,10 +71,10 @@ CASES = [
         "build.file_ignored",
         DEBIAN + "COPY conf/a.txt /x\n",
         2,
-        "conf/a.txt is left out by the pattern conf (.dockerignore:2)",
+        "conf/a.txt is excluded by the pattern conf (.dockerignore:2)",
         {"conf/a.txt": "", ".dockerignore": "*.md\nconf\n"},
     ),
-    Case("build.file_outside_context", DEBIAN + "COPY ../x /x\n", 2, "../x lies outside"),
+    Case("build.file_outside_context", DEBIAN + "COPY ../x /x\n", 2, "../x is outside"),
     Case("build.file_not_found_in_stage", DEBIAN + "COPY --from=debian:bookworm-slim /nosuch /x\n", 2, "/nosuch"),
     Case(
         "build.stage_not_found",
@@ -117,15 +117,15 @@ CASES = [
         {"s.sh": "set -e\r\n"},
     ),
     Case("build.shell_syntax", DEBIAN + "RUN echo 'a\n", 2, "Unterminated quoted string"),
-    Case("build.exec_format_error", DEBIAN + f"RUN {ARM_PROGRAM} && chmod +x /x && /x\n", 2, "another processor"),
+    Case("build.exec_format_error", DEBIAN + f"RUN {ARM_PROGRAM} && chmod +x /x && /x\n", 2, "another architecture"),
     Case("build.process_killed", DEBIAN + 'RUN sh -c "kill -9 \\$\\$"\n', 2, "killed"),
     Case("build.disk_full", DEBIAN + "RUN dd if=/dev/zero of=/dev/full bs=1k count=1\n", 2, "no space"),
     Case("build.permission_denied", DEBIAN + "USER 1000\nRUN touch /etc/x\n", 3, "/etc/x"),
     Case("build.permission_denied", DEBIAN + "USER 1000\nRUN apt-get update\n", 3, "/var/lib/apt/lists/lock"),
     Case("build.read_only_filesystem", DEBIAN + "RUN --mount=type=bind,target=/m touch /m/x\n", 2, "/m/x"),
-    Case("build.step_failed", DEBIAN + "RUN echo bye && exit 9\n", 2, "exit code 9"),
+    Case("build.step_failed", DEBIAN + "RUN echo bye && exit 9\n", 2, "exited with code 9"),
     # apt
-    Case("build.apt_not_updated", DEBIAN + "RUN apt-get install -y hello\n", 2, "lists were not fetched"),
+    Case("build.apt_not_updated", DEBIAN + "RUN apt-get install -y hello\n", 2, "did not fetch them"),
     Case(
         "build.apt_package_not_found", DEBIAN + "RUN apt-get update && apt-get install -y nosuchpkg\n", 2, "nosuchpkg"
     ),
@@ -148,7 +148,9 @@ CASES = [
     # pip
     Case("build.pip_package_not_found", PYTHON + "RUN pip install nosuch-package-zz-zz\n", 2, "nosuch-package-zz-zz"),
     Case("build.pip_version_not_found", PYTHON + "RUN pip install six==99.0\n", 2, "six==99.0"),
-    Case("build.pip_conflict", PYTHON + 'RUN pip install "urllib3<1.21" "requests==2.32.3"\n', 2, "contradict"),
+    Case(
+        "build.pip_conflict", PYTHON + 'RUN pip install "urllib3<1.21" "requests==2.32.3"\n', 2, "requirements conflict"
+    ),
     Case("build.pip_requirements_not_found", PYTHON + "RUN pip install -r r.txt\n", 2, "r.txt is not in the image yet"),
     Case(
         "build.pip_requirement_invalid",
@@ -170,7 +172,7 @@ CASES = [
         2,
         "hash",
     ),
-    Case("build.git_not_found", PYTHON + "RUN pip install git+https://example.invalid/x.git\n", 2, "git is needed"),
+    Case("build.git_not_found", PYTHON + "RUN pip install git+https://example.invalid/x.git\n", 2, "git is required"),
     Case(
         "build.compiler_not_found",
         PYTHON + "COPY p /p\nRUN pip install setuptools wheel && pip install --no-build-isolation /p\n",

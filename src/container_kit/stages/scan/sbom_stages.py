@@ -17,12 +17,12 @@ from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.docker import engine as docker_engine
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.programs.run import ProgramError, ProgramResult, run
 from container_kit.stages.scan import image_export as archive
 from container_kit.stages.scan.builtin import source_inventory
 from container_kit.stages.scan.builtin.cyclonedx import of_inventory, read_document
 from container_kit.stages.scan.builtin.image_inventory import Inventory, UnreadableArchive, read
 from container_kit.stages.scan.scanners.base import ScannerSettings
-from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 from container_kit.stages.scan.scanners.trivy import Trivy
 
 IMAGE_UNREADABLE = FaultCode(
@@ -118,14 +118,14 @@ async def _by_programs(ctx: StageContext, settings: ScannerSettings, target: _Ta
     made: Sbom | None = None
     if syft := settings.program("syft"):
         argv = [syft, "scan", target.syft, "-o", "cyclonedx-json", "--quiet"]
-        made = await _listed(ctx, target.name, "syft", run(argv, within=settings.timeout, cwd=scratch))
+        made = await _listed(ctx, target.name, "syft", run(argv, timeout=settings.timeout, cwd=scratch))
     if made is None and settings.program("trivy"):
         listing = Trivy(settings, scratch).describe(target.trivy, target.path)
         made = await _listed(ctx, target.name, "trivy", listing)
     return made
 
 
-async def _listed(ctx: StageContext, target: str, name: str, listing: Awaitable[Finished]) -> Sbom | None:
+async def _listed(ctx: StageContext, target: str, name: str, listing: Awaitable[ProgramResult]) -> Sbom | None:
     """Take another program's list; where it makes none, the next one is asked."""
     ctx.progress(f"{name}: listing the packages of {target}")
     try:
@@ -135,5 +135,5 @@ async def _listed(ctx: StageContext, target: str, name: str, listing: Awaitable[
         return None
     made = read_document(target, name, answer.out) if answer.code == 0 else None
     if made is None:
-        ctx.output(f"{name} made no list: {answer.complaint}")
+        ctx.output(f"{name} made no list: {answer.last_error}")
     return made

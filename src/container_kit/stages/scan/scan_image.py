@@ -25,7 +25,7 @@ from container_kit.stages.scan.builtin import scanner as builtin
 from container_kit.stages.scan.evaluate import evaluate
 from container_kit.stages.scan.remediation import layers
 from container_kit.stages.scan.remediation.context import ScanContext
-from container_kit.stages.scan.remediation.lineage import lineage
+from container_kit.stages.scan.remediation.lineage import read_lineage
 from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, gather_results, unavailable
 from container_kit.stages.scan.scanners.grype import Grype
 from container_kit.stages.scan.scanners.hadolint import lint
@@ -71,7 +71,9 @@ class ScanImage(Stage[ScanReport]):
             StageFailure: One of `faults`. A missing scanner is none of them: the report says `unavailable`.
         """
         policy = policy or ScanPolicy()
-        tree = await anyio.to_thread.run_sync(find_source_tree, ctx, image, source, dockerfile, options or BuildOptions())
+        tree = await anyio.to_thread.run_sync(
+            find_source_tree, ctx, image, source, dockerfile, options or BuildOptions()
+        )
         if ctx.dry_run and not image.id:
             results = [unavailable("image", "dry run: the image is not built yet")]
             return evaluate(image.reference, results, ScanContext(), policy, self._settings.cap)
@@ -106,12 +108,12 @@ class ScanImage(Stage[ScanReport]):
 
 
 def _what_is_known(exported: Path, tree: ScanTarget) -> ScanContext:
-    configuration = layers.configuration(exported)
-    line = lineage(tree.content, tree.target, tree.build_args) if tree.content else None
+    configuration = layers.read_configuration(exported)
+    lineage = read_lineage(tree.content, tree.target, tree.build_args) if tree.content else None
     return ScanContext(
         root=tree.root,
         module=tree.module,
         dockerfile=tree.dockerfile,
-        lineage=line,
-        origins=layers.origins(configuration, line) if configuration else {},
+        lineage=lineage,
+        origins=layers.find_origins(configuration, lineage) if configuration else {},
     )

@@ -39,7 +39,7 @@ class Failure:
         """List the instruction, the exit code, the log around the matched text, and the builder's message."""
         evidence: list[Evidence] = []
         if self.instruction is not None or self.shown:
-            text = self.instruction.source if self.instruction is not None else self.shown
+            text = " ".join(self.instruction.source.split()) if self.instruction is not None else self.shown
             evidence.append(Evidence(kind="instruction", text=text[:1000], where=self.where))
         if self.exit_code is not None:
             evidence.append(Evidence(kind="exit_code", text=str(self.exit_code)))

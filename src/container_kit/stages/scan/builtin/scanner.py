@@ -16,7 +16,7 @@ from container_kit.stages.ecosystems.facets.packages import Package
 from container_kit.stages.scan.builtin import osv
 from container_kit.stages.scan.builtin.image_inventory import Inventory, UnreadableArchive
 from container_kit.stages.scan.builtin.matching import match
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, completed, unavailable
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, instant, unavailable
 
 _NAME = "builtin"
 _GET_IT = (

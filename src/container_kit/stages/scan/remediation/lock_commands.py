@@ -1,4 +1,4 @@
-"""How each package manager writes its lock file anew with a newer version, also of what another dependency brings."""
+"""The commands with which package managers update their lock files, also for transitive dependencies."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LockCommand:
-    """A package manager's way to a newer version."""
+    """The command of a package manager that updates its lock file."""
 
     manifests: tuple[str, ...]
-    """The files that people edit, as patterns."""
+    """Patterns of the files that people edit."""
     run: str
     """The command that writes the lock file."""
     each: str = ""
-    """What is added to it for each package; `{name}` and `{version}` are filled in."""
+    """The argument for each package, with `{name}` and `{version}`."""
     force: str | None = None
-    """Where in the manifest the version of what another dependency brings is set; None where the command is enough."""
+    """The place in the manifest that sets the version of a transitive dependency; None if the command is enough."""
 
     def command(self, packages: Iterable[tuple[str, str]]) -> str:
-        """The command for some packages, each a name and the version that it shall at least have."""
+        """Return the command for packages, given as names and minimum versions."""
         parts = (self.each.format(name=name, version=version.removeprefix("v")) for name, version in packages)
         return " ".join([self.run, *(part for part in dict.fromkeys(parts) if part)])
 
@@ -58,7 +58,7 @@ LOCKS: dict[str, dict[str, LockCommand]] = {
         "packages.lock.json": LockCommand(
             ("*.csproj", "*.fsproj", "Directory.Packages.props"),
             "dotnet restore --force-evaluate",
-            force="a `PackageReference` of its own",
+            force="a separate `PackageReference`",
         )
     },
     "maven": {
@@ -71,14 +71,14 @@ LOCKS: dict[str, dict[str, LockCommand]] = {
     },
     "hex": {"mix.lock": LockCommand(("mix.exs",), "mix deps.update", "{name}")},
 }
-"""By ecosystem, the names of lock files with the package managers that write them."""
+"""The commands by ecosystem and name of the lock file."""
 _COMPILED = LockCommand(("*.in",), "pip-compile", "--upgrade-package {name}")
 
 
 def find_lock_command(lock: str | None) -> LockCommand | None:
-    """How the lock file at this path is written anew; None where that is not known.
+    """Return the command that updates the lock file at a path; None if it is unknown.
 
-    A requirements file is one where it was compiled (`Manifests.source_of`).
+    A requirements file counts if it was compiled (`ManifestIndex.source_of`).
     """
     name = (lock or "").rpartition("/")[2]
     if name.endswith(".txt"):

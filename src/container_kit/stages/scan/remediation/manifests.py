@@ -1,4 +1,4 @@
-"""Finding the manifest line of a package in a source tree, and the lock file that goes with it."""
+"""The manifests of a source tree: the line that names a package, and the lock file that belongs to it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from container_kit.stages.formats.files import decoded, read_inside
 from container_kit.stages.scan.builtin import lockfiles
 from container_kit.stages.scan.remediation.lock_commands import LOCKS, find_lock_command
 
-# By ecosystem, the files that people edit, the usual ones first.
+# The files that people edit, by ecosystem, the usual ones first.
 _EDITED: dict[str, tuple[str, ...]] = {
     "pypi": (
         "requirements*.txt",
@@ -37,7 +37,7 @@ _EDITED: dict[str, tuple[str, ...]] = {
     "composer": ("composer.json",),
     "hex": ("mix.exs",),
 }
-# How a manifest requires a package; `{name}` is its name.
+# The expression of a requirement in a manifest; `{name}` is the package's name.
 _REQUIRES = {
     "pypi": r"(?:^|[\"'])\s*{name}\s*(?:\[[^\]]*\]\s*)?(?:[<>=!~;@\"'(,]|#|$)",
     "npm": r"\"{name}\"\s*:\s*\"(?:[\^~<>=*\dv]|npm:|workspace:|file:|link:|git|https?:|latest|next)|npm:{name}@",
@@ -58,22 +58,22 @@ _MOST_FILES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """Where a package can be changed."""
+    """The place where a package can be changed."""
 
     where: str
-    """`file:line`, or the file alone where the package is not named in it."""
+    """`file:line`, or only the file if it does not name the package."""
     direct: bool
-    """Whether the file names the package; otherwise another dependency brings it."""
+    """Whether the file names the package; otherwise it is a transitive dependency."""
     lock: str | None = None
-    """The lock file that has to follow a change."""
+    """The lock file to update after a change."""
 
 
 class ManifestIndex:
-    """The manifests of a source tree. Their folders are walked over once, when the first package is looked for.
+    """The manifests of a source tree. The first search walks the tree once.
 
     Args:
         root: The source tree.
-        module: The module's folder, relative to the root: its manifests are looked at first.
+        module: The module's folder, relative to the root. Its manifests are searched first.
     """
 
     def __init__(self, root: Path, module: str = ".") -> None:
@@ -85,13 +85,13 @@ class ManifestIndex:
     def find(
         self, ecosystem: str | None, package: str, installed: str = "", lock: str | None = None
     ) -> ManifestEntry | None:
-        """Find the line that names a package, else the manifest where a line for it belongs.
+        """Find the line that names a package, else the manifest to add one to.
 
         Args:
             ecosystem: The type in a package URL.
             package: The package's name, for Maven `group:artifact`.
-            installed: Its version: of lines that name the package, one that can have led to it is preferred.
-            lock: The lock file that pins it, where that is known; then only the manifests that it covers count.
+            installed: Its version. Of several lines, one that allows this version is preferred.
+            lock: The lock file that pins it, if known. Only manifests that it covers then count.
         """
         kind = ecosystem or ""
         files = [path for path in self._manifests.get(kind, ()) if lock is None or _covers(lock, path)]
@@ -104,17 +104,17 @@ class ManifestIndex:
         return ManifestEntry(next(beside, files[0]), direct=False, lock=lock)
 
     def source_of(self, requirements: str) -> str | None:
-        """The file that a requirements file was compiled from, by pip-compile's names; None where there is none."""
+        """Return the file that a requirements file was compiled from, by pip-compile's names; None if none exists."""
         source = requirements.removesuffix(".txt") + ".in"
         return source if requirements.endswith(".txt") and source in self._known else None
 
     def pinned(self, lock: str, package: str, version: str) -> str | None:
-        """`file:line` of a package in the lock file at a path; None where it is not found in it."""
+        """Return `file:line` of a package in a lock file; None if the lock file does not have it."""
         line = self._pins(lock).get((package, version))
         return f"{lock}:{line}" if line else None
 
     def _naming(self, files: list[str], kind: str, package: str, installed: str) -> list[tuple[str, int]]:
-        """The lines that name a package, those first that hold the very version."""
+        """Find the lines that name a package, those with the exact version first."""
         named = re.compile(_REQUIRES[kind].format(name=_name(kind, package)), re.IGNORECASE)
         found = [
             (installed not in line, path, number)
@@ -134,7 +134,7 @@ class ManifestIndex:
 
     @cached_property
     def _manifests(self) -> dict[str, list[str]]:
-        """By ecosystem; the module's own first, then the root's, then the others."""
+        """The manifests by ecosystem: the module's first, then the root's, then the others."""
         found: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
         for path in self._files:
             for ecosystem, patterns in _EDITED.items():
@@ -150,7 +150,7 @@ class ManifestIndex:
         return 1 + len(folder.parts) + (0 if folder == PurePosixPath() or self._module in folder.parents else 100)
 
     def _lock(self, ecosystem: str, manifest: str) -> str | None:
-        """The lock file beside a manifest, or the nearest one above."""
+        """Find the lock file next to a manifest, or the nearest one above."""
         if manifest.endswith(".in"):
             compiled = manifest.removesuffix(".in") + ".txt"
             return compiled if compiled in self._known else None
@@ -183,13 +183,17 @@ class ManifestIndex:
 def _covers(lock: str, manifest: str) -> bool:
     if lock.endswith(".txt"):
         return manifest == lock.removesuffix(".txt") + ".in"
-    relock = find_lock_command(lock)
+    lock_command = find_lock_command(lock)
     below = PurePosixPath(lock).parent in PurePosixPath(manifest).parents
-    return below and relock is not None and any(walk.ends_like(manifest, pattern) for pattern in relock.manifests)
+    return (
+        below
+        and lock_command is not None
+        and any(walk.ends_like(manifest, pattern) for pattern in lock_command.manifests)
+    )
 
 
 def _may_lead_to(ecosystem: str, requirement: str, installed: str) -> bool:
-    """Whether a requirement can have led to a version, where several versions of a package may stand side by side."""
+    """Return whether a requirement allows a version, in ecosystems that install several versions of a package."""
     if ecosystem not in _SIDE_BY_SIDE or not installed:
         return True
     wanted = requirement.partition(",")[0]
@@ -198,7 +202,7 @@ def _may_lead_to(ecosystem: str, requirement: str, installed: str) -> bool:
 
 
 def _name(ecosystem: str, package: str) -> str:
-    """The expression of a name: Python's `-`, `_`, `.` are one (PEP 503), Maven's artifact stands without group."""
+    """Return the expression of a name: Python's `-`, `_` and `.` are equal (PEP 503); Maven's group is omitted."""
     name = package.rpartition(":")[2] if ecosystem == "maven" else package
     if ecosystem == "pypi":
         return "[-_.]+".join(re.escape(part) for part in re.split(r"[-_.]+", name) if part)

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from container_kit.stages.artifacts.scan import ScannerRun
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.programs.run import ProgramError, ProgramResult, run
 from container_kit.stages.scan.builtin.image_inventory import UnreadableArchive, read
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, completed, unavailable
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, instant, unavailable
 from container_kit.stages.scan.scanners.grype_report import GrypeDatabase, GrypeReport, GrypeVersion
-from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -71,8 +71,10 @@ class Grype:
         problem = ""
         if self.settings.update_databases:
             ctx.progress("grype: bringing its vulnerability database up to date")
-            update = await run([program, "db", "update"], within=_UPDATE_WITHIN, cwd=self.folder, env=self._environment)
-            problem = update.complaint if update.code else ""
+            update = await run(
+                [program, "db", "update"], timeout=_UPDATE_WITHIN, cwd=self.folder, env=self._environment
+            )
+            problem = update.last_error if update.code else ""
         database = await self._ask(GrypeDatabase, [program, "db", "status", "-o", "json"])
         if not database.built:
             why = problem or database.error
@@ -80,21 +82,21 @@ class Grype:
             return unavailable(_NAME, detail, version.version)
         ctx.progress(f"grype {version.version}: looking for known vulnerabilities")
         argv = [program, target, "-o", "json", "--quiet"]
-        answer = await run(argv, within=self.settings.timeout, cwd=self.folder, env=self._environment)
+        answer = await run(argv, timeout=self.settings.timeout, cwd=self.folder, env=self._environment)
         return _judged(self.settings, version.version, database, answer)
 
     async def _ask(self, kind: type[T], argv: list[str]) -> T:
-        answer = await run(argv, within=_ASK_WITHIN, cwd=self.folder, env=self._environment)
+        answer = await run(argv, timeout=_ASK_WITHIN, cwd=self.folder, env=self._environment)
         try:
             return kind.model_validate_json(answer.out)
         except ValidationError as error:
             question = " ".join(argv[1:3])
-            raise ProgramError(f"`grype {question}` gave no readable answer: {answer.complaint}") from error
+            raise ProgramError(f"`grype {question}` gave no readable answer: {answer.last_error}") from error
 
 
-def _judged(settings: ScannerSettings, version: str, database: GrypeDatabase, answer: Finished) -> ScannerResult:
+def _judged(settings: ScannerSettings, version: str, database: GrypeDatabase, answer: ProgramResult) -> ScannerResult:
     if answer.code != 0:
-        return unavailable(_NAME, f"Grype failed: {answer.complaint}", version)
+        return unavailable(_NAME, f"Grype failed: {answer.last_error}", version)
     try:
         report = GrypeReport.model_validate_json(answer.out)
     except ValidationError as error:
