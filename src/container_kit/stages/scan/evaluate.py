@@ -1,4 +1,4 @@
-"""From what the scanners said to a report that has passed the gate."""
+"""Evaluation of a scan: from the scanners' results to a report that has passed the gate."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from container_kit.stages.scan.scanners.base import ScannerResult
 def evaluate(
     target: str, results: Sequence[ScannerResult], known: ScanContext, policy: ScanPolicy, cap: int
 ) -> ScanReport:
-    """Merge the findings, say where each comes from, and judge them. It reads manifests, hence blocks.
+    """Merge the findings, plan their remediation, and apply the policy. It reads manifests, so it blocks.
 
     Raises:
-        StageFailure: What the gate raises.
+        StageFailure: A fault of the gate.
     """
     today = datetime.now(UTC).date()
-    found = gate.allow(merge_findings(results), policy, today)
-    told, changes = plan_remediation(found, known)
-    report = compose(target, results, told, changes, cap)
-    refused, repairs = plan_remediation((finding for finding in found if gate.refuses(policy, finding)), known)
-    return gate.judge(report, found, gate.Violations(refused, repairs), policy, today)
+    findings = gate.mark_allowed(merge_findings(results), policy, today)
+    planned, changes = plan_remediation(findings, known)
+    report = compose(target, results, planned, changes, cap)
+    violations = plan_remediation((finding for finding in findings if gate.violates(policy, finding)), known)
+    return gate.apply_policy(report, findings, gate.Violations(*violations), policy, today)
