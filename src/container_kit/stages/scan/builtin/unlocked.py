@@ -1,4 +1,4 @@
-"""Manifests that name dependencies without their versions: a lock file beside them or above them has to pin these."""
+"""Manifests with dependencies that no lock file next to them or above them pins."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def _lines(expression: str) -> re.Pattern[str]:
 @dataclass(frozen=True, slots=True)
 class _Manifest:
     name: str
-    """A pattern."""
+    """The pattern of the file name."""
     depends: re.Pattern[str]
-    """What in it says that it has dependencies."""
+    """The expression of its dependencies."""
     locks: tuple[str, ...]
-    """The files that pin these."""
+    """The patterns of the files that pin them."""
     shares: re.Pattern[str] | None = None
-    """What the manifest beside a lock file further up must say for that to count; None where nothing is needed."""
+    """The expression that the manifest next to a lock file further up must match; None if any lock file counts."""
 
 
 _MANIFESTS = (
@@ -67,11 +67,11 @@ _MANIFESTS = (
 
 
 NAMES = tuple(manifest.name for manifest in _MANIFESTS)
-"""The names of all these manifests, as patterns."""
+"""The patterns of all manifests."""
 
 
 def is_manifest(path: str) -> bool:
-    """Whether a file is one whose dependencies another file pins."""
+    """Return whether a file is a manifest whose dependencies another file pins."""
     return any(_is(path, manifest) for manifest in _MANIFESTS)
 
 
@@ -80,12 +80,12 @@ def _is(path: str, manifest: _Manifest) -> bool:
 
 
 def find(paths: Collection[str], locks: Iterable[str], text: Callable[[str], str | None]) -> Iterator[str]:
-    """The manifests with dependencies that nothing pins.
+    """Find the manifests with dependencies that nothing pins.
 
     Args:
-        paths: Of all manifests, relative to the root.
-        locks: Paths of all files that pin.
-        text: Reads a manifest; None where it cannot be read.
+        paths: The paths of all manifests, relative to the root.
+        locks: The paths of all files that pin.
+        text: Reads a manifest; None if it cannot be read.
     """
     tree = _Tree(frozenset(paths), defaultdict(set), text)
     for lock in locks:
@@ -102,7 +102,7 @@ def find(paths: Collection[str], locks: Iterable[str], text: Callable[[str], str
 class _Tree:
     manifests: frozenset[str]
     locks: defaultdict[str, set[str]]
-    """Names of files that pin, by folder."""
+    """The names of files that pin, by folder."""
     text: Callable[[str], str | None]
 
 
