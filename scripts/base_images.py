@@ -9,7 +9,6 @@ differences are in docs/base-images.md. An existing image is left alone, and so 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 
 import anyio
@@ -17,6 +16,7 @@ import docker
 from base_images.builder import exists, make_all
 from base_images.catalog import DEFAULT, RECIPES
 from base_images.recipe import CannotMake
+from base_images.registries import without_pullable
 
 from container_kit.stages.docker_engine import DockerEngine
 from container_kit.stages.fault import StageFailure
@@ -45,7 +45,7 @@ def main() -> int:
 
 def _supply(api: docker.APIClient, names: list[str], *, only_print: bool) -> None:
     absent = [name for name in _with_parents(names) if not exists(api, name)]
-    wanted = _without_pullable(absent)
+    wanted = without_pullable(absent)
     if only_print:
         for name in wanted:
             print(name)
@@ -59,33 +59,6 @@ def _with_parents(names: list[str]) -> list[str]:
     for name in names:
         ordered.update(dict.fromkeys([*_with_parents(sorted(RECIPES[name].parents)), name]))
     return list(ordered)
-
-
-def _without_pullable(names: list[str]) -> list[str]:
-    """Return the names that no registry has. A registry that gives no answer for one name is not asked again."""
-    wanted: list[str] = []
-    for number, name in enumerate(names):
-        answer = _ask_registry(name)
-        if answer is None:
-            return wanted + names[number:]
-        if not answer:
-            wanted.append(name)
-    return wanted
-
-
-def _ask_registry(name: str) -> bool | None:
-    """Return whether the registry has the image, None without an answer; a limit or a refusal counts as having it."""
-    engine = DockerEngine(timeout=8)
-    try:
-        anyio.run(engine.call, lambda api: api.inspect_distribution(name))
-    except StageFailure as failure:
-        text = " ".join(evidence.text for evidence in failure.fault.evidence)
-        if re.search("toomanyrequests|rate limit|unauthorized|access denied", text):
-            return True
-        return False if re.search("manifest unknown|not found", text) else None
-    finally:
-        engine.close()
-    return True
 
 
 if __name__ == "__main__":

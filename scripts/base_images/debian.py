@@ -27,10 +27,10 @@ def _bootstrap(suite: str, context: Path) -> None:
     filters += [f"--dpkgopt=path-include=/usr/share/{path}" for path in _KEPT]
     # Since trixie a system is born with a merged /usr; before, a hook has to prepare it.
     hooks = ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"] if suite == "bookworm" else []
-    packages = "usr-is-merged,ca-certificates,netbase,tzdata"
+    packages = "usr-is-merged,ca-certificates,tzdata"
     target = context / "rootfs.tar"
     run(
-        *("mmdebstrap", "--variant=apt", *hooks, *filters, f"--include={packages}", suite, str(target), "-"),
+        *("mmdebstrap", "--variant=minbase", *hooks, *filters, f"--include={packages}", suite, str(target), "-"),
         given=_sources(suite),
     )
     if target.stat().st_size < _SMALLEST_SYSTEM:
