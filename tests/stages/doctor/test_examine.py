@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from container_kit.stages.artifacts.host_checks import DoctorOptions, HostReport, HostCheck
+from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.doctor import CheckHost
 from support.engine.private_engine import PrivateEngine

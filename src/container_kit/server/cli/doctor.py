@@ -10,7 +10,7 @@ from container_kit.pipelines import catalog
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.server import logs, settings
 from container_kit.server.cli.console import fault_lines
-from container_kit.stages.artifacts.host_checks import DoctorOptions, HostReport, HostCheck
+from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
 from container_kit.stages.contract.workspace import Workspace
 
 _MARKS = {"ok": ("✓", "green"), "missing": ("-", "yellow"), "problem": ("✗", "red")}

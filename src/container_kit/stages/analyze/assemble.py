@@ -8,8 +8,6 @@ from container_kit.stages.analyze.deployment_files.index import Deployments
 from container_kit.stages.analyze.deployment_files.platforms import claim_blueprint
 from container_kit.stages.analyze.deployment_files.procfile import agree, read_command_port, read_platform_files
 from container_kit.stages.analyze.discovery import Candidate
-from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.evidence.code import scan
 from container_kit.stages.analyze.evidence.configuration import SAMPLES, read_configuration
 from container_kit.stages.analyze.evidence.containers import read_containers
@@ -17,8 +15,10 @@ from container_kit.stages.analyze.evidence.services import services
 from container_kit.stages.analyze.evidence.system_packages import system_packages
 from container_kit.stages.analyze.evidence.variables import note_variable
 from container_kit.stages.analyze.evidence.versions import read_tool_versions
-from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Module, Variable
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _USUAL = frozenset(["main", "app", "server", "index", "hello"])
 """Names of the file that is started, where no manifest tells."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, ecosystems
-from container_kit.stages.analyze.tree.module_folder import NOT_THE_APPLICATION, Folder
-from container_kit.stages.analyze.tree.source_tree import ModuleTree, join
+from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, ecosystems
+from container_kit.stages.ecosystems.facets.detection.module_folder import NOT_THE_APPLICATION, Folder
+from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join
 
 MAX_DESCRIBED = 60
 """Modules that are described in one call; more are counted, and shown by asking for a folder."""

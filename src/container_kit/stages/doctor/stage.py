@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import anyio
 
-from container_kit.stages.artifacts.host_checks import DoctorOptions, HostReport, HostCheck
+from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.doctor import engine, machine, programs

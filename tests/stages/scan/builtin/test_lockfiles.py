@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.documents import Malformed
 from container_kit.stages.scan.builtin.lockfiles import Entry, Unread, literal_reader_of, reader_of
 

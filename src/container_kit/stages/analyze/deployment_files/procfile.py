@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from container_kit.stages.analyze.deployment_files.platforms import goes_elsewhere
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _PROCESS = re.compile(r"^(\w[\w-]*):\s*(\S.*)$", re.MULTILINE)
 _PORT_OPTION = re.compile(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
+from container_kit.stages.analyze.evidence.line_search import lines_with
 from container_kit.stages.analyze.evidence.ports import ports_in
 from container_kit.stages.analyze.evidence.variables import read_variables
-from container_kit.stages.analyze.tree.line_search import lines_with
-from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Variable
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 MAX_SCANNED = 40
 """Source files that are scanned in one module."""

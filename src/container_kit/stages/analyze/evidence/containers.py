@@ -6,11 +6,11 @@ import re
 
 from container_kit.stages.analyze.deployment_files.index import Deployments
 from container_kit.stages.analyze.deployment_files.procfile import port_named
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.evidence.image_ports import image_ports
 from container_kit.stages.analyze.evidence.image_program import missing_program
 from container_kit.stages.analyze.evidence.start_scripts import is_entry, read_start_script, without_entry
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _PROGRAMS = re.compile(
     r"(?:python3?|gunicorn|uvicorn|hypercorn|daphne|flask|fastapi|litestar|streamlit|celery|waitress-serve|granian|uwsgi"

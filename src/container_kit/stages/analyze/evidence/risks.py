@@ -8,10 +8,10 @@ from datetime import date
 
 from container_kit.stages.analyze.deployment_files.index import Deployments
 from container_kit.stages.analyze.discovery import NEVER_MODULES
-from container_kit.stages.analyze.tree.source_tree import ModuleTree, join
 from container_kit.stages.artifacts.analysis import Module, Risk
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.data.end_of_life import LAST_FIXES
+from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join
 
 _FAMILY = {"javascript": "node", "typescript": "node", "csharp": "dotnet", "fsharp": "dotnet", "kotlin": "java"}
 _SAMPLES = re.compile(r"example|sample|template|dist$|defaults?$|test|ci$")

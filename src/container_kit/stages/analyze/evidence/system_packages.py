@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Finding
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
     "python": {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _TOOLS: dict[str, tuple[str, ...]] = {
     "node": ("nodejs", "node", "bun"),

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions, Reason
 from container_kit.stages.contract.fault import Evidence, FaultCode
-from container_kit.stages.dockerfile.base_images import Availability, BasePolicy, Bases
-from container_kit.stages.dockerfile.generate.app import App
 from container_kit.stages.dockerfile.generate.dockerignore import ignore_text, is_ignored, read_patterns
-from container_kit.stages.dockerfile.generate.questions import LANGUAGE_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Recipe
 from container_kit.stages.dockerfile.generate.registry import RECIPES, Generator, recipe_for
 from container_kit.stages.dockerfile.generate.render import USER, dockerfile_text, is_own
 from container_kit.stages.dockerfile.generate.resolve import settle
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.base_images import Availability, BasePolicy, Bases
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.questions import LANGUAGE_UNKNOWN
+from container_kit.stages.ecosystems.facets.generation.recipe import Recipe
 
 SOURCE_IGNORED = FaultCode(
     "dockerfile.source_ignored",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from container_kit.stages.dockerfile.base_images import Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.recipe import Recipe
 from container_kit.stages.ecosystems.beam.recipe import elixir, gleam
 from container_kit.stages.ecosystems.c_family.recipe import c_family, zig
 from container_kit.stages.ecosystems.dotnet.recipe import dotnet
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.base_images import Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import Recipe
 from container_kit.stages.ecosystems.go.recipe import go
 from container_kit.stages.ecosystems.javascript.recipe import node
 from container_kit.stages.ecosystems.jvm.recipe import java

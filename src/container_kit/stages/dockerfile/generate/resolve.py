@@ -6,8 +6,10 @@ import re
 
 from container_kit.stages.artifacts.analysis import Analysis, Module, Role
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, Reason
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.questions import (
+from container_kit.stages.dockerfile.generate.workspaces import Workspace, workspace_of
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.questions import (
     LANGUAGE_UNKNOWN,
     MODULE_MISSING,
     NAME_UNUSABLE,
@@ -18,8 +20,6 @@ from container_kit.stages.dockerfile.generate.questions import (
     malformed,
     start_unknown,
 )
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
-from container_kit.stages.dockerfile.generate.workspaces import Workspace, workspace_of
 
 _PORT_BY_VARIABLE = 8080
 _ROOT_MANIFESTS = ("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml",

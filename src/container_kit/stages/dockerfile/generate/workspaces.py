@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
-from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember
 from container_kit.stages.ecosystems.dotnet import workspace as dotnet
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember
 from container_kit.stages.ecosystems.go import workspace as go
 from container_kit.stages.ecosystems.javascript import workspace as node
 from container_kit.stages.ecosystems.jvm import workspace_gradle as gradle

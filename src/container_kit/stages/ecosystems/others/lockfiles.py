@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from container_kit.stages.ecosystems.facets.lockfile import Entry, Lines, Unread, quoted
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import Entry, Lines, Unread, quoted
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.documents import Malformed, parse_json
 
 _GEM = re.compile(r"    ([\w.-]+) \(([^\s()]+)\)$")

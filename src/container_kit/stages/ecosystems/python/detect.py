@@ -5,13 +5,13 @@ from __future__ import annotations
 import fnmatch
 import re
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.python.django import claim_django_server, describe_django, django_manage
 from container_kit.stages.ecosystems.python.frameworks import FRAMEWORKS
 from container_kit.stages.ecosystems.python.packaging import normal, read_packages
-from container_kit.stages.ecosystems.python.source_code import PythonFile, read_python
+from container_kit.stages.ecosystems.python.source_files import PythonFile, read_python
 from container_kit.stages.ecosystems.python.start_commands import ASGI, WSGI, is_own, run_command, start_commands
 
 _BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}

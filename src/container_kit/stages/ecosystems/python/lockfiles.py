@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from container_kit.stages.ecosystems.facets.file_walk import ends_like
-from container_kit.stages.ecosystems.facets.lockfile import OBJECT, Entry, Lines, Unread, quoted
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.file_walk import ends_like
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import OBJECT, Entry, Lines, Unread, quoted
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.documents import parse_json
 
 REQUIREMENTS = ("requirements*.txt", "*requirements.txt", "requirements/*.txt", "constraints.txt")

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from container_kit.stages.analyze.deployment_files.procfile import port_named
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*([=<>~!@;#].*)?$")
 _LOCKS = {

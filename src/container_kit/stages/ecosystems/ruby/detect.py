@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 FRAMEWORKS = (
     Framework("rails", ("rails", "railties"), 3000),

@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.questions import LANGUAGE_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, system_packages
 from container_kit.stages.ecosystems.dotnet.recipe import publish
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS
+from container_kit.stages.ecosystems.facets.generation.questions import LANGUAGE_UNKNOWN
+from container_kit.stages.ecosystems.facets.generation.recipe import (
+    Build,
+    Recipe,
+    RuntimeImage,
+    cached,
+    system_packages,
+)
 from container_kit.stages.ecosystems.javascript.package_managers import node_manager
 from container_kit.stages.ecosystems.javascript.recipe import IGNORE, install_lines, node_base, source_and_build
-from container_kit.stages.ecosystems.native.program import DEBIANS
 from container_kit.stages.ecosystems.python.recipe import python_build
 from container_kit.stages.ecosystems.ruby.recipe import gems
 

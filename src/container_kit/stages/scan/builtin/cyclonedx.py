@@ -10,7 +10,7 @@ from uuid import uuid4
 from pydantic import BaseModel, Field, ValidationError
 
 from container_kit.stages.artifacts.scan import Sbom
-from container_kit.stages.ecosystems.facets.packages import Package, System
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package, System
 from container_kit.stages.scan.builtin.image_inventory import Inventory
 
 _SPEC_VERSION = "1.6"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from container_kit.stages.ecosystems.dotnet import lockfiles as dotnet
-from container_kit.stages.ecosystems.facets.file_walk import ends_like, named
-from container_kit.stages.ecosystems.facets.lockfile import Entry, Reader, Unread
-from container_kit.stages.ecosystems.go import lockfile as go
+from container_kit.stages.ecosystems.facets.dependencies import toml_tables as tables
+from container_kit.stages.ecosystems.facets.dependencies.file_walk import ends_like, named
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import Entry, Reader, Unread
+from container_kit.stages.ecosystems.go import lockfiles as go
 from container_kit.stages.ecosystems.javascript import lockfiles as javascript
 from container_kit.stages.ecosystems.javascript import pnpm_lock as pnpm
 from container_kit.stages.ecosystems.jvm import lockfiles as jvm
 from container_kit.stages.ecosystems.others import lockfiles as others
 from container_kit.stages.ecosystems.python import lockfiles as python
 from container_kit.stages.formats.documents import Malformed
-from container_kit.stages.scan.builtin import toml_lockfiles as tables
 from container_kit.stages.scan.builtin import unlocked
 
 __all__ = ["BROKEN", "NAMES", "Entry", "Reader", "Unread", "is_known_unread", "literal_reader_of", "reader_of"]

@@ -15,7 +15,7 @@ import anyio.from_thread
 from pydantic import BaseModel, ValidationError
 
 from container_kit.stages.artifacts.scan import ScanFinding, Severity
-from container_kit.stages.ecosystems.facets.packages import Package, System
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package, System
 from container_kit.stages.scan.scanners.base import severity
 
 _CHECKED_EVERY = 500

@@ -11,9 +11,9 @@ from pathlib import Path
 import anyio.from_thread
 from pydantic import ValidationError
 
-from container_kit.stages.ecosystems.facets import file_walk as walk
-from container_kit.stages.ecosystems.facets.lockfile import Reader, Unread
-from container_kit.stages.ecosystems.facets.packages import Package, is_sound
+from container_kit.stages.ecosystems.facets.dependencies import file_walk as walk
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import Reader, Unread
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package, is_sound
 from container_kit.stages.formats.documents import Malformed
 from container_kit.stages.formats.files import decoded, read_inside
 from container_kit.stages.scan.builtin import lockfiles, unlocked

@@ -9,8 +9,8 @@ from functools import cache, cached_property
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
-from container_kit.stages.ecosystems.facets import file_walk as walk
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies import file_walk as walk
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.files import decoded, read_inside
 from container_kit.stages.scan.builtin import lockfiles
 from container_kit.stages.scan.remediation.lock_commands import LOCKS, relock_of
