@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, Framework
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 ELIXIR = (
@@ -82,21 +82,23 @@ def describe_gleam(folder: Folder, draft: ModuleDraft) -> None:
         draft.role.add("library", "code", place, confidence=0.8)
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "elixir",
         describe_elixir,
+        version_tools=("elixir",),
         manifests=("mix.exs",),
         frameworks=ELIXIR,
         workspace=umbrella,
         sources=(".ex", ".exs"),
         language="elixir",
-        runs="elixir {file}",
+        run_command="elixir {file}",
         rank=27,
     ),
-    Ecosystem(
+    Detector(
         "gleam",
         describe_gleam,
+        version_tools=("gleam",),
         manifests=("gleam.toml",),
         frameworks=GLEAM,
         sources=(".gleam",),

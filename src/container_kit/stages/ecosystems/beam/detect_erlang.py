@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, Framework
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 FRAMEWORKS = (
@@ -62,15 +62,15 @@ def _dependencies(text: str, *, rebar: bool) -> list[str]:
     return re.findall(r"(?:^|[\[,{])\s*(\w+)(?=\s*(?:,\s*[\"{]|\s*[,}\]]|\s*$))", found[1]) if found else []
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "erlang",
         describe,
         manifests=("rebar.config", "erlang.mk"),
         frameworks=FRAMEWORKS,
         sources=(".erl", ".app.src", ".config"),
         language="erlang",
-        runs="escript {file}",
+        run_command="escript {file}",
         rank=30,
     ),
 )

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, Framework
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.facets.detection.module_tree import within
 
@@ -110,12 +110,22 @@ def _is_deno(folder: Folder) -> bool:
     return any(re.search(r"\bDeno\.\w|from\s+[\"'](?:https://|jsr:|npm:)", text) for text in texts)
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "deno",
         describe,
+        version_tools=("deno",),
         manifests=("deno.json", "deno.jsonc", "deno.lock"),
-        bare=("main.ts", "mod.ts", "index.ts", "server.ts", "app.ts", "src/main.ts", "src/index.ts", "src/server.ts"),
+        entry_files=(
+            "main.ts",
+            "mod.ts",
+            "index.ts",
+            "server.ts",
+            "app.ts",
+            "src/main.ts",
+            "src/index.ts",
+            "src/server.ts",
+        ),
         recognises=_is_deno,
         frameworks=FRAMEWORKS,
         sources=(".ts", ".tsx", ".js"),

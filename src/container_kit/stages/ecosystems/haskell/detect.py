@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, Framework
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft, claim_program
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
-from container_kit.stages.ecosystems.native.detect import claim_program
 
 FRAMEWORKS = (
     Framework("yesod", ("yesod", "yesod-core"), 3000),
@@ -65,15 +64,16 @@ def _read_dependencies(folder: Folder, draft: ModuleDraft, manifest: str) -> Non
             draft.dependencies.setdefault(name.lower(), folder.place(manifest, name))
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "haskell",
         describe,
+        version_tools=("ghc",),
         manifests=("*.cabal", "package.yaml", "stack.yaml"),
         frameworks=FRAMEWORKS,
         sources=(".hs",),
         language="haskell",
-        runs="runghc {file}",
+        run_command="runghc {file}",
         rank=31,
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from container_kit.stages.artifacts.analysis import Role
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.javascript.packages import read_manager, read_package, read_version
 
@@ -82,4 +82,4 @@ def _uses(folder: Folder, root: Folder, package: str) -> bool:
     return folder.find(rf"['\"]{re.escape(package)}['\"/]", ".ts", ".js") is not None or package == "@nestjs/core"
 
 
-ECOSYSTEMS = (Ecosystem("nx", describe, manifests=("project.json",), sources=(".ts", ".js"), rank=61),)
+DETECTORS = (Detector("nx", describe, manifests=("project.json",), sources=(".ts", ".js"), rank=61),)

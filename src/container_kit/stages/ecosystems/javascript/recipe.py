@@ -105,6 +105,12 @@ def source_and_build(app: App, manager: Manager, *after: str) -> tuple[str, ...]
     )
 
 
+def build_site(app: App, bases: Bases) -> Build:
+    """Return the stage that builds a static site."""
+    base, manager = node_base(app, bases), node_manager(app)
+    return Build(base, install_lines(app, base, manager) + source_and_build(app, manager))
+
+
 def _read_when_installing(app: App) -> tuple[str, ...]:
     """What install scripts and settings of package managers read before there is any source."""
     folders = [name for name in (".yarn", "patches", "prisma") if app.tree.names(name) and app.workspace is None]

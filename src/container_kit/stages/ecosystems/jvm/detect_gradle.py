@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.jvm.frameworks import (
     CONFIGURED,
@@ -182,13 +182,14 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     return ("gradle", [name.strip(":").replace(":", "/") for name in names]) if names else None
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "gradle",
         describe,
+        version_tools=("java",),
         manifests=("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"),
         frameworks=FRAMEWORKS,
-        configured=CONFIGURED,
+        port_from_config=CONFIGURED,
         workspace=workspace,
         sources=(".java", ".kt", ".groovy"),
         settings=(".properties", ".yml", ".yaml"),

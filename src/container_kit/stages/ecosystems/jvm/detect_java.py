@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.jvm.frameworks import FRAMEWORKS, main_class
 
@@ -40,11 +40,12 @@ def _claim_pages(folder: Folder, draft: ModuleDraft) -> bool:
     return True
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "java",
         describe,
-        bare=("Main.java", "App.java", "index.jsp", "WEB-INF/web.xml", "*.java", "*.jsp"),
+        version_tools=("java",),
+        entry_files=("Main.java", "App.java", "index.jsp", "WEB-INF/web.xml", "*.java", "*.jsp"),
         frameworks=FRAMEWORKS,
         sources=(".java", ".jsp"),
         rank=12,

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.jvm.frameworks import (
     CONFIGURED,
@@ -203,13 +203,14 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     return ("maven", [m.removeprefix("./").rstrip("/") for m in modules if m]) if modules else None
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "maven",
         describe,
+        version_tools=("java",),
         manifests=("pom.xml",),
         frameworks=FRAMEWORKS,
-        configured=CONFIGURED,
+        port_from_config=CONFIGURED,
         workspace=workspace,
         sources=(".java", ".kt", ".scala", ".groovy"),
         settings=(".properties", ".yml", ".yaml"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, Framework
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.jvm.frameworks import CONFIGURED, claim_main
 
@@ -126,20 +126,22 @@ def _claim_clojure_start(folder: Folder, draft: ModuleDraft, manifest: str, text
         draft.role.add("library", "code", place, confidence=0.7)
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "sbt",
         describe_sbt,
+        version_tools=("java",),
         manifests=("build.sbt", "build.sc", "build.mill"),
         frameworks=SCALA,
-        configured=CONFIGURED,
+        port_from_config=CONFIGURED,
         sources=(".scala",),
         settings=(".conf",),
         rank=13,
     ),
-    Ecosystem(
+    Detector(
         "clojure",
         describe_clojure,
+        version_tools=("java",),
         manifests=("project.clj", "deps.edn"),
         frameworks=CLOJURE,
         sources=(".clj", ".cljc"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, Framework
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.facets.detection.module_tree import join
 
@@ -48,8 +48,8 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.start.add("nimble run", "framework", place, confidence=0.5)
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "nim",
         describe,
         manifests=("*.nimble",),
@@ -57,7 +57,7 @@ ECOSYSTEMS = (
         sources=(".nim",),
         settings=(".cfg",),
         language="nim",
-        runs="nim compile --run {file}",
+        run_command="nim compile --run {file}",
         rank=34,
     ),
 )

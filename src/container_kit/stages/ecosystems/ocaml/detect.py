@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem, Framework
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.facets.detection.module_tree import join
 
@@ -54,15 +54,15 @@ def _claim_program(folder: Folder, draft: ModuleDraft, program: str) -> None:
         draft.start.add(f"dune exec {public[1]}", "declared", folder.place(program, public[1]), confidence=0.6)
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "ocaml",
         describe,
         manifests=("dune-project", "*.opam"),
         frameworks=FRAMEWORKS,
         sources=(".ml",),
         language="ocaml",
-        runs="ocaml {file}",
+        run_command="ocaml {file}",
         rank=33,
     ),
 )

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
+from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
-from container_kit.stages.ecosystems.facets.detection.detector import Ecosystem
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
-
-_IMAGES = {
-    "python": "python",
-    "node": "javascript",
-    "golang": "go",
-    "ruby": "ruby",
-    "php": "php",
-    "rust": "rust",
-    "openjdk": "java",
-    "eclipse-temurin": "java",
-    "maven": "java",
-    "gradle": "java",
-    "sdk": "csharp",
-    "aspnet": "csharp",
-    "elixir": "elixir",
-    "nginx": "html",
-    "httpd": "html",
-    "deno": "typescript",
-    "bun": "typescript",
-    "swift": "swift",
-    "dart": "dart",
-}
 
 
 def describe(folder: Folder, draft: ModuleDraft) -> None:
@@ -38,16 +17,18 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
         facts = read_dockerfile("Dockerfile", folder.text("Dockerfile"))
         for base in facts.bases:
             name = base.rpartition("/")[2].partition(":")[0]
-            draft.language.add(_IMAGES.get(name), "guess", folder.place("Dockerfile", base), confidence=0.45)
+            draft.language.add(
+                catalog().language_of_image(name), "guess", folder.place("Dockerfile", base), confidence=0.45
+            )
         if facts.command or facts.base:
             draft.role.add("web" if facts.port else "cli", "configuration", folder.place("Dockerfile"), confidence=0.7)
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "platform",
         describe,
-        bare=("Procfile", "nixpacks.toml", "nixpacks.json", "railpack.json", "Dockerfile"),
+        entry_files=("Procfile", "nixpacks.toml", "nixpacks.json", "railpack.json", "Dockerfile"),
         rank=95,
     ),
 )

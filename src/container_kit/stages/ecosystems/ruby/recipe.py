@@ -68,6 +68,12 @@ def gems(app: App, bases: Bases) -> Build:
     return Build(base, lines)
 
 
+def build_site(app: App, bases: Bases) -> Build:
+    """Return the stage that builds a static site."""
+    build = gems(app, bases)
+    return Build(build.base, (*build.lines, app.copy_source(), f"RUN {app.build}"))
+
+
 def _bundle(app: App) -> dict[str, str]:
     return ({"BUNDLE_DEPLOYMENT": "1"} if _locked(app) else {}) | _BUNDLE
 

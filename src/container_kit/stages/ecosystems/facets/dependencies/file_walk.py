@@ -11,59 +11,49 @@ MOST_DEPTH = 100
 """Folders inside each other."""
 MOST_NAMES = 1_000_000
 """Files and folders that are walked over."""
-_NOT_WALKED = frozenset(
-    [
-        ".git",
-        ".hg",
-        ".svn",
-        ".tox",
-        ".nox",
-        ".venv",
-        ".yarn",
-        ".gradle",
-        ".terraform",
-        "__pycache__",
-        "bower_components",
-        "node_modules",
-        "Pods",
-        "site-packages",
-        "vendor",
-    ]
-)
-"""Folders of what is installed or copied from elsewhere: what is in them is pinned by files outside of them."""
+_NEVER_WALKED = frozenset([".git", ".hg", ".svn", ".terraform"])
+"""Folders of version control and of tools that are not an ecosystem's."""
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 
 
-def named(patterns: Iterable[str]) -> re.Pattern[str]:
-    """One expression for the names of files whose paths end like one of some patterns."""
+def name_expression(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return one expression for the names of files whose paths match one of some patterns at their end."""
     return re.compile("|".join(translate(pattern.rpartition("/")[2]) for pattern in patterns))
 
 
 def ends_like(path: str, pattern: str) -> bool:
-    """Whether a path's last parts, as many as a pattern has, fit it."""
+    """Return whether the last parts of a path match a pattern."""
     parts = path.split("/")[-1 - pattern.count("/") :]
     return len(parts) == 1 + pattern.count("/") and fnmatchcase("/".join(parts), pattern)
 
 
-def files(root: str, names: re.Pattern[str], note: Callable[[str], None], look_up: Callable[[], None]) -> Iterator[str]:
-    """The paths, relative to a root, of files with certain names; links to folders are not followed.
+def files(
+    root: str,
+    names: re.Pattern[str],
+    pruned: frozenset[str],
+    note: Callable[[str], None],
+    checkpoint: Callable[[], None],
+) -> Iterator[str]:
+    """Yield the paths, relative to a root, of files with certain names; links to folders are not followed.
 
     Args:
         root: The folder, its own links resolved.
-        names: What the whole name must match.
-        note: Is told what could not be walked.
-        look_up: Is called once a folder; it may raise, to end the walk.
+        names: The expression for a whole name.
+        pruned: Names of folders that are not entered.
+        note: Receives a message for each part that could not be walked.
+        checkpoint: Called once per folder; may raise to end the walk.
 
     Returns:
         Sorted in each folder, outer folders first.
     """
     seen = 0
+    left_out = pruned | _NEVER_WALKED
 
     def failed(error: OSError) -> None:
         note(f"{os.path.relpath(error.filename or root, root)} cannot be listed: {error.strerror}")
 
     for folder, folders, found in os.walk(root, onerror=failed):
-        look_up()
+        checkpoint()
         seen += len(folders) + len(found)
         if seen > MOST_NAMES:
             note(f"more than {MOST_NAMES} files: the rest of the folder was not looked at")
@@ -72,7 +62,7 @@ def files(root: str, names: re.Pattern[str], note: Callable[[str], None], look_u
             folders.clear()
             continue
         below = os.path.relpath(folder, root)
-        folders[:] = sorted(name for name in folders if name not in _NOT_WALKED and _is_text(name, note))
+        folders[:] = sorted(name for name in folders if name not in left_out and _is_text(name, note))
         if folders and below != "." and below.count("/") + 1 >= MOST_DEPTH:
             note(f"more than {MOST_DEPTH} folders inside each other: the rest of {below[:200]} was not looked at")
             folders.clear()

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from container_kit.stages.ecosystems.facets.dependencies.packages import Package
+from container_kit.stages.formats.documents import Malformed
 
 OBJECT = re.compile(r"\s*:\s*\{")
 ARRAY = re.compile(r"\s*:\s*\[")
 ANYTHING = re.compile("")
 _MOST_MISSES = 20
+BROKEN = (OSError, Malformed, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""Raised by reading a file that cannot be read or does not have its format."""
 
 
 @dataclass(frozen=True, slots=True)

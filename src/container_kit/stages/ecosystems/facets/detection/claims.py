@@ -119,3 +119,10 @@ class ModuleDraft:
     """What the manifest names that is not there, as a sentence, with its place."""
     private: bool = False
     """True where the manifest says that the module is not for publishing."""
+
+
+def claim_program(draft: ModuleDraft, start: str, runs: str, builds: str, place: str) -> None:
+    """Claim what starts the program that was built, what builds and runs it at once, and what builds it."""
+    draft.start.add(start, "declared", place, confidence=0.8)
+    draft.start.add(runs, "framework", place, confidence=0.5)
+    draft.build.add(builds, "framework", place, confidence=0.85)

@@ -1,12 +1,9 @@
-"""How an ecosystem is described: a declaration that reads like documentation, and one function for what is peculiar."""
+"""Detectors: how an ecosystem's applications are recognised, as a declaration and one function."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from container_kit.stages.artifacts.analysis import Role
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
@@ -15,62 +12,56 @@ from container_kit.stages.ecosystems.facets.detection.module_folder import Folde
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """A framework, known by the exact names of its runtime packages."""
+    """A framework, recognised by the exact names of its runtime packages."""
 
     name: str
     packages: tuple[str, ...]
     port: int | None = None
-    """Where it listens when nothing else is said."""
+    """The port that it listens on by default."""
     role: Role = "web"
     also_client: bool = False
-    """True where the package is used without serving anything too, so that only code tells."""
+    """True if applications also use the package without serving, so that only code decides."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ecosystem:
-    """One language's way of building applications."""
+class Detector:
+    """Recognises and describes the applications of one language or build tool."""
 
     name: str
     describe: Callable[[Folder, ModuleDraft], None]
-    """Claims what the manifests and a few source files say."""
+    """Adds claims from the manifests and a few source files."""
     manifests: tuple[str, ...] = ()
-    """File names that open a module; `*.suffix` for any name with that suffix."""
-    bare: tuple[str, ...] = ()
-    """Source files that make an application without any manifest; only asked where no manifest is found."""
+    """File names that make a folder a module; `*.suffix` for any name with that suffix."""
+    entry_files: tuple[str, ...] = ()
+    """Source files that make an application without a manifest; used only if no manifest is found."""
     recognises: Callable[[Folder], bool] | None = None
-    """Looks into the bare files where their names alone do not tell."""
+    """Checks the content of the entry files if their names do not decide."""
     frameworks: tuple[Framework, ...] = ()
-    """The first whose package is a runtime dependency is the framework, where the code says nothing better."""
+    """The first whose package is a runtime dependency is the framework, unless code shows another."""
     workspace: Callable[[Folder], tuple[str, Iterable[str]] | None] | None = None
-    """The tool that ties modules together in this folder, and the paths (relative to it) of its members."""
+    """Reads the tool that ties modules together in a folder, and the paths (relative to it) of its members."""
     members_by_manifest: bool = False
-    """True where the workspace's manifest alone makes modules of its members."""
+    """True if the workspace's manifest is enough to make its members modules."""
     sources: tuple[str, ...] = ()
-    """Suffixes of its source files."""
+    """Suffixes of source files."""
     settings: tuple[str, ...] = ()
-    """Suffixes of its configuration files, which name ports and variables too."""
-    behind: frozenset[str] = frozenset()
-    """Where a web server in front runs the application: the frameworks that listen themselves all the same."""
-    configured: frozenset[str] = frozenset()
-    """The frameworks whose port is said in configuration, and what code says is another's."""
+    """Suffixes of configuration files, which also name ports and variables."""
+    proxied_except: frozenset[str] = frozenset()
+    """If a web server in front runs the applications: the frameworks that listen themselves."""
+    port_from_config: frozenset[str] = frozenset()
+    """Frameworks that take their port from configuration; a port in their code belongs to another service."""
     language: str = ""
-    """The language that source files alone tell, for an ecosystem whose applications need a manifest."""
-    runs: str = ""
-    """The command that runs one such source file without any manifest; `{file}` stands for it."""
+    """The language to report for source files without the manifest that applications need."""
+    run_command: str = ""
+    """The command that runs one such source file; `{file}` is its path."""
     rank: int = 50
-    """Of several ecosystems in one folder the lowest is the application, the others build its assets."""
+    """Of several detectors that match a folder, the lowest rank is the application; the others build its assets."""
+    version_tools: tuple[str, ...] = ()
+    """Names that version managers (asdf, mise) use for the language."""
+    system_packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Debian packages by the dependency that needs them."""
 
     def listens(self, draft: ModuleDraft) -> bool:
-        """Tell whether a port in the application's code is one that it listens on."""
+        """Return whether a port in the application's code is one that it listens on."""
         framework = draft.framework.value
-        return framework not in self.configured and (not self.behind or framework in self.behind)
-
-
-@cache
-def ecosystems() -> tuple[Ecosystem, ...]:
-    """All ecosystems: each module of the package `ecosystems` declares one or more as `ECOSYSTEMS`."""
-    package = importlib.import_module("container_kit.stages.ecosystems")
-    names = sorted(module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
-    modules = [importlib.import_module(name) for name in names]
-    found = [ecosystem for module in modules for ecosystem in getattr(module, "ECOSYSTEMS", ())]
-    return tuple(sorted(found, key=lambda ecosystem: ecosystem.rank))
+        return framework not in self.port_from_config and (not self.proxied_except or framework in self.proxied_except)

@@ -26,52 +26,8 @@ MAX_SOURCE = 64 * 1024
 _STRICT = frozenset(["package.json", "package-lock.json", "composer.json"])
 """What npm and its like, and Composer, read as JSON proper; Bun alone lets comments pass."""
 
-PRUNED = frozenset(
-    [
-        ".git",
-        ".hg",
-        ".svn",
-        ".bzr",
-        "node_modules",
-        "bower_components",
-        "jspm_packages",
-        ".venv",
-        "__pycache__",
-        ".tox",
-        ".nox",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".pytest_cache",
-        ".eggs",
-        ".next",
-        ".nuxt",
-        ".output",
-        ".svelte-kit",
-        ".angular",
-        ".turbo",
-        ".parcel-cache",
-        ".cache",
-        ".gradle",
-        ".idea",
-        ".vs",
-        ".terraform",
-        ".serverless",
-        ".yarn",
-        ".pnpm-store",
-        ".dart_tool",
-        ".stack-work",
-        "dist-newstyle",
-        "_build",
-        "elm-stuff",
-        ".zig-cache",
-        "zig-cache",
-        "zig-out",
-        ".cpcache",
-        ".bloop",
-        ".metals",
-    ]
-)
-"""Folders that hold what tools put there, never source."""
+_PRUNED = frozenset([".git", ".hg", ".svn", ".bzr", ".cache", ".idea", ".terraform"])
+"""Folders that tools fill, whatever the ecosystem."""
 
 Parsed = TypeVar("Parsed")
 
@@ -102,10 +58,15 @@ class ModuleTree:
     """All names below a root, and the contents that were asked for.
 
     Paths are relative to the root with `/` between names; the root itself is the empty string.
+
+    Args:
+        root: The folder.
+        pruned: Names of further folders that are not entered.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, pruned: frozenset[str] = frozenset()) -> None:
         self.root = root
+        self._pruned = _PRUNED | pruned
         self.folders: dict[str, Listing] = {}
         self.files = 0
         self.problems: dict[str, Problem] = {}
@@ -151,7 +112,7 @@ class ModuleTree:
         if True in kinds.values():
             folders = [name for name, is_folder in kinds.items() if is_folder]
             files.difference_update(folders)
-        return Listing(files, sorted(name for name in folders if name not in PRUNED), text)
+        return Listing(files, sorted(name for name in folders if name not in self._pruned), text)
 
     def exists(self, path: str) -> bool:
         """Tell whether the walk saw a file of this path."""

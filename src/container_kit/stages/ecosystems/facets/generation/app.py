@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from container_kit.stages.artifacts.analysis import Module, Role
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.generate.workspaces import Workspace, WorkspaceMember
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.ecosystems.facets.generation.questions import start_unknown
 from container_kit.stages.ecosystems.facets.generation.recipe import copy, literal
 from container_kit.stages.ecosystems.facets.generation.start_command import Command, listening, parse
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*", re.ASCII)
 """The name of a Debian package; an Aptfile may hold anything."""
