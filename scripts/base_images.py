@@ -18,8 +18,8 @@ from base_images.catalog import DEFAULT, RECIPES
 from base_images.recipe import CannotMake
 from base_images.registries import without_pullable
 
-from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 
 
 def main() -> int:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import anyio
 
-from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 
 _REFUSED = re.compile("toomanyrequests|rate limit|unauthorized|access denied")
 _ABSENT = re.compile("manifest unknown|not found")
