@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from docker import APIClient
-from support.policy import cannot_run
+from support.skip_policy import cannot_run
 from support.private_engine import PrivateEngine
 from support.registry import Registry
 from support.tiny_image import import_tiny_image
