@@ -77,7 +77,7 @@ def test_validate_may_ask_only_for_what_execute_asks_for() -> None:
         async def validate(self, ctx: StageContext, jam: Jam) -> None:
             raise AssertionError
 
-    with pytest.raises(WiringError, match="jam is no parameter of execute"):
+    with pytest.raises(WiringError, match="jam is not a parameter of execute"):
         WorkflowPipeline("meal", inputs=(Jam, Dough)).add_stage(Picky())
 
 

@@ -232,10 +232,13 @@ class Pipeline:
         where = f"pipeline {self.name!r}, stage {step.name!r}"
         if step.name in names:
             raise WiringError(f"{where}: the name is taken")
-        execute = {need.parameter for need in step.signature.execute}
-        for need in (*step.signature.execute, *step.signature.validate, *step.signature.preview):
-            if need.parameter not in execute:
-                raise WiringError(f"{where}: {need.parameter} is no parameter of execute")
+        signature = step.signature
+        inputs = {need.parameter for need in signature.inputs}
+        for need in (*signature.resolve, *signature.execute, *signature.validate, *signature.preview):
+            if need.resolved:
+                continue
+            if need.parameter not in inputs:
+                raise WiringError(f"{where}: {need.parameter} is not a parameter of execute or resolve")
             if need.optional:
                 continue
             if need.kind not in makers:

@@ -101,10 +101,20 @@ class Stage(ABC, Generic[Artifacts]):
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
 
+    async def resolve(self, ctx: StageContext, *inputs: Any, **named_inputs: Any) -> Any:
+        """Resolve the inputs, once for each attempt; optional, and read-only.
+
+        A stage that overrides it declares a return type. `validate`, `execute` and `preview` then receive the result in
+        their parameter of that type, next to any artifacts that they declare themselves.
+
+        Raises:
+            StageFailure: The only exception that leaves a stage.
+        """
+
     async def validate(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> None:
         """Check what can be checked before anything is changed; raise `StageFailure` if it cannot work.
 
-        The engine calls it right before `execute` and in a dry run. It must change nothing.
+        The engine calls it right before `execute` and in a dry run, after `resolve`. It must change nothing.
         """
 
     @abstractmethod
