@@ -41,8 +41,8 @@ class DeployOptions(Artifact):
     services: bool | tuple[ServiceKind, ...] = False
     """Services to bring up beside it, each with a volume that outlives it; true means those that the analysis found.
     One whose variable is given is left out."""
-    keep: int = Field(default=3, ge=1, le=50)
-    """How many replaced containers are kept, stopped, for going back."""
+    keep_versions: int = Field(default=3, ge=1, le=50)
+    """How many replaced containers are kept, stopped, for a rollback."""
 
 
 class Deployment(Artifact):

@@ -59,15 +59,6 @@ class StageContext:
         )
         return bound
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """Labels for everything that this stage creates, so that its leftovers can be found."""
-        return {
-            "io.container-kit.run": self.run_id,
-            "io.container-kit.pipeline": self.pipeline,
-            "io.container-kit.stage": self.stage,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Preview(Generic[Artifacts]):
@@ -122,7 +113,8 @@ class Stage(ABC, Generic[Artifacts]):
         """Do the work.
 
         If it raises or is cancelled it leaves nothing behind (clean-up is shielded from cancellation). It may be run
-        again after a crash: it finds what it left by `ctx.labels` and reuses or removes it.
+        again after a crash: it finds its leftovers by the labels of
+        `stages.docker.labels.run_labels` and reuses or removes them.
 
         Raises:
             StageFailure: The only exception that leaves a stage.

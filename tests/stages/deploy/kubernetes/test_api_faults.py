@@ -54,5 +54,5 @@ def test_each_refusal_has_its_code_and_hint(code: int, body: Any, cause: str, hi
 
 def test_every_code_of_the_api_is_shown_by_a_case_or_a_test_of_the_connection() -> None:
     shown = {f"kubernetes.{cause}" for _, _, cause, _ in CASES}
-    elsewhere = {"kubernetes.unreachable", "kubernetes.certificate", "kubernetes.kind_unknown"}
+    elsewhere = {"kubernetes.unreachable", "kubernetes.certificate", "kubernetes.kind_not_found"}
     assert {code.code for code in FAULTS} == shown | elsewhere

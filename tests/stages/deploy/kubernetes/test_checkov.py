@@ -14,7 +14,7 @@ import pytest
 from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions, Manifests
 from container_kit.stages.deploy.kubernetes.manifests.application import application
 from container_kit.stages.deploy.kubernetes.manifests.generate import objects
-from container_kit.stages.deploy.kubernetes.manifests.layouts import lay_out
+from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -53,7 +53,7 @@ def test_checkov_finds_nothing_else(
     manifests = Manifests(name="web", namespace="shop", objects=tuple(found))
     folder = tmp_path / "manifests"
     folder.mkdir()
-    for name, text in lay_out(manifests, "files").files.items():
+    for name, text in render_layout(manifests, "files").files.items():
         (folder / name).write_text(text)
     report = run(checkov, folder)
     assert report["summary"]["passed"] > 60

@@ -79,8 +79,8 @@ async def until(condition: Any) -> None:
         ("psa", "pod_security"),
         ("ready-503", "probe_readiness"),
         ("live-fail", "probe_liveness"),
-        ("secret-missing", "config_missing"),
-        ("cm-vol-missing", "volume_missing"),
+        ("secret-missing", "config_not_found"),
+        ("cm-vol-missing", "volume_not_found"),
     ],
 )
 async def test_a_failed_first_rollout_says_why_and_leaves_nothing(
@@ -200,7 +200,7 @@ async def test_fields_of_others_are_taken_over_when_asked(
 ) -> None:
     theirs = quick(manifests(version="7")).of_kind("Deployment")[0]
     cluster.store.apply(("deployments", "shop", "web"), theirs, "kubectl", force=False, dry_run=False)
-    made = await stage.execute(ctx(), quick(manifests(version="8")), KubernetesOptions(take_over=True), CLUSTER)
+    made = await stage.execute(ctx(), quick(manifests(version="8")), KubernetesOptions(force_conflicts=True), CLUSTER)
     assert made.image == "registry.test/ok:8"
 
 
@@ -335,7 +335,7 @@ async def test_an_unknown_kind_is_named(stage: DeployToKubernetes, ctx: Contexts
     widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}
     found = Manifests(name="w", namespace="shop", objects=(widget,), generated=False)
     fault = await failed(stage, ctx, found)
-    assert fault.code == "kubernetes.kind_unknown"
+    assert fault.code == "kubernetes.kind_not_found"
     assert "Widget" in fault.hint
 
 

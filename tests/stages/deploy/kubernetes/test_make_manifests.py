@@ -169,7 +169,7 @@ async def test_a_kustomization_that_needs_its_program_says_so(
     kustomization(tmp_path / "base", "namePrefix: a-\n")
     with pytest.raises(StageFailure) as caught:
         await made(ctx, tmp_path, KubernetesOptions(manifests="base"))
-    assert caught.value.fault.code == "kubernetes.kustomize_missing"
+    assert caught.value.fault.code == "kubernetes.kustomize_not_found"
     assert "namePrefix" in caught.value.fault.hint
 
 

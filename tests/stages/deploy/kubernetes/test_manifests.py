@@ -19,7 +19,7 @@ from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOp
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.kubernetes.manifests.application import application
 from container_kit.stages.deploy.kubernetes.manifests.generate import objects, restricted_namespace
-from container_kit.stages.deploy.kubernetes.manifests.layouts import lay_out
+from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
 
 Json = dict[str, Any]
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -199,7 +199,7 @@ def test_an_unknown_port_is_asked_for() -> None:
 
 
 def in_layout(layout: Layout, options: KubernetesOptions = FULL) -> dict[str, str]:
-    return lay_out(Manifests(name="web", namespace="shop", objects=tuple(made(options))), layout).files
+    return render_layout(Manifests(name="web", namespace="shop", objects=tuple(made(options))), layout).files
 
 
 def parsed(files: dict[str, str]) -> list[Json]:

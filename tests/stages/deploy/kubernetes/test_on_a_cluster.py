@@ -107,17 +107,17 @@ async def test_an_image_that_does_not_exist_is_told(run: Run) -> None:
 
 async def test_a_secret_that_does_not_exist_is_named(run: Run) -> None:
     fault = await run.fails("secret-missing", secret_env={"DATABASE_URL": "nope/url"})
-    assert fault.code == "kubernetes.config_missing"
+    assert fault.code == "kubernetes.config_not_found"
     assert "nope" in fault.hint
 
 
 async def test_the_users_own_manifests_are_deployed_the_same_way(run: Run, tmp_path: Path) -> None:
     cluster = await run.prepare()
     generated = await run.manifests(cluster, "ok")
-    from container_kit.stages.deploy.kubernetes.manifests.layouts import lay_out
+    from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
 
     (tmp_path / "base").mkdir()
-    for name, text in lay_out(generated, "kustomize").files.items():
+    for name, text in render_layout(generated, "kustomize").files.items():
         (tmp_path / "base" / name).write_text(text)
     options = run.options(manifests="base")
     found = await MakeManifests().execute(run.ctx(), Source(path=str(tmp_path)), options, cluster, None, None, None)

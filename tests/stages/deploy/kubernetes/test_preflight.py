@@ -83,7 +83,7 @@ async def test_a_missing_namespace_is_a_fault_unless_it_may_be_made(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     fault = await refused(stage, ctx, namespace="new")
-    assert fault.code == "kubernetes.namespace_missing"
+    assert fault.code == "kubernetes.namespace_not_found"
     preview = await stage.preview(
         ctx(dry_run=True), KubernetesOptions(namespace="new", create_namespace=True, registry="r.test")
     )
@@ -114,7 +114,7 @@ async def test_a_namespace_that_is_being_deleted_is_a_fault(
 ) -> None:
     cluster.add("v1", "Namespace", "shop", status={"phase": "Terminating"})
     fault = await refused(stage, ctx)
-    assert fault.code == "kubernetes.namespace_missing"
+    assert fault.code == "kubernetes.namespace_not_found"
     assert "being deleted" in fault.message
 
 
@@ -128,7 +128,7 @@ async def test_what_may_not_be_read_is_not_checked(stage: PreflightCluster, clus
 async def test_the_pull_secret_must_be_there_and_be_one(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    assert (await refused(stage, ctx, pull_secret="regcred")).code == "kubernetes.pull_secret_missing"
+    assert (await refused(stage, ctx, pull_secret="regcred")).code == "kubernetes.pull_secret_not_found"
     cluster.add("v1", "Secret", "regcred", "shop", type="Opaque")
     assert "Opaque" in (await refused(stage, ctx, pull_secret="regcred")).message
     data = {".dockerconfigjson": base64.b64encode(b"{}").decode()}
@@ -171,7 +171,7 @@ async def test_a_registry_that_the_cluster_documents_is_used(
 
 async def test_no_way_to_deliver_an_image_is_a_fault(stage: PreflightCluster, ctx: Contexts) -> None:
     fault = await refused(stage, ctx, registry=None)
-    assert fault.code == "kubernetes.no_delivery"
+    assert fault.code == "kubernetes.delivery_not_found"
     assert "registry" in fault.hint
 
 
@@ -181,7 +181,7 @@ async def test_the_context_tells_how_images_are_loaded(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     fault = await refused(stage, ctx, registry=None, kube_context=context)
-    assert fault.code == "kubernetes.loader_missing"
+    assert fault.code == "kubernetes.loader_not_found"
     assert program in fault.hint
     (tmp_path / program).write_text("#!/bin/sh\n")
     (tmp_path / program).chmod(0o755)

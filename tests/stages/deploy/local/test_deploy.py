@@ -17,8 +17,8 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.local.container import Networks
-from container_kit.stages.deploy.local.deployer import LocalTarget
-from container_kit.stages.deploy.local.spec import resolve
+from container_kit.stages.deploy.local.deployer import LocalDeployer
+from container_kit.stages.deploy.local.spec import resolve_spec
 from container_kit.stages.deploy.targets import LOCAL
 from support.engine.deployments import App, get
 from support.engine.web_apps import names_of_environment
@@ -208,7 +208,7 @@ async def test_two_deployments_of_one_application_at_once_both_succeed_one_after
 
 async def test_networks_that_are_missing_are_made(app: App, web: Web, unique: Callable[[], str]) -> None:
     networks = Networks(f"{unique()}-a", f"{unique()}-b")
-    target = LocalTarget(app.engine, networks)
+    target = LocalDeployer(app.engine, networks)
     ctx = app.ctx()
     wish = await resolve(ctx, web("v1"), DeployOptions(name=app.name, memory_mb=128), None, None, LOCAL)
     try:

@@ -139,7 +139,7 @@ async def test_a_missing_variable_is_named(app: App, web: Web) -> None:
         await app.stage.execute(
             app.ctx(), web("needs", ["8000", "needs"]), DeployOptions(name=app.name), None, analysis
         )
-    assert failure.value.fault.code == "deploy.variable_missing"
+    assert failure.value.fault.code == "deploy.variable_not_found"
     assert "DATABASE_URL" in _arguments(failure.value.fault)["env"]
     assert app.containers() == []
 
@@ -177,17 +177,17 @@ async def test_a_port_that_is_taken_while_the_candidate_starts_puts_the_old_vers
 async def test_an_image_that_is_gone_is_a_fault(app: App) -> None:
     with pytest.raises(StageFailure) as failure:
         await app.deploy(Image(id="sha256:" + "0" * 64, reference="ck-test-absent:1", ports=(80,)))
-    assert failure.value.fault.code == "deploy.image_missing"
+    assert failure.value.fault.code == "image.not_found"
     assert app.containers() == []
 
 
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"name": "No Good"}, "deploy.name_invalid"),
-        ({"name": "-x"}, "deploy.name_invalid"),
-        ({"name": "a" * 41}, "deploy.name_invalid"),
-        ({"name": "x;rm -rf"}, "deploy.name_invalid"),
+        ({"name": "No Good"}, "deploy.option_invalid"),
+        ({"name": "-x"}, "deploy.option_invalid"),
+        ({"name": "a" * 41}, "deploy.option_invalid"),
+        ({"name": "x;rm -rf"}, "deploy.option_invalid"),
         ({"health_path": "no-slash"}, "deploy.option_invalid"),
         ({"health_path": "/x\r\nHost: evil"}, "deploy.option_invalid"),
         ({"user": "--privileged"}, "deploy.option_invalid"),
@@ -196,7 +196,7 @@ async def test_an_image_that_is_gone_is_a_fault(app: App) -> None:
         ({"volumes": {"data": "/x:ro,z"}}, "deploy.option_invalid"),
         ({"env": {"A=B": "x"}}, "deploy.env_invalid"),
         ({"env": {"A": "x\0y"}}, "deploy.env_invalid"),
-        ({"env_file": "absent.env"}, "deploy.env_file_missing"),
+        ({"env_file": "absent.env"}, "deploy.env_file_not_found"),
         ({"env_file": "../outside.env"}, "path.outside_workspace"),
     ],
 )
@@ -225,7 +225,7 @@ async def test_more_than_the_target_allows_is_refused_and_a_default_is_lowered_t
     with pytest.raises(StageFailure) as failure:
         await app.stage.validate(app.ctx(), image, DeployOptions(name=app.name, memory_mb=65), target=small)
     fault = failure.value.fault
-    assert fault.code == "deploy.over_limit"
+    assert fault.code == "target.over_limit"
     assert fault.next_actions[0].arguments == {"memory_mb": 64}
     made = await app.stage.execute(app.ctx(), image, DeployOptions(name=app.name), target=small)
     host = app.api.inspect_container(made.container_id)["HostConfig"]
@@ -236,7 +236,7 @@ async def test_a_port_that_nothing_tells_is_asked_for(app: App, web: Web) -> Non
     silent = web("silent", ["8000", "silent"]).model_copy(update={"ports": ()})
     with pytest.raises(StageFailure) as failure:
         await app.deploy(silent, health_timeout=2.0)
-    assert failure.value.fault.code == "deploy.port_unknown"
+    assert failure.value.fault.code == "deploy.port_not_found"
     assert "EXPOSE" in failure.value.fault.next_actions[0].why
     assert app.containers() == []
 
@@ -248,7 +248,7 @@ async def test_of_several_ports_that_nothing_tells_each_is_offered(app: App, web
     with pytest.raises(StageFailure) as failure:
         await app.deploy(both.model_copy(update={"ports": ()}), health_timeout=60.0)
     fault = failure.value.fault
-    assert fault.code == "deploy.port_unknown"
+    assert fault.code == "deploy.port_not_found"
     assert [action.arguments for action in fault.next_actions] == [{"container_port": 9000}, {"container_port": 9001}]
     made = await app.deploy(both, **_arguments(fault))
     assert get(made.host_port) == "both"
@@ -287,7 +287,7 @@ async def test_a_way_back_that_somebody_removed_is_told(app: App, web: Web) -> N
     app.api.remove_container(first.container_id, force=True)
     with pytest.raises(StageFailure) as failure:
         await app.stage.rollback(app.ctx(), second)
-    assert failure.value.fault.code == "deploy.previous_version_missing"
+    assert failure.value.fault.code == "deployment.version_not_found"
     assert app.name in failure.value.fault.hint
     assert get(second.host_port) == "v2"
 
@@ -319,6 +319,6 @@ async def test_without_haproxy_and_a_way_to_get_it_nothing_is_deployed(
         app = App("web", engine, alone.api, ctx)
         with pytest.raises(StageFailure) as failure:
             await app.deploy(Image(id="", reference="web:1", ports=(8080,)), zero_downtime=True)
-    assert failure.value.fault.code == "deploy.proxy_missing"
+    assert failure.value.fault.code == "deploy.proxy_not_found"
     assert "zero_downtime=false" in failure.value.fault.hint
     assert app.containers() == []

@@ -87,7 +87,7 @@ async def test_an_unknown_application_is_a_fault_that_names_those_there_are(oper
     for attempt in (operator.describe, operator.log, operator.go_back):
         with pytest.raises(StageFailure) as failure:
             await attempt()
-        assert failure.value.fault.code == "deployment.unknown"
+        assert failure.value.fault.code == "deployment.not_found"
 
 
 async def test_the_log_is_that_of_the_version_asked_for_without_secrets(app: App, operator: Operator, web: Web) -> None:
@@ -140,7 +140,7 @@ async def test_a_version_that_is_not_kept_is_a_fault_that_names_those_there_are(
     for version in (None, "v0", "sha256:" + "0" * 64):
         with pytest.raises(StageFailure) as failure:
             await operator.go_back(version)
-        assert failure.value.fault.code == "deployment.version_unknown"
+        assert failure.value.fault.code == "deployment.version_not_found"
     assert made.container_name in failure.value.fault.hint
     assert get(made.host_port) == "v1"
 
@@ -180,4 +180,4 @@ async def test_what_serves_is_found_by_its_name_and_can_be_verified(app: App, we
     assert (await Verify(app.engine).execute(app.ctx(), found)).healthy
     with pytest.raises(StageFailure) as failure:
         await FindDeployment(app.engine).execute(app.ctx(), ApplicationRef(name=f"{app.name}-not"))
-    assert failure.value.fault.code == "deployment.unknown"
+    assert failure.value.fault.code == "deployment.not_found"

@@ -15,7 +15,7 @@ from container_kit.stages.artifacts.deployments import ApplicationRef, RemovalOp
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.local.backend import LocalBackend
-from container_kit.stages.deploy.local.spec import resolve
+from container_kit.stages.deploy.local.spec import resolve_spec
 from container_kit.stages.deploy.local.stage import Deploy
 from container_kit.stages.deploy.manage import RemoveDeployment
 from container_kit.stages.deploy.targets import LOCAL
@@ -112,7 +112,7 @@ async def test_a_postgres_has_a_database_for_the_application_and_keeps_it(app: A
     (home / "services" / f"{service}.password").unlink()
     with pytest.raises(StageFailure) as failure:
         await app.deploy(web("v1"), services=("postgres",))
-    assert failure.value.fault.code == "deploy.service_password_lost"
+    assert failure.value.fault.code == "deploy.service_password_not_found"
     await remove(app, volumes=True)
 
 
@@ -142,7 +142,7 @@ async def test_a_service_without_an_image_is_a_fault_that_names_one(
     options = DeployOptions(name="shop", container_port=80, services=("redis",))
     with pytest.raises(StageFailure) as failure:
         await Deploy(DockerEngine(private.host)).execute(ctx(), Image(id=made["Id"], reference="shop:1"), options)
-    assert failure.value.fault.code == "deploy.service_image_missing"
+    assert failure.value.fault.code == "deploy.service_image_not_found"
     assert "redis:7" in failure.value.fault.hint
     assert private.api.containers(all=True) == []
     assert private.api.networks(names=["container-kit-app-shop"]) == []
