@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from container_kit.stages.deploy.kubernetes.cluster.api_faults import FAULTS, refusal
+from container_kit.stages.deploy.kubernetes.cluster.api_faults import FAULTS, rejection
 
 
 def status(code: int, reason: str, message: str, *causes: dict[str, str]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ CASES = [
 
 @pytest.mark.parametrize(("code", "body", "cause", "hint"), CASES)
 def test_each_refusal_has_its_code_and_hint(code: int, body: Any, cause: str, hint: str) -> None:
-    fault = refusal(code, body, "Deployment/web", 7 if code in (429, 503) else None).fault
+    fault = rejection(code, body, "Deployment/web", 7 if code in (429, 503) else None).fault
     assert fault.code == f"kubernetes.{cause}"
     assert hint in fault.hint
     assert fault.evidence[0].text.startswith(str(code))

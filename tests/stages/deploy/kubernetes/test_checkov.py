@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions, Manifests
-from container_kit.stages.deploy.kubernetes.manifests.application import application
+from container_kit.stages.deploy.kubernetes.manifests.application import combine
 from container_kit.stages.deploy.kubernetes.manifests.generate import objects
 from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
 
@@ -49,7 +49,7 @@ def checkov(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_checkov_finds_nothing_else(
     options: KubernetesOptions, accepted: set[str], checkov: str, tmp_path: Path
 ) -> None:
-    found = objects(application(options, IMAGE, "shop", None, None))
+    found = objects(combine(options, IMAGE, "shop", None, None))
     manifests = Manifests(name="web", namespace="shop", objects=tuple(found))
     folder = tmp_path / "manifests"
     folder.mkdir()

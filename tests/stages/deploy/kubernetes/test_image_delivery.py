@@ -20,9 +20,9 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.kubernetes.image_delivery.stages import (
     ChooseRegistryName,
     DeliverImage,
+    content_tag,
     image_name,
     load_command,
-    content_tag,
     registry_name,
 )
 from container_kit.stages.docker.engine import DockerEngine

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container_kit.stages.deploy.kubernetes.apply.diff import changes
-from container_kit.stages.deploy.kubernetes.apply.managed_fields import last_applied, identity
+from container_kit.stages.deploy.kubernetes.apply.managed_fields import identity, last_applied
 from support.kubernetes import server_side_apply as ssa
 from support.kubernetes.application import manifests
 

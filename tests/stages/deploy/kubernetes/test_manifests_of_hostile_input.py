@@ -20,7 +20,7 @@ from container_kit.stages.artifacts.kubernetes import (
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.kubernetes import validation as fields
-from container_kit.stages.deploy.kubernetes.manifests.application import application
+from container_kit.stages.deploy.kubernetes.manifests.application import combine
 from container_kit.stages.deploy.kubernetes.manifests.generate import objects
 from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
 from container_kit.stages.deploy.kubernetes.manifests.user_manifests import read_user_manifests
@@ -28,6 +28,7 @@ from container_kit.stages.deploy.kubernetes.manifests.write_manifests import Wri
 from container_kit.stages.deploy.kubernetes.manifests.yaml_text import read, write
 from support.kubernetes.schema import validator
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 Json = dict[str, Any]
 
@@ -72,7 +73,7 @@ CHANGES = st.fixed_dictionaries(
 def made(changes: Json, image: str = "registry.test/web:1") -> list[Json] | StageFailure:
     options = KubernetesOptions(**{"port": 8080, **changes})
     try:
-        return objects(application(options, ClusterImage(reference=image), options.namespace or "shop", None, None))
+        return objects(combine(options, ClusterImage(reference=image), options.namespace or "shop", None, None))
     except StageFailure as failure:
         return failure
 
@@ -217,7 +218,7 @@ SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
 async def test_a_path_that_leads_elsewhere_or_is_none_is_a_fault(path: str, ctx: Contexts, tmp_path: Path) -> None:
     found = Manifests(name="web", namespace="shop", objects=(SERVICE,))  # type: ignore[arg-type]
     with pytest.raises(StageFailure, match=r"path\."):
-        await WriteManifests().execute(ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
+        await execute(WriteManifests(), ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
     with pytest.raises(StageFailure, match=r"path\."):
         await read_user_manifests(ctx(), str(tmp_path), path)
     assert list(tmp_path.iterdir()) == []
@@ -227,6 +228,6 @@ async def test_a_path_that_leads_elsewhere_or_is_none_is_a_fault(path: str, ctx:
 @pytest.mark.parametrize("path", ["~/x", "$(x)", "; rm -rf x", "a/./b", "é"])
 async def test_a_path_is_nothing_but_a_name_below_the_source(path: str, ctx: Contexts, tmp_path: Path) -> None:
     found = Manifests(name="web", namespace="shop", objects=(SERVICE,))  # type: ignore[arg-type]
-    written = await WriteManifests().execute(ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
+    written = await execute(WriteManifests(), ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
     assert Path(written.folder).is_relative_to(tmp_path)
     assert len(await read_user_manifests(ctx(), str(tmp_path), path)) == 1

@@ -12,6 +12,7 @@ from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 from support.kubernetes.api_server import ApiServer
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute, preview, validate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
@@ -22,7 +23,7 @@ def stage(kubeconfig: str) -> PreflightCluster:
 
 
 async def prepared(stage: PreflightCluster, ctx: Contexts, **options: object) -> Cluster:
-    return await stage.execute(ctx(), KubernetesOptions(**{"registry": "registry.test/shop", **options}))  # type: ignore[arg-type]
+    return await execute(stage, ctx(), KubernetesOptions(**{"registry": "registry.test/shop", **options}))  # type: ignore[arg-type]
 
 
 async def refused(stage: PreflightCluster, ctx: Contexts, **options: object) -> Fault:
@@ -44,7 +45,7 @@ async def test_wrong_options_are_refused_before_the_cluster_is_asked(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     with pytest.raises(StageFailure, match="option_invalid"):
-        await stage.validate(ctx(), KubernetesOptions(memory="lots"))
+        await validate(stage, ctx(), KubernetesOptions(memory="lots"))
     assert cluster.requests == []
 
 
@@ -84,10 +85,10 @@ async def test_a_missing_namespace_is_a_fault_unless_it_may_be_made(
 ) -> None:
     fault = await refused(stage, ctx, namespace="new")
     assert fault.code == "kubernetes.namespace_not_found"
-    preview = await stage.preview(
-        ctx(dry_run=True), KubernetesOptions(namespace="new", create_namespace=True, registry="r.test")
+    previewed = await preview(
+        stage, ctx(dry_run=True), KubernetesOptions(namespace="new", create_namespace=True, registry="r.test")
     )
-    assert "new would be made" in preview.says[1]
+    assert "new would be created" in previewed.says[1]
     assert cluster.get("namespaces", "new", "") is None
     await prepared(stage, ctx, namespace="new", create_namespace=True)
     made = cluster.get("namespaces", "new", "")

@@ -9,7 +9,7 @@ import pytest
 from container_kit.stages.artifacts.kubernetes import KubernetesOptions
 from container_kit.stages.artifacts.target import Limits, Target
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.kubernetes.target_policy import require_namespace, apply_target
+from container_kit.stages.deploy.kubernetes.target_policy import apply_target, require_namespace
 
 LIMITS = Limits(replicas=3, memory_mb=200, cpus=0.5)
 PROD = Target(name="prod", kind="kubernetes", context="prod", namespace="shop", registry="registry.test", limits=LIMITS)

@@ -21,6 +21,7 @@ from container_kit.stages.artifacts.deployments import (
 )
 from container_kit.stages.artifacts.kubernetes import KubernetesDeployment, Manifests
 from container_kit.stages.artifacts.target import Target
+from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.backend import check_lines
@@ -62,7 +63,7 @@ class KubernetesBackend:
     """
 
     full_deployment: ClassVar[str] = "full-deployment-kubernetes"
-    deployment: ClassVar[type[KubernetesDeployment]] = KubernetesDeployment
+    deployment: ClassVar[type[Artifact]] = KubernetesDeployment
 
     def __init__(
         self,

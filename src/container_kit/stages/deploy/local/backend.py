@@ -20,6 +20,7 @@ from container_kit.stages.artifacts.deployments import (
     Version,
 )
 from container_kit.stages.artifacts.target import Target
+from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.backend import check_lines
@@ -42,7 +43,7 @@ class LocalBackend:
     """The applications of the engine on this machine; implements `DeploymentBackend`."""
 
     full_deployment: ClassVar[str] = "full-deployment"
-    deployment: ClassVar[type[Deployment]] = Deployment
+    deployment: ClassVar[type[Artifact]] = Deployment
 
     def __init__(self, target: Target, engine: DockerEngine, networks: Networks | None = None) -> None:
         self._target = target
