@@ -99,7 +99,7 @@ async def test_a_mocked_stage_needs_no_resolve() -> None:
 
 
 def test_an_artifact_that_only_resolve_takes_is_an_input_of_the_stage() -> None:
-    with pytest.raises(WiringError, match="nothing earlier makes Flour"):
+    with pytest.raises(WiringError, match="no earlier stage returns Flour"):
         _bakery(Bake(), Salt)
 
 

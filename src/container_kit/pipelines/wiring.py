@@ -34,7 +34,7 @@ class Signature:
     execute: tuple[StageInput, ...]
     validate: tuple[StageInput, ...]
     preview: tuple[StageInput, ...]
-    makes: type[BaseModel] | None
+    output: type[BaseModel] | None
     resolve: tuple[StageInput, ...] = ()
 
     @property
@@ -56,7 +56,7 @@ class Signature:
             execute=_needs(stage, kind.execute, resolved),
             validate=_needs(stage, kind.validate, resolved),
             preview=_needs(stage, kind.preview, resolved),
-            makes=_product(stage, kind.execute),
+            output=_product(stage, kind.execute),
             resolve=_needs(stage, kind.resolve) if resolved else (),
         )
 

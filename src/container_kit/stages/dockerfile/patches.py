@@ -21,9 +21,9 @@ from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.dockerfile import files as place
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree, TextFile
 from container_kit.stages.dockerfile.review import NONE_THERE, checksum
 from container_kit.stages.dockerfile.write import put, undo
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree, TextFile
 from container_kit.stages.formats.dockerfile import UNPARSABLE, read_stages
 
 CHANGED = FaultCode(
@@ -98,7 +98,8 @@ def _patched(root: Path, review: DockerfileReview, choice: PatchSelection | None
     read_stages(content)
     ignore = next((one.patch.replacement for one in chosen if one.patch and one.patch.file), None)
     reasons = tuple(
-        Reason(choice=one.message, because=one.because, places=(f"{review.path}:{one.line}",)) for one in chosen
+        Reason(decision=one.message, rationale=one.rationale, locations=(f"{review.path}:{one.line}",))
+        for one in chosen
     )
     return Dockerfile(
         path=review.path,

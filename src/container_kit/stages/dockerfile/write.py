@@ -18,10 +18,10 @@ from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.dockerfile import files as place
 from container_kit.stages.dockerfile.base_availability import survey
-from container_kit.stages.dockerfile.base_images import BasePolicy
-from container_kit.stages.dockerfile.generate import questions as unsettled
 from container_kit.stages.dockerfile.generate.plan import SOURCE_IGNORED, DockerfilePlan, plan
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation import questions as unsettled
+from container_kit.stages.ecosystems.facets.generation.base_images import BasePolicy
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 
 
 class WriteDockerfile(Stage[Dockerfile]):

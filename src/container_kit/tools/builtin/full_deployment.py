@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
@@ -51,7 +51,13 @@ async def _planned(call: ToolCall, asked: FullDeploymentInput) -> PipelineCall:
     return PipelineCall(made.pipeline, gate(made.input), made.options)
 
 
-_PRODUCTS = (Dockerfile, Image, ScanReport, *(backend.deployment for backend in BACKENDS.values()), Verification)
+_PRODUCTS: tuple[type[BaseModel], ...] = (
+    Dockerfile,
+    Image,
+    ScanReport,
+    *(backend.deployment for backend in BACKENDS.values()),
+    Verification,
+)
 
 FULL_DEPLOYMENT = Tool(
     name="full-deployment",

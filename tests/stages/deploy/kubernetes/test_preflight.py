@@ -88,7 +88,7 @@ async def test_a_missing_namespace_is_a_fault_unless_it_may_be_made(
     previewed = await preview(
         stage, ctx(dry_run=True), KubernetesOptions(namespace="new", create_namespace=True, registry="r.test")
     )
-    assert "new would be created" in previewed.says[1]
+    assert "new would be created" in previewed.changes[1]
     assert cluster.get("namespaces", "new", "") is None
     await prepared(stage, ctx, namespace="new", create_namespace=True)
     made = cluster.get("namespaces", "new", "")

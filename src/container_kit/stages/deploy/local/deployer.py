@@ -158,7 +158,7 @@ class LocalDeployer:
             if spec.services:
                 kinds = tuple(kind for kind, _ in spec.services)
                 addresses = await services.start_services(ctx, self._containers, spec.app, kinds)
-                ctx.redact.learn(addresses.values())
+                ctx.redact.add(addresses.values())
                 yield spec.with_env({variable: addresses[kind] for kind, variable in spec.services})
             else:
                 yield spec

@@ -53,7 +53,7 @@ class ContainerSpec:
 
     def with_env(self, addresses: Mapping[str, str]) -> ContainerSpec:
         """Return a copy with the addresses of services in these variables; they are redacted."""
-        self.redact.learn(addresses.values())
+        self.redact.add(addresses.values())
         return replace(self, env={**self.env, **addresses})
 
 

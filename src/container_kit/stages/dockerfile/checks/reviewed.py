@@ -8,7 +8,7 @@ from typing import Literal
 
 from container_kit.stages.artifacts.analysis import Module
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.formats.dockerfile import BuildStage, Instruction
 
 
@@ -54,7 +54,7 @@ def problem(
     where: Instruction,
     severity: Literal["error", "warning", "info"],
     message: str,
-    because: str,
+    rationale: str,
     patch: Patch | None = None,
 ) -> DockerfileProblem:
     """A problem at an instruction."""
@@ -64,7 +64,7 @@ def problem(
         line=where.first_line,
         severity=severity,
         message=message,
-        because=because,
+        rationale=rationale,
         patch=patch,
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 FRAMEWORKS = (
     Framework("drogon", ("drogon",), 5555),
@@ -134,12 +134,12 @@ def _has_sources(folder: Folder) -> bool:
     return bool(folder.files(*_CPP, ".c", limit=1))
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "c-family",
         describe,
         manifests=("CMakeLists.txt", "meson.build"),
-        bare=("Makefile", "main.cpp", "main.c", "main.cc", "configure.ac", "*.cpp", "*.c", "*.cc"),
+        entry_files=("Makefile", "main.cpp", "main.c", "main.cc", "configure.ac", "*.cpp", "*.c", "*.cc"),
         frameworks=FRAMEWORKS,
         sources=(*_CPP, ".c", ".h"),
         recognises=_has_sources,

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages
-from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, cached, chain, environment, system_packages
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
-from container_kit.stages.dockerfile.generate.version_ranges import exact
-from container_kit.stages.ecosystems.native.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Bases
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.questions import START_UNKNOWN
+from container_kit.stages.ecosystems.facets.generation.recipe import (
+    Build,
+    Recipe,
+    chain,
+    system_packages,
+)
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
 
 _TOOLS = {
     "cmake": ("cmake", "ninja-build"),
@@ -53,13 +57,12 @@ _SHARED = (
     "ldd /out/app | awk '/=> \\// {print $3}' | grep -Ev '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*)[.]so' "
     "| xargs -r cp -L -t /out/lib"
 )
-_ZIG = "0.15.2"
 
 
 def c_family(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a C or C++ server."""
-    base = bases.pick(*DEBIANS, because="its packages have the compiler and the libraries, with security fixes")
-    runtime = bases.pick(*DEBIANS, because="the same distribution that the program was linked on")
+    base = bases.pick(*DEBIANS, rationale="its packages have the compiler and the libraries, with security fixes")
+    runtime = bases.pick(*DEBIANS, rationale="the same distribution that the program was linked on")
     libraries = _libraries(app)
     lines = (
         *system_packages(base, ("build-essential", "pkg-config", *_TOOLS.get(app.manager, ()), *libraries)),
@@ -72,8 +75,8 @@ def c_family(app: App, bases: Bases) -> Recipe:
     )
     reasons = (
         Reason(
-            choice=f"packages {', '.join(libraries)}" if libraries else "no libraries",
-            because="the build file looks for them" if libraries else "the build file looks for none",
+            decision=f"packages {', '.join(libraries)}" if libraries else "no libraries",
+            rationale="the build file looks for them" if libraries else "the build file looks for none",
         ),
     )
     return program(
@@ -85,37 +88,6 @@ def c_family(app: App, bases: Bases) -> Recipe:
         copies=("COPY --from=build /out/lib /usr/local/lib/app",),
         environment={"LD_LIBRARY_PATH": "/usr/local/lib/app"},
     )
-
-
-def zig(app: App, bases: Bases) -> Recipe:
-    """Make the recipe for a Zig server; the compiler comes from PyPI, for there is no image of it."""
-    base = bases.pick(
-        Base("python:3.13-slim", probe="python"),
-        Base("python:3.11-slim", probe="python"),
-        because="Zig publishes its compiler on PyPI, and no image",
-    )
-    runtime = bases.pick(*DEBIANS, because="small, and it has a program for the health check")
-    declared = exact(app.version or "", 3)
-    version = declared[0] if declared and declared[0].count(".") == 2 else _ZIG
-    made = _named_program(app, r"zig-out/bin/([\w.-]+)")
-    cache = "/root/.cache/zig"
-    lines = (
-        *environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1", "ZIG_GLOBAL_CACHE_DIR": cache}),
-        "WORKDIR /app",
-        cached("/root/.cache/pip", f"pip install ziglang=={version}"),
-        *app.copy_manifests(),
-        *app.enter(),
-        cached(cache, "python -m ziglang build --fetch"),
-        app.copy_source(),
-        cached(
-            cache,
-            chain("python -m ziglang build -Doptimize=ReleaseSafe", "mkdir /out", f"cp zig-out/bin/{made} /out/app"),
-        ),
-    )
-    reasons = (
-        Reason(choice=f"ziglang=={version}", because="build.zig.zon asks for it" if declared else "a recent Zig"),
-    )
-    return program(app, Build(base, lines), runtime, ignore=("**/zig-out", "**/.zig-cache"), reasons=reasons)
 
 
 def _libraries(app: App) -> tuple[str, ...]:
@@ -140,8 +112,3 @@ def _made(app: App) -> str:
     if not words or not re.fullmatch(r"(?:\./)?[\w+./-]+", words[0]) or ".." in words[0]:
         raise START_UNKNOWN(f"the program that {app.module.path} builds is unknown", path=app.module.path)
     return shell_word(words[0])
-
-
-def _named_program(app: App, pattern: str) -> str:
-    found = re.search(pattern, app.start or "")
-    return found[1] if found else shell_word(app.module.name)

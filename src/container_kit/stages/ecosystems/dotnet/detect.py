@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import join
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.module_tree import join
 
 FRAMEWORKS = (
     Framework("giraffe", ("giraffe",)),
@@ -135,11 +135,12 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     return "dotnet", [join("", member) for member in members]
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "dotnet",
         describe,
-        bare=("Program.cs", "Program.fs", "Startup.cs", "*.cs"),
+        version_tools=("dotnet",),
+        entry_files=("Program.cs", "Program.fs", "Startup.cs", "*.cs"),
         manifests=("*.csproj", "*.fsproj", "*.vbproj", "*.sln", "*.slnx"),
         frameworks=FRAMEWORKS,
         workspace=workspace,

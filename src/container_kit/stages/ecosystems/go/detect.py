@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.deployment_files.dockerfile_facts import read_dockerfile
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.go.system_packages import SYSTEM_PACKAGES
 
 FRAMEWORKS = (
     Framework("gin", ("github.com/gin-gonic/gin",), 8080),
@@ -146,12 +147,14 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     return "go-work", [m.strip('"').removeprefix("./").rstrip("/") for m in members if m]
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "go",
         describe,
+        version_tools=("golang", "go"),
+        system_packages=SYSTEM_PACKAGES,
         manifests=("go.mod", "go.work", "Gopkg.toml", "glide.yaml"),
-        bare=("main.go", "*.go"),
+        entry_files=("main.go", "*.go"),
         frameworks=FRAMEWORKS,
         workspace=workspace,
         sources=(".go",),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.javascript.frameworks import SERVERS, SITES
 from container_kit.stages.ecosystems.javascript.packages import (
     NodePackage,
@@ -25,6 +25,7 @@ from container_kit.stages.ecosystems.javascript.scripts import (
     start_script,
 )
 from container_kit.stages.ecosystems.javascript.sites import describe_site, is_configured
+from container_kit.stages.ecosystems.javascript.system_packages import SYSTEM_PACKAGES
 
 _META = {
     "waku",
@@ -164,7 +165,9 @@ def _describe_server(folder: Folder, package: NodePackage, draft: ModuleDraft, s
     scripted = script not in {None, "dev"} and not runs_nothing(folder, package, script or "")
     _read_entry(folder, package, draft, scripted=scripted)
     if (draft.program.value or "").startswith("wrangler"):
-        draft.role.add("web", "configuration", *(draft.start.best.places if draft.start.best else ()), confidence=0.85)
+        draft.role.add(
+            "web", "configuration", *(draft.start.best.locations if draft.start.best else ()), confidence=0.85
+        )
         draft.port.add(8787, "framework", folder.place("package.json", "wrangler"), confidence=0.65)
     if not server and not draft.start:
         _describe_package(folder, package, draft)
@@ -242,12 +245,14 @@ def _is_node(folder: Folder) -> bool:
     return any(server.search(folder.source(path)) for path in folder.files(*_SUFFIXES, limit=10, depth=3))
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "node",
         describe,
+        version_tools=("nodejs", "node", "bun"),
+        system_packages=SYSTEM_PACKAGES,
         manifests=("package.json", "bun.lock", "bun.lockb"),
-        bare=("server.js", "index.js", "app.js", "index.ts", "main.js", "server.ts", "index.mjs", "app.ts"),
+        entry_files=("server.js", "index.js", "app.js", "index.ts", "main.js", "server.ts", "index.mjs", "app.ts"),
         recognises=_is_node,
         frameworks=SERVERS,
         workspace=workspace_members,

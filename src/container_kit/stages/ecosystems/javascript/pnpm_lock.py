@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from container_kit.stages.ecosystems.facets.lockfile import Entry
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import Entry
 from container_kit.stages.ecosystems.javascript.lockfiles import resolved, split
 from container_kit.stages.formats.documents import Malformed
 

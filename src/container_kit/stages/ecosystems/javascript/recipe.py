@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import (
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages, runtime_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
     RuntimeImage,
@@ -18,9 +18,9 @@ from container_kit.stages.dockerfile.generate.recipe import (
     environment,
     system_packages,
 )
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
-from container_kit.stages.dockerfile.generate.start_command import Command
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
+from container_kit.stages.ecosystems.facets.generation.start_command import Command
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 from container_kit.stages.ecosystems.javascript.package_managers import Manager, node_manager
 
 _VERSIONS = ("24", "26", "22", "20", "18", "16")
@@ -47,11 +47,15 @@ def node(app: App, bases: Bases) -> Recipe:
         workdir=app.folder,
     )
     build = Build(base, _lines(app, base, manager))
-    traced = Reason(choice="Next's standalone server", because="next.config asks for it: only what is used is shipped")
+    traced = Reason(
+        decision="Next's standalone server", rationale="next.config asks for it: only what is used is shipped"
+    )
     reasons = (
         *((traced,) if standalone else ()),
-        Reason(choice=manager.install, because=manager.why),
-        Reason(choice=f"PID 1 {command.arguments[0]}", because="a package manager as PID 1 would not pass signals on"),
+        Reason(decision=manager.install, rationale=manager.why),
+        Reason(
+            decision=f"PID 1 {command.arguments[0]}", rationale="a package manager as PID 1 would not pass signals on"
+        ),
     )
     return Recipe((build,), runtime, ignore=IGNORE, reasons=reasons)
 
@@ -59,10 +63,10 @@ def node(app: App, bases: Bases) -> Recipe:
 def node_base(app: App, bases: Bases) -> Base:
     """Choose the image with Node.js, or with Bun where that is the package manager."""
     if app.manager == "bun":
-        return bases.pick(Base("oven/bun:1-slim", probe="bun"), because="the project is run by Bun")
+        return bases.pick(Base("oven/bun:1-slim", probe="bun"), rationale="the project is run by Bun")
     return bases.pick(
         *(Base(f"node:{version}-slim", probe="node") for version in preferred(app.version, _VERSIONS)),
-        because=f"the project asks for Node.js {app.version}"
+        rationale=f"the project asks for Node.js {app.version}"
         if app.version
         else "the default Node.js, a long-term one",
     )
@@ -99,6 +103,12 @@ def source_and_build(app: App, manager: Manager, *after: str) -> tuple[str, ...]
         *((*app.enter(), cached(manager.cache, build)) if build else ()),
         *(("WORKDIR /app", cached(manager.cache, finish)) if finish else ()),
     )
+
+
+def build_site(app: App, bases: Bases) -> Build:
+    """Return the stage that builds a static site."""
+    base, manager = node_base(app, bases), node_manager(app)
+    return Build(base, install_lines(app, base, manager) + source_and_build(app, manager))
 
 
 def _read_when_installing(app: App) -> tuple[str, ...]:

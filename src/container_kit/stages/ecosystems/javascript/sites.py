@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Role
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.javascript.frameworks import Site
 from container_kit.stages.ecosystems.javascript.packages import NodePackage
 from container_kit.stages.ecosystems.javascript.scripts import claim_script, script_ports, start_script

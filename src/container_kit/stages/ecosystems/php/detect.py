@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.php.system_packages import SYSTEM_PACKAGES
 
 FRAMEWORKS = (
     Framework("laravel", ("laravel/framework",), 8000),
@@ -128,15 +129,17 @@ def _table(data: Any, key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "php",
         describe,
+        version_tools=("php",),
+        system_packages=SYSTEM_PACKAGES,
         manifests=("composer.json", "artisan"),
-        bare=("index.php", "public/index.php", "*.php"),
+        entry_files=("index.php", "public/index.php", "*.php"),
         frameworks=FRAMEWORKS,
         sources=(".php",),
-        behind=frozenset(["reactphp", "swoole", "workerman", "hyperf", "webman", "ratchet", "amphp"]),
+        proxied_except=frozenset(["reactphp", "swoole", "workerman", "hyperf", "webman", "ratchet", "amphp"]),
         rank=25,
     ),
 )

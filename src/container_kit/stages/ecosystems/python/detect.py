@@ -5,14 +5,15 @@ from __future__ import annotations
 import fnmatch
 import re
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.python.django import claim_django_server, describe_django, django_manage
 from container_kit.stages.ecosystems.python.frameworks import FRAMEWORKS
 from container_kit.stages.ecosystems.python.packaging import normal, read_packages
-from container_kit.stages.ecosystems.python.source_code import PythonFile, read_python
+from container_kit.stages.ecosystems.python.source_files import PythonFile, read_python
 from container_kit.stages.ecosystems.python.start_commands import ASGI, WSGI, is_own, run_command, start_commands
+from container_kit.stages.ecosystems.python.system_packages import SYSTEM_PACKAGES
 
 _BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}
 _SERVERS = {"uvicorn", "hypercorn", "granian", "waitress", "gunicorn"}
@@ -50,7 +51,7 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     read_packages(folder, draft)
     draft.package_manager.add("pip", "guess", confidence=0.5)
     files = _read_files(folder)
-    if not draft.language.best or not draft.language.best.places:
+    if not draft.language.best or not draft.language.best.locations:
         draft.language.add("python", "code", *[folder.place(f.path) for f in files[:1]], confidence=0.981)
     manage = django_manage(folder)
     if manage:
@@ -252,10 +253,12 @@ def _is_member(path: str, pattern: str) -> bool:
     return path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern)
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "python",
         describe,
+        version_tools=("python",),
+        system_packages=SYSTEM_PACKAGES,
         manifests=(
             "pyproject.toml",
             "requirements.txt",
@@ -267,10 +270,10 @@ ECOSYSTEMS = (
             "poetry.lock",
             "manage.py",
         ),
-        bare=("*.py",),
+        entry_files=("*.py",),
         frameworks=FRAMEWORKS,
         workspace=workspace,
-        configured=frozenset(["django"]),
+        port_from_config=frozenset(["django"]),
         sources=(".py",),
         rank=30,
     ),

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from container_kit.stages.analyze.deployment_files.procfile import port_named
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.command_ports import port_of_command
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*([=<>~!@;#].*)?$")
 _LOCKS = {
@@ -172,7 +172,7 @@ def _claim_tasks(folder: Folder, draft: ModuleDraft, tool: str, manifest: str, t
             place = folder.place(manifest, re.compile(rf"^{name}\b", re.MULTILINE))
             draft.start.add(f"{tool} run {name}", "declared", place, confidence=0.8 if "reload" in command else 0.875)
             draft.program.add(command, "declared", place)
-            draft.port.add(port_named(command), "declared", place, confidence=0.93)
+            draft.port.add(port_of_command(command), "declared", place, confidence=0.93)
             return
 
 

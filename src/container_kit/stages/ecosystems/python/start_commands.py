@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.python.packaging import normal
-from container_kit.stages.ecosystems.python.source_code import PythonFile
+from container_kit.stages.ecosystems.python.source_files import PythonFile
 
 ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
 WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import (
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages, runtime_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
     RuntimeImage,
@@ -15,7 +15,7 @@ from container_kit.stages.dockerfile.generate.recipe import (
     environment,
     system_packages,
 )
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 
 _VERSIONS = ("3.4", "4.0", "3.3", "3.2", "3.1", "3.0", "2.7")
 _CACHE = "/root/.bundle/cache"
@@ -45,8 +45,8 @@ def ruby(app: App, bases: Bases) -> Recipe:
         packages=("libyaml-0-2", *runtime_packages(app.packages)),
         workdir=app.folder,
     )
-    because = "Gemfile.lock is kept to, or the build fails" if _locked(app) else "there is no Gemfile.lock to keep to"
-    reasons = (Reason(choice="bundle install", because=because),)
+    rationale = "Gemfile.lock is kept to, or the build fails" if _locked(app) else "there is no Gemfile.lock to keep to"
+    reasons = (Reason(decision="bundle install", rationale=rationale),)
     return Recipe((Build(build.base, lines),), runtime, ignore=_IGNORE, reasons=reasons)
 
 
@@ -54,7 +54,7 @@ def gems(app: App, bases: Bases) -> Build:
     """A build stage up to the installed gems."""
     base = bases.pick(
         *(Base(f"ruby:{version}-slim") for version in preferred(app.version, _VERSIONS)),
-        because=f"the project asks for Ruby {app.version}" if app.version else "the default Ruby",
+        rationale=f"the project asks for Ruby {app.version}" if app.version else "the default Ruby",
     )
     packages = ("build-essential", "git", "libyaml-dev", "pkg-config", *build_packages(app.packages))
     lines = (
@@ -66,6 +66,12 @@ def gems(app: App, bases: Bases) -> Build:
         *((cached(_CACHE, "bundle install"),) if app.manifests else ()),
     )
     return Build(base, lines)
+
+
+def build_site(app: App, bases: Bases) -> Build:
+    """Return the stage that builds a static site."""
+    build = gems(app, bases)
+    return Build(build.base, (*build.lines, app.copy_source(), f"RUN {app.build}"))
 
 
 def _bundle(app: App) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.rust.system_packages import SYSTEM_PACKAGES
 
 FRAMEWORKS = (
     Framework("loco", ("loco-rs",), 5150),
@@ -121,10 +122,12 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     return ("cargo", found) if members else None
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "rust",
         describe,
+        version_tools=("rust",),
+        system_packages=SYSTEM_PACKAGES,
         manifests=("Cargo.toml",),
         frameworks=FRAMEWORKS,
         workspace=workspace,

@@ -13,7 +13,7 @@ import anyio
 
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.contract.workspace import PATH_MISSING, below
+from container_kit.stages.contract.workspace import PATH_NOT_FOUND, below
 from container_kit.stages.deploy.kubernetes.manifests.yaml_text import read
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ async def read_user_manifests(ctx: StageContext, root: str, path: str) -> list[J
     The redactor hides the values of Secrets among them.
 
     Raises:
-        StageFailure: `path.missing`, `path.outside_workspace`, `kubernetes.yaml_invalid`,
+        StageFailure: `path.not_found`, `path.outside_workspace`, `kubernetes.yaml_invalid`,
             `kubernetes.kustomize_failed`, `kubernetes.kustomize_not_found`.
     """
     location = _inside(ctx.workspace.directory(root), path)
@@ -61,14 +61,15 @@ async def read_user_manifests(ctx: StageContext, root: str, path: str) -> list[J
         objects = await anyio.to_thread.run_sync(_read_files, location)
     for obj in objects:
         if obj["kind"] == "Secret":
-            ctx.redact.learn(_secret_values(obj))
+            ctx.redact.add(_secret_values(obj))
     return sorted(objects, key=lambda obj: _ORDER.index(obj["kind"]) if obj["kind"] in _ORDER else len(_ORDER))
 
 
 def _inside(root: Path, path: str) -> Path:
     location = below(root, path)
     if not location.exists():
-        raise PATH_MISSING(f"{path} does not exist", evidence=[Evidence(kind="value", text=f"resolved to {location}")])
+        evidence = [Evidence(kind="value", text=f"resolved to {location}")]
+        raise PATH_NOT_FOUND(f"{path} does not exist", evidence=evidence)
     return location
 
 

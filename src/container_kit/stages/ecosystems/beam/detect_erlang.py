@@ -1,0 +1,76 @@
+"""Erlang: rebar3 and erlang.mk."""
+
+from __future__ import annotations
+
+import re
+
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+
+FRAMEWORKS = (
+    Framework("nova", ("nova",), 8080),
+    Framework("cowboy", ("cowboy",), 8080),
+    Framework("elli", ("elli",), 3000),
+    Framework("mochiweb", ("mochiweb",), 8080),
+    Framework("yaws", ("yaws",), 8000),
+)
+
+
+def describe(folder: Folder, draft: ModuleDraft) -> None:
+    """Read `rebar.config` or erlang.mk's Makefile, and the release or the application that it makes."""
+    manifest = folder.first("rebar.config", "erlang.mk") or "rebar.config"
+    rebar, place = manifest == "rebar.config", folder.place(manifest)
+    text = re.sub(r"%.*", "", folder.text(manifest if rebar else "Makefile"))
+    draft.manifests.extend(name for name in (manifest, "rebar.lock") if folder.has(name))
+    draft.locked = folder.has("rebar.lock") or not rebar
+    draft.language.add("erlang", "declared", place)
+    draft.package_manager.add("rebar3" if rebar else "make", "declared", place)
+    for name in _dependencies(text, rebar=rebar):
+        draft.dependencies.setdefault(name.lower(), folder.place(manifest, name))
+    application = next((path for path in folder.files(".app.src", depth=4)), None)
+    source = folder.source(application) if application else ""
+    release = re.search(r"\{\s*release\s*,\s*\{\s*'?(\w+)'?", text) or re.search(r"^RELEASE\w*\s*[:+]?=\s*(\w+)", text)
+    named = re.search(r"\{\s*application\s*,\s*'?(\w+)'?", source)
+    draft.name = release[1] if release else named[1] if named else folder.base
+    draft.build.add(
+        ("rebar3 as prod release" if "prod" in text else "rebar3 release")
+        if release
+        else "rebar3 compile"
+        if rebar
+        else "make",
+        "framework",
+        place,
+    )
+    if release:
+        production = re.search(r"\{\s*prod\s*,", text) is not None
+        home = ("_build/prod/rel" if production else "_build/default/rel") if rebar else "_rel"
+        draft.start.add(f"{home}/{draft.name}/bin/{draft.name} foreground", "declared", place, confidence=0.75)
+    elif "escript_" in text:
+        draft.role.add("cli", "declared", place, confidence=0.85)
+        draft.start.add(f"_build/default/bin/{draft.name}", "declared", place, confidence=0.7)
+    elif application and re.search(r"\{\s*mod\s*,", source):
+        draft.start.add("rebar3 shell" if rebar else "make run", "framework", folder.place(application), confidence=0.6)
+    else:
+        draft.role.add("library", "code", place, confidence=0.8)
+
+
+def _dependencies(text: str, *, rebar: bool) -> list[str]:
+    if not rebar:
+        return re.findall(r"\w+", " ".join(re.findall(r"^DEPS\s*\+?=(.*)$", text, re.MULTILINE)))
+    found = re.search(r"\{\s*deps\s*,\s*\[(.*?)\]\s*\}\s*\.", text, re.DOTALL)
+    return re.findall(r"(?:^|[\[,{])\s*(\w+)(?=\s*(?:,\s*[\"{]|\s*[,}\]]|\s*$))", found[1]) if found else []
+
+
+DETECTORS = (
+    Detector(
+        "erlang",
+        describe,
+        manifests=("rebar.config", "erlang.mk"),
+        frameworks=FRAMEWORKS,
+        sources=(".erl", ".app.src", ".config"),
+        language="erlang",
+        run_command="escript {file}",
+        rank=30,
+    ),
+)
