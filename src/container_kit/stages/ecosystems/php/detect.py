@@ -8,6 +8,7 @@ from typing import Any
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.values import table_in
 from container_kit.stages.ecosystems.php.system_packages import SYSTEM_PACKAGES
 
 FRAMEWORKS = (
@@ -74,9 +75,9 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.locked = folder.has("composer.lock")
     draft.name = str(data.get("name") or "")
     for key, into in (("require", draft.dependencies), ("require-dev", draft.tools)):
-        for name in _table(data, key):
+        for name in table_in(data, key):
             into[name.lower()] = folder.place("composer.json", f'"{name}"')
-    version = _table(data, "require").get("php")
+    version = table_in(data, "require").get("php")
     draft.version.add(version if isinstance(version, str) else None, "declared", folder.place("composer.json", '"php"'))
     draft.version.add(folder.text(".php-version").strip()[:20], "declared", folder.place(".php-version"))
     _claim_start(folder, draft, home, data)
@@ -115,18 +116,13 @@ def _claim_start(folder: Folder, draft: ModuleDraft, home: str | None, data: dic
     for console, command in _CONSOLES:
         if folder.has(console):
             draft.start.add(command, "framework", folder.place(console), confidence=0.65)
-    scripts = _table(data, "scripts")
+    scripts = table_in(data, "scripts")
     for name in [name for name in ("start", "serve", "server") if isinstance(scripts.get(name), str | list)][:1]:
         command = scripts[name] if isinstance(scripts[name], str) else " ".join(map(str, scripts[name]))
         told = folder.place("composer.json", f'"{name}"')
         draft.start.add(f"composer {name}", "declared", told, confidence=0.62)
         if served := re.search(r"\bphp\s.*?-S\s+\S+:(\d{2,5})\b", command):
             draft.port.add(int(served[1]), "configuration", told, confidence=0.8)
-
-
-def _table(data: Any, key: str) -> dict[str, Any]:
-    value = data.get(key) if isinstance(data, dict) else None
-    return value if isinstance(value, dict) else {}
 
 
 DETECTORS = (

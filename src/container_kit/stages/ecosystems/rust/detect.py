@@ -8,6 +8,7 @@ from typing import Any
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.values import table_in
 from container_kit.stages.ecosystems.rust.system_packages import SYSTEM_PACKAGES
 
 FRAMEWORKS = (
@@ -39,7 +40,7 @@ FRAMEWORKS = (
 def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `Cargo.toml`; its binaries are what can be started."""
     data = folder.toml("Cargo.toml") or _salvaged(folder.text("Cargo.toml"))
-    package = _table(data, "package")
+    package = table_in(data, "package")
     draft.manifests.extend(name for name in ("Cargo.toml", "Cargo.lock") if folder.has(name))
     draft.locked = folder.has("Cargo.lock") or Folder(folder.tree).has("Cargo.lock")
     draft.language.add("rust", "declared", folder.place("Cargo.toml"))
@@ -47,7 +48,7 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.name = str(package.get("name") or "")
     draft.private = package.get("publish") is False
     for table, into in (("dependencies", draft.dependencies), ("dev-dependencies", draft.tools)):
-        for name in _table(data, table):
+        for name in table_in(data, table):
             into[name.lower()] = folder.place("Cargo.toml", re.compile(rf"^\s*{re.escape(name)}\b", re.MULTILINE))
     _read_version(folder, package, draft)
     _claim_binaries(folder, draft, data)
@@ -81,7 +82,7 @@ def _claim_binaries(folder: Folder, draft: ModuleDraft, data: dict[str, Any]) ->
         re.fullmatch(r"src/bin/(\w[\w-]*)(?:\.rs|/main\.rs)", p) for p in folder.files(".rs", limit=200, depth=4)
     )
     names.extend((found[1], found[0]) for found in matches if found)
-    default = _table(data, "package").get("default-run")
+    default = table_in(data, "package").get("default-run")
     names.sort(key=lambda item: item[0] != default)
     if not names:
         draft.role.add("library", "declared", folder.place("Cargo.toml"), confidence=0.9)
@@ -101,14 +102,9 @@ def _claim_binaries(folder: Folder, draft: ModuleDraft, data: dict[str, Any]) ->
         draft.start.add("trunk serve", "framework", place, confidence=0.87)
 
 
-def _table(data: Any, key: str) -> dict[str, Any]:
-    value = data.get(key) if isinstance(data, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     """The members that `[workspace]` names; `*` stands for one folder."""
-    tied = _table(folder.toml("Cargo.toml"), "workspace") if folder.has("Cargo.toml") else {}
+    tied = table_in(folder.toml("Cargo.toml"), "workspace") if folder.has("Cargo.toml") else {}
     named = tied.get("members")
     members = [m for m in named if isinstance(m, str)] if isinstance(named, list) else []
     found: list[str] = []
