@@ -44,22 +44,15 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read the configuration's imports and tasks, then the entry file."""
     manifest = folder.first("deno.json", "deno.jsonc", "deno.lock") or ""
     data: dict[str, Any] = folder.json(manifest) if manifest and manifest != "deno.lock" else {}
-    bare = next(iter(folder.files(".ts", ".js", ".tsx", limit=1, depth=3)), "")
-    place = folder.place(manifest or bare)
+    first_source = next(iter(folder.files(".ts", ".js", ".tsx", limit=1, depth=3)), "")
+    place = folder.place(manifest or first_source)
     draft.manifests.extend(name for name in ("deno.json", "deno.jsonc", "deno.lock") if folder.has(name))
     draft.locked = folder.has("deno.lock")
-    scripts = folder.files(".ts", ".tsx", limit=5, depth=4)
-    draft.language.add("typescript" if scripts or not folder.files(".js", limit=1) else "javascript", "declared", place)
+    draft.language.add(_language(folder), "declared", place)
     draft.package_manager.add("deno", "declared", place, confidence=0.985)
-    maps = (manifest, within("", str(data.get("importMap") or "")) or "")
-    for path in (path for path in maps if path.endswith((".json", ".jsonc"))):
-        for name in table_in(folder.json(path), "imports"):
-            draft.dependencies.setdefault(name.strip("/@").rpartition("/")[2].lower(), folder.place(path, f'"{name}"'))
     entry = folder.first(*_ENTRIES) or next(iter(folder.files(".ts", ".js", limit=1, depth=2)), None)
-    for path in filter(None, (entry, folder.first("deps.ts", "src/deps.ts"))):
-        for found in _IMPORT.finditer(folder.source(path)):
-            draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
     package = folder.json("package.json") if folder.has("package.json") else {}
+    _read_imports(folder, draft, (manifest, within("", str(data.get("importMap") or "")) or ""), entry)
     for name in table_in(package, "dependencies"):
         draft.dependencies.setdefault(name.lower(), folder.place("package.json", f'"{name}"'))
     tasks = {name: (command, "package.json") for name, command in table_in(package, "scripts").items()}
@@ -67,6 +60,21 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     _claim_start(folder, draft, tasks, entry)
     if data.get("exports") and not draft.start and not draft.role:
         draft.role.add("library", "declared", place, confidence=0.85)
+
+
+def _language(folder: Folder) -> str:
+    typed = folder.files(".ts", ".tsx", limit=5, depth=4)
+    return "typescript" if typed or not folder.files(".js", limit=1) else "javascript"
+
+
+def _read_imports(folder: Folder, draft: ModuleDraft, maps: tuple[str, str], entry: str | None) -> None:
+    """Take dependencies from import maps, and from what the entry file and its usual list of imports name."""
+    for path in (path for path in maps if path.endswith((".json", ".jsonc"))):
+        for name in table_in(folder.json(path), "imports"):
+            draft.dependencies.setdefault(name.strip("/@").rpartition("/")[2].lower(), folder.place(path, f'"{name}"'))
+    for path in filter(None, (entry, folder.first("deps.ts", "src/deps.ts"))):
+        for found in _IMPORT.finditer(folder.source(path)):
+            draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
 
 
 def _claim_start(folder: Folder, draft: ModuleDraft, tasks: dict[str, tuple[Any, str]], entry: str | None) -> None:

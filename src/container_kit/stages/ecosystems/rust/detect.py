@@ -72,34 +72,39 @@ def _read_version(folder: Folder, package: dict[str, Any], draft: ModuleDraft) -
 
 
 def _claim_binaries(folder: Folder, draft: ModuleDraft, data: dict[str, Any]) -> None:
-    bins = data.get("bin")
-    bins = bins if isinstance(bins, list) else []
-    declared = [b for b in bins if isinstance(b, dict) and isinstance(b.get("name"), str)]
-    names = [(str(b["name"]), str(b.get("path") or "src/main.rs")) for b in declared]
-    if folder.has("src/main.rs") and all(path != "src/main.rs" for _, path in names):
-        names.insert(0, (draft.name or folder.base, "src/main.rs"))
-    matches = (
-        re.fullmatch(r"src/bin/(\w[\w-]*)(?:\.rs|/main\.rs)", p) for p in folder.files(".rs", limit=200, depth=4)
-    )
-    names.extend((found[1], found[0]) for found in matches if found)
-    default = table_in(data, "package").get("default-run")
-    names.sort(key=lambda item: item[0] != default)
-    if not names:
+    binaries = _binaries(folder, draft, data)
+    if not binaries:
         draft.role.add("library", "declared", folder.place("Cargo.toml"), confidence=0.9)
         return
-    place = folder.place(names[0][1]) if folder.has(names[0][1]) else folder.place("Cargo.toml")
-    draft.entrypoint.add(names[0][1], "declared", place)
+    (first, source), place = binaries[0], folder.place("Cargo.toml")
+    if folder.has(source):
+        place = folder.place(source)
+    draft.entrypoint.add(source, "declared", place)
     draft.build.add("cargo build --release", "framework", place, confidence=0.9)
-    draft.output.add(f"target/release/{names[0][0]}", "framework", place, confidence=0.9)
+    draft.output.add(f"target/release/{first}", "framework", place, confidence=0.9)
     runner = re.search(r"^\s*runner\s*=", folder.text(".cargo/config.toml"), re.MULTILINE)
-    for name, _ in names[:2]:
-        draft.start.add(f"./target/release/{name}", "declared", place, confidence=0.85 if name == names[0][0] else 0.4)
+    for name, _ in binaries[:2]:
+        draft.start.add(f"./target/release/{name}", "declared", place, confidence=0.85 if name == first else 0.4)
     draft.start.add("cargo run --release", "framework", place, confidence=0.86 if runner else 0.5)
-    if (folder.first("Trunk.toml") or folder.has("index.html")) and "yew" in draft.dependencies:
+    if folder.first("Trunk.toml", "index.html") and "yew" in draft.dependencies:
         draft.role.add("static", "configuration", place, confidence=0.9)
         draft.build.add("trunk build --release", "framework", place, confidence=0.91)
         draft.output.add("dist", "framework", place, confidence=0.91)
         draft.start.add("trunk serve", "framework", place, confidence=0.87)
+
+
+def _binaries(folder: Folder, draft: ModuleDraft, data: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the names and sources of the package's programs, the default one first."""
+    listed = data.get("bin") if isinstance(data.get("bin"), list) else []
+    declared = [entry for entry in listed or [] if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
+    binaries = [(str(entry["name"]), str(entry.get("path") or "src/main.rs")) for entry in declared]
+    if folder.has("src/main.rs") and all(path != "src/main.rs" for _, path in binaries):
+        binaries.insert(0, (draft.name or folder.base, "src/main.rs"))
+    sources = folder.files(".rs", limit=200, depth=4)
+    matches = (re.fullmatch(r"src/bin/(\w[\w-]*)(?:\.rs|/main\.rs)", path) for path in sources)
+    binaries.extend((match[1], match[0]) for match in matches if match)
+    default = table_in(data, "package").get("default-run")
+    return sorted(binaries, key=lambda binary: binary[0] != default)
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
