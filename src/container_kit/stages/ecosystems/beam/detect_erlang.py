@@ -34,13 +34,20 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     named = release or re.search(r"\{\s*application\s*,\s*'?(\w+)'?", source)
     draft.name = named[1] if named else folder.base
     draft.build.add(_build_command(text, rebar=rebar, release=release is not None), "framework", place)
+    runs = application if re.search(r"\{\s*mod\s*,", source) else None
+    _claim_start(folder, draft, text, place, release=release is not None, runs=runs)
+
+
+def _claim_start(folder: Folder, draft: ModuleDraft, text: str, place: str, *, release: bool, runs: str | None) -> None:
+    """Claim the start of a release, a script, or an application that has a module to start."""
+    rebar = draft.package_manager.value == "rebar3"
     if release:
         draft.start.add(_release_command(text, draft.name, rebar=rebar), "declared", place, confidence=0.75)
     elif "escript_" in text:
         draft.role.add("cli", "declared", place, confidence=0.85)
         draft.start.add(f"_build/default/bin/{draft.name}", "declared", place, confidence=0.7)
-    elif application and re.search(r"\{\s*mod\s*,", source):
-        draft.start.add("rebar3 shell" if rebar else "make run", "framework", folder.place(application), confidence=0.6)
+    elif runs:
+        draft.start.add("rebar3 shell" if rebar else "make run", "framework", folder.place(runs), confidence=0.6)
     else:
         draft.role.add("library", "code", place, confidence=0.8)
 

@@ -55,11 +55,15 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     _read_imports(folder, draft, (manifest, within("", str(data.get("importMap") or "")) or ""), entry)
     for name in table_in(package, "dependencies"):
         draft.dependencies.setdefault(name.lower(), folder.place("package.json", f'"{name}"'))
-    tasks = {name: (command, "package.json") for name, command in table_in(package, "scripts").items()}
-    tasks |= {name: (command, manifest) for name, command in table_in(data, "tasks").items()}
-    _claim_start(folder, draft, tasks, entry)
+    _claim_start(folder, draft, _tasks(package, data, manifest), entry)
     if data.get("exports") and not draft.start and not draft.role:
         draft.role.add("library", "declared", place, confidence=0.85)
+
+
+def _tasks(package: dict[str, Any], data: dict[str, Any], manifest: str) -> dict[str, tuple[Any, str]]:
+    """Return the tasks by name, each with the manifest that declares it."""
+    scripts = {name: (command, "package.json") for name, command in table_in(package, "scripts").items()}
+    return scripts | {name: (command, manifest) for name, command in table_in(data, "tasks").items()}
 
 
 def _language(folder: Folder) -> str:

@@ -96,6 +96,10 @@ def _claim_application(folder: Folder, draft: ModuleDraft, path: str, project: A
     draft.start.add(f"dotnet {assembly}.dll", "declared", place, confidence=0.82)
     draft.start.add("dotnet run", "framework", place, confidence=0.5)
     draft.entrypoint.add(folder.first("Program.cs", "Program.fs", "Startup.cs"), "code", place)
+    _claim_kind(folder, draft, place, blazor=blazor, web=web, worker=worker)
+
+
+def _claim_kind(folder: Folder, draft: ModuleDraft, place: str, *, blazor: bool, web: bool, worker: bool) -> None:
     if blazor:
         draft.framework.add("blazor", "declared", place)
         draft.role.add("static", "declared", place)

@@ -87,28 +87,31 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
 
 
 def _read_language(folder: Folder, package: NodePackage, draft: ModuleDraft) -> None:
-    sources = folder.files(*_SUFFIXES, limit=1, depth=4)
-    place = folder.place("package.json" if folder.has("package.json") else (sources or ["index.js"])[0])
-    config = folder.first("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json")
     typed = [path for path in folder.files(".ts", ".tsx", ".mts") if not path.endswith((".d.ts", "config.ts"))]
     plain = [path for path in folder.files(".js", ".jsx", ".mjs", ".cjs") if not _is_tooling(path)]
-    declared = folder.place(config) if config else place
+    config = folder.first("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json")
     if not typed and not plain and (found := folder.find(_TYPED_COMPONENT.pattern, *_COMPONENTS, limit=10)):
         draft.language.add("typescript", "code", folder.place(found[0], _TYPED_COMPONENT))
     elif typed and len(typed) * (3 if config else 1) >= len(plain):
-        draft.language.add("typescript", "declared", declared if config else folder.place(typed[0]))
-    elif (not typed and _is_set_up_for_types(folder, package, config, plain)) or (
-        not sources and (config or package.has("typescript", "ts-node", "tsx"))
-    ):
-        draft.language.add("typescript", "declared", declared, confidence=0.93)
+        draft.language.add("typescript", "declared", folder.place(config or typed[0]))
+    elif not typed and config and _is_set_up_for_types(folder, package, plain):
+        draft.language.add("typescript", "declared", folder.place(config), confidence=0.93)
+    else:
+        _claim_language_without_types(folder, package, draft, config)
+
+
+def _claim_language_without_types(folder: Folder, package: NodePackage, draft: ModuleDraft, config: str | None) -> None:
+    """Claim JavaScript; without any source, TypeScript if the manifests ask for it."""
+    sources = folder.files(*_SUFFIXES, limit=1, depth=4)
+    place = folder.place("package.json" if folder.has("package.json") else (sources or ["index.js"])[0])
+    if not sources and (config or package.has("typescript", "ts-node", "tsx")):
+        draft.language.add("typescript", "declared", folder.place(config) if config else place, confidence=0.93)
     else:
         draft.language.add("javascript", "declared", place)
 
 
-def _is_set_up_for_types(folder: Folder, package: NodePackage, config: str | None, plain: list[str]) -> bool:
+def _is_set_up_for_types(folder: Folder, package: NodePackage, plain: list[str]) -> bool:
     """Return whether a folder with little or no JavaScript is set up for TypeScript."""
-    if config is None:
-        return False
     return bool(not plain and folder.matching("*.config.ts")) or (len(plain) < 3 and package.has("typescript"))
 
 

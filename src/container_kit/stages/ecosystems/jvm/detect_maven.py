@@ -160,8 +160,7 @@ def _claim_start(folder: Folder, draft: ModuleDraft, pom: Any, properties: dict[
         draft.role.add("web", "declared", place, confidence=0.9)
         return
     framework, main = is_framework(draft), claim_main(folder, draft)
-    plugin = not folder.path or any(name in draft.tools for name in _PLUGINS)
-    if packaging == "pom" or (packaging == "jar" and not is_application(framework, main, plugin=plugin)):
+    if packaging == "pom" or (packaging == "jar" and not _runs(folder, draft, framework, main)):
         place = folder.place("pom.xml")
         draft.role.add("library", "declared" if packaging == "pom" else "code", place, confidence=0.85)
         return
@@ -172,14 +171,17 @@ def _claim_start(folder: Folder, draft: ModuleDraft, pom: Any, properties: dict[
         draft.port.add(8080, "guess", place, confidence=0.5)
         return
     jar = _jar(folder, pom, properties, framework, f"{stem}.{packaging}")
-    settings = folder.first("config.yml", "config.yaml") if framework == "dropwizard" else None
-    arguments = f" server {settings}" if settings else ""
-    draft.start.add(f"java -jar {jar}{arguments}", "framework", place, confidence=0.8)
+    draft.start.add(f"java -jar {jar}{_arguments(folder, framework)}", "framework", place, confidence=0.8)
     draft.output.add(jar, "framework", place, confidence=0.8)
     if framework == "spring-boot":
         draft.start.add(f"{tool} spring-boot:run", "framework", place, confidence=0.5)
     elif main and framework != "quarkus":
         draft.start.add(f"java -cp target/classes {main}", "code", place, confidence=0.4)
+
+
+def _runs(folder: Folder, draft: ModuleDraft, framework: str | None, main: str | None) -> bool:
+    plugin = not folder.path or any(name in draft.tools for name in _PLUGINS)
+    return is_application(framework, main, plugin=plugin)
 
 
 def _stem(draft: ModuleDraft, pom: Any, properties: dict[str, str]) -> str:
@@ -192,6 +194,11 @@ def _stem(draft: ModuleDraft, pom: Any, properties: dict[str, str]) -> str:
     if final:
         return final
     return f"{draft.name}-{version}" if version and "$" not in version else draft.name
+
+
+def _arguments(folder: Folder, framework: str | None) -> str:
+    settings = folder.first("config.yml", "config.yaml") if framework == "dropwizard" else None
+    return f" server {settings}" if settings else ""
 
 
 def _jar(folder: Folder, pom: Any, properties: dict[str, str], framework: str | None, archive: str) -> str:

@@ -141,9 +141,12 @@ def _application(files: list[PythonFile]) -> PythonFile | None:
         return by_factory
     if not servers:
         return next((file for file in files if file.application and file.path.endswith(_SERVER_MODULES)), None)
+    return _first(_near(bound, servers), _starters(files, servers[0]), bound, servers)
+
+
+def _near(bound: list[PythonFile], servers: list[PythonFile]) -> list[PythonFile]:
     outermost = min(file.depth for file in servers)
-    near = [file for file in bound if file.depth <= outermost + 1]
-    return (near or _starters(files, servers[0]) or bound or servers)[0]
+    return [file for file in bound if file.depth <= outermost + 1]
 
 
 def _made_by_factory(files: list[PythonFile]) -> PythonFile | None:
@@ -204,12 +207,20 @@ def _entry(files: list[PythonFile], framework: Framework) -> PythonFile | None:
     server = next((f for f in files if f.runs_itself and f.imports & _SERVERS), None)
     if server and framework.name in ASGI | WSGI:
         return server
-    using = [f for f in files if f.path not in _NO_PROGRAMS and _uses(f, framework)]
-    chosen = _first([f for f in using if f.runs_itself], [f for f in using if f.name in _ENTRIES], using)
+    using = [file for file in files if file.path not in _NO_PROGRAMS and _uses(file, framework)]
+    chosen = _first(_running(using), _usually_named(using), using)
     if chosen and chosen.depth:  # a file inside a package is started by the package
         main = f"{chosen.path.removeprefix('src/').partition('/')[0]}/__main__.py"
-        chosen = next((f for f in files if f.path.removeprefix("src/") == main), chosen)
+        chosen = next((file for file in files if file.path.removeprefix("src/") == main), chosen)
     return chosen or _program(files, packaged=False)
+
+
+def _running(files: list[PythonFile]) -> list[PythonFile]:
+    return [file for file in files if file.runs_itself]
+
+
+def _usually_named(files: list[PythonFile]) -> list[PythonFile]:
+    return [file for file in files if file.name in _ENTRIES]
 
 
 def _uses(file: PythonFile, framework: Framework) -> bool:
@@ -265,15 +276,13 @@ def _describe_program(folder: Folder, draft: ModuleDraft, files: list[PythonFile
 
 def _program(files: list[PythonFile], *, packaged: bool) -> PythonFile | None:
     """Return the file that is run: a usual name, else one that runs itself; of a package only `__main__.py`."""
-    files = [f for f in files if f.path not in _NO_PROGRAMS]
-    inner = [f for f in files if f.path.endswith("/__main__.py")]
-    outer = [f for f in files if not packaged or not f.depth]
-    named = [f for f in outer if f.name in _ENTRIES]
-    running = sorted(
-        (f for f in outer if f.runs_itself), key=lambda f: f.port is None
-    )  # a file that listens is started
+    files = [file for file in files if file.path not in _NO_PROGRAMS]
+    inner = [file for file in files if file.path.endswith("/__main__.py")]
+    outer = [file for file in files if not packaged or not file.depth]
+    named = _usually_named(outer)
+    running = sorted(_running(outer), key=lambda file: file.port is None)  # a file that listens is started
     only = outer if len(outer) == 1 and not outer[0].depth else []
-    return _first([f for f in named if f.runs_itself], inner, [] if packaged else named, running, only)
+    return _first(_running(named), inner, [] if packaged else named, running, only)
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:

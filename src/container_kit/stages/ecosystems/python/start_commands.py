@@ -30,20 +30,23 @@ def start_commands(framework: str, entry: PythonFile, draft: ModuleDraft) -> Ite
 
 
 def _server_commands(framework: str, entry: PythonFile, draft: ModuleDraft) -> Iterable[tuple[str, float]]:
-    has = draft.dependencies.__contains__
     port = entry.port[0] if entry.port else None
     target = entry.target if entry.application else f"{entry.module}:app"
-    factory = target.endswith("()")
-    if has("gunicorn") and (framework != "dash" or entry.exposed):
-        worker = " -k uvicorn.workers.UvicornWorker" if framework in ASGI and has("uvicorn") else ""
-        quoted = f"'{target}'" if factory else target
-        yield f"gunicorn{worker} --bind 0.0.0.0:{port or 8000} {quoted}", 0.86
+    if "gunicorn" in draft.dependencies and (framework != "dash" or entry.exposed):
+        yield _gunicorn(framework, target, port, draft), 0.86
     if framework in ASGI and not (entry.runs_itself and entry.port):
-        name = f"{target.removesuffix('()')}{' --factory' if factory else ''}"
+        name = f"{target.removesuffix('()')}{' --factory' if target.endswith('()') else ''}"
         yield f"uvicorn {name} --host 0.0.0.0 --port {port or 8000}", 0.84 if entry.runs_itself else 0.855
     if framework == "flask":
         command = f"flask --app {entry.module} run --host 0.0.0.0 --port {port or 5000}"
         yield command, 0.7 if entry.application else 0.35
+
+
+def _gunicorn(framework: str, target: str, port: int | None, draft: ModuleDraft) -> str:
+    asgi = framework in ASGI and "uvicorn" in draft.dependencies
+    worker = " -k uvicorn.workers.UvicornWorker" if asgi else ""
+    quoted = f"'{target}'" if target.endswith("()") else target
+    return f"gunicorn{worker} --bind 0.0.0.0:{port or 8000} {quoted}"
 
 
 def _tool_command(framework: str, entry: PythonFile) -> str | None:
