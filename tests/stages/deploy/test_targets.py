@@ -54,7 +54,7 @@ async def test_a_target_of_another_kind_is_refused_with_those_that_fit(ctx: Cont
 async def test_an_unknown_target_ends_a_full_deployment_before_anything_is_built() -> None:
     request = PipelineRequest(type="full-deployment", input={"path": ".", "deploy_to": "nowhere"})
     pipeline = catalog.pipeline("full-deployment", (SHOP,))
-    response = await pipeline.run(*pipeline.parse_input(request))
+    response = await pipeline.run(*pipeline.plan().parse_input(request))
     assert response.fault is not None
     assert response.fault.code == "target.not_found"
     assert {stage.status for stage in response.stages[1:]} == {"not_run"}

@@ -73,9 +73,9 @@ class StageContext:
 class Preview(Generic[Artifacts]):
     """The changes that a stage would make, for a dry run."""
 
-    says: tuple[str, ...]
+    changes: tuple[str, ...]
     """One line per change."""
-    makes: Artifacts | None = None
+    output: Artifacts | None = None
     """The predicted return value of `execute`. None makes later stages that need it indeterminate."""
 
 

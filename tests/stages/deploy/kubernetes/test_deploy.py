@@ -319,15 +319,15 @@ async def test_a_preview_tells_the_changed_fields_and_changes_nothing(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     first = await stage.preview(ctx(dry_run=True), quick(manifests()), KubernetesOptions(), CLUSTER)
-    assert "Deployment/web: new" in first.says
+    assert "Deployment/web: new" in first.changes
     assert cluster.get("deployments", "web") is None
     await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     version = cluster.store.version
     changed = await stage.preview(ctx(dry_run=True), quick(manifests(version="2")), KubernetesOptions(), CLUSTER)
     path = "spec.template.spec.containers[web].image"
-    assert f"Deployment/web: {path}: registry.test/ok:1 → registry.test/ok:2" in changed.says
+    assert f"Deployment/web: {path}: registry.test/ok:1 → registry.test/ok:2" in changed.changes
     same = await stage.preview(ctx(dry_run=True), quick(manifests()), KubernetesOptions(), CLUSTER)
-    assert same.says == ("nothing would change",)
+    assert same.changes == ("nothing would change",)
     assert cluster.store.version == version
 
 

@@ -163,10 +163,10 @@ async def test_an_image_that_was_pushed_already_is_not_pushed_again(ctx: Context
 async def test_a_preview_tells_where_the_image_would_go(ctx: Contexts) -> None:
     stage = DeliverImage()
     pushed = await stage.preview(ctx(dry_run=True), IMAGE, on("registry", registry="registry.test"), OPTIONS)
-    assert pushed.says == ("name the image registry.test/web:1.4, by its digest",)
+    assert pushed.changes == ("name the image registry.test/web:1.4, by its digest",)
     loaded = await stage.preview(ctx(dry_run=True), IMAGE, on("kind"), OPTIONS)
-    assert loaded.makes is not None
-    assert loaded.makes.reference == "shop/web:ck-abababababab"
+    assert loaded.output is not None
+    assert loaded.output.reference == "shop/web:ck-abababababab"
 
 
 async def test_the_name_for_the_push_is_that_of_the_clusters_registry(ctx: Contexts) -> None:

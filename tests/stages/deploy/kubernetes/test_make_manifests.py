@@ -216,4 +216,4 @@ async def test_a_folder_that_cannot_be_written_is_a_fault(ctx: Contexts, tmp_pat
         await WriteManifests().execute(ctx(), manifests, Source(path=str(tmp_path)), ManifestLayout())
     assert caught.value.fault.code == "kubernetes.files_not_written"
     preview = await WriteManifests().preview(ctx(), manifests, Source(path=str(tmp_path)), ManifestLayout())
-    assert len(preview.says) == len(manifests.objects)
+    assert len(preview.changes) == len(manifests.objects)

@@ -87,7 +87,7 @@ async def test_a_missing_namespace_is_a_fault_unless_it_may_be_made(
     preview = await stage.preview(
         ctx(dry_run=True), KubernetesOptions(namespace="new", create_namespace=True, registry="r.test")
     )
-    assert "new would be made" in preview.says[1]
+    assert "new would be made" in preview.changes[1]
     assert cluster.get("namespaces", "new", "") is None
     await prepared(stage, ctx, namespace="new", create_namespace=True)
     made = cluster.get("namespaces", "new", "")

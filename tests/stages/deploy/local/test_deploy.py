@@ -114,11 +114,11 @@ async def test_what_was_replaced_long_ago_is_pruned(app: App, web: Web) -> None:
 
 async def test_a_preview_says_what_would_change_and_changes_nothing(app: App, web: Web) -> None:
     options = DeployOptions(name=app.name)
-    says = (await app.stage.preview(app.ctx(dry_run=True), web("v1"), options)).says
+    says = (await app.stage.preview(app.ctx(dry_run=True), web("v1"), options)).changes
     assert says[0].startswith(f"run {web('v1').reference} as {app.name} on 127.0.0.1:")
     assert app.containers() == []
     made = await app.deploy(web("v1"))
-    says = (await app.stage.preview(app.ctx(dry_run=True), web("v2"), options)).says
+    says = (await app.stage.preview(app.ctx(dry_run=True), web("v2"), options)).changes
     assert says[0].startswith(f"replace {web('v1').reference} by {web('v2').reference} on 127.0.0.1:{made.host_port}")
     assert app.running() == [made.container_name]
 

@@ -168,7 +168,7 @@ async def test_removing_what_is_behind_the_proxy_leaves_nothing(app: App, operat
 async def test_a_preview_of_removing_says_what_would_go(app: App, operator: Operator, web: Web) -> None:
     made = await app.deploy(web("v1"))
     stage = RemoveDeployment(operator.locations)
-    says = (await stage.preview(app.ctx(dry_run=True), LOCAL, operator.name, RemovalOptions())).says
+    says = (await stage.preview(app.ctx(dry_run=True), LOCAL, operator.name, RemovalOptions())).changes
     assert says == (f"remove {made.container_name} ({web('v1').reference})", "keep its volumes")
     assert app.running() == [made.container_name]
 

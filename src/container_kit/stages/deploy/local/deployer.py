@@ -161,7 +161,7 @@ class LocalTarget:
                 kinds = tuple(kind for kind, _ in wish.services)
                 addresses = await services.bring_up(ctx, self._containers, wish.app, kinds)
                 ctx.redact.add(addresses.values())
-                wish = wish.reaching({variable: addresses[kind] for kind, variable in wish.services})
+                wish = wish.linked({variable: addresses[kind] for kind, variable in wish.services})
             yield wish
         except BaseException:
             if wish.services and not found:
