@@ -58,7 +58,7 @@ class Tasks:
         task = _brief(run)
         if task["status"] == "input_required":
             asked = input_requests(run).items()
-            task["inputRequests"] = {key: _wire(request) for key, request in asked}
+            task["inputRequests"] = {key: _connection(request) for key, request in asked}
         elif task["status"] == "completed":
             task |= await self._end(run, principal)
         return task
@@ -87,7 +87,7 @@ class Tasks:
         async def conclude() -> ToolResult:
             return work.conclude(call, response)
 
-        result = _wire(tool_result(await told(call, conclude)))
+        result = _connection(tool_result(await told(call, conclude)))
         result.pop("resultType", None)  # the task's own says it
         return {"result": result}
 
@@ -140,5 +140,5 @@ def _line(run: RunView) -> str:
     return f"{run.stage}: {run.message if run.message not in ('', run.stage) else 'started'}"
 
 
-def _wire(value: BaseModel) -> dict[str, Any]:
+def _connection(value: BaseModel) -> dict[str, Any]:
     return value.model_dump(by_alias=True, mode="json", exclude_none=True)
