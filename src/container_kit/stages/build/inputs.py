@@ -21,6 +21,7 @@ from container_kit.stages.build.dockerfile import ParsedDockerfile, parse
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.contract.tool_names import ToolName
 
 DOCKERFILE_MISSING = FaultCode(
     "dockerfile.missing",
@@ -177,7 +178,7 @@ def _missing(root: Path, module: Path, asked: str | None) -> StageFailure:
     near = difflib.get_close_matches(asked or "Dockerfile", places, 3, 0.3)
     actions = [NextAction(why=f"{path} is there; build with it.", arguments={"dockerfile": path}) for path in near]
     if not places:
-        actions = [NextAction(tool="write-dockerfile", why="Have a Dockerfile written, then build again.")]
+        actions = [NextAction(tool=ToolName.WRITE_DOCKERFILE, why="Have a Dockerfile written, then build again.")]
     looked = asked or "Dockerfile"
     evidence = [Evidence(kind="file", text=f"{looked} does not exist", where=looked)]
     return DOCKERFILE_MISSING(f"there is no {looked} in {root}", evidence=evidence, next_actions=actions)

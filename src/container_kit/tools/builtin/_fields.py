@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import FaultCode, NextAction
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.tool import ToolCall, ToolInput
 
 SourcePath = Annotated[str, Field(description="Repository folder")]
@@ -63,10 +64,14 @@ async def image_of(call: ToolCall, run_id: str) -> Image:
 def _builds(source: Source | None) -> list[NextAction]:
     """What leads to a run that has an image."""
     if source is None:
-        return [NextAction(tool="list-runs", arguments={"status": "success"}, why="find the run that built the image")]
+        return [
+            NextAction(
+                tool=ToolName.LIST_RUNS, arguments={"status": "success"}, why="find the run that built the image"
+            )
+        ]
     where: dict[str, JsonValue] = {"path": source.path}
     where |= {"module": source.module} if source.module != "." else {}
-    return [NextAction(tool="build", arguments=where, why="build an image; then give the id of that run")]
+    return [NextAction(tool=ToolName.BUILD, arguments=where, why="build an image; then give the id of that run")]
 
 
 def gate(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:

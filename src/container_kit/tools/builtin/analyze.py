@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from container_kit.stages.artifacts.analysis import Analysis
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import ModulePath, SourcePath
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -21,7 +22,7 @@ async def _planned(_: ToolCall, asked: AnalyzeInput) -> PipelineCall:
 
 
 ANALYZE = Tool(
-    name="analyze",
+    name=ToolName.ANALYZE,
     title="Analyze a repository",
     description=(
         "What a repository holds and how it runs: modules, language, framework, commands, port, variables, "

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import CaFile, DryRun, ModulePath, SourcePath, Timeout
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -38,7 +39,7 @@ async def _planned(_: ToolCall, asked: BuildInput) -> PipelineCall:
 
 
 BUILD = Tool(
-    name="build",
+    name=ToolName.BUILD,
     title="Build an image",
     description=(
         "Build an image from the repository's Dockerfile (write-dockerfile makes one). A failure names "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anyio
 
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin.get_run import AnyRun
 from container_kit.tools.results.run_json import RUN_SCHEMA, run_data, run_lines
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
@@ -28,7 +29,7 @@ async def _cancel(call: ToolCall, asked: CancelRunInput) -> ToolResult:
 
 
 CANCEL_RUN = Tool(
-    name="cancel-run",
+    name=ToolName.CANCEL_RUN,
     title="Cancel a run",
     description="Stop a run that has not ended; its stage cleans up, an atomic pipeline is undone. Next: get-run.",
     input=CancelRunInput,

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import DryRun, OneTarget, Timeout, image_of
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -56,7 +57,7 @@ def application_name(image: Image) -> str:
 
 
 DEPLOY = Tool(
-    name="deploy",
+    name=ToolName.DEPLOY,
     title="Deploy an image here",
     description=(
         "Run an image here and wait until it is healthy: image, the run that built it, or path for the newest "

@@ -11,6 +11,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.artifacts.scan import ScanReport
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import FailOn, OneTarget, gate, image_of
 from container_kit.tools.builtin._kubernetes_fields import ApplicationInput, Context, OnFirstFailure, TargetName
 from container_kit.tools.builtin.deploy import application_name
@@ -63,7 +64,7 @@ async def _planned(call: ToolCall, asked: DeployKubernetesInput) -> PipelineCall
 _PRODUCTS = (Image, ScanReport, PushedImage, KubernetesDeployment, Verification)
 
 DEPLOY_KUBERNETES = Tool(
-    name="deploy-kubernetes",
+    name=ToolName.DEPLOY_KUBERNETES,
     title="Deploy to Kubernetes",
     description=(
         "Roll out to a cluster and say within seconds why it fails: image (name@sha256:... from a registry as it "

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.deployments import ApplicationLog
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin.deploy import TargetName
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -27,7 +28,7 @@ async def _planned(_: ToolCall, asked: DeploymentLogsInput) -> PipelineCall:
 
 
 DEPLOYMENT_LOGS = Tool(
-    name="deployment-logs",
+    name=ToolName.DEPLOYMENT_LOGS,
     title="Read a deployment's log",
     description=(
         "The last lines that a deployed application printed, without secrets. "

@@ -13,6 +13,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.deploy.targets import among
 from container_kit.tools.builtin._fields import DryRun, FailOn, ModulePath, SourcePath, Timeout, gate
 from container_kit.tools.builtin.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name, TargetName
@@ -72,7 +73,7 @@ def _for_cluster(asked: FullDeploymentInput) -> PipelineCall:
 _PRODUCTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
 
 FULL_DEPLOYMENT = Tool(
-    name="full-deployment",
+    name=ToolName.FULL_DEPLOYMENT,
     title="Deploy a repository",
     description=(
         "From a repository to a healthy, scanned container here in one call: analyze, write a Dockerfile where "

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 
 from container_kit.pipelines.runs.snapshot import LogPart, RunView
 from container_kit.stages.contract.fault import FaultCode, NextAction
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.results.run_json import RUN_SCHEMA, run_data, run_lines
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
@@ -56,7 +57,7 @@ def log_data(part: LogPart) -> dict[str, JsonValue]:
 
 
 GET_RUN = Tool(
-    name="get-run",
+    name=ToolName.GET_RUN,
     title="Look at a run",
     description=(
         "How a run stands or ended: stages, fault, evidence, question; with stage, lines of its log. Use it after "

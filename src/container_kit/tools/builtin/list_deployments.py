@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.deployments import Applications
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin.deploy import TargetName
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -25,7 +26,7 @@ async def _planned(_: ToolCall, asked: ListDeploymentsInput) -> PipelineCall:
 
 
 LIST_DEPLOYMENTS = Tool(
-    name="list-deployments",
+    name=ToolName.LIST_DEPLOYMENTS,
     title="List deployments",
     description=(
         "What is deployed on a target: each application with its url, the version that serves and those that are kept. "

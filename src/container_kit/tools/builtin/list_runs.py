@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.pipelines.runs.snapshot import RunState
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.results.run_json import RUN_SCHEMA, run_data, run_line
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
@@ -28,7 +29,7 @@ async def _list(call: ToolCall, asked: ListRunsInput) -> ToolResult:
 
 
 LIST_RUNS = Tool(
-    name="list-runs",
+    name=ToolName.LIST_RUNS,
     title="List runs",
     description="The newest runs, newest first, with status and id. Next: get-run for one of them.",
     input=ListRunsInput,

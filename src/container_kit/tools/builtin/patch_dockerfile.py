@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import DryRun, ModulePath, SourcePath
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -28,7 +29,7 @@ async def _planned(_: ToolCall, asked: PatchDockerfileInput) -> PipelineCall:
 
 
 PATCH_DOCKERFILE = Tool(
-    name="patch-dockerfile",
+    name=ToolName.PATCH_DOCKERFILE,
     title="Patch a Dockerfile",
     description=(
         "Apply patches that review-dockerfile offered. The file before is kept beside it as Dockerfile.RUN.orig; "

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.push import PushedImage
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import DryRun, OneTarget, Timeout, image_of
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -32,7 +33,7 @@ async def _planned(call: ToolCall, asked: PushInput) -> PipelineCall:
 
 
 PUSH = Tool(
-    name="push",
+    name=ToolName.PUSH,
     title="Push an image to a registry",
     description=(
         "Push an image (image, the run that built it, or path for the newest image built from it) to a registry. "

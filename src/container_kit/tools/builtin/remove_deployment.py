@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.deployments import RemovalResult
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import DryRun
 from container_kit.tools.builtin.deploy import TargetName
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
@@ -28,7 +29,7 @@ async def _planned(_: ToolCall, asked: RemoveDeploymentInput) -> PipelineCall:
 
 
 REMOVE_DEPLOYMENT = Tool(
-    name="remove-deployment",
+    name=ToolName.REMOVE_DEPLOYMENT,
     title="Remove a deployment",
     description=(
         "Stop and remove an application with all its versions; its volumes and images stay unless volumes is true. "

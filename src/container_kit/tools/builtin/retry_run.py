@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import gate
 from container_kit.tools.builtin.get_run import AnyRun
 from container_kit.tools.pipeline_tool import RunHandler, products_of
@@ -43,7 +44,7 @@ def _products(call: ToolCall, response: PipelineResponse) -> list[type[BaseModel
 
 
 RETRY_RUN = Tool(
-    name="retry-run",
+    name=ToolName.RETRY_RUN,
     title="Retry a run",
     description=(
         "Run again from the failed stage with changed arguments; what was made is kept, secrets are remembered. "

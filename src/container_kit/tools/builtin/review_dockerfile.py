@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from container_kit.stages.artifacts.dockerfile import DockerfileReview
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import ModulePath, SourcePath
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -21,7 +22,7 @@ async def _planned(_: ToolCall, asked: ReviewDockerfileInput) -> PipelineCall:
 
 
 REVIEW_DOCKERFILE = Tool(
-    name="review-dockerfile",
+    name=ToolName.REVIEW_DOCKERFILE,
     title="Review a Dockerfile",
     description=(
         "Find what is wrong with the repository's Dockerfile: wrong port, root, secrets, lockfile not kept, cache "

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.deployments import RollbackResult
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import DryRun
 from container_kit.tools.builtin.deploy import TargetName
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
@@ -28,7 +29,7 @@ async def _planned(_: ToolCall, asked: RollbackDeploymentInput) -> PipelineCall:
 
 
 ROLLBACK_DEPLOYMENT = Tool(
-    name="rollback-deployment",
+    name=ToolName.ROLLBACK_DEPLOYMENT,
     title="Go back to an earlier version",
     description=(
         "Let an earlier version of an application serve again, within about a second; the version that served is kept. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from container_kit.pipelines.request import PipelineResponse
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin.get_run import AnyRun
 from container_kit.tools.pipeline_tool import RunHandler
 from container_kit.tools.results.schema import answer_schema
@@ -20,7 +21,7 @@ async def _roll_back(call: ToolCall, asked: RollbackRunInput) -> PipelineRespons
 
 
 ROLLBACK_RUN = Tool(
-    name="rollback-run",
+    name=ToolName.ROLLBACK_RUN,
     title="Roll a run back",
     description="Undo the stages of a run that has ended: its deployment goes back to the one before. Next: get-run.",
     input=RollbackRunInput,

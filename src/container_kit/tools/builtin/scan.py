@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, WithJsonSchema
 
 from container_kit.stages.artifacts.scan import AllowedFinding, Sbom, ScanReport
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import FailOn, OneTarget, gate, image_of
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -38,7 +39,7 @@ async def _planned(call: ToolCall, asked: ScanInput) -> PipelineCall:
 
 
 SCAN = Tool(
-    name="scan",
+    name=ToolName.SCAN,
     title="Scan for vulnerabilities",
     description=(
         "Look for vulnerabilities in an image (image, or the run that built it) or a repository (path), and for "

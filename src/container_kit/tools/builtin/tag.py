@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.push import TaggedImage
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import DryRun, OneTarget, Timeout, image_of
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -30,7 +31,7 @@ async def _planned(call: ToolCall, asked: TagInput) -> PipelineCall:
 
 
 TAG = Tool(
-    name="tag",
+    name=ToolName.TAG,
     title="Name an image",
     description=(
         "Give an image of the local engine (image, the run that built it, or path for the newest image built from "

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.deployment import Deployment, Verification
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin.deploy import TargetName
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -25,7 +26,7 @@ async def _planned(_: ToolCall, asked: VerifyInput) -> PipelineCall:
 
 
 VERIFY = Tool(
-    name="verify",
+    name=ToolName.VERIFY,
     title="Verify a deployment",
     description=(
         "Check that a deployed application runs, stays up and answers, and say what could not be checked. "

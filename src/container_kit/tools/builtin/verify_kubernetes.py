@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from container_kit.stages.artifacts.deployment import Verification
 from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.contract.fault import FaultCode, NextAction
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import Timeout
 from container_kit.tools.builtin._kubernetes_fields import Context, Namespace, TargetName
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
@@ -46,14 +47,16 @@ async def _planned(call: ToolCall, asked: VerifyKubernetesInput) -> PipelineCall
     if made is None or not made.deployments:
         raise RUN_WITHOUT_DEPLOYMENT(
             f"run {asked.run} deployed nothing to a cluster",
-            next_actions=[NextAction(why="deploy first", tool="deploy-kubernetes")] if "path" in call.arguments else [],
+            next_actions=[NextAction(why="deploy first", tool=ToolName.DEPLOY_KUBERNETES)]
+            if "path" in call.arguments
+            else [],
         )
     where = {"namespace": made.namespace, "kube_context": made.context}
     return pipeline_call("verify-kubernetes", asked, run=None, name=made.deployments[0], **where)
 
 
 VERIFY_KUBERNETES = Tool(
-    name="verify-kubernetes",
+    name=ToolName.VERIFY_KUBERNETES,
     title="Verify an application in a cluster",
     description=(
         "Look at an application in a cluster: replicas, restarts, endpoints, an HTTP answer through the API server, "

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import DryRun, ModulePath, SourcePath
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import answer_schema
@@ -33,7 +34,7 @@ async def _planned(_: ToolCall, asked: WriteDockerfileInput) -> PipelineCall:
 
 
 WRITE_DOCKERFILE = Tool(
-    name="write-dockerfile",
+    name=ToolName.WRITE_DOCKERFILE,
     title="Write a Dockerfile",
     description=(
         "Write a Dockerfile and .dockerignore that fit the repository, each choice with its reason. A hand-written "

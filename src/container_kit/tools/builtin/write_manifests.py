@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from container_kit.stages.artifacts.kubernetes import ManifestFiles
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import SourcePath
 from container_kit.tools.builtin._kubernetes_fields import ApplicationInput
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
@@ -28,7 +29,7 @@ async def _planned(_: ToolCall, asked: WriteManifestsInput) -> PipelineCall:
 
 
 WRITE_MANIFESTS = Tool(
-    name="write-manifests",
+    name=ToolName.WRITE_MANIFESTS,
     title="Write Kubernetes manifests",
     description=(
         "Write manifests for a repository: Deployment, Service, ServiceAccount, NetworkPolicy, PodDisruptionBudget, "

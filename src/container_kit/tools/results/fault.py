@@ -10,6 +10,7 @@ from pydantic import JsonValue, ValidationError
 
 from container_kit.pipelines.pipeline import REQUEST_INVALID
 from container_kit.stages.contract.fault import Evidence, Fault, NextAction, StageFailure
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.results.success import compact
 from container_kit.tools.tool import Tool, ToolCall, ToolResult
 
@@ -101,7 +102,11 @@ def _completed(fault: Fault, call: ToolCall) -> Fault:
     actions = list(fault.next_actions)
     if not actions and fault.retryable:
         actions = [NextAction(why="the same call may succeed once the cause has passed or is mended")]
-    if fault.code == "run.timeout" and call.offer.name != "retry-run" and "timeout" in call.offer.input.model_fields:
+    if (
+        fault.code == "run.timeout"
+        and call.offer.name != ToolName.RETRY_RUN
+        and "timeout" in call.offer.input.model_fields
+    ):
         actions.append(NextAction(why="allow it more time", arguments={"timeout": _more_time(call)}))
     ready = [action for action in (_ready(action, call, fault) for action in actions) if action is not None]
     evidence = tuple(
@@ -127,10 +132,10 @@ def _ready(action: NextAction, call: ToolCall, fault: Fault) -> NextAction | Non
     arguments = _merged(call.arguments, action.arguments, offer)
     why = action.why
     if CONFIDENTIAL & arguments.keys():
-        if fault.resume and offer is call.offer and "retry-run" in call.offered:
+        if fault.resume and offer is call.offer and ToolName.RETRY_RUN in call.offered:
             changes: dict[str, JsonValue] = {"run": fault.resume.run_id}
             changes |= {"input": dict(action.arguments)} if action.arguments else {}
-            return NextAction(tool="retry-run", arguments=changes, why=why)
+            return NextAction(tool=ToolName.RETRY_RUN, arguments=changes, why=why)
         left_out = ", ".join(sorted(CONFIDENTIAL & arguments.keys()))
         arguments = {key: value for key, value in arguments.items() if key not in CONFIDENTIAL}
         why = f"{why} (give {left_out} again: the values are not repeated here)"

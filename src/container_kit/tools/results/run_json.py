@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from container_kit.pipelines.runs.snapshot import RunView
 from container_kit.stages.contract.fault import Fault, NextAction
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.results.success import compact, stage_data
 
 RUN_SCHEMA: dict[str, Any] = {
@@ -47,7 +48,7 @@ def _fault_data(run_id: str, fault: Fault) -> dict[str, Any]:
         action
         if action.tool
         else NextAction(
-            tool="retry-run",
+            tool=ToolName.RETRY_RUN,
             arguments={"run": run_id} | ({"input": dict(action.arguments)} if action.arguments else {}),
             why=action.why,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.ports import Listener, listeners, tables_of
 from container_kit.stages.deploy.local.probe import ProbeResult
@@ -150,7 +151,7 @@ def ended(seen: FailureSnapshot) -> StageFailure:
 
 def anew(edit: str) -> NextAction:
     """Build and deploy the repository again, once something in it is mended; it is left out where none was given."""
-    return NextAction(tool="full-deployment", why=f"{edit}; then this builds and deploys it anew")
+    return NextAction(tool=ToolName.FULL_DEPLOYMENT, why=f"{edit}; then this builds and deploys it anew")
 
 
 def _out_of_memory(wish: ContainerSpec, evidence: list[Evidence]) -> StageFailure:
