@@ -10,7 +10,8 @@ import pytest
 from support.examples import python_blocks, run_example
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text("utf-8")
+TWO_COMMANDS, INSTALL, *_ = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.mark.anyio
@@ -22,20 +23,33 @@ async def test_the_pipeline_that_it_shows_runs(capsys: pytest.CaptureFixture[str
 
 
 def test_the_two_commands_come_first() -> None:
-    [first] = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)[:1]
-    assert [line.split()[0] for line in first.splitlines()] == ["scripts/demo", "scripts/test"]
-    assert all((ROOT / line.split()[0]).stat().st_mode & 0o111 for line in first.splitlines())
+    assert [line.split()[0] for line in TWO_COMMANDS.splitlines()] == ["scripts/demo", "scripts/test"]
+    assert all((ROOT / line.split()[0]).stat().st_mode & 0o111 for line in TWO_COMMANDS.splitlines())
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
-)
-def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def test_a_reader_finds_installation_then_clients_then_commands_then_pipelines_then_the_map() -> None:
+    assert re.findall(r"^## (.+)$", README, re.MULTILINE) == [
+        "Install",
+        "What it does",
+        "Connect an assistant",
+        "Command line",
+        "Custom pipelines",
+        "Map",
+    ]
+    assert README.index("docs/picture.svg") < README.index("## Connect an assistant")
 
 
-def test_every_room_on_the_map_is_there() -> None:
-    rooms = re.findall(r"`((?:src|tests|benchmarks|examples|docs)[\w/]*/)`", README)
-    assert rooms
-    assert [room for room in rooms if not (ROOT / room).is_dir()] == []
+def test_installation_starts_with_commands_that_work_without_a_publication() -> None:
+    installs = [line for line in INSTALL.splitlines() if "install" in line]
+    assert installs
+    assert [line for line in installs if "container-kit" in line.partition("#")[0]] == []
+    published = [
+        line for line in README.splitlines() if re.search(r"pip install container-kit|uvx container-kit", line)
+    ]
+    assert [line for line in published if not line.startswith("Once 0.1.0 is released")] == []
+
+
+def test_every_folder_on_the_map_exists() -> None:
+    folders = re.findall(r"`((?:src|tests|benchmarks|examples|docs)[\w/]*/)`", README)
+    assert len(folders) >= 8
+    assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []

@@ -90,7 +90,7 @@ BUILDS = (
     ),
 )
 SOURCES = (
-    Case("path.missing", "analyze", {"path": "{app}x"}, FLASK),
+    Case("path.not_found", "analyze", {"path": "{app}x"}, FLASK),
     Case("path.not_a_directory", "analyze", {"path": "{app}/app.py"}, FLASK),
     Case("analyze.empty", "analyze", HERE, mend=FLASK),
     Case("analyze.module_missing", "analyze", {"path": "{app}", "module": "api"}, FLASK),

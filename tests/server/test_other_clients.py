@@ -55,7 +55,7 @@ def test_the_typescript_client_lists_calls_reads_and_gets_faults(mode: str, tmp_
     figures = [figure for figure, _ in seen["progress"]]
     assert figures == sorted(set(figures))
     assert seen["bad"]["isError"] is True
-    assert seen["bad"]["structuredContent"]["code"] == "path.missing"
+    assert seen["bad"]["structuredContent"]["code"] == "path.not_found"
     run_id = seen["good"]["structuredContent"]["run"]
     assert json.loads(seen["contents"][0]["text"])["id"] == run_id
     assert "containerize" in [prompt["name"] for prompt in seen["prompts"]]

@@ -64,7 +64,7 @@ class StageResult(Artifact):
     attempts: int = 0
     seconds: float = 0.0
     fault: Fault | None = None
-    says: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     """What the stage would do (dry run), or why it was left out."""
 
 

@@ -32,7 +32,7 @@ class Signature:
     execute: tuple[StageInput, ...]
     validate: tuple[StageInput, ...]
     preview: tuple[StageInput, ...]
-    makes: type[BaseModel] | None
+    output: type[BaseModel] | None
 
     @classmethod
     def of(cls, stage: Stage[Any]) -> Signature:
@@ -47,7 +47,7 @@ class Signature:
             execute=execute,
             validate=_needs(stage, kind.validate),
             preview=_needs(stage, kind.preview),
-            makes=_product(stage, kind.execute),
+            output=_product(stage, kind.execute),
         )
 
 

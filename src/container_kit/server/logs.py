@@ -23,7 +23,7 @@ def configure(level: str, form: Form) -> None:
         form: `console` for people, `json` for collectors.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    log.set_up_with(partial(_configure_structlog, number, form))
+    log.configure_with(partial(_configure_structlog, number, form))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(form))
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     allowed_hosts: Names = ()
     """Host headers to accept away from loopback, for example `kit.example.org` or `kit.example.org:*`."""
     allowed_origins: Names = ()
-    token: SecretStr | None = None
+    auth_token: SecretStr | None = None
     """A bearer token that every HTTP request must carry."""
     request_state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Secrets of 32 bytes or more that servers behind one address share: the first seals what a client brings back with

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.server.settings import Settings
 from container_kit.tools.custom import finder, offer_of, own_pipelines
 from container_kit.tools.registry import ALL, ToolSelection, chosen
 from container_kit.tools.tool import Tool
 
 
-def offers_of(settings: Settings) -> tuple[tuple[Tool, ...], Callable[[str], Pipeline]]:
+def offers_of(settings: Settings) -> tuple[tuple[Tool, ...], Callable[[str], Plan]]:
     """The tools that are offered, and what finds their pipelines.
 
     Raises:

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import create_model
 
 from container_kit.pipelines.catalog import names
-from container_kit.pipelines.catalog import pipeline as from_catalog
+from container_kit.pipelines.catalog import plan as from_catalog
 from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.fault import WiringError
 from container_kit.stages.deploy.targets import Targets
 from container_kit.tools.builtin._fields import DryRun, Timeout
@@ -37,11 +38,11 @@ def own_pipelines(modules: Sequence[str]) -> tuple[Pipeline, ...]:
     return tuple(found.values())
 
 
-def finder(own: Iterable[Pipeline], targets: Targets = ()) -> Callable[[str], Pipeline]:
+def finder(own: Iterable[Pipeline], targets: Targets = ()) -> Callable[[str], Plan]:
     """Finds a pipeline by its name, the team's own ones and those of the catalog, which deploy to these targets."""
-    by_name = {pipeline.name: pipeline for pipeline in own}
+    by_name = {pipeline.name: pipeline.plan() for pipeline in own}
 
-    def find(name: str) -> Pipeline:
+    def find(name: str) -> Plan:
         return by_name[name] if name in by_name else from_catalog(name, targets)
 
     return find
@@ -49,7 +50,7 @@ def finder(own: Iterable[Pipeline], targets: Targets = ()) -> Callable[[str], Pi
 
 def offer_of(pipeline: Pipeline) -> Tool:
     """A pipeline as a tool: its given artifacts' fields are the arguments, what it makes is the answer."""
-    products = products_of(pipeline)
+    products = products_of(pipeline.plan())
     reads = all(step.stage.read_only for step in pipeline.steps())
     stages = ", ".join(step.name for step in pipeline.steps())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse
 from container_kit.pipelines.runs.client import RunDetached
 from container_kit.stages.contract.fault import FaultCode, StageFailure
@@ -81,9 +81,9 @@ def runs_pipeline(
     return RunHandler(run, lambda _call, _response: products)
 
 
-def products_of(pipeline: Pipeline) -> list[type[BaseModel]]:
+def products_of(pipeline: Plan) -> list[type[BaseModel]]:
     """What a pipeline makes, in order."""
-    return [step.signature.makes for step in pipeline.steps() if step.signature.makes is not None]
+    return [step.signature.output for step in pipeline.steps() if step.signature.output is not None]
 
 
 async def answer(call: ToolCall) -> ToolResult:

@@ -118,5 +118,5 @@ def test_an_unknown_tool_is_refused_with_those_there_are(tmp_path: Path) -> None
 def test_a_fault_says_what_to_type_next(tmp_path: Path) -> None:
     failed = command(tmp_path, "build", "nowhere")
     assert failed.returncode == 1
-    assert "path.missing" in failed.stderr
+    assert "path.not_found" in failed.stderr
     assert "hint: " in failed.stderr

@@ -29,7 +29,7 @@ async def test_tools_progress_and_faults_over_each_transport(transport: str, mod
     assert {"analyze", "build", "scan", "deploy", "full-deployment"} <= names
     assert result.is_error
     assert result.structured_content is not None
-    assert result.structured_content["code"] == "path.missing"
+    assert result.structured_content["code"] == "path.not_found"
     assert any("missing does not exist" in line for line in lines)
 
 

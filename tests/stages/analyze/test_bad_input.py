@@ -154,7 +154,7 @@ def test_links_are_not_followed_out_of_the_tree(tmp_path: Path):
     analysis = analyze(inside)
 
     assert "express" not in analysis.model_dump_json()
-    assert any("leads out of the tree" in entry for entry in analysis.unread)
+    assert any("leads out of the source tree" in entry for entry in analysis.unread)
 
 
 def test_a_link_inside_the_tree_is_read(tmp_path: Path):

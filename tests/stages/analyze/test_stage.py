@@ -42,7 +42,7 @@ async def test_a_folder_is_analyzed_and_what_was_found_is_told(tmp_path: Path):
         ("empty", ".", "analyze.empty"),
         ("full", "nowhere", "analyze.module_missing"),
         ("full", "../empty", "analyze.module_missing"),
-        ("missing", ".", "path.missing"),
+        ("missing", ".", "path.not_found"),
         ("full/file", ".", "path.not_a_directory"),
         ("/", ".", "path.outside_workspace"),
     ],

@@ -25,7 +25,7 @@ def test_a_folder_inside_is_resolved(tmp_path: Path) -> None:
 
 
 def test_a_missing_path_is_a_fault(tmp_path: Path) -> None:
-    assert refused(Workspace([tmp_path]), "nowhere") == "path.missing"
+    assert refused(Workspace([tmp_path]), "nowhere") == "path.not_found"
 
 
 def test_a_file_is_no_directory(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_link_cannot_lead_outside(tmp_path: Path) -> None:
 def test_a_loop_of_links_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    assert refused(Workspace([tmp_path]), "a") in ("path.invalid", "path.missing")
+    assert refused(Workspace([tmp_path]), "a") in ("path.invalid", "path.not_found")
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "a\nb", "x" * 5000])

@@ -12,7 +12,7 @@ from container_kit.stages.artifacts.analysis import Analysis, Finding, Module
 
 def finding(value: Any, place: str = "") -> Finding[Any]:
     """A finding that is known well."""
-    return Finding(value=value, confidence=0.9, provenance="code", places=(place,) if place else ())
+    return Finding(value=value, confidence=0.9, provenance="code", locations=(place,) if place else ())
 
 
 def module(language: str, *, path: str = ".", role: str = "web", place: str = "", **facts: Any) -> Module:

@@ -110,7 +110,7 @@ async def test_one_flaw_is_found_and_its_patch_takes_it_away(
 def _tells(problem: DockerfileProblem) -> None:
     assert problem.id.startswith(f"{problem.rule}:{problem.line}")
     assert problem.message
-    assert problem.because
+    assert problem.rationale
     assert "hunter2" not in problem.model_dump_json()
 
 

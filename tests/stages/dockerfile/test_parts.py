@@ -97,8 +97,8 @@ NODE = (Base("node:24-slim"), Base("node:20-slim"))
 
 def _picked(availability: Availability, policy: BasePolicy | None = None) -> tuple[str, str]:
     bases = Bases(policy or BasePolicy(), availability)
-    base = bases.pick(*NODE, because="usual")
-    return base.reference, bases.reasons[0].because
+    base = bases.pick(*NODE, rationale="usual")
+    return base.reference, bases.reasons[0].rationale
 
 
 def test_the_usual_base_is_taken_where_nothing_is_known() -> None:
@@ -106,15 +106,15 @@ def test_the_usual_base_is_taken_where_nothing_is_known() -> None:
 
 
 def test_a_base_that_is_there_is_taken_where_the_usual_one_cannot_be_had() -> None:
-    reference, because = _picked(Availability(frozenset({"node:20-slim"}), known=True))
+    reference, rationale = _picked(Availability(frozenset({"node:20-slim"}), known=True))
     assert reference == "node:20-slim"
-    assert "node:24-slim is neither on the engine" in because
+    assert "node:24-slim is neither on the engine" in rationale
 
 
 def test_a_base_that_nobody_has_is_said_to_be_missing() -> None:
-    reference, because = _picked(Availability(known=True))
+    reference, rationale = _picked(Availability(known=True))
     assert reference == "node:24-slim"
-    assert "load it before building" in because
+    assert "load it before building" in rationale
 
 
 def test_a_digest_that_a_registry_told_is_pinned_unless_the_policy_says_no() -> None:

@@ -71,13 +71,13 @@ async def test_each_problem_has_its_line_its_reason_and_where_possible_a_patch(s
     review = await _review(ctx, source)
     own = {problem.id: problem for problem in review.problems if not problem.rule.startswith(("DL", "SC"))}
     assert {name: problem.patch is not None for name, problem in own.items()} == FOUND
-    assert all(problem.because for problem in review.problems)
+    assert all(problem.rationale for problem in review.problems)
     assert (Path(source.path) / "Dockerfile").read_text() == POOR
 
 
 async def test_a_secrets_value_is_not_repeated(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
-    assert "abc123" not in "".join(problem.message + problem.because for problem in review.problems)
+    assert "abc123" not in "".join(problem.message + problem.rationale for problem in review.problems)
 
 
 async def test_chosen_patches_change_their_lines_and_nothing_else(source: Source, ctx: Contexts) -> None:

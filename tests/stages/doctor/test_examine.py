@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from container_kit.stages.artifacts.host_checks import DoctorOptions, Examination, HostCheck
+from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.doctor import CheckHost
 from support.engine.private_engine import PrivateEngine
@@ -29,7 +29,7 @@ async def examine(
 ) -> dict[str, HostCheck]:
     surroundings = DoctorOptions(home=str(home) if home else None)
     examination = await CheckHost(docker, within).execute(ctx(), surroundings)
-    assert Examination.model_validate_json(examination.model_dump_json()) == examination
+    assert HostReport.model_validate_json(examination.model_dump_json()) == examination
     for check in examination.checks:
         assert (check.outcome == "ok") == (check.get == ""), f"{check.name}: what is not ok says how to get it"
         assert "\n" not in check.detail + check.get
@@ -142,9 +142,9 @@ async def test_an_engine_that_is_nearly_full_is_a_problem(private_engine: Callab
     private = private_engine(disk_mb=64)
     # Its small disk is seen from its own namespaces alone, hence another process.
     program = "import anyio; from container_kit.pipelines.catalog import pipeline; "
-    program += "from container_kit.stages.artifacts.host_checks import Examination; "
-    program += "print(anyio.run(pipeline('doctor').run).artifacts[Examination].model_dump_json())"
-    examination = Examination.model_validate_json(private.run(sys.executable, "-c", program))
+    program += "from container_kit.stages.artifacts.host_checks import HostReport; "
+    program += "print(anyio.run(pipeline('doctor').run).artifacts[HostReport].model_dump_json())"
+    examination = HostReport.model_validate_json(private.run(sys.executable, "-c", program))
     (disk,) = (check for check in examination.checks if check.name == "engine disk")
     assert disk.outcome == "problem"
     assert disk.detail.startswith("0.1 GB free")
@@ -324,4 +324,4 @@ async def test_a_state_folder_that_is_a_file_is_a_problem(
 async def test_it_is_ready_only_when_all_that_is_needed_is_ok(ctx: Contexts, no_engine: DockerEngine) -> None:
     assert not (await CheckHost(no_engine).execute(ctx(), DoctorOptions())).ready
     there = HostCheck(name="docker engine", outcome="ok", needed=True)
-    assert Examination(checks=(there, HostCheck(name="trivy", outcome="missing"))).ready
+    assert HostReport(checks=(there, HostCheck(name="trivy", outcome="missing"))).ready

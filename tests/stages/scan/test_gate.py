@@ -182,9 +182,9 @@ def test_a_refusal_shows_only_what_it_refuses() -> None:
 
 
 def test_a_refusal_names_each_vulnerability_once() -> None:
-    places = [vulnerability("CVE-1", path=f"{folder}/yarn.lock") for folder in "ab"]
+    locations = [vulnerability("CVE-1", path=f"{folder}/yarn.lock") for folder in "ab"]
     with pytest.raises(StageFailure) as failure:
-        judged(result(*places))
+        judged(result(*locations))
     assert failure.value.fault.message == "2 findings of severity critical or worse in shop:1: CVE-1 in x"
 
 

@@ -232,7 +232,7 @@ async def test_a_folder_that_is_not_there_is_a_fault(ctx: Contexts, real_scanner
     for call in (ScanSource(real_scanners).validate, ScanSource(real_scanners).execute):
         with pytest.raises(StageFailure) as failed:
             await call(ctx(), Source(path="nowhere"))
-        assert failed.value.fault.code == "path.missing"
+        assert failed.value.fault.code == "path.not_found"
 
 
 @pytest.mark.parametrize("version", ["0.69.4", "0.69.5", "0.69.6"])

@@ -51,10 +51,10 @@ async def test_a_deployment_is_listed_read_verified_taken_back_and_removed(
         assert foretold["dry_run"]
         assert get(second.host_port) == "v2"
         back = await call("rollback-deployment", version=first.container_name)
-        assert back["went_back"]["replaced"] == second.container_name
+        assert back["rollback_result"]["replaced"] == second.container_name
         assert get(first.host_port) == "v1"
         removed = await call("remove-deployment")
-        assert len(removed["removed"]["removed"]) == 2
+        assert len(removed["removal_result"]["removed"]) == 2
         gone = await client.call_tool("verify", {"name": app.name})
     assert app.containers() == []
     assert gone.is_error

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from mcp.client import Client
 
-from container_kit import Pipeline, Stage, StageContext, Workspace
+from container_kit import Stage, StageContext, Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
 from container_kit.stages.artifacts.image import Image, ImageReference
@@ -48,7 +49,7 @@ def runs(workspace: Workspace, tmp_path: Path) -> RunService:
     made = {"build": IMAGE, "scan-image": ScanReport(target="ok", outcome="clean"), "push-image": PUSHED,
             "find-image": Found()}  # fmt: skip
 
-    def find(name: str) -> Pipeline:
+    def find(name: str) -> Plan:
         pipeline = catalog.pipeline(name, (LAB,))
         names = {step.name for step in pipeline.steps()}
         return pipeline.with_stages_replaced(
@@ -57,7 +58,7 @@ def runs(workspace: Workspace, tmp_path: Path) -> RunService:
                 for name, one in made.items()
                 if name in names
             }
-        )
+        ).plan()
 
     return RunService(workspace, find=find, targets=(LAB,))
 
@@ -146,7 +147,7 @@ async def test_an_application_in_a_cluster_is_looked_after_by_the_tools_for_ever
     log = await call(runs, "deployment-logs", name="web", deploy_to="lab")
     assert log.structured_content["application_log"]["lines"] == ["ready"]
     removed = await call(runs, "remove-deployment", name="web", deploy_to="lab")
-    assert "deployment web" in removed.structured_content["removed"]["removed"]
+    assert "deployment web" in removed.structured_content["removal_result"]["removed"]
     assert cluster.get("deployments", "web") is None
 
 

@@ -11,7 +11,7 @@ from mcp.client import Client
 from mcp.client.extension import advertise
 
 from container_kit import Fault, Workspace
-from container_kit.pipelines.catalog import pipeline
+from container_kit.pipelines.catalog import plan
 from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.custom import finder, offer_of
 from container_kit.tools.protocol.apps import RUN_VIEW
@@ -73,9 +73,9 @@ async def test_the_view_is_told_the_graph_the_stages_and_actions_that_can_be_sen
     assert (seen["id"], seen["status"], seen["fault"]["code"]) == (run, "failed", "build.step_failed")
     points = [point for group in seen["groups"] for point in group]
     stages = [point for point in points if point["kind"] == "stage"]
-    assert [stage["name"] for stage in stages] == [step.name for step in pipeline("full-deployment").steps()]
+    assert [stage["name"] for stage in stages] == [step.name for step in plan("full-deployment").steps()]
     assert [(point["name"], point["state"]) for point in points if point["kind"] == "approval"] == [
-        (approval.name, "not_run") for here in pipeline("full-deployment").approvals.values() for approval in here
+        (approval.name, "not_run") for here in plan("full-deployment").approvals.values() for approval in here
     ]
     by_name = {stage["name"]: stage for stage in stages}
     assert by_name["write-dockerfile"]["conditional"]

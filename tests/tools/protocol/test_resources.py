@@ -30,7 +30,7 @@ async def test_a_run_its_log_and_its_pipeline_can_be_read(mode: str, workspace: 
     assert log.text == ""  # type: ignore[union-attr]  # the mock said nothing
     analyze = plan["stages"][1][0]
     assert (analyze["name"], analyze["needs"], analyze["makes"]) == ("analyze", ["Source"], "Analysis")
-    assert plan["given"]["Source"]["required"] == ["path"]
+    assert plan["inputs"]["Source"]["required"] == ["path"]
 
 
 @pytest.mark.parametrize("uri", ["run://" + "0" * 24, "run://none/stages/build/log", "pipeline://kitchen"])

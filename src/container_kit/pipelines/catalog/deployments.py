@@ -39,8 +39,12 @@ def list_deployments(targets: Targets) -> Pipeline:
         inputs=(ApplicationQuery, TargetSelector),
         summary="List what is deployed on a target, with the versions that can be gone back to.",
     )
-    places = _places()
-    return pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(ListDeployments(places)).with_timeout(60)
+    locations = _places()
+    return (
+        pipeline.add_stage(ChooseTarget(targets, tuple(locations)))
+        .add_stage(ListDeployments(locations))
+        .with_timeout(60)
+    )
 
 
 def deployment_logs(targets: Targets) -> Pipeline:
@@ -52,8 +56,8 @@ def deployment_logs(targets: Targets) -> Pipeline:
         inputs=(ApplicationRef, LogQuery, TargetSelector),
         summary="Read the end of what a deployed application printed.",
     )
-    places = _places()
-    return pipeline.add_stage(ChooseTarget(targets, tuple(places))).add_stage(ReadLogs(places)).with_timeout(60)
+    locations = _places()
+    return pipeline.add_stage(ChooseTarget(targets, tuple(locations))).add_stage(ReadLogs(locations)).with_timeout(60)
 
 
 def rollback_deployment(targets: Targets) -> Pipeline:
@@ -65,10 +69,10 @@ def rollback_deployment(targets: Targets) -> Pipeline:
         inputs=(ApplicationRef, VersionSelector, TargetSelector),
         summary="Let an earlier version of an application serve again.",
     )
-    places = _places()
-    pipeline.add_stage(ChooseTarget(targets, tuple(places)))
+    locations = _places()
+    pipeline.add_stage(ChooseTarget(targets, tuple(locations)))
     with_consent(pipeline, lambda made: f"Let an earlier version of {made[ApplicationRef].name} serve again")
-    pipeline.add_stage(RollbackDeployment(places))
+    pipeline.add_stage(RollbackDeployment(locations))
     return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
 
 
@@ -81,10 +85,10 @@ def remove_deployment(targets: Targets) -> Pipeline:
         inputs=(ApplicationRef, RemovalOptions, TargetSelector),
         summary="Remove an application with all its versions, its volumes only where that is asked for.",
     )
-    places = _places()
-    pipeline.add_stage(ChooseTarget(targets, tuple(places)))
+    locations = _places()
+    pipeline.add_stage(ChooseTarget(targets, tuple(locations)))
     with_consent(pipeline, lambda made: f"Remove {made[ApplicationRef].name} with all its versions")
-    pipeline.add_stage(RemoveDeployment(places))
+    pipeline.add_stage(RemoveDeployment(locations))
     return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
 
 

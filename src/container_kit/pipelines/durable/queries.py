@@ -217,7 +217,7 @@ def _record(workflow: WorkflowStatus, last: Event | None, asked: dict[str, str])
         message=last.message if last else "",
         stage=last.stage if last else None,
         progress=last.progress if last else 0.0,
-        principal=attributes.get("caller"),
+        principal=attributes.get("principal"),
         retry_of=attributes.get("retry_of"),
         rolls_back=attributes.get("rolls_back"),
         adoptions=attributes.get("adoptions", 0),

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import StageResult
 from container_kit.pipelines.runs.snapshot import RunView
 from container_kit.pipelines.runs.stage_states import StageStates
@@ -45,7 +45,7 @@ class StoredLives:
         find: Finds a pipeline by its name.
     """
 
-    def __init__(self, find: Callable[[str], Pipeline]) -> None:
+    def __init__(self, find: Callable[[str], Plan]) -> None:
         self._find = find
         self._kept: OrderedDict[str, StageStates] = OrderedDict()
 

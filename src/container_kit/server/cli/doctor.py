@@ -10,7 +10,7 @@ from container_kit.pipelines import catalog
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.server import logs, settings
 from container_kit.server.cli.console import fault_lines
-from container_kit.stages.artifacts.host_checks import DoctorOptions, Examination, HostCheck
+from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
 from container_kit.stages.contract.workspace import Workspace
 
 _MARKS = {"ok": ("✓", "green"), "missing": ("-", "yellow"), "problem": ("✗", "red")}
@@ -31,7 +31,7 @@ def doctor(*, as_json: bool) -> int:
     if response.fault is not None:
         print("\n".join(fault_lines(response.fault)))  # noqa: T201
         return 1
-    examination = response.artifacts[Examination]
+    examination = response.artifacts[HostReport]
     if as_json:
         found = {"ready": examination.ready, **examination.model_dump(mode="json")}
         print(json.dumps(found, indent=2, ensure_ascii=False))  # noqa: T201
@@ -45,7 +45,7 @@ async def _examine(chosen: settings.Settings) -> PipelineResponse:
     return await catalog.pipeline("doctor").run(surroundings, workspace=Workspace(chosen.workspace))
 
 
-def _show(examination: Examination) -> None:
+def _show(examination: HostReport) -> None:
     from rich.console import Console
     from rich.text import Text
 

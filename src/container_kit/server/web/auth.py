@@ -92,8 +92,8 @@ class JwtVerifier(TokenVerifier):
 
 def token_verifier(settings: Settings) -> TokenVerifier | None:
     """What checks tokens; None where none are asked for."""
-    if settings.token is not None:
-        return StaticTokenVerifier(settings.token.get_secret_value())
+    if settings.auth_token is not None:
+        return StaticTokenVerifier(settings.auth_token.get_secret_value())
     if settings.oauth_issuer is not None and settings.public_url is not None:
         return JwtVerifier(settings.oauth_issuer, settings.public_url)
     return None
@@ -107,9 +107,9 @@ def auth_settings(settings: Settings) -> AuthSettings | None:
     """
     if settings.oauth_issuer is not None and settings.public_url is None:
         raise WiringError("CONTAINER_KIT_OAUTH_ISSUER needs CONTAINER_KIT_PUBLIC_URL, the audience of its tokens")
-    if settings.token is None and settings.oauth_issuer is None:
+    if settings.auth_token is None and settings.oauth_issuer is None:
         return None
-    with_issuer = settings.token is None
+    with_issuer = settings.auth_token is None
     return AuthSettings.model_validate(
         {
             "issuer_url": settings.oauth_issuer if with_issuer else _NO_ISSUER,

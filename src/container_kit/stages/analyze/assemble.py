@@ -165,7 +165,7 @@ def _settle_role(draft: ModuleDraft, *, kept_running: bool) -> None:
     said = draft.role.best
     unsettled = said is None or said.value == "cli" or (said.provenance == "guess" and bool(draft.start))
     if listens and best is not None and unsettled:
-        draft.role.add("web", best.provenance, *best.places, confidence=0.92)
+        draft.role.add("web", best.provenance, *best.locations, confidence=0.92)
     elif draft.start and kept_running and unsettled:
         draft.role.add("worker", "configuration", confidence=0.91)
     elif draft.start:

@@ -58,7 +58,7 @@ def _fewer_variables(analysis: Analysis) -> Analysis:
     def change(module: Module) -> Module:
         kept = sorted(module.variables, key=lambda v: not v.required)[:12]
         return module.model_copy(
-            update={"variables": tuple(v.model_copy(update={"places": v.places[:1]}) for v in kept)}
+            update={"variables": tuple(v.model_copy(update={"locations": v.locations[:1]}) for v in kept)}
         )
 
     return _modules(analysis, change)
@@ -68,7 +68,7 @@ def _fewer_places(analysis: Analysis) -> Analysis:
     def change(module: Module) -> Module:
         findings = {name: value for name in Module.model_fields if isinstance(value := getattr(module, name), Finding)}
         short = {
-            name: f.model_copy(update={"places": f.places[:1], "alternatives": f.alternatives[:1]})
+            name: f.model_copy(update={"locations": f.locations[:1], "alternatives": f.alternatives[:1]})
             for name, f in findings.items()
         }
         return module.model_copy(update=short)
@@ -93,8 +93,8 @@ def _bare_modules(analysis: Analysis) -> Analysis:
         findings = {name: value for name in Module.model_fields if isinstance(value := getattr(module, name), Finding)}
         short: dict[str, Any] = {name: f.model_copy(update={"alternatives": ()}) for name, f in findings.items()}
         minor = ("health_endpoint", "output_directory", "build_command", "entrypoint", "start_program")
-        short |= {name: short[name].model_copy(update={"places": ()}) for name in minor}
-        names = tuple(v.model_copy(update={"places": (), "default": None}) for v in module.variables if v.required)
+        short |= {name: short[name].model_copy(update={"locations": ()}) for name in minor}
+        names = tuple(v.model_copy(update={"locations": (), "default": None}) for v in module.variables if v.required)
         return module.model_copy(
             update={
                 **short,
@@ -115,7 +115,7 @@ def _essential_modules(analysis: Analysis) -> Analysis:
     def change(module: Module) -> Module:
         short: dict[str, Any] = dict.fromkeys(minor, Finding())
         for name in ("language", "language_version", "role"):
-            short[name] = getattr(module, name).model_copy(update={"places": ()})
+            short[name] = getattr(module, name).model_copy(update={"locations": ()})
         return module.model_copy(update={**short, "variables": (), "system_packages": (), "manifests": ()})
 
     short = _modules(analysis, change)

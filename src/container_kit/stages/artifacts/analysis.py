@@ -1,4 +1,4 @@
-"""What is known about a source tree, each statement with the places that show it."""
+"""The result of an analysis: facts about a source tree, each with the locations that show it."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ T = TypeVar("T")
 
 Role = Literal["web", "worker", "static", "cli", "library"]
 KnownBy = Literal["declared", "code", "configuration", "framework", "guess"]
-"""How a value is known: declared in a manifest or lockfile, a literal in code, configuration, a framework's default, or
-a guess; the order is the order of trust."""
+"""The source of a value: a manifest or lock file, a literal in code, configuration, a framework's default, or a guess.
+Ordered from the most to the least trusted."""
 
 
 class Alternative(Artifact, Generic[T]):
-    """Another answer to the same question, with where it was seen."""
+    """Another possible value of a finding, with its locations."""
 
     value: T
     provenance: KnownBy
-    places: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
 
 
 class Finding(Artifact, Generic[T]):
-    """One statement about a module. `value` None means unknown, and `question` asks what would settle it."""
+    """One fact about a module. `value` None means unknown; `question` then asks for what is missing."""
 
     value: T | None = None
     confidence: float = Field(default=0.0, ge=0, le=1)
     provenance: KnownBy = "guess"
-    places: tuple[str, ...] = Field(default=(), max_length=3)
+    locations: tuple[str, ...] = Field(default=(), max_length=3)
     """`file:line`, relative to the root of the source tree."""
     alternatives: tuple[Alternative[T], ...] = ()
     question: str | None = None
 
     @model_serializer(mode="wrap")
     def _short(self, whole: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def] # noqa: ANN202 - keeps the schema
-        """Leave out what is empty: an analysis is read by assistants, and most findings have no alternative."""
-        told = {"value"} | ({"confidence", "known_by"} if self.value is not None else set())
-        return {name: value for name, value in whole(self).items() if name in told or (name != "known_by" and value)}
+        """Omit empty fields: assistants read analyses, and most findings have no alternative."""
+        kept = {"value"} | ({"confidence", "provenance"} if self.value is not None else set())
+        return {name: value for name, value in whole(self).items() if name in kept or (name != "provenance" and value)}
 
 
 class Variable(Artifact):
@@ -47,10 +47,10 @@ class Variable(Artifact):
 
     name: str
     required: bool
-    """True where the module cannot start without it: read with no default."""
+    """Whether the module cannot start without it because the code reads it without a default."""
     default: str | None = None
-    """The default in the code; redacted where the name looks secret."""
-    places: tuple[str, ...] = ()
+    """The default in the code; redacted if the name looks secret."""
+    locations: tuple[str, ...] = ()
 
 
 class Service(Artifact):
@@ -59,16 +59,16 @@ class Service(Artifact):
     kind: str
     """`postgres`, `mysql`, `redis`, `mongodb`, `rabbitmq`, `kafka`, `elasticsearch`, `s3`, `smtp`, …"""
     variable: str | None = None
-    """The variable that holds its address, where one is known."""
+    """The variable that holds its address, if known."""
     confidence: float = Field(ge=0, le=1)
-    places: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
 
 
 class Module(Artifact):
     """One deployable (or publishable) part of a source tree."""
 
     path: str
-    """Relative to the root, `/` between names; `.` is the root."""
+    """Relative to the root, with `/` as the separator; `.` is the root."""
     name: str
     role: Finding[Role]
     language: Finding[str]
@@ -82,23 +82,23 @@ class Module(Artifact):
     build_command: Finding[str] = Finding()
     start_command: Finding[str] = Finding()
     start_program: Finding[str] = Finding()
-    """What a script behind the start command runs: `node server.js` behind `npm start`."""
+    """The command that the start command's script runs: `node server.js` for `npm start`."""
     entrypoint: Finding[str] = Finding()
-    """The file (relative to the module) or class that is started."""
+    """The file (relative to the module) or class that the start command runs."""
     port: Finding[int] = Finding()
     health_endpoint: Finding[str] = Finding()
     output_directory: Finding[str] = Finding()
-    """Where a build leaves static files or the program to ship, relative to the module."""
+    """The folder of the built static files or program, relative to the module."""
     variables: tuple[Variable, ...] = ()
     services: tuple[Service, ...] = ()
     system_packages: tuple[Finding[str], ...] = ()
     """Debian packages that the dependencies need at build or run time."""
     manifests: tuple[str, ...] = ()
-    """Manifests and lockfiles of this module, relative to the root."""
+    """Manifests and lock files of this module, relative to the root."""
 
     @model_serializer(mode="wrap")
     def _short(self, whole: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def] # noqa: ANN202 - keeps the schema
-        """Leave out lists that are empty and minor findings that are unknown."""
+        """Omit empty lists and unknown minor findings."""
         minor = (
             "language_version",
             "build_command",
@@ -115,17 +115,17 @@ class Module(Artifact):
 
 
 class DeploymentFile(Artifact):
-    """A file that already describes how to build or run something here."""
+    """A file that describes how to build or run a part of the source tree."""
 
     path: str
     kind: Literal["dockerfile", "dockerignore", "compose", "kubernetes", "helm", "procfile", "devcontainer"]
     module: str | None = None
     problems: tuple[str, ...] = ()
-    """Each as `line N: what is wrong`."""
+    """Each as `line N: problem`."""
 
 
 class Risk(Artifact):
-    """Something in the tree that should not be shipped, or will not keep working."""
+    """A part of the tree that should not be shipped or will stop working."""
 
     kind: Literal["secret", "unpinned", "end_of_life", "unreadable", "malformed", "missing"]
     message: str
@@ -133,33 +133,33 @@ class Risk(Artifact):
 
 
 class Analysis(Artifact):
-    """What `analyze` found."""
+    """The result of `analyze`."""
 
     root: str
     """The resolved folder."""
     modules: tuple[Module, ...]
-    """The deployable ones first; the root before what lies below it."""
+    """Deployable modules first; the root before its subfolders."""
     libraries: tuple[str, ...] = ()
-    """Folders of the workspace that only other modules use; not modules of their own."""
+    """Workspace folders that only other modules use; they are not modules."""
     workspace_tool: str | None = None
-    """What ties the modules together: `npm`, `pnpm`, `nx`, `turbo`, `uv`, `cargo`, `go-work`, `maven`, `gradle`, …"""
+    """The tool that manages the workspace: `npm`, `pnpm`, `nx`, `turbo`, `uv`, `cargo`, `go-work`, `maven`, …"""
     files: tuple[DeploymentFile, ...] = ()
     risks: tuple[Risk, ...] = ()
     unread: tuple[str, ...] = ()
-    """What could not be read and why, `path: reason`."""
+    """Unreadable files, as `path: reason`."""
     question: str | None = None
-    """What to ask where no module was found."""
+    """The question to ask if no module was found."""
     truncated: str | None = None
-    """Where something was left out to keep the result small: what, and the arguments that show it."""
+    """A note on what was omitted to keep the result small, with the arguments that show it."""
 
     @property
     def dockerfile(self) -> str | None:
-        """The path of a Dockerfile that is already there, relative to the root, the outermost first."""
-        found = sorted((file.path for file in self.files if file.kind == "dockerfile"), key=lambda p: p.count("/"))
-        return found[0] if found else None
+        """The path of the outermost existing Dockerfile, relative to the root."""
+        paths = [file.path for file in self.files if file.kind == "dockerfile"]
+        return min(paths, key=lambda path: path.count("/"), default=None)
 
     def module(self, path: str = ".") -> Module | None:
-        """The module at a path; for `.` the first one where the root itself is none."""
+        """Return the module at a path. If the root is not a module, `.` means the first module."""
         for module in self.modules:
             if module.path == path:
                 return module

@@ -1,4 +1,4 @@
-"""Deploying a container to the local engine, and verifying it."""
+"""Deployment of a container to the local engine, and its verification."""
 
 from typing import Literal
 
@@ -11,42 +11,42 @@ Probe = Literal["http", "tcp"]
 
 
 class DeployOptions(Artifact):
-    """How an image is deployed."""
+    """Options of a deployment to the local engine."""
 
     name: str | None = None
-    """The application's name; by default the folder's or the image's. A second deploy by it replaces the first."""
+    """The application's name. Defaults to the folder or image name. Deploying it again replaces the container."""
     port: int | None = Field(default=None, ge=1, le=65535)
-    """The port on 127.0.0.1; by default that of the deployment it replaces, else a free one."""
+    """The port on 127.0.0.1. Defaults to the port of the replaced deployment, else a free port."""
     container_port: int | None = Field(default=None, ge=1, le=65535)
-    """The port that the application listens on; by default from EXPOSE, the analysis, or the only one that is open."""
+    """The port that the application listens on. Defaults to EXPOSE, the analysis, or the only open port."""
     env: dict[str, str] = Field(default_factory=dict)
     env_file: str | None = None
-    """A file of `NAME=value` lines in the workspace; the place for secrets."""
+    """A file of `NAME=value` lines in the workspace. Use it for secrets."""
     health_path: str | None = None
-    """The path to probe with GET; by default that of the analysis, else `/`. Any answer below 500 is healthy."""
+    """The path to probe with GET. Defaults to the analysis, else `/`. Any status below 500 is healthy."""
     health_timeout: float = Field(default=30.0, gt=0, le=600)
-    """Seconds within which the candidate must become healthy."""
+    """Seconds for the candidate to become healthy."""
     memory_mb: int = Field(default=512, ge=16)
     cpus: float = Field(default=1.0, gt=0)
     read_only: bool = True
-    """A read-only root file system, with a tmpfs at /tmp."""
+    """Mount the root file system read-only, with a tmpfs at /tmp."""
     user: str | None = None
-    """`UID`, `UID:GID` or a name; by default the image's own where that is not root, else 65534."""
+    """`UID`, `UID:GID` or a name. Defaults to the image's user, or 65534 if that is root."""
     volumes: dict[str, str] = Field(default_factory=dict)
-    """From a volume's name to the path in the container; a volume outlives its containers."""
+    """Volume names mapped to paths in the container. Volumes outlive their containers."""
     probe: Probe = "http"
-    """How health is asked: GET `health_path`, or `tcp` for a connection that stays open."""
+    """The health probe: `http` for GET `health_path`, `tcp` for a connection that stays open."""
     zero_downtime: bool = False
-    """Put HAProxy before the application, so that not one request fails when versions change; else 0.2 s are lost."""
+    """Run HAProxy in front of the application so that no request fails during an update. Otherwise the gap is 0.2 s."""
     services: bool | tuple[ServiceKind, ...] = False
-    """Services to bring up beside it, each with a volume that outlives it; true means those that the analysis found.
-    One whose variable is given is left out."""
+    """Backing services to start, each with a persistent volume; true starts those that the analysis found. A service
+    whose variable is set is not started."""
     keep: int = Field(default=3, ge=1, le=50)
-    """How many replaced containers are kept, stopped, for going back."""
+    """How many replaced containers are kept, stopped, for rollback."""
 
 
 class Deployment(Artifact):
-    """An application that was deployed."""
+    """A deployed application."""
 
     name: str
     url: str
@@ -54,23 +54,23 @@ class Deployment(Artifact):
     container_id: str
     container_name: str
     image: str
-    """The reference."""
+    """The image reference."""
     image_id: str
     host_port: int
     container_port: int
     previous_container_id: str | None = None
-    """The container that it replaced, stopped and kept for going back; None for a first deploy."""
+    """The replaced container, stopped and kept for rollback; None for a first deployment."""
     seconds_to_healthy: float = 0.0
     gap_seconds: float = 0.0
-    """How long no container held the public port during the swap."""
+    """Seconds during which no container held the public port."""
     probe: Probe = "http"
     health_path: str = "/"
     zero_downtime: bool = False
-    """Whether it is served through HAProxy."""
+    """Whether HAProxy serves the public port."""
 
 
 class Check(Artifact):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     outcome: Literal["ok", "failed", "not_checked"]
@@ -78,7 +78,7 @@ class Check(Artifact):
 
 
 class Verification(Artifact):
-    """What was seen of a deployment after it was made."""
+    """The result of verifying a deployment."""
 
     healthy: bool
     url: str

@@ -1,4 +1,4 @@
-"""Looking after what was deployed: listing it, reading its log, going back, removing it."""
+"""Management of deployments: list, logs, rollback and removal."""
 
 from typing import Literal
 
@@ -9,30 +9,30 @@ from container_kit.stages.contract.artifact import Artifact
 
 
 class ApplicationRef(Artifact):
-    """The application that is meant."""
+    """One application."""
 
     name: str
-    """As it was deployed by."""
+    """The name used when deploying."""
 
 
 class ApplicationQuery(Artifact):
-    """The applications that are meant."""
+    """A filter over applications."""
 
     name: str | None = None
-    """One of them; by default all."""
+    """The name of one application; None means all."""
 
 
 class Version(Artifact):
-    """A version of an application that is there."""
+    """A version of an application on a target."""
 
     version: str
-    """What it is called on its target; it can be gone back to by this name."""
+    """The version's name on its target, as rollback takes it."""
     image: str
     image_id: str = ""
     state: Literal["serving", "starting", "kept", "stopped"]
-    """`kept` ones can be gone back to; `stopped` is the one that should serve and does not run."""
+    """`kept` versions can be rolled back to; `stopped` is the current version if it does not run."""
     created: str
-    """As ISO 8601, in UTC."""
+    """ISO 8601, in UTC."""
     run: str | None = None
     """The run that deployed it."""
 
@@ -44,29 +44,29 @@ class Application(Artifact):
     target: str
     url: str | None = None
     state: Literal["serving", "stopped", "absent"]
-    """`absent` where only earlier versions are kept."""
+    """`absent` if only earlier versions are kept."""
     versions: tuple[Version, ...]
-    """The one that serves first, then the newest first."""
+    """The serving version first, then the newest first."""
 
 
 class Applications(Artifact):
-    """What is deployed on a target."""
+    """The applications on a target."""
 
     target: str
     applications: tuple[Application, ...]
 
 
 class LogQuery(Artifact):
-    """The part of a log that is meant."""
+    """The part of a log to return."""
 
     version: str | None = None
-    """A version's name; by default the one that serves."""
+    """A version's name. Defaults to the serving version."""
     lines: int = Field(default=100, ge=1, le=2000)
-    """How many of the last lines."""
+    """The number of lines, counted from the end."""
 
 
 class ApplicationLog(Artifact):
-    """The end of what an application printed, on both streams."""
+    """The last lines of an application's stdout and stderr."""
 
     name: str
     version: str
@@ -74,14 +74,14 @@ class ApplicationLog(Artifact):
 
 
 class VersionSelector(Artifact):
-    """The version to go back to."""
+    """The version to roll back to."""
 
     version: str | None = None
-    """A version's name, its image or its image's id; by default the one before."""
+    """A version's name, image or image id. Defaults to the previous version."""
 
 
 class RollbackResult(Artifact):
-    """An earlier version that serves again."""
+    """The earlier version that serves again after a rollback."""
 
     name: str
     on: Target
@@ -89,22 +89,22 @@ class RollbackResult(Artifact):
     image: str
     url: str | None = None
     replaced: str | None = None
-    """The version that served before, kept in its turn."""
+    """The version that served before the rollback; it is kept."""
 
 
 class RemovalOptions(Artifact):
-    """What is removed with an application."""
+    """Options of a removal."""
 
     volumes: bool = False
-    """Its volumes too: what it has stored is lost."""
+    """Also remove the volumes. The stored data is lost."""
 
 
 class RemovalResult(Artifact):
-    """What was removed."""
+    """The result of a removal."""
 
     name: str
     target: str
     removed: tuple[str, ...]
-    """Each as `kind NAME`; empty where nothing was there."""
+    """Each as `kind NAME`; empty if nothing existed."""
     kept: tuple[str, ...] = ()
-    """What was left on purpose."""
+    """Objects that were kept on purpose."""

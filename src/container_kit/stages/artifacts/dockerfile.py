@@ -1,4 +1,4 @@
-"""A Dockerfile with its ignore file."""
+"""A Dockerfile with its ignore file, and its review."""
 
 from typing import Literal
 
@@ -8,91 +8,91 @@ from container_kit.stages.contract.artifact import Artifact
 
 
 class Reason(Artifact):
-    """Why one choice in a generated Dockerfile was made."""
+    """The rationale of one decision in a generated Dockerfile."""
 
-    choice: str
-    because: str
-    places: tuple[str, ...] = ()
+    decision: str
+    rationale: str
+    locations: tuple[str, ...] = ()
 
 
 class DockerfileOptions(Artifact):
-    """What a caller decides about a generated Dockerfile; what is left out comes from the analysis."""
+    """Options of a generated Dockerfile. Defaults come from the analysis."""
 
     start_command: str | None = None
-    """The command that starts the application, as one would type it in the module's folder."""
+    """The command that starts the application, as typed in the module's folder."""
     port: int | None = Field(default=None, ge=1, le=65535)
     """The TCP port that the application listens on."""
     base_images: dict[str, str] = Field(default_factory=dict)
-    """From a usual base image to the one to use in its place, for example to a mirror's."""
+    """Default base images mapped to replacements, for example from a mirror."""
     write: bool = True
-    """False makes a proposal and leaves the source tree as it is."""
+    """Write the files; false returns a proposal and leaves the source tree unchanged."""
     overwrite: bool = False
-    """Replace a Dockerfile that somebody wrote or edited; it is kept beside the new one."""
+    """Replace a Dockerfile that a person wrote or edited. The old file is kept next to the new one."""
 
 
 class Dockerfile(Artifact):
     """A Dockerfile in the source tree."""
 
     path: str = "Dockerfile"
-    """Relative to the source's root."""
+    """Relative to the source root."""
     content: str
     ignore: str | None = None
-    """The content of `.dockerignore` at the context's root; None where it was left as it was."""
+    """The content of `.dockerignore` at the root of the context; None if the file was not changed."""
     ignore_path: str = ".dockerignore"
     written: bool = True
-    """False for a proposal that was not put in place."""
+    """False for a proposal."""
     port: int | None = None
     """The port of EXPOSE, CMD and HEALTHCHECK."""
     reasons: tuple[Reason, ...] = ()
     root: str = ""
-    """The resolved folder that it was written into; empty for a proposal."""
+    """The resolved folder that contains it; empty for a proposal."""
     replaced: str | None = None
-    """Where the file that was there before is kept, relative to the source's root."""
+    """The path of the kept copy of the previous file, relative to the source root."""
 
 
 class Patch(Artifact):
-    """Lines to put in place of others."""
+    """A replacement of lines."""
 
     first_line: int = Field(ge=1)
     last_line: int
-    """One less than `first_line` where nothing is replaced and the lines are put before it."""
+    """Inclusive. `first_line - 1` inserts the lines before `first_line`."""
     replacement: str
-    """The new lines, without the last line's end; empty takes lines away."""
+    """The new lines without the final newline; empty deletes the lines."""
     file: str | None = None
-    """Another file than the Dockerfile, which is not there yet: `.dockerignore`."""
+    """A new file to create instead of changing the Dockerfile: `.dockerignore`."""
 
 
 class DockerfileProblem(Artifact):
-    """One thing that is wrong with a Dockerfile, or could be better."""
+    """One problem or possible improvement in a Dockerfile."""
 
     id: str
-    """`RULE:LINE`, by which its patch is chosen."""
+    """`RULE:LINE`; selects the problem's patch."""
     rule: str
-    """`wrong-port`, `root-user`, … for own checks; hadolint's code, for example `DL3008`."""
+    """The check, such as `wrong-port` or `root-user`, or a hadolint code such as `DL3008`."""
     line: int
     severity: Literal["error", "warning", "info"]
     message: str
-    because: str = ""
-    """Why it matters, or the evidence for it."""
+    rationale: str = ""
+    """The reason why it matters, or its evidence."""
     patch: Patch | None = None
 
 
 class DockerfileReview(Artifact):
-    """What was found in an existing Dockerfile."""
+    """The result of reviewing an existing Dockerfile."""
 
     path: str
-    """Relative to the source's root."""
+    """Relative to the source root."""
     checksum: str
-    """SHA-256 of the reviewed text; patches fit that text only."""
+    """SHA-256 of the reviewed text. Patches apply only to that text."""
     problems: tuple[DockerfileProblem, ...] = ()
     hadolint: str | None = None
-    """The version that looked too; None where hadolint is not installed or could not read the file."""
+    """The hadolint version; None if hadolint is not installed or could not parse the file."""
 
 
 class PatchSelection(Artifact):
-    """Which patches of a review to apply."""
+    """The patches of a review to apply."""
 
     ids: tuple[str, ...] = ()
-    """Problems' ids; none applies every patch that does not change the lines of an earlier one."""
+    """Problem ids. An empty selection applies every patch that does not overlap an earlier one."""
     checksum: str | None = None
-    """The checksum of the review that they were chosen from; a Dockerfile that was edited since is then refused."""
+    """The checksum of the review. A Dockerfile that changed since is rejected."""

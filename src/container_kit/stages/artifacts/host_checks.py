@@ -1,4 +1,4 @@
-"""Examining the machine: what is there, what is missing and how to get it."""
+"""Checks of the host: installed prerequisites, and how to install missing ones."""
 
 from typing import Literal
 
@@ -6,33 +6,33 @@ from container_kit.stages.contract.artifact import Artifact
 
 
 class DoctorOptions(Artifact):
-    """What else to examine besides the machine."""
+    """Options of the host checks."""
 
     home: str | None = None
-    """The folder for state (CONTAINER_KIT_HOME); None leaves it out."""
+    """The state folder (CONTAINER_KIT_HOME) to check; None skips it."""
 
 
 class HostCheck(Artifact):
-    """One thing that was looked at."""
+    """The result of one host check."""
 
     name: str
     """For example `docker engine`, `base image python:3.11-slim`, `trivy`."""
     outcome: Literal["ok", "missing", "problem"]
-    """`missing`: not there, but to be had; `problem`: there, but it will not work."""
+    """`missing`: not installed, but available; `problem`: installed, but not working."""
     detail: str = ""
-    """What was found, in one line."""
+    """The observation, in one line."""
     get: str = ""
-    """How to get it or to repair it; empty where it is ok."""
+    """How to install or fix it; empty if the outcome is `ok`."""
     needed: bool = False
-    """True where nothing can be built or deployed without it."""
+    """Whether builds and deployments require it."""
 
 
-class Examination(Artifact):
-    """All that was looked at."""
+class HostReport(Artifact):
+    """The results of all host checks."""
 
     checks: tuple[HostCheck, ...]
 
     @property
     def ready(self) -> bool:
-        """Whether everything that is needed is there and works."""
+        """Whether everything required is available and works."""
         return all(check.outcome == "ok" for check in self.checks if check.needed)

@@ -1,4 +1,4 @@
-"""Building an image: what may be chosen, and what came of it."""
+"""Image builds: their options and results."""
 
 from pydantic import Field
 
@@ -6,39 +6,39 @@ from container_kit.stages.contract.artifact import Artifact
 
 
 class BuildOptions(Artifact):
-    """How an image is built."""
+    """Options of an image build."""
 
     tag: str | None = None
-    """`name[:tag]`; by default the folder's name and `latest`."""
+    """`name[:tag]`. Defaults to the folder name and `latest`."""
     dockerfile: str | None = None
-    """Relative to the source's root; by default the one that was generated, else the module's, else the root's."""
+    """Relative to the source root. Defaults to the generated file, else the module's, else the root's."""
     context: str | None = None
-    """The folder that COPY takes from, relative to the source's root; by default the root, or the module's folder where
-    the module has a Dockerfile of its own that was not generated."""
+    """The build context, relative to the source root. Defaults to the root, or to the module's folder if the module
+    has its own Dockerfile that was not generated."""
     target: str | None = None
     build_args: dict[str, str] = Field(default_factory=dict)
-    """Not for secrets: they stay in the image's history."""
+    """Not for secrets: they stay in the image history."""
     secrets: dict[str, str] = Field(default_factory=dict)
-    """For `RUN --mount=type=secret,id=…`: from id to `env:NAME` or `file:PATH`, never the value itself."""
+    """Secrets for `RUN --mount=type=secret,id=…`: ids mapped to `env:NAME` or `file:PATH`, never to the value."""
     ca_file: str | None = None
-    """A PEM file, relative to the source's root, with authorities that RUN instructions shall trust besides the usual
-    ones, for example a company proxy's. Nothing of it stays in the image."""
+    """A PEM file, relative to the source root, with extra CA certificates that RUN instructions trust, such as a
+    corporate proxy's CA. It leaves no trace in the image."""
     no_cache: bool = False
     platforms: tuple[str, ...] = ()
-    """For example `linux/arm64`; by default the engine's own. More than one needs docker buildx."""
+    """For example `linux/arm64`. Defaults to the engine's platform. Several platforms require docker buildx."""
     builder: str | None = None
     """The name of a buildx builder (`docker buildx ls`), for example a remote one."""
     cache_from: tuple[str, ...] = ()
-    """Where buildx reads a build cache, for example `type=registry,ref=registry.example/app:cache`."""
+    """Sources of buildx's build cache, for example `type=registry,ref=registry.example/app:cache`."""
     cache_to: tuple[str, ...] = ()
-    """Where buildx writes its build cache."""
+    """Destinations of buildx's build cache."""
 
 
 class Image(Artifact):
     """An image in the local engine."""
 
     id: str
-    """`sha256:…`, the image's configuration digest; empty only in a dry run."""
+    """`sha256:…`, the digest of the image configuration; empty only in a dry run."""
     reference: str
     """`name:tag`."""
     size: int = 0
@@ -52,15 +52,15 @@ class Image(Artifact):
     cached_steps: int = 0
     seconds: float = 0.0
     builder: str = ""
-    """What built it: `buildkit-session`, `buildkit`, `buildx`, `classic`."""
+    """The builder: `buildkit-session`, `buildkit`, `buildx`, `classic`."""
     source: str | None = None
-    """The resolved folder that it was built from, where known."""
+    """The resolved source folder, if known."""
     previous_id: str | None = None
-    """What the reference named before, and names again after a rollback; `id` itself where a build changed nothing."""
+    """The image that the tag pointed to before; a rollback restores it. Equals `id` if the build changed nothing."""
 
 
 class ImageReference(Artifact):
-    """An image that is in the local engine already."""
+    """An image that exists in the local engine."""
 
     image: str
     """`name:tag`, `name@sha256:…`, or an image id."""

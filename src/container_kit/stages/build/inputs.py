@@ -169,15 +169,15 @@ def _dockerfile(
 
 
 def _missing(root: Path, module: Path, asked: str | None) -> StageFailure:
-    places = sorted(
+    locations = sorted(
         _relative(path, root)
         for folder in dict.fromkeys((root, module, *(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")))
         for path in folder.glob("*ockerfile*")
         if path.is_file() and not path.name.endswith(".dockerignore")
     )[:20]
-    near = difflib.get_close_matches(asked or "Dockerfile", places, 3, 0.3)
+    near = difflib.get_close_matches(asked or "Dockerfile", locations, 3, 0.3)
     actions = [NextAction(why=f"{path} is there; build with it.", arguments={"dockerfile": path}) for path in near]
-    if not places:
+    if not locations:
         actions = [NextAction(tool=ToolName.WRITE_DOCKERFILE, why="Have a Dockerfile written, then build again.")]
     looked = asked or "Dockerfile"
     evidence = [Evidence(kind="file", text=f"{looked} does not exist", where=looked)]

@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Artifact(BaseModel):
-    """A frozen value that a stage needs or makes.
+    """A frozen value that a stage takes as input or returns.
 
     Artifacts are journaled, so each must equal itself after `model_validate_json(model_dump_json())`.
     """
 
     response_exclude: ClassVar[dict[str, Any] | None] = None
-    """What an answer leaves out, as pydantic's `exclude` takes it: kept for undoing, of no use to a reader."""
+    """Fields that tool results omit, in the form of pydantic's `exclude`: rollback needs them, readers do not."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

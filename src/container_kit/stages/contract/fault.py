@@ -1,14 +1,14 @@
-"""Faults: what went wrong, told so that a person or an assistant can act on it.
+"""Faults: failures as data that a person or an assistant can act on.
 
 Exceptions::
 
     ContainerKitError
-    ├── WiringError        a pipeline, stage or setting that cannot work; found when it is built
+    ├── WiringError        a pipeline, stage or setting that cannot work; raised at construction
     └── StageFailure       carries a `Fault`; the only exception that leaves a stage or an adapter
 
-A `Fault` is data. Its `code` is stable and dotted, its family first: `path.missing`, `engine.unreachable`,
-`dockerfile.syntax`, `build.step_failed`, `scan.gate`, `deploy.port_in_use`, `run.timeout`. Codes are declared as
-`FaultCode` objects beside the adapter that finds them; a stage lists those that it may raise in `Stage.faults`.
+A fault code is stable and dotted, with the family first: `path.not_found`, `engine.unreachable`, `dockerfile.syntax`,
+`build.step_failed`, `deploy.port_in_use`, `run.timeout`. Codes are `FaultCode` objects, declared in the adapter that
+detects the problem. A stage lists the codes it can raise in `Stage.faults`.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ class Evidence(Artifact):
 
     kind: Literal["file", "instruction", "log", "exit_code", "http", "condition", "value"]
     text: str
-    """The fact itself: a log tail, a failing instruction, a status line. Redacted before it leaves a run."""
+    """The fact: a log tail, a failing instruction, a status line. Redacted before it leaves a run."""
     where: str | None = None
-    """`file:line` relative to the source root, a step, a container: where the fact was seen."""
+    """The origin of the fact: `file:line` relative to the source root, a step, or a container."""
 
 
 class NextAction(Artifact):
-    """One call that is likely to repair the fault."""
+    """One call that is likely to fix the fault."""
 
     why: str
-    """What this call would change, in one sentence; names the file to edit first, where that is the repair."""
+    """The effect of the call, in one sentence. Names the file to edit first, if the fix is an edit."""
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
-    """Arguments that differ from the failed request's; a tool completes them to a call that is ready to send."""
+    """Arguments that differ from the failed request. The tool completes them to a call that is ready to send."""
     tool: str = ""
-    """The tool to call; empty means the one that was called, and is filled in by it."""
+    """The tool to call; empty means the tool that failed, which then fills in its name."""
 
 
 class Resume(Artifact):
-    """Where a failed run can be continued."""
+    """The point at which a failed run can be resumed."""
 
     run_id: str
     stage: str
@@ -57,15 +57,15 @@ class Fault(Artifact):
     stage: str | None = None
     attempts: int = 1
     retryable: bool = False
-    """True where the same call may succeed later with nothing changed."""
+    """Whether the same call may succeed later without any change."""
     retry_after: float | None = None
-    """Seconds to wait before that call, where known."""
+    """Seconds to wait before that call, if known."""
     evidence: tuple[Evidence, ...] = ()
     hint: str = ""
     next_actions: tuple[NextAction, ...] = ()
     resume: Resume | None = None
     rolled_back: tuple[str, ...] = ()
-    """The stages whose effects were undone, in the order of undoing."""
+    """The stages that were rolled back, in that order."""
     trace_id: str | None = None
 
 
@@ -74,11 +74,11 @@ class ContainerKitError(Exception):
 
 
 class WiringError(ContainerKitError):
-    """A pipeline, stage or setting that cannot work, found when it is built."""
+    """A pipeline, stage or setting that cannot work. Raised at construction."""
 
 
 class StageFailure(ContainerKitError):
-    """A stage could not do its work; `fault` says why."""
+    """A stage failed; `fault` describes the failure."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(f"{fault.code}: {fault.message}")
@@ -86,7 +86,7 @@ class StageFailure(ContainerKitError):
 
 
 class FaultCode:
-    """A kind of fault: calling it gives a `StageFailure` to raise.
+    """A kind of fault. Calling it returns a `StageFailure` to raise.
 
     >>> PORT_IN_USE = FaultCode("deploy.port_in_use", means="The host port is taken.", hint="Use port {free}.")
     >>> PORT_IN_USE("port 80 is taken by nginx", free=8081).fault.hint
@@ -110,14 +110,14 @@ class FaultCode:
         retry_after: float | None = None,
         **facts: Any,
     ) -> StageFailure:
-        """Make the exception.
+        """Create the exception.
 
         Args:
-            message: What happened, with the names and numbers of this case.
-            evidence: The facts that were seen, the most telling first.
-            next_actions: Calls that are likely to repair it, the best first.
+            message: The failure, with the names and numbers of this case.
+            evidence: Observed facts, the most relevant first.
+            next_actions: Calls that are likely to fix the fault, the best first.
             retry_after: Seconds after which the same call may succeed.
-            facts: Values for the placeholders of the code's hint.
+            facts: Values for the placeholders of the hint.
         """
         return StageFailure(
             Fault(

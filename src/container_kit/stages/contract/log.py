@@ -1,4 +1,4 @@
-"""The log: structlog, imported and set up when the first line is written, for a server's start need not wait for it."""
+"""Logging with structlog, imported and configured on the first log line to keep the server's start fast."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-_set_ups: list[Callable[[], None]] = []
+_pending_setup: list[Callable[[], None]] = []
 
 
-def set_up_with(set_up: Callable[[], None]) -> None:
-    """Have structlog configured by this function before the next line is written."""
-    _set_ups[:] = [set_up]
+def configure_with(configure: Callable[[], None]) -> None:
+    """Register the function that configures structlog before the next log line."""
+    _pending_setup[:] = [configure]
 
 
 def logger(name: str) -> FilteringBoundLogger:
-    """The logger of this name."""
+    """Return the logger with this name."""
     import structlog
 
-    while _set_ups:
-        _set_ups.pop()()
-    found: FilteringBoundLogger = structlog.get_logger(name)
-    return found
+    while _pending_setup:
+        _pending_setup.pop()()
+    bound: FilteringBoundLogger = structlog.get_logger(name)
+    return bound

@@ -1,18 +1,15 @@
-"""Where this program keeps state."""
+"""The folder that keeps state."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 
 def state_folder() -> Path:
-    """CONTAINER_KIT_HOME, else where a program keeps state on this platform (on Linux the XDG base directories)."""
+    """Return CONTAINER_KIT_HOME, or the platform's folder for user state (the XDG base directories on Linux)."""
     if home := os.environ.get("CONTAINER_KIT_HOME"):
         return Path(home).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "container-kit"
-    if sys.platform == "darwin":
-        return Path("~/Library/Application Support/container-kit").expanduser()
-    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "container-kit"
+    from platformdirs import user_state_path  # read on first use: commands that keep no state do not need it
+
+    return user_state_path("container-kit", appauthor=False)

@@ -1,4 +1,4 @@
-"""The Stage contract: what a stage is given, what it must offer, and what the engine promises in return."""
+"""The contract between stages and the engine: Stage, StageContext and Preview."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ Artifacts = TypeVar("Artifacts")
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """What a stage knows of the run around it. One is made for each attempt."""
+    """The run as a stage sees it. The engine creates one context per attempt."""
 
     run_id: str
     pipeline: str
     stage: str
     attempt: int
-    """1 for the first attempt."""
+    """Starts at 1."""
     dry_run: bool
     workspace: Workspace
-    """The folders that a run may read; every path from a caller goes through it."""
+    """The folders that a run may read. Every path from a caller is resolved with it."""
     redact: Redactor
-    """Takes known secrets out of a text. Events and faults pass through it anyway."""
+    """Removes known secrets from a text. Events and faults pass through it automatically."""
     on_progress: Callable[[str, float | None], None] = field(repr=False)
     on_output: Callable[[str], None] = field(repr=False)
 
     def progress(self, message: str, fraction: float | None = None) -> None:
-        """Tell one line that a person understands.
+        """Report progress in one line that a person understands.
 
         Never blocks. Call it on the event loop; from a worker thread use `anyio.from_thread.run_sync`.
 
         Args:
-            message: What is happening, for example `step 3/7: RUN pip install`.
-            fraction: How much of this stage is done, 0 to 1, where that is known.
+            message: The current activity, for example `step 3/7: RUN pip install`.
+            fraction: The completed part of this stage, 0 to 1, if known.
         """
         self.on_progress(message, fraction)
 
     def output(self, line: str) -> None:
-        """Keep one raw line of what a tool or container printed in the stage's log. Never blocks."""
+        """Append one raw line of program output to the stage's log. Never blocks."""
         self.on_output(line)
 
     @property
     def log(self) -> FilteringBoundLogger:
-        """structlog, with run and stage bound; it goes to stderr."""
+        """The structlog logger with run and stage bound; it writes to stderr."""
         bound: FilteringBoundLogger = logger("container_kit.stage").bind(
             run=self.run_id, pipeline=self.pipeline, stage=self.stage
         )
@@ -61,7 +61,7 @@ class StageContext:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Labels for everything that this stage creates, so that its leftovers can be found."""
+        """Labels for every object that this stage creates, so that a later attempt can find them."""
         return {
             "io.container-kit.run": self.run_id,
             "io.container-kit.pipeline": self.pipeline,
@@ -71,30 +71,30 @@ class StageContext:
 
 @dataclass(frozen=True, slots=True)
 class Preview(Generic[Artifacts]):
-    """What a stage would do, for a dry run."""
+    """The changes that a stage would make, for a dry run."""
 
-    says: tuple[str, ...]
-    """One line for each change that would be made."""
-    makes: Artifacts | None = None
-    """What `execute` would return as far as it can be foretold; None leaves later stages that need it unchecked."""
+    changes: tuple[str, ...]
+    """One line per change."""
+    output: Artifacts | None = None
+    """The predicted return value of `execute`. None makes later stages that need it indeterminate."""
 
 
 class Stage(ABC, Generic[Artifacts]):
-    """One piece of work. Its needs are the parameters of `execute`, its product is the return type.
+    """One unit of work. Its inputs are the parameters of `execute`, its output is the return type.
 
-    `validate`, `execute` and `preview` take the context first and then any of the artifacts that were given to the
-    pipeline or made before; the engine reads their types from the signature. `X | None` takes the product of a stage
-    that may not run. A stage keeps no state between calls: one object serves many runs at once.
+    `validate`, `execute` and `preview` take the context first, then any inputs of the pipeline and any outputs of
+    earlier stages. The engine reads their types from the signature. `X | None` accepts the output of a stage that may
+    not run. A stage keeps no state between calls: one object serves many concurrent runs.
     """
 
     name: ClassVar[str]
-    """Unique in a pipeline; by default the class's name in kebab-case."""
+    """Unique in a pipeline. Defaults to the class name in kebab-case."""
     read_only: ClassVar[bool] = False
-    """True where `execute` changes nothing outside the run; a dry run then executes it."""
+    """Whether `execute` changes nothing outside the run. A dry run executes read-only stages."""
     timeout: ClassVar[float | None] = None
-    """Seconds for one attempt; None leaves it to the pipeline's deadline."""
+    """Seconds for one attempt; None means only the pipeline's deadline applies."""
     faults: ClassVar[tuple[FaultCode, ...]] = ()
-    """The codes that this stage may raise."""
+    """The fault codes that this stage can raise."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -102,26 +102,32 @@ class Stage(ABC, Generic[Artifacts]):
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
 
     async def validate(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> None:
-        """Check what can be checked before anything is changed; raise `StageFailure` if it cannot work.
+        """Check the inputs before anything changes.
 
-        The engine calls it right before `execute` and in a dry run. It must change nothing.
+        The engine calls it directly before `execute`, and in a dry run. It must not change anything.
+
+        Raises:
+            StageFailure: The stage cannot succeed.
         """
 
     @abstractmethod
     async def execute(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> Artifacts:
         """Do the work.
 
-        If it raises or is cancelled it leaves nothing behind (clean-up is shielded from cancellation). It may be run
-        again after a crash: it finds what it left by `ctx.labels` and reuses or removes it.
+        If it raises or is cancelled, it leaves nothing behind (clean-up is shielded from cancellation). It may run
+        again after a crash: it finds objects of the earlier attempt by `ctx.labels` and reuses or removes them.
 
         Raises:
             StageFailure: The only exception that leaves a stage.
         """
 
     async def rollback(self, ctx: StageContext, made: Artifacts) -> None:
-        """Undo what `execute` did. Called again after a crash, so it must not mind finding it undone."""
+        """Undo `execute`. It may run again after a crash, so it must be idempotent."""
 
     async def preview(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> Preview[Artifacts]:
-        """Say what `execute` would do, changing nothing. By default the first line of the stage's docstring."""
+        """Return the changes that `execute` would make, without making them.
+
+        Defaults to the first line of the stage's docstring.
+        """
         summary = (type(self).__doc__ or self.name).strip().splitlines()[0].rstrip(".")
         return Preview((summary,))

@@ -1,4 +1,4 @@
-"""The workspace: which folders a run may read, and the faults of a path that it may not."""
+"""The workspace: the folders that a run may read, and the faults of paths outside it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from pathlib import Path
 
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure, WiringError
 
-PATH_MISSING = FaultCode("path.missing", means="The path does not exist.", hint="Give a folder that exists.")
+PATH_NOT_FOUND = FaultCode(
+    "path.not_found", means="The path does not exist.", hint="Use the path of an existing folder."
+)
 PATH_NOT_A_DIRECTORY = FaultCode(
     "path.not_a_directory",
-    means="The path is a file where a folder is needed.",
+    means="The path is a file, but a folder is required.",
     hint="Give the folder of the repository, for example {parent}.",
 )
 PATH_OUTSIDE = FaultCode(
     "path.outside_workspace",
-    means="The path, after following links, lies outside the allowed folders.",
-    hint="Give a path below {roots}, or have the operator add the folder to CONTAINER_KIT_WORKSPACE.",
+    means="The path, after following symbolic links, is outside the allowed folders.",
+    hint="Use a path below {roots}, or ask the operator to add the folder to CONTAINER_KIT_WORKSPACE.",
 )
 PATH_UNREADABLE = FaultCode(
     "path.unreadable",
-    means="The server's user may not read the path.",
-    hint="Give the server's user read and execute permission on the folder.",
+    means="The server's user has no permission to read the path.",
+    hint="Grant the server's user read and execute permission on the folder.",
 )
 PATH_INVALID = FaultCode(
-    "path.invalid", means="The text is not a path.", hint="Give a plain path, without control characters."
+    "path.invalid", means="The text is not a valid path.", hint="Use a plain path without control characters."
 )
 
-FAULTS = (PATH_MISSING, PATH_NOT_A_DIRECTORY, PATH_OUTSIDE, PATH_UNREADABLE, PATH_INVALID)
+FAULTS = (PATH_NOT_FOUND, PATH_NOT_A_DIRECTORY, PATH_OUTSIDE, PATH_UNREADABLE, PATH_INVALID)
 
 
 class Workspace:
-    """The allowed roots, resolved once.
+    """The allowed root folders, resolved once.
 
     Args:
-        roots: Folders that a caller may name, and everything below them.
+        roots: Folders that a caller may name, including everything below them.
 
     Raises:
-        WiringError: No root was given.
+        WiringError: `roots` is empty.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
@@ -48,9 +50,9 @@ class Workspace:
         self.roots = tuple(root.resolve() for root in roots)
 
     def directory(self, path: str) -> Path:
-        """Resolve a caller's path to a readable folder inside the workspace.
+        """Resolve a caller's path to a readable folder in the workspace.
 
-        A relative path is taken from the first root. Links are followed before the check, so that a link cannot
+        A relative path starts at the first root. Symbolic links are followed before the check, so a link cannot
         lead outside.
 
         Raises:
@@ -59,42 +61,38 @@ class Workspace:
         resolved = self._inside(path)
         try:
             if not resolved.exists():
-                raise self._missing(path, resolved)
+                raise self._not_found(path, resolved)
             if not resolved.is_dir():
                 raise PATH_NOT_A_DIRECTORY(
                     f"{path} is not a directory",
-                    next_actions=[_take(resolved.parent, f"{resolved.name} lies in this folder")],
+                    next_actions=[_use_folder(resolved.parent, f"{resolved.name} is in this folder")],
                     parent=resolved.parent,
                 )
         except PermissionError as error:
             raise PATH_UNREADABLE(f"{path} cannot be read: permission denied") from error
         except OSError as error:  # a name too long
-            raise PATH_INVALID(f"{path[:80]!r} is no usable path: {error.strerror}") from error
+            raise PATH_INVALID(f"{path[:80]!r} is not a valid path: {error.strerror}") from error
         if not os.access(resolved, os.R_OK | os.X_OK):
             raise PATH_UNREADABLE(f"{path} cannot be read: permission denied")
         return resolved
 
-    def _missing(self, path: str, resolved: Path) -> StageFailure:
-        there = self._inside(str(resolved.parent)) if resolved not in self.roots else resolved
-        folders = [entry.name for entry in there.iterdir() if entry.is_dir()] if there.is_dir() else []
-        near = [resolved.parent / name for name in get_close_matches(resolved.name, folders)]
+    def _not_found(self, path: str, resolved: Path) -> StageFailure:
+        parent = self._inside(str(resolved.parent)) if resolved not in self.roots else resolved
+        folders = [entry.name for entry in parent.iterdir() if entry.is_dir()] if parent.is_dir() else []
+        similar = [resolved.parent / name for name in get_close_matches(resolved.name, folders)]
         evidence = [Evidence(kind="value", text=f"resolved to {resolved}")]
-        evidence += (
-            [Evidence(kind="value", text=f"folders there: {', '.join(sorted(folders)[:20])}")] if folders else []
-        )
-        actions = [_take(folder, f"{folder.name} is there") for folder in near]
-        return PATH_MISSING(f"{path} does not exist", evidence=evidence, next_actions=actions)
+        if folders:
+            text = f"existing folders: {', '.join(sorted(folders)[:20])}"
+            evidence.append(Evidence(kind="value", text=text))
+        actions = [_use_folder(folder, f"{folder.name} exists") for folder in similar]
+        return PATH_NOT_FOUND(f"{path} does not exist", evidence=evidence, next_actions=actions)
 
     def _inside(self, path: str) -> Path:
         if not path or any(ord(character) < 32 for character in path):
-            raise PATH_INVALID(f"not a path: {path[:80]!r}")
+            raise PATH_INVALID(f"{path[:80]!r} is not a valid path")
         try:
             resolved = (self.roots[0] / Path(path).expanduser()).resolve()
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-        ) as error:  # a loop of links, an unknown user, a name too long
+        except (OSError, RuntimeError, ValueError) as error:  # a link loop, an unknown user, a name too long
             raise PATH_INVALID(f"{path[:80]!r} cannot be resolved: {error}") from error
         if not any(resolved.is_relative_to(root) for root in self.roots):
             roots = ", ".join(str(root) for root in self.roots)
@@ -103,22 +101,22 @@ class Workspace:
 
 
 def below(root: Path, path: str) -> Path:
-    """Resolve a path that is relative to a folder of the workspace; links may not lead out of the folder.
+    """Resolve a path relative to a folder of the workspace. Symbolic links must not lead out of the folder.
 
     Raises:
         StageFailure: `path.invalid`, `path.outside_workspace`.
     """
     if any(ord(character) < 32 for character in path):
-        raise PATH_INVALID(f"not a path: {path[:80]!r}")
+        raise PATH_INVALID(f"{path[:80]!r} is not a valid path")
     try:
-        found = (root / path).resolve()
-        found.exists()  # raises where a name is too long
-    except (OSError, RuntimeError, ValueError) as error:  # a name too long, a loop of links, what no name can hold
-        raise PATH_INVALID(f"{path[:80]!r} is no usable path") from error
-    if not found.is_relative_to(root):
+        resolved = (root / path).resolve()
+        resolved.exists()  # raises if a name is too long
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, a link loop, a NUL byte
+        raise PATH_INVALID(f"{path[:80]!r} is not a valid path") from error
+    if not resolved.is_relative_to(root):
         raise PATH_OUTSIDE(f"{path[:200]} is outside the source", roots=str(root))
-    return found
+    return resolved
 
 
-def _take(folder: Path, why: str) -> NextAction:
+def _use_folder(folder: Path, why: str) -> NextAction:
     return NextAction(why=why, arguments={"path": str(folder)})

@@ -25,8 +25,8 @@ class ListDeployments(Stage[Applications]):
     read_only = True
     faults = (APPLICATION_UNKNOWN, *ENGINE_FAULTS)
 
-    def __init__(self, places: Backends) -> None:
-        self._places = places
+    def __init__(self, locations: Backends) -> None:
+        self._places = locations
 
     async def execute(self, ctx: StageContext, target: Target, wanted: ApplicationQuery) -> Applications:
         """Look.
@@ -44,8 +44,8 @@ class ReadLogs(Stage[ApplicationLog]):
     read_only = True
     faults = (*FAULTS, *ENGINE_FAULTS)
 
-    def __init__(self, places: Backends) -> None:
-        self._places = places
+    def __init__(self, locations: Backends) -> None:
+        self._places = locations
 
     async def execute(
         self, ctx: StageContext, target: Target, wanted: ApplicationRef, part: LogQuery
@@ -63,8 +63,8 @@ class RollbackDeployment(Stage[RollbackResult]):
 
     faults = (*FAULTS, *ENGINE_FAULTS)
 
-    def __init__(self, places: Backends) -> None:
-        self._places = places
+    def __init__(self, locations: Backends) -> None:
+        self._places = locations
 
     async def execute(
         self, ctx: StageContext, target: Target, wanted: ApplicationRef, to: VersionSelector
@@ -87,8 +87,8 @@ class RemoveDeployment(Stage[RemovalResult]):
 
     faults = ENGINE_FAULTS
 
-    def __init__(self, places: Backends) -> None:
-        self._places = places
+    def __init__(self, locations: Backends) -> None:
+        self._places = locations
 
     async def execute(
         self, ctx: StageContext, target: Target, wanted: ApplicationRef, removal: RemovalOptions

@@ -127,11 +127,11 @@ def _texts(registry: str) -> Iterator[tuple[str, str]]:
     """The configurations that are there, with where each was found."""
     if text := os.environ.get("DOCKER_AUTH_CONFIG"):
         yield "DOCKER_AUTH_CONFIG", text
-    places = [docker_configuration_folder() / "config.json"]
-    places += [Path(place)] if (place := os.environ.get("REGISTRY_AUTH_FILE")) else []
+    locations = [docker_configuration_folder() / "config.json"]
+    locations += [Path(place)] if (place := os.environ.get("REGISTRY_AUTH_FILE")) else []
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    places.append(Path(runtime) / "containers" / "auth.json")
-    for file in places:
+    locations.append(Path(runtime) / "containers" / "auth.json")
+    for file in locations:
         try:
             yield str(file), file.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):

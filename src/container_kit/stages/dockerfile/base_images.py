@@ -74,7 +74,7 @@ class Bases:
         """The candidates of each choice, in the words of the policy."""
         self.reasons: list[Reason] = []
 
-    def pick(self, *candidates: Base, because: str) -> Base:
+    def pick(self, *candidates: Base, rationale: str) -> Base:
         """Return the first candidate that the host can have, its reference made by the policy.
 
         Args:
@@ -84,7 +84,7 @@ class Bases:
         self.asked.append(tuple(self._policy.apply(base.reference) for base in candidates))
         chosen = next((base for base in candidates if self._can_have(base)), candidates[0])
         reference = self._policy.apply(chosen.reference)
-        self._explain(reference, chosen, candidates[0], because)
+        self._explain(reference, chosen, candidates[0], rationale)
         digest = self._availability.digests.get(reference) if self._policy.pin else None
         pinned = f"{reference}@{digest}" if digest and "@" not in reference else reference
         return replace(chosen, reference=pinned, usual=chosen.reference)
@@ -97,14 +97,16 @@ class Bases:
             or reference in self._availability.digests
         )
 
-    def _explain(self, reference: str, chosen: Base, usual: Base, because: str) -> None:
+    def _explain(self, reference: str, chosen: Base, usual: Base, rationale: str) -> None:
         if chosen is not usual:
-            because = f"{self._policy.apply(usual.reference)} is neither on the engine nor in a registry that answers"
+            rationale = f"{self._policy.apply(usual.reference)} is neither on the engine nor in a registry that answers"
         elif reference != chosen.reference:
-            because = f"{because}; the policy maps {chosen.reference} to it"
+            rationale = f"{rationale}; the policy maps {chosen.reference} to it"
         elif self._availability.known and not self._can_have(chosen):
-            because = f"{because}; it is not on the engine and no registry answers, so load it before building"
+            rationale = f"{rationale}; it is not on the engine and no registry answers, so load it before building"
         ended = of_image(chosen.reference)
-        reason = Reason(choice=f"base image {reference}", because=f"{because}; {ended}: move on" if ended else because)
+        reason = Reason(
+            decision=f"base image {reference}", rationale=f"{rationale}; {ended}: move on" if ended else rationale
+        )
         if reason not in self.reasons:
             self.reasons.append(reason)

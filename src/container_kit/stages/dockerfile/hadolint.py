@@ -48,5 +48,5 @@ def _problem(item: dict[str, object]) -> DockerfileProblem:
         line=line,
         severity=_SEVERITIES.get(str(item["level"]), "info"),
         message=str(item["message"]),
-        because="a rule of hadolint",
+        rationale="a rule of hadolint",
     )

@@ -98,7 +98,8 @@ def _patched(root: Path, review: DockerfileReview, choice: PatchSelection | None
     read_stages(content)
     ignore = next((one.patch.replacement for one in chosen if one.patch and one.patch.file), None)
     reasons = tuple(
-        Reason(choice=one.message, because=one.because, places=(f"{review.path}:{one.line}",)) for one in chosen
+        Reason(decision=one.message, rationale=one.rationale, locations=(f"{review.path}:{one.line}",))
+        for one in chosen
     )
     return Dockerfile(
         path=review.path,

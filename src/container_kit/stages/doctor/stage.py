@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import anyio
 
-from container_kit.stages.artifacts.host_checks import DoctorOptions, Examination, HostCheck
+from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.doctor import engine, machine, programs
@@ -30,7 +30,7 @@ class _Probe:
     """Left out where the engine cannot be asked, for that is told already."""
 
 
-class CheckHost(Stage[Examination]):
+class CheckHost(Stage[HostReport]):
     """Look at what this machine has for Container Kit.
 
     Args:
@@ -44,7 +44,7 @@ class CheckHost(Stage[Examination]):
         self._docker = docker
         self._within = within
 
-    async def execute(self, ctx: StageContext, surroundings: DoctorOptions) -> Examination:
+    async def execute(self, ctx: StageContext, surroundings: DoctorOptions) -> HostReport:
         """Look at everything. What is missing or broken is part of the result, never a fault."""
         probes = self._probes(ctx, surroundings)
         found: dict[_Probe, list[HostCheck]] = {}
@@ -59,7 +59,7 @@ class CheckHost(Stage[Examination]):
         told = [check for probe in probes if not probe.through_engine for check in found[probe]]
         if any(check.name == "docker engine" and check.outcome == "ok" for check in told):
             told = [check for probe in probes for check in found[probe]]
-        return Examination(checks=tuple(_redacted(check, ctx) for check in told))
+        return HostReport(checks=tuple(_redacted(check, ctx) for check in told))
 
     def _probes(self, ctx: StageContext, surroundings: DoctorOptions) -> list[_Probe]:
         ask = AskEngine(self._docker or DockerEngine(), self._within)

@@ -66,7 +66,7 @@ def _for_cluster(asked: FullDeploymentInput) -> PipelineCall:
         raise OPTION_UNFIT(f"{', '.join(unfit)} with {asked.deploy_to}, a cluster", options=", ".join(unfit))
     words = {"container_port": None, "health_timeout": None, "port": asked.container_port}
     if "health_timeout" in asked.model_fields_set:
-        words["start_seconds"] = max(5, ceil(asked.health_timeout))
+        words["startup_timeout"] = max(5, ceil(asked.health_timeout))
     return pipeline_call("full-deployment-kubernetes", asked, **words)
 
 

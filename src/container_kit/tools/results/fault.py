@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from pydantic import JsonValue, ValidationError
 
-from container_kit.pipelines.pipeline import REQUEST_INVALID
+from container_kit.pipelines.plan import REQUEST_INVALID
 from container_kit.stages.contract.fault import Evidence, Fault, NextAction, StageFailure
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.results.success import compact

@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
-from container_kit.pipelines.pipeline import Pipeline, Step
+from container_kit.pipelines.plan import Plan, Step
 from container_kit.tools.results.schema import input_schema
 from container_kit.tools.results.success import compact
 
 
-def plan_data(pipeline: Pipeline) -> dict[str, JsonValue]:
+def plan_data(pipeline: Plan) -> dict[str, JsonValue]:
     """The whole plan, for an assistant or a person who wants to know what a run would do."""
     steps = {step.name: step for step in pipeline.steps()}
     data: dict[str, Any] = {
@@ -20,13 +20,13 @@ def plan_data(pipeline: Pipeline) -> dict[str, JsonValue]:
         "summary": pipeline.summary,
         "timeout": pipeline.timeout,
         "stages": [[point | _wiring(steps.get(point["name"])) for point in group] for group in groups(pipeline)],
-        "given": {kind.__name__: _fields(kind) for kind in pipeline.inputs},
+        "inputs": {kind.__name__: _fields(kind) for kind in pipeline.inputs},
     }
     plan: dict[str, JsonValue] = compact(data)
     return plan
 
 
-def groups(pipeline: Pipeline) -> list[list[dict[str, Any]]]:
+def groups(pipeline: Plan) -> list[list[dict[str, Any]]]:
     """The stages in order, those of a group side by side; an approval point is a group of its own."""
     drawn: list[list[dict[str, Any]]] = []
     for number, group in enumerate(pipeline.groups):
@@ -35,7 +35,7 @@ def groups(pipeline: Pipeline) -> list[list[dict[str, Any]]]:
     return drawn + _approvals(pipeline, len(pipeline.groups))
 
 
-def _approvals(pipeline: Pipeline, number: int) -> list[list[dict[str, Any]]]:
+def _approvals(pipeline: Plan, number: int) -> list[list[dict[str, Any]]]:
     return [
         [{"name": approval.name, "kind": "approval", "conditional": approval.when is not None}]
         for approval in pipeline.approvals.get(number, ())
@@ -52,7 +52,7 @@ def _wiring(step: Step | None) -> dict[str, Any]:
         return {}
     return {
         "needs": [need.kind.__name__ for need in step.signature.execute],
-        "makes": step.signature.makes.__name__ if step.signature.makes else None,
+        "makes": step.signature.output.__name__ if step.signature.output else None,
         "read_only": step.stage.read_only,
         "faults": [code.code for code in step.stage.faults],
     }

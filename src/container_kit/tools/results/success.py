@@ -52,14 +52,14 @@ def stage_data(stage: StageResult) -> dict[str, JsonValue]:
     data: dict[str, JsonValue] = {"name": stage.name, "status": stage.status}
     if stage.attempts:
         data |= {"seconds": round(stage.seconds, 3), "attempts": stage.attempts}
-    if stage.says:
-        data["says"] = list(stage.says)
+    if stage.notes:
+        data["notes"] = list(stage.notes)
     return data
 
 
 def _told(made: BaseModel) -> dict[str, JsonValue]:
     """An artifact's JSON without what is empty, but with each field that the artifact always has."""
-    whole = made.model_dump(mode="json", exclude=getattr(made, "unanswered", None))
+    whole = made.model_dump(mode="json", exclude=getattr(made, "response_exclude", None))
     required = {name for name, info in type(made).model_fields.items() if info.is_required()}
     always = {name: value for name, value in whole.items() if name in required}
     shown: dict[str, JsonValue] = compact(whole)
@@ -90,7 +90,7 @@ def _plain(response: PipelineResponse, products: Iterable[type[BaseModel]], data
 def _foretold(response: PipelineResponse) -> str:
     lines = [f"dry run of {response.pipeline}: nothing was changed"]
     lines += [
-        f"- {stage.name}: {'; '.join(stage.says) or _REHEARSED.get(stage.status, stage.status)}"
+        f"- {stage.name}: {'; '.join(stage.notes) or _REHEARSED.get(stage.status, stage.status)}"
         for stage in response.stages
     ]
     return "\n".join(lines)

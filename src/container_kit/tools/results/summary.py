@@ -69,7 +69,7 @@ def dockerfile_lines(dockerfile: Dockerfile, *, whole: bool) -> list[str]:
     verb = "wrote" if dockerfile.written else "proposes, not written,"
     if not whole:
         return [f"{verb} {dockerfile.path}"]
-    reasons = [f"- {reason.choice}: {reason.because}" for reason in dockerfile.reasons[:15]]
+    reasons = [f"- {reason.decision}: {reason.rationale}" for reason in dockerfile.reasons[:15]]
     return [f"{verb} {dockerfile.path}:", dockerfile.content.rstrip()[:_DOCKERFILE_SHOWN], *reasons]
 
 
@@ -79,7 +79,7 @@ def review_lines(review: DockerfileReview) -> list[str]:
     return [
         f"{review.path}: {len(review.problems)} problems, {looked}, checksum {review.checksum}",
         *(
-            f"- line {problem.line} {problem.severity} {problem.rule}: {problem.message}; {problem.because}"
+            f"- line {problem.line} {problem.severity} {problem.rule}: {problem.message}; {problem.rationale}"
             + (f" (patch {problem.id})" if problem.patch else "")
             for problem in review.problems[:40]
         ),

@@ -95,7 +95,7 @@ async def test_the_end_of_a_log_is_read_without_secrets(
     await deployed(kubeconfig, ctx, "1")
     cluster.log = "started\ntoken planted-secret-value\n"
     context = ctx()
-    context.redact.learn(["planted-secret-value"])
+    context.redact.add(["planted-secret-value"])
     found = await place.log(context, "web", None, 10)
     assert found.lines[0] == "started"
     assert "planted-secret-value" not in str(found.lines)

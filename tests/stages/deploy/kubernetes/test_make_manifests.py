@@ -120,7 +120,11 @@ async def test_an_image_that_no_container_uses_is_noted(ctx: Contexts, tmp_path:
 
 @pytest.mark.parametrize(
     ("path", "code"),
-    [("../outside", "path.outside_workspace"), ("nowhere", "path.missing"), ("wrong.yaml", "kubernetes.yaml_invalid")],
+    [
+        ("../outside", "path.outside_workspace"),
+        ("nowhere", "path.not_found"),
+        ("wrong.yaml", "kubernetes.yaml_invalid"),
+    ],
 )
 async def test_a_path_that_cannot_be_read_is_a_fault(path: str, code: str, ctx: Contexts, tmp_path: Path) -> None:
     root = tmp_path / "root"

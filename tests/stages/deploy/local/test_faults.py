@@ -320,5 +320,5 @@ async def test_without_haproxy_and_a_way_to_get_it_nothing_is_deployed(
         with pytest.raises(StageFailure) as failure:
             await app.deploy(Image(id="", reference="web:1", ports=(8080,)), zero_downtime=True)
     assert failure.value.fault.code == "deploy.proxy_missing"
-    assert "gapless=false" in failure.value.fault.hint
+    assert "zero_downtime=false" in failure.value.fault.hint
     assert app.containers() == []

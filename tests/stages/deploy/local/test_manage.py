@@ -38,23 +38,23 @@ class Operator:
 
     def __init__(self, app: App) -> None:
         self.app, self.name = app, ApplicationRef(name=app.name)
-        self.places: Backends = {"local": lambda target: LocalBackend(app.engine, target)}
+        self.locations: Backends = {"local": lambda target: LocalBackend(app.engine, target)}
 
     async def describe(self) -> Application:
-        stage = ListDeployments(self.places)
+        stage = ListDeployments(self.locations)
         [found] = (await stage.execute(self.app.ctx(), LOCAL, ApplicationQuery(name=self.app.name))).applications
         return found
 
     async def log(self, **part: Any) -> ApplicationLog:
-        return await ReadLogs(self.places).execute(self.app.ctx(), LOCAL, self.name, LogQuery(**part))
+        return await ReadLogs(self.locations).execute(self.app.ctx(), LOCAL, self.name, LogQuery(**part))
 
     async def go_back(self, version: str | None = None) -> RollbackResult:
-        return await RollbackDeployment(self.places).execute(
+        return await RollbackDeployment(self.locations).execute(
             self.app.ctx(), LOCAL, self.name, VersionSelector(version=version)
         )
 
     async def remove(self, *, volumes: bool = False) -> RemovalResult:
-        stage = RemoveDeployment(self.places)
+        stage = RemoveDeployment(self.locations)
         return await stage.execute(self.app.ctx(), LOCAL, self.name, RemovalOptions(volumes=volumes))
 
 
@@ -72,7 +72,7 @@ async def test_the_list_shows_what_serves_and_what_can_be_gone_back_to(app: App,
         (second.container_name, web("v2").reference, "serving", f"{app.name}-2"),
         (first.container_name, web("v1").reference, "kept", f"{app.name}-1"),
     ]
-    everything = await ListDeployments(operator.places).execute(app.ctx(), LOCAL, ApplicationQuery())
+    everything = await ListDeployments(operator.locations).execute(app.ctx(), LOCAL, ApplicationQuery())
     assert app.name in {one.name for one in everything.applications}
 
 
@@ -118,7 +118,7 @@ async def test_going_back_can_be_undone(app: App, operator: Operator, web: Web) 
     await app.deploy(web("v1"))
     second = await app.deploy(web("v2"))
     back = await operator.go_back()
-    await RollbackDeployment(operator.places).rollback(app.ctx(), back)
+    await RollbackDeployment(operator.locations).rollback(app.ctx(), back)
     assert get(second.host_port) == "v2"
     assert app.running() == [second.container_name]
 
@@ -167,7 +167,7 @@ async def test_removing_what_is_behind_the_proxy_leaves_nothing(app: App, operat
 
 async def test_a_preview_of_removing_says_what_would_go(app: App, operator: Operator, web: Web) -> None:
     made = await app.deploy(web("v1"))
-    stage = RemoveDeployment(operator.places)
+    stage = RemoveDeployment(operator.locations)
     says = (await stage.preview(app.ctx(dry_run=True), LOCAL, operator.name, RemovalOptions())).says
     assert says == (f"remove {made.container_name} ({web('v1').reference})", "keep its volumes")
     assert app.running() == [made.container_name]

@@ -47,7 +47,7 @@ async def inventory(root: Path) -> Inventory:
     return await anyio.to_thread.run_sync(read, root)
 
 
-def places(found: Inventory) -> set[str]:
+def locations(found: Inventory) -> set[str]:
     return {f"{package.name} {package.where}" for package in found.packages}
 
 
@@ -57,7 +57,7 @@ async def test_every_folder_is_read_but_those_of_installed_packages(root: Path, 
         **{f"{folder}requirements.txt": "first==1\nx==2\n" for folder in folders}, **{"odd/pyvenv.cfg": "home = /usr"}
     )
     found = await inventory(root)
-    assert places(found) == {
+    assert locations(found) == {
         "first requirements.txt:1",
         "x requirements.txt:2",
         "first deep/er/requirements.txt:1",
@@ -75,8 +75,8 @@ async def test_links_that_lead_out_are_not_followed(root: Path, tmp_path: Path, 
     (root / "requirements.txt").symlink_to(outside / "requirements.txt")
     (root / "requirements-dev.txt").symlink_to("real/pins.txt")
     found = await inventory(root)
-    assert places(found) == {"inside requirements-dev.txt:1"}
-    assert found.unread == ("requirements.txt cannot be read: a link that leads out of the tree",)
+    assert locations(found) == {"inside requirements-dev.txt:1"}
+    assert found.unread == ("requirements.txt cannot be read: a symbolic link leads out of the source tree",)
 
 
 async def test_files_that_cannot_be_read_are_told_and_the_others_read(root: Path, write: Callable[..., None]) -> None:
@@ -94,7 +94,7 @@ async def test_files_that_cannot_be_read_are_told_and_the_others_read(root: Path
     (root / "f").mkdir()
     os.mkfifo(root / "f" / "Cargo.lock")
     found = await inventory(root)
-    assert places(found) == {"good go.mod:3"}
+    assert locations(found) == {"good go.mod:3"}
     assert set(found.unread) == {
         "a/package-lock.json:2 cannot be read: not JSON: Expecting value",
         "b/package-lock.json cannot be read: packages.node_modules/x.version: Input should be a valid string",
@@ -157,7 +157,7 @@ async def test_exact_versions_count_where_nothing_pins_and_not_beside_a_lock_fil
     script = "dependencies {\n  implementation 'a:b:1.0'\n}\n"
     write(**{"x/build.gradle": script, "y/build.gradle": script, "y/gradle.lockfile": "a:b:1.1=runtimeClasspath\n"})
     found = await inventory(root)
-    assert places(found) == {"a:b x/build.gradle:2", "a:b y/gradle.lockfile:1"}
+    assert locations(found) == {"a:b x/build.gradle:2", "a:b y/gradle.lockfile:1"}
     assert found.unread == ("x/build.gradle has no lock file, so only the exact versions that stand in it are known",)
 
 

@@ -96,9 +96,9 @@ def read_command_port(draft: ModuleDraft) -> None:
         return
     if port := port_named(best.value):
         sure = max(best.confidence, 0.93) if best.provenance in {"declared", "configuration"} else 0.61
-        draft.port.add(port, best.provenance, *best.places[:1], confidence=sure)
+        draft.port.add(port, best.provenance, *best.locations[:1], confidence=sure)
     elif re.search(r"\bgunicorn\b", best.value) and "PORT" not in best.value:
-        draft.port.add(8000, "framework", *best.places[:1], confidence=0.61)
+        draft.port.add(8000, "framework", *best.locations[:1], confidence=0.61)
 
 
 def agree(draft: ModuleDraft) -> None:
@@ -110,4 +110,4 @@ def agree(draft: ModuleDraft) -> None:
     if found and int(found[1]) != port.value:
         start, end = found.start(1) - 1, found.end(1) - 1
         command = f"{best.value[:start]}{port.value}{best.value[end:]}"
-        draft.start.add(command, best.provenance, *best.places, confidence=best.confidence + 0.001)
+        draft.start.add(command, best.provenance, *best.locations, confidence=best.confidence + 0.001)

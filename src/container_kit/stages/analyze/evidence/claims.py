@@ -24,7 +24,7 @@ class Claim(Generic[T]):
 
     value: T
     provenance: KnownBy
-    places: tuple[str, ...]
+    locations: tuple[str, ...]
     confidence: float
 
 
@@ -38,11 +38,13 @@ class Claims(Generic[T]):
         self.question = question
         """What to ask a person when nobody claimed anything; empty where there is nothing to ask."""
 
-    def add(self, value: T | None, provenance: KnownBy, *places: str | None, confidence: float | None = None) -> None:
+    def add(
+        self, value: T | None, provenance: KnownBy, *locations: str | None, confidence: float | None = None
+    ) -> None:
         """Claim a value (None is no claim) with the places that show it."""
         if value is not None and value != "":
             trust = TRUST[provenance] if confidence is None else confidence
-            self._claims.append(Claim(value, provenance, tuple(p for p in places if p), trust))
+            self._claims.append(Claim(value, provenance, tuple(p for p in locations if p), trust))
 
     def __bool__(self) -> bool:
         return bool(self._claims)
@@ -73,16 +75,16 @@ class Claims(Generic[T]):
             value=best.value,
             confidence=calibrated(field, best.confidence),
             provenance=best.provenance,
-            places=_unique([*best.places, *(p for claim in agreeing for p in claim.places)]),
+            locations=_unique([*best.locations, *(p for claim in agreeing for p in claim.locations)]),
             alternatives=tuple(
-                Alternative(value=c.value, provenance=c.provenance, places=c.places[:1])
+                Alternative(value=c.value, provenance=c.provenance, locations=c.locations[:1])
                 for c in list(reversed(others.values()))[:MAX_ALTERNATIVES]
             ),
         )
 
 
-def _unique(places: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(places))[:MAX_PLACES]
+def _unique(locations: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(locations))[:MAX_PLACES]
 
 
 @dataclass(slots=True)

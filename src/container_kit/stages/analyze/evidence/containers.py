@@ -53,7 +53,7 @@ def _settle_load(draft: ModuleDraft) -> None:
     best = draft.start.best
     if best and draft.framework.value == "locust" and "--headless" in best.value:
         draft.port.drop()
-        draft.role.add("worker", best.provenance, *best.places, confidence=0.97)
+        draft.role.add("worker", best.provenance, *best.locations, confidence=0.97)
 
 
 def _claim_service(folder: Folder, draft: ModuleDraft, command: str, place: str, *, alone: bool) -> None:

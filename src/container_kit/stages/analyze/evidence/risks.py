@@ -113,7 +113,7 @@ def _end_of_life(module: Module, today: date) -> Iterator[Risk]:
         return
     for series, last in LAST_FIXES.get(family, {}).items():
         if (version == series or version.startswith(f"{series}.")) and date.fromisoformat(last) < today:
-            place = next(iter(module.language_version.places), None)
+            place = next(iter(module.language_version.locations), None)
             message = f"{family} {series} of {module.name} has had no security fixes since {last}"
             yield Risk(kind="end_of_life", message=message, place=place)
             return

@@ -234,8 +234,8 @@ def services(
     for kind, place in beside:
         found.setdefault(kind, (0.8, []))[1].append(place)
     return tuple(
-        Service(kind=kind, variable=_address(kind, variables), confidence=trust, places=tuple(places[:3]))
-        for kind, (trust, places) in sorted(found.items())
+        Service(kind=kind, variable=_address(kind, variables), confidence=trust, locations=tuple(locations[:3]))
+        for kind, (trust, locations) in sorted(found.items())
     )
 
 

@@ -87,12 +87,12 @@ def system_packages(folder: Folder, draft: ModuleDraft) -> tuple[Finding[str], .
         line.strip() for line in folder.text("Aptfile").splitlines() if line.strip() and not line.startswith(("#", ":"))
     ]
     known: list[Finding[str]] = [
-        Finding(value=name, confidence=0.98, provenance="declared", places=(folder.place("Aptfile", name),))
+        Finding(value=name, confidence=0.98, provenance="declared", locations=(folder.place("Aptfile", name),))
         for name in listed
     ]
     needed: list[Finding[str]] = [
-        Finding(value=name, confidence=0.85, provenance="framework", places=tuple(places[:3]))
-        for name, places in sorted(found.items())
+        Finding(value=name, confidence=0.85, provenance="framework", locations=tuple(locations[:3]))
+        for name, locations in sorted(found.items())
         if name not in listed
     ]
     return tuple(known + needed)

@@ -107,13 +107,13 @@ def note_variable(variables: dict[str, Variable], name: str, required: bool, def
     default = Redactor()(default) if default else default
     known = variables.get(name)
     if known is None:
-        variables[name] = Variable(name=name, required=required, default=default, places=(place,))
+        variables[name] = Variable(name=name, required=required, default=default, locations=(place,))
         return
     variables[name] = Variable(
         name=name,
         required=(known.required or required) and not (known.default or default),
         default=known.default or default,
-        places=tuple(dict.fromkeys((*known.places, place)))[:3],
+        locations=tuple(dict.fromkeys((*known.locations, place)))[:3],
     )
 
 

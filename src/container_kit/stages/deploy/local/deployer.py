@@ -160,8 +160,8 @@ class LocalTarget:
             if wish.services:
                 kinds = tuple(kind for kind, _ in wish.services)
                 addresses = await services.bring_up(ctx, self._containers, wish.app, kinds)
-                ctx.redact.learn(addresses.values())
-                wish = wish.reaching({variable: addresses[kind] for kind, variable in wish.services})
+                ctx.redact.add(addresses.values())
+                wish = wish.linked({variable: addresses[kind] for kind, variable in wish.services})
             yield wish
         except BaseException:
             if wish.services and not found:

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 PROXY_MISSING = FaultCode(
     "deploy.proxy_missing",
     means="Deploying without a gap needs an image with HAProxy, and none is there or can be made.",
-    hint="Pull haproxy:lts, or let the engine reach a Debian mirror, or deploy with gapless=false (a gap of 0.2 s).",
+    hint="Pull haproxy:lts, or let the engine reach a Debian mirror, or deploy with zero_downtime=false (a gap of 0.2 s).",
 )
 PROXY_FAILED = FaultCode(
     "deploy.proxy_failed",
     means="HAProxy did not take over its new configuration; it was started anew for the version that served before.",
-    hint="Deploy again; if that fails too, the proxy's log is in the evidence, and gapless=false does without it.",
+    hint="Deploy again; if that fails too, the proxy's log is in the evidence, and zero_downtime=false does without it.",
     retryable=True,
 )
 

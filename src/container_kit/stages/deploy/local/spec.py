@@ -67,9 +67,9 @@ class ContainerSpec:
         """The same with its port known."""
         return replace(self, container_port=container_port)
 
-    def reaching(self, addresses: Mapping[str, str]) -> ContainerSpec:
+    def linked(self, addresses: Mapping[str, str]) -> ContainerSpec:
         """The same with the addresses of services in these variables."""
-        self.redact.learn(addresses.values())
+        self.redact.add(addresses.values())
         return replace(self, env={**self.env, **addresses})
 
 

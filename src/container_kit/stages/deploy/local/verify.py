@@ -112,9 +112,9 @@ def _published(deployment: Deployment, details: dict[str, Any]) -> Check:
         return Check(name="port", outcome="not_checked", detail="HAProxy holds it; see whether it answers")
     ports = (details.get("NetworkSettings") or {}).get("Ports") or {}
     bound = ports.get(f"{deployment.container_port}/tcp") or []
-    places = [f"{one['HostIp']}:{one['HostPort']}" for one in bound]
-    good = f"127.0.0.1:{deployment.host_port}" in places
-    return _check("port", good=good, detail=f"published at {', '.join(places) or 'no address'}")
+    locations = [f"{one['HostIp']}:{one['HostPort']}" for one in bound]
+    good = f"127.0.0.1:{deployment.host_port}" in locations
+    return _check("port", good=good, detail=f"published at {', '.join(locations) or 'no address'}")
 
 
 async def _answers(deployment: Deployment) -> Check:

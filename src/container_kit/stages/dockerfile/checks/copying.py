@@ -42,14 +42,14 @@ def _add(file: ReviewContext) -> Iterator[DockerfileProblem]:
             sources = add.value[:-1]
             if any(_REMOTE.search(path) for path in sources):
                 if not any(flag.startswith("--checksum") for flag in add.flags):
-                    because = (
+                    rationale = (
                         "nothing checks what comes, and it stays in a layer: give --checksum, or fetch it in a RUN"
                     )
-                    yield problem("add-remote", add, "warning", f"ADD fetches {sources[0]} unchecked", because)
+                    yield problem("add-remote", add, "warning", f"ADD fetches {sources[0]} unchecked", rationale)
             elif not any(_ARCHIVE.search(path) for path in sources):
                 patch = substitute(file, add, r"(?i)^(\s*)add\b", r"\1COPY")
-                because = "ADD also unpacks archives and fetches addresses, which is not meant here"
-                yield problem("add-for-copy", add, "info", "ADD does what COPY says", because, patch)
+                rationale = "ADD also unpacks archives and fetches addresses, which is not meant here"
+                yield problem("add-for-copy", add, "info", "ADD does what COPY says", rationale, patch)
 
 
 def _cache_order(file: ReviewContext) -> Iterator[DockerfileProblem]:
@@ -87,7 +87,7 @@ def _no_ignore_file(file: ReviewContext) -> Iterator[DockerfileProblem]:
     if file.ignored is not None or not everything:
         return
     there = [name for name in (".git", ".env", "node_modules", ".venv") if file.tree.exists(name)]
-    because = (
+    rationale = (
         f"{', '.join(there)} would be copied too"
         if there
         else "secrets and local files are copied too, once they are there"
@@ -95,7 +95,7 @@ def _no_ignore_file(file: ReviewContext) -> Iterator[DockerfileProblem]:
     copied = [path.strip("/") for copy in _from_the_context(file) for path in copy.value[:-1] if path.strip("./")]
     text = ignore_text(_KEPT_OUT, (*file.manifests, *copied)).rstrip("\n")
     patch = Patch(first_line=1, last_line=0, replacement=text, file=".dockerignore")
-    yield problem("no-dockerignore", everything[0], "warning", "there is no .dockerignore", because, patch)
+    yield problem("no-dockerignore", everything[0], "warning", "there is no .dockerignore", rationale, patch)
 
 
 CHECKS = (_missing_sources, _add, _cache_order, _no_ignore_file)

@@ -78,12 +78,12 @@ def _compiler(file: ReviewContext) -> Iterator[DockerfileProblem]:
         if re.search(r"\b(?:build-essential|build-base)\b", run.text)
         and not re.search(r"apt-get (?:purge|remove|autoremove)|apk del", run.text)
     ]
-    because = "build in a stage of its own and copy the result: smaller, and of less use to an intruder"
+    rationale = "build in a stage of its own and copy the result: smaller, and of less use to an intruder"
     if _BUILDERS.search(base) and last.of("CMD", "ENTRYPOINT"):
         message = f"what is shipped rests on {base}, which is made for building"
-        yield problem("compiler-in-image", last.start, "info", message, because)
+        yield problem("compiler-in-image", last.start, "info", message, rationale)
     for run in installs:
-        yield problem("compiler-in-image", run, "info", "a compiler is in the image that is shipped", because)
+        yield problem("compiler-in-image", run, "info", "a compiler is in the image that is shipped", rationale)
 
 
 CHECKS = (_unpinned, _ended, _compiler)

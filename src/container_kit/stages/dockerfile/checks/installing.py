@@ -58,8 +58,8 @@ def _apt_lists(file: ReviewContext) -> Iterator[DockerfileProblem]:
         last = text.rpartition("\n")[2].strip()
         simple = plain and last and not last.startswith("#") and not re.search(r"[;|#]|(?<!&)&(?!&)", last)
         patch = replace(run, f"{text.rstrip()} \\\n    && rm -rf /var/lib/apt/lists/*") if simple else None
-        because = "they make the layer bigger and are of no use: another RUN cannot take them out again"
-        yield problem("apt-lists", run, "info", "the package lists stay in the image", because, patch)
+        rationale = "they make the layer bigger and are of no use: another RUN cannot take them out again"
+        yield problem("apt-lists", run, "info", "the package lists stay in the image", rationale, patch)
 
 
 def _apt_update_alone(file: ReviewContext) -> Iterator[DockerfileProblem]:

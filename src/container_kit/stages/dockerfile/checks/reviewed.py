@@ -54,7 +54,7 @@ def problem(
     where: Instruction,
     severity: Literal["error", "warning", "info"],
     message: str,
-    because: str,
+    rationale: str,
     patch: Patch | None = None,
 ) -> DockerfileProblem:
     """A problem at an instruction."""
@@ -64,7 +64,7 @@ def problem(
         line=where.first_line,
         severity=severity,
         message=message,
-        because=because,
+        rationale=rationale,
         patch=patch,
     )
 

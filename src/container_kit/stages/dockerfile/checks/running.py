@@ -54,18 +54,18 @@ def _wrong_port(file: ReviewContext) -> Iterator[DockerfileProblem]:
     port = file.module.port if file.module else None
     if port is None or not port.value or port.confidence < 0.7:
         return
-    because = f"seen at {', '.join(port.places) or 'the framework'}"
+    rationale = f"seen at {', '.join(port.locations) or 'the framework'}"
     exposes = file.last.of("EXPOSE")
     for expose in exposes:
         exposed = [re.match(r"\d+", value) for value in expose.value]
         numbers = {int(match[0]) for match in exposed if match}
         if numbers and port.value not in numbers:
             message = f"EXPOSE {expose.text}, but the application listens on {port.value}"
-            yield problem("wrong-port", expose, "error", message, because, replace(expose, f"EXPOSE {port.value}"))
+            yield problem("wrong-port", expose, "error", message, rationale, replace(expose, f"EXPOSE {port.value}"))
     start = file.start()
     if not exposes and start and file.module and file.module.role.value == "web":
         message = f"there is no EXPOSE; the application listens on {port.value}"
-        yield problem("no-expose", start, "info", message, because, before(start, f"EXPOSE {port.value}"))
+        yield problem("no-expose", start, "info", message, rationale, before(start, f"EXPOSE {port.value}"))
 
 
 def _root_user(file: ReviewContext) -> Iterator[DockerfileProblem]:

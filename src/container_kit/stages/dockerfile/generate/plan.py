@@ -96,11 +96,12 @@ def _shared_reasons(app: App) -> tuple[Reason, ...]:
     answered = f"{health} must answer below 400" if health else "any answer below 500 at / says that it works"
     return (
         Reason(
-            choice=f"user {USER}", because="an application needs no root; a number can be checked by an orchestrator"
+            decision=f"user {USER}",
+            rationale="an application needs no root; a number can be checked by an orchestrator",
         ),
-        Reason(choice="several stages", because="compilers and caches stay out of the image that is shipped"),
+        Reason(decision="several stages", rationale="compilers and caches stay out of the image that is shipped"),
         Reason(
-            choice=f"health check on port {app.port}" if app.port else "no health check",
-            because=answered if app.port else "it listens on no port",
+            decision=f"health check on port {app.port}" if app.port else "no health check",
+            rationale=answered if app.port else "it listens on no port",
         ),
     )

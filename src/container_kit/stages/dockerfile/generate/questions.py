@@ -77,9 +77,11 @@ def ask(finding: Finding[T], message: str) -> str:
 
 def evidence(finding: Finding[T]) -> list[Evidence]:
     """Where a value was seen, and what else it could be."""
-    found = [Evidence(kind="file", text=str(finding.value), where=place) for place in finding.places]
+    found = [Evidence(kind="file", text=str(finding.value), where=place) for place in finding.locations]
     others = [
-        Evidence(kind="file", text=f"also possible: {other.value}", where=other.places[0] if other.places else None)
+        Evidence(
+            kind="file", text=f"also possible: {other.value}", where=other.locations[0] if other.locations else None
+        )
         for other in finding.alternatives
     ]
     return found + others

@@ -180,12 +180,12 @@ def _reasons(module: Module, options: DockerfileOptions) -> tuple[Reason, ...]:
     )
     given = {"start command": options.start_command, "port": options.port}
     reasons = [
-        Reason(choice=f"{what} {given[what]}", because="it was given") for what in given if given[what] is not None
+        Reason(decision=f"{what} {given[what]}", rationale="it was given") for what in given if given[what] is not None
     ]
     for what, finding in known:
         if finding.value is not None and given.get(what) is None:
-            because = f"the analysis knows it by {finding.provenance}, with confidence {finding.confidence:.2f}"
-            reasons.append(Reason(choice=f"{what} {finding.value}", because=because, places=finding.places))
+            rationale = f"the analysis knows it by {finding.provenance}, with confidence {finding.confidence:.2f}"
+            reasons.append(Reason(decision=f"{what} {finding.value}", rationale=rationale, locations=finding.locations))
     if module.port.value is None and not options.port and any(v.name == "PORT" for v in module.variables):
-        reasons.append(Reason(choice=f"port {_PORT_BY_VARIABLE}", because="the application listens on $PORT"))
+        reasons.append(Reason(decision=f"port {_PORT_BY_VARIABLE}", rationale="the application listens on $PORT"))
     return tuple(reasons)

@@ -27,8 +27,8 @@ _CACHES = ("/root/.cache/rebar3", "/root/.hex")
 
 def elixir(app: App, bases: Bases) -> Recipe:
     """Make the recipe for an Elixir application, as `mix release` packs it."""
-    base = bases.pick(_ELIXIR, because="made on a distribution no newer than the one that the release will run on")
-    runtime_base = bases.pick(*DEBIANS, because="a release carries its own Erlang")
+    base = bases.pick(_ELIXIR, rationale="made on a distribution no newer than the one that the release will run on")
+    runtime_base = bases.pick(*DEBIANS, rationale="a release carries its own Erlang")
     locked = " --check-locked" if app.has("mix.lock") else ""
     name = _name(app)
     assets = "mix assets.deploy" if app.tree.exists(app.inside("assets")) else ""
@@ -59,7 +59,7 @@ def elixir(app: App, bases: Bases) -> Recipe:
         },
         packages=("libstdc++6", "openssl", "libncurses6", "ca-certificates", *runtime_packages(app.packages)),
     )
-    reasons = (Reason(choice="mix release", because="it carries its own Erlang, and no compiler"),)
+    reasons = (Reason(decision="mix release", rationale="it carries its own Erlang, and no compiler"),)
     return Recipe(
         (Build(base, lines),), runtime, ignore=("**/_build", "**/deps", "**/*.ez", "**/erl_crash.dump"), reasons=reasons
     )
@@ -67,8 +67,8 @@ def elixir(app: App, bases: Bases) -> Recipe:
 
 def gleam(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Gleam application, as an Erlang shipment."""
-    base = bases.pick(_GLEAM, because="Gleam's own, with Erlang")
-    runtime_base = bases.pick(Base("erlang:27-alpine", family="alpine", probe="wget"), because="runs the shipment")
+    base = bases.pick(_GLEAM, rationale="Gleam's own, with Erlang")
+    runtime_base = bases.pick(Base("erlang:27-alpine", family="alpine", probe="wget"), rationale="runs the shipment")
     lines = (
         "WORKDIR /app",
         *app.copy_manifests(),
@@ -78,7 +78,7 @@ def gleam(app: App, bases: Bases) -> Recipe:
         cached("/root/.cache/gleam", chain("gleam export erlang-shipment", "mv build/erlang-shipment /out")),
     )
     runtime = RuntimeImage(runtime_base, ("/app/entrypoint.sh", "run"), copies=("COPY --from=build /out /app",))
-    reasons = (Reason(choice="erlang-shipment", because="compiled code and a start script, no compiler"),)
+    reasons = (Reason(decision="erlang-shipment", rationale="compiled code and a start script, no compiler"),)
     return Recipe((Build(base, lines),), runtime, ignore=("**/build",), reasons=reasons)
 
 

@@ -58,8 +58,8 @@ _ZIG = "0.15.2"
 
 def c_family(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a C or C++ server."""
-    base = bases.pick(*DEBIANS, because="its packages have the compiler and the libraries, with security fixes")
-    runtime = bases.pick(*DEBIANS, because="the same distribution that the program was linked on")
+    base = bases.pick(*DEBIANS, rationale="its packages have the compiler and the libraries, with security fixes")
+    runtime = bases.pick(*DEBIANS, rationale="the same distribution that the program was linked on")
     libraries = _libraries(app)
     lines = (
         *system_packages(base, ("build-essential", "pkg-config", *_TOOLS.get(app.manager, ()), *libraries)),
@@ -72,8 +72,8 @@ def c_family(app: App, bases: Bases) -> Recipe:
     )
     reasons = (
         Reason(
-            choice=f"packages {', '.join(libraries)}" if libraries else "no libraries",
-            because="the build file looks for them" if libraries else "the build file looks for none",
+            decision=f"packages {', '.join(libraries)}" if libraries else "no libraries",
+            rationale="the build file looks for them" if libraries else "the build file looks for none",
         ),
     )
     return program(
@@ -92,9 +92,9 @@ def zig(app: App, bases: Bases) -> Recipe:
     base = bases.pick(
         Base("python:3.13-slim", probe="python"),
         Base("python:3.11-slim", probe="python"),
-        because="Zig publishes its compiler on PyPI, and no image",
+        rationale="Zig publishes its compiler on PyPI, and no image",
     )
-    runtime = bases.pick(*DEBIANS, because="small, and it has a program for the health check")
+    runtime = bases.pick(*DEBIANS, rationale="small, and it has a program for the health check")
     declared = exact(app.version or "", 3)
     version = declared[0] if declared and declared[0].count(".") == 2 else _ZIG
     made = _named_program(app, r"zig-out/bin/([\w.-]+)")
@@ -113,7 +113,7 @@ def zig(app: App, bases: Bases) -> Recipe:
         ),
     )
     reasons = (
-        Reason(choice=f"ziglang=={version}", because="build.zig.zon asks for it" if declared else "a recent Zig"),
+        Reason(decision=f"ziglang=={version}", rationale="build.zig.zon asks for it" if declared else "a recent Zig"),
     )
     return program(app, Build(base, lines), runtime, ignore=("**/zig-out", "**/.zig-cache"), reasons=reasons)
 

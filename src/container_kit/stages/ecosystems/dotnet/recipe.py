@@ -26,7 +26,7 @@ def dotnet(app: App, bases: Bases) -> Recipe:
     version = _version(app)
     runtime_base = bases.pick(
         Base(f"{_REGISTRY}/aspnet:{version}", user=_USER if float(version) >= _WITH_USER else None),
-        because="runs what was published, and no more",
+        rationale="runs what was published, and no more",
     )
     build = publish(app, bases)
     command = app.command() if app.start else None
@@ -41,14 +41,14 @@ def dotnet(app: App, bases: Bases) -> Recipe:
     )
     locked = app.has("packages.lock.json")
     kept = "packages.lock.json is kept to" if locked else "there is no packages.lock.json to keep to"
-    return Recipe((build,), runtime, ignore=("**/bin", "**/obj"), reasons=(Reason(choice="restore", because=kept),))
+    return Recipe((build,), runtime, ignore=("**/bin", "**/obj"), reasons=(Reason(decision="restore", rationale=kept),))
 
 
 def publish(app: App, bases: Bases) -> Build:
     """The stage that restores a project's packages and publishes it to /out."""
     version = _version(app)
-    because = f"the project targets .NET {version}" if app.version else "the default .NET, with long-term support"
-    base = bases.pick(Base(f"{_REGISTRY}/sdk:{version}"), because=because)
+    rationale = f"the project targets .NET {version}" if app.version else "the default .NET, with long-term support"
+    base = bases.pick(Base(f"{_REGISTRY}/sdk:{version}"), rationale=rationale)
     project = shell_word(_project(app))
     locked = " --locked-mode" if app.has("packages.lock.json") else ""
     lines = (

@@ -25,7 +25,7 @@ def go(app: App, bases: Bases) -> Recipe:
     runtime_base = bases.pick(
         *(() if cgo else (Base("alpine:3.23", family="alpine", probe="wget"),)),
         *DEBIANS,
-        because="a C library has to be there" if cgo else "small, and it has a program for the health check",
+        rationale="a C library has to be there" if cgo else "small, and it has a program for the health check",
     )
     lines = (
         *_tools(base, app),
@@ -38,7 +38,7 @@ def go(app: App, bases: Bases) -> Recipe:
         cached(_CACHES, f'go build -trimpath -ldflags="-s -w" -o /out/app {_package(app)}'),
     )
     linked = "the system packages are needed through cgo" if cgo else "one static program needs no C library"
-    reasons = (Reason(choice=f"CGO_ENABLED={int(cgo)}", because=linked),)
+    reasons = (Reason(decision=f"CGO_ENABLED={int(cgo)}", rationale=linked),)
     return program(app, Build(base, lines), runtime_base, ignore=("bin", "**/*.test", "**/*.out"), reasons=reasons)
 
 
@@ -64,7 +64,7 @@ def _toolchain(app: App, bases: Bases, cgo: bool) -> Base:
         usual,
         Base(f"golang:{version}-bookworm"),
         _WITH_PIP,
-        because="a newer Go builds modules written for an older one",
+        rationale="a newer Go builds modules written for an older one",
     )
 
 
@@ -84,7 +84,7 @@ def _package(app: App) -> str:
         if words[:1] == ["go"] and named:
             return named[-1].removesuffix("/main.go")
     prefix = "" if app.module.path == "." else f"{app.module.path}/"
-    for place in app.module.start_command.places:
+    for place in app.module.start_command.locations:
         folder, _, file = place.split(":")[0].removeprefix(prefix).rpartition("/")
         if file.endswith(".go"):
             return shell_word(f"./{folder}") if folder else "."

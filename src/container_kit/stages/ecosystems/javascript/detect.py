@@ -164,7 +164,9 @@ def _describe_server(folder: Folder, package: NodePackage, draft: ModuleDraft, s
     scripted = script not in {None, "dev"} and not runs_nothing(folder, package, script or "")
     _read_entry(folder, package, draft, scripted=scripted)
     if (draft.program.value or "").startswith("wrangler"):
-        draft.role.add("web", "configuration", *(draft.start.best.places if draft.start.best else ()), confidence=0.85)
+        draft.role.add(
+            "web", "configuration", *(draft.start.best.locations if draft.start.best else ()), confidence=0.85
+        )
         draft.port.add(8787, "framework", folder.place("package.json", "wrangler"), confidence=0.65)
     if not server and not draft.start:
         _describe_package(folder, package, draft)

@@ -47,11 +47,15 @@ def node(app: App, bases: Bases) -> Recipe:
         workdir=app.folder,
     )
     build = Build(base, _lines(app, base, manager))
-    traced = Reason(choice="Next's standalone server", because="next.config asks for it: only what is used is shipped")
+    traced = Reason(
+        decision="Next's standalone server", rationale="next.config asks for it: only what is used is shipped"
+    )
     reasons = (
         *((traced,) if standalone else ()),
-        Reason(choice=manager.install, because=manager.why),
-        Reason(choice=f"PID 1 {command.arguments[0]}", because="a package manager as PID 1 would not pass signals on"),
+        Reason(decision=manager.install, rationale=manager.why),
+        Reason(
+            decision=f"PID 1 {command.arguments[0]}", rationale="a package manager as PID 1 would not pass signals on"
+        ),
     )
     return Recipe((build,), runtime, ignore=IGNORE, reasons=reasons)
 
@@ -59,10 +63,10 @@ def node(app: App, bases: Bases) -> Recipe:
 def node_base(app: App, bases: Bases) -> Base:
     """Choose the image with Node.js, or with Bun where that is the package manager."""
     if app.manager == "bun":
-        return bases.pick(Base("oven/bun:1-slim", probe="bun"), because="the project is run by Bun")
+        return bases.pick(Base("oven/bun:1-slim", probe="bun"), rationale="the project is run by Bun")
     return bases.pick(
         *(Base(f"node:{version}-slim", probe="node") for version in preferred(app.version, _VERSIONS)),
-        because=f"the project asks for Node.js {app.version}"
+        rationale=f"the project asks for Node.js {app.version}"
         if app.version
         else "the default Node.js, a long-term one",
     )

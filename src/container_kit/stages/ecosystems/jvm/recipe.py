@@ -51,7 +51,7 @@ def java(app: App, bases: Bases) -> Recipe:
     runtime_base = bases.pick(
         Base(f"eclipse-temurin:{build.base.version}-jre"),
         *(() if build.base.version == "8" else DEBIANS),  # jlink came with Java 9
-        because="runs what was compiled, and no more",
+        rationale="runs what was compiled, and no more",
     )
     declared = app.command() if app.start else None
     layered = _has_layers(app)
@@ -88,10 +88,10 @@ def _has_layers(app: App) -> bool:
 
 
 def _reasons(own_runtime: bool, layered: bool) -> tuple[Reason, ...]:
-    lean = Reason(choice="no JDK in the last stage", because="a compiler is of use to an intruder only")
-    linked = Reason(choice="jlink", because="there is no runtime image, so one is made of the JDK's own modules")
+    lean = Reason(decision="no JDK in the last stage", rationale="a compiler is of use to an intruder only")
+    linked = Reason(decision="jlink", rationale="there is no runtime image, so one is made of the JDK's own modules")
     parts = Reason(
-        choice="layers of Spring Boot", because="a change of the code leaves the dependencies' layer as it was"
+        decision="layers of Spring Boot", rationale="a change of the code leaves the dependencies' layer as it was"
     )
     return (lean, *((linked,) if own_runtime else ()), *((parts,) if layered else ()))
 
@@ -118,7 +118,7 @@ def _why(app: App) -> str:
 
 def _maven(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
     wrapper = app.tree.exists("mvnw") and app.tree.exists(".mvn/wrapper/maven-wrapper.properties")
-    base = bases.pick(*_jdks(app, "" if wrapper else "maven:3.9-eclipse-temurin-{}"), because=_why(app))
+    base = bases.pick(*_jdks(app, "" if wrapper else "maven:3.9-eclipse-temurin-{}"), rationale=_why(app))
     tool = "./mvnw" if wrapper else "mvn"
     select = "" if app.module.path == "." else f" -pl {app.module.path} -am"
     collect, command = _maven_output(app, f"{tool} -B{select}")
@@ -149,7 +149,7 @@ def _maven_output(app: App, maven: str) -> tuple[tuple[str, ...], tuple[str, ...
 
 def _gradle(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
     wrapper = app.tree.exists("gradlew") and app.tree.exists("gradle/wrapper/gradle-wrapper.jar")
-    base = bases.pick(*_jdks(app, "" if wrapper else "gradle:8-jdk{}"), because=_why(app))
+    base = bases.pick(*_jdks(app, "" if wrapper else "gradle:8-jdk{}"), rationale=_why(app))
     tool = f"{'./gradlew' if wrapper else 'gradle'} --no-daemon"
     project = "" if app.module.path == "." else ":" + app.module.path.replace("/", ":") + ":"
     task, collect, command = _gradle_output(app)
@@ -193,7 +193,7 @@ def _is_application(app: App) -> bool:
 
 
 def _javac(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
-    base = bases.pick(*_jdks(app), because=_why(app))
+    base = bases.pick(*_jdks(app), rationale=_why(app))
     libraries = "lib" in app.tree.names(app.module.path)
     classpath = f" -cp '{app.folder}/lib/*'" if libraries else ""
     compile_all = f"find . -name '*.java' -exec javac -encoding UTF-8 -d /out{classpath} {{}} +"
@@ -215,7 +215,7 @@ def _main_class(app: App) -> str | None:
         last = words[-1].removesuffix(".java").split("/")[-1] if words[-1].endswith(".java") else words[-1]
         if re.fullmatch(r"[\w.$]+", last):
             return _with_package(app, last)
-    for place in app.module.start_command.places:
+    for place in app.module.start_command.locations:
         file = place.split(":")[0]
         name = file.rsplit("/", 1)[-1]
         if name.endswith((".java", ".kt")):
@@ -227,7 +227,7 @@ def _with_package(app: App, name: str) -> str:
     """Complete a class's bare name by the package that its file declares."""
     if "." in name:
         return name
-    for place in app.module.start_command.places:
+    for place in app.module.start_command.locations:
         if place.split(":")[0].endswith(f"{name}.java"):
             return _in_package(app, place.split(":")[0], name)
     return name

@@ -18,7 +18,7 @@ def scala(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Scala application: `stage` of sbt-native-packager leaves the jars in one folder."""
     base = bases.pick(
         Base("sbtscala/scala-sbt:eclipse-temurin-21.0.7_6_1.11.1_3.3.6"),
-        because="sbt on Java 21; it fetches the project's own",
+        rationale="sbt on Java 21; it fetches the project's own",
     )
     caches = ("/root/.cache/coursier", "/root/.ivy2", "/root/.sbt")
     target = f"{app.folder}/target/universal/stage"
@@ -31,7 +31,7 @@ def scala(app: App, bases: Bases) -> Recipe:
     )
     main = _main_class(app)
     command = ("java", "-cp", "/app/*", main) if main else ("java", "-cp", "/app/*", "play.core.server.ProdServerStart")
-    reasons = (Reason(choice="sbt stage", because="all jars in one folder; java itself is PID 1, not a script"),)
+    reasons = (Reason(decision="sbt stage", rationale="all jars in one folder; java itself is PID 1, not a script"),)
     return _packed(app, bases, Build(base, lines), command, reasons)
 
 
@@ -39,7 +39,7 @@ def clojure(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Clojure application: an uberjar."""
     leiningen = app.manager != "tools.deps"
     tool = "lein" if leiningen else "tools-deps"
-    base = bases.pick(Base(f"clojure:temurin-21-{tool}"), because="Clojure's own, on Java 21")
+    base = bases.pick(Base(f"clojure:temurin-21-{tool}"), rationale="Clojure's own, on Java 21")
     fetch, build = ("lein deps", "lein uberjar") if leiningen else ("clojure -P", "clojure -T:build uber")
     jar = "find target -name '*.jar' -size +1M -exec cp {} /out/app.jar ';'"
     caches = ("/root/.m2", "/root/.gitlibs")
@@ -51,12 +51,12 @@ def clojure(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached(caches, chain(build, "mkdir /out", jar)),
     )
-    reasons = (Reason(choice=build, because="one jar with all it needs"),)
+    reasons = (Reason(decision=build, rationale="one jar with all it needs"),)
     return _packed(app, bases, Build(base, lines), ("java", "-jar", "/app/app.jar"), reasons)
 
 
 def _packed(app: App, bases: Bases, build: Build, command: tuple[str, ...], reasons: tuple[Reason, ...]) -> Recipe:
-    base = bases.pick(_RUNTIME, because="runs what was compiled, and no more")
+    base = bases.pick(_RUNTIME, rationale="runs what was compiled, and no more")
     runtime = RuntimeImage(
         base,
         command,
@@ -69,7 +69,7 @@ def _packed(app: App, bases: Bases, build: Build, command: tuple[str, ...], reas
 
 def _main_class(app: App) -> str | None:
     """The object with `main`, from the file in which it was seen."""
-    for place in app.module.start_command.places:
+    for place in app.module.start_command.locations:
         file = place.split(":")[0]
         if file.endswith(".scala"):
             package = re.search(r"^\s*package\s+([\w.]+)", app.tree.text(file) or "", re.MULTILINE)

@@ -61,7 +61,7 @@ def program(
         packages=(*certificates, *libraries, *(runtime_packages(app.packages) if base.family == "debian" else ())),
         workdir=app.folder,
     )
-    copied = (Reason(choice=f"copies {', '.join(resources)}", because="programs read such folders when they run"),)
+    copied = (Reason(decision=f"copies {', '.join(resources)}", rationale="programs read such folders when they run"),)
     return Recipe((build,), runtime, ignore=ignore, reasons=(*reasons, *(copied if resources else ())))
 
 

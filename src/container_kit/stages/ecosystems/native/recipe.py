@@ -18,7 +18,7 @@ _LINKED = "the C library that the program was linked against"
 
 def dart(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Dart server, compiled ahead of time."""
-    base = bases.pick(Base("dart:3"), because="Dart's own")
+    base = bases.pick(Base("dart:3"), rationale="Dart's own")
     locked = " --enforce-lockfile" if app.has("pubspec.lock") else ""
     entry = _named(app, r"([\w./-]+\.dart)", "bin/server.dart")
     lines = (
@@ -29,13 +29,16 @@ def dart(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached("/root/.pub-cache", chain("mkdir /out", f"dart compile exe {entry} -o /out/app")),
     )
-    return program(app, Build(base, lines), bases.pick(*DEBIANS, because=_LINKED), ignore=("**/.dart_tool", "**/build"))
+    return program(
+        app, Build(base, lines), bases.pick(*DEBIANS, rationale=_LINKED), ignore=("**/.dart_tool", "**/build")
+    )
 
 
 def swift(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Swift server, its standard library linked in."""
     base = bases.pick(
-        Base("swift:6.2-bookworm"), because="made on a distribution no newer than the one that the program will run on"
+        Base("swift:6.2-bookworm"),
+        rationale="made on a distribution no newer than the one that the program will run on",
     )
     name = _named(app, r"(?:\.build/release/|swift run )([\w-]+)", "App")
     cache = "/root/.cache/org.swift.swiftpm"
@@ -55,13 +58,13 @@ def swift(app: App, bases: Bases) -> Recipe:
             ),
         ),
     )
-    runtime = bases.pick(*DEBIANS, because=_LINKED)
+    runtime = bases.pick(*DEBIANS, rationale=_LINKED)
     return program(app, Build(base, lines), runtime, libraries=("libcurl4", "libxml2"), ignore=("**/.build",))
 
 
 def crystal(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Crystal server, linked statically, which musl allows."""
-    base = bases.pick(Base("crystallang/crystal:1-alpine", family="alpine"), because="static programs need musl")
+    base = bases.pick(Base("crystallang/crystal:1-alpine", family="alpine"), rationale="static programs need musl")
     name = _named(app, r"(?:^|/)bin/([\w-]+)", _named(app, r"^\./([\w-]+)$", shell_word(app.module.name)))
     frozen = " --frozen" if app.has("shard.lock") else ""
     build = f"shards build {name} --production --release --static"
@@ -73,7 +76,9 @@ def crystal(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached("/root/.cache", chain(build, "mkdir /out", f"cp bin/{name} /out/app")),
     )
-    runtime = bases.pick(Base("alpine:3.23", family="alpine", probe="wget"), because="one static program needs little")
+    runtime = bases.pick(
+        Base("alpine:3.23", family="alpine", probe="wget"), rationale="one static program needs little"
+    )
     return program(app, Build(base, lines), runtime, ignore=("bin", "**/lib", "**/.shards"))
 
 
@@ -81,7 +86,7 @@ def haskell(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Haskell server built by cabal or stack."""
     base = bases.pick(
         Base("haskell:9.8-slim-bookworm"),
-        because="made on a distribution no newer than the one that the program will run on",
+        rationale="made on a distribution no newer than the one that the program will run on",
     )
     stack = app.manager == "stack"
     cache = "/root/.stack" if stack else "/root/.cabal/packages"
@@ -105,7 +110,7 @@ def haskell(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached(cache, chain("mkdir /out", build, one)),
     )
-    runtime = bases.pick(*DEBIANS, because=_LINKED)
+    runtime = bases.pick(*DEBIANS, rationale=_LINKED)
     return program(
         app, Build(base, lines), runtime, libraries=("libgmp10",), ignore=("**/dist-newstyle", "**/.stack-work")
     )
@@ -113,7 +118,7 @@ def haskell(app: App, bases: Bases) -> Recipe:
 
 def deno(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Deno server, compiled to one program, for the cache of modules has no place in an image."""
-    base = bases.pick(Base("denoland/deno:2"), because="Deno's own")
+    base = bases.pick(Base("denoland/deno:2"), rationale="Deno's own")
     task = re.match(r"deno task (\S+)", app.start or "")
     line = str(_tasks(app).get(task[1], app.start)) if task else app.start or ""
     started = re.match(r"deno (?:run|serve)\s+((?:-\S+\s+)*)(\S+)", line)
@@ -142,9 +147,11 @@ def deno(app: App, bases: Bases) -> Recipe:
         ),
     )
     reasons = (
-        Reason(choice="deno compile", because="one program; modules are fetched when it is built, not when it starts"),
+        Reason(
+            decision="deno compile", rationale="one program; modules are fetched when it is built, not when it starts"
+        ),
     )
-    runtime = bases.pick(*DEBIANS, because=_LINKED)
+    runtime = bases.pick(*DEBIANS, rationale=_LINKED)
     return program(app, Build(base, lines), runtime, ignore=("**/node_modules",), reasons=reasons, line=line)
 
 

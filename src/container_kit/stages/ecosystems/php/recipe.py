@@ -32,10 +32,10 @@ def php(app: App, bases: Bases) -> Recipe:
             Base(f"dunglas/frankenphp:1-php{version}-alpine", family="alpine", probe="wget")
             for version in preferred(app.version, _VERSIONS)
         ),
-        because="web server and interpreter in one process, in an image without a compiler",
+        rationale="web server and interpreter in one process, in an image without a compiler",
     )
     composer = app.has("composer.json")
-    builder = bases.pick(Base("composer:2", family="alpine"), because="composer's own") if composer else base
+    builder = bases.pick(Base("composer:2", family="alpine"), rationale="composer's own") if composer else base
     extensions = _extensions(app)
     root = (
         app.module.output_directory.value or ("public" if app.tree.exists(app.inside("public/index.php")) else ".")
@@ -62,9 +62,13 @@ def php(app: App, bases: Bases) -> Recipe:
         workdir=app.folder,
     )
     reasons = (
-        Reason(choice="FrankenPHP", because="PHP's own server is for development; FPM needs a second process"),
+        Reason(decision="FrankenPHP", rationale="PHP's own server is for development; FPM needs a second process"),
         *(
-            (Reason(choice=f"extensions {', '.join(extensions)}", because="composer.json or a service asks for them"),)
+            (
+                Reason(
+                    decision=f"extensions {', '.join(extensions)}", rationale="composer.json or a service asks for them"
+                ),
+            )
             if extensions
             else ()
         ),
@@ -88,7 +92,7 @@ def _assets(app: App, bases: Bases) -> tuple[Build, ...]:
     """The stage that builds scripts and styles, where there are any."""
     if not _has_assets(app):
         return ()
-    base = bases.pick(*(Base(f"node:{version}-slim") for version in ("24", "22")), because="Vite builds the assets")
+    base = bases.pick(*(Base(f"node:{version}-slim") for version in ("24", "22")), rationale="Vite builds the assets")
     locked = app.tree.exists("package-lock.json")
     manifests = ["package.json", *(["package-lock.json"] if locked else [])]
     lines = (

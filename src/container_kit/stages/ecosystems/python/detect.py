@@ -50,7 +50,7 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     read_packages(folder, draft)
     draft.package_manager.add("pip", "guess", confidence=0.5)
     files = _read_files(folder)
-    if not draft.language.best or not draft.language.best.places:
+    if not draft.language.best or not draft.language.best.locations:
         draft.language.add("python", "code", *[folder.place(f.path) for f in files[:1]], confidence=0.981)
     manage = django_manage(folder)
     if manage:

@@ -64,7 +64,7 @@ def python_build(app: App, bases: Bases) -> Build:
 def _base(app: App, bases: Bases) -> Base:
     return bases.pick(
         *(Base(f"python:{version}-slim", probe="python") for version in preferred(app.version, _VERSIONS)),
-        because=f"the project asks for Python {app.version}" if app.version else "the default Python",
+        rationale=f"the project asks for Python {app.version}" if app.version else "the default Python",
     )
 
 
@@ -86,7 +86,7 @@ def python(app: App, bases: Bases) -> Recipe:
         workdir=app.folder,
     )
     build = Build(base, _build(app, base, install, _missing_server(app, command)))
-    reasons = (Reason(choice=f"{app.manager or 'pip'} install", because=install.why),)
+    reasons = (Reason(decision=f"{app.manager or 'pip'} install", rationale=install.why),)
     return Recipe((build,), runtime, ignore=_IGNORE, reasons=reasons)
 
 
@@ -223,5 +223,5 @@ def _missing_server(app: App, command: Command) -> str:
 
 def _source_path(app: App) -> dict[str, str]:
     """Put `src` on the module path where the entry point lies in it."""
-    inside = any(place.startswith(app.inside("src/")) for place in app.module.start_command.places)
+    inside = any(place.startswith(app.inside("src/")) for place in app.module.start_command.locations)
     return {"PYTHONPATH": f"{app.folder}/src"} if inside else {}

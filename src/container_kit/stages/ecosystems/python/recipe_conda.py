@@ -20,9 +20,9 @@ _FILES = ("conda-lock.yml", "environment.yml", "environment.yaml", "conda.yml", 
 def conda(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Python application whose packages come from conda's channels."""
     base = bases.pick(
-        Base("mambaorg/micromamba:2-debian12-slim"), because="it makes conda environments, in one program"
+        Base("mambaorg/micromamba:2-debian12-slim"), rationale="it makes conda environments, in one program"
     )
-    runtime_base = bases.pick(*DEBIANS, because="the environment brings its own Python")
+    runtime_base = bases.pick(*DEBIANS, rationale="the environment brings its own Python")
     name = next((name for name in _FILES if app.has(name) and app.tree.exists(app.inside(name))), None)
     if name is None:
         raise START_UNKNOWN(f"the environment file of {app.module.path} is unknown", path=app.module.path)
@@ -48,8 +48,8 @@ def conda(app: App, bases: Bases) -> Recipe:
         workdir=app.folder,
     )
     locked = name == "conda-lock.yml"
-    because = "each package is the one that conda-lock.yml names" if locked else "there is no lockfile to keep to"
-    reasons = (Reason(choice=f"micromamba create --file {name}", because=because),)
+    rationale = "each package is the one that conda-lock.yml names" if locked else "there is no lockfile to keep to"
+    reasons = (Reason(decision=f"micromamba create --file {name}", rationale=rationale),)
     return Recipe(
         (Build(base, lines),), runtime, ignore=("**/__pycache__", "**/*.py[cod]", "**/.venv"), reasons=reasons
     )

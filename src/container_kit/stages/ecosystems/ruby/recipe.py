@@ -45,8 +45,8 @@ def ruby(app: App, bases: Bases) -> Recipe:
         packages=("libyaml-0-2", *runtime_packages(app.packages)),
         workdir=app.folder,
     )
-    because = "Gemfile.lock is kept to, or the build fails" if _locked(app) else "there is no Gemfile.lock to keep to"
-    reasons = (Reason(choice="bundle install", because=because),)
+    rationale = "Gemfile.lock is kept to, or the build fails" if _locked(app) else "there is no Gemfile.lock to keep to"
+    reasons = (Reason(decision="bundle install", rationale=rationale),)
     return Recipe((Build(build.base, lines),), runtime, ignore=_IGNORE, reasons=reasons)
 
 
@@ -54,7 +54,7 @@ def gems(app: App, bases: Bases) -> Build:
     """A build stage up to the installed gems."""
     base = bases.pick(
         *(Base(f"ruby:{version}-slim") for version in preferred(app.version, _VERSIONS)),
-        because=f"the project asks for Ruby {app.version}" if app.version else "the default Ruby",
+        rationale=f"the project asks for Ruby {app.version}" if app.version else "the default Ruby",
     )
     packages = ("build-essential", "git", "libyaml-dev", "pkg-config", *build_packages(app.packages))
     lines = (

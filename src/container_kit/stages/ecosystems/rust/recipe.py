@@ -19,8 +19,8 @@ _REGISTRY = ("/usr/local/cargo/registry", "/usr/local/cargo/git/db")
 
 def rust(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Rust program."""
-    base = bases.pick(Base("rust:1-slim-bookworm"), because="the newest Rust compiles for every older edition")
-    runtime = bases.pick(*DEBIANS, because="the C library that the program was linked against")
+    base = bases.pick(Base("rust:1-slim-bookworm"), rationale="the newest Rust compiles for every older edition")
+    runtime = bases.pick(*DEBIANS, rationale="the C library that the program was linked against")
     locked = " --locked" if app.has("Cargo.lock") else ""
     quoted = shell_word(_program(app))
     stubs = _stubs(app)
@@ -40,8 +40,8 @@ def rust(app: App, bases: Bases) -> Recipe:
             ),
         ),
     )
-    because = "Cargo.lock is kept to, or the build fails" if locked else "there is no Cargo.lock to keep to"
-    reasons = (Reason(choice=f"cargo build{locked}", because=because),)
+    rationale = "Cargo.lock is kept to, or the build fails" if locked else "there is no Cargo.lock to keep to"
+    reasons = (Reason(decision=f"cargo build{locked}", rationale=rationale),)
     return program(app, Build(base, lines), runtime, ignore=("**/target",), reasons=reasons)
 
 

@@ -27,7 +27,7 @@ _MANY_PAGES = {"astro", "gatsby", "eleventy", "docusaurus", "vitepress", "nextjs
 
 def static(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a static site."""
-    runtime_base = bases.pick(_NGINX, *DEBIANS, because="a small web server that runs as an ordinary user")
+    runtime_base = bases.pick(_NGINX, *DEBIANS, rationale="a small web server that runs as an ordinary user")
     one_page = bool(app.build) and app.framework not in _MANY_PAGES
     site = _built(app, bases) if app.build else _as_it_is(app, runtime_base)
     at = next(number for number, line in enumerate(site.lines) if line.startswith("COPY"))  # so that it stays cached
@@ -43,10 +43,10 @@ def static(app: App, bases: Bases) -> Recipe:
         workdir=_ROOT,
         stop_signal="SIGQUIT",  # nginx then answers what it has begun
     )
-    because = (
+    rationale = (
         "an application of one page answers each path with it" if one_page else "a path that is no file is answered 404"
     )
-    reasons = (Reason(choice="nginx", because=because),)
+    reasons = (Reason(decision="nginx", rationale=rationale),)
     return Recipe((Build(site.base, lines),), runtime, ignore=IGNORE if app.build else (), reasons=reasons)
 
 
@@ -62,7 +62,7 @@ def _built(app: App, bases: Bases) -> Build:
     if app.language == "dart":
         return _flutter(app, bases)
     if app.language == "html":
-        base = bases.pick(*DEBIANS, because="its packages include the generator")
+        base = bases.pick(*DEBIANS, rationale="its packages include the generator")
         packages = system_packages(base, re.findall(r"^[a-z0-9][a-z0-9+.-]+", app.build or ""))
         return Build(base, (*packages, "WORKDIR /app", app.copy_source(), *app.enter(), f"RUN {app.build}"))
     if app.language not in {"javascript", "typescript"}:
@@ -73,7 +73,7 @@ def _built(app: App, bases: Bases) -> Build:
 
 
 def _flutter(app: App, bases: Bases) -> Build:
-    base = bases.pick(_FLUTTER, because="Flutter has no image of its own; this is the one that is in general use")
+    base = bases.pick(_FLUTTER, rationale="Flutter has no image of its own; this is the one that is in general use")
     lines = (
         "WORKDIR /app",
         *app.copy_manifests(),

@@ -13,7 +13,7 @@ import anyio
 
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.contract.workspace import PATH_MISSING, below
+from container_kit.stages.contract.workspace import PATH_NOT_FOUND, below
 from container_kit.stages.deploy.kubernetes.manifests.yaml_text import read
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ async def own_objects(ctx: StageContext, root: str, path: str) -> list[Json]:
     Values of Secrets among them are learnt by the redactor.
 
     Raises:
-        StageFailure: `path.missing`, `path.outside_workspace`, `kubernetes.yaml_invalid`,
+        StageFailure: `path.not_found`, `path.outside_workspace`, `kubernetes.yaml_invalid`,
             `kubernetes.kustomize_failed`, `kubernetes.kustomize_missing`.
     """
     found = _inside(ctx.workspace.directory(root), path)
@@ -61,14 +61,14 @@ async def own_objects(ctx: StageContext, root: str, path: str) -> list[Json]:
         objects = await anyio.to_thread.run_sync(_read_files, found)
     for one in objects:
         if one["kind"] == "Secret":
-            ctx.redact.learn(_secret_values(one))
+            ctx.redact.add(_secret_values(one))
     return sorted(objects, key=lambda one: _ORDER.index(one["kind"]) if one["kind"] in _ORDER else len(_ORDER))
 
 
 def _inside(root: Path, path: str) -> Path:
     found = below(root, path)
     if not found.exists():
-        raise PATH_MISSING(f"{path} does not exist", evidence=[Evidence(kind="value", text=f"resolved to {found}")])
+        raise PATH_NOT_FOUND(f"{path} does not exist", evidence=[Evidence(kind="value", text=f"resolved to {found}")])
     return found
 
 
