@@ -200,7 +200,7 @@ async def test_fields_of_others_are_taken_over_when_asked(
 ) -> None:
     theirs = quick(manifests(version="7")).of_kind("Deployment")[0]
     cluster.store.apply(("deployments", "shop", "web"), theirs, "kubectl", force=False, dry_run=False)
-    made = await stage.execute(ctx(), quick(manifests(version="8")), KubernetesOptions(take_over=True), CLUSTER)
+    made = await stage.execute(ctx(), quick(manifests(version="8")), KubernetesOptions(force_conflicts=True), CLUSTER)
     assert made.image == "registry.test/ok:8"
 
 

@@ -86,7 +86,7 @@ class DeployToKubernetes(Stage[KubernetesDeployment]):
             applied: list[Applied] = []
             try:
                 since = api.server_time
-                await apply_all(api, manifests, planned, applied, force=options.take_over, tell=ctx.progress)
+                await apply_all(api, manifests, planned, applied, force=options.force_conflicts, tell=ctx.progress)
                 await self._watch(ctx, api, manifests, options, since)
             except BaseException as error:
                 left = await _go_back(api, applied, options)
@@ -140,7 +140,7 @@ async def _checked_plan(api: KubernetesApi, manifests: Manifests, options: Kuber
     if not manifests.objects:
         raise NOTHING_TO_APPLY("the manifests hold no object")
     planned = await plan(api, manifests.objects, manifests.namespace)
-    await check(api, planned, force=options.take_over)
+    await check(api, planned, force=options.force_conflicts)
     return planned
 
 

@@ -41,7 +41,7 @@ KIND_UNKNOWN = FaultCode(
 CONFLICT = FaultCode(
     "kubernetes.conflict",
     means="Somebody else manages a field that the manifest sets.",
-    hint="Leave {fields} out, or take them over from {managers} with take_over=true.",
+    hint="Leave {fields} out, or take ownership from {managers} with force_conflicts=true.",
 )
 IMMUTABLE = FaultCode(
     "kubernetes.immutable",
