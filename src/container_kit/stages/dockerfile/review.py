@@ -19,7 +19,7 @@ from container_kit.stages.dockerfile import hadolint
 from container_kit.stages.dockerfile.checks import ReviewContext, check
 from container_kit.stages.dockerfile.generate.dockerignore import read_patterns
 from container_kit.stages.dockerfile.generate.render import is_own
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.formats.dockerfile import UNPARSABLE, BuildStage, read_stages
 
 NONE_THERE = FaultCode(

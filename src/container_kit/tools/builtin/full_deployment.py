@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Annotated
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field
 
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.scan import ScanReport
-from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.tool_names import ToolName
-from container_kit.stages.deploy.targets import among
+from container_kit.stages.deploy.registry import BACKENDS
+from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
     ApplicationName,
     CaFile,
@@ -64,36 +62,21 @@ class FullDeploymentInput(ToolInput):
     timeout: Timeout | None = None
 
 
-OPTION_UNSUPPORTED = FaultCode(
-    "target.option_unsupported",
-    means="The kind of the target does not support an option.",
-    hint="Omit {options}. For all Kubernetes options, call deploy-kubernetes with build=true.",
-)
-
-
 async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCall:
-    kind = among(call.runs.targets, arguments.deploy_to).kind
-    prepared = _for_kubernetes(arguments) if kind == "kubernetes" else pipeline_call("full-deployment", arguments)
+    target = find_target(call.runs.targets, arguments.deploy_to)
+    backend = BACKENDS[target.kind]
+    changes = backend.map_options(arguments.model_dump(), arguments.model_fields_set, target.name)
+    prepared = pipeline_call(backend.full_deployment, arguments, **changes)
     return PipelineCall(prepared.pipeline, scan_policy(prepared.input), prepared.options)
 
 
-def _for_kubernetes(arguments: FullDeploymentInput) -> PipelineCall:
-    """Map the arguments to those of the Kubernetes pipeline."""
-    unsupported = [name for name in ("port", "env_file", "read_only") if name in arguments.model_fields_set]
-    if unsupported:
-        options = ", ".join(unsupported)
-        raise OPTION_UNSUPPORTED(f"{arguments.deploy_to} is a cluster and does not support {options}", options=options)
-    changes: dict[str, JsonValue] = {
-        "container_port": None,
-        "health_timeout": None,
-        "port": arguments.container_port,
-    }
-    if "health_timeout" in arguments.model_fields_set:
-        changes["startup_timeout"] = max(5, ceil(arguments.health_timeout))
-    return pipeline_call("full-deployment-kubernetes", arguments, **changes)
-
-
-_OUTPUTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
+_OUTPUTS: tuple[type[BaseModel], ...] = (
+    Dockerfile,
+    Image,
+    ScanReport,
+    *(backend.deployment for backend in BACKENDS.values()),
+    Verification,
+)
 
 FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
@@ -105,9 +88,9 @@ FULL_DEPLOYMENT = Tool(
         "fault names, then call retry-run."
     ),
     input=FullDeploymentInput,
-    output=result_schema(None, *_OUTPUTS),
+    output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
     toolset="deploy",
     effect="destructive",
-    handler=runs_pipeline(_prepare, (*_OUTPUTS, KubernetesDeployment)),
+    handler=runs_pipeline(_prepare, _OUTPUTS),
     open_world=True,
 )

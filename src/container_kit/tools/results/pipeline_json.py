@@ -52,7 +52,7 @@ def _wiring(step: Step | None) -> dict[str, Any]:
         return {}
     output = step.signature.output
     return {
-        "inputs": [stage_input.kind.__name__ for stage_input in step.signature.execute],
+        "inputs": [stage_input.kind.__name__ for stage_input in step.signature.inputs],
         "output": output.__name__ if output else None,
         "read_only": step.stage.read_only,
         "faults": [code.code for code in step.stage.faults],

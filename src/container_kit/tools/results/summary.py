@@ -5,7 +5,7 @@ from __future__ import annotations
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.analysis import Analysis, Module
-from container_kit.stages.artifacts.deployment import Deployment, Verification
+from container_kit.stages.artifacts.deployment import Verification
 from container_kit.stages.artifacts.deployments import (
     Application,
     ApplicationLog,
@@ -15,9 +15,10 @@ from container_kit.stages.artifacts.deployments import (
 )
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileReview
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.artifacts.kubernetes import KubernetesDeployment, ManifestFiles
+from container_kit.stages.artifacts.kubernetes import ManifestFiles
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
 from container_kit.stages.artifacts.scan import Sbom, ScanFinding, ScanReport
+from container_kit.stages.deploy.registry import BACKENDS
 from container_kit.tools.results.schema import sbom_uri
 
 _DOCKERFILE_LIMIT = 6000
@@ -28,12 +29,10 @@ def summary(response: PipelineResponse) -> str:
     """Return lines about the artifacts of a run, or an empty string if none of them has a summary."""
     artifacts = response.artifacts
     lines = [*_source_lines(response, artifacts), *_image_lines(response, artifacts)]
-    verification = artifacts.get(Verification)
-    if deployment := artifacts.get(Deployment):
-        lines += deployment_lines(deployment, verification)
+    for backend in BACKENDS.values():
+        if deployment := artifacts.get(backend.deployment):
+            lines += backend.summarize(deployment, artifacts.get(Verification))
     lines += _managed_deployment_lines(artifacts)
-    if rollout := artifacts.get(KubernetesDeployment):
-        lines += rollout_lines(rollout, verification)
     if manifests := artifacts.get(ManifestFiles):
         lines += [f"wrote {manifests.folder}/{name}" for name in manifests.files]
     return "\n".join(lines)
@@ -159,30 +158,6 @@ def _absent_scanner_lines(report: ScanReport) -> list[str]:
     if len(absent) < len(report.scanners):
         return [f"scanners that did not run: {names}"]
     return [f"nothing was scanned, because no scanner is available: {names}; {absent[0].detail}"]
-
-
-def deployment_lines(deployment: Deployment, verification: Verification | None) -> list[str]:
-    """Return a deployment and its checks."""
-    return [
-        f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})",
-        *_check_lines(verification),
-    ]
-
-
-def rollout_lines(rollout: KubernetesDeployment, verification: Verification | None) -> list[str]:
-    """Return a rollout and its checks."""
-    changes = ", ".join(f"{item.kind} {item.change}" for item in rollout.applied if item.change != "unchanged")
-    name = f"{rollout.name} in {rollout.namespace} of {rollout.context}"
-    return [
-        f"deployed {name} in {rollout.seconds:.1f} s: {changes or 'nothing changed'}" if rollout.applied else name,
-        *_check_lines(verification),
-        *(f"warning: {warning}" for warning in rollout.warnings),
-    ]
-
-
-def _check_lines(verification: Verification | None) -> list[str]:
-    checks = verification.checks if verification else ()
-    return [f"- {check.name}: {check.outcome} {check.detail}".rstrip() for check in checks]
 
 
 def _managed_deployment_lines(artifacts: Artifacts) -> list[str]:

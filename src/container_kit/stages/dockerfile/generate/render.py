@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from container_kit.stages.dockerfile.generate.health import health_command
-from container_kit.stages.dockerfile.generate.recipe import (
+from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
     RuntimeImage,

@@ -7,8 +7,8 @@ from functools import partial
 
 from pydantic import BaseModel
 
-from container_kit.stages.ecosystems.facets.lockfile import OBJECT, Entry, Lines, Reader, Unread, quoted
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import OBJECT, Entry, Lines, Reader, Unread, quoted
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.documents import Malformed, parse_json, parse_xml
 
 

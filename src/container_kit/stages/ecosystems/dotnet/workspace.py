@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
-from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, there
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, there
 
 _MOST = 500
 _SHARED = (

@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, cached, chain, environment, system_packages
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
-from container_kit.stages.dockerfile.generate.version_ranges import allows
-from container_kit.stages.ecosystems.native.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.recipe import (
+    Build,
+    Recipe,
+    cached,
+    chain,
+    environment,
+    system_packages,
+)
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
+from container_kit.stages.ecosystems.facets.generation.version_ranges import allows
 
 _NEWEST = "1.27"
 _WITH_PIP = Base("python:3.11-slim")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from container_kit.stages.analyze.ecosystem import Framework
+from container_kit.stages.ecosystems.facets.detection.detector import Framework
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from container_kit.stages.ecosystems.facets.lockfile import ARRAY, OBJECT, Entry, Lines, Unread, quoted
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import ARRAY, OBJECT, Entry, Lines, Unread, quoted
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.documents import Malformed, parse_json
 
 _LOCAL = ("workspace:", "link:", "file:", "portal:", "root:")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import join
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.module_tree import join
 from container_kit.stages.ecosystems.javascript.packages import read_manager, read_package, read_version
 
 _MANIFEST = "nest-cli.json"
@@ -73,8 +73,8 @@ def _home(folder: Folder) -> Folder:
     return Folder(folder.tree, path)
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "nest",
         describe,
         manifests=(_MANIFEST,),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.recipe import chain
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.recipe import chain
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
 
 
 @dataclass(frozen=True, slots=True)

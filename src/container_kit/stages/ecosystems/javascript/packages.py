@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import join
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.module_tree import join
 from container_kit.stages.formats.documents import salvage_pairs
 
 _CALLS = re.compile(r"(?:\b(?:npm|yarn|pnpm|bun) (?:run )?(?:-s |--silent )?|\brun-[sp] )([\w:.-]+)\s*(?:--.*)?$")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import (
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages, runtime_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
     RuntimeImage,
@@ -18,9 +18,9 @@ from container_kit.stages.dockerfile.generate.recipe import (
     environment,
     system_packages,
 )
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
-from container_kit.stages.dockerfile.generate.start_command import Command
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
+from container_kit.stages.ecosystems.facets.generation.start_command import Command
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 from container_kit.stages.ecosystems.javascript.package_managers import Manager, node_manager
 
 _VERSIONS = ("24", "26", "22", "20", "18", "16")
@@ -103,6 +103,12 @@ def source_and_build(app: App, manager: Manager, *after: str) -> tuple[str, ...]
         *((*app.enter(), cached(manager.cache, build)) if build else ()),
         *(("WORKDIR /app", cached(manager.cache, finish)) if finish else ()),
     )
+
+
+def build_site(app: App, bases: Bases) -> Build:
+    """Return the stage that builds a static site."""
+    base, manager = node_base(app, bases), node_manager(app)
+    return Build(base, install_lines(app, base, manager) + source_and_build(app, manager))
 
 
 def _read_when_installing(app: App) -> tuple[str, ...]:

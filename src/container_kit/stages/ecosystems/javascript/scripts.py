@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.javascript.frameworks import FILE_SERVERS
 from container_kit.stages.ecosystems.javascript.packages import NodePackage
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
-from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, inside, there
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, inside, there
 
 _DEPENDENCIES = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
 _SHARED = (

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from container_kit.stages.ecosystems.facets.lockfile import Entry, Lines, Unread
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import Entry, Lines, Unread
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.documents import Malformed, parse_toml, parse_xml
 
 _LOCKED = re.compile(r"([^:\s]+):([^:\s]+):([^=\s]+)(?:=.*)?$")

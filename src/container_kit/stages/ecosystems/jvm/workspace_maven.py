@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
-from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, inside, there
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, inside, there
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

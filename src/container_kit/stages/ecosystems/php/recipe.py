@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, copy, environment
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import (
+    Build,
+    Recipe,
+    RuntimeImage,
+    cached,
+    copy,
+    environment,
+)
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 
 _VERSIONS = ("8.4", "8.5", "8.3", "8.2")
 _CACHE = "/root/.composer/cache"

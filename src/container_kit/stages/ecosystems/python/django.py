@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 
 def django_manage(folder: Folder) -> str | None:

@@ -1,15 +1,18 @@
-"""Python's requirements files and Pipenv's lock file."""
+"""Requirements files, and the lock files of Poetry, uv, PDM, Pipenv and PEP 751."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from pydantic import BaseModel
 
-from container_kit.stages.ecosystems.facets.file_walk import ends_like
-from container_kit.stages.ecosystems.facets.lockfile import OBJECT, Entry, Lines, Unread, quoted
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.file_walk import ends_like
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import OBJECT, Entry, Lines, Reader, Unread, quoted
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.toml_tables import read_tables
 from container_kit.stages.formats.documents import parse_json
 
 REQUIREMENTS = ("requirements*.txt", "*requirements.txt", "requirements/*.txt", "constraints.txt")
@@ -71,3 +74,19 @@ def pipenv(text: str) -> Iterator[Entry]:
             yield Package("pypi", name, entry.version.lstrip("="), line=line)
         elif not entry.editable and not entry.path:
             yield Unread(f"{name} has no version", line)
+
+
+_LOCAL_KEYS = {"editable", "virtual", "directory", "path"}
+
+
+def _is_local(package: dict[str, Any]) -> bool:
+    source = package.get("source")
+    if isinstance(source, dict) and (source.get("type") in {"directory", "file"} or _LOCAL_KEYS & source.keys()):
+        return True
+    return bool(_LOCAL_KEYS & package.keys())
+
+
+packages: Reader = partial(read_tables, "pypi", "package", _is_local)
+"""Reads `poetry.lock`, `uv.lock` or `pdm.lock`."""
+pylock: Reader = partial(read_tables, "pypi", "packages", _is_local)
+"""Reads `pylock.toml` (PEP 751)."""

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import (
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages, runtime_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
     RuntimeImage,
@@ -18,9 +18,9 @@ from container_kit.stages.dockerfile.generate.recipe import (
     environment,
     system_packages,
 )
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
-from container_kit.stages.dockerfile.generate.start_command import Command
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
+from container_kit.stages.ecosystems.facets.generation.start_command import Command
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 from container_kit.stages.ecosystems.python.requirements import (
     PRINT_DEPENDENCIES,
     copy_included,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.recipe import copy
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.recipe import copy
 
 PRINT_DEPENDENCIES = (
     "import importlib, sys; new = sys.version_info >= (3, 11); "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
-from container_kit.stages.dockerfile.generate.workspace import Workspace, WorkspaceMember, inside, there
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, inside, there
 
 
 def read(tree: ContextTree) -> Workspace | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, Framework
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.ruby.system_packages import SYSTEM_PACKAGES
 
 FRAMEWORKS = (
     Framework("rails", ("rails", "railties"), 3000),
@@ -123,12 +124,14 @@ def _claim_program(folder: Folder, draft: ModuleDraft) -> None:
         draft.role.add("library", "guess")
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "ruby",
         describe,
+        version_tools=("ruby",),
+        system_packages=SYSTEM_PACKAGES,
         manifests=("Gemfile", "gems.rb"),
-        bare=("config.ru", "app.rb", "main.rb", "_config.yml", "*.rb"),
+        entry_files=("config.ru", "app.rb", "main.rb", "_config.yml", "*.rb"),
         frameworks=FRAMEWORKS,
         sources=(".rb", ".ru"),
         rank=26,

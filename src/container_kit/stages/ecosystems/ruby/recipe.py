@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import (
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages, runtime_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
     RuntimeImage,
@@ -15,7 +15,7 @@ from container_kit.stages.dockerfile.generate.recipe import (
     environment,
     system_packages,
 )
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 
 _VERSIONS = ("3.4", "4.0", "3.3", "3.2", "3.1", "3.0", "2.7")
 _CACHE = "/root/.bundle/cache"
@@ -66,6 +66,12 @@ def gems(app: App, bases: Bases) -> Build:
         *((cached(_CACHE, "bundle install"),) if app.manifests else ()),
     )
     return Build(base, lines)
+
+
+def build_site(app: App, bases: Bases) -> Build:
+    """Return the stage that builds a static site."""
+    build = gems(app, bases)
+    return Build(build.base, (*build.lines, app.copy_source(), f"RUN {app.build}"))
 
 
 def _bundle(app: App) -> dict[str, str]:

@@ -6,13 +6,13 @@ import tomllib
 from typing import Any
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages
-from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, cached, chain, system_packages
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word, shell_words
-from container_kit.stages.ecosystems.native.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.questions import START_UNKNOWN
+from container_kit.stages.ecosystems.facets.generation.recipe import Build, Recipe, cached, chain, system_packages
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word, shell_words
 
 _REGISTRY = ("/usr/local/cargo/registry", "/usr/local/cargo/git/db")
 
