@@ -144,7 +144,7 @@ def seed_for_retry(
         kept = {}
         for step in group:
             written = steps.get(f"run:{step.name}")
-            needs = {need.kind for need in step.signature.execute}
+            needs = {need.kind for need in step.signature.inputs}
             good = written is not None and written["status"] == "success" and f"undo:{step.name}" not in steps
             if written is not None and good and not needs & stale and step.name != from_stage:
                 kept[f"run:{step.name}"] = dict(written)
