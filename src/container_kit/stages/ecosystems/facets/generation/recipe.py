@@ -79,7 +79,7 @@ def chain(*commands: str) -> str:
 
 
 def installed(base: Base, packages: Iterable[str]) -> str:
-    """Return the shell command that installs a distribution's packages without their lists; empty if there are none."""
+    """Return the shell command that installs a distribution's packages without their lists; empty without packages."""
     names = " ".join(dict.fromkeys(packages))
     if not names:
         return ""
