@@ -49,7 +49,7 @@ class Seed(Artifact):
 
 def chain(length: int) -> Pipeline:
     """A pipeline of so many stages, each of which needs the product of the one before."""
-    pipeline = WorkflowPipeline(f"chain-{length}", given=Seed)
+    pipeline = WorkflowPipeline(f"chain-{length}", inputs=Seed)
     need: type[Base] = Seed
     for number in range(length):
         makes = create_model(f"Made{number}", __base__=Artifact, number=(int, ...))
@@ -168,7 +168,7 @@ def _figure(
 async def _memory(workspace: Workspace) -> list[Figure]:
     async def run(length: int) -> None:
         pipeline = CHAINS[f"chain-{length}"]
-        await run_in_memory(pipeline, pipeline.request(Seed()), workspace=workspace)
+        await run_in_memory(pipeline.plan(), pipeline.request(Seed()), workspace=workspace)
 
     five, many = await in_turn(100, lambda: run(5), lambda: run(500))
     return [

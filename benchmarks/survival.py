@@ -23,6 +23,7 @@ import anyio
 
 from container_kit import Artifact, AtomicPipeline, Event, Stage, StageContext, Workspace
 from container_kit.pipelines.durable.service import DurableRuns
+from container_kit.pipelines.plan import Plan
 
 
 class Place(Artifact):
@@ -40,9 +41,9 @@ class Hold(Stage[None]):
         await anyio.sleep_forever()
 
 
-def find(_name: str) -> AtomicPipeline:
+def find(_name: str) -> Plan:
     """The only pipeline there is."""
-    return AtomicPipeline("hold", given=Place).add_stage(Hold())
+    return AtomicPipeline("hold", inputs=Place).add_stage(Hold()).plan()
 
 
 def work(url: str, home: str) -> None:

@@ -13,8 +13,9 @@ import anyio
 import pytest
 from docker import APIClient
 
-from container_kit import Pipeline, Workspace
+from container_kit import Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.scan import ScannerSettings, ScanSource
 from support.engine.registry import Registry
@@ -53,8 +54,8 @@ async def test_a_refused_scan_passes_once_the_change_that_it_names_is_made(
     )
     settings = ScannerSettings(search_path=str(scanner_programs()), trivy_cache=cache, update_databases=False)
 
-    def find(name: str) -> Pipeline:
-        return catalog.pipeline(name).with_stages_replaced({"scan-source": ScanSource(settings)})
+    def find(name: str) -> Plan:
+        return catalog.pipeline(name).with_stages_replaced({"scan-source": ScanSource(settings)}).plan()
 
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("first==1\nck-lib==1.0\n")

@@ -12,8 +12,9 @@ from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, ElicitResult, InputRequiredResult
 
-from container_kit import Pipeline, Workspace
+from container_kit import Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.runs.config import Store
 from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
@@ -46,13 +47,13 @@ class Engine:
     def __init__(self) -> None:
         self.deploy = MockStage("deploy", [DEPLOYED])
 
-    def find(self, name: str) -> Pipeline:
+    def find(self, name: str) -> Plan:
         pipeline = catalog.pipeline(name, TARGETS)
         if not name.startswith("deploy"):
-            return pipeline
+            return pipeline.plan()
         found = MockStage("find-image", [IMAGE])
         verified = MockStage("verify", [Verification(url=DEPLOYED.url, healthy=True, checks=())])
-        return pipeline.with_stages_replaced({"find-image": found, "deploy": self.deploy, "verify": verified})
+        return pipeline.with_stages_replaced({"find-image": found, "deploy": self.deploy, "verify": verified}).plan()
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from container_kit.pipelines.events import Event
-from container_kit.pipelines.pipeline import Pipeline, Step, WorkflowPipeline
+from container_kit.pipelines.pipeline import Pipeline, WorkflowPipeline
+from container_kit.pipelines.plan import Step
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.pipelines.wiring import Signature
 from container_kit.stages.contract.fault import Fault, StageFailure, WiringError
@@ -72,14 +73,14 @@ class TestPipeline:
         self._mocks[name] = mock = MockStage(name, outcomes)
         step = next((step for step in self._pipeline.steps() if step.name == name), None)
         if step is not None:
-            expected = step.signature.makes
+            expected = step.signature.output
             if isinstance(fails, Fault) or type(returns) is (expected or type(None)):
                 return self
             raise WiringError(f"stage {name!r} makes {expected and expected.__name__}, not {type(returns).__name__}")
         if not self._bare:
             raise WiringError(f"pipeline {self._pipeline.name!r} has no stage {name!r}")
-        makes = None if returns is None else type(returns)
-        self._pipeline.groups.append((Step(mock, Signature((), (), (), makes)),))
+        output = None if returns is None else type(returns)
+        self._pipeline.add_steps(Step(mock, Signature((), (), (), output)))
         return self
 
     async def run(self, *given: BaseModel, workspace: Workspace | None = None, **options: Any) -> PipelineResponse:

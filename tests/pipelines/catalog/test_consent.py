@@ -20,7 +20,7 @@ WITH_TARGET = [
 
 @pytest.mark.parametrize("name", WITH_TARGET)
 def test_consent_is_asked_for_before_the_first_stage_that_changes_a_target(name: str) -> None:
-    pipeline = catalog.pipeline(name)
+    pipeline = catalog.plan(name)
     changing = [
         number
         for number, group in enumerate(pipeline.groups)
@@ -33,6 +33,6 @@ def test_consent_is_asked_for_before_the_first_stage_that_changes_a_target(name:
 
 @pytest.mark.parametrize("protected", [True, False])
 def test_only_a_protected_target_needs_consent(protected: bool) -> None:
-    [(point,)] = catalog.pipeline("remove-deployment").approvals.values()
+    [(point,)] = catalog.plan("remove-deployment").approvals.values()
     assert point.when is not None
     assert point.when(Artifacts([Target(name="prod", protected=protected)])) is protected

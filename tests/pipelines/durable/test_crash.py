@@ -11,7 +11,8 @@ import anyio
 import pytest
 
 from container_kit.pipelines.durable.service import DurableRuns
-from container_kit.pipelines.pipeline import Pipeline, WorkflowPipeline
+from container_kit.pipelines.pipeline import WorkflowPipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineResponse, new_run_id
 from container_kit.stages.contract.workspace import Workspace
 from support.pipelines import bakery
@@ -30,7 +31,7 @@ async def die_and_adopt(
     home: Path,
     pipeline: str,
     point: str,
-    adopter: Callable[[str], Pipeline] = find,
+    adopter: Callable[[str], Plan] = find,
     **order: str,
 ) -> PipelineResponse:
     """Run in a process that dies at the point; then come up on the same store and wait for the run's end.
@@ -93,8 +94,8 @@ async def test_what_was_told_before_the_crash_is_not_told_again(spawn: Spawn, st
 
 
 async def test_a_run_whose_pipeline_has_other_stages_by_now_says_so(spawn: Spawn, sqlite_url: str, home: Path) -> None:
-    def of_the_new_release(name: str) -> Pipeline:
-        return WorkflowPipeline(name, inputs=Order)
+    def of_the_new_release(name: str) -> Plan:
+        return WorkflowPipeline(name, inputs=Order).plan()
 
     response = await die_and_adopt(spawn, sqlite_url, home, "workflow", "second:before", of_the_new_release)
     assert response.fault is not None

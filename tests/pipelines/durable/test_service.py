@@ -344,7 +344,7 @@ async def test_the_deadline_counts(sqlite_url: str, home: Path) -> None:
 
 async def test_an_artifact_that_json_cannot_carry_fails_its_stage(sqlite_url: str, home: Path) -> None:
     pipeline = WorkflowPipeline("odd", inputs=Order).add_stage(MakeOdd())
-    async with opened(sqlite_url, home, find=lambda _: pipeline) as runs:
+    async with opened(sqlite_url, home, find=lambda _: pipeline.plan()) as runs:
         response = await runs.wait(await runs.start(pipeline.request(Order(folder=str(home))), Workspace([home])))
         assert response.fault is not None
         assert (response.fault.code, response.fault.stage) == ("stage.not_journalable", "make-odd")

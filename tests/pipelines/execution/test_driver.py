@@ -224,7 +224,7 @@ async def test_a_cancel_request_stops_the_stage_and_ends_with_a_response() -> No
     responses: list[PipelineResponse] = []
 
     async def run() -> None:
-        responses.append(await run_in_memory(pipeline, pipeline.request(Flour()), cancellation=cancellation))
+        responses.append(await run_in_memory(pipeline.plan(), pipeline.request(Flour()), cancellation=cancellation))
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
@@ -300,9 +300,9 @@ async def test_a_dry_run_validates_every_stage_and_executes_none() -> None:
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(Watched()).add_stage(Careful())
     fine = await pipeline.run(Flour(grams=500), dry_run=True)
     assert (fine.status, fine.dry_run) == ("success", True)
-    assert fine.stage("knead").says == ("knead 500 g of flour",)
+    assert fine.stage("knead").notes == ("knead 500 g of flour",)
     assert fine.stage("careful").status == "unchecked"
-    assert "Bread" in fine.stage("careful").says[0]
+    assert "Bread" in fine.stage("careful").notes[0]
     bad = await pipeline.run(Flour(grams=1), dry_run=True)
     assert bad.fault is not None
     assert bad.fault.message == "too little dough"
@@ -355,3 +355,20 @@ async def test_a_response_survives_a_trip_through_json() -> None:
     response = await TestPipeline(meal()).with_mock_stage("bake", fails=burnt()).run(Flour())
     again = PipelineResponse.model_validate_json(response.model_dump_json())
     assert again.model_dump() == response.model_dump()
+
+
+async def test_a_private_key_in_the_output_of_a_stage_is_hidden_line_by_line() -> None:
+    key = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "-----END PRIVATE KEY-----"]
+
+    class Leak(Stage[None]):
+        """Print a private key."""
+
+        async def execute(self, ctx: StageContext) -> None:
+            for line in ["before", *key, "after"]:
+                ctx.output(line)
+
+    events: list[Event] = []
+    await WorkflowPipeline("leak").add_stage(Leak()).run(listeners=[events.append])
+    lines = [event.message for event in events if event.kind == "stage_output"]
+    assert (lines[0], lines[-1], len(lines)) == ("before", "after", 5)
+    assert not any(part in line for line in lines for part in key)

@@ -188,7 +188,7 @@ def test_a_name_that_is_not_utf8_is_reported(tmp_path: Path):
 
 
 def test_a_file_that_vanishes_is_reported(tmp_path: Path):
-    from container_kit.stages.analyze.tree.source_tree import ModuleTree
+    from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree
 
     lay(tmp_path, **{"package.json": EXPRESS})
     tree = ModuleTree(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from docker import APIClient
 from docker.errors import ImageNotFound
 
-from container_kit.stages.contract import labels
+from container_kit.stages.docker import labels
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.garbage import sweep
 from container_kit.stages.docker.tag_journal import TagMove, record

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions
-from container_kit.stages.dockerfile.base_images import Availability, BasePolicy
 from container_kit.stages.dockerfile.generate.plan import plan
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.base_images import Availability, BasePolicy
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from stages.dockerfile.cases import CASES, Case, module, package
 from stages.dockerfile.gate import check
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from container_kit.stages.artifacts.analysis import Finding, Module
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.dockerfile.base_images import Availability, BasePolicy
 from container_kit.stages.dockerfile.generate.plan import plan
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.base_images import Availability, BasePolicy
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from stages.dockerfile.cases import CASES, Case
 
 EVIL = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from container_kit.stages.dockerfile.base_images import Availability, Base, BasePolicy, Bases
 from container_kit.stages.dockerfile.generate.dockerignore import ignore_text, is_ignored, read_patterns
 from container_kit.stages.dockerfile.generate.render import is_own, signed
-from container_kit.stages.dockerfile.generate.start_command import listening, parse
-from container_kit.stages.dockerfile.generate.version_ranges import allows, preferred
+from container_kit.stages.ecosystems.facets.generation.base_images import Availability, Base, BasePolicy, Bases
+from container_kit.stages.ecosystems.facets.generation.start_command import listening, parse
+from container_kit.stages.ecosystems.facets.generation.version_ranges import allows, preferred
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from typing import Any
 from mcp.client import Client
 from pydantic import BaseModel
 
-from container_kit import Fault, Pipeline, Workspace
+from container_kit import Fault, Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
 from container_kit.server.app import make_server
@@ -24,16 +25,18 @@ Mocks = dict[str, Stage[Any] | BaseModel | Fault | Sequence[BaseModel | Fault]]
 IMAGE = Image(id="sha256:" + "a" * 64, reference="shop:latest", size=52_000_000, ports=(8000,), steps=4)
 
 
-def mocked(mocks: dict[str, Mocks]) -> Callable[[str], Pipeline]:
+def mocked(mocks: dict[str, Mocks]) -> Callable[[str], Plan]:
     """Finds the catalog's pipelines with some stages replaced.
 
     Args:
         mocks: By pipeline and stage: a stage, what it makes, its fault, or the outcomes of its attempts.
     """
 
-    def find(name: str) -> Pipeline:
-        return catalog.pipeline(name).with_stages_replaced(
-            {stage: _stage(stage, outcome) for stage, outcome in mocks.get(name, {}).items()}
+    def find(name: str) -> Plan:
+        return (
+            catalog.pipeline(name)
+            .with_stages_replaced({stage: _stage(stage, outcome) for stage, outcome in mocks.get(name, {}).items()})
+            .plan()
         )
 
     return find
@@ -45,11 +48,16 @@ def _stage(name: str, outcome: Stage[Any] | BaseModel | Fault | Sequence[BaseMod
     return MockStage(name, [outcome] if isinstance(outcome, BaseModel) else outcome)
 
 
+def toolset(name: str) -> tuple[Tool, ...]:
+    """Return the tools of one toolset."""
+    return tuple(tool for tool in ALL if tool.toolset == name)
+
+
 def connected(
-    runs: RunService, mode: str = "auto", offers: Sequence[Tool] = ALL, **options: Any
+    runs: RunService, mode: str = "auto", tools: Sequence[Tool] = ALL, **options: Any
 ) -> AbstractAsyncContextManager[Client]:
     """A client on a server of these runs, in this process."""
-    return Client(make_server(runs, offers), mode=mode, **options)
+    return Client(make_server(runs, tools), mode=mode, **options)
 
 
 def runs_of(workspace: Workspace, mocks: dict[str, Mocks]) -> RunService:

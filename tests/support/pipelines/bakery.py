@@ -21,6 +21,7 @@ from container_kit import (
     WiringError,
     WorkflowPipeline,
 )
+from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.workspace import Workspace
 from support.pipelines.toy_stages import BURNT, OVEN_COLD
 
@@ -121,7 +122,7 @@ class Sign(Stage[None]):
 _RETRY = RetryPolicy(max_attempts=2, initial_delay=0.4, jitter=0)
 
 
-def find(name: str) -> Pipeline:
+def find(name: str) -> Plan:
     """The pipelines of the bakery."""
     if name in ("atomic", "workflow"):
         kind = AtomicPipeline if name == "atomic" else WorkflowPipeline
@@ -137,7 +138,7 @@ def find(name: str) -> Pipeline:
         pipeline.with_concurrency_key(lambda made: made[Order].note or None)
     else:
         raise WiringError(f"no pipeline {name!r}")
-    return pipeline.with_retry(_RETRY).with_timeout(60)
+    return pipeline.with_retry(_RETRY).with_timeout(60).plan()
 
 
 def effects(folder: Path, run_id: str) -> list[str]:

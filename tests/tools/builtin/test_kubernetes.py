@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from mcp.client import Client
 
-from container_kit import Pipeline, Stage, StageContext, Workspace
+from container_kit import Stage, StageContext, Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
 from container_kit.stages.artifacts.image import Image, LocalImage
@@ -48,7 +49,7 @@ def runs(workspace: Workspace, tmp_path: Path) -> RunService:
     made = {"build": IMAGE, "scan-image": ScanReport(target="ok", outcome="clean"), "push-image": PUSHED,
             "find-image": Found()}  # fmt: skip
 
-    def find(name: str) -> Pipeline:
+    def find(name: str) -> Plan:
         pipeline = catalog.pipeline(name, (LAB,))
         names = {step.name for step in pipeline.steps()}
         return pipeline.with_stages_replaced(
@@ -57,7 +58,7 @@ def runs(workspace: Workspace, tmp_path: Path) -> RunService:
                 for name, one in made.items()
                 if name in names
             }
-        )
+        ).plan()
 
     return RunService(workspace, find=find, targets=(LAB,))
 
@@ -116,7 +117,7 @@ async def test_more_than_the_target_allows_is_refused_with_a_call_that_is_allowe
 ) -> None:
     result = await call(runs, "deploy-kubernetes", image=f"registry.test/ok:1@{DIGEST}", port=8080, **option)
     fault = result.structured_content
-    assert fault["code"] == "kubernetes.over_limit"
+    assert fault["code"] == "target.over_limit"
     assert fault["next_actions"][0]["arguments"][next(iter(option))] == limit
 
 

@@ -15,7 +15,8 @@ from container_kit.pipelines.catalog import images, local
 from container_kit.pipelines.catalog import kubernetes as clusters
 from container_kit.pipelines.catalog.shared import engine
 from container_kit.pipelines.pipeline import Pipeline
-from container_kit.stages.contract.fault import WiringError
+from container_kit.pipelines.plan import Plan
+from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.stages.deploy.targets import Targets
 
 if TYPE_CHECKING:
@@ -83,20 +84,29 @@ def names() -> tuple[str, ...]:
     return (*_BUILDERS, *_ON_TARGETS, *_IN_CLUSTERS)
 
 
-@cache
 def pipeline(name: str, targets: Targets = ()) -> Pipeline:
-    """The pipeline of this name. It is shared: do not change it.
+    """Build the pipeline with this name.
 
     Args:
-        targets: Where it may deploy to beside the local engine.
+        targets: The configured targets, in addition to the local engine.
 
     Raises:
-        WiringError: There is none.
+        ConfigurationError: There is no such pipeline.
     """
     if name in _ON_TARGETS:
         return _ON_TARGETS[name](targets)
     if name in _IN_CLUSTERS:
         return _IN_CLUSTERS[name](targets, engine())
     if name not in _BUILDERS:
-        raise WiringError(f"no pipeline {name!r}; there are {', '.join(names())}")
+        raise ConfigurationError(f"there is no pipeline {name!r}; the pipelines are {', '.join(names())}")
     return _BUILDERS[name]()
+
+
+@cache
+def plan(name: str, targets: Targets = ()) -> Plan:
+    """Return the plan of the pipeline with this name. Plans are shared: they cannot change.
+
+    Raises:
+        ConfigurationError: There is no such pipeline.
+    """
+    return pipeline(name, targets).plan()

@@ -10,17 +10,17 @@ from opentelemetry import propagate
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.durable.dbos_engine import WORKFLOW, queue_of
 from container_kit.pipelines.durable.journal import RunSpec
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 
 
-def target_of(pipeline: Pipeline, spec: RunSpec) -> str | None:
+def target_of(pipeline: Plan, spec: RunSpec) -> str | None:
     """What the run changes, if others may change it too.
 
     Raises:
         StageFailure: `request.invalid`.
     """
     given = Artifacts(pipeline.parse_input(spec.request))
-    return pipeline.target(given) if pipeline.target else None
+    return pipeline.concurrency_key(given) if pipeline.concurrency_key else None
 
 
 def written(spec: RunSpec) -> dict[str, Any]:

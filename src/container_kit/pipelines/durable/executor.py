@@ -21,9 +21,9 @@ from container_kit.pipelines.durable.stage_logs import LogWriter, StageLogs
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.execution.driver import ROLLBACK_INCOMPLETE, PipelineRun
 from container_kit.pipelines.execution.runtime import CancelToken
-from container_kit.pipelines.pipeline import Pipeline, Step, WorkflowPipeline
+from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import PipelineResponse
-from container_kit.stages.contract.fault import StageFailure, WiringError
+from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.stages.contract.workspace import Workspace
 
 _CLEAN_UP = 20.0
@@ -41,7 +41,7 @@ class Executor:
 
     def __init__(
         self,
-        find: Callable[[str], Pipeline],
+        find: Callable[[str], Plan],
         log: EventLog,
         logs: StageLogs,
         history: RunQueries,
@@ -81,7 +81,7 @@ class Executor:
         await self._log.flush()
         return {"response": response.model_dump(mode="json")}
 
-    async def abandon(self) -> tuple[str, ...]:
+    async def unwind(self) -> tuple[str, ...]:
         """Stop what runs here and wait for its clean-up; the journal stays as it is, for whoever goes on with it.
 
         Returns:
@@ -103,13 +103,13 @@ class Executor:
         if spec.surroundings != self._surroundings:
             fault = RUN_ELSEWHERE("the run was asked for by a process that uses another engine, cluster or targets")
             return _refused(spec, listeners, fault)
-        pipeline = self._pipeline(spec)
-        if pipeline is None:
+        plan = self._plan(spec)
+        if plan is None:
             known = f"pipeline {spec.pipeline!r} with the stages {', '.join(spec.plan)}"
             return _refused(spec, listeners, PLAN_CHANGED(f"this version has no {known}"))
-        timeout = spec.request.options.timeout or pipeline.timeout
+        timeout = spec.request.options.timeout or plan.timeout
         run = PipelineRun(
-            pipeline=pipeline,
+            plan=plan,
             request=spec.request,
             runtime=DurableRuntime(cancellation, spec.seed, interactive=spec.interactive),
             workspace=Workspace([Path(root) for root in spec.roots]),
@@ -117,9 +117,9 @@ class Executor:
             deadline=None if timeout is None else events.started_at + timeout,
         )
         if spec.rolls_back is None:
-            response = await run.drive()
+            response = await run.execute()
         else:
-            response = await run.roll_back(await self._done(pipeline, spec.rolls_back))
+            response = await run.roll_back(await self._done(plan, spec.rolls_back))
             if response.fault is not None and response.fault.code != ROLLBACK_INCOMPLETE.code:
                 return response  # it was not begun
             undone = "rollback_incomplete" if response.fault else "rolled_back"
@@ -129,13 +129,13 @@ class Executor:
             del self.artifacts[next(iter(self.artifacts))]
         return response
 
-    async def _done(self, pipeline: Pipeline, run_id: str) -> list[tuple[Step, Any]]:
+    async def _done(self, plan: Plan, run_id: str) -> list[tuple[Step, Any]]:
         steps = await self._history.steps(run_id)
         done = []
-        for step in pipeline.steps():
+        for step in plan.steps():
             written = steps.get(f"run:{step.name}")
             if written and written["status"] == "success" and f"undo:{step.name}" not in steps:
-                done.append((step, read_outcome(written, step.signature.makes, step.name, replayed=True).output))
+                done.append((step, read_outcome(written, step.signature.output, step.name, replayed=True).output))
         return done
 
     async def _told(self, run_id: str) -> Sequence[tuple[int, Event]]:
@@ -144,12 +144,12 @@ class Executor:
             return ()
         return await anyio.to_thread.run_sync(self._log.all, run_id)
 
-    def _pipeline(self, spec: RunSpec) -> Pipeline | None:
+    def _plan(self, spec: RunSpec) -> Plan | None:
         try:
-            pipeline = self._find(spec.pipeline)
-        except WiringError:
+            plan = self._find(spec.pipeline)
+        except ConfigurationError:
             return None
-        return pipeline if plan_of(pipeline) == spec.plan else None
+        return plan if plan_of(plan) == spec.plan else None
 
 
 def _this_task() -> asyncio.Task[Any]:
@@ -160,10 +160,10 @@ def _this_task() -> asyncio.Task[Any]:
 
 def _refused(spec: RunSpec, listeners: Sequence[Listener], failure: StageFailure) -> PipelineResponse:
     empty = PipelineRun(
-        pipeline=WorkflowPipeline(spec.pipeline),
+        plan=Plan(spec.pipeline, "workflow", (), "", ()),
         request=spec.request,
         runtime=DurableRuntime(CancelToken(), {}),
         workspace=Workspace([Path(root) for root in spec.roots]),
         listeners=listeners,
     )
-    return empty.refuse(failure.fault)
+    return empty.reject(failure.fault)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.execution.runtime import StepOutcome
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineRequest, StageStatus
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import Fault, FaultCode
@@ -18,7 +18,7 @@ from container_kit.stages.contract.fault import Fault, FaultCode
 NOT_JOURNALABLE = FaultCode(
     "stage.not_journalable",
     means="A stage made an artifact that does not survive a trip through JSON, so the run could not be continued.",
-    hint="Give the artifact's fields types that pydantic can write as JSON and read back; the evidence says which.",
+    hint="Give the artifact's fields types that pydantic can write as JSON and read back; the evidence notes which.",
 )
 PLAN_CHANGED = FaultCode(
     "run.plan_changed",
@@ -66,7 +66,7 @@ class WrittenEnvelope(Artifact):
     fault: Fault | None = None
     attempts: int = 0
     seconds: float = 0.0
-    says: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def write_envelope(outcome: StepOutcome, stage: str) -> dict[str, Any]:
@@ -81,12 +81,12 @@ def write_envelope(outcome: StepOutcome, stage: str) -> dict[str, Any]:
         "fault": None if outcome.fault is None else outcome.fault.model_dump(mode="json"),
         "attempts": outcome.attempts,
         "seconds": outcome.seconds,
-        "says": list(outcome.says),
+        "notes": list(outcome.notes),
     }
 
 
 def read_outcome(
-    written: Mapping[str, Any], makes: type[BaseModel] | None, stage: str, *, replayed: bool
+    written: Mapping[str, Any], output: type[BaseModel] | None, stage: str, *, replayed: bool
 ) -> StepOutcome:
     """Turn JSON back into an outcome; one whose artifact cannot be read becomes a failure.
 
@@ -94,40 +94,40 @@ def read_outcome(
         ValidationError: The journal's row is no outcome.
     """
     row = WrittenEnvelope.model_validate(written)
-    outcome = StepOutcome(row.status, None, row.fault, row.attempts, row.seconds, row.says, replayed)
-    if makes is None or row.output is None:
+    outcome = StepOutcome(row.status, None, row.fault, row.attempts, row.seconds, row.notes, replayed)
+    if output is None or row.output is None:
         return outcome
     try:
-        return replace(outcome, output=makes.model_validate(row.output))
+        return replace(outcome, output=output.model_validate(row.output))
     except Exception as error:  # noqa: BLE001 - whatever a foreign model raises
-        return _not_journalable(outcome, makes, stage, error)
+        return _not_journalable(outcome, output, stage, error)
 
 
-def _not_journalable(outcome: StepOutcome, makes: type[Any], stage: str, error: Exception) -> StepOutcome:
-    fault = NOT_JOURNALABLE(f"{makes.__name__} cannot be journaled: {str(error)[:500]}").fault
+def _not_journalable(outcome: StepOutcome, output: type[Any], stage: str, error: Exception) -> StepOutcome:
+    fault = NOT_JOURNALABLE(f"{output.__name__} cannot be journaled: {str(error)[:500]}").fault
     fault = fault.model_copy(update={"stage": stage})
     return replace(outcome, status="failed", output=None, fault=fault)
 
 
-def artifacts_of(pipeline: Pipeline, request: PipelineRequest, steps: Mapping[str, Mapping[str, Any]]) -> Artifacts:
+def artifacts_of(pipeline: Plan, request: PipelineRequest, steps: Mapping[str, Mapping[str, Any]]) -> Artifacts:
     """The artifacts of a run, from its journal."""
     artifacts = Artifacts(pipeline.parse_input(request))
     for step in pipeline.steps():
         written = steps.get(f"run:{step.name}")
         if written is not None:
-            outcome = read_outcome(written, step.signature.makes, step.name, replayed=True)
+            outcome = read_outcome(written, step.signature.output, step.name, replayed=True)
             if outcome.output is not None:
                 artifacts.add(outcome.output)
     return artifacts
 
 
-def plan_of(pipeline: Pipeline) -> tuple[str, ...]:
+def plan_of(pipeline: Plan) -> tuple[str, ...]:
     """The names of a pipeline's stages in order."""
     return tuple(step.name for step in pipeline.steps())
 
 
 def seed_for_retry(
-    pipeline: Pipeline,
+    pipeline: Plan,
     steps: Mapping[str, Mapping[str, Any]],
     changed: Iterable[type[BaseModel]],
     from_stage: str | None,
@@ -144,12 +144,12 @@ def seed_for_retry(
         kept = {}
         for step in group:
             written = steps.get(f"run:{step.name}")
-            needs = {need.kind for need in step.signature.execute}
+            needs = {need.kind for need in step.signature.inputs}
             good = written is not None and written["status"] == "success" and f"undo:{step.name}" not in steps
             if written is not None and good and not needs & stale and step.name != from_stage:
                 kept[f"run:{step.name}"] = dict(written)
-            elif step.signature.makes is not None:
-                stale.add(step.signature.makes)
+            elif step.signature.output is not None:
+                stale.add(step.signature.output)
         seed.update(kept)
         skipped = {step.name for step in group if step.when is not None and f"run:{step.name}" not in steps}
         if len(kept) + len(skipped) < len(group):

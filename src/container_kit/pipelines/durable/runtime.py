@@ -31,18 +31,18 @@ class DurableRuntime:
 
     async def steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
         """Carry out the calls, or take their envelopes from the journal."""
-        envelopes: dict[str, StepOutcome] = {}
+        outcomes: dict[str, StepOutcome] = {}
         todo = [call for call in calls if call.id not in self._seed]
         for call in calls:
             if call.id in self._seed:
-                envelopes[call.id] = read_outcome(self._seed[call.id], call.makes, call.stage, replayed=True)
+                outcomes[call.id] = read_outcome(self._seed[call.id], call.output, call.stage, replayed=True)
         # Ids are drawn in plan order before anything is awaited; drawn within the branches, a replay could swap them.
         slots = [DBOS.reserve_step() for _ in todo]
 
         async def journaled(slot: Any, call: StepCall) -> None:
             ran = _Ran()
             written = await slot.run_async({"name": call.id}, partial(ran.execute_run, call))
-            envelopes[call.id] = read_outcome(written, call.makes, call.stage, replayed=not ran.here)
+            outcomes[call.id] = read_outcome(written, call.output, call.stage, replayed=not ran.here)
 
         if len(todo) == 1:
             await journaled(slots[0], todo[0])
@@ -50,7 +50,7 @@ class DurableRuntime:
             async with anyio.create_task_group() as group:
                 for slot, call in zip(slots, todo, strict=True):
                     group.start_soon(journaled, slot, call)
-        return [envelopes[call.id] for call in calls]
+        return [outcomes[call.id] for call in calls]
 
     async def answer(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
         """Wait for somebody's answer, which is journaled too."""

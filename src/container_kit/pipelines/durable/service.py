@@ -16,7 +16,7 @@ from pydantic import BaseModel, JsonValue
 
 from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.artifacts import Artifacts
-from container_kit.pipelines.catalog import pipeline as from_catalog
+from container_kit.pipelines.catalog import plan as from_catalog
 from container_kit.pipelines.catalog import sweep as sweep_engine
 from container_kit.pipelines.durable import enqueue as submission
 from container_kit.pipelines.durable import store
@@ -33,7 +33,7 @@ from container_kit.pipelines.durable.retention import Retention, Sweep
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.durable.worker import Role, StoreSession
 from container_kit.pipelines.events import Event, Listener
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id
 from container_kit.stages.contract.fault import Fault
 from container_kit.stages.contract.workspace import Workspace
@@ -67,7 +67,7 @@ class DurableRuns:
         surroundings: str = "",
         concurrency: int | None = None,
         adoptions: int = 3,
-        find: Callable[[str], Pipeline] = from_catalog,
+        find: Callable[[str], Plan] = from_catalog,
         listeners: Sequence[Listener] = (),
         retention: Retention | None = None,
         sweep: Sweep = sweep_engine,
@@ -308,7 +308,7 @@ class DurableRuns:
         """Forget runs that ended, with their events, their logs and what they left behind; give their ids."""
         return await self._session.prune(retention)
 
-    async def _submit(self, pipeline: Pipeline, spec: RunSpec, priority: int | None) -> str:
+    async def _submit(self, pipeline: Plan, spec: RunSpec, priority: int | None) -> str:
         spec = spec.model_copy(update={"surroundings": self._session.surroundings})
         run_id = spec.request.id
         target = submission.target_of(pipeline, spec)

@@ -26,7 +26,7 @@ from container_kit.pipelines.durable.recovery import Recovery
 from container_kit.pipelines.durable.retention import Retention, Sweep, prune
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.events import Event, Listener
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.log import logger
 
 Role = Literal["local", "server", "worker"]
@@ -60,7 +60,7 @@ class StoreSession:
         surroundings: str,
         concurrency: int | None,
         adoptions: int,
-        find: Callable[[str], Pipeline],
+        find: Callable[[str], Plan],
         listeners: Sequence[Listener],
         retention: Retention,
         sweep: Sweep,
@@ -128,7 +128,7 @@ class StoreSession:
             self._owners = FileOwners(self._home / "owners") if sqlite else PostgresLocks(self._database.url)
 
     async def _close(self) -> None:
-        for run_id in await self.executor.abandon():
+        for run_id in await self.executor.unwind():
             with suppress(SQLAlchemyError):  # the store may be what went away
                 await self._adoption.leave(run_id)
         await anyio.to_thread.run_sync(self.bell.stop)

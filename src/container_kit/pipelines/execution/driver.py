@@ -20,7 +20,7 @@ from container_kit.pipelines.execution.event_emitter import EventEmitter
 from container_kit.pipelines.execution.runtime import CancelToken, Runtime, StepCall, StepOutcome
 from container_kit.pipelines.execution.stage_runner import RUN_CANCELLED, StageRunner
 from container_kit.pipelines.observability.tracing import current_trace_id, record_fault, span
-from container_kit.pipelines.pipeline import Pipeline, Step
+from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, RunStatus, StageResult, StageStatus
 from container_kit.stages.contract.fault import Fault, FaultCode, Resume, StageFailure
 from container_kit.stages.contract.redaction import Redactor
@@ -30,7 +30,7 @@ from container_kit.stages.contract.workspace import Workspace
 CONDITION_FAILED = FaultCode(
     "pipeline.condition_failed",
     means="The condition of a conditional stage raised an exception.",
-    hint="Correct the `when` of the stage; it may use only artifacts that were artifacts before.",
+    hint="Correct the `when` of the stage; it may use only artifacts of earlier stages.",
 )
 ROLLBACK_INCOMPLETE = FaultCode(
     "rollback.incomplete",
@@ -47,7 +47,7 @@ class PipelineRun:
         deadline: Seconds since the epoch; None where the run may take as long as it likes.
     """
 
-    pipeline: Pipeline
+    plan: Plan
     request: PipelineRequest
     runtime: Runtime
     workspace: Workspace
@@ -57,42 +57,42 @@ class PipelineRun:
     results: dict[str, StageResult] = field(default_factory=dict)
     _done: list[tuple[Step, BaseModel | None]] = field(default_factory=list)
     _running: set[str] = field(default_factory=set)
-    _stuck: bool = False
+    _rollback_failed: bool = False
 
     def __post_init__(self) -> None:
-        steps = list(self.pipeline.steps())
+        steps = list(self.plan.steps())
         self.results = {step.name: StageResult(name=step.name, status="not_run") for step in steps}
         self.dry_run = self.request.options.dry_run
         self.redact = Redactor()
-        self.reporter = EventEmitter(self.request.id, self.pipeline.name, len(steps), self.redact, self.listeners)
-        self.attempts = StageRunner(
+        self.events = EventEmitter(self.request.id, self.plan.name, len(steps), self.redact, self.listeners)
+        self.stages = StageRunner(
             run_id=self.request.id,
-            pipeline=self.pipeline,
+            plan=self.plan,
             dry_run=self.dry_run,
             workspace=self.workspace,
             redact=self.redact,
-            reporter=self.reporter,
+            events=self.events,
             deadline=self.deadline,
-            timeout=self.request.options.timeout or self.pipeline.timeout,
+            timeout=self.request.options.timeout or self.plan.timeout,
         )
-        self.asking = ApprovalGate(
+        self.approvals = ApprovalGate(
             self.request.id,
-            self.pipeline,
+            self.plan,
             self.runtime,
-            self.reporter,
+            self.events,
             self.redact,
             self.deadline,
             dry_run=self.dry_run,
         )
         self._started = time.perf_counter()
 
-    async def drive(self) -> PipelineResponse:
+    async def execute(self) -> PipelineResponse:
         """Carry the run out. A failure is a response, never an exception."""
-        with span(f"pipeline {self.pipeline.name}", run_id=self.request.id, pipeline=self.pipeline.name) as opened:
-            self.reporter.tell("run_started", message=self.pipeline.name)
+        with span(f"pipeline {self.plan.name}", run_id=self.request.id, pipeline=self.plan.name) as opened:
+            self.events.emit("run_started", message=self.plan.name)
             fault = await self._stages()
             if fault is not None:
-                fault = await self._unwind(fault)
+                fault = await self._undo_if_atomic(fault)
                 record_fault(opened, fault)
             return self._response(fault)
 
@@ -100,50 +100,50 @@ class PipelineRun:
         """Undo the stages of a run that ended, the last one first.
 
         Args:
-            done: Its successful steps in order, with what they artifacts.
+            done: Its successful steps in order, with their outputs.
         """
-        self.reporter.tell("run_started", message=f"rolling back {self.pipeline.name}")
+        self.events.emit("run_started", message=f"rolling back {self.plan.name}")
         fault = await self._consent_to_undo(done)
         if fault is not None:
             return self._response(fault)
         self._done = list(done)
         undone = await self._undo()
         fault = None
-        if self._stuck:
+        if self._rollback_failed:
             fault = ROLLBACK_INCOMPLETE("some stages could not be undone", undone=", ".join(undone) or "nothing").fault
         return self._response(fault)
 
-    def refuse(self, fault: Fault) -> PipelineResponse:
+    def reject(self, fault: Fault) -> PipelineResponse:
         """End the run before it began."""
-        self.reporter.tell("run_started", message=self.pipeline.name)
+        self.events.emit("run_started", message=self.plan.name)
         return self._response(fault)
 
-    async def abandon(self) -> None:
+    async def unwind(self) -> None:
         """End a run whose caller went away: undo as the pipeline's kind demands. Call it shielded."""
         for name in self._running:
             self.results[name] = StageResult(name=name, status="cancelled")
         stopped = min(self._running, default=None)
-        self._response(await self._unwind(_cancelled("the caller went away", stopped)))
+        self._response(await self._undo_if_atomic(_cancelled("the caller went away", stopped)))
 
     async def _stages(self) -> Fault | None:
         try:
-            given = self.pipeline.parse_input(self.request)
+            given = self.plan.parse_input(self.request)
         except StageFailure as failure:
             return failure.fault
-        self._learn_secrets(given)
+        self._add_secrets(given)
         for artifact in given:
             self.artifacts.add(artifact)
-        for number, group in enumerate(self.pipeline.groups):
-            fault = await self.asking.at(number, self.artifacts) or await self._group(group)
+        for number, group in enumerate(self.plan.groups):
+            fault = await self.approvals.check(number, self.artifacts) or await self._group(group)
             if fault is not None:
                 return fault
-        return await self.asking.at(len(self.pipeline.groups), self.artifacts)
+        return await self.approvals.check(len(self.plan.groups), self.artifacts)
 
     async def _consent_to_undo(self, done: Sequence[tuple[Step, BaseModel | None]]) -> Fault | None:
         """Undoing a change takes the consent that the change took."""
         try:
             artifacts = [
-                *self.pipeline.parse_input(self.request),
+                *self.plan.parse_input(self.request),
                 *(product for _, product in done if product is not None),
             ]
         except StageFailure as failure:
@@ -151,39 +151,39 @@ class PipelineRun:
         for artifact in artifacts:
             self.artifacts.add(artifact)
         names = {step.name for step, _ in done}
-        for number, group in enumerate(self.pipeline.groups):
+        for number, group in enumerate(self.plan.groups):
             if names & {step.name for step in group}:
-                fault = await self.asking.at(number, self.artifacts, undoing=True)
+                fault = await self.approvals.check(number, self.artifacts, undoing=True)
                 if fault is not None:
                     return fault
         return None
 
     async def _group(self, group: tuple[Step, ...]) -> Fault | None:
         try:
-            steps = [step for step in group if self._wanted(step)]
+            steps = [step for step in group if self._should_run(step)]
         except StageFailure as failure:
             return failure.fault
         if self.runtime.cancellation.requested:
             return _cancelled("the run was cancelled", group[0].name)
         siblings = CancelToken(self.runtime.cancellation) if len(steps) > 1 else self.runtime.cancellation
-        calls = [StepCall(f"run:{s.name}", s.signature.makes, partial(self._call, s, siblings)) for s in steps]
-        envelopes = await self.runtime.steps(calls) if calls else []
-        for step, outcome in zip(steps, envelopes, strict=True):
-            self._keep(step, outcome)
-        failed = [outcome.fault for outcome in envelopes if outcome.failed and outcome.fault]
+        calls = [StepCall(f"run:{s.name}", s.signature.output, partial(self._call, s, siblings)) for s in steps]
+        outcomes = await self.runtime.steps(calls) if calls else []
+        for step, outcome in zip(steps, outcomes, strict=True):
+            self._record(step, outcome)
+        failed = [outcome.fault for outcome in outcomes if outcome.failed and outcome.fault]
         return min(failed, key=lambda fault: fault.code == RUN_CANCELLED.code) if failed else None
 
     async def _call(self, step: Step, siblings: CancelToken) -> StepOutcome:
         if self.dry_run:
-            return await self.attempts.dry_run_stage(step, self.artifacts)
+            return await self.stages.preview(step, self.artifacts)
         self._running.add(step.name)
-        outcome = await self.attempts.execute(step, self.artifacts, siblings)
+        outcome = await self.stages.execute(step, self.artifacts, siblings)
         self._running.discard(step.name)
         if outcome.failed and siblings is not self.runtime.cancellation:
             siblings.request()
         return outcome
 
-    def _wanted(self, step: Step) -> bool:
+    def _should_run(self, step: Step) -> bool:
         if step.when is None:
             return True
         try:
@@ -198,28 +198,28 @@ class PipelineRun:
         return wanted
 
     def _skip(self, step: Step, status: StageStatus, why: str) -> None:
-        self.results[step.name] = StageResult(name=step.name, status=status, says=(why,))
-        self.reporter.advance(step.name, 1.0)
-        self.reporter.tell("stage_skipped", step.name, message=f"{step.name}: {why}")
+        self.results[step.name] = StageResult(name=step.name, status=status, notes=(why,))
+        self.events.set_progress(step.name, 1.0)
+        self.events.emit("stage_skipped", step.name, message=f"{step.name}: {why}")
 
-    def _keep(self, step: Step, outcome: StepOutcome) -> None:
+    def _record(self, step: Step, outcome: StepOutcome) -> None:
         self.results[step.name] = StageResult(
             name=step.name,
             status=outcome.status,
             attempts=outcome.attempts,
             seconds=outcome.seconds,
             fault=outcome.fault,
-            says=outcome.says,
+            notes=outcome.notes,
         )
         if outcome.replayed:
-            self.attempts.told(step, outcome)
+            self.stages.emit_result(step, outcome)
         if outcome.output is not None:
             self.artifacts.add(outcome.output)
         if outcome.status == "success":
             self._done.append((step, outcome.output))
 
-    async def _unwind(self, fault: Fault) -> Fault:
-        undone = await self._undo() if self.pipeline.kind == "atomic" else ()
+    async def _undo_if_atomic(self, fault: Fault) -> Fault:
+        undone = await self._undo() if self.plan.kind == "atomic" else ()
         resume_at = undone[-1] if undone else fault.stage
         resume = Resume(run_id=self.request.id, stage=resume_at) if resume_at else None
         return fault.model_copy(update={"rolled_back": undone, "resume": resume})
@@ -229,29 +229,29 @@ class PipelineRun:
         for step, artifacts in reversed(self._done):
             if type(step.stage).rollback is Stage.rollback:
                 continue
-            call = StepCall(f"undo:{step.name}", None, partial(self.attempts.undo, step, artifacts))
+            call = StepCall(f"undo:{step.name}", None, partial(self.stages.rollback, step, artifacts))
             [outcome] = await self.runtime.steps([call])
             if outcome.status == "rolled_back":
                 undone.append(step.name)
                 result = self.results[step.name]
                 self.results[step.name] = result.model_copy(update={"status": "rolled_back"})
             else:
-                self._stuck = True
+                self._rollback_failed = True
         return tuple(undone)
 
     def _response(self, fault: Fault | None) -> PipelineResponse:
         status = self._status(fault)
         seconds = time.perf_counter() - self._started
-        self.reporter.tell(
+        self.events.emit(
             "run_finished",
-            message=f"{self.pipeline.name}: {status.replace('_', ' ')}",
+            message=f"{self.plan.name}: {status.replace('_', ' ')}",
             seconds=seconds,
             fault=fault,
             status=status,
         )
         return PipelineResponse(
             id=self.request.id,
-            pipeline=self.pipeline.name,
+            pipeline=self.plan.name,
             status=status,
             dry_run=self.dry_run,
             stages=tuple(self.results.values()),
@@ -263,13 +263,13 @@ class PipelineRun:
     def _status(self, fault: Fault | None) -> RunStatus:
         if fault is None:
             return "success"
-        if self._stuck:
+        if self._rollback_failed:
             return "rollback_incomplete"
         if fault.code == RUN_CANCELLED.code:
             return "cancelled"
         return "rolled_back" if fault.rolled_back else "failed"
 
-    def _learn_secrets(self, given: Sequence[BaseModel]) -> None:
+    def _add_secrets(self, given: Sequence[BaseModel]) -> None:
         for artifact in given:
             for value in artifact.__dict__.values():
                 if isinstance(value, dict):

@@ -28,7 +28,7 @@ class EventEmitter:
         self._fractions: dict[str, float] = {}
         self._progress = 0.0
 
-    def tell(self, kind: EventKind, stage: str | None = None, *, message: str = "", **facts: Any) -> None:
+    def emit(self, kind: EventKind, stage: str | None = None, *, message: str = "", **facts: Any) -> None:
         """Make an event and pass it to each listener; one that fails is logged and does not hurt the run."""
         event = Event(
             kind=kind,
@@ -46,12 +46,12 @@ class EventEmitter:
             except Exception:  # noqa: BLE001 - a listener's defect must not fail a deployment
                 logger("container_kit.run").exception("listener failed", listener=repr(listener), kind=kind)
 
-    def advance(self, stage: str, fraction: float) -> None:
+    def set_progress(self, stage: str, fraction: float) -> None:
         """Note how much of a stage is done, 0 to 1."""
         self._fractions[stage] = min(max(fraction, self._fractions.get(stage, 0.0)), 1.0)
         self._progress = min(max(self._progress, sum(self._fractions.values()) / self._steps), 1.0)
 
-    def clean(self, fault: Fault) -> Fault:
+    def redact_fault(self, fault: Fault) -> Fault:
         """The same fault without secrets."""
         return Fault.model_validate(_cleaned(fault.model_dump(), self._redact))
 

@@ -12,7 +12,7 @@ from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.execution.driver import PipelineRun
 from container_kit.pipelines.execution.runtime import CancelToken, StepCall, StepOutcome
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse
 from container_kit.stages.contract.workspace import Workspace
 
@@ -31,15 +31,15 @@ class MemoryRuntime:
         """Carry out the calls, several in parallel."""
         if len(calls) == 1:
             return [await calls[0].work()]
-        envelopes: dict[str, StepOutcome] = {}
+        outcomes: dict[str, StepOutcome] = {}
 
         async def execute_run(call: StepCall) -> None:
-            envelopes[call.id] = await call.work()
+            outcomes[call.id] = await call.work()
 
         async with anyio.create_task_group() as group:
             for call in calls:
                 group.start_soon(execute_run, call)
-        return [envelopes[call.id] for call in calls]
+        return [outcomes[call.id] for call in calls]
 
     async def answer(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
         """Put the question to whoever was named; without anybody there is no answer."""
@@ -51,7 +51,7 @@ class MemoryRuntime:
 
 
 async def run_in_memory(
-    pipeline: Pipeline,
+    plan: Plan,
     request: PipelineRequest,
     *,
     listeners: Sequence[Listener] = (),
@@ -67,9 +67,9 @@ async def run_in_memory(
         cancellation: Lets another task ask the run to stop; the run then ends with a response.
         ask: Answers at approval points; without it they are not passed.
     """
-    timeout = request.options.timeout or pipeline.timeout
+    timeout = request.options.timeout or plan.timeout
     run = PipelineRun(
-        pipeline=pipeline,
+        plan=plan,
         request=request,
         runtime=MemoryRuntime(cancellation, ask),
         workspace=workspace or Workspace([Path.cwd()]),
@@ -77,8 +77,8 @@ async def run_in_memory(
         deadline=None if timeout is None else time.time() + timeout,
     )
     try:
-        return await run.drive()
+        return await run.execute()
     except anyio.get_cancelled_exc_class():
         with anyio.CancelScope(shield=True):  # each undo has its own bound
-            await run.abandon()
+            await run.unwind()
         raise

@@ -24,7 +24,7 @@ class StepOutcome:
     fault: Fault | None = None
     attempts: int = 0
     seconds: float = 0.0
-    says: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     replayed: bool = False
     """True where it came from the journal: its events were told when it was carried out."""
 
@@ -40,7 +40,7 @@ class StepCall:
 
     id: str
     """Unique in the run and the same on replay: `run:build`, `undo:build`."""
-    makes: type[BaseModel] | None
+    output: type[BaseModel] | None
     work: Callable[[], Awaitable[StepOutcome]]
 
     @property
@@ -75,13 +75,13 @@ class CancelToken:
             scope.cancel()
 
     @contextmanager
-    def reaching(self, scope: anyio.CancelScope) -> Iterator[None]:
+    def linked(self, scope: anyio.CancelScope) -> Iterator[None]:
         """Have the scope cancelled when the work is, for as long as the block lasts."""
         if self.requested:
             scope.cancel()
         self._scopes.add(scope)
         try:
-            with self._parent.reaching(scope) if self._parent else nullcontext():
+            with self._parent.linked(scope) if self._parent else nullcontext():
                 yield
         finally:
             self._scopes.discard(scope)

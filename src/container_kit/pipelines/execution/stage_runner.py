@@ -15,11 +15,11 @@ from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.execution.event_emitter import EventEmitter
 from container_kit.pipelines.execution.runtime import CancelToken, StepOutcome
 from container_kit.pipelines.observability.tracing import current_trace_id, record_fault, span
-from container_kit.pipelines.pipeline import Pipeline, Step
+from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import StageStatus
 from container_kit.pipelines.wiring import arguments
 from container_kit.stages.contract.fault import Evidence, Fault, FaultCode, StageFailure
-from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.redaction import LineRedactor, Redactor
 from container_kit.stages.contract.stage import Preview, StageContext
 from container_kit.stages.contract.workspace import Workspace
 
@@ -56,11 +56,11 @@ class StageRunner:
     """Carries out the steps of one run."""
 
     run_id: str
-    pipeline: Pipeline
+    plan: Plan
     dry_run: bool
     workspace: Workspace
     redact: Redactor
-    reporter: EventEmitter
+    events: EventEmitter
     deadline: float | None
     """Seconds since the epoch."""
     timeout: float | None
@@ -70,7 +70,7 @@ class StageRunner:
         started = time.perf_counter()
         attempt, outcome = 0, None
         with span(f"stage {step.name}", run_id=self.run_id, stage=step.name) as opened:
-            with anyio.CancelScope(deadline=self._deadline()) as scope, cancellation.reaching(scope):
+            with anyio.CancelScope(deadline=self._deadline()) as scope, cancellation.linked(scope):
                 delay: float | None = 0.0
                 while delay is not None:
                     attempt += 1
@@ -80,30 +80,32 @@ class StageRunner:
                 outcome = self._complete(self._stopped(step, cancellation).fault, step, attempt)
             if isinstance(outcome, Fault):
                 record_fault(opened, outcome)
-        return self.told(step, _envelope(outcome, attempt, time.perf_counter() - started))
+        return self.emit_result(step, _outcome(outcome, attempt, time.perf_counter() - started))
 
-    async def dry_run_stage(self, step: Step, made: Artifacts) -> StepOutcome:
+    async def preview(self, step: Step, made: Artifacts) -> StepOutcome:
         """Validate and preview a stage for a dry run; what only reads is executed."""
         ctx = self._context(step, 1)
-        self.reporter.tell("stage_started", step.name)
+        self.events.emit("stage_started", step.name)
         try:
-            await step.stage.validate(ctx, **arguments(step.signature.validate, made))
+            resolved = await self._validate(step, ctx, made)
             if step.stage.read_only:
-                preview = Preview((), await step.stage.execute(ctx, **arguments(step.signature.execute, made)))
+                preview = Preview(
+                    (), await step.stage.execute(ctx, **arguments(step.signature.execute, made, resolved))
+                )
             else:
-                preview = await step.stage.preview(ctx, **arguments(step.signature.preview, made))
+                preview = await step.stage.preview(ctx, **arguments(step.signature.preview, made, resolved))
         except KeyError as missing:
             needed = getattr(missing.args[0], "__name__", str(missing))
-            return self._previewed(step, StepOutcome("unchecked", says=(f"needs {needed}, which cannot be foretold",)))
+            return self._previewed(step, StepOutcome("unchecked", notes=(f"needs {needed}, which cannot be foretold",)))
         except Exception as error:  # noqa: BLE001 - a stage's defect is a fault too
             fault = self._complete(self._fault_of(error, step, 1), step, 1)
-            return self.told(step, _envelope(fault, 1, 0.0))
-        says = tuple(self.redact(line) for line in preview.says)
-        return self._previewed(step, StepOutcome("previewed", preview.makes, says=says))
+            return self.emit_result(step, _outcome(fault, 1, 0.0))
+        notes = tuple(self.redact(line) for line in preview.changes)
+        return self._previewed(step, StepOutcome("previewed", preview.output, notes=notes))
 
-    async def undo(self, step: Step, made: BaseModel | None) -> StepOutcome:
+    async def rollback(self, step: Step, made: BaseModel | None) -> StepOutcome:
         """Roll one stage back. Deaf to the deadline and to cancellation; bounded all the same."""
-        self.reporter.tell("stage_rolling_back", step.name, message=f"undoing {step.name}")
+        self.events.emit("stage_rolling_back", step.name, message=f"undoing {step.name}")
         fault: Fault | None = None
         for attempt in range(1, _UNDO_ATTEMPTS + 1):
             try:
@@ -115,20 +117,20 @@ class StageRunner:
             except Exception as error:  # noqa: BLE001 - a stage's defect is a fault too
                 fault = self._fault_of(error, step, attempt)
             else:
-                self.reporter.tell("stage_rolled_back", step.name, message=f"{step.name} was undone")
+                self.events.emit("stage_rolled_back", step.name, message=f"{step.name} was undone")
                 return StepOutcome("rolled_back", attempts=attempt)
         assert fault is not None  # noqa: S101 - the loop ran at least once
         fault = self._complete(fault, step, _UNDO_ATTEMPTS)
-        self.reporter.tell("rollback_failed", step.name, message=fault.message, fault=fault)
+        self.events.emit("rollback_failed", step.name, message=fault.message, fault=fault)
         return StepOutcome("failed", fault=fault, attempts=_UNDO_ATTEMPTS)
 
     async def _pause(self, step: Step, outcome: BaseModel | Fault | None, attempt: int) -> float | None:
         if not isinstance(outcome, Fault):
             return None
-        delay = (step.retry or self.pipeline.retry).delay_after(attempt, outcome)
+        delay = (step.retry or self.plan.retry).delay_after(attempt, outcome)
         if delay is not None:
             message = f"{outcome.message}; trying again in {delay:.1f} s"
-            self.reporter.tell(
+            self.events.emit(
                 "stage_retrying", step.name, message=message, attempt=attempt, seconds=delay, fault=outcome
             )
             await anyio.sleep(delay)
@@ -140,7 +142,7 @@ class StageRunner:
         return RUN_TIMEOUT(f"the run's time ended during {step.name}", seconds=self.timeout or 0)
 
     async def _once(self, step: Step, made: Artifacts, attempt: int) -> BaseModel | Fault | None:
-        self.reporter.tell("stage_started", step.name, message=step.name, attempt=attempt)
+        self.events.emit("stage_started", step.name, message=step.name, attempt=attempt)
         ctx = self._context(step, attempt)
         timeout = step.timeout or step.stage.timeout
         with span(f"attempt {attempt}", stage=step.name, attempt=attempt) as opened:
@@ -157,11 +159,17 @@ class StageRunner:
             return fault
 
     async def _work(self, step: Step, ctx: StageContext, made: Artifacts) -> BaseModel | None:
-        await step.stage.validate(ctx, **arguments(step.signature.validate, made))
-        return self._checked(step, await step.stage.execute(ctx, **arguments(step.signature.execute, made)))
+        resolved = await self._validate(step, ctx, made)
+        return self._checked(step, await step.stage.execute(ctx, **arguments(step.signature.execute, made, resolved)))
+
+    async def _validate(self, step: Step, ctx: StageContext, made: Artifacts) -> object:
+        """Resolve a stage's inputs and validate them; return the result of `resolve`."""
+        resolved = await step.stage.resolve(ctx, **arguments(step.signature.resolve, made))
+        await step.stage.validate(ctx, **arguments(step.signature.validate, made, resolved))
+        return resolved
 
     def _checked(self, step: Step, product: Any) -> BaseModel | None:
-        expected = step.signature.makes
+        expected = step.signature.output
         if expected is None or type(product) is expected:
             return product if expected else None
         raise TypeError(f"{step.name} returned {type(product).__name__} instead of {expected.__name__}")
@@ -171,39 +179,40 @@ class StageRunner:
 
         def on_progress(message: str, fraction: float | None) -> None:
             if fraction is not None:
-                self.reporter.advance(name, fraction)
-            self.reporter.tell("stage_progress", name, message=message, attempt=attempt)
+                self.events.set_progress(name, fraction)
+            self.events.emit("stage_progress", name, message=message, attempt=attempt)
 
+        redact_line = LineRedactor(self.redact)
         return StageContext(
             run_id=self.run_id,
-            pipeline=self.pipeline.name,
+            pipeline=self.plan.name,
             stage=name,
             attempt=attempt,
             dry_run=self.dry_run,
             workspace=self.workspace,
             redact=self.redact,
             on_progress=on_progress,
-            on_output=lambda line: self.reporter.tell("stage_output", name, message=line, attempt=attempt),
+            on_output=lambda line: self.events.emit("stage_output", name, message=redact_line(line), attempt=attempt),
         )
 
-    def told(self, step: Step, outcome: StepOutcome) -> StepOutcome:
+    def emit_result(self, step: Step, outcome: StepOutcome) -> StepOutcome:
         """Tell how a stage ended, and return its outcome."""
-        self.reporter.advance(step.name, 1.0)
+        self.events.set_progress(step.name, 1.0)
         facts = {"attempt": outcome.attempts, "seconds": outcome.seconds, "fault": outcome.fault}
         if outcome.fault is None:
-            self.reporter.tell("stage_succeeded", step.name, message=f"{step.name} done", **facts)
+            self.events.emit("stage_succeeded", step.name, message=f"{step.name} done", **facts)
         else:
-            self.reporter.tell("stage_failed", step.name, message=outcome.fault.message, **facts)
+            self.events.emit("stage_failed", step.name, message=outcome.fault.message, **facts)
         return outcome
 
     def _previewed(self, step: Step, outcome: StepOutcome) -> StepOutcome:
-        self.reporter.advance(step.name, 1.0)
-        self.reporter.tell("stage_previewed", step.name, message="; ".join(outcome.says))
+        self.events.set_progress(step.name, 1.0)
+        self.events.emit("stage_previewed", step.name, message="; ".join(outcome.notes))
         return outcome
 
     def _complete(self, fault: Fault, step: Step, attempt: int) -> Fault:
         known = {"stage": step.name, "attempts": attempt, "trace_id": current_trace_id()}
-        return self.reporter.clean(fault.model_copy(update=known))
+        return self.events.redact_fault(fault.model_copy(update=known))
 
     def _fault_of(self, error: Exception, step: Step, attempt: int) -> Fault:
         failure = _stage_failure(error)
@@ -221,7 +230,7 @@ class StageRunner:
         return anyio.current_time() + max(0.0, self.deadline - time.time())
 
 
-def _envelope(outcome: BaseModel | Fault | None, attempts: int, seconds: float) -> StepOutcome:
+def _outcome(outcome: BaseModel | Fault | None, attempts: int, seconds: float) -> StepOutcome:
     if isinstance(outcome, Fault):
         status: StageStatus = "cancelled" if outcome.code == RUN_CANCELLED.code else "failed"
         return StepOutcome(status, None, outcome, attempts, seconds)

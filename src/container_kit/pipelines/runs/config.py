@@ -15,7 +15,7 @@ import anyio.to_thread
 from container_kit.pipelines.catalog import surroundings
 from container_kit.pipelines.durable.process_locks import FileOwners
 from container_kit.pipelines.events import Listener
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.fault import WiringError
 from container_kit.stages.deploy.targets import Targets
 
@@ -68,7 +68,7 @@ class OpenedStore:
         listeners: Hear the events of the runs that are carried out here.
     """
 
-    def __init__(self, store: Store, find: Callable[[str], Pipeline], listeners: Sequence[Listener]) -> None:
+    def __init__(self, store: Store, find: Callable[[str], Plan], listeners: Sequence[Listener]) -> None:
         self._store = store
         self._find = find
         self._listeners = listeners

@@ -13,7 +13,7 @@ from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.execution.in_memory import Ask, run_in_memory
 from container_kit.pipelines.execution.runtime import CancelToken
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, unknown_run
 from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.snapshot import LogPart, MemoryRun, RunState, RunView
@@ -48,7 +48,7 @@ class MemoryRuns:
         self._kept: OrderedDict[str, MemoryRun] = OrderedDict()
         self._cancellations: dict[str, CancelToken] = {}
 
-    async def execute_run(self, pipeline: Pipeline, request: PipelineRequest, asker: Caller) -> PipelineResponse:
+    async def execute_run(self, pipeline: Plan, request: PipelineRequest, asker: Caller) -> PipelineResponse:
         """Run to the end. Cancelling this task stops the running stage and undoes what the pipeline's kind demands."""
         kept = self._keep(MemoryRun(pipeline, request, asker.principal, time.time()))
         cancellation = self._cancellations[request.id] = CancelToken()

@@ -12,9 +12,9 @@ import anyio
 from pydantic import JsonValue
 
 from container_kit.pipelines.artifacts import Artifacts
-from container_kit.pipelines.catalog import pipeline as from_catalog
+from container_kit.pipelines.catalog import plan as from_catalog
 from container_kit.pipelines.events import Listener
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id, unknown_run
 from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.config import Store
@@ -32,7 +32,7 @@ RUN_CHANGED_NOTHING = FaultCode(
     hint="Name the run that made the change; list-runs shows them.",
 )
 
-Find = Callable[[str], Pipeline]
+Find = Callable[[str], Plan]
 
 
 class RunService:
@@ -77,7 +77,7 @@ class RunService:
 
         Raises:
             StillRunning: It goes on, and the asker waits no longer.
-            WiringError: There is no such pipeline.
+            ConfigurationError: There is no such pipeline.
             StageFailure: The store cannot be used, or the request does not fit.
         """
         pipeline = self.find(request.type)
@@ -243,5 +243,5 @@ class RunService:
             await self._stored.finish()
 
 
-def _only_reads(pipeline: Pipeline) -> bool:
+def _only_reads(pipeline: Plan) -> bool:
     return all(step.stage.read_only for step in pipeline.steps())

@@ -10,7 +10,7 @@ import anyio
 from pydantic import Field
 
 from container_kit.pipelines.events import Event
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, StageResult
 from container_kit.pipelines.runs.stage_states import StageStates
 from container_kit.stages.contract.artifact import Artifact
@@ -75,7 +75,7 @@ class MemoryRun:
         caller: Who asked for it.
     """
 
-    def __init__(self, pipeline: Pipeline, request: PipelineRequest, principal: str | None, now: float) -> None:
+    def __init__(self, pipeline: Plan, request: PipelineRequest, principal: str | None, now: float) -> None:
         self.principal = principal
         self.request = request
         self.response: PipelineResponse | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from container_kit.pipelines.events import Event, EventKind
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import StageResult, StageStatus
 
 StageState = Literal["waiting", "running", "retrying", "undoing", "undo_failed"] | StageStatus
@@ -48,8 +48,8 @@ class StageProgress:
         known: dict[str, Any] = {"state": "undo_failed" if self.state == "undo_failed" else result.status}
         if result.attempts:
             known |= {"attempts": result.attempts, "seconds": result.seconds}
-        if result.says:
-            known["message"] = "; ".join(result.says)
+        if result.notes:
+            known["message"] = "; ".join(result.notes)
         return replace(self, **known)
 
 
@@ -69,7 +69,7 @@ class StageStates:
         """The number of the newest event that was taken, where events are numbered."""
 
     @classmethod
-    def of(cls, pipeline: Pipeline) -> StageStates:
+    def of(cls, pipeline: Plan) -> StageStates:
         """The stages and approval points of a pipeline, before anything is heard."""
         approvals = (approval.name for here in pipeline.approvals.values() for approval in here)
         return cls((step.name for step in pipeline.steps()), approvals)
@@ -111,7 +111,7 @@ def _result(stage: StageProgress, failed: StageResult | None) -> StageResult:
             "attempts": stage.attempts,
             "seconds": stage.seconds or 0.0,
             "fault": failed.fault if failed else None,
-            "says": (stage.message,) if said else (),
+            "notes": (stage.message,) if said else (),
         }
     )
 

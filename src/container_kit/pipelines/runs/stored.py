@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Event, Listener
-from container_kit.pipelines.pipeline import Pipeline
+from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, unknown_run
 from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.config import OpenedStore, Store
@@ -34,7 +34,7 @@ _ENDING = 60.0
 class StoredRuns(OpenedStore):
     """The runs of a store, as one caller's tools see them."""
 
-    def __init__(self, store: Store, find: Callable[[str], Pipeline], listeners: Sequence[Listener]) -> None:
+    def __init__(self, store: Store, find: Callable[[str], Plan], listeners: Sequence[Listener]) -> None:
         super().__init__(store, find, listeners)
         self._started: set[str] = set()
         self._lives = StoredLives(find)

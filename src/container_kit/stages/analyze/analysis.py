@@ -10,10 +10,11 @@ from container_kit.stages.analyze.deployment_files.index import Deployments, rea
 from container_kit.stages.analyze.discovery import Discovery, discover
 from container_kit.stages.analyze.evidence.risks import risks
 from container_kit.stages.analyze.selection import select
-from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import ModuleTree
 from container_kit.stages.analyze.truncate import bounded
 from container_kit.stages.artifacts.analysis import Analysis, DeploymentFile, Module
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree
 
 
 def analyze(root: Path, module: str = ".", *, today: date | None = None) -> Analysis:
@@ -24,7 +25,7 @@ def analyze(root: Path, module: str = ".", *, today: date | None = None) -> Anal
         module: The folder below it to look at, `.` for all.
         today: The day that ends of life are held against; by default this one.
     """
-    tree = ModuleTree(root)
+    tree = ModuleTree(root, catalog().tool_folders)
     deployments = read_deployments(tree)
     start = "" if module == "." else module.strip("/")
     discovery = discover(tree, deployments.homes(tree), start)

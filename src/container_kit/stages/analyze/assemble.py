@@ -8,8 +8,6 @@ from container_kit.stages.analyze.deployment_files.index import Deployments
 from container_kit.stages.analyze.deployment_files.platforms import claim_blueprint
 from container_kit.stages.analyze.deployment_files.procfile import agree, read_command_port, read_platform_files
 from container_kit.stages.analyze.discovery import Candidate
-from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.evidence.code import scan
 from container_kit.stages.analyze.evidence.configuration import SAMPLES, read_configuration
 from container_kit.stages.analyze.evidence.containers import read_containers
@@ -17,8 +15,10 @@ from container_kit.stages.analyze.evidence.services import services
 from container_kit.stages.analyze.evidence.system_packages import system_packages
 from container_kit.stages.analyze.evidence.variables import note_variable
 from container_kit.stages.analyze.evidence.versions import read_tool_versions
-from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Module, Variable
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _USUAL = frozenset(["main", "app", "server", "index", "hello"])
 """Names of the file that is started, where no manifest tells."""
@@ -31,7 +31,7 @@ class DescribedModule:
     candidate: Candidate
     folder: Folder
     draft: ModuleDraft
-    ecosystem: Ecosystem
+    ecosystem: Detector
     variables: dict[str, Variable] = field(default_factory=dict)
 
 
@@ -60,7 +60,7 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
     return DescribedModule(candidate, folder, draft, ecosystem, found.variables)
 
 
-def _describe_sources(ecosystem: Ecosystem, folder: Folder, draft: ModuleDraft) -> None:
+def _describe_sources(ecosystem: Detector, folder: Folder, draft: ModuleDraft) -> None:
     """Without the manifest of an ecosystem that needs one, its source files tell the language and no more."""
     draft.locked = True
     files = folder.files(*ecosystem.sources)
@@ -68,14 +68,14 @@ def _describe_sources(ecosystem: Ecosystem, folder: Folder, draft: ModuleDraft) 
         draft.language.add(ecosystem.language, "code", folder.place(path))
     named = [path for path in files if path.rpartition("/")[2].partition(".")[0].lower() in _USUAL]
     entry = next(iter(named), files[0] if len(files) == 1 else None)
-    if entry and ecosystem.runs:
+    if entry and ecosystem.run_command:
         draft.entrypoint.add(entry, "code", folder.place(entry))
-        draft.start.add(ecosystem.runs.format(file=entry), "code", folder.place(entry), confidence=0.55)
+        draft.start.add(ecosystem.run_command.format(file=entry), "code", folder.place(entry), confidence=0.55)
     else:
         draft.role.add("library", "guess", confidence=0.3)
 
 
-def _apply_framework(ecosystem: Ecosystem, draft: ModuleDraft) -> None:
+def _apply_framework(ecosystem: Detector, draft: ModuleDraft) -> None:
     """Claim the first framework of the ecosystem's table that is a runtime dependency; its port goes with it."""
     chosen = draft.framework.value
     for framework in ecosystem.frameworks:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from container_kit.stages.analyze.ecosystem import Ecosystem, ecosystems
-from container_kit.stages.analyze.tree.module_folder import NOT_THE_APPLICATION, Folder
-from container_kit.stages.analyze.tree.source_tree import ModuleTree, join
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
+from container_kit.stages.ecosystems.facets.detection.module_folder import NOT_THE_APPLICATION, Folder
+from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join
 
 MAX_DESCRIBED = 60
 """Modules that are described in one call; more are counted, and shown by asking for a folder."""
@@ -65,7 +66,7 @@ class Candidate:
     """A folder that may be a module, with the ecosystems whose files it has."""
 
     path: str
-    ecosystems: list[Ecosystem]
+    ecosystems: list[Detector]
     member: bool = False
     """True where a workspace or a compose file names it."""
     bare: bool = False
@@ -111,9 +112,9 @@ def discover(tree: ModuleTree, contexts: Iterable[str] = (), start: str = "") ->
 
 
 def _by_manifests(tree: ModuleTree, found: Discovery, start: str) -> None:
-    exact: dict[str, list[Ecosystem]] = {}
-    suffixes: dict[str, list[Ecosystem]] = {}
-    for ecosystem in ecosystems():
+    exact: dict[str, list[Detector]] = {}
+    suffixes: dict[str, list[Detector]] = {}
+    for ecosystem in catalog().detectors:
         for name in ecosystem.manifests:
             (suffixes if name.startswith("*") else exact).setdefault(name.lstrip("*"), []).append(ecosystem)
     names, ends = exact.keys(), tuple(suffixes)
@@ -141,7 +142,7 @@ def _drop_templates(found: Discovery, start: str) -> None:
 def has_manifest(tree: ModuleTree, path: str) -> bool:
     """Tell whether a folder holds a file that makes a module of it."""
     listing = tree.folders.get(path)
-    names = {name for ecosystem in ecosystems() for name in ecosystem.manifests}
+    names = {name for ecosystem in catalog().detectors for name in ecosystem.manifests}
     ends = tuple(name.lstrip("*") for name in names if name.startswith("*"))
     return listing is not None and (bool(names & listing.files) or any(n.endswith(ends) for n in listing.files))
 
@@ -159,16 +160,16 @@ def _is_django_inside(tree: ModuleTree, path: str, found: Discovery) -> bool:
 def _add_what_the_sources_say(folder: Folder, candidate: Candidate) -> None:
     """Where a `package.json` holds tools only, other sources may be the application."""
     if [e.name for e in candidate.ecosystems] == ["python"] and not folder.files(".py", limit=1):
-        candidate.ecosystems.extend(e for e in ecosystems() if e.name == "mkdocs" and folder.has("mkdocs.yml"))
+        candidate.ecosystems.extend(e for e in catalog().detectors if e.name == "mkdocs" and folder.has("mkdocs.yml"))
     if [e.name for e in candidate.ecosystems] != ["node"]:
         return
-    programs = [e for e in ecosystems() if e.rank < _LAST_RESORT and e.name != "node"]
+    programs = [e for e in catalog().detectors if e.rank < _LAST_RESORT and e.name != "node"]
     if _holds_tools_only(folder) and (named := _named(folder, programs)):
         candidate.ecosystems.insert(0, named)
         return
     if folder.files(*candidate.ecosystems[0].sources, limit=1, depth=5):
         return
-    for ecosystem in ecosystems():
+    for ecosystem in catalog().detectors:
         eligible = _tells_by_sources(ecosystem) and ecosystem.name != "node" and _is_recognised(folder, ecosystem)
         if eligible and folder.files(*ecosystem.sources, limit=1, depth=4):
             candidate.ecosystems.insert(0, ecosystem)
@@ -216,12 +217,12 @@ def _by_workspaces(tree: ModuleTree, found: Discovery) -> None:
                     found.candidates[place].member = True
 
 
-def _named_above(tree: ModuleTree, start: str) -> Ecosystem | None:
+def _named_above(tree: ModuleTree, start: str) -> Detector | None:
     """The ecosystem whose workspace above a folder makes a module of it."""
     above = start
     while above:
         above = above.rpartition("/")[0]
-        for ecosystem in ecosystems():
+        for ecosystem in catalog().detectors:
             tied = (
                 ecosystem.workspace(Folder(tree, above))
                 if ecosystem.members_by_manifest and ecosystem.workspace
@@ -256,8 +257,8 @@ def _by_context(tree: ModuleTree, found: Discovery, context: str) -> None:
 def _bare(tree: ModuleTree, path: str, inner: frozenset[str], *, alone: bool) -> Candidate | None:
     """A folder without a manifest that is an application all the same, by its files; `alone` looks further."""
     folder = Folder(tree, path, inner)
-    programs = [ecosystem for ecosystem in ecosystems() if ecosystem.rank < _LAST_RESORT]
-    others = [ecosystem for ecosystem in ecosystems() if ecosystem.rank >= _LAST_RESORT]
+    programs = [ecosystem for ecosystem in catalog().detectors if ecosystem.rank < _LAST_RESORT]
+    others = [ecosystem for ecosystem in catalog().detectors if ecosystem.rank >= _LAST_RESORT]
     found = _named(folder, programs)
     if found is None and alone:
         found = _most(folder, programs) or _named(folder, others) or _globbed(folder, others)
@@ -276,17 +277,19 @@ _LAST_RESORT = 85
 """The rank from which an ecosystem's files are found beside any other's: shell scripts, pages, platforms' files."""
 
 
-def _named(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
+def _named(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
     """The first ecosystem of which a usual entry file is there."""
     for ecosystem in choices:
-        if any(folder.has(name) for name in ecosystem.bare if "*" not in name) and _is_recognised(folder, ecosystem):
+        if any(folder.has(name) for name in ecosystem.entry_files if "*" not in name) and _is_recognised(
+            folder, ecosystem
+        ):
             return ecosystem
     return None
 
 
-def _most(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
+def _most(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
     """The ecosystem with the most source files, those directly in the folder counting more."""
-    weights: list[tuple[int, Ecosystem]] = []
+    weights: list[tuple[int, Detector]] = []
     for ecosystem in filter(_tells_by_sources, choices):
         files = folder.files(*ecosystem.sources, limit=100, depth=5)
         weight = sum(3 if "/" not in path else 1 for path in files)
@@ -295,18 +298,18 @@ def _most(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
     return max(weights, key=lambda pair: pair[0])[1] if weights else None
 
 
-def _globbed(folder: Folder, choices: Iterable[Ecosystem]) -> Ecosystem | None:
+def _globbed(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
     for ecosystem in choices:
-        if any(fnmatchcase(name, pattern) for pattern in ecosystem.bare for name in folder.names):
+        if any(fnmatchcase(name, pattern) for pattern in ecosystem.entry_files for name in folder.names):
             return ecosystem
     return next((e for e in choices if e.name == "shell" and folder.files(*e.sources, limit=1, depth=3)), None)
 
 
-def _tells_by_sources(ecosystem: Ecosystem) -> bool:
-    return bool(ecosystem.sources) and bool(ecosystem.bare or ecosystem.language) and ecosystem.name != "static"
+def _tells_by_sources(ecosystem: Detector) -> bool:
+    return bool(ecosystem.sources) and bool(ecosystem.entry_files or ecosystem.language) and ecosystem.name != "static"
 
 
-def _is_recognised(folder: Folder, ecosystem: Ecosystem) -> bool:
+def _is_recognised(folder: Folder, ecosystem: Detector) -> bool:
     return ecosystem.recognises is None or ecosystem.recognises(folder)
 
 

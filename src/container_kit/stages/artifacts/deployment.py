@@ -14,7 +14,7 @@ class DeployOptions(Artifact):
     """Options of a deployment to the local engine."""
 
     name: str | None = None
-    """The application's name. Defaults to the folder or image name. Deploying to a name replaces its container."""
+    """The application's name. Defaults to the folder or image name. Deploying it again replaces the container."""
     port: int | None = Field(default=None, ge=1, le=65535)
     """The port on 127.0.0.1. Defaults to the port of the replaced deployment, else a free port."""
     container_port: int | None = Field(default=None, ge=1, le=65535)
@@ -37,11 +37,11 @@ class DeployOptions(Artifact):
     probe: Probe = "http"
     """The health probe: `http` for GET `health_path`, `tcp` for a connection that stays open."""
     zero_downtime: bool = False
-    """Run HAProxy in front of the application so that updates lose no request. Without it, the gap is 0.2 s."""
+    """Run HAProxy in front of the application so that no request fails during an update. Otherwise the gap is 0.2 s."""
     services: bool | tuple[ServiceKind, ...] = False
     """Backing services to start, each with a persistent volume; true starts those that the analysis found. A service
     whose variable is set is not started."""
-    keep: int = Field(default=3, ge=1, le=50)
+    keep_versions: int = Field(default=3, ge=1, le=50)
     """How many replaced containers are kept, stopped, for rollback."""
 
 

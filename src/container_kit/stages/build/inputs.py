@@ -18,6 +18,7 @@ from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.docker.image_reference import IMAGE_REFERENCE_INVALID, ImageReference, read_tag
 from container_kit.stages.formats.dockerfile import (
     DOCKERFILE_SYNTAX,
@@ -174,7 +175,7 @@ def _not_found(root: Path, module: Path, requested: str) -> StageFailure:
     similar = difflib.get_close_matches(requested, existing, 3, 0.3)
     actions = [NextAction(why=f"{path} exists; build with it.", arguments={"dockerfile": path}) for path in similar]
     if not existing:
-        actions = [NextAction(tool="write-dockerfile", why="Generate a Dockerfile, then build again.")]
+        actions = [NextAction(tool=ToolName.WRITE_DOCKERFILE, why="Generate a Dockerfile, then build again.")]
     evidence = [Evidence(kind="file", text=f"{requested} does not exist", where=requested)]
     return DOCKERFILE_NOT_FOUND(f"there is no {requested} in {root}", evidence=evidence, next_actions=actions)
 

@@ -23,11 +23,10 @@ from container_kit.stages.build.engine_builders import Builder, BuildRejected, B
 from container_kit.stages.build.failures.base import BASE_UNAUTHORIZED
 from container_kit.stages.build.images import predict, untag_built
 from container_kit.stages.build.inputs import Inputs
-from container_kit.stages.contract import labels
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.docker import credentials, images, tag_journal
+from container_kit.stages.docker import credentials, images, labels, tag_journal
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.tag_journal import TagMove

@@ -3,8 +3,9 @@
 Exceptions::
 
     ContainerKitError
-    ├── WiringError        a pipeline, stage or setting that cannot work; raised at construction
-    └── StageFailure       carries a `Fault`; the only exception that leaves a stage or an adapter
+    ├── ConfigurationError   a setting, argument or name that cannot work; raised at start
+    │   └── WiringError      a pipeline whose stages do not fit together; raised at construction
+    └── StageFailure         carries a `Fault`; the only exception that leaves a stage or an adapter
 
 A fault code is stable and dotted, with the family first: `path.not_found`, `engine.unreachable`, `dockerfile.syntax`,
 `build.step_failed`, `deploy.port_in_use`, `run.timeout`. Codes are `FaultCode` objects, declared in the adapter that
@@ -85,8 +86,12 @@ class ContainerKitError(Exception):
     """The root of all exceptions of this package."""
 
 
-class WiringError(ContainerKitError):
-    """A pipeline, stage or setting that cannot work. Raised at construction."""
+class ConfigurationError(ContainerKitError):
+    """A setting, a command line argument or a name that cannot work. Raised at start."""
+
+
+class WiringError(ConfigurationError):
+    """A pipeline whose stages do not fit together. Raised at construction."""
 
 
 class StageFailure(ContainerKitError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure, WiringError
+from container_kit.stages.contract.fault import ConfigurationError, Evidence, FaultCode, NextAction, StageFailure
 
 PATH_NOT_FOUND = FaultCode(
     "path.not_found", means="The path does not exist.", hint="Use the path of an existing folder."
@@ -41,12 +41,12 @@ class Workspace:
         roots: Folders that a caller may name, including everything below them.
 
     Raises:
-        WiringError: `roots` is empty.
+        ConfigurationError: `roots` is empty.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
         if not roots:
-            raise WiringError("a workspace needs at least one root")
+            raise ConfigurationError("a workspace needs at least one root")
         self.roots = tuple(root.resolve() for root in roots)
 
     def directory(self, path: str) -> Path:

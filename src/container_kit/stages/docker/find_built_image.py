@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from container_kit.stages.artifacts.image import LocalImage
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.contract import labels
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.docker import images
+from container_kit.stages.docker import images, labels
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
 
@@ -44,7 +44,7 @@ class FindBuiltImage(Stage[LocalImage]):
         if reference is None:
             raise IMAGE_NOT_BUILT(
                 f"no image was built from {source.path}",
-                next_actions=[NextAction(tool="build", why=f"build an image from {source.path}")],
+                next_actions=[NextAction(tool=ToolName.BUILD, why=f"build an image from {source.path}")],
                 path=source.path,
             )
         return LocalImage(image=reference)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from container_kit.stages.contract import labels
-from container_kit.stages.docker import images, tag_journal
+from container_kit.stages.docker import images, labels, tag_journal
 from container_kit.stages.docker.engine import DockerEngine
 
 if TYPE_CHECKING:

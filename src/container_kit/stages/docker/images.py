@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.contract import labels
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.docker import labels
 from container_kit.stages.docker.image_reference import ImageReference
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.dockerfile.base_images import Availability
+from container_kit.stages.ecosystems.facets.generation.base_images import Availability
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -13,11 +13,12 @@ from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Dockerf
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.dockerfile.checks import ReviewContext, check
 from container_kit.stages.dockerfile.generate.dockerignore import read_patterns
 from container_kit.stages.dockerfile.generate.render import is_own
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.formats.dockerfile_stages import UNPARSABLE, BuildStage, read_stages
 from container_kit.stages.programs import hadolint
 from container_kit.stages.programs.hadolint import LintProblem
@@ -80,7 +81,7 @@ def _look(root: Path, source: Source, analysis: Analysis) -> tuple[str, str, tup
     path = own if tree.exists(own) else analysis.dockerfile
     original = tree.original(path) if path else None
     if path is None or original is None:
-        write = NextAction(why="Writes one that fits the repository.", tool="write-dockerfile")
+        write = NextAction(why="Writes one that fits the repository.", tool=ToolName.WRITE_DOCKERFILE)
         what = f"{path} is too large or not text" if path else f"there is no Dockerfile to review in {source.path}"
         raise NONE_THERE(what, next_actions=[] if path else [write])
     stages = read_stages(original.text)

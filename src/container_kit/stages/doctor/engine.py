@@ -9,7 +9,7 @@ from typing import Any
 import anyio.to_thread
 
 from container_kit.stages.artifacts.host_checks import HostCheck
-from container_kit.stages.contract import labels
+from container_kit.stages.docker import labels
 from container_kit.stages.doctor.engine_client import EngineClient, NoAnswer
 
 BASE_IMAGES = ("debian:bookworm-slim", "python:3.11-slim", "node:20-slim", "eclipse-temurin:17-jdk")

@@ -1,4 +1,1 @@
-"""Readers of file formats that several stages share, one for each format.
-
-What a stage concludes from a file does not belong here.
-"""
+"""Readers of file formats that several stages share. A format has exactly one reader."""

@@ -10,7 +10,7 @@ import anyio.to_thread
 import pytest
 from docker import APIClient
 
-from container_kit.stages.ecosystems.facets.packages import Package, System, apk, dpkg
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package, System, apk, dpkg
 from container_kit.stages.scan.builtin.image_inventory import Inventory, UnreadableArchive, read
 from support.scan.planted_packages import DEBIAN, LinkTo, dpkg_status, image_archive, jar, metadata, pom
 

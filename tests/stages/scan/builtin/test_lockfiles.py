@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import Entry, Unread
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.documents import Malformed
-from container_kit.stages.scan.builtin.lockfiles import Entry, Unread, literal_reader_of, reader_of
 
 SAMPLES = Path(__file__).parent / "lockfiles"
 # What package.json of the samples asks for, and what these ask for in turn; `number` is an alias of is-number 7.0.0.
@@ -75,13 +76,13 @@ UNREAD = {
     "script": ["com.google.guava:guava has no exact", "org.slf4j:slf4j-api has no exact"],
     "catalog": ["com.google.guava:guava has no exact", "spring-boot-starter-web has no exact"],
     "go116": ["only since Go 1.17"],
-    "maven": ["spring-boot-starter-web gets", "com.example:shared gets", "what its dependencies bring"],
+    "maven": ["spring-boot-starter-web gets", "com.example:shared gets", "it does not list transitive dependencies"],
     "mix": ["tool comes from git"],
 }
 
 
 def entries(name: str, text: str) -> list[Entry]:
-    reader = reader_of(name) or literal_reader_of(name)
+    reader = catalog().lock_reader(name) or catalog().manifest_reader(name)
     assert reader is not None
     return list(reader(text))
 
@@ -237,4 +238,4 @@ def test_an_endless_requirement_is_reported_in_linear_time(text: str) -> None:
     ],
 )
 def test_a_file_is_known_by_its_name(path: str, known: bool) -> None:
-    assert (reader_of(path) is not None) is known
+    assert (catalog().lock_reader(path) is not None) is known

@@ -10,7 +10,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from container_kit.stages.ecosystems.facets.packages import Package, System, system
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package, System, system
 from container_kit.stages.scan.builtin import osv
 from container_kit.stages.scan.builtin.matching import match
 from container_kit.stages.scan.builtin.osv import Advisory, load

@@ -13,7 +13,7 @@ import anyio.from_thread
 import anyio.to_thread
 import pytest
 
-from container_kit.stages.ecosystems.facets import file_walk as walk
+from container_kit.stages.ecosystems.facets.dependencies import file_walk as walk
 from container_kit.stages.scan.builtin import source_inventory
 from container_kit.stages.scan.builtin.cyclonedx import of_inventory
 from container_kit.stages.scan.builtin.image_inventory import Inventory

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from container_kit.stages.analyze.deployment_files.dockerfile_facts import DockerfileFacts, unwrapped
 from container_kit.stages.analyze.discovery import has_manifest
 from container_kit.stages.analyze.evidence.services import kind_of_image
-from container_kit.stages.analyze.tree.source_tree import ModuleTree, within
+from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts, unwrapped
+from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, within
 
 _PORT_VARIABLES = {"PORT", "SERVER_PORT", "APP_PORT", "FLASK_RUN_PORT", "ASPNETCORE_HTTP_PORTS", "ASPNETCORE_URLS"}
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from container_kit.stages.analyze.deployment_files.compose import BuildContext, context_home, read_compose
-from container_kit.stages.analyze.deployment_files.dockerfile_facts import DockerfileFacts, read_dockerfile
 from container_kit.stages.analyze.deployment_files.kubernetes import read_workloads
 from container_kit.stages.analyze.deployment_files.platforms import Blueprint, read_blueprints
 from container_kit.stages.analyze.discovery import NEVER_MODULES, has_manifest
 from container_kit.stages.analyze.evidence.services import kind_of_image
-from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import Listing, ModuleTree, join
 from container_kit.stages.artifacts.analysis import DeploymentFile
+from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts, read_dockerfile
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.module_tree import Listing, ModuleTree, join
 
 MAX_FILES = 200
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")

@@ -7,7 +7,7 @@ from typing import Any
 
 from container_kit.stages.analyze.deployment_files.compose import BuildContext
 from container_kit.stages.analyze.evidence.services import kind_of_image
-from container_kit.stages.analyze.tree.source_tree import ModuleTree
+from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree
 
 _KEPT_RUNNING = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Rollout"}
 

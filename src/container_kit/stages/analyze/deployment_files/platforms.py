@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from container_kit.stages.analyze.deployment_files.dockerfile_facts import read_dockerfile
 from container_kit.stages.analyze.discovery import NEVER_MODULES
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.source_tree import ModuleTree, join, within
 from container_kit.stages.artifacts.analysis import Role
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile
+from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join, within
 
 _ROLES: dict[str, Role] = {"web": "web", "worker": "worker", "static": "static"}
 _WEB = re.compile(r"^web:\s*(\S.*)$", re.MULTILINE)

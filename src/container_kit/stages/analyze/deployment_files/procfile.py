@@ -6,13 +6,11 @@ import re
 from typing import Any
 
 from container_kit.stages.analyze.deployment_files.platforms import goes_elsewhere
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.command_ports import PORT_OPTION, port_of_command
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _PROCESS = re.compile(r"^(\w[\w-]*):\s*(\S.*)$", re.MULTILINE)
-_PORT_OPTION = re.compile(
-    r"(?:--port[= ]|--bind[= ]\S*?:|\s-b[= ]?\S*?:|\s-p[= ]?|-Dserver\.port=|--server\.port[= ]|:\$\{PORT:-|\bPORT=|\s(?:\[::\]|0\.0\.0\.0|\*):)(\d{2,5})\b"  # noqa: E501 - one expression
-)
 
 
 def read_platform_files(folder: Folder, draft: ModuleDraft) -> None:
@@ -83,18 +81,12 @@ def _claim(folder: Folder, draft: ModuleDraft, path: str, field: str, value: Any
         claims.add(str(value), "declared", place, confidence=0.96)
 
 
-def port_named(command: str) -> int | None:
-    """The port that an option of a command names."""
-    found = _PORT_OPTION.search(f" {command}")
-    return int(found[1]) if found else None
-
-
 def read_command_port(draft: ModuleDraft) -> None:
     """Claim the port that the best start command names, and gunicorn's own where it names none."""
     best = draft.start.best
     if best is None or best.confidence < 0.6:
         return
-    if port := port_named(best.value):
+    if port := port_of_command(best.value):
         sure = max(best.confidence, 0.93) if best.provenance in {"declared", "configuration"} else 0.61
         draft.port.add(port, best.provenance, *best.locations[:1], confidence=sure)
     elif re.search(r"\bgunicorn\b", best.value) and "PORT" not in best.value:
@@ -106,7 +98,7 @@ def agree(draft: ModuleDraft) -> None:
     best, port = draft.start.best, draft.port.best
     if best is None or port is None or best.provenance not in {"code", "framework", "guess"}:
         return
-    found = _PORT_OPTION.search(f" {best.value}")
+    found = PORT_OPTION.search(f" {best.value}")
     if found and int(found[1]) != port.value:
         start, end = found.start(1) - 1, found.end(1) - 1
         command = f"{best.value[:start]}{port.value}{best.value[end:]}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
+from container_kit.stages.analyze.evidence.line_search import lines_with
 from container_kit.stages.analyze.evidence.ports import ports_in
 from container_kit.stages.analyze.evidence.variables import read_variables
-from container_kit.stages.analyze.tree.line_search import lines_with
-from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Variable
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 MAX_SCANNED = 40
 """Source files that are scanned in one module."""
@@ -35,7 +35,7 @@ class Scan:
     variables: dict[str, Variable] = field(default_factory=dict)
 
 
-def scan(folder: Folder, draft: ModuleDraft, ecosystem: Ecosystem) -> Scan:
+def scan(folder: Folder, draft: ModuleDraft, ecosystem: Detector) -> Scan:
     """Scan the entry point and the likeliest of the outermost source files; claim ports and health endpoints."""
     found = Scan()
     suffixes = ecosystem.sources + ecosystem.settings

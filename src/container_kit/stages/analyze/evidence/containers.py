@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.analyze.deployment_files.index import Deployments
-from container_kit.stages.analyze.deployment_files.procfile import port_named
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.analyze.evidence.image_ports import image_ports
 from container_kit.stages.analyze.evidence.image_program import missing_program
 from container_kit.stages.analyze.evidence.start_scripts import is_entry, read_start_script, without_entry
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.command_ports import port_of_command
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _PROGRAMS = re.compile(
     r"(?:python3?|gunicorn|uvicorn|hypercorn|daphne|flask|fastapi|litestar|streamlit|celery|waitress-serve|granian|uwsgi"
@@ -74,7 +74,7 @@ def _claim_command(folder: Folder, draft: ModuleDraft, command: str, place: str,
     script = read_start_script(folder, command)
     if script and script.program:
         draft.program.add(script.program, "configuration", script.place)
-        draft.port.add(port_named(script.program), "configuration", script.place, confidence=0.93)
+        draft.port.add(port_of_command(script.program), "configuration", script.place, confidence=0.93)
     command = script.command if script else command
     own = draft.start.best
     program, _, arguments = command.partition(" ")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from container_kit.stages.analyze.deployment_files.dockerfile_facts import DockerfileFacts
-from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import ModuleTree, join
+from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join
 
 _ANY_TAG = r"(?::.*)?"
 _BASES = tuple(

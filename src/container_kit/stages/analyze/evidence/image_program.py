@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.deployment_files.dockerfile_facts import DockerfileFacts
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _RUNS = re.compile(
     r"(?:node|bun|tsx|ts-node|python3?|ruby|php)\s+(?:--?[\w=-]+\s+)*([\w./-]+\.(?:[cm]?[jt]s|py|rb|php))(?:\s.*)?"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from container_kit.stages.analyze.tree.line_search import statements_with
+from container_kit.stages.analyze.evidence.line_search import statements_with
 
 MAX_LINES = 300
 """Lines of one file that are matched; a file that holds more with such words and digits is data."""

@@ -8,12 +8,12 @@ from datetime import date
 
 from container_kit.stages.analyze.deployment_files.index import Deployments
 from container_kit.stages.analyze.discovery import NEVER_MODULES
-from container_kit.stages.analyze.tree.source_tree import ModuleTree, join
 from container_kit.stages.artifacts.analysis import Module, Risk
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.data.end_of_life import LAST_FIXES
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join
 
-_FAMILY = {"javascript": "node", "typescript": "node", "csharp": "dotnet", "fsharp": "dotnet", "kotlin": "java"}
 _SAMPLES = re.compile(r"example|sample|template|dist$|defaults?$|test|ci$")
 _TELLING = re.compile(
     r"^(?:id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:pem|p12|pfx|jks|keystore|key)"
@@ -107,7 +107,9 @@ def _secrets_of(tree: ModuleTree, path: str, name: str) -> Iterator[Risk]:
 
 
 def _end_of_life(module: Module, today: date) -> Iterator[Risk]:
-    family = _FAMILY.get(module.language.value or "", module.language.value or "")
+    name = module.language.value or ""
+    language = catalog().languages.get(name)
+    family = (language.end_of_life if language else None) or name
     version = re.sub(r"^(?:[\^~=v]+|net(?:coreapp)?)", "", module.language_version.value or "")
     if not re.match(r"\d", version):
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
 from container_kit.stages.artifacts.analysis import Service, Variable
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 
 CLIENTS: dict[str, tuple[str, ...]] = {
     "postgres": (

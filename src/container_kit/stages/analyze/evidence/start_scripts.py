@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _SHELLS = re.compile(
     r"(?:/usr)?(?:/bin/|/bin/env\s+)?(?:ba|da|a)?sh(?:\s+-[a-z]+)*\s+|(?:\S*/)?(?:tini|dumb-init)\s+(?:--\s+)?"

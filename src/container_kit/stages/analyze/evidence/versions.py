@@ -4,37 +4,15 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
-
-_TOOLS: dict[str, tuple[str, ...]] = {
-    "node": ("nodejs", "node", "bun"),
-    "python": ("python",),
-    "go": ("golang", "go"),
-    "ruby": ("ruby",),
-    "maven": ("java",),
-    "gradle": ("java",),
-    "java": ("java",),
-    "elixir": ("elixir",),
-    "php": ("php",),
-    "rust": ("rust",),
-    "dotnet": ("dotnet",),
-    "deno": ("deno",),
-    "gleam": ("gleam",),
-    "crystal": ("crystal",),
-    "dart": ("dart", "flutter"),
-    "zig": ("zig",),
-    "swift": ("swift",),
-    "haskell": ("ghc",),
-    "sbt": ("java",),
-    "clojure": ("java",),
-}
-"""Names that version managers give to an ecosystem's language."""
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 
 def read_tool_versions(folder: Folder, draft: ModuleDraft) -> None:
     """Claim the version that a version manager's file pins, here or at the root of the tree."""
-    names = _TOOLS.get(draft.ecosystem, ())
+    detector = catalog().detectors_by_name.get(draft.ecosystem)
+    names = detector.version_tools if detector else ()
     for place in dict.fromkeys((folder, Folder(folder.tree))):
         for name in names:
             _read_asdf(place, draft, name)

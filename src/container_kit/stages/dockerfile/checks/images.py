@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem
 from container_kit.stages.data.end_of_life import of_image
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, substitute
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 
 _USUAL = {
     "python": ("3.13", "3.14", "3.12", "3.11"),

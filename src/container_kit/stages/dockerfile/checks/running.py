@@ -8,11 +8,11 @@ import shlex
 from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
-from container_kit.stages.dockerfile.base_images import Probe
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, before, problem, replace, substitute
 from container_kit.stages.dockerfile.generate.health import health_command
 from container_kit.stages.dockerfile.generate.render import USER
-from container_kit.stages.dockerfile.generate.start_command import parse
+from container_kit.stages.ecosystems.facets.generation.base_images import Probe
+from container_kit.stages.ecosystems.facets.generation.start_command import parse
 from container_kit.stages.formats.dockerfile_stages import Instruction
 
 _PROBES: dict[str, Probe] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from container_kit.stages.dockerfile.base_images import Probe
+from container_kit.stages.ecosystems.facets.generation.base_images import Probe
 
 
 def health_command(probe: Probe, port: int, path: str | None) -> tuple[str, ...]:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions, Reason
 from container_kit.stages.contract.fault import Evidence, FaultCode
-from container_kit.stages.dockerfile.base_images import Availability, BasePolicy, Bases
-from container_kit.stages.dockerfile.generate.app import App
 from container_kit.stages.dockerfile.generate.dockerignore import ignore_text, is_ignored, read_patterns
-from container_kit.stages.dockerfile.generate.questions import LANGUAGE_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Recipe
-from container_kit.stages.dockerfile.generate.registry import RECIPES, Generator, recipe_for
 from container_kit.stages.dockerfile.generate.render import USER, dockerfile_text, is_own
-from container_kit.stages.dockerfile.generate.resolve import settle
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
+from container_kit.stages.dockerfile.generate.resolve import resolve
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.declaration import RecipeGenerator
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.base_images import Availability, BasePolicy, Bases
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.questions import LANGUAGE_UNKNOWN
+from container_kit.stages.ecosystems.facets.generation.recipe import Recipe
 
 SOURCE_IGNORED = FaultCode(
     "dockerfile.source_ignored",
@@ -24,10 +25,8 @@ SOURCE_IGNORED = FaultCode(
 )
 
 
-_BUILT_BY_A_MANIFEST = frozenset(
-    ["kotlin", "scala", "elixir", "swift", "dart", "crystal", "haskell", "zig", "csharp", "fsharp"]
-)
-"""Languages whose recipes call a build tool, which needs its manifest."""
+_STATIC = "html"
+"""The language whose recipe serves static sites."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +34,14 @@ class DockerfilePlan:
     """All that a Dockerfile is generated from, but for the host's images."""
 
     app: App
-    generator: Generator
+    generator: RecipeGenerator
     policy: BasePolicy
 
     def choices(self) -> tuple[tuple[str, ...], ...]:
         """Return the base images that could be used, each choice in its order of preference."""
         bases = Bases(self.policy, Availability())
         self.generator(self.app, bases)
-        return tuple(dict.fromkeys(bases.asked))
+        return tuple(dict.fromkeys(bases.choices))
 
     def dockerfile(self, availability: Availability) -> Dockerfile:
         """Generate the files for a host.
@@ -63,13 +62,13 @@ class DockerfilePlan:
         )
 
     def _ignore(self, recipe: Recipe) -> str | None:
-        """The ignore file; None where somebody wrote one, which then must let through what is copied."""
-        there = self.app.tree.text(".dockerignore")
-        if there is None or is_own(there):
+        """Return the ignore file; None if the project has one, which must let the copied files through."""
+        existing = self.app.tree.text(".dockerignore")
+        if existing is None or is_own(existing):
             return ignore_text(recipe.ignore, self.app.manifests)
         for path in self.app.manifests:
-            if is_ignored(path, read_patterns(there)):
-                evidence = [Evidence(kind="file", text=there[:2000], where=".dockerignore")]
+            if is_ignored(path, read_patterns(existing)):
+                evidence = [Evidence(kind="file", text=existing[:2000], where=".dockerignore")]
                 raise SOURCE_IGNORED(f".dockerignore keeps out {path}", evidence=evidence, path=path)
         return None
 
@@ -82,13 +81,24 @@ def plan(
     Raises:
         StageFailure: One of `unsettled.FAULTS`.
     """
-    app = settle(analysis, module, tree, options)
-    generator = recipe_for(app)
-    bare = app.language in _BUILT_BY_A_MANIFEST and not app.manager
-    if generator is None or bare:
-        what = f"{app.language} without a manifest" if bare else app.language
-        raise LANGUAGE_UNKNOWN(f"there is no recipe for {what}", languages=", ".join(sorted(RECIPES)))
+    app = resolve(analysis, module, tree, options)
+    generator = _recipe_of(app)
+    language = catalog().languages.get(app.language)
+    manifest_missing = language is not None and language.needs_manifest and not app.manager
+    if generator is None or manifest_missing:
+        subject = f"{app.language} without a manifest" if manifest_missing else app.language
+        supported = sorted(name for name, language in catalog().languages.items() if language.recipe)
+        raise LANGUAGE_UNKNOWN(f"there is no recipe for {subject}", languages=", ".join(supported))
     return DockerfilePlan(app, generator, policy.model_copy(update={"images": policy.images | options.base_images}))
+
+
+def _recipe_of(app: App) -> RecipeGenerator | None:
+    """Return the recipe of the package manager, else of the language; None if it does not exist."""
+    languages = catalog().languages
+    if app.role == "static":
+        return languages[_STATIC].recipe
+    manager, language = catalog().managers.get(app.manager), languages.get(app.language)
+    return (manager.recipe if manager else None) or (language.recipe if language else None)
 
 
 def _shared_reasons(app: App) -> tuple[Reason, ...]:

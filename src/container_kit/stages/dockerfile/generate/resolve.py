@@ -6,8 +6,11 @@ import re
 
 from container_kit.stages.artifacts.analysis import Analysis, Module, Role
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, Reason
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.questions import (
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.declaration import RootBuild
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.ecosystems.facets.generation.questions import (
     LANGUAGE_UNKNOWN,
     MODULE_MISSING,
     NAME_UNUSABLE,
@@ -18,15 +21,9 @@ from container_kit.stages.dockerfile.generate.questions import (
     malformed,
     start_unknown,
 )
-from container_kit.stages.dockerfile.generate.source_tree import ContextTree
-from container_kit.stages.dockerfile.generate.workspaces import Workspace, workspace_of
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace
 
 _PORT_BY_VARIABLE = 8080
-_ROOT_MANIFESTS = ("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml",
-    "pnpm-workspace.yaml", ".yarnrc.yml", "bun.lock", "bun.lockb")  # fmt: skip
-"""What installs the packages of a repository that has one `package.json` for several applications."""
-_COMPILED = {"go", "rust", "csharp", "fsharp", "java", "kotlin", "clojure", "dart", "swift", "crystal", "elixir",
-    "gleam", "php", "zig", "c", "cpp"}  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 """Characters that end lines, or that nobody sees."""
 _PATTERN = re.compile(r"[\\*?\[\]]")
@@ -39,7 +36,7 @@ _HIDING = re.compile(r"(?:pdm|pipenv|pixi) run [\w:-]+|\.?[\w./-]+\.(?:sh|bash)"
 _IMAGE = re.compile(r"[\w./:@-]+", re.ASCII)
 
 
-def settle(analysis: Analysis, path: str, tree: ContextTree, options: DockerfileOptions) -> App:
+def resolve(analysis: Analysis, path: str, tree: ContextTree, options: DockerfileOptions) -> App:
     """Take what is needed out of an analysis.
 
     Raises:
@@ -58,11 +55,11 @@ def settle(analysis: Analysis, path: str, tree: ContextTree, options: Dockerfile
         )
     _refuse_unusable(module, options)
     _refuse_malformed(analysis, module)
-    place, shares = module.path, _is_built_at_the_root(module, tree)
-    if shares:
-        module = module.model_copy(update={"path": ".", "manifests": _ROOT_MANIFESTS})
+    place, root_build = module.path, _root_build(module, tree)
+    if root_build:
+        module = module.model_copy(update={"path": ".", "manifests": root_build.files})
     role, start = _role_and_start(module, options)
-    workspace = workspace_of(tree, module.package_manager.value or "", module.path)
+    workspace = _workspace_of(tree, module.package_manager.value or "", module.path)
     port = _port(module, role, options)
     return App(
         module=module,
@@ -73,18 +70,29 @@ def settle(analysis: Analysis, path: str, tree: ContextTree, options: Dockerfile
         start=start,
         port=port,
         workspace=workspace,
-        in_workspace=(analysis.workspace_tool is not None and not shares) or workspace is not None,
+        in_workspace=(analysis.workspace_tool is not None and root_build is None) or workspace is not None,
         start_given=options.start_command is not None,
         reasons=_reasons(module, options),
         place=place,
     )
 
 
-def _is_built_at_the_root(module: Module, tree: ContextTree) -> bool:
-    """Tell whether a module has no `package.json` of its own: the one at the root builds it and holds its packages."""
-    mine = module.path != "." and module.language.value in {"javascript", "typescript"}
-    held = any(tree.exists(f"{module.path}/{name}") for name in ("package.json", "deno.json", "deno.jsonc"))
-    return mine and not held and tree.exists("package.json") and bool(module.build_command.value)
+def _root_build(module: Module, tree: ContextTree) -> RootBuild | None:
+    """Return the manifest at the root that builds a module without its own; None if the module builds itself."""
+    if module.path == "." or not module.build_command.value:
+        return None
+    for build in catalog().root_builds:
+        own = any(tree.exists(f"{module.path}/{name}") for name in build.module_manifests)
+        if module.language.value in build.languages and not own and tree.exists(build.manifest):
+            return build
+    return None
+
+
+def _workspace_of(tree: ContextTree, manager: str, path: str) -> Workspace | None:
+    """Return the workspace that a module is a member of; None if it is not one, or another tool ties it together."""
+    declared = catalog().managers.get(manager)
+    workspace = declared.workspace(tree) if declared and declared.workspace else None
+    return workspace if workspace and workspace.member(path) else None
 
 
 def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, str | None]:
@@ -102,14 +110,15 @@ def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, s
 
 
 def _program(module: Module) -> str | None:
-    """The start command; what is behind it where it is a script, or a task of a package manager that no image has."""
+    """Return the start command; the program behind it if that is a script or a task of a package manager."""
     start = module.start_command.value
     return module.start_program.value or start if start and _HIDING.fullmatch(start) else start
 
 
 def _compiled(module: Module) -> bool:
-    """Tell whether the build itself makes the one program to run, so that no command is needed."""
-    return module.language.value in _COMPILED and module.package_manager.value is not None
+    """Return whether the build itself makes the one program to run, so that no command is needed."""
+    language = catalog().languages.get(module.language.value or "")
+    return language is not None and language.compiled and module.package_manager.value is not None
 
 
 def _port(module: Module, role: Role, options: DockerfileOptions) -> int | None:
@@ -120,14 +129,15 @@ def _port(module: Module, role: Role, options: DockerfileOptions) -> int | None:
     if role != "web":
         return None
     if module.port.value:
-        return _unprivileged(module.port.value) if module.language.value == "php" else module.port.value
+        language = catalog().languages.get(module.language.value or "")
+        return _unprivileged(module.port.value) if language and language.brings_server else module.port.value
     if any(variable.name == "PORT" for variable in module.variables):
         return _PORT_BY_VARIABLE
     raise PORT_UNKNOWN(ask(module.port, f"the port of {module.path} is unknown"), evidence=evidence(module.port))
 
 
 def _unprivileged(port: int) -> int:
-    """The port that a server of our own choice listens on: a web server's usual one is root's."""
+    """Return the port that the added server listens on: only root can use ports below 1024."""
     return port if port >= 1024 else _PORT_BY_VARIABLE
 
 
@@ -144,7 +154,7 @@ def _refuse_unusable(module: Module, options: DockerfileOptions) -> None:
         raise NAME_UNUSABLE(f"the build command of {module.path} is {build[:80]!r}", what="build command")
     for image in options.base_images.values():
         if not _IMAGE.fullmatch(image):
-            raise NAME_UNUSABLE(f"{image[:80]!r} is no reference of an image", what="base image")
+            raise NAME_UNUSABLE(f"{image[:80]!r} is not an image reference", what="base image")
 
 
 def _refuse_malformed(analysis: Analysis, module: Module) -> None:
@@ -156,7 +166,7 @@ def _refuse_malformed(analysis: Analysis, module: Module) -> None:
 
 
 def _manifests(analysis: Analysis, module: Module, tree: ContextTree, workspace: Workspace | None) -> tuple[str, ...]:
-    """The module's own and, in a workspace, those of all members: a lockfile is checked against all of them."""
+    """Return the module's manifests and, in a workspace, those of all members: the lock file covers them all."""
     paths = [*(workspace.manifests(module.path) if workspace else ()), *module.manifests]
     if analysis.workspace_tool and not workspace:
         paths += [path for other in analysis.modules for path in other.manifests]

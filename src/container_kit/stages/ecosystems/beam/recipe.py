@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import (
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages, runtime_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS
+from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
     RuntimeImage,
@@ -18,7 +19,6 @@ from container_kit.stages.dockerfile.generate.recipe import (
     environment,
     system_packages,
 )
-from container_kit.stages.ecosystems.native.program import DEBIANS
 
 _ELIXIR = Base("hexpm/elixir:1.18.4-erlang-27.3.4-debian-bookworm-20250520-slim")
 _GLEAM = Base("ghcr.io/gleam-lang/gleam:v1.11.0-erlang-alpine", family="alpine", probe="wget")
@@ -83,6 +83,6 @@ def gleam(app: App, bases: Bases) -> Recipe:
 
 
 def _name(app: App) -> str:
-    """The application's name, which is also its release's."""
+    """Return the application's name, which is also its release's."""
     named = re.search(r"app:\s*:(\w+)", app.tree.text(app.inside("mix.exs")) or "")
     return named[1] if named else re.sub(r"\W", "_", app.module.name)

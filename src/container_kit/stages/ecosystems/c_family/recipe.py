@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages
-from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, cached, chain, environment, system_packages
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
-from container_kit.stages.dockerfile.generate.version_ranges import exact
-from container_kit.stages.ecosystems.native.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Bases
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.questions import START_UNKNOWN
+from container_kit.stages.ecosystems.facets.generation.recipe import (
+    Build,
+    Recipe,
+    chain,
+    system_packages,
+)
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
 
 _TOOLS = {
     "cmake": ("cmake", "ninja-build"),
@@ -53,7 +57,6 @@ _SHARED = (
     "ldd /out/app | awk '/=> \\// {print $3}' | grep -Ev '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*)[.]so' "
     "| xargs -r cp -L -t /out/lib"
 )
-_ZIG = "0.15.2"
 
 
 def c_family(app: App, bases: Bases) -> Recipe:
@@ -66,7 +69,7 @@ def c_family(app: App, bases: Bases) -> Recipe:
         "WORKDIR /app",
         app.copy_source(),
         *app.enter(),
-        f"RUN {chain(_build(app), 'mkdir -p /out/lib', f'cp {_made(app)} /out/app')}",
+        f"RUN {chain(_build(app), 'mkdir -p /out/lib', f'cp {_binary(app)} /out/app')}",
         "# What the program loads beside the C library goes with it.",
         f'SHELL ["/bin/bash", "-o", "pipefail", "-c"]\nRUN {{ {_SHARED}; }} || test -z "$(ls /out/lib)"',
     )
@@ -87,42 +90,11 @@ def c_family(app: App, bases: Bases) -> Recipe:
     )
 
 
-def zig(app: App, bases: Bases) -> Recipe:
-    """Make the recipe for a Zig server; the compiler comes from PyPI, for there is no image of it."""
-    base = bases.pick(
-        Base("python:3.13-slim", probe="python"),
-        Base("python:3.11-slim", probe="python"),
-        rationale="Zig publishes its compiler on PyPI, and no image",
-    )
-    runtime = bases.pick(*DEBIANS, rationale="small, and it has a program for the health check")
-    declared = exact(app.version or "", 3)
-    version = declared[0] if declared and declared[0].count(".") == 2 else _ZIG
-    made = _named_program(app, r"zig-out/bin/([\w.-]+)")
-    cache = "/root/.cache/zig"
-    lines = (
-        *environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1", "ZIG_GLOBAL_CACHE_DIR": cache}),
-        "WORKDIR /app",
-        cached("/root/.cache/pip", f"pip install ziglang=={version}"),
-        *app.copy_manifests(),
-        *app.enter(),
-        cached(cache, "python -m ziglang build --fetch"),
-        app.copy_source(),
-        cached(
-            cache,
-            chain("python -m ziglang build -Doptimize=ReleaseSafe", "mkdir /out", f"cp zig-out/bin/{made} /out/app"),
-        ),
-    )
-    reasons = (
-        Reason(decision=f"ziglang=={version}", rationale="build.zig.zon asks for it" if declared else "a recent Zig"),
-    )
-    return program(app, Build(base, lines), runtime, ignore=("**/zig-out", "**/.zig-cache"), reasons=reasons)
-
-
 def _libraries(app: App) -> tuple[str, ...]:
-    """The packages behind what the build file looks for, and those that the analysis knows."""
+    """Return the packages that the build file looks for, and those that the analysis found."""
     text = "\n".join(app.tree.text(app.inside(name)) or "" for name in ("CMakeLists.txt", "meson.build"))
-    asked = [word.lower() for found in _ASKED.finditer(text) for word in (found[1] or found[2]).split()]
-    known = [_LIBRARIES[word] for word in asked if word in _LIBRARIES]
+    requested = [word.lower() for match in _ASKED.finditer(text) for word in (match[1] or match[2]).split()]
+    known = [_LIBRARIES[word] for word in requested if word in _LIBRARIES]
     return tuple(dict.fromkeys((*known, *build_packages(app.packages))))
 
 
@@ -134,14 +106,9 @@ def _build(app: App) -> str:
     return app.build or "make"
 
 
-def _made(app: App) -> str:
-    """The file that the build leaves, relative to the module's folder."""
+def _binary(app: App) -> str:
+    """Return the file that the build leaves, relative to the module's folder."""
     words = app.command().arguments if app.start else ()
     if not words or not re.fullmatch(r"(?:\./)?[\w+./-]+", words[0]) or ".." in words[0]:
         raise START_UNKNOWN(f"the program that {app.module.path} builds is unknown", path=app.module.path)
     return shell_word(words[0])
-
-
-def _named_program(app: App, pattern: str) -> str:
-    found = re.search(pattern, app.start or "")
-    return found[1] if found else shell_word(app.module.name)

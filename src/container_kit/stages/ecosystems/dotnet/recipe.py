@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import runtime_packages
-from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, environment
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import runtime_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.questions import START_UNKNOWN
+from container_kit.stages.ecosystems.facets.generation.recipe import Build, Recipe, RuntimeImage, cached, environment
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 
 _VERSIONS = ("10.0", "11.0", "9.0", "8.0", "7.0", "6.0")
 _CACHE = "/root/.nuget/packages"
@@ -45,7 +45,7 @@ def dotnet(app: App, bases: Bases) -> Recipe:
 
 
 def publish(app: App, bases: Bases) -> Build:
-    """The stage that restores a project's packages and publishes it to /out."""
+    """Return the stage that restores a project's packages and publishes it to /out."""
     version = _version(app)
     rationale = f"the project targets .NET {version}" if app.version else "the default .NET, with long-term support"
     base = bases.pick(Base(f"{_REGISTRY}/sdk:{version}"), rationale=rationale)

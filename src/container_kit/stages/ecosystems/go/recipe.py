@@ -1,17 +1,24 @@
-"""Go: one program, linked statically where no C library is needed."""
+"""Go: one program, linked statically if it needs no C library."""
 
 from __future__ import annotations
 
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, cached, chain, environment, system_packages
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
-from container_kit.stages.dockerfile.generate.version_ranges import allows
-from container_kit.stages.ecosystems.native.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.recipe import (
+    Build,
+    Recipe,
+    cached,
+    chain,
+    environment,
+    system_packages,
+)
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
+from container_kit.stages.ecosystems.facets.generation.version_ranges import allows
 
 _NEWEST = "1.27"
 _WITH_PIP = Base("python:3.11-slim")
@@ -77,7 +84,7 @@ def _tools(base: Base, app: App) -> tuple[str, ...]:
 
 
 def _package(app: App) -> str:
-    """The package of the program: from the build command, the start command, or where its `main` was seen."""
+    """Return the package of the program: from the build command, the start command, or the file with `main`."""
     for line in (app.build, app.start):
         words = (line or "").split()
         named = [word for word in words if re.fullmatch(r"\.(/[\w./-]+)?", word) and not word.endswith("/...")]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
-from container_kit.stages.analyze.tree.source_tree import join
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.module_tree import join
 from container_kit.stages.ecosystems.javascript.packages import read_manager, read_package, read_version
 
 _MANIFEST = "nest-cli.json"
 
 
 def describe(folder: Folder, draft: ModuleDraft) -> None:
-    """Read what the nearest `nest-cli.json` above says of this folder; where it stands itself `package.json` speaks."""
+    """Read the entry of this folder in the nearest `nest-cli.json` above."""
     home = _home(folder)
     named = {root: (name, project) for name, root, project in _projects(home)}
     relative = folder.path.removeprefix(home.path).lstrip("/")
@@ -51,7 +51,7 @@ def _claim_application(folder: Folder, draft: ModuleDraft, project: dict[str, An
 
 
 def projects(folder: Folder) -> tuple[str, list[str]] | None:
-    """The applications that `nest-cli.json` names."""
+    """Return the applications that `nest-cli.json` names."""
     paths = [root for _, root, project in _projects(folder) if project.get("type") != "library"]
     return ("nest", paths) if paths else None
 
@@ -73,8 +73,8 @@ def _home(folder: Folder) -> Folder:
     return Folder(folder.tree, path)
 
 
-ECOSYSTEMS = (
-    Ecosystem(
+DETECTORS = (
+    Detector(
         "nest",
         describe,
         manifests=(_MANIFEST,),

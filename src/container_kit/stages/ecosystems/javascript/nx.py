@@ -1,14 +1,14 @@
-"""Nx projects that have a `project.json` and no manifest of their own: their executors tell what they are."""
+"""Nx projects that have a `project.json` and no other manifest: their executors show the framework."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
 from container_kit.stages.artifacts.analysis import Role
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.javascript.packages import read_manager, read_package, read_version
 
 _KINDS: tuple[tuple[str, str | None, Role, int], ...] = (
@@ -82,4 +82,4 @@ def _uses(folder: Folder, root: Folder, package: str) -> bool:
     return folder.find(rf"['\"]{re.escape(package)}['\"/]", ".ts", ".js") is not None or package == "@nestjs/core"
 
 
-ECOSYSTEMS = (Ecosystem("nx", describe, manifests=("project.json",), sources=(".ts", ".js"), rank=61),)
+DETECTORS = (Detector("nx", describe, manifests=("project.json",), sources=(".ts", ".js"), rank=61),)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, chain
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import runtime_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import Build, Recipe, RuntimeImage, cached, chain
 
 _ENVIRONMENT = {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=75.0 -XX:+ExitOnOutOfMemoryError"}
 _RUNTIME = Base("eclipse-temurin:21-jre")
@@ -68,7 +68,7 @@ def _packed(app: App, bases: Bases, build: Build, command: tuple[str, ...], reas
 
 
 def _main_class(app: App) -> str | None:
-    """The object with `main`, from the file in which it was seen."""
+    """Return the object with `main`, from the file in which it was seen."""
     for place in app.module.start_command.locations:
         file = place.split(":")[0]
         if file.endswith(".scala"):

@@ -1,14 +1,21 @@
-"""PHP: FrankenPHP, one process that is web server and interpreter; composer has a stage of its own."""
+"""PHP: FrankenPHP, one process that is web server and interpreter; Composer runs in a separate stage."""
 
 from __future__ import annotations
 
 import re
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached, copy, environment
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import (
+    Build,
+    Recipe,
+    RuntimeImage,
+    cached,
+    copy,
+    environment,
+)
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 
 _VERSIONS = ("8.4", "8.5", "8.3", "8.2")
 _CACHE = "/root/.composer/cache"
@@ -83,13 +90,13 @@ def php(app: App, bases: Bases) -> Recipe:
 
 
 def _has_assets(app: App) -> bool:
-    """Tell whether pages need what Vite builds; Laravel's own layout."""
+    """Return whether pages need what Vite builds; Laravel's own layout."""
     scripts = app.tree.json("package.json").get("scripts", {})
     return app.framework == "laravel" and app.module.path == "." and isinstance(scripts, dict) and "build" in scripts
 
 
 def _assets(app: App, bases: Bases) -> tuple[Build, ...]:
-    """The stage that builds scripts and styles, where there are any."""
+    """Return the stage that builds scripts and styles, if there are any."""
     if not _has_assets(app):
         return ()
     base = bases.pick(*(Base(f"node:{version}-slim") for version in ("24", "22")), rationale="Vite builds the assets")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 
 def django_manage(folder: Folder) -> str | None:
-    """The outermost `manage.py` that is Django's, looking two folders deep."""
+    """Return the outermost `manage.py` that is Django's, looking two folders deep."""
     for path in folder.files("manage.py", limit=5, depth=3):
         if path.rpartition("/")[2] == "manage.py" and "django" in folder.source(path).lower():
             return path

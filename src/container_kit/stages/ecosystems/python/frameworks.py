@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from container_kit.stages.analyze.ecosystem import Framework
+from container_kit.stages.ecosystems.facets.detection.detector import Framework
 
 FRAMEWORKS = (
     Framework("django", ("django", "djangorestframework", "wagtail", "django-cms"), 8000),

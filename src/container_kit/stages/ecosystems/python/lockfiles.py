@@ -1,15 +1,18 @@
-"""Python's requirements files and Pipenv's lock file."""
+"""Requirements files, and the lock files of Poetry, uv, PDM, Pipenv and PEP 751."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from pydantic import BaseModel
 
-from container_kit.stages.ecosystems.facets.file_walk import ends_like
-from container_kit.stages.ecosystems.facets.lockfile import OBJECT, Entry, Lines, Unread, quoted
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.file_walk import ends_like
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import OBJECT, Entry, Lines, Reader, Unread, quoted
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.toml_tables import read_tables
 from container_kit.stages.formats.documents import parse_json
 
 REQUIREMENTS = ("requirements*.txt", "*requirements.txt", "requirements/*.txt", "constraints.txt")
@@ -23,8 +26,8 @@ _INCLUDED = re.compile(r"(?:-r|-c|--requirement|--constraint)[ =]*(\S+)")
 def requirements(text: str) -> Iterator[Entry]:
     """Read a requirements file of pip: what is pinned with `==`."""
     for number, line in _logical(text):
-        if found := _PINNED.match(line):
-            yield Package("pypi", found[1], found[2], line=number)
+        if match := _PINNED.match(line):
+            yield Package("pypi", match[1], match[2], line=number)
         elif included := _INCLUDED.match(line):
             yield from _other(included[1], number)
         elif not line.startswith(("-", ".", "/")) and (named := _NAMED.match(line)):
@@ -32,7 +35,7 @@ def requirements(text: str) -> Iterator[Entry]:
 
 
 def _logical(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers, continued ones joined, without comments and empty ones."""
+    """Yield lines with their numbers, continued ones joined, without comments and empty ones."""
     started, joined = 0, ""
     for number, line in enumerate(text.splitlines(), start=1):
         started = started or number
@@ -41,12 +44,12 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
             joined = joined[:-1] + " "
             continue
         if joined.strip():
-            yield started, " ".join(joined.split())  # one space at most, lest a search tries each way to share many
+            yield started, " ".join(joined.split())  # one space at most, which keeps the expressions linear
         started, joined = 0, ""
 
 
 def _other(name: str, line: int) -> Iterator[Entry]:
-    """A file that this one includes: it is read for itself where its name is a usual one."""
+    """Yield an included file as unread, unless its name is one that is read anyway."""
     if not any(ends_like(name, pattern) for pattern in REQUIREMENTS):
         yield Unread(f"{name} is not read", line)
 
@@ -71,3 +74,19 @@ def pipenv(text: str) -> Iterator[Entry]:
             yield Package("pypi", name, entry.version.lstrip("="), line=line)
         elif not entry.editable and not entry.path:
             yield Unread(f"{name} has no version", line)
+
+
+_LOCAL_KEYS = {"editable", "virtual", "directory", "path"}
+
+
+def _is_local(package: dict[str, Any]) -> bool:
+    source = package.get("source")
+    if isinstance(source, dict) and (source.get("type") in {"directory", "file"} or _LOCAL_KEYS & source.keys()):
+        return True
+    return bool(_LOCAL_KEYS & package.keys())
+
+
+packages: Reader = partial(read_tables, "pypi", "package", _is_local)
+"""Reads `poetry.lock`, `uv.lock` or `pdm.lock`."""
+pylock: Reader = partial(read_tables, "pypi", "packages", _is_local)
+"""Reads `pylock.toml` (PEP 751)."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, RuntimeImage, cached
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word
-from container_kit.stages.ecosystems.native.program import DEBIANS
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS
+from container_kit.stages.ecosystems.facets.generation.questions import START_UNKNOWN
+from container_kit.stages.ecosystems.facets.generation.recipe import Build, Recipe, RuntimeImage, cached
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
 
 _ENVIRONMENT = "/opt/env"
 _CACHE = "/opt/conda/pkgs"

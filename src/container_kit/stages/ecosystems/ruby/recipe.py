@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages, runtime_packages
-from container_kit.stages.dockerfile.generate.recipe import (
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages, runtime_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
     RuntimeImage,
@@ -15,7 +15,7 @@ from container_kit.stages.dockerfile.generate.recipe import (
     environment,
     system_packages,
 )
-from container_kit.stages.dockerfile.generate.version_ranges import preferred
+from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 
 _VERSIONS = ("3.4", "4.0", "3.3", "3.2", "3.1", "3.0", "2.7")
 _CACHE = "/root/.bundle/cache"
@@ -51,7 +51,7 @@ def ruby(app: App, bases: Bases) -> Recipe:
 
 
 def gems(app: App, bases: Bases) -> Build:
-    """A build stage up to the installed gems."""
+    """Return a build stage up to the installed gems."""
     base = bases.pick(
         *(Base(f"ruby:{version}-slim") for version in preferred(app.version, _VERSIONS)),
         rationale=f"the project asks for Ruby {app.version}" if app.version else "the default Ruby",
@@ -68,6 +68,12 @@ def gems(app: App, bases: Bases) -> Build:
     return Build(base, lines)
 
 
+def build_site(app: App, bases: Bases) -> Build:
+    """Return the stage that builds a static site."""
+    build = gems(app, bases)
+    return Build(build.base, (*build.lines, app.copy_source(), f"RUN {app.build}"))
+
+
 def _bundle(app: App) -> dict[str, str]:
     return ({"BUNDLE_DEPLOYMENT": "1"} if _locked(app) else {}) | _BUNDLE
 
@@ -78,5 +84,5 @@ def _locked(app: App) -> bool:
 
 def _assets(app: App) -> str:
     """Rails' assets are made without the key that signs its cookies; the real one comes with the deployment."""
-    there = app.tree.exists(app.inside("app/assets")) or app.tree.exists(app.inside("app/javascript"))
-    return "SECRET_KEY_BASE_DUMMY=1 RAILS_ENV=production bundle exec rails assets:precompile" if there else ""
+    has_assets = app.tree.exists(app.inside("app/assets")) or app.tree.exists(app.inside("app/javascript"))
+    return "SECRET_KEY_BASE_DUMMY=1 RAILS_ENV=production bundle exec rails assets:precompile" if has_assets else ""

@@ -6,13 +6,13 @@ import tomllib
 from typing import Any
 
 from container_kit.stages.artifacts.dockerfile import Reason
-from container_kit.stages.dockerfile.base_images import Base, Bases
-from container_kit.stages.dockerfile.generate.app import App
-from container_kit.stages.dockerfile.generate.apt_packages import build_packages
-from container_kit.stages.dockerfile.generate.questions import START_UNKNOWN
-from container_kit.stages.dockerfile.generate.recipe import Build, Recipe, cached, chain, system_packages
-from container_kit.stages.dockerfile.generate.shell_quote import shell_word, shell_words
-from container_kit.stages.ecosystems.native.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages
+from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.questions import START_UNKNOWN
+from container_kit.stages.ecosystems.facets.generation.recipe import Build, Recipe, cached, chain, system_packages
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word, shell_words
 
 _REGISTRY = ("/usr/local/cargo/registry", "/usr/local/cargo/git/db")
 
@@ -46,7 +46,7 @@ def rust(app: App, bases: Bases) -> Recipe:
 
 
 def _program(app: App) -> str:
-    """The program's name: in the start command, else the only one that the manifest can mean."""
+    """Return the program's name: in the start command, else the only one that the manifest can mean."""
     start = app.command().arguments[0] if app.start else ""
     if "target/" in start:
         return start.rsplit("/", 1)[-1]
@@ -58,7 +58,7 @@ def _program(app: App) -> str:
 
 
 def _stubs(app: App) -> str:
-    """The command that makes empty sources: cargo reads no manifest whose targets are not there."""
+    """Return the command that makes empty sources: cargo rejects a manifest whose targets do not exist."""
     sources: list[str] = []
     for path in app.manifests:
         folder, _, name = path.rpartition("/")

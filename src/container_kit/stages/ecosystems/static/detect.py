@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from container_kit.stages.analyze.ecosystem import Ecosystem
-from container_kit.stages.analyze.evidence.claims import ModuleDraft
-from container_kit.stages.analyze.tree.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
+from container_kit.stages.ecosystems.facets.detection.detector import Detector
+from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _HOMES = (
     "index.html",
@@ -88,10 +88,12 @@ def _is_zola(folder: Folder) -> bool:
     return re.search(r"^\s*base_url\b", folder.text("config.toml"), re.MULTILINE) is not None
 
 
-ECOSYSTEMS = (
-    Ecosystem("hugo", describe_hugo, manifests=("hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json"), rank=55),
-    Ecosystem("hugo-config", describe_hugo, bare=("config.toml", "config.yaml"), recognises=_is_hugo, rank=56),
-    Ecosystem("zola", describe_zola, bare=("config.toml",), recognises=_is_zola, rank=57),
-    Ecosystem("mkdocs", describe_mkdocs, bare=("mkdocs.yml",), rank=85),
-    Ecosystem("static", describe, manifests=("Staticfile",), bare=(*_HOMES, "*.html"), sources=(".html",), rank=90),
+DETECTORS = (
+    Detector("hugo", describe_hugo, manifests=("hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json"), rank=55),
+    Detector("hugo-config", describe_hugo, entry_files=("config.toml", "config.yaml"), recognises=_is_hugo, rank=56),
+    Detector("zola", describe_zola, entry_files=("config.toml",), recognises=_is_zola, rank=57),
+    Detector("mkdocs", describe_mkdocs, entry_files=("mkdocs.yml",), rank=85),
+    Detector(
+        "static", describe, manifests=("Staticfile",), entry_files=(*_HOMES, "*.html"), sources=(".html",), rank=90
+    ),
 )

@@ -19,6 +19,7 @@ from container_kit.stages.formats.dockerfile.variables import (
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_SHELL = ("/bin/sh", "-c")
 _MAX_PORT = 65535
+_MAX_PORT_TEXT = 1000
 # [[address:]host port:]port[-port][/protocol]
 _PORT = re.compile(r"(?:.*:)?(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp)?)?", re.IGNORECASE)
 
@@ -36,7 +37,7 @@ class ExposedPorts:
 
 @dataclass(frozen=True, slots=True)
 class ImageConfiguration:
-    """What the instructions of a stage, and of the stages that it continues, set; the base image is not looked at."""
+    """The settings of a stage and of the stages that it continues; those of the base image are not known."""
 
     ports: tuple[ExposedPorts, ...] = ()
     """In the order of the Dockerfile."""
@@ -54,7 +55,7 @@ class ImageConfiguration:
     """As an image has it: `NONE`, `CMD` and its words, or `CMD-SHELL` and one text."""
     shell: tuple[str, ...] = _DEFAULT_SHELL
     lines: Mapping[str, int] = field(default_factory=dict)
-    """The line that set something, by its keyword; for a variable by `ENV NAME`."""
+    """The line of each setting, by the keyword; of a variable by `ENV NAME`."""
 
     def tcp_ports(self) -> tuple[int, ...]:
         """Return the TCP ports, sorted."""
@@ -154,6 +155,8 @@ class _State:
         try:
             found = expand(word, self._variables, escape=self._dockerfile.escape, keep_unset=self._keep_unset)
         except ExpansionError:
+            return
+        if len(found.text) > _MAX_PORT_TEXT:
             return
         for text in found.words:
             match = _PORT.fullmatch(text)

@@ -1,4 +1,4 @@
-"""What is rejected before the parser starts.
+"""Limits of the text that is given to the parser.
 
 The parser is a Go extension. It holds the interpreter lock, cannot be interrupted, and takes time quadratic in the
 length of an instruction and of a here-document. Text that could keep it busy for more than about a second, or that does
@@ -7,23 +7,22 @@ not survive the way into the extension, is rejected.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 MAX_BYTES = 1 << 20
-MAX_LINES = 25_000
+MAX_LINES = 20_480
 _MAX_LINE_BYTES = (1 << 16) - 1
 """BuildKit's own limit for one line."""
 _MAX_JOINING = 1 << 30
 """The sum of the squares of the bytes of all instructions: one of 32 KiB, or many that are shorter."""
 _MAX_HEREDOCS = 1 << 30
 """Lines times bytes, from the first line on that may open a here-document."""
-_LONG_HEREDOC_NAME = re.compile(r"<<\S{1000}")
+_MAX_HEREDOC_NAME = 1000
 _ESCAPES = ("\\", "`")
 
 
 class DockerfileSyntaxError(Exception):
-    """Text that is not a Dockerfile; `line` is where, from 1."""
+    """The text is not a Dockerfile; `line` is the wrong line, from 1."""
 
     def __init__(self, reason: str, line: int) -> None:
         super().__init__(reason)
@@ -72,7 +71,7 @@ def _check_size(lines: Sequence[str]) -> None:
     if (len(lines) - opening) * sum(sizes[opening:]) > _MAX_HEREDOCS:
         raise DockerfileSyntaxError("shorten the here-document; COPY its data from a file", opening + 1)
     for number, line in enumerate(lines, start=1):
-        if _LONG_HEREDOC_NAME.search(line):
+        if any("<<" in word and len(word) > _MAX_HEREDOC_NAME for word in line.split()):
             raise DockerfileSyntaxError("shorten the name of the here-document", number)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from container_kit.stages.formats.dockerfile.instruction import Heredoc, Instruction
@@ -15,10 +15,13 @@ _DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _ESCAPES = ("\\", "`")
 _ONBUILD = re.compile(r"\s*onbuild(?=\s)", re.IGNORECASE)
 
-# What makes the parser fail inside an instruction: ENV and LABEL without pairs, JSON of other things than strings.
+# The parser fails inside an instruction if ENV or LABEL has no pairs, or if a JSON array holds more than strings.
 _FALLIBLE = re.compile(r"^([^\S\n]*(?:onbuild[^\S\n]+)*)(?=(?:env|label)\s)", re.IGNORECASE | re.MULTILINE)
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _HEREDOC_NAME = re.compile(r"<<-?(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"'<]+))")
+_AT_ONCE = 200
+"""Instructions that are parsed together to find a wrong one."""
+_MAX_REASON = 200
 _REPAIRS = {
     "unterminated heredoc": "end the here-document with a line that holds only its name",
     "ENV must have two arguments": "ENV needs a name and a value",
@@ -30,7 +33,7 @@ _REPAIRS = {
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
-    """What the parser found."""
+    """The result of parsing."""
 
     lines: tuple[str, ...]
     """Without line ends and byte order mark."""
@@ -53,9 +56,8 @@ def parse_text(text: str) -> ParsedText:
     lines = split_lines(text.removeprefix("\ufeff"))
     directives = dict(_read_directives(lines))
     commands = _parse(_with_escape_first(lines, directives))
-    instructions = tuple(_instruction(command) for command in commands)
-    if any(instruction.keyword == "ONBUILD" for instruction in instructions):
-        instructions = _with_triggers(lines, directives, instructions)
+    triggers = _triggers(lines, directives, {command.start_line for command in commands if command.sub_cmd})
+    instructions = tuple(_instruction(command, triggers.get(command.start_line)) for command in commands)
     return ParsedText(tuple(line.removesuffix("\r") for line in lines), instructions, directives)
 
 
@@ -76,11 +78,16 @@ def _with_escape_first(lines: Sequence[str], directives: Mapping[str, str]) -> s
     return "\n".join((f"# escape={directives['escape']}", *("#" * (len(names) - 1)), *lines[len(names) :]))
 
 
-def _with_triggers(
-    lines: Sequence[str], directives: Mapping[str, str], instructions: Sequence[Instruction]
-) -> tuple[Instruction, ...]:
-    """Parse again without the word ONBUILD, because the parser tells little about the instruction behind it."""
-    deferring = {instruction.line for instruction in instructions if instruction.keyword == "ONBUILD"}
+def _triggers(lines: Sequence[str], directives: Mapping[str, str], deferring: set[int]) -> dict[int, Instruction]:
+    """Parse again without the word ONBUILD, because the parser returns little of the instruction behind it.
+
+    Args:
+        lines: The text.
+        directives: Its parser directives.
+        deferring: The lines on which an ONBUILD starts.
+    """
+    if not deferring:
+        return {}
     without = [
         _ONBUILD.sub(lambda found: " " * len(found[0]), line, count=1) if number in deferring else line
         for number, line in enumerate(lines, start=1)
@@ -88,18 +95,16 @@ def _with_triggers(
     try:
         commands = _parse(_with_escape_first(without, directives))
     except DockerfileSyntaxError:
-        return tuple(instructions)
-    triggers = {command.start_line: _instruction(command) for command in commands if command.start_line in deferring}
-    return tuple(replace(instruction, trigger=triggers.get(instruction.line)) for instruction in instructions)
+        return {}
+    return {command.start_line: _instruction(command) for command in commands if command.start_line in deferring}
 
 
-def _instruction(command: Any) -> Instruction:
-    keyword = (command.cmd or "").upper()  # a continuation of nothing has none
+def _instruction(command: Any, trigger: Instruction | None = None) -> Instruction:
     arguments: tuple[str, ...] = command.value
     if arguments == ("",) and not command.json:  # an unknown instruction
         arguments = ()
     return Instruction(
-        keyword=keyword,
+        keyword=(command.cmd or "").upper(),  # a continuation of nothing has none
         arguments=(command.sub_cmd.upper(), *arguments) if command.sub_cmd else arguments,
         flags=command.flags,
         is_json=command.json,
@@ -107,6 +112,7 @@ def _instruction(command: Any) -> Instruction:
         last_line=command.end_line,
         source=(command.original or "").partition("\n")[0].strip(),
         heredocs=tuple(Heredoc(one.name, one.content, one.file_descriptor) for one in command.heredocs),
+        trigger=trigger,
     )
 
 
@@ -117,9 +123,15 @@ def _parse(text: str) -> Sequence[Any]:
         return _commands(text)
     except GoParseError as error:
         reason = str(error)
-        raise DockerfileSyntaxError(_REPAIRS.get(reason, reason), _error_line(text, reason)) from error
+        raise DockerfileSyntaxError(_repair(reason), _error_line(text, reason)) from error
     except UnicodeDecodeError as error:  # it splits the arguments of HEALTHCHECK between bytes
         raise DockerfileSyntaxError("use only ASCII characters in HEALTHCHECK", _error_line(text, "")) from error
+
+
+def _repair(reason: str) -> str:
+    if reason.startswith("invalid escape token"):
+        return "use a backslash or a backtick as the escape character"
+    return _REPAIRS.get(reason, reason[:_MAX_REASON])
 
 
 def _commands(text: str) -> Sequence[Any]:
@@ -144,12 +156,17 @@ def _error_line(text: str, reason: str) -> int:
         commands = _commands(_NOT_ASCII.sub("x", infallible))
     except ValueError:  # a here-document with a name that is written in another way than it ends
         return 1
+    found = [(one.start_line, one.end_line) for one in commands if one.start_line <= len(lines)]
+    unterminated = [first for first, last in found if last > len(lines)]
     escape = dict(_read_directives(lines)).get("escape", _ESCAPES[0])
-    for command in commands:
-        if command.end_line > len(lines):  # its here-document ends below the text
-            return int(command.start_line)
-        if _fails("\n".join((f"# escape={escape}", *lines[command.start_line - 1 : command.end_line]))):
-            return int(command.start_line)
+
+    def fails(part: Sequence[tuple[int, int]]) -> bool:
+        return _fails("\n".join((f"# escape={escape}", *lines[part[0][0] - 1 : part[-1][1]])))
+
+    for start in range(0, len(found), _AT_ONCE):
+        part = found[start : start + _AT_ONCE]
+        if fails(part):
+            return next((one[0] for one in part if one[0] in unterminated or fails([one])), 1)
     return 1
 
 

@@ -16,11 +16,12 @@ _NEEDS_ARGUMENT = frozenset({
     "ARG", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
 })  # fmt: skip
 _NOT_DEFERRED = frozenset({"FROM", "MAINTAINER", "ONBUILD"})
+_MAX_WORD = 40
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*", re.IGNORECASE)
 
 
 def problem(instruction: Instruction, previous: Instruction | None) -> str | None:
-    """Return what is wrong with an instruction, as the correction to make; None if BuildKit accepts it.
+    """Return the correction that an instruction needs; None if BuildKit accepts it.
 
     Flags are not checked, because each version of BuildKit has more of them.
 
@@ -42,10 +43,10 @@ def problem(instruction: Instruction, previous: Instruction | None) -> str | Non
 
 
 def _unknown(instruction: Instruction, previous: Instruction | None) -> str:
-    word = instruction.keyword[:40]
+    word = instruction.keyword[:_MAX_WORD]
     near = difflib.get_close_matches(word, KEYWORDS, 1, 0.5)
     if near:
-        return f"{word} is not an instruction, {near[0]} is"
+        return f"{word if word.isalpha() else repr(word)} is not an instruction, {near[0]} is"
     repair = f"{word!r} is not an instruction"
     if previous is not None and previous.keyword == "RUN":
         repair += "; end the line before with a backslash if it belongs to that RUN"

@@ -19,6 +19,7 @@ _MAX_DEPTH = 50
 _PLAIN = {escape: re.compile(rf"[^{re.escape(escape)}$'\"}}]+") for escape in ("\\", "`")}
 _IN_QUOTES = {escape: re.compile(rf"[^{re.escape(escape)}$\"]+") for escape in ("\\", "`")}
 _NAME = re.compile(r"[@*#?\-$!]|\d+|\w+")
+_SPACES = re.compile(r"\s+")
 _OPERATORS = frozenset("-+?")
 
 
@@ -30,11 +31,28 @@ class ExpansionError(ValueError):
 class Expansion:
     """An expanded word."""
 
-    text: str
-    words: tuple[str, ...]
-    """The text split at white space that was neither quoted nor escaped."""
+    pieces: tuple[tuple[str, bool], ...]
+    """The parts of the text, and whether each was quoted or escaped."""
     unset: frozenset[str]
     """The variables without a value that were expanded without a default."""
+
+    @property
+    def text(self) -> str:
+        """The word as one text."""
+        return "".join(text for text, _ in self.pieces)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The text split at white space that was neither quoted nor escaped."""
+        words: list[str] = []
+        current = ""
+        for text, quoted in self.pieces:
+            for number, part in enumerate([text] if quoted else _SPACES.split(text)):
+                if number and current:
+                    words.append(current)
+                    current = ""
+                current += part
+        return tuple([*words, current] if current else words)
 
 
 def expand(word: str, variables: Mapping[str, str], *, escape: str = "\\", keep_unset: bool = False) -> Expansion:
@@ -52,8 +70,7 @@ def expand(word: str, variables: Mapping[str, str], *, escape: str = "\\", keep_
             too long.
     """
     expander = _Expander(word, variables, escape, keep_unset)
-    pieces = expander.pieces("")
-    return Expansion("".join(text for text, _ in pieces), _split(pieces), frozenset(expander.unset))
+    return Expansion(tuple(expander.pieces("")), frozenset(expander.unset))
 
 
 def expand_or_keep(word: str, variables: Mapping[str, str], *, escape: str, keep_unset: bool = False) -> str:
@@ -71,7 +88,7 @@ def declare_arguments(
 
     Args:
         instruction: The ARG.
-        variables: What is known before it. A default may use it, and the arguments before it in the instruction.
+        variables: The values before it. A default may use them, and the arguments before it in the instruction.
         build_args: The values that the caller of the build gives.
         escape: The escape character.
     """
@@ -85,19 +102,6 @@ def declare_arguments(
 
 _Piece = tuple[str, bool]
 """A text, and whether it was quoted."""
-
-
-def _split(pieces: list[_Piece]) -> tuple[str, ...]:
-    words: list[str] = []
-    current = ""
-    for text, quoted in pieces:
-        parts = [text] if quoted else re.split(r"\s+", text)
-        for number, part in enumerate(parts):
-            if number and current:
-                words.append(current)
-                current = ""
-            current += part
-    return tuple([*words, current] if current else words)
 
 
 class _Expander:

@@ -10,7 +10,8 @@ from uuid import uuid4
 from pydantic import BaseModel, Field, ValidationError
 
 from container_kit.stages.artifacts.scan import Sbom
-from container_kit.stages.ecosystems.facets.packages import Package, System
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package, System
 from container_kit.stages.scan.builtin.image_inventory import Inventory
 
 _SPEC_VERSION = "1.6"
@@ -94,12 +95,12 @@ def package_url(package: Package, system: System | None) -> str:
 
     namespace: str | None = None
     name = package.name
+    registry = catalog().package_registries.get(package.ecosystem)
+    separator = registry.name_separator if registry else ""
     if package.ecosystem in {"deb", "apk"}:
         namespace = system.id if system else None
-    elif package.ecosystem == "maven" and ":" in name:
-        namespace, _, name = name.partition(":")
-    elif package.ecosystem in {"npm", "golang", "composer"} and "/" in name:
-        namespace, _, name = name.rpartition("/")
+    elif separator and separator in name:
+        namespace, _, name = name.rpartition(separator)
     distribution = f"{system.id}-{system.version}" if system and package.ecosystem in {"deb", "apk"} else None
     qualifiers = {"arch": package.architecture, "distro": distribution}
     return PackageURL(

@@ -14,8 +14,8 @@ from typing import IO
 
 import anyio.from_thread
 
-from container_kit.stages.ecosystems.facets import packages
-from container_kit.stages.ecosystems.facets.packages import Package, System
+from container_kit.stages.ecosystems.facets.dependencies import packages
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package, System
 
 _MOST_BYTES = 64 * 2**20
 _IN_MEMORY = 16 * 2**20

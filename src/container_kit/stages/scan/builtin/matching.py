@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Any
 
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.scan.builtin import versions
 from container_kit.stages.scan.builtin.osv import Affected, RangeEvent
 

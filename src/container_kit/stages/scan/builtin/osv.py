@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,22 +14,12 @@ import anyio.from_thread
 from pydantic import BaseModel, ValidationError
 
 from container_kit.stages.artifacts.scan import ScanFinding, Severity
-from container_kit.stages.ecosystems.facets.packages import Package, System
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package, System
 from container_kit.stages.scan.scanners.base import severity
 
 _CHECKED_EVERY = 500
 _RATED: tuple[tuple[float, Severity], ...] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
-_LANGUAGES = {
-    "cargo": "crates.io",
-    "composer": "Packagist",
-    "gem": "RubyGems",
-    "golang": "Go",
-    "hex": "Hex",
-    "maven": "Maven",
-    "npm": "npm",
-    "nuget": "NuGet",
-    "pypi": "PyPI",
-}
 
 
 class _Name(BaseModel):
@@ -92,8 +81,8 @@ class Advisories:
 
 def ecosystem_of(package: Package, system: System | None) -> str | None:
     """Return the OSV name of a package's ecosystem, such as `PyPI` or `Debian:12`; None if OSV has none."""
-    if package.ecosystem in _LANGUAGES:
-        return _LANGUAGES[package.ecosystem]
+    if registry := catalog().package_registries.get(package.ecosystem):
+        return registry.osv
     if system is None:
         return None
     if system.id == "debian":
@@ -112,9 +101,8 @@ def common_name(ecosystem: str, name: str) -> str:
         ecosystem: As in OSV.
         name: The name in any spelling.
     """
-    if ecosystem == "PyPI":  # PEP 503
-        return re.sub(r"[-_.]+", "-", name).lower()
-    return name.lower() if ecosystem in {"NuGet", "Packagist"} else name
+    registry = catalog().registries_by_osv_name.get(ecosystem)
+    return registry.normalize(name) if registry else name
 
 
 def load(folder: Path, ecosystem: str, names: set[str]) -> Advisories | None:

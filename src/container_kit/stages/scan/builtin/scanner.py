@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from container_kit.stages.artifacts.scan import ScanFinding, ScannerRun
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.scan.builtin import osv
 from container_kit.stages.scan.builtin.image_inventory import Inventory, UnreadableArchive
 from container_kit.stages.scan.builtin.matching import match

@@ -11,12 +11,13 @@ from pathlib import Path
 import anyio.from_thread
 from pydantic import ValidationError
 
-from container_kit.stages.ecosystems.facets import file_walk as walk
-from container_kit.stages.ecosystems.facets.lockfile import Reader, Unread
-from container_kit.stages.ecosystems.facets.packages import Package, is_sound
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.dependencies import file_walk as walk
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import BROKEN, Reader, Unread
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package, is_sound
 from container_kit.stages.formats.documents import Malformed
 from container_kit.stages.formats.files import decoded, read_inside
-from container_kit.stages.scan.builtin import lockfiles, unlocked
+from container_kit.stages.scan.builtin import unlocked
 from container_kit.stages.scan.builtin.image_inventory import Inventory
 
 MOST_READ = 5_000
@@ -58,7 +59,7 @@ class _Found:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"]))
             self.unread.append(f"{path} cannot be read: {place[:100]}: {first['msg']}")
-        except lockfiles.BROKEN:
+        except BROKEN:
             self.unread.append(f"{path} cannot be read: its structure is not valid")
         self.unread += _few(path, odd)
 
@@ -96,11 +97,13 @@ def _look(root: Path) -> _Found:
     found = _Found()
     real_root = os.path.realpath(root)
     look_up = anyio.from_thread.check_cancelled
-    paths = walk.files(real_root, lockfiles.NAMES, found.unread.append, look_up)
+    ecosystems = catalog()
+    names = walk.name_expression(ecosystems.dependency_files())
+    paths = walk.files(real_root, names, ecosystems.dependency_folders, found.unread.append, look_up)
     wanted, manifests = _separate(paths, found)
     for path in wanted:
         look_up()
-        reader = lockfiles.reader_of(path)
+        reader = catalog().lock_reader(path)
         text = _text(real_root, path, found, MOST_BYTES)
         if reader and text is not None:
             found.add(path, reader, text)
@@ -109,7 +112,7 @@ def _look(root: Path) -> _Found:
             break
     read = cache(lambda path: _text(real_root, path, found, MOST_MANIFEST_BYTES))
     for path in unlocked.find(manifests, wanted, read):
-        literal = lockfiles.literal_reader_of(path)
+        literal = catalog().manifest_reader(path)
         if literal:
             found.add(path, literal, read(path) or "")
         known = "only its exact versions are known" if literal else _UNKNOWN
@@ -125,9 +128,9 @@ def _separate(paths: Iterable[str], found: _Found) -> tuple[list[str], list[str]
         if len(pinning) + len(manifests) >= MOST_READ:
             found.unread.append(f"more than {MOST_READ} lock files and manifests: the rest was not looked at")
             break
-        if lockfiles.reader_of(path):
+        if catalog().lock_reader(path):
             pinning.append(path)
-        elif lockfiles.is_known_unread(path):
+        elif path.rpartition("/")[2] in catalog().unread_lock_files:
             found.foreign.append(f"{path} is a lock file that the built-in matcher cannot read")
         elif unlocked.is_manifest(path):
             manifests.append(path)

@@ -6,26 +6,18 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from container_kit.stages.ecosystems.catalog import catalog
+
+_SYSTEM_SCHEMES = {"deb": "DebianVersion", "apk": "AlpineLinuxVersion", "rpm": "RpmVersion"}
+
 
 @cache
 def _scheme(ecosystem: str) -> Any:
     from univers import versions
 
-    schemes = {
-        "deb": versions.DebianVersion,
-        "apk": versions.AlpineLinuxVersion,
-        "rpm": versions.RpmVersion,
-        "pypi": versions.PypiVersion,
-        "npm": versions.SemverVersion,
-        "cargo": versions.SemverVersion,
-        "golang": versions.GolangVersion,
-        "maven": versions.MavenVersion,
-        "gem": versions.RubygemsVersion,
-        "nuget": versions.NugetVersion,
-        "composer": versions.ComposerVersion,
-        "hex": versions.SemverVersion,
-    }
-    return schemes.get(ecosystem)
+    registry = catalog().package_registries.get(ecosystem)
+    scheme = registry.version_scheme if registry else _SYSTEM_SCHEMES.get(ecosystem)
+    return getattr(versions, scheme) if scheme else None
 
 
 def parse(ecosystem: str | None, text: str) -> Any:
@@ -39,9 +31,9 @@ def parse(ecosystem: str | None, text: str) -> Any:
         return None
 
 
-def is_less(ecosystem: str | None, one: str, other: str) -> bool | None:
+def is_less(ecosystem: str | None, first: str, second: str) -> bool | None:
     """Return whether a version is lower than another; None if they cannot be compared."""
-    left, right = parse(ecosystem, one), parse(ecosystem, other)
+    left, right = parse(ecosystem, first), parse(ecosystem, second)
     if left is None or right is None:
         return None
     try:

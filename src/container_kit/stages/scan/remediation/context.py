@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from container_kit.stages.artifacts.scan import ScanFinding
+from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.scan.remediation.layers import Origin
 from container_kit.stages.scan.remediation.lineage import Lineage
-from container_kit.stages.scan.remediation.lock_commands import find_lock_command
 from container_kit.stages.scan.remediation.manifests import ManifestIndex
 
 
@@ -33,7 +33,7 @@ class ScanContext:
 
     def lock_of(self, finding: ScanFinding) -> str | None:
         """Return the lock file that shows a finding; None if a manifest shows it, which people edit."""
-        if finding.layer or finding.path is None or find_lock_command(finding.path) is None:
+        if finding.layer or finding.path is None or catalog().lock_command(finding.path) is None:
             return None
         if finding.path.endswith(".txt") and not (self.manifests and self.manifests.source_of(finding.path)):
             return None

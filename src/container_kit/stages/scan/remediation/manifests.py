@@ -9,48 +9,13 @@ from functools import cache, cached_property
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
-from container_kit.stages.ecosystems.facets import file_walk as walk
-from container_kit.stages.ecosystems.facets.packages import Package
+from container_kit.stages.ecosystems.catalog import catalog
+from container_kit.stages.ecosystems.facets.dependencies import file_walk as walk
+from container_kit.stages.ecosystems.facets.dependencies.lockfile import BROKEN
+from container_kit.stages.ecosystems.facets.dependencies.package_registry import PackageRegistry
+from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.files import decoded, read_inside
-from container_kit.stages.scan.builtin import lockfiles
-from container_kit.stages.scan.remediation.lock_commands import LOCKS, find_lock_command
 
-# The files that people edit, by ecosystem, the usual ones first.
-_EDITED: dict[str, tuple[str, ...]] = {
-    "pypi": (
-        "requirements*.txt",
-        "requirements*.in",
-        "*requirements.txt",
-        "requirements/*.txt",
-        "requirements/*.in",
-        "pyproject.toml",
-        "Pipfile",
-        "setup.cfg",
-        "setup.py",
-    ),
-    "npm": ("package.json",),
-    "maven": ("pom.xml", "build.gradle", "build.gradle.kts", "libs.versions.toml"),
-    "golang": ("go.mod",),
-    "gem": ("Gemfile", "gems.rb", "*.gemspec"),
-    "cargo": ("Cargo.toml",),
-    "nuget": ("*.csproj", "*.fsproj", "Directory.Packages.props", "packages.config"),
-    "composer": ("composer.json",),
-    "hex": ("mix.exs",),
-}
-# The expression of a requirement in a manifest; `{name}` is the package's name.
-_REQUIRES = {
-    "pypi": r"(?:^|[\"'])\s*{name}\s*(?:\[[^\]]*\]\s*)?(?:[<>=!~;@\"'(,]|#|$)",
-    "npm": r"\"{name}\"\s*:\s*\"(?:[\^~<>=*\dv]|npm:|workspace:|file:|link:|git|https?:|latest|next)|npm:{name}@",
-    "maven": r"<artifactId>\s*{name}\s*<|[:\"']{name}[:\"']",
-    "golang": r"(?:^|\s){name}\s+v",
-    "gem": r"\b(?:gem|add\w*_dependency)\s*\(?\s*[\"']{name}[\"']",
-    "cargo": r"^\s*\"?{name}\"?\s*(?:=|\.\w+\s*=)|^\[.*dependencies\.\"?{name}\"?\]",
-    "nuget": r"(?:Include|id)\s*=\s*\"{name}\"",
-    "composer": r"\"{name}\"\s*:",
-    "hex": r"\{{\s*:{name}\s*,",
-}
-_NAMES = walk.named(name for table in (_EDITED, LOCKS) for names in table.values() for name in names)
-_SIDE_BY_SIDE = frozenset({"cargo", "npm"})
 _MOST_BYTES = 2 * 2**20
 _MOST_LOCK_BYTES = 16 * 2**20
 _MOST_FILES = 2_000
@@ -114,19 +79,25 @@ class ManifestIndex:
         return f"{lock}:{line}" if line else None
 
     def _naming(self, files: list[str], kind: str, package: str, installed: str) -> list[tuple[str, int]]:
-        """Find the lines that name a package, those with the exact version first."""
-        named = re.compile(_REQUIRES[kind].format(name=_name(kind, package)), re.IGNORECASE)
+        """The lines that name a package, those first that hold the very version."""
+        registry = catalog().package_registries[kind]
+        named = re.compile(registry.requirement.format(name=registry.name_pattern(package)), re.IGNORECASE)
         found = [
             (installed not in line, path, number)
             for path in files
             for number, line in enumerate(self._lines(path), start=1)
-            if (match := named.search(line)) and _may_lead_to(kind, line[match.start() :], installed)
+            if (match := named.search(line)) and _may_lead_to(registry, line[match.start() :], installed)
         ]
         return [(path, number) for _, path, number in sorted(found, key=itemgetter(0))]
 
     @cached_property
     def _files(self) -> list[str]:
-        return list(walk.files(self._root, _NAMES, lambda _: None, lambda: None))
+        registries = catalog().package_registries.values()
+        locks = (name for registry in registries for name in registry.lock_commands() if "*" not in name)
+        names = walk.name_expression([*(name for registry in registries for name in registry.manifests), *locks])
+        return list(
+            walk.files(self._root, names, catalog().dependency_folders, note=lambda _: None, checkpoint=lambda: None)
+        )
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -137,8 +108,10 @@ class ManifestIndex:
         """The manifests by ecosystem: the module's first, then the root's, then the others."""
         found: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
         for path in self._files:
-            for ecosystem, patterns in _EDITED.items():
-                rank = next((rank for rank, pattern in enumerate(patterns) if walk.ends_like(path, pattern)), None)
+            for ecosystem, registry in catalog().package_registries.items():
+                rank = next(
+                    (rank for rank, pattern in enumerate(registry.manifests) if walk.ends_like(path, pattern)), None
+                )
                 if rank is not None and len(found[ecosystem]) < _MOST_FILES and not self.source_of(path):
                     found[ecosystem].append((self._distance(path), rank, path))
         return {ecosystem: [path for _, _, path in sorted(paths)] for ecosystem, paths in found.items()}
@@ -155,14 +128,14 @@ class ManifestIndex:
             compiled = manifest.removesuffix(".in") + ".txt"
             return compiled if compiled in self._known else None
         for folder in PurePosixPath(manifest).parents:
-            for name in LOCKS.get(ecosystem, ()):
+            for name in catalog().package_registries[ecosystem].lock_commands():
                 lock = str(folder / name)
                 if lock in self._known and _covers(lock, manifest):
                     return lock
         return None
 
     def _read(self, path: str) -> tuple[str, ...]:
-        """Lines with one space at most between words, lest an expression tries each way to share many."""
+        """Read the lines with at most one space between words, because expressions are slow on long runs of spaces."""
         try:
             lines = decoded(read_inside(self._root, path, _MOST_BYTES)).splitlines()
         except OSError:
@@ -171,11 +144,11 @@ class ManifestIndex:
 
     def _read_lock(self, path: str) -> dict[tuple[str, str], int]:
         """From a package's name and version to its line."""
-        reader = lockfiles.reader_of(path)
+        reader = catalog().lock_reader(path)
         try:
             text = decoded(read_inside(self._root, path, _MOST_LOCK_BYTES))
             found = [entry for entry in reader(text) if isinstance(entry, Package)] if reader else []
-        except lockfiles.BROKEN:
+        except BROKEN:
             return {}
         return {(package.name, package.version): package.line for package in reversed(found)}
 
@@ -183,7 +156,7 @@ class ManifestIndex:
 def _covers(lock: str, manifest: str) -> bool:
     if lock.endswith(".txt"):
         return manifest == lock.removesuffix(".txt") + ".in"
-    lock_command = find_lock_command(lock)
+    lock_command = catalog().lock_command(lock)
     below = PurePosixPath(lock).parent in PurePosixPath(manifest).parents
     return (
         below
@@ -192,18 +165,10 @@ def _covers(lock: str, manifest: str) -> bool:
     )
 
 
-def _may_lead_to(ecosystem: str, requirement: str, installed: str) -> bool:
+def _may_lead_to(registry: PackageRegistry, requirement: str, installed: str) -> bool:
     """Return whether a requirement allows a version, in ecosystems that install several versions of a package."""
-    if ecosystem not in _SIDE_BY_SIDE or not installed:
+    if not registry.several_versions or not installed:
         return True
     wanted = requirement.partition(",")[0]
     majors = re.findall(r"(?<![\w.])(\d+)", wanted)
     return not majors or ">" in wanted or installed.partition(".")[0] in majors
-
-
-def _name(ecosystem: str, package: str) -> str:
-    """Return the expression of a name: Python's `-`, `_` and `.` are equal (PEP 503); Maven's group is omitted."""
-    name = package.rpartition(":")[2] if ecosystem == "maven" else package
-    if ecosystem == "pypi":
-        return "[-_.]+".join(re.escape(part) for part in re.split(r"[-_.]+", name) if part)
-    return re.escape(name)

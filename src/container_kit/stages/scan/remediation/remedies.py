@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from container_kit.stages.artifacts.scan import ScanFinding
+from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.scan.builtin import versions
 from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.remediation.layers import Origin
-from container_kit.stages.scan.remediation.lock_commands import find_lock_command
 from container_kit.stages.scan.remediation.manifests import ManifestEntry
 
 _SYSTEM = frozenset({"deb", "apk", "rpm"})
@@ -124,7 +124,7 @@ def _for_direct(place: ManifestEntry) -> Remedy:
 
 def _for_transitive(place: ManifestEntry) -> Remedy:
     """Create the remedy for a transitive dependency."""
-    lock_command = find_lock_command(place.lock)
+    lock_command = catalog().lock_command(place.lock or "")
 
     def updated(packages: RequiredVersions) -> str:
         return f"{_brought(packages)}: run {_command(place, packages)} for {_named(packages)} in {place.lock}"
@@ -147,7 +147,7 @@ def _brought(packages: RequiredVersions) -> str:
 
 
 def _command(place: ManifestEntry, packages: RequiredVersions) -> str:
-    lock_command = find_lock_command(place.lock)
+    lock_command = catalog().lock_command(place.lock or "")
     if lock_command is None or place.lock is None:
         return ""
     source = f" {place.lock.removesuffix('.txt')}.in" if place.lock.endswith(".txt") else ""

@@ -1,1 +1,0 @@
-"""The source tree as the analysis sees it: bounded listing, module folders and line search."""

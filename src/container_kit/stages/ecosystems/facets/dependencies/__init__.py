@@ -1,0 +1,1 @@
+"""Dependencies: packages, lock files and the registry that an ecosystem's packages come from."""

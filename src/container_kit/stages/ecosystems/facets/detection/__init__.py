@@ -1,0 +1,1 @@
+"""Detection: the folders, trees and claims that an ecosystem's detector works with."""

@@ -1,0 +1,1 @@
+"""Generation: the application, base images and recipe that an ecosystem's recipe works with."""

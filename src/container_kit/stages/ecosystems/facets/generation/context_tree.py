@@ -1,0 +1,157 @@
+"""The few looks into a source tree that a generator needs: does this exist, what does this small file say."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from container_kit.stages.formats.files import read_inside
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_LARGEST = 1_000_000
+"""Bytes; a manifest above it is not read."""
+_MOST_MATCHES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A text with what an editor does not show."""
+
+    text: str
+    """Its lines end with only a line feed."""
+    ending: str
+    mark: str
+    """The byte order mark, or nothing."""
+
+    def again(self, text: str) -> str:
+        """Give another text the same line ends and the same mark."""
+        return self.mark + text.replace("\n", self.ending)
+
+
+class ContextTree:
+    """A source tree, read without ever leaving its root.
+
+    Args:
+        root: The resolved folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    def exists(self, path: str) -> bool:
+        """Return whether a path, relative to the root, exists and inside it."""
+        return self._inside(path) is not None
+
+    def names(self, path: str = ".") -> frozenset[str]:
+        """Return the names in a folder; empty if it is not a folder."""
+        folder = self._inside(path)
+        try:
+            return frozenset(entry.name for entry in folder.iterdir()) if folder else frozenset()
+        except OSError:
+            return frozenset()
+
+    def text(self, path: str) -> str | None:
+        """Return a small text file's content; None if it is missing or cannot be read."""
+        content = self._content(path)
+        return None if content is None else content.decode("utf-8-sig", errors="replace")
+
+    def original(self, path: str) -> TextFile | None:
+        """Return a small text file so that it can be written again as it is; None if it is not UTF-8 text."""
+        content = self._content(path)
+        try:
+            whole = None if content is None else content.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        if whole is None:
+            return None
+        mark = "\ufeff" if whole.startswith("\ufeff") else ""
+        ending = "\r\n" if "\r\n" in whole else "\n"
+        return None if "\0" in whole else TextFile(whole.removeprefix(mark).replace("\r\n", "\n"), ending, mark)
+
+    def _content(self, path: str) -> bytes | None:
+        try:
+            content = read_inside(str(self.root), path, _LARGEST)
+        except OSError:
+            return None
+        return content if len(content) <= _LARGEST else None
+
+    def json(self, path: str) -> dict[str, Any]:
+        """Return a small JSON object; an empty one if it is missing or broken."""
+        try:
+            value = json.loads(self.text(path) or "{}")
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def toml(self, path: str) -> dict[str, Any]:
+        """Return a small TOML file; an empty one if it is missing or broken."""
+        try:
+            return tomllib.loads(self.text(path) or "")
+        except (tomllib.TOMLDecodeError, RecursionError):
+            return {}
+
+    def xml(self, path: str) -> Element | None:
+        """Return the root of a small XML file; None if it is missing, broken or hostile."""
+        text = self.text(path)
+        if text is None:
+            return None
+        from defusedxml import DefusedXmlException
+        from defusedxml.ElementTree import ParseError, fromstring
+
+        try:
+            return fromstring(text)
+        except (ParseError, DefusedXmlException, ValueError):
+            return None
+
+    def yaml(self, path: str) -> dict[str, Any]:
+        """Return a small YAML mapping; an empty one if it is missing or broken."""
+        text = self.text(path)
+        if text is None:
+            return {}
+        import yaml
+
+        try:
+            value = yaml.safe_load(text)
+        except (yaml.YAMLError, RecursionError, ValueError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def folders(self, patterns: Iterable[str], holding: str) -> tuple[str, ...]:
+        """Return the folders that glob patterns name and that hold a file, sorted, `.` for the root.
+
+        Installed packages, version control and what leads out of the tree are left out.
+        """
+        found = {
+            path.rpartition("/")[0] or "."
+            for pattern in patterns
+            for path in self.files(f"{pattern.strip('/')}/{holding}".removeprefix("./"))
+        }
+        return tuple(sorted(found))
+
+    def files(self, pattern: str) -> tuple[str, ...]:
+        """Return the files that a glob pattern names, sorted; at most a thousand."""
+        if ".." in pattern.split("/") or pattern.startswith("/"):
+            return ()
+        try:
+            found = [
+                path.relative_to(self.root).as_posix()
+                for path in islice(self.root.glob(pattern), _MOST_MATCHES)
+                if not {"node_modules", ".git", ".venv"} & set(path.relative_to(self.root).parts)
+            ]
+        except (OSError, ValueError, NotImplementedError):
+            return ()
+        return tuple(sorted(path for path in found if (file := self._inside(path)) and file.is_file()))
+
+    def _inside(self, path: str) -> Path | None:
+        try:
+            found = (self.root / path).resolve(strict=True)
+        except (OSError, RuntimeError, ValueError):
+            return None
+        return found if found.is_relative_to(self.root) else None

@@ -1,0 +1,8 @@
+"""OCaml: the declaration."""
+
+from __future__ import annotations
+
+from container_kit.stages.ecosystems.facets.declaration import Ecosystem
+from container_kit.stages.ecosystems.ocaml.detect import DETECTORS
+
+ECOSYSTEM = Ecosystem("ocaml", detectors=DETECTORS)

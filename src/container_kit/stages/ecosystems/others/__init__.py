@@ -1,1 +1,0 @@
-"""Lock files of ecosystems that have no other facet here."""

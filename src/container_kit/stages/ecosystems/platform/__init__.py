@@ -1,0 +1,1 @@
+"""Applications that only files of hosting platforms and containers describe."""

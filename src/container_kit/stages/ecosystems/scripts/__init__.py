@@ -1,1 +1,0 @@
-"""Shell, Perl and other scripts, and folders that only a platform file describes."""
