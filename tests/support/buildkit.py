@@ -14,8 +14,9 @@ from container_kit.stages.build.engine_build import BuildRequest, SessionBuilder
 from container_kit.stages.build.ignore import Patterns
 from container_kit.stages.build.progress import BuildLog
 from container_kit.stages.build.protocol import StatusResponse
-from container_kit.stages.docker_engine import DockerEngine
 from docker import APIClient
+
+from container_kit.stages.docker.engine import DockerEngine
 
 _FIRST_WITH_HEREDOCS = 23
 """The major version of Docker Engine whose own BuildKit knows here-documents."""
