@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "scripts" / "base_images.py"
 SITE_PACKAGES = "import site, sysconfig; print(sysconfig.get_path('purelib'), *site.getsitepackages())"
 C_EXTENSION = "pip install -q --no-binary :all: markupsafe==3.0.2 && python -c 'import markupsafe._speedups'"
+NODE_GYP = "node /usr/local/lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js"
 GCC = "apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev"
 SLIM = [
     "test -e /usr/share/doc/apt/copyright && test ! -e /usr/share/doc/apt/changelog.gz",
@@ -46,9 +47,9 @@ def python_commands(version: str, exact: str, pip: str) -> list[str]:
         f"test ! -e {library}/EXTERNALLY-MANAGED && test ! -d {library}/test",
         "python -c 'import bz2, ctypes, curses, dbm.gnu, lzma, readline, sqlite3, ssl, uuid, zlib'",
         f"test -f /usr/local/include/python{version}/Python.h && python-config --includes --ldflags --embed",
+        f"pip install -q --prefix=/install six && ls /install/lib/python{version}/site-packages/six.py",
         f"pip install -q six && ls {library}/site-packages/six.py && python -c 'import six'",
         f"pip install -q --user attrs && ls /root/.local/lib/python{version}/site-packages",
-        f"pip install -q --prefix=/install six && ls /install/lib/python{version}/site-packages/six.py",
         "python -m venv /app && /app/bin/pip --version",
         "pip install -q uv && uv pip install -q --system idna && python -c 'import idna'",
         f"! which gcc && {GCC} && {C_EXTENSION}",
@@ -63,7 +64,7 @@ def node_commands(version: str, npm: str) -> list[str]:
         f"npm --version | grep -q '^{npm}[.]' && npx --version && corepack --version",
         "test $(yarn --version) = 1.22.22 && test $YARN_VERSION = 1.22.22 && test v$NODE_VERSION = $(node --version)",
         "test $(id -u node):$(id -g node) = 1000:1000 && test -d /home/node",
-        "test -f /usr/local/include/node/node_api.h",
+        f"test -f /usr/local/include/node/node_api.h && {NODE_GYP} install --ensure",
         "mkdir /app && cd /app && npm init -y && npm install --no-audit ms@2.1.3 && node -e 'require(\"ms\")'",
         "cd /app && yarn add is-number@7.0.0 && node -e 'require(\"is-number\")'",
         "docker-entrypoint.sh -p 6*7 | grep -q '^42$' && docker-entrypoint.sh echo program | grep -q '^program$'",
