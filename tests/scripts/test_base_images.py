@@ -93,6 +93,8 @@ EXPECTED = {
 
 # The images that are made only by name.
 EXPECTED_BY_NAME = {
+    "python:3.14-slim": python_commands("3.14", "3[.]14[.]", "2[5-9][.][0-9.]*"),
+    "python:3.15-slim": python_commands("3.15", "3[.]15[.]", "2[5-9][.][0-9.]*"),
     "node:24-slim": node_commands("24", "11"),
     "oven/bun:1-slim": [
         "bun --version | grep -q '^1[.]' && bunx --version && node -e 1 && test $(id -u bun) = 1000",
@@ -104,6 +106,7 @@ EXPECTED_BY_NAME = {
         "deno --version | grep -q '^deno 2[.]' && test $(id -u deno) = 1993 && test -w $DENO_DIR",
         "docker-entrypoint.sh eval 'console.log(42)' | grep -q '^42$' && docker-entrypoint.sh echo x | grep -q '^x$'",
     ],
+    "golang:1.24-bookworm": ["go version | grep -q 'go1[.]24[.]' && go vet std/errors"],
     "golang:1.27-bookworm": [
         "go version | grep -q go1.27 && test $PWD = /go && test $(go env GOTOOLCHAIN) = local",
         "mkdir /tmp/hello && cd /tmp/hello && go mod init hello && git --version",
@@ -117,6 +120,8 @@ EXPECTED_BY_NAME = {
         "test $(which ruby) = /usr/local/bin/ruby && ruby --version | grep -q '^ruby 3[.]3' && bundle --version",
         "test $(gem env home) = /usr/local/bundle && ruby -r openssl -r psych -e 1",
     ],
+    "ruby:3.1-slim": ["ruby --version | grep -q '^ruby 3[.]1' && bundle --version && gem --version"],
+    "eclipse-temurin:25-jdk": ["javac -version 2>&1 | grep -q 'javac 25' && echo $JAVA_VERSION | grep -q '^jdk-25'"],
     "eclipse-temurin:21-jre": ["java -version 2>&1 | grep -q '\"21[.]' && ! which javac"],
     "nginx:stable": [
         "test $(id -u nginx) = 101 && mkdir /etc/nginx/templates",
