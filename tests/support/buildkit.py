@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import dockerfile
-from container_kit.stages.build.engine_build import BuildRequest, SessionBuilder
 from container_kit.stages.build.ignore import Patterns
 from container_kit.stages.build.progress import BuildLog
 from container_kit.stages.build.protocol import StatusResponse
 from docker import APIClient
 
+from container_kit.stages.build.engine_builders import BuildRequest, SessionBuilder
 from container_kit.stages.docker.engine import DockerEngine
 
 _FIRST_WITH_HEREDOCS = 23
