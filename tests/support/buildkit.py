@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import dockerfile
-from container_kit.stages.build.ignore import Patterns
-from container_kit.stages.build.progress import BuildLog
-from container_kit.stages.build.protocol import StatusResponse
 from docker import APIClient
 
+from container_kit.stages.build.buildkit.messages import StatusResponse
+from container_kit.stages.build.buildkit.progress import BuildLog
+from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.engine_builders import BuildRequest, SessionBuilder
 from container_kit.stages.docker.engine import DockerEngine
 
