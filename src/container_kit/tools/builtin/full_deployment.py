@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.scan import ScanReport
-from container_kit.stages.deploy.registry import BACKENDS
 from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import DryRun, FailOn, ModulePath, SourcePath, Timeout, gate
 from container_kit.tools.builtin.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name, TargetName
@@ -44,6 +44,8 @@ class FullDeploymentInput(ToolInput):
 
 
 async def _planned(call: ToolCall, asked: FullDeploymentInput) -> PipelineCall:
+    from container_kit.stages.deploy.registry import BACKENDS
+
     target = find_target(call.runs.targets, asked.deploy_to)
     backend = BACKENDS[target.kind]
     changes = backend.map_options(asked.model_dump(), asked.model_fields_set, target.name)
@@ -51,13 +53,7 @@ async def _planned(call: ToolCall, asked: FullDeploymentInput) -> PipelineCall:
     return PipelineCall(made.pipeline, gate(made.input), made.options)
 
 
-_PRODUCTS: tuple[type[BaseModel], ...] = (
-    Dockerfile,
-    Image,
-    ScanReport,
-    *(backend.deployment for backend in BACKENDS.values()),
-    Verification,
-)
+_PRODUCTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
 
 FULL_DEPLOYMENT = Tool(
     name="full-deployment",
@@ -69,9 +65,9 @@ FULL_DEPLOYMENT = Tool(
         "retry-run."
     ),
     input=FullDeploymentInput,
-    output=answer_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
+    output=answer_schema(None, *_PRODUCTS),
     toolset="deploy",
     effect="destructive",
-    work=runs_pipeline(_planned, _PRODUCTS),
+    work=runs_pipeline(_planned, (*_PRODUCTS, KubernetesDeployment)),
     open_world=True,
 )

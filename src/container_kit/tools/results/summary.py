@@ -18,7 +18,6 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import ManifestFiles
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
 from container_kit.stages.artifacts.scan import Sbom, ScanFinding, ScanReport
-from container_kit.stages.deploy.registry import BACKENDS
 from container_kit.tools.results.schema import sbom_uri
 
 _DOCKERFILE_SHOWN = 6000
@@ -54,6 +53,8 @@ def summary(response: PipelineResponse) -> str:
 
 def _deployment_lines(made: Artifacts) -> list[str]:
     """Describe deployments, in the words of their backend, and written manifests."""
+    from container_kit.stages.deploy.registry import BACKENDS
+
     lines: list[str] = []
     for backend in BACKENDS.values():
         if deployment := made.get(backend.deployment):
