@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, PrivateAttr
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import Fault, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.tool_names import ToolName
 
 StageStatus = Literal["success", "failed", "cancelled", "skipped", "not_run", "rolled_back", "previewed", "unchecked"]
 """`previewed` and `unchecked` occur in dry runs only; `unchecked` means that a need could not be foretold."""
@@ -26,7 +27,7 @@ RUN_UNKNOWN = FaultCode(
 
 def unknown_run(run_id: str) -> StageFailure:
     """The failure of an id that is no run's, or not this caller's."""
-    action = NextAction(tool="list-runs", why="see the runs that there are, the newest first")
+    action = NextAction(tool=ToolName.LIST_RUNS, why="see the runs that there are, the newest first")
     return RUN_UNKNOWN(f"no run {run_id[:64]!r}", next_actions=[action])
 
 

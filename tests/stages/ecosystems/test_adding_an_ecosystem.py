@@ -73,7 +73,7 @@ async def test_its_tool_folders_are_not_analyzed(source: Source) -> None:
     assert [module.name for module in analyze(Path(source.path)).modules] == ["shop"]
 
 
-async def test_an_image_of_it_tells_the_language_of_a_folder_with_only_a_dockerfile(tmp_path: Path) -> None:
+async def test_its_base_image_shows_the_language_of_a_folder_with_only_a_dockerfile(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text('FROM example.com/glintlang:1\nCMD ["serve"]\n')
     assert analyze(tmp_path).modules[0].language.value == "glint"
 
@@ -87,7 +87,7 @@ async def test_a_member_of_its_workspace_is_built_without_the_others(ctx: Contex
     options = DockerfileOptions(write=False)
     dockerfile = await WriteDockerfile().execute(ctx(stage="write-dockerfile"), source, analysis, options)
     copied = [line for line in dockerfile.content.splitlines() if line.startswith("COPY ") and "--from" not in line]
-    assert copied == ["COPY shop/glint.toml ./shop/", "COPY shop /app/shop"]
+    assert copied == ["COPY shop/glint.toml shop/glint.lock ./shop/", "COPY shop /app/shop"]
 
 
 async def test_an_advisory_for_its_registry_matches_its_lock_file(

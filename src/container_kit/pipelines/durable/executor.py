@@ -23,7 +23,7 @@ from container_kit.pipelines.execution.driver import ROLLBACK_INCOMPLETE, Pipeli
 from container_kit.pipelines.execution.runtime import CancelToken
 from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import PipelineResponse
-from container_kit.stages.contract.fault import StageFailure, WiringError
+from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.stages.contract.workspace import Workspace
 
 _CLEAN_UP = 20.0
@@ -147,7 +147,7 @@ class Executor:
     def _plan(self, spec: RunSpec) -> Plan | None:
         try:
             plan = self._find(spec.pipeline)
-        except WiringError:
+        except ConfigurationError:
             return None
         return plan if plan_of(plan) == spec.plan else None
 

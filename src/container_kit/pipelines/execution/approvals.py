@@ -12,6 +12,7 @@ from container_kit.pipelines.execution.stage_runner import RUN_CANCELLED
 from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.fault import Fault, NextAction
 from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.tool_names import ToolName
 
 _UNDO = 'Undo what was asked as "{}"?'
 
@@ -71,7 +72,9 @@ class ApprovalGate:
         """To go on from here, which keeps what was made."""
         if fault.code != APPROVAL_UNANSWERED.code:
             return ()
-        return (NextAction(tool="retry-run", arguments={"run": self._run_id}, why="go on once somebody can answer"),)
+        return (
+            NextAction(tool=ToolName.RETRY_RUN, arguments={"run": self._run_id}, why="go on once somebody can answer"),
+        )
 
     async def _answered(self, approval: Approval, question: str) -> Fault | None:
         left = None if self._deadline is None else max(0.0, self._deadline - time.time())

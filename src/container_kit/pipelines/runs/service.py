@@ -77,7 +77,7 @@ class RunService:
 
         Raises:
             StillRunning: It goes on, and the asker waits no longer.
-            WiringError: There is no such pipeline.
+            ConfigurationError: There is no such pipeline.
             StageFailure: The store cannot be used, or the request does not fit.
         """
         pipeline = self.find(request.type)

@@ -10,7 +10,7 @@ from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import StageResult
 from container_kit.pipelines.runs.snapshot import RunView
 from container_kit.pipelines.runs.stage_states import StageStates
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
 
 if TYPE_CHECKING:
     from container_kit.pipelines.durable.queries import RunRecord
@@ -64,5 +64,5 @@ class StoredLives:
     def _unheard(self, record: RunRecord) -> StageStates:
         try:
             return StageStates.of(self._find(record.pipeline))
-        except WiringError:  # an old run of a pipeline that is offered no more
+        except ConfigurationError:  # an old run of a pipeline that is offered no more
             return StageStates(stage.name for stage in (record.response.stages if record.response else ()))

@@ -17,11 +17,12 @@ FRAMEWORKS = (
     Framework("blazor", ("microsoft.aspnetcore.components.webassembly",), 5000),
     Framework("aspnetcore", ("microsoft.aspnetcore.app", "microsoft.aspnetcore.all"), 8080),
 )
+_PACKAGES = {package for framework in FRAMEWORKS for package in framework.packages}
 _LANGUAGES = {".csproj": "csharp", ".fsproj": "fsharp", ".vbproj": "vb"}
 
 
 def describe(folder: Folder, draft: ModuleDraft) -> None:
-    """Read the project file: its SDK tells a web application from a program and a library."""
+    """Read the project file: its SDK distinguishes web applications, programs and libraries."""
     path = (folder.matching("*.csproj", "*.fsproj", "*.vbproj") or [""])[0]
     if not path:
         _describe_solution(folder, draft) if folder.matching("*.sln", "*.slnx") else _describe_sources(folder, draft)
@@ -34,13 +35,13 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     project = folder.xml(path)
     text = folder.text(path)
     sdk = (project.get("Sdk") if project is not None else None) or "".join(re.findall(r'Sdk="([^"]+)"', text)[:1])
-    for found in re.finditer(r'<(?:PackageReference|FrameworkReference)\s[^>]*Include="([^"]+)"', text):
-        draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
-    for found in re.finditer(r'<ProjectReference\s[^>]*Include="(?:[^"]*[\\/])?([^"\\/]+proj)"', text):
-        draft.tools.setdefault(found[1].lower(), folder.place(path, found[0]))
+    for match in re.finditer(r'<(?:PackageReference|FrameworkReference)\s[^>]*Include="([^"]+)"', text):
+        draft.dependencies.setdefault(match[1].lower(), folder.place(path, match[0]))
+    for match in re.finditer(r'<ProjectReference\s[^>]*Include="(?:[^"]*[\\/])?([^"\\/]+proj)"', text):
+        draft.tools.setdefault(match[1].lower(), folder.place(path, match[0]))
     for listed, pattern in (("paket.references", r"^\s*([\w.]+)"), ("packages.config", r'<package\s+id="([^"]+)"')):
-        for found in re.finditer(pattern, folder.text(listed), re.MULTILINE):
-            draft.dependencies.setdefault(found[1].lower(), folder.place(listed, found[1]))
+        for match in re.finditer(pattern, folder.text(listed), re.MULTILINE):
+            draft.dependencies.setdefault(match[1].lower(), folder.place(listed, match[1]))
     _read_version(folder, draft, path, text)
     _claim_application(folder, draft, path, project, sdk)
 
@@ -71,8 +72,8 @@ def _describe_sources(folder: Folder, draft: ModuleDraft) -> None:
 
 
 def _read_version(folder: Folder, draft: ModuleDraft, path: str, text: str) -> None:
-    if found := re.search(r"<TargetFrameworks?>\s*(?:net(?:coreapp)?)?([\d.]+)", text):
-        draft.version.add(found[1], "declared", folder.place(path, found[0]))
+    if match := re.search(r"<TargetFrameworks?>\s*(?:net(?:coreapp)?)?([\d.]+)", text):
+        draft.version.add(match[1], "declared", folder.place(path, match[0]))
     sdk = folder.json("global.json").get("sdk") if folder.has("global.json") else None
     if isinstance(sdk, dict) and isinstance(version := sdk.get("version"), str):
         draft.version.add(version, "declared", folder.place("global.json", version), confidence=0.9)
@@ -80,31 +81,39 @@ def _read_version(folder: Folder, draft: ModuleDraft, path: str, text: str) -> N
 
 def _claim_application(folder: Folder, draft: ModuleDraft, path: str, project: Any, sdk: str) -> None:
     place = folder.place(path)
-    kind = (project.findtext(".//OutputType") or "") if project is not None else ""
-    runs = kind.lower() in {"exe", "winexe"}
+    kind = (_property(project, "OutputType") or "").lower()
+    runs = kind in {"exe", "winexe"}
     web = sdk.startswith("Microsoft.NET.Sdk.Web") or ("microsoft.aspnetcore.app" in draft.dependencies and runs)
-    blazor = sdk.startswith("Microsoft.NET.Sdk.BlazorWebAssembly")
+    blazor, worker = (sdk.startswith(f"Microsoft.NET.Sdk.{name}") for name in ("BlazorWebAssembly", "Worker"))
     if "Test" in draft.name and "microsoft.net.test.sdk" in draft.dependencies:
         draft.role.add("library", "declared", place, confidence=0.95)
         return
-    starts = web or blazor or runs or sdk.startswith("Microsoft.NET.Sdk.Worker")
-    if not starts or kind.lower() == "library":
+    if kind == "library" or not (web or blazor or runs or worker):
         draft.role.add("library", "declared", place, confidence=0.85)
         return
-    assembly = ((project.findtext(".//AssemblyName") if project is not None else None) or draft.name).strip()
+    assembly = (_property(project, "AssemblyName") or draft.name).strip()
     draft.build.add("dotnet publish -c Release -o out", "framework", place, confidence=0.85)
     draft.start.add(f"dotnet {assembly}.dll", "declared", place, confidence=0.82)
     draft.start.add("dotnet run", "framework", place, confidence=0.5)
     draft.entrypoint.add(folder.first("Program.cs", "Program.fs", "Startup.cs"), "code", place)
+    _claim_kind(folder, draft, place, blazor=blazor, web=web, worker=worker)
+
+
+def _claim_kind(folder: Folder, draft: ModuleDraft, place: str, *, blazor: bool, web: bool, worker: bool) -> None:
     if blazor:
         draft.framework.add("blazor", "declared", place)
         draft.role.add("static", "declared", place)
     elif web:
         _claim_web(folder, draft, place)
-    elif sdk.startswith("Microsoft.NET.Sdk.Worker"):
+    elif worker:
         draft.role.add("worker", "declared", place)
-    elif not any(package in draft.dependencies for framework in FRAMEWORKS for package in framework.packages):
+    elif not _PACKAGES & draft.dependencies.keys():
         draft.role.add("cli", "declared", place, confidence=0.8)
+
+
+def _property(project: Any, name: str) -> str | None:
+    text: str | None = project.findtext(f".//{name}") if project is not None else None
+    return text
 
 
 def _claim_web(folder: Folder, draft: ModuleDraft, place: str) -> None:
@@ -121,12 +130,12 @@ def _claim_web(folder: Folder, draft: ModuleDraft, place: str) -> None:
     version = re.match(r"\d+", draft.version.value or "8")
     draft.port.add(8080 if version and int(version[0]) >= 8 else 80, "framework", place, confidence=0.55)
     for path in folder.matching("appsettings*.json"):
-        if found := re.search(r'"(?:Url|urls|Urls)"\s*:\s*"https?://[^:"]+:(\d+)', folder.text(path)):
-            draft.port.add(int(found[1]), "configuration", folder.place(path, found[0]))
+        if match := re.search(r'"(?:Url|urls|Urls)"\s*:\s*"https?://[^:"]+:(\d+)', folder.text(path)):
+            draft.port.add(int(match[1]), "configuration", folder.place(path, match[0]))
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
-    """The projects of a solution."""
+    """Return the projects of a solution."""
     solutions = folder.matching("*.sln", "*.slnx")
     if not solutions:
         return None

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from container_kit.stages.formats.files import read_inside
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -23,7 +25,7 @@ class TextFile:
     """A text with what an editor does not show."""
 
     text: str
-    """Its lines end with a line feed alone."""
+    """Its lines end with only a line feed."""
     ending: str
     mark: str
     """The byte order mark, or nothing."""
@@ -44,11 +46,11 @@ class ContextTree:
         self.root = root.resolve()
 
     def exists(self, path: str) -> bool:
-        """Tell whether a path, relative to the root, is there and inside it."""
+        """Return whether a path, relative to the root, exists and inside it."""
         return self._inside(path) is not None
 
     def names(self, path: str = ".") -> frozenset[str]:
-        """Return the names in a folder; none where it is no folder."""
+        """Return the names in a folder; empty if it is not a folder."""
         folder = self._inside(path)
         try:
             return frozenset(entry.name for entry in folder.iterdir()) if folder else frozenset()
@@ -56,30 +58,32 @@ class ContextTree:
             return frozenset()
 
     def text(self, path: str) -> str | None:
-        """Return a small text file's content; None where there is none or it cannot be read."""
-        file = self._inside(path)
-        try:
-            if file is None or not file.is_file() or file.stat().st_size > _LARGEST:
-                return None
-            return file.read_text(encoding="utf-8-sig", errors="replace")
-        except OSError:
-            return None
+        """Return a small text file's content; None if it is missing or cannot be read."""
+        content = self._content(path)
+        return None if content is None else content.decode("utf-8-sig", errors="replace")
 
     def original(self, path: str) -> TextFile | None:
-        """Return a small text file so that it can be written again as it is; None where it is no UTF-8 text."""
-        file = self._inside(path)
+        """Return a small text file so that it can be written again as it is; None if it is not UTF-8 text."""
+        content = self._content(path)
         try:
-            if file is None or not file.is_file() or file.stat().st_size > _LARGEST:
-                return None
-            whole = file.read_bytes().decode("utf-8")
-        except (OSError, UnicodeDecodeError):
+            whole = None if content is None else content.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        if whole is None:
             return None
         mark = "\ufeff" if whole.startswith("\ufeff") else ""
         ending = "\r\n" if "\r\n" in whole else "\n"
         return None if "\0" in whole else TextFile(whole.removeprefix(mark).replace("\r\n", "\n"), ending, mark)
 
+    def _content(self, path: str) -> bytes | None:
+        try:
+            content = read_inside(str(self.root), path, _LARGEST)
+        except OSError:
+            return None
+        return content if len(content) <= _LARGEST else None
+
     def json(self, path: str) -> dict[str, Any]:
-        """Return a small JSON object; an empty one where there is none or it is broken."""
+        """Return a small JSON object; an empty one if it is missing or broken."""
         try:
             value = json.loads(self.text(path) or "{}")
         except (ValueError, RecursionError):
@@ -87,14 +91,14 @@ class ContextTree:
         return value if isinstance(value, dict) else {}
 
     def toml(self, path: str) -> dict[str, Any]:
-        """Return a small TOML file; an empty one where there is none or it is broken."""
+        """Return a small TOML file; an empty one if it is missing or broken."""
         try:
             return tomllib.loads(self.text(path) or "")
         except (tomllib.TOMLDecodeError, RecursionError):
             return {}
 
     def xml(self, path: str) -> Element | None:
-        """Return the root of a small XML file; None where there is none or it is broken or hostile."""
+        """Return the root of a small XML file; None if it is missing, broken or hostile."""
         text = self.text(path)
         if text is None:
             return None
@@ -107,7 +111,7 @@ class ContextTree:
             return None
 
     def yaml(self, path: str) -> dict[str, Any]:
-        """Return a small YAML mapping; an empty one where there is none or it is broken."""
+        """Return a small YAML mapping; an empty one if it is missing or broken."""
         text = self.text(path)
         if text is None:
             return {}
