@@ -39,7 +39,7 @@ OURS = {
     "container_kit.pipelines.durable.service",
     "container_kit.stages.analyze",
     "container_kit.stages.build",
-    "container_kit.stages.deploy",
+    "container_kit.stages.deploy.local",
     "container_kit.stages.docker.engine",
     "container_kit.stages.dockerfile",
     "container_kit.stages.deploy.kubernetes",

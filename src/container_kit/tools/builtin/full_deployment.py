@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.contract.tool_names import ToolName
-from container_kit.stages.deploy.registry import BACKENDS
 from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
     ApplicationName,
@@ -61,6 +61,8 @@ class FullDeploymentInput(ToolInput):
 
 
 async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCall:
+    from container_kit.stages.deploy.registry import BACKENDS
+
     target = find_target(call.runs.targets, arguments.deploy_to)
     backend = BACKENDS[target.kind]
     changes = backend.map_options(arguments.model_dump(), arguments.model_fields_set, target.name)
@@ -68,13 +70,7 @@ async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCa
     return PipelineCall(prepared.pipeline, scan_policy(prepared.input), prepared.options)
 
 
-_OUTPUTS: tuple[type[BaseModel], ...] = (
-    Dockerfile,
-    Image,
-    ScanReport,
-    *(backend.deployment for backend in BACKENDS.values()),
-    Verification,
-)
+_OUTPUTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
 
 FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
@@ -86,9 +82,9 @@ FULL_DEPLOYMENT = Tool(
         "names and call retry-run."
     ),
     input=FullDeploymentInput,
-    output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
+    output=result_schema(None, *_OUTPUTS),
     toolset="deploy",
     effect="destructive",
-    handler=runs_pipeline(_prepare, _OUTPUTS),
+    handler=runs_pipeline(_prepare, (*_OUTPUTS, KubernetesDeployment)),
     open_world=True,
 )
