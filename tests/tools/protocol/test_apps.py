@@ -42,7 +42,9 @@ async def test_a_client_without_views_hears_nothing_of_them(mode: str, workspace
 
 @ERAS
 async def test_a_client_with_views_finds_one_with_every_tool_that_shows_a_run(mode: str, workspace: Workspace) -> None:
-    async with connected(runs_of(workspace, {}), mode, select_tools(ALL, ToolSelection()), extensions=[VIEWS]) as client:
+    async with connected(
+        runs_of(workspace, {}), mode, select_tools(ALL, ToolSelection()), extensions=[VIEWS]
+    ) as client:
         tools = await listed(client)
         read = (await client.read_resource(RUN_VIEW_URI)).contents[0]
         resources = {resource.uri: resource for resource in (await client.list_resources()).resources}
