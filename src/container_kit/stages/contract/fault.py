@@ -14,7 +14,7 @@ detects the problem. A stage lists the codes it can raise in `Stage.faults`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue
@@ -68,6 +68,18 @@ class Fault(Artifact):
     rolled_back: tuple[str, ...] = ()
     """The stages that were rolled back, in that order."""
     trace_id: str | None = None
+
+    def redacted(self, redact: Callable[[str], str]) -> Fault:
+        """Return the fault with each of its texts redacted."""
+        return Fault.model_validate(_redact_texts(self.model_dump(), redact))
+
+
+def _redact_texts(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redact_texts(item, redact) for key, item in value.items()}
+    return [_redact_texts(item, redact) for item in value] if isinstance(value, list | tuple) else value
 
 
 class ContainerKitError(Exception):
