@@ -40,6 +40,7 @@ OURS = {
     "container_kit.stages.analyze",
     "container_kit.stages.build",
     "container_kit.stages.deploy.local",
+    "container_kit.stages.deploy.registry",
     "container_kit.stages.docker.engine",
     "container_kit.stages.dockerfile",
     "container_kit.stages.deploy.kubernetes",

@@ -67,7 +67,9 @@ class BuildKit:
             build_args=build_args or {},
         )
         log = BuildLog(lambda _message, _fraction: None, lambda _line: None)
-        SessionBuilder(self._engine.endpoint, request).run(lambda record: log.take(record, StatusResponse.FromString))
+        SessionBuilder(self._engine.endpoint, request).run(
+            lambda record: log.add_record(record, StatusResponse.FromString)
+        )
         log.close()
         if log.error is not None or log.image_id is None:
             return Built(log.error or "the builder gave no reason", {}, "")

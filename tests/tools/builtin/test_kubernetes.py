@@ -147,7 +147,7 @@ async def test_an_application_in_a_cluster_is_looked_after_by_the_tools_for_ever
     log = await call(runs, "deployment-logs", name="web", deploy_to="lab")
     assert log.structured_content["application_log"]["lines"] == ["ready"]
     removed = await call(runs, "remove-deployment", name="web", deploy_to="lab")
-    assert "deployment web" in removed.structured_content["removal_result"]["removed"]
+    assert "deployment web" in removed.structured_content["removal"]["removed"]
     assert cluster.get("deployments", "web") is None
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.deploy.targets import find_target
@@ -61,7 +60,7 @@ class FullDeploymentInput(ToolInput):
 
 
 async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCall:
-    from container_kit.stages.deploy.registry import BACKENDS
+    from container_kit.stages.deploy.registry import BACKENDS  # imports container engine and cluster clients
 
     target = find_target(call.runs.targets, arguments.deploy_to)
     backend = BACKENDS[target.kind]
@@ -70,7 +69,12 @@ async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCa
     return PipelineCall(prepared.pipeline, scan_policy(prepared.input), prepared.options)
 
 
-_OUTPUTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
+def _outputs() -> tuple[type[BaseModel], ...]:
+    from container_kit.stages.deploy.registry import BACKENDS  # as above
+
+    deployments = (backend.deployment for backend in BACKENDS.values())
+    return (Dockerfile, Image, ScanReport, *deployments, Verification)
+
 
 FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
@@ -82,9 +86,9 @@ FULL_DEPLOYMENT = Tool(
         "names and call retry-run."
     ),
     input=FullDeploymentInput,
-    output=result_schema(None, *_OUTPUTS),
+    output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
     toolset="deploy",
     effect="destructive",
-    handler=runs_pipeline(_prepare, (*_OUTPUTS, KubernetesDeployment)),
+    handler=runs_pipeline(_prepare, _outputs),
     open_world=True,
 )

@@ -26,7 +26,7 @@ _ABSENT_OUTCOMES = ("unavailable", "stale")
 
 def summary(response: PipelineResponse) -> str:
     """Return lines about the artifacts of a run, or an empty string if none of them has a summary."""
-    from container_kit.stages.deploy.registry import BACKENDS
+    from container_kit.stages.deploy.registry import BACKENDS  # imports container engine and cluster clients
 
     artifacts = response.artifacts
     lines = [*_source_lines(response, artifacts), *_image_lines(response, artifacts)]
