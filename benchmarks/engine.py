@@ -66,7 +66,7 @@ def _stage(name: str, need: type[Base], makes: type[Base]) -> Stage[Any]:
     return type(f"Stage{name}", (Stage,), {"name": name, "execute": execute})()  # type: ignore[no-any-return]
 
 
-CHAINS = {f"chain-{length}": chain(length) for length in (STEPS, 50, 500)}
+CHAINS = {f"chain-{length}": chain(length).plan() for length in (STEPS, 50, 500)}
 
 
 async def _nothing() -> int:
@@ -167,8 +167,8 @@ def _figure(
 
 async def _memory(workspace: Workspace) -> list[Figure]:
     async def run(length: int) -> None:
-        pipeline = CHAINS[f"chain-{length}"]
-        await run_in_memory(pipeline.plan(), pipeline.request(Seed()), workspace=workspace)
+        plan = CHAINS[f"chain-{length}"]
+        await run_in_memory(plan, plan.request(Seed()), workspace=workspace)
 
     five, many = await in_turn(100, lambda: run(5), lambda: run(500))
     return [
