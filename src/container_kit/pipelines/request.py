@@ -17,10 +17,10 @@ StageStatus = Literal["success", "failed", "cancelled", "skipped", "not_run", "r
 RunStatus = Literal["success", "failed", "rolled_back", "rollback_incomplete", "cancelled"]
 
 
-RUN_UNKNOWN = FaultCode(
-    "run.unknown",
+RUN_NOT_FOUND = FaultCode(
+    "run.not_found",
     means="There is no such run, or it was pruned.",
-    hint="List the runs to find the id that is meant.",
+    hint="List the runs to find the right id.",
 )
 
 
