@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from container_kit.stages.deploy.kubernetes.cluster.api_faults import refusal
+from container_kit.stages.deploy.kubernetes.cluster.api_faults import rejection
 from container_kit.stages.deploy.kubernetes.rollout.container import dig
 from container_kit.stages.deploy.kubernetes.rollout.diagnosis import Diagnosis, Failed, Verdict
 from container_kit.stages.deploy.kubernetes.rollout.state import read_time
@@ -103,7 +103,7 @@ def _verdict(path: Path, stream: Stream) -> Verdict | None:
         if line.type in _OF_THE_WATCH:
             continue
         if line.kind == "Status":  # the API refused the apply itself
-            return Failed(last, refusal(int(line.found["code"]), line.found, path.stem).fault)
+            return Failed(last, rejection(int(line.found["code"]), line.found, path.stem).fault)
         if verdict := diagnosis.observe(last, line.kind, line.found, deleted=line.type == "DELETED"):
             return verdict
     return diagnosis.advance(last + QUIET_SECONDS)

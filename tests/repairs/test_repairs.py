@@ -100,11 +100,11 @@ SOURCES = (
 )
 SERVING = {"Dockerfile": "FROM {base}\nEXPOSE 8080\n" + SERVE}
 DEPLOYMENTS = (
-    Case("deploy.no_image", "deploy", {"path": "{app}", "name": "{app}"}, SERVING, by="build"),
-    Case("image.missing", "deploy", {"image": "{app}:lates", "name": "{app}"}, SERVING, before=("build",)),
-    Case("deploy.name_invalid", "deploy", {"path": "{app}", "name": "{app}!"}, SERVING, before=("build",)),
+    Case("image.not_built", "deploy", {"path": "{app}", "name": "{app}"}, SERVING, by="build"),
+    Case("image.not_found", "deploy", {"image": "{app}:lates", "name": "{app}"}, SERVING, before=("build",)),
+    Case("deploy.option_invalid", "deploy", {"path": "{app}", "name": "{app}!"}, SERVING, before=("build",)),
     Case(
-        "deploy.env_file_missing",
+        "deploy.env_file_not_found",
         "deploy",
         {"path": "{app}", "name": "{app}", "env_file": "nope.env"},
         SERVING,
@@ -158,7 +158,7 @@ BUILT_ANEW = (
         by="full-deployment",
     ),
     Case(
-        "deploy.port_unknown",
+        "deploy.port_not_found",
         "deploy",
         SOON,
         {"Dockerfile": 'FROM {base}\nCMD ["sleep", "600"]\n'},
@@ -168,7 +168,7 @@ BUILT_ANEW = (
     ),
 )
 ASKED_ANEW = (
-    Case("deploy.port_unknown", "deploy", NAMED, {"Dockerfile": "FROM {base}\n" + PORTS}, before=("build",)),
+    Case("deploy.port_not_found", "deploy", NAMED, {"Dockerfile": "FROM {base}\n" + PORTS}, before=("build",)),
     Case(
         "deploy.out_of_memory",
         "deploy",

@@ -133,7 +133,7 @@ async def test_a_folder_that_nothing_was_built_from_leads_to_the_call_that_build
         async with client_of("http", repository.parent) as client:
             failed = await client.call_tool("deploy", {"path": repository.name, "name": repository.name})
             assert failed.structured_content is not None
-            assert failed.structured_content["code"] == "deploy.no_image"
+            assert failed.structured_content["code"] == "image.not_built"
             action = failed.structured_content["next_actions"][0]
             assert action["tool"] == "build"
             built = await client.call_tool(action["tool"], action["arguments"])

@@ -112,11 +112,11 @@ async def test_a_namespace_other_than_the_targets_is_refused_before_anything_is_
 ) -> None:
     call = Calls(client, here)
     fault = await call.fails("deploy-kubernetes", **DEPLOY, namespace="kube-system")
-    assert fault["code"] == "kubernetes.option_invalid"
+    assert fault["code"] == "deploy.option_invalid"
     assert "namespace" in fault["hint"]
 
 
 async def test_an_application_that_is_not_there_is_told_with_those_that_are(client: Client, here: Place) -> None:
     fault = await Calls(client, here).fails("verify-kubernetes", name="nothing", deploy_to="lab")
-    assert fault["code"] == "kubernetes.deployment_missing"
+    assert fault["code"] == "deployment.not_found"
     assert "none" in fault["hint"]

@@ -189,10 +189,13 @@ class Pipeline:
         where = f"pipeline {self.name!r}, stage {step.name!r}"
         if step.name in names:
             raise WiringError(f"{where}: a stage with this name exists")
-        execute = {item.parameter for item in step.signature.execute}
-        for item in (*step.signature.execute, *step.signature.validate, *step.signature.preview):
-            if item.parameter not in execute:
-                raise WiringError(f"{where}: {item.parameter} is not a parameter of execute")
+        signature = step.signature
+        inputs = {item.parameter for item in signature.inputs}
+        for item in (*signature.resolve, *signature.execute, *signature.validate, *signature.preview):
+            if item.resolved:
+                continue
+            if item.parameter not in inputs:
+                raise WiringError(f"{where}: {item.parameter} is not a parameter of execute or resolve")
             if item.optional:
                 continue
             if item.kind not in producers:

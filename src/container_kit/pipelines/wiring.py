@@ -21,8 +21,10 @@ class StageInput:
     """One parameter of a stage."""
 
     parameter: str
-    kind: type[BaseModel]
+    kind: type[Any]
     optional: bool
+    resolved: bool = False
+    """True for the result of the stage's `resolve`; all other inputs are artifacts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,13 @@ class Signature:
     validate: tuple[StageInput, ...]
     preview: tuple[StageInput, ...]
     output: type[BaseModel] | None
+    resolve: tuple[StageInput, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[StageInput, ...]:
+        """The artifacts that the stage takes, through `resolve` or `execute`."""
+        by_parameter = {need.parameter: need for need in (*self.resolve, *self.execute) if not need.resolved}
+        return tuple(by_parameter.values())
 
     @classmethod
     def of(cls, stage: Stage[Any]) -> Signature:
@@ -42,25 +51,40 @@ class Signature:
             WiringError: A parameter or the return type is not an artifact, or cannot be resolved.
         """
         kind = type(stage)
-        execute = _needs(stage, kind.execute)
+        resolved = _resolved(stage) if kind.resolve is not Stage.resolve else None
         return cls(
-            execute=execute,
-            validate=_needs(stage, kind.validate),
-            preview=_needs(stage, kind.preview),
+            execute=_needs(stage, kind.execute, resolved),
+            validate=_needs(stage, kind.validate, resolved),
+            preview=_needs(stage, kind.preview, resolved),
             output=_product(stage, kind.execute),
+            resolve=_needs(stage, kind.resolve) if resolved else (),
         )
 
 
-def arguments(needs: Iterable[StageInput], made: Artifacts) -> dict[str, BaseModel | None]:
-    """The keyword arguments for a stage's method.
+def arguments(needs: Iterable[StageInput], made: Artifacts, resolved: object = None) -> dict[str, Any]:
+    """Return the keyword arguments for a stage's method.
+
+    Args:
+        resolved: The result of the stage's `resolve`.
 
     Raises:
-        KeyError: A need that is not optional has not been made (in a dry run, where it could not be foretold).
+        KeyError: A required artifact does not exist (in a dry run, because it could not be predicted).
     """
-    return {need.parameter: made.get(need.kind) if need.optional else made[need.kind] for need in needs}
+    return {need.parameter: resolved if need.resolved else _artifact(need, made) for need in needs}
 
 
-def _needs(stage: Stage[Any], method: Callable[..., Any]) -> tuple[StageInput, ...]:
+def _artifact(need: StageInput, made: Artifacts) -> BaseModel | None:
+    return made.get(need.kind) if need.optional else made[need.kind]
+
+
+def _resolved(stage: Stage[Any]) -> type[Any]:
+    hint = _hints(stage, type(stage).resolve).get("return")
+    if not isinstance(hint, type) or hint is type(None):
+        raise WiringError(f"{_named(stage)}: resolve must return one class, and say so in its annotation")
+    return hint
+
+
+def _needs(stage: Stage[Any], method: Callable[..., Any], resolved: type[Any] | None = None) -> tuple[StageInput, ...]:
     hints = _hints(stage, method)
     parameters = [
         parameter
@@ -69,10 +93,12 @@ def _needs(stage: Stage[Any], method: Callable[..., Any]) -> tuple[StageInput, .
     ]
     if not parameters or hints.get(parameters[0].name) is not StageContext:
         raise WiringError(f"{_named(stage)}: the first parameter of {method.__name__} must be the StageContext")
-    return tuple(_need(stage, parameter.name, hints.get(parameter.name)) for parameter in parameters[1:])
+    return tuple(_need(stage, parameter.name, hints.get(parameter.name), resolved) for parameter in parameters[1:])
 
 
-def _need(stage: Stage[Any], parameter: str, hint: Any) -> StageInput:
+def _need(stage: Stage[Any], parameter: str, hint: Any, resolved: type[Any] | None) -> StageInput:
+    if resolved is not None and hint is resolved:
+        return StageInput(parameter, resolved, optional=False, resolved=True)
     optional = False
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         kinds = [part for part in typing.get_args(hint) if part is not type(None)]

@@ -355,3 +355,20 @@ async def test_a_response_survives_a_trip_through_json() -> None:
     response = await TestPipeline(meal()).with_mock_stage("bake", fails=burnt()).run(Flour())
     again = PipelineResponse.model_validate_json(response.model_dump_json())
     assert again.model_dump() == response.model_dump()
+
+
+async def test_a_private_key_in_the_output_of_a_stage_is_hidden_line_by_line() -> None:
+    key = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "-----END PRIVATE KEY-----"]
+
+    class Leak(Stage[None]):
+        """Print a private key."""
+
+        async def execute(self, ctx: StageContext) -> None:
+            for line in ["before", *key, "after"]:
+                ctx.output(line)
+
+    events: list[Event] = []
+    await WorkflowPipeline("leak").add_stage(Leak()).run(listeners=[events.append])
+    lines = [event.message for event in events if event.kind == "stage_output"]
+    assert (lines[0], lines[-1], len(lines)) == ("before", "after", 5)
+    assert not any(part in line for line in lines for part in key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,26 @@ def test_a_folder_that_may_not_be_read_is_a_fault(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path / "src")], capture_output=True, text=True, check=True
     )
     assert said.stdout.split() == ["build.context_unreadable", "secret"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("*a" * 8 + "b", "a"),
+        ("**/" * 12 + "x", "a/"),
+        ("a**" * 12 + "b", "a"),
+        ("*[a]" * 20 + "b", "a"),
+        ("a**/*b*c", "a/"),
+    ],
+)
+def test_work_grows_no_faster_than_the_path(pattern: str, name: str) -> None:
+    def seconds(length: int) -> float:
+        patterns = Patterns.of([pattern])
+        path = name * (length // len(name)) + "c"
+        started = time.process_time()
+        for _ in range(20):
+            patterns.decide(path)
+        return time.process_time() - started
+
+    short, long = (min(seconds(length) for _ in range(3)) for length in (200, 800))
+    assert long <= 12 * max(short, 0.001)

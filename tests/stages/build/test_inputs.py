@@ -126,8 +126,8 @@ def test_the_context_is_the_root_or_the_folder_of_a_modules_own_dockerfile(ctx: 
 async def test_a_dry_run_foretells_the_image(ctx: Contexts, write: Write) -> None:
     root = write(Dockerfile="FROM a AS x\nEXPOSE 1\nFROM b\nEXPOSE 8080/tcp 53/udp\nUSER app\nHEALTHCHECK CMD true\n")
     preview = await BuildImage().preview(ctx(), Source(path=str(root)), BuildOptions(tag="team/app:2"))
-    assert preview.makes is not None
-    made = preview.makes
+    assert preview.output is not None
+    made = preview.output
     assert (made.id, made.reference, made.ports, made.user, made.healthcheck) == (
         "",
         "team/app:2",
@@ -135,7 +135,7 @@ async def test_a_dry_run_foretells_the_image(ctx: Contexts, write: Write) -> Non
         "app",
         True,
     )
-    assert "team/app:2" in preview.says[0]
+    assert "team/app:2" in preview.changes[0]
 
 
 @pytest.mark.anyio

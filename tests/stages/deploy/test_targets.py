@@ -8,7 +8,7 @@ from container_kit.pipelines import catalog
 from container_kit.pipelines.request import PipelineRequest
 from container_kit.stages.artifacts.target import Target, TargetSelector
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.targets import CLUSTERS, ChooseTarget
+from container_kit.stages.deploy.targets import ChooseTarget
 from support.pipelines.contexts import Contexts
 
 pytestmark = pytest.mark.anyio
@@ -54,19 +54,19 @@ async def test_a_target_of_another_kind_is_refused_with_those_that_fit(ctx: Cont
 async def test_an_unknown_target_ends_a_full_deployment_before_anything_is_built() -> None:
     request = PipelineRequest(type="full-deployment", input={"path": ".", "deploy_to": "nowhere"})
     pipeline = catalog.pipeline("full-deployment", (SHOP,))
-    response = await pipeline.run(*pipeline.parse_input(request))
+    response = await pipeline.run(*pipeline.plan().parse_input(request))
     assert response.fault is not None
     assert response.fault.code == "target.not_found"
     assert {stage.status for stage in response.stages[1:]} == {"not_run"}
 
 
 async def test_a_cluster_is_the_only_one_that_is_configured_or_the_kubeconfigs(ctx: Contexts) -> None:
-    assert await ChooseTarget((SHOP, CLUSTER), CLUSTERS).execute(ctx(), TargetSelector()) == CLUSTER
-    assert (await ChooseTarget((SHOP,), CLUSTERS).execute(ctx(), TargetSelector())).kind == "kubernetes"
+    assert await ChooseTarget((SHOP, CLUSTER), ("kubernetes",)).execute(ctx(), TargetSelector()) == CLUSTER
+    assert (await ChooseTarget((SHOP,), ("kubernetes",)).execute(ctx(), TargetSelector())).kind == "kubernetes"
 
 
 async def test_of_several_clusters_one_has_to_be_named(ctx: Contexts) -> None:
     another = CLUSTER.model_copy(update={"name": "another"})
     with pytest.raises(StageFailure) as failure:
-        await ChooseTarget((another, CLUSTER), CLUSTERS).execute(ctx(), TargetSelector())
+        await ChooseTarget((another, CLUSTER), ("kubernetes",)).execute(ctx(), TargetSelector())
     assert "another, cluster" in failure.value.fault.hint

@@ -68,8 +68,8 @@ async def test_a_preview_writes_nothing_and_foretells_the_text(
     preview = await stage.preview(ctx(), source, _analysis(source))
     assert not (Path(source.path) / "Dockerfile").exists()
     made = await stage.execute(ctx(), source, _analysis(source))
-    assert preview.makes is not None
-    assert preview.makes.content == made.content
+    assert preview.output is not None
+    assert preview.output.content == made.content
 
 
 async def test_a_proposal_writes_nothing(stage: WriteDockerfile, source: Source, ctx: Contexts) -> None:

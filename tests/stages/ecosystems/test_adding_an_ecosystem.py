@@ -87,7 +87,7 @@ async def test_a_member_of_its_workspace_is_built_without_the_others(ctx: Contex
     options = DockerfileOptions(write=False)
     dockerfile = await WriteDockerfile().execute(ctx(stage="write-dockerfile"), source, analysis, options)
     copied = [line for line in dockerfile.content.splitlines() if line.startswith("COPY ") and "--from" not in line]
-    assert copied == ["COPY shop/glint.toml ./shop/", "COPY shop /app/shop"]
+    assert copied == ["COPY shop/glint.toml shop/glint.lock ./shop/", "COPY shop /app/shop"]
 
 
 async def test_an_advisory_for_its_registry_matches_its_lock_file(

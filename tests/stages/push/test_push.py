@@ -299,7 +299,7 @@ async def test_a_dry_run_says_where_it_would_push(
 ) -> None:
     there = registry()
     preview = await PushImage(engine).preview(ctx(dry_run=True), options(there), Image(id="", reference="shop:3"))
-    assert preview.says == (f"push shop:3 to {options(there).repository}:3",)
+    assert preview.changes == (f"push shop:3 to {options(there).repository}:3",)
     assert json.loads(ask(there, "/v2/_catalog")[1]) == {"repositories": []}
 
 

@@ -12,6 +12,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.deploy.local.stage import Deploy
 from container_kit.stages.docker.engine import DockerEngine
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 
 class App:
@@ -28,8 +29,7 @@ class App:
         self._runs += 1
         chosen = DeployOptions(**{"name": self.name, "health_timeout": 15.0, "memory_mb": 128} | options)
         ctx = self.ctx(run_id=f"{self.name}-{self._runs}")
-        await self.stage.validate(ctx, image, chosen)
-        return await self.stage.execute(ctx, image, chosen)
+        return await execute(self.stage, ctx, image, chosen)
 
     def containers(self) -> list[dict[str, Any]]:
         """As the engine lists them, the newest first."""

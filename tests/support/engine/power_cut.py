@@ -16,6 +16,7 @@ from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.deploy.local.stage import Deploy
 from container_kit.stages.docker.engine import DockerEngine
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 
 class _DyingClient:
@@ -50,4 +51,4 @@ def deploy_and_die(call: str, when: str, image: str, options: str, run_id: str) 
     ctx = Contexts(run_id, Workspace([Path("/")]))()
     stage = Deploy(DyingEngine(call, when))
     made, chosen = Image.model_validate_json(image), DeployOptions.model_validate_json(options)
-    anyio.run(stage.execute, ctx, made, chosen, None, None)
+    anyio.run(execute, stage, ctx, made, chosen)

@@ -13,7 +13,7 @@ from typing import Any
 Json = dict[str, Any]
 Path = tuple[str, ...]
 
-_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
+_ITEM_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "containers": (("name",),),
     "initContainers": (("name",),),
     "env": (("name",),),
@@ -29,7 +29,7 @@ _NOT_OWNED = ({"apiVersion", "kind"}, {"name", "namespace"})
 
 
 def _key_of(name: str, item: Any) -> str | None:
-    for keys in _KEYS.get(name, ()):
+    for keys in _ITEM_KEYS.get(name, ()):
         if isinstance(item, dict) and keys[0] in item:
             return "k:" + json.dumps({key: item.get(key, "TCP") for key in keys}, separators=(",", ":"))
     return None

@@ -58,7 +58,7 @@ async def test_a_deployment_is_listed_read_verified_taken_back_and_removed(
         gone = await client.call_tool("verify", {"name": app.name})
     assert app.containers() == []
     assert gone.is_error
-    assert (gone.structured_content or {})["code"] == "deployment.unknown"
+    assert (gone.structured_content or {})["code"] == "deployment.not_found"
 
 
 def test_they_are_offered_only_when_they_are_named() -> None:

@@ -117,7 +117,7 @@ async def test_more_than_the_target_allows_is_refused_with_a_call_that_is_allowe
 ) -> None:
     result = await call(runs, "deploy-kubernetes", image=f"registry.test/ok:1@{DIGEST}", port=8080, **option)
     fault = result.structured_content
-    assert fault["code"] == "kubernetes.over_limit"
+    assert fault["code"] == "target.over_limit"
     assert fault["next_actions"][0]["arguments"][next(iter(option))] == limit
 
 

@@ -1,11 +1,11 @@
-"""Pipelines that look after what was deployed."""
+"""Pipelines that manage deployed applications, on every kind of target."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
-from container_kit.pipelines.catalog import kubernetes as clusters
 from container_kit.pipelines.catalog.consent import with_consent
 from container_kit.pipelines.catalog.shared import TRANSIENT, engine
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, minutes
@@ -17,95 +17,98 @@ from container_kit.stages.artifacts.deployments import (
     VersionSelector,
 )
 from container_kit.stages.artifacts.target import TargetSelector
+from container_kit.stages.contract.stage import Stage
 from container_kit.stages.deploy.targets import LOCAL, ChooseTarget, Targets
 
-if TYPE_CHECKING:
-    from container_kit.stages.deploy.backend import Backends
-
-
-def _places() -> Backends:
-    """How applications are looked after on targets of each kind."""
-    from container_kit.stages.deploy.local.backend import LocalBackend
-
-    return {"local": lambda target: LocalBackend(engine(), target), "kubernetes": clusters.place}
+P = TypeVar("P", bound=Pipeline)
 
 
 def list_deployments(targets: Targets) -> Pipeline:
-    """What is deployed."""
+    """List the deployed applications."""
     from container_kit.stages.deploy.manage import ListDeployments
 
     pipeline = AtomicPipeline(
         "list-deployments",
         inputs=(ApplicationQuery, TargetSelector),
-        summary="List what is deployed on a target, with the versions that can be gone back to.",
+        summary="List the applications on a target, with the versions that can be rolled back to.",
     )
-    locations = _places()
-    return (
-        pipeline.add_stage(ChooseTarget(targets, tuple(locations)))
-        .add_stage(ListDeployments(locations))
-        .with_timeout(60)
-    )
+    return _on_target(pipeline, targets, ListDeployments(engine())).with_timeout(60)
 
 
 def deployment_logs(targets: Targets) -> Pipeline:
-    """What an application printed."""
+    """Read an application's log."""
     from container_kit.stages.deploy.manage import ReadLogs
 
     pipeline = AtomicPipeline(
         "deployment-logs",
         inputs=(ApplicationRef, LogQuery, TargetSelector),
-        summary="Read the end of what a deployed application printed.",
+        summary="Read the end of a deployed application's log.",
     )
-    locations = _places()
-    return pipeline.add_stage(ChooseTarget(targets, tuple(locations))).add_stage(ReadLogs(locations)).with_timeout(60)
+    return _on_target(pipeline, targets, ReadLogs(engine())).with_timeout(60)
 
 
 def rollback_deployment(targets: Targets) -> Pipeline:
-    """An earlier version again."""
+    """Roll an application back to an earlier version."""
     from container_kit.stages.deploy.manage import RollbackDeployment
 
     pipeline = AtomicPipeline(
         "rollback-deployment",
         inputs=(ApplicationRef, VersionSelector, TargetSelector),
-        summary="Let an earlier version of an application serve again.",
+        summary="Roll an application back to an earlier version.",
     )
-    locations = _places()
-    pipeline.add_stage(ChooseTarget(targets, tuple(locations)))
-    with_consent(pipeline, lambda made: f"Let an earlier version of {made[ApplicationRef].name} serve again")
-    pipeline.add_stage(RollbackDeployment(locations))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
+
+    def question(made: Artifacts) -> str:
+        return f"Roll {made[ApplicationRef].name} back to an earlier version"
+
+    return _changing(_on_target(pipeline, targets, RollbackDeployment(engine()), question))
 
 
 def remove_deployment(targets: Targets) -> Pipeline:
-    """An application, removed."""
+    """Remove an application."""
     from container_kit.stages.deploy.manage import RemoveDeployment
 
     pipeline = AtomicPipeline(
         "remove-deployment",
         inputs=(ApplicationRef, RemovalOptions, TargetSelector),
-        summary="Remove an application with all its versions, its volumes only where that is asked for.",
+        summary="Remove an application with all its versions, and its volumes on request.",
     )
-    locations = _places()
-    pipeline.add_stage(ChooseTarget(targets, tuple(locations)))
-    with_consent(pipeline, lambda made: f"Remove {made[ApplicationRef].name} with all its versions")
-    pipeline.add_stage(RemoveDeployment(locations))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
+
+    def question(made: Artifacts) -> str:
+        return f"Remove {made[ApplicationRef].name} with all its versions"
+
+    return _changing(_on_target(pipeline, targets, RemoveDeployment(engine()), question))
 
 
 def verify(targets: Targets) -> Pipeline:
-    """Whether an application serves."""
+    """Check that an application on this machine is healthy."""
     from container_kit.stages.deploy.local.find_deployment import FindDeployment
     from container_kit.stages.deploy.local.verify import Verify
 
     pipeline = AtomicPipeline(
         "verify",
         inputs=(ApplicationRef, TargetSelector),
-        summary="Check that an application serves as it should.",
+        summary="Check that an application is healthy.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindDeployment(engine()))
     return pipeline.add_stage(Verify(engine())).with_timeout(minutes(2))
 
 
-def target(made: Artifacts) -> str:
-    """The application that is changed, in the words of the pipelines that deploy it."""
+def _on_target(
+    pipeline: P, targets: Targets, stage: Stage[Any], question: Callable[[Artifacts], str] | None = None
+) -> P:
+    """Choose a target of any kind, ask for approval if the stage changes a protected one, and run the stage."""
+    from container_kit.stages.deploy.registry import BACKENDS
+
+    pipeline.add_stage(ChooseTarget(targets, tuple(BACKENDS)))
+    if question is not None:
+        with_consent(pipeline, question)
+    return pipeline.add_stage(stage)
+
+
+def _changing(pipeline: P) -> P:
+    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(concurrency_key)
+
+
+def concurrency_key(made: Artifacts) -> str:
+    """Return the application that is changed, as the pipelines that deploy it name it."""
     return f"application {made[ApplicationRef].name.lower()} on {made[TargetSelector].deploy_to or LOCAL.name}"

@@ -1,4 +1,4 @@
-"""Pipelines for clusters: what is deployed to Kubernetes, written for it, and verified in it."""
+"""Pipelines for Kubernetes: deploying, writing manifests, and verifying."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from container_kit.stages.artifacts.kubernetes import (
 )
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.artifacts.target import Target, TargetSelector
-from container_kit.stages.deploy.targets import CLUSTERS, ChooseTarget, Targets
+from container_kit.stages.artifacts.target import TargetKind, TargetSelector
+from container_kit.stages.deploy.targets import ChooseTarget, Targets
 
 if TYPE_CHECKING:
-    from container_kit.stages.deploy.backend import DeploymentBackend
     from container_kit.stages.docker.engine import DockerEngine
 
 _ONCE = RetryPolicy()
-"""A rollout that has failed has been watched for as long as it may take: the same again would fail the same way."""
+"""A failed rollout was watched for as long as it may take, so a retry would fail the same way."""
 
-Built = TypeVar("Built", bound=Pipeline)
+P = TypeVar("P", bound=Pipeline)
+
+_KINDS: tuple[TargetKind, ...] = ("kubernetes",)
 
 
 def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
-    """An image of the local engine."""
+    """Deploy an image of the local engine."""
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
     from container_kit.stages.docker.find_image import FindImage
 
@@ -47,7 +48,7 @@ def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
 
 
 def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline:
-    """The newest image that was built from a folder, with what the analysis of the folder tells."""
+    """Deploy the newest image that was built from a folder, with the analysis of the folder."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
     from container_kit.stages.docker.find_built_image import FindBuiltImage
@@ -56,7 +57,7 @@ def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline
     pipeline = AtomicPipeline(
         "deploy-kubernetes-source",
         inputs=(Source, KubernetesOptions, TargetSelector),
-        summary="Deliver the newest image that was built from a folder to a cluster and roll it out.",
+        summary="Deliver the newest image built from a folder to a cluster and roll it out.",
     )
     _with_target(pipeline, targets)
     pipeline.add_stage(FindBuiltImage(engine)).add_stage(FindImage(engine)).add_stage(PreflightCluster())
@@ -64,7 +65,7 @@ def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline
 
 
 def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
-    """An image that is in a registry already."""
+    """Deploy an image that is already in a registry."""
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 
     pipeline = AtomicPipeline(
@@ -77,7 +78,7 @@ def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
 
 
 def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
-    """A user's own manifests."""
+    """Apply a user's manifests."""
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 
     pipeline = AtomicPipeline(
@@ -90,7 +91,7 @@ def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
 
 
 def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
-    """From a repository to a rollout; the cluster is looked at before anything is built."""
+    """Take a repository to a rollout; the cluster is checked before anything is built."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
@@ -100,7 +101,7 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
     pipeline = WorkflowPipeline(
         "full-deployment-kubernetes",
         inputs=(Source, BuildOptions, ScanPolicy, KubernetesOptions, TargetSelector),
-        summary="From a repository to a rollout in a cluster that was looked at first: build, scan, deliver, deploy.",
+        summary="From a repository to a rollout in a cluster: check the cluster, build, scan, deliver, deploy.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster()).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=lacks_dockerfile)
@@ -109,7 +110,7 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
 
 
 def write_manifests() -> Pipeline:
-    """Manifests as files."""
+    """Write manifests as files."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.deploy.kubernetes.manifests.make_manifests import MakeManifests
     from container_kit.stages.deploy.kubernetes.manifests.write_manifests import WriteManifests
@@ -124,39 +125,33 @@ def write_manifests() -> Pipeline:
 
 
 def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
-    """What can be seen of an application in a cluster."""
+    """Check an application in a cluster."""
     from container_kit.stages.deploy.kubernetes.find_rollout import FindRollout
     from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes
 
     pipeline = AtomicPipeline(
         "verify-kubernetes",
         inputs=(KubernetesApplication, TargetSelector),
-        summary="Look at an application in a cluster: replicas, restarts, endpoints, an answer, the way in.",
+        summary="Check an application in a cluster: replicas, restarts, endpoints, HTTP answer, ingress.",
     )
-    pipeline.add_stage(ChooseTarget(targets, CLUSTERS)).add_stage(FindRollout()).add_stage(VerifyKubernetes())
+    pipeline.add_stage(ChooseTarget(targets, _KINDS)).add_stage(FindRollout()).add_stage(VerifyKubernetes())
     return pipeline.with_retry(TRANSIENT).with_timeout(minutes(3))
 
 
-def _with_target(pipeline: Built, targets: Targets) -> Built:
-    """Choose the target and ask for consent where it is protected, for to prepare a cluster may change it."""
+def _with_target(pipeline: P, targets: Targets) -> P:
+    """Choose the target, and ask for approval first if it is protected, because the preflight may change it."""
 
     def question(made: Artifacts) -> str:
         source, image = made.get(Source), made.get(ImageReference)
-        what = image.image if image else (Path(source.path).resolve() / source.module).name if source else "it"
-        return f"Deploy {what}"
+        if image is not None:
+            return f"Deploy {image.image}"
+        return f"Deploy {(Path(source.path).resolve() / source.module).name if source else 'it'}"
 
-    return with_consent(pipeline.add_stage(ChooseTarget(targets, CLUSTERS)), question)
-
-
-def place(target: Target) -> DeploymentBackend:
-    """How applications on a target are looked after."""
-    from container_kit.stages.deploy.kubernetes.backend import KubernetesBackend
-
-    return KubernetesBackend(target)
+    return with_consent(pipeline.add_stage(ChooseTarget(targets, _KINDS)), question)
 
 
-def _delivered(pipeline: Built, engine: DockerEngine) -> Built:
-    """Get the image to the nodes: pushed, or loaded into them."""
+def _delivered(pipeline: P, engine: DockerEngine) -> P:
+    """Deliver the image to the nodes: push it, or load it into them."""
     from container_kit.stages.deploy.kubernetes.image_delivery.stages import ChooseRegistryName, DeliverImage
     from container_kit.stages.push import PushImage
 
@@ -166,17 +161,17 @@ def _delivered(pipeline: Built, engine: DockerEngine) -> Built:
     return pipeline
 
 
-def _rolled_out(pipeline: Built) -> Built:
+def _rolled_out(pipeline: P) -> P:
     from container_kit.stages.deploy.kubernetes.deploy import DeployToKubernetes
     from container_kit.stages.deploy.kubernetes.manifests.make_manifests import MakeManifests
     from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes
 
     pipeline.add_stage(MakeManifests()).add_stage(DeployToKubernetes(), retry=_ONCE).add_stage(VerifyKubernetes())
-    return pipeline.with_retry(TRANSIENT).with_concurrency_key(_target)
+    return pipeline.with_retry(TRANSIENT).with_concurrency_key(concurrency_key)
 
 
-def _target(made: Artifacts) -> str:
-    """The application that is replaced: two runs that replace the same one follow one another."""
+def concurrency_key(made: Artifacts) -> str:
+    """Return the application that is replaced: runs that replace the same one wait for each other."""
     options = made[KubernetesOptions]
-    place = made[TargetSelector].deploy_to or f"kubernetes {options.kube_context or ''}".strip()
-    return f"application {application(made, options.name)} in {options.namespace or 'the namespace'} on {place}"
+    target = made[TargetSelector].deploy_to or f"kubernetes {options.kube_context or ''}".strip()
+    return f"application {application(made, options.name)} in {options.namespace or 'the namespace'} on {target}"

@@ -1,6 +1,8 @@
-"""Pipelines that deploy to this machine's engine."""
+"""Pipelines that deploy to the local engine."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import to_deploy, with_consent
@@ -13,46 +15,40 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetSelector
 from container_kit.stages.deploy.targets import LOCAL, ChooseTarget, Targets
 
+P = TypeVar("P", bound=Pipeline)
+
 
 def deploy(targets: Targets) -> Pipeline:
-    """An image here."""
-    from container_kit.stages.deploy.local.stage import Deploy
-    from container_kit.stages.deploy.local.verify import Verify
+    """Deploy an image."""
     from container_kit.stages.docker.find_image import FindImage
 
     pipeline = AtomicPipeline(
         "deploy",
         inputs=(ImageReference, DeployOptions, TargetSelector),
-        summary="Run an image here, replacing what runs by that name.",
+        summary="Run an image on this machine; replaces the application of the same name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindImage(engine()))
-    with_consent(pipeline, to_deploy).add_stage(Deploy(engine())).add_stage(Verify(engine()))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
+    return _deployed(pipeline).with_timeout(minutes(15))
 
 
 def deploy_source(targets: Targets) -> Pipeline:
-    """The newest image of a folder, here."""
-    from container_kit.stages.deploy.local.stage import Deploy
-    from container_kit.stages.deploy.local.verify import Verify
+    """Deploy the newest image that was built from a folder."""
     from container_kit.stages.docker.find_built_image import FindBuiltImage
     from container_kit.stages.docker.find_image import FindImage
 
     pipeline = AtomicPipeline(
         "deploy-source",
         inputs=(Source, DeployOptions, TargetSelector),
-        summary="Run the newest image that was built from a folder, replacing what runs by that name.",
+        summary="Run the newest image built from a folder; replaces the application of the same name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindBuiltImage(engine())).add_stage(FindImage(engine()))
-    with_consent(pipeline, to_deploy).add_stage(Deploy(engine())).add_stage(Verify(engine()))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(target)
+    return _deployed(pipeline).with_timeout(minutes(15))
 
 
 def full_deployment(targets: Targets) -> Pipeline:
-    """From a repository to a healthy container."""
+    """Take a repository to a healthy container."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
-    from container_kit.stages.deploy.local.stage import Deploy
-    from container_kit.stages.deploy.local.verify import Verify
     from container_kit.stages.dockerfile import WriteDockerfile
     from container_kit.stages.scan import ScanImage
 
@@ -64,12 +60,19 @@ def full_deployment(targets: Targets) -> Pipeline:
     pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=lacks_dockerfile)
     pipeline.add_stage(BuildImage(engine())).add_stage(ScanImage(engine()))
+    return _deployed(pipeline).with_timeout(minutes(45))
+
+
+def _deployed(pipeline: P) -> P:
+    """Ask for approval if the target is protected, then deploy and verify."""
+    from container_kit.stages.deploy.local.stage import Deploy
+    from container_kit.stages.deploy.local.verify import Verify
+
     with_consent(pipeline, to_deploy).add_stage(Deploy(engine())).add_stage(Verify(engine()))
-    return pipeline.with_retry(TRANSIENT).with_timeout(minutes(45)).with_concurrency_key(target)
+    return pipeline.with_retry(TRANSIENT).with_concurrency_key(concurrency_key)
 
 
-def target(made: Artifacts) -> str:
-    """The application that is replaced: two runs that replace the same one follow one another."""
-    return (
-        f"application {application(made, made[DeployOptions].name)} on {made[TargetSelector].deploy_to or LOCAL.name}"
-    )
+def concurrency_key(made: Artifacts) -> str:
+    """Return the application that is replaced: runs that replace the same one wait for each other."""
+    name = application(made, made[DeployOptions].name)
+    return f"application {name} on {made[TargetSelector].deploy_to or LOCAL.name}"

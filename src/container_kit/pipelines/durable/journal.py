@@ -157,7 +157,7 @@ def seed_for_retry(
     for group in plan.groups:
         reused = {}
         for step in group:
-            inputs = {need.kind for need in step.signature.execute}
+            inputs = {need.kind for need in step.signature.inputs}
             if is_completed(step.name, steps) and not inputs & stale and step.name != from_stage:
                 reused[f"run:{step.name}"] = dict(steps[f"run:{step.name}"])
             elif step.signature.output is not None:

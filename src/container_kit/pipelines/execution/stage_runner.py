@@ -19,7 +19,7 @@ from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import StageStatus
 from container_kit.pipelines.wiring import arguments
 from container_kit.stages.contract.fault import Evidence, Fault, FaultCode, StageFailure
-from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.redaction import LineRedactor, Redactor
 from container_kit.stages.contract.stage import Preview, StageContext
 from container_kit.stages.contract.workspace import Workspace
 
@@ -87,11 +87,13 @@ class StageRunner:
         ctx = self._context(step, 1)
         self.events.emit("stage_started", step.name)
         try:
-            await step.stage.validate(ctx, **arguments(step.signature.validate, made))
+            resolved = await self._validate(step, ctx, made)
             if step.stage.read_only:
-                preview = Preview((), await step.stage.execute(ctx, **arguments(step.signature.execute, made)))
+                preview = Preview(
+                    (), await step.stage.execute(ctx, **arguments(step.signature.execute, made, resolved))
+                )
             else:
-                preview = await step.stage.preview(ctx, **arguments(step.signature.preview, made))
+                preview = await step.stage.preview(ctx, **arguments(step.signature.preview, made, resolved))
         except KeyError as missing:
             needed = getattr(missing.args[0], "__name__", str(missing))
             return self._previewed(step, StepOutcome("unchecked", notes=(f"needs {needed}, which cannot be foretold",)))
@@ -157,8 +159,14 @@ class StageRunner:
             return fault
 
     async def _work(self, step: Step, ctx: StageContext, made: Artifacts) -> BaseModel | None:
-        await step.stage.validate(ctx, **arguments(step.signature.validate, made))
-        return self._checked(step, await step.stage.execute(ctx, **arguments(step.signature.execute, made)))
+        resolved = await self._validate(step, ctx, made)
+        return self._checked(step, await step.stage.execute(ctx, **arguments(step.signature.execute, made, resolved)))
+
+    async def _validate(self, step: Step, ctx: StageContext, made: Artifacts) -> object:
+        """Resolve a stage's inputs and validate them; return the result of `resolve`."""
+        resolved = await step.stage.resolve(ctx, **arguments(step.signature.resolve, made))
+        await step.stage.validate(ctx, **arguments(step.signature.validate, made, resolved))
+        return resolved
 
     def _checked(self, step: Step, product: Any) -> BaseModel | None:
         expected = step.signature.output
@@ -174,6 +182,7 @@ class StageRunner:
                 self.events.set_progress(name, fraction)
             self.events.emit("stage_progress", name, message=message, attempt=attempt)
 
+        redact_line = LineRedactor(self.redact)
         return StageContext(
             run_id=self.run_id,
             pipeline=self.plan.name,
@@ -183,7 +192,7 @@ class StageRunner:
             workspace=self.workspace,
             redact=self.redact,
             on_progress=on_progress,
-            on_output=lambda line: self.events.emit("stage_output", name, message=line, attempt=attempt),
+            on_output=lambda line: self.events.emit("stage_output", name, message=redact_line(line), attempt=attempt),
         )
 
     def emit_result(self, step: Step, outcome: StepOutcome) -> StepOutcome:

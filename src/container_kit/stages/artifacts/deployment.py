@@ -41,7 +41,7 @@ class DeployOptions(Artifact):
     services: bool | tuple[ServiceKind, ...] = False
     """Backing services to start, each with a persistent volume; true starts those that the analysis found. A service
     whose variable is set is not started."""
-    keep: int = Field(default=3, ge=1, le=50)
+    keep_versions: int = Field(default=3, ge=1, le=50)
     """How many replaced containers are kept, stopped, for rollback."""
 
 

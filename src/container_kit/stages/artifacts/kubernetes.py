@@ -66,8 +66,8 @@ class KubernetesOptions(Artifact):
     """A Secret of type kubernetes.io/tls for the host."""
     egress_ports: tuple[int, ...] = (443,)
     """TCP ports that the pods may connect to beside DNS and the services that the analysis found."""
-    take_over: bool = False
-    """Take fields over that another field manager owns, such as kubectl after `rollout undo`."""
+    force_conflicts: bool = False
+    """Take ownership of fields that another field manager owns, such as kubectl after `rollout undo`."""
     rollout_timeout: float = Field(default=300.0, gt=0, le=3600)
     """Seconds within which the rollout must have succeeded."""
     on_first_failure: Literal["delete", "scale_to_zero", "keep"] = "delete"

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.build.inputs import Inputs
+from container_kit.stages.docker.labels import SOURCE
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-SOURCE = "io.container-kit.source"
-"""The label of the folder that an image was built from. Nothing that changes from run to run is part of an image."""
 
 _CONFLICT = 409
 

@@ -29,6 +29,7 @@ from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.docker import tag_journal as replaced
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.labels import SOURCE
 from container_kit.stages.docker.tag_journal import TagMove
 
 _CLEANED_WITHIN = 10.0
@@ -124,7 +125,7 @@ class BuildImage(Stage[Image]):
                 tag=read.reference,
                 target=options.target,
                 build_args=options.build_args,
-                labels={images.SOURCE: str(read.root)},
+                labels={SOURCE: str(read.root)},
                 secrets=read.secrets,
                 credentials=credentials.for_registry,
                 no_cache=options.no_cache,

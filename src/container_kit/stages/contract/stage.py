@@ -59,15 +59,6 @@ class StageContext:
         )
         return bound
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """Labels for every object that this stage creates, so that a later attempt can find them."""
-        return {
-            "io.container-kit.run": self.run_id,
-            "io.container-kit.pipeline": self.pipeline,
-            "io.container-kit.stage": self.stage,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Preview(Generic[Artifacts]):
@@ -101,10 +92,20 @@ class Stage(ABC, Generic[Artifacts]):
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
 
+    async def resolve(self, ctx: StageContext, *inputs: Any, **named_inputs: Any) -> Any:
+        """Resolve the inputs, once for each attempt; optional, and read-only.
+
+        An override must declare its return type. `validate`, `execute` and `preview` then receive the result in their
+        parameter of that type, next to the inputs that they take themselves.
+
+        Raises:
+            StageFailure: The only exception that leaves a stage.
+        """
+
     async def validate(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> None:
         """Check the inputs before anything changes.
 
-        The engine calls it directly before `execute`, and in a dry run. It must not change anything.
+        The engine calls it after `resolve`, before `execute` and in a dry run. It must not change anything.
 
         Raises:
             StageFailure: The stage cannot succeed.
@@ -115,7 +116,8 @@ class Stage(ABC, Generic[Artifacts]):
         """Do the work.
 
         If it raises or is cancelled, it leaves nothing behind (clean-up is shielded from cancellation). It may run
-        again after a crash: it finds objects of the earlier attempt by `ctx.labels` and reuses or removes them.
+        again after a crash: it finds objects of the earlier attempt by the labels of `stages.docker.labels.run_labels`
+        and reuses or removes them.
 
         Raises:
             StageFailure: The only exception that leaves a stage.

@@ -1,14 +1,11 @@
-"""What is asked of a place where applications run, beyond deploying to it.
-
-Deploying itself is stages for each kind, for the contract of a stage asks the same of both: `preview` is the plan,
-`execute` applies, watches and diagnoses, `rollback` undoes.
-"""
+"""The protocol of a deploy target. A new target is one folder that implements it, and one row in `registry`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, ClassVar, Protocol
 
+from container_kit.stages.artifacts.deployment import Verification
 from container_kit.stages.artifacts.deployments import (
     Application,
     ApplicationLog,
@@ -16,69 +13,72 @@ from container_kit.stages.artifacts.deployments import (
     RemovalResult,
     RollbackResult,
 )
-from container_kit.stages.artifacts.target import Target, TargetKind
-from container_kit.stages.contract.fault import FaultCode, NextAction, StageFailure
+from container_kit.stages.artifacts.target import Target
+from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.stage import StageContext
-
-APPLICATION_UNKNOWN = FaultCode(
-    "deployment.unknown",
-    means="No application of this name is deployed on the target.",
-    hint="Name one that is there: {there}.",
-)
-VERSION_UNKNOWN = FaultCode(
-    "deployment.version_unknown",
-    means="The application has no such version to show or to go back to.",
-    hint="Name one that is kept: {there}; an older image can be deployed again by its name.",
-)
-FAULTS = (APPLICATION_UNKNOWN, VERSION_UNKNOWN)
+from container_kit.stages.docker.engine import DockerEngine
 
 
 class DeploymentBackend(Protocol):
-    """A place where applications run. Each method raises `StageFailure` and nothing else."""
+    """Manages the applications of one target. Its methods raise only `StageFailure`.
 
-    async def describe(self, name: str | None) -> list[Application]:
-        """The applications there, or the one of a name.
+    Deploying is done by the stages of the backend's pipelines: `preview` plans, `execute` applies, watches and
+    diagnoses, `rollback` undoes.
+    """
+
+    full_deployment: ClassVar[str]
+    """The pipeline that takes a repository to a running deployment on targets of this kind."""
+    deployment: ClassVar[type[Artifact]]
+    """The artifact that a deployment to this kind of target makes."""
+
+    def __init__(self, target: Target, engine: DockerEngine) -> None: ...
+
+    @staticmethod
+    def map_options(options: Mapping[str, Any], given: Set[str], target: str) -> dict[str, Any]:
+        """Translate the options of `full-deployment` to those of the backend's pipeline.
+
+        Args:
+            options: The options, defaults included.
+            given: The names of the options that the caller gave.
+            target: The target's name, for faults.
+
+        Returns:
+            The options that differ; None removes one.
 
         Raises:
-            StageFailure: `deployment.unknown`.
+            StageFailure: `target.option_unsupported`.
         """
 
-    async def log(self, ctx: StageContext, name: str, version: str | None, lines: int) -> ApplicationLog:
-        """The end of an application's log, without secrets.
+    @staticmethod
+    def summarize(deployment: Any, verification: Verification | None) -> Sequence[str]:
+        """Describe a deployment and its checks in a few lines."""
+
+    async def list(self, name: str | None) -> Sequence[Application]:
+        """Return the deployed applications, or only the one of this name.
 
         Raises:
-            StageFailure: `deployment.unknown`, `deployment.version_unknown`.
+            StageFailure: `deployment.not_found`.
         """
 
-    async def go_back(self, ctx: StageContext, name: str, version: str | None) -> RollbackResult:
-        """Let a version that is kept serve again in the place of the one that does, which is kept.
+    async def logs(self, ctx: StageContext, name: str, version: str | None, lines: int) -> ApplicationLog:
+        """Return the end of an application's log, with secrets redacted.
 
         Raises:
-            StageFailure: `deployment.unknown`, `deployment.version_unknown`; what served before serves still.
+            StageFailure: `deployment.not_found`, `deployment.version_not_found`.
+        """
+
+    async def rollback(self, ctx: StageContext, name: str, version: str | None) -> RollbackResult:
+        """Replace the active version by a kept one; by default by the version before it.
+
+        Raises:
+            StageFailure: `deployment.not_found`, `deployment.version_not_found`; the active version keeps serving.
         """
 
     async def remove(self, ctx: StageContext, name: str, removal: RemovalOptions) -> RemovalResult:
-        """Remove an application with all its versions. Gone already, it stays gone."""
+        """Remove an application with all its versions. Succeeds if it does not exist."""
 
 
-Backends = Mapping[TargetKind, Callable[[Target], DeploymentBackend]]
-"""How to reach the places of each kind."""
-
-
-def unknown(name: str, target: str, there: Sequence[str]) -> StageFailure:
-    """Make the fault of an application that is not there."""
-    return APPLICATION_UNKNOWN(
-        f"no application {name[:60]!r} is deployed on {target}",
-        next_actions=[NextAction(why=f"{one} is deployed", arguments={"name": one}) for one in there[:3]],
-        there=", ".join(there[:20]) or "none yet",
-    )
-
-
-def version_unknown(name: str, version: str | None, kept: Sequence[str]) -> StageFailure:
-    """Make the fault of a version that is not kept."""
-    wanted = f"version {version[:80]!r}" if version else "earlier version"
-    return VERSION_UNKNOWN(
-        f"{name} has no {wanted}",
-        next_actions=[NextAction(why=f"{one} is kept", arguments={"version": one}) for one in kept[:3]],
-        there=", ".join(kept[:20]) or "none",
-    )
+def check_lines(verification: Verification | None) -> list[str]:
+    """Describe the checks of a deployment, one line each."""
+    checks = verification.checks if verification else ()
+    return [f"- {check.name}: {check.outcome} {check.detail}".rstrip() for check in checks]

@@ -1,4 +1,4 @@
-"""The stages that look after applications, the same for every kind of target."""
+"""The stages that manage deployed applications, for every kind of target."""
 
 from __future__ import annotations
 
@@ -15,95 +15,98 @@ from container_kit.stages.artifacts.deployments import (
 )
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
-from container_kit.stages.deploy.backend import APPLICATION_UNKNOWN, FAULTS, Backends
+from container_kit.stages.deploy.faults import APPLICATION_NOT_FOUND, VERSION_NOT_FOUND
+from container_kit.stages.deploy.registry import backend_for
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
+from container_kit.stages.docker.engine import DockerEngine
 
 
 class ListDeployments(Stage[Applications]):
-    """List what is deployed on a target, with the versions that can be gone back to."""
+    """List the applications on a target, with the versions that can be rolled back to."""
 
     read_only = True
-    faults = (APPLICATION_UNKNOWN, *ENGINE_FAULTS)
+    faults = (APPLICATION_NOT_FOUND, *ENGINE_FAULTS)
 
-    def __init__(self, locations: Backends) -> None:
-        self._places = locations
+    def __init__(self, engine: DockerEngine) -> None:
+        self._engine = engine
 
-    async def execute(self, ctx: StageContext, target: Target, wanted: ApplicationQuery) -> Applications:
-        """Look.
+    async def execute(self, ctx: StageContext, target: Target, query: ApplicationQuery) -> Applications:
+        """List the applications.
 
         Raises:
-            StageFailure: `deployment.unknown`, or a fault of the place.
+            StageFailure: `deployment.not_found`, or a fault of the target.
         """
-        found = await self._places[target.kind](target).describe(wanted.name)
-        return Applications(target=target.name, applications=tuple(found))
+        applications = await backend_for(target, self._engine).list(query.name)
+        return Applications(target=target.name, applications=tuple(applications))
 
 
 class ReadLogs(Stage[ApplicationLog]):
     """Read the end of an application's log."""
 
     read_only = True
-    faults = (*FAULTS, *ENGINE_FAULTS)
+    faults = (APPLICATION_NOT_FOUND, VERSION_NOT_FOUND, *ENGINE_FAULTS)
 
-    def __init__(self, locations: Backends) -> None:
-        self._places = locations
+    def __init__(self, engine: DockerEngine) -> None:
+        self._engine = engine
 
     async def execute(
-        self, ctx: StageContext, target: Target, wanted: ApplicationRef, part: LogQuery
+        self, ctx: StageContext, target: Target, application: ApplicationRef, query: LogQuery
     ) -> ApplicationLog:
-        """Read.
+        """Read the log.
 
         Raises:
-            StageFailure: One of `faults`, or a fault of the place.
+            StageFailure: One of `faults`, or a fault of the target.
         """
-        return await self._places[target.kind](target).log(ctx, wanted.name, part.version, part.lines)
+        return await backend_for(target, self._engine).logs(ctx, application.name, query.version, query.lines)
 
 
 class RollbackDeployment(Stage[RollbackResult]):
-    """Let an earlier version serve again; it is kept as it was, so that it only has to start."""
+    """Replace the active version of an application by an earlier one."""
 
-    faults = (*FAULTS, *ENGINE_FAULTS)
+    faults = (APPLICATION_NOT_FOUND, VERSION_NOT_FOUND, *ENGINE_FAULTS)
 
-    def __init__(self, locations: Backends) -> None:
-        self._places = locations
+    def __init__(self, engine: DockerEngine) -> None:
+        self._engine = engine
 
     async def execute(
-        self, ctx: StageContext, target: Target, wanted: ApplicationRef, to: VersionSelector
+        self, ctx: StageContext, target: Target, application: ApplicationRef, selector: VersionSelector
     ) -> RollbackResult:
-        """Go back; the version that served is kept in its turn.
+        """Roll back; the version that was active is kept.
 
         Raises:
-            StageFailure: One of `faults`, or a fault of the place; what served before serves still.
+            StageFailure: One of `faults`, or a fault of the target; the active version keeps serving.
         """
-        return await self._places[target.kind](target).go_back(ctx, wanted.name, to.version)
+        return await backend_for(target, self._engine).rollback(ctx, application.name, selector.version)
 
     async def rollback(self, ctx: StageContext, made: RollbackResult) -> None:
-        """Let the version that was replaced serve again."""
+        """Activate the version that was replaced again."""
         if made.replaced is not None:
-            await self._places[made.on.kind](made.on).go_back(ctx, made.name, made.replaced)
+            await backend_for(made.on, self._engine).rollback(ctx, made.name, made.replaced)
 
 
 class RemoveDeployment(Stage[RemovalResult]):
-    """Remove an application with its versions; its volumes only where that is asked for."""
+    """Remove an application with its versions; its volumes only on request."""
 
     faults = ENGINE_FAULTS
 
-    def __init__(self, locations: Backends) -> None:
-        self._places = locations
+    def __init__(self, engine: DockerEngine) -> None:
+        self._engine = engine
 
     async def execute(
-        self, ctx: StageContext, target: Target, wanted: ApplicationRef, removal: RemovalOptions
+        self, ctx: StageContext, target: Target, application: ApplicationRef, removal: RemovalOptions
     ) -> RemovalResult:
-        """Remove it.
+        """Remove the application.
 
         Raises:
-            StageFailure: A fault of the place.
+            StageFailure: A fault of the target.
         """
-        return await self._places[target.kind](target).remove(ctx, wanted.name, removal)
+        return await backend_for(target, self._engine).remove(ctx, application.name, removal)
 
     async def preview(
-        self, ctx: StageContext, target: Target, wanted: ApplicationRef, removal: RemovalOptions
+        self, ctx: StageContext, target: Target, application: ApplicationRef, removal: RemovalOptions
     ) -> Preview[RemovalResult]:
-        """Say which versions would go."""
-        found = await self._places[target.kind](target).describe(wanted.name)
-        gone = [f"remove {one.version} ({one.image})" for application in found for one in application.versions]
-        return Preview((*gone, "remove its volumes" if removal.volumes else "keep its volumes"))
+        """List the versions that would be removed."""
+        applications = await backend_for(target, self._engine).list(application.name)
+        versions = [version for found in applications for version in found.versions]
+        lines = [f"remove {version.version} ({version.image})" for version in versions]
+        return Preview((*lines, "remove its volumes" if removal.volumes else "keep its volumes"))

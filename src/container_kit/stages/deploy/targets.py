@@ -1,4 +1,4 @@
-"""Finding the target that a run asks for among those that the operator configured."""
+"""Selection of the target of a run among the configured ones."""
 
 from __future__ import annotations
 
@@ -8,76 +8,77 @@ from container_kit.stages.artifacts.target import Target, TargetKind, TargetSele
 from container_kit.stages.contract.fault import FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import Stage, StageContext
 
-TARGET_UNKNOWN = FaultCode(
+TARGET_NOT_FOUND = FaultCode(
     "target.not_found",
     means="No target of this name is configured.",
-    hint="Name one that there is: {there}; container-kit.toml takes more under [targets.NAME].",
+    hint="Name a configured target: {configured}; add more to container-kit.toml under [targets.NAME].",
 )
-TARGET_KIND = FaultCode(
+KIND_UNSUPPORTED = FaultCode(
     "target.kind_unsupported",
-    means="The target is of a kind that this pipeline does not deploy to.",
-    hint="Name a target of kind {kind}: {there}.",
+    means="This pipeline does not deploy to targets of this kind.",
+    hint="Name a target of kind {kind}: {configured}.",
 )
 
 Targets = tuple[Target, ...]
 LOCAL = Target()
-HERE: tuple[TargetKind, ...] = ("local",)
-CLUSTERS: tuple[TargetKind, ...] = ("kubernetes",)
 
 
-def among(targets: Sequence[Target], name: str | None) -> Target:
-    """The target of a name; the local engine is always there.
+def find_target(targets: Sequence[Target], name: str | None) -> Target:
+    """Return the target of a name; by default the local engine, which is always configured.
 
     Raises:
-        StageFailure: `target.not_found`, with those there are as next actions.
+        StageFailure: `target.not_found`, with the configured targets as next actions.
     """
-    known = {LOCAL.name: LOCAL, **{target.name: target for target in targets}}
-    wanted = name or LOCAL.name
-    if wanted not in known:
-        raise TARGET_UNKNOWN(
-            f"no target {wanted[:60]!r}",
-            next_actions=[NextAction(why=f"{one} is configured", arguments={"deploy_to": one}) for one in known],
-            there=", ".join(known),
+    by_name = {LOCAL.name: LOCAL, **{target.name: target for target in targets}}
+    requested = name or LOCAL.name
+    if requested not in by_name:
+        raise TARGET_NOT_FOUND(
+            f"no target {requested[:60]!r}",
+            next_actions=[
+                NextAction(why=f"{other} is configured", arguments={"deploy_to": other}) for other in by_name
+            ],
+            configured=", ".join(by_name),
         )
-    return known[wanted]
+    return by_name[requested]
 
 
 class ChooseTarget(Stage[Target]):
-    """Find the target that is asked for.
+    """Find the requested target.
 
     Args:
-        targets: Those that are configured.
-        kinds: The kinds that the pipeline knows what to do with.
+        targets: The configured targets.
+        kinds: The kinds that the pipeline deploys to.
     """
 
     read_only = True
-    faults = (TARGET_UNKNOWN, TARGET_KIND)
+    faults = (TARGET_NOT_FOUND, KIND_UNSUPPORTED)
 
-    def __init__(self, targets: Sequence[Target] = (), kinds: Collection[TargetKind] = HERE) -> None:
+    def __init__(self, targets: Sequence[Target] = (), kinds: Collection[TargetKind] = (LOCAL.kind,)) -> None:
         self._targets = tuple(targets)
-        self._kinds = kinds
+        self._kinds = tuple(kinds)
 
-    async def execute(self, ctx: StageContext, choice: TargetSelector) -> Target:
-        """Look it up.
+    async def execute(self, ctx: StageContext, selector: TargetSelector) -> Target:
+        """Look up the target.
 
         Raises:
             StageFailure: One of `faults`.
         """
-        if choice.deploy_to is None and LOCAL.kind not in self._kinds:
-            return self._only()
-        found = among(self._targets, choice.deploy_to)
-        if found.kind not in self._kinds:
-            raise self._unfit(f"{found.name} is of kind {found.kind}")
-        return found
+        if selector.deploy_to is None and LOCAL.kind not in self._kinds:
+            return self._default()
+        target = find_target(self._targets, selector.deploy_to)
+        if target.kind not in self._kinds:
+            raise self._unsupported(f"{target.name} is of kind {target.kind}")
+        return target
 
-    def _only(self) -> Target:
-        """The only cluster; where none is configured, the one that the kubeconfig or the caller names."""
-        fitting = [one for one in self._targets if one.kind in self._kinds]
-        if len(fitting) > 1:
-            raise self._unfit("several targets would fit")
-        return fitting[0] if fitting else Target(name="kubernetes", kind="kubernetes")
+    def _default(self) -> Target:
+        """Return the only configured target of the kinds; without one, an unrestricted target of the first kind."""
+        matching = [target for target in self._targets if target.kind in self._kinds]
+        if len(matching) > 1:
+            raise self._unsupported("several targets match")
+        kind = self._kinds[0]
+        return matching[0] if matching else Target(name=kind, kind=kind)
 
-    def _unfit(self, message: str) -> StageFailure:
-        fitting = dict.fromkeys(one.name for one in (LOCAL, *self._targets) if one.kind in self._kinds)
-        there = ", ".join(fitting) or "none is configured"
-        return TARGET_KIND(message, kind=" or ".join(self._kinds), there=there)
+    def _unsupported(self, message: str) -> StageFailure:
+        matching = dict.fromkeys(target.name for target in (LOCAL, *self._targets) if target.kind in self._kinds)
+        configured = ", ".join(matching) or "none is configured"
+        return KIND_UNSUPPORTED(message, kind=" or ".join(self._kinds), configured=configured)

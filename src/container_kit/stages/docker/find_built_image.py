@@ -1,4 +1,4 @@
-"""Finding the newest image that was built from a folder."""
+"""The stage that finds the newest image built from a folder."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.labels import SOURCE
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-NO_IMAGE = FaultCode(
-    "deploy.no_image",
+IMAGE_NOT_BUILT = FaultCode(
+    "image.not_built",
     means="No image in the local engine was built from the folder.",
     hint="Build {path} first, or name an image or the run that built one.",
 )
@@ -26,21 +27,21 @@ class FindBuiltImage(Stage[ImageReference]):
     """Find the newest image that was built from the folder."""
 
     read_only = True
-    faults = (NO_IMAGE, *PATH_FAULTS, *ENGINE_FAULTS)
+    faults = (IMAGE_NOT_BUILT, *PATH_FAULTS, *ENGINE_FAULTS)
 
     def __init__(self, engine: DockerEngine | None = None) -> None:
         self._engine = engine or DockerEngine()
 
     async def execute(self, ctx: StageContext, source: Source) -> ImageReference:
-        """Look for images that bear the folder in their label `io.container-kit.source`.
+        """Find images by their source label.
 
         Raises:
-            StageFailure: `deploy.no_image` with the call that builds one, or a fault of the path or the engine.
+            StageFailure: `image.not_built` with the call that builds one, or a fault of the path or the engine.
         """
         folder = str(ctx.workspace.directory(source.path))
         reference = await self._engine.call(lambda api: _newest(api, folder))
         if reference is None:
-            raise NO_IMAGE(
+            raise IMAGE_NOT_BUILT(
                 f"no image was built from {source.path}",
                 next_actions=[NextAction(tool="build", why=f"build an image from {source.path}")],
                 path=source.path,
@@ -49,11 +50,11 @@ class FindBuiltImage(Stage[ImageReference]):
 
 
 def _newest(api: APIClient, folder: str) -> str | None:
-    """The image that was named last; one that a build made again, from its cache, may have been created long ago."""
-    images = api.images(filters={"label": f"io.container-kit.source={folder}"})
+    """Return the image that was tagged last; a cached image may have been created long ago."""
+    images = api.images(filters={"label": f"{SOURCE}={folder}"})
     if not images:
         return None
-    newest = max(images, key=lambda image: (bool(_tags(image)), _named(api, image["Id"]), image["Created"]))
+    newest = max(images, key=lambda image: (bool(_tags(image)), _last_tagged(api, image["Id"]), image["Created"]))
     return next(iter(_tags(newest)), str(newest["Id"]))
 
 
@@ -61,8 +62,8 @@ def _tags(image: dict[str, Any]) -> list[str]:
     return [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
 
 
-def _named(api: APIClient, image: str) -> str:
-    """When the image was given a name last, as text that sorts; engines that do not know it tell the year 1."""
+def _last_tagged(api: APIClient, image: str) -> str:
+    """Return when the image was last tagged, as sortable text; engines without that record report the year 1."""
     from docker.errors import NotFound
 
     try:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from container_kit.stages.docker import tag_journal as replaced
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.labels import RUN
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-RUN_LABEL = "io.container-kit.run"
 
 
 async def sweep(engine: DockerEngine, run_ids: Sequence[str]) -> list[str]:
@@ -33,9 +32,9 @@ def _sweep(api: APIClient, run_ids: set[str], host: str) -> list[str]:
     from docker.errors import APIError
 
     gone: list[str] = []
-    for container in api.containers(all=True, filters={"label": RUN_LABEL, "status": ["created", "exited", "dead"]}):
+    for container in api.containers(all=True, filters={"label": RUN, "status": ["created", "exited", "dead"]}):
         candidate = any(name.endswith("-candidate") for name in container.get("Names") or ())
-        if candidate and container["Labels"][RUN_LABEL] in run_ids:
+        if candidate and container["Labels"][RUN] in run_ids:
             with suppress(APIError):  # it is being removed, or was started meanwhile
                 api.remove_container(container["Id"], v=True)
                 gone.append(container["Id"])

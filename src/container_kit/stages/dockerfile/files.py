@@ -1,123 +1,122 @@
-"""Puts files into a source tree: whole or not at all, and never over what somebody wrote."""
+"""Writing files into a source tree: completely or not at all, and never over a person's work."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 from pathlib import Path
 
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.dockerfile.generate.render import is_own
+from container_kit.stages.formats import files
 
 EXISTS = FaultCode(
     "dockerfile.exists",
-    means="A Dockerfile is there that somebody wrote, or edited after it was generated.",
-    hint="Build with {path} as it is, or say overwrite=true to replace it; it is then kept beside the new one.",
+    means="A Dockerfile exists that a person wrote, or edited after it was generated.",
+    hint="Build with {path} as it is, or set overwrite=true to replace it; the old file is kept next to the new one.",
 )
 UNWRITABLE = FaultCode(
     "dockerfile.unwritable",
     means="The file cannot be written into the source tree.",
-    hint="Make {folder} writable for the server's user and see that its disk has space, or ask for a proposal: "
-    "write=false.",
+    hint="Make {folder} a folder without symbolic links that the server's user can write to, and check its disk space, "
+    "or request a proposal with write=false.",
 )
 
 FAULTS = (EXISTS, UNWRITABLE)
 
+_LARGEST = 1_000_000
+"""Bytes; a larger file is not a generated one."""
 
-def place(target: Path, content: str, *, run_id: str, overwrite: bool) -> Path | None:
-    """Write a file.
+
+def write(root: Path, path: str, content: str, *, run_id: str, overwrite: bool) -> str | None:
+    """Write a file into a source tree.
 
     Args:
-        target: Where it goes; its folder exists.
+        root: The resolved root of the tree.
+        path: Relative to the root.
         content: The whole text.
-        run_id: Names the file that a replaced one is kept as, so that a run which is repeated after a crash finds it.
-        overwrite: Replace what somebody wrote.
+        run_id: Part of the name of the kept copy, so that a run that is repeated after a crash finds it.
+        overwrite: Replace a file that a person wrote.
 
     Returns:
-        Where the replaced file is kept, where there was one.
+        The path of the kept copy of the replaced file, relative to the root, or None.
 
     Raises:
         StageFailure: One of `FAULTS`.
     """
-    kept = target.with_name(f"{target.name}.{run_id}.orig")
-    draft = target.with_name(f".{target.name}.{run_id}.new")
+    kept = f"{path}.{run_id}.orig"
     try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if _is_foreign(target):
+        if is_foreign(root, path):
             if not overwrite:
-                raise _exists(target)
-            target.replace(kept)
-        _move(draft, target)
+                raise _exists(root, path)
+            files.rename_inside(str(root), path, kept.rpartition("/")[2])
+        files.write_inside(str(root), path, content.encode(), replace=_exists_in(root, path))
+        return kept if _exists_in(root, kept) else None
+    except FileExistsError as error:  # it appeared in the meantime
+        raise _exists(root, path) from error
     except OSError as error:
-        raise _unwritable(target, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-    return kept if os.path.lexists(kept) else None
+        raise _unwritable(root, path, error) from error
 
 
-def remove(target: Path, content: str, kept: Path | None) -> None:
-    """Undo `place`: take the file away if it still says what was written, and put back what it replaced.
+def remove(root: Path, path: str, content: str, kept: str | None) -> None:
+    """Undo `write`: remove the file if it is unchanged, and restore the file that it replaced.
 
     Raises:
         StageFailure: `dockerfile.unwritable`.
     """
     try:
-        if _text(target) == content:
-            target.unlink()
-        if kept is not None and os.path.lexists(kept) and not os.path.lexists(target):
-            kept.rename(target)
+        if not _is_link(root, path) and _text(root, path) == content:
+            files.remove_inside(str(root), path)
+        if kept is not None and _exists_in(root, kept) and not _exists_in(root, path):
+            files.rename_inside(str(root), kept, path.rpartition("/")[2])
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise _unwritable(root, path, error) from error
 
 
-def refuse_to_replace(target: Path) -> None:
-    """Raise `dockerfile.exists` where a file is there that was not generated, or was edited since."""
-    if _is_foreign(target):
-        raise _exists(target)
+def reject_replacing(root: Path, path: str) -> None:
+    """Raise `dockerfile.exists` if the file was not generated, or was edited since."""
+    if is_foreign(root, path):
+        raise _exists(root, path)
 
 
-def _is_foreign(target: Path) -> bool:
-    if not os.path.lexists(target):
+def is_foreign(root: Path, path: str) -> bool:
+    """Return whether the file exists and was not generated, or was edited since. A link is always foreign."""
+    if not _exists_in(root, path):
         return False
-    text = None if target.is_symlink() else _text(target)
+    text = None if _is_link(root, path) else _text(root, path)
     return text is None or not is_own(text.replace("\r\n", "\n"))
 
 
-def _text(path: Path) -> str | None:
+def _exists_in(root: Path, path: str) -> bool:
+    return files.exists_inside(str(root), path)
+
+
+def _is_link(root: Path, path: str) -> bool:
+    with contextlib.suppress(OSError):
+        return files.is_link(str(root), path)
+    return False
+
+
+def _text(root: Path, path: str) -> str | None:
     try:
-        return path.read_bytes().decode("utf-8") if path.stat().st_size < 1_000_000 else None
+        content = files.read_inside(str(root), path, _LARGEST)
+        return content.decode("utf-8") if len(content) <= _LARGEST else None
     except (OSError, UnicodeDecodeError):
         return None
 
 
-def _move(draft: Path, target: Path) -> None:
-    """Give the draft its name; a file that appears meanwhile is not replaced, unless it is our own of before."""
-    if os.path.lexists(target):
-        draft.replace(target)
-        return
-    try:
-        target.hardlink_to(draft)
-    except FileExistsError as error:
-        raise _exists(target) from error
-    except OSError as error:
-        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
-            raise
-        draft.replace(target)  # a file system without hard links
-
-
-def _exists(target: Path) -> StageFailure:
+def _exists(root: Path, path: str) -> StageFailure:
+    name = path.rpartition("/")[2]
+    text = "a symbolic link" if _is_link(root, path) else (_text(root, path) or "not readable as text")[:2000]
     return EXISTS(
-        f"{target.name} is there already and was not generated",
-        evidence=[Evidence(kind="file", text=(_text(target) or "not readable as text")[:2000], where=target.name)],
-        next_actions=[NextAction(why="Replaces it; the old file is kept beside it.", arguments={"overwrite": True})],
-        path=target.name,
+        f"{name} exists and was not generated",
+        evidence=[Evidence(kind="file", text=text, where=path)],
+        next_actions=[
+            NextAction(why="Replace it; the old file is kept next to the new one.", arguments={"overwrite": True})
+        ],
+        path=path,
     )
 
 
-def _unwritable(target: Path, error: OSError) -> StageFailure:
-    return UNWRITABLE(f"{target.name} cannot be written: {error.strerror or error}", folder=target.parent)
+def _unwritable(root: Path, path: str, error: OSError) -> StageFailure:
+    reason = error.strerror or str(error)
+    return UNWRITABLE(f"{path} cannot be written: {reason}", folder=(root / path).parent)

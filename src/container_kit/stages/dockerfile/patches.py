@@ -20,7 +20,7 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.dockerfile import files as place
+from container_kit.stages.dockerfile import files
 from container_kit.stages.dockerfile.review import NONE_THERE, checksum
 from container_kit.stages.dockerfile.write import put, undo
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree, TextFile
@@ -48,7 +48,7 @@ class ApplyPatches(Stage[Dockerfile]):
 
     faults: ClassVar[tuple[FaultCode, ...]] = (
         *PATH_FAULTS,
-        *place.FAULTS,
+        *files.FAULTS,
         NONE_THERE,
         UNPARSABLE,
         CHANGED,

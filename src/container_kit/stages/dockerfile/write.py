@@ -16,7 +16,7 @@ from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.dockerfile import files as place
+from container_kit.stages.dockerfile import files
 from container_kit.stages.dockerfile.base_availability import survey
 from container_kit.stages.dockerfile.generate.plan import SOURCE_IGNORED, DockerfilePlan, plan
 from container_kit.stages.ecosystems.facets.generation import questions as unsettled
@@ -33,7 +33,7 @@ class WriteDockerfile(Stage[Dockerfile]):
             ones are taken.
     """
 
-    faults: ClassVar[tuple[FaultCode, ...]] = (*PATH_FAULTS, *unsettled.FAULTS, SOURCE_IGNORED, *place.FAULTS)
+    faults: ClassVar[tuple[FaultCode, ...]] = (*PATH_FAULTS, *unsettled.FAULTS, SOURCE_IGNORED, *files.FAULTS)
 
     def __init__(self, policy: BasePolicy | None = None, engine: DockerEngine | None = None) -> None:
         self._policy = policy or BasePolicy()
@@ -50,8 +50,8 @@ class WriteDockerfile(Stage[Dockerfile]):
         options = options or DockerfileOptions()
         proposal = await self._proposal(ctx, source, analysis, options)
         if options.write and not options.overwrite:
-            target = ctx.workspace.directory(source.path) / proposal.path
-            await anyio.to_thread.run_sync(place.refuse_to_replace, target)
+            root = ctx.workspace.directory(source.path)
+            await anyio.to_thread.run_sync(files.reject_replacing, root, proposal.path)
 
     async def execute(
         self, ctx: StageContext, source: Source, analysis: Analysis, options: DockerfileOptions | None = None
@@ -116,19 +116,13 @@ def put(root: Path, proposal: Dockerfile, run_id: str, overwrite: bool) -> Docke
     """Write a proposal's files into a tree: both or none.
 
     Raises:
-        StageFailure: One of `place.FAULTS`.
+        StageFailure: One of `files.FAULTS`.
     """
-    kept = place.place(root / proposal.path, proposal.content, run_id=run_id, overwrite=overwrite)
-    written = proposal.model_copy(
-        update={
-            "written": True,
-            "root": str(root),
-            "replaced": kept.relative_to(root).as_posix() if kept else None,
-        }
-    )
+    kept = files.write(root, proposal.path, proposal.content, run_id=run_id, overwrite=overwrite)
+    written = proposal.model_copy(update={"written": True, "root": str(root), "replaced": kept})
     if proposal.ignore is not None:
         try:
-            place.place(root / proposal.ignore_path, proposal.ignore, run_id=run_id, overwrite=False)
+            files.write(root, proposal.ignore_path, proposal.ignore, run_id=run_id, overwrite=False)
         except StageFailure:
             _remove(root, written)
             raise
@@ -142,6 +136,6 @@ def undo(workspace: Workspace, made: Dockerfile) -> None:
 
 
 def _remove(root: Path, made: Dockerfile) -> None:
-    place.remove(root / made.path, made.content, root / made.replaced if made.replaced else None)
+    files.remove(root, made.path, made.content, made.replaced)
     if made.ignore is not None:
-        place.remove(root / made.ignore_path, made.ignore, None)
+        files.remove(root, made.ignore_path, made.ignore, None)

@@ -9,12 +9,12 @@ from typing import Any
 import anyio.to_thread
 
 from container_kit.stages.artifacts.host_checks import HostCheck
+from container_kit.stages.docker.labels import BASE_IMAGE_LOCAL, BASE_IMAGE_SOURCE
 from container_kit.stages.doctor.ask_engine import AskEngine, NoAnswer
 
 BASE_IMAGES = ("debian:bookworm-slim", "python:3.11-slim", "node:20-slim", "eclipse-temurin:17-jdk")
 _OLDEST_API = (1, 41)  # Docker Engine 20.10
 _LITTLE_DISK = 2 * 10**9
-_MADE_HERE, _MADE_FROM = "io.container-kit.base-image.local", "io.container-kit.base-image.source"
 
 
 async def engine(ask: AskEngine) -> list[HostCheck]:
@@ -97,9 +97,10 @@ async def base_image(ask: AskEngine, name: str) -> list[HostCheck]:
         repair = "A build pulls it where the engine reaches a registry; else `docker load` it from another machine."
         return [HostCheck(name=title, outcome="missing", detail="not in the engine", get=repair)]
     labels = answer.content.get("Config", {}).get("Labels") or {}
-    if labels.get(_MADE_HERE) != "true":
+    if labels.get(BASE_IMAGE_LOCAL) != "true":
         return [HostCheck(name=title, outcome="ok", detail="in the engine")]
-    detail = f"{name} was made here from {labels.get(_MADE_FROM, 'what this machine has')}; it is not the public image"
+    source = labels.get(BASE_IMAGE_SOURCE, "what this machine has")
+    detail = f"{name} was made here from {source}; it is not the public image"
     return [HostCheck(name=title, outcome="ok", detail=detail)]
 
 

@@ -116,16 +116,28 @@ def write_inside(root: str, path: str, content: bytes, *, replace: bool = True) 
             raise
 
 
-def rename_inside(root: str, path: str, new_name: str) -> None:
-    """Give a file another name in its folder.
+def exists_inside(root: str, path: str) -> bool:
+    """Return whether a path exists. A symbolic link exists even if its target does not.
 
     Raises:
-        LinkError: A component is a symbolic link.
+        LinkError: A parent folder is a symbolic link.
+    """
+    try:
+        with _parent(root, path, create=False) as (folder, name):
+            _lstat_at(folder, name)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def rename_inside(root: str, path: str, new_name: str) -> None:
+    """Rename a file within its folder. A symbolic link is renamed itself, not its target.
+
+    Raises:
+        LinkError: A parent folder is a symbolic link.
         OSError: The file does not exist, or cannot be renamed.
     """
     with _parent(root, path, create=False) as (folder, name):
-        if _is_link_at(folder, name):
-            raise LinkError(path)
         _rename_at(folder, name, new_name)
 
 

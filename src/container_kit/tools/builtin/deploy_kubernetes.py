@@ -31,7 +31,7 @@ class DeployKubernetesInput(ApplicationInput, OneTarget):
     registry: (
         Annotated[str, Field(description="host[:port][/path] to push to; kind, k3d, minikube need none")] | None
     ) = None
-    take_over: Annotated[bool, Field(description="Take fields that others manage, such as kubectl")] = False
+    force_conflicts: Annotated[bool, Field(description="Take fields that others manage, such as kubectl")] = False
     on_first_failure: OnFirstFailure = "delete"
     rollout_timeout: Annotated[float, Field(gt=0, le=3600)] = 300.0
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.scan import ScanReport
-from container_kit.stages.contract.fault import FaultCode
-from container_kit.stages.deploy.targets import among
+from container_kit.stages.deploy.registry import BACKENDS
+from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import DryRun, FailOn, ModulePath, SourcePath, Timeout, gate
 from container_kit.tools.builtin.deploy import ContainerPort, Env, EnvFile, HealthPath, HostPort, Name, TargetName
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
@@ -45,31 +43,21 @@ class FullDeploymentInput(ToolInput):
     timeout: Timeout | None = None
 
 
-OPTION_UNFIT = FaultCode(
-    "target.option_unsupported",
-    means="An option means nothing on a target of this kind.",
-    hint="Leave out {options}; deploy-kubernetes with build=true takes all that a cluster knows.",
-)
-
-
 async def _planned(call: ToolCall, asked: FullDeploymentInput) -> PipelineCall:
-    in_cluster = among(call.runs.targets, asked.deploy_to).kind == "kubernetes"
-    made = _for_cluster(asked) if in_cluster else pipeline_call("full-deployment", asked)
+    target = find_target(call.runs.targets, asked.deploy_to)
+    backend = BACKENDS[target.kind]
+    changes = backend.map_options(asked.model_dump(), asked.model_fields_set, target.name)
+    made = pipeline_call(backend.full_deployment, asked, **changes)
     return PipelineCall(made.pipeline, gate(made.input), made.options)
 
 
-def _for_cluster(asked: FullDeploymentInput) -> PipelineCall:
-    """The same for a cluster, in the words of Kubernetes."""
-    unfit = [option for option in ("port", "env_file", "read_only") if option in asked.model_fields_set]
-    if unfit:
-        raise OPTION_UNFIT(f"{', '.join(unfit)} with {asked.deploy_to}, a cluster", options=", ".join(unfit))
-    words = {"container_port": None, "health_timeout": None, "port": asked.container_port}
-    if "health_timeout" in asked.model_fields_set:
-        words["startup_timeout"] = max(5, ceil(asked.health_timeout))
-    return pipeline_call("full-deployment-kubernetes", asked, **words)
-
-
-_PRODUCTS = (Dockerfile, Image, ScanReport, Deployment, Verification)
+_PRODUCTS: tuple[type[BaseModel], ...] = (
+    Dockerfile,
+    Image,
+    ScanReport,
+    *(backend.deployment for backend in BACKENDS.values()),
+    Verification,
+)
 
 FULL_DEPLOYMENT = Tool(
     name="full-deployment",
@@ -81,9 +69,9 @@ FULL_DEPLOYMENT = Tool(
         "retry-run."
     ),
     input=FullDeploymentInput,
-    output=answer_schema(None, *_PRODUCTS),
+    output=answer_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
     toolset="deploy",
     effect="destructive",
-    work=runs_pipeline(_planned, (*_PRODUCTS, KubernetesDeployment)),
+    work=runs_pipeline(_planned, _PRODUCTS),
     open_world=True,
 )

@@ -51,7 +51,7 @@ def _wiring(step: Step | None) -> dict[str, Any]:
     if step is None:
         return {}
     return {
-        "needs": [need.kind.__name__ for need in step.signature.execute],
+        "needs": [need.kind.__name__ for need in step.signature.inputs],
         "makes": step.signature.output.__name__ if step.signature.output else None,
         "read_only": step.stage.read_only,
         "faults": [code.code for code in step.stage.faults],

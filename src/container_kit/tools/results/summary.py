@@ -5,7 +5,7 @@ from __future__ import annotations
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.analysis import Analysis, Module
-from container_kit.stages.artifacts.deployment import Deployment, Verification
+from container_kit.stages.artifacts.deployment import Verification
 from container_kit.stages.artifacts.deployments import (
     Application,
     ApplicationLog,
@@ -15,9 +15,10 @@ from container_kit.stages.artifacts.deployments import (
 )
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileReview
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.artifacts.kubernetes import KubernetesDeployment, ManifestFiles
+from container_kit.stages.artifacts.kubernetes import ManifestFiles
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
 from container_kit.stages.artifacts.scan import Sbom, ScanFinding, ScanReport
+from container_kit.stages.deploy.registry import BACKENDS
 from container_kit.tools.results.schema import sbom_uri
 
 _DOCKERFILE_SHOWN = 6000
@@ -47,10 +48,19 @@ def summary(response: PipelineResponse) -> str:
         lines.append(f"{tagged.reference} names {tagged.image_id[:19]}")
     if pushed := made.get(PushedImage):
         lines.append(pushed_line(pushed))
-    if deployment := made.get(Deployment):
-        lines += deployment_lines(deployment, made.get(Verification))
-    lines += [*operation_lines(made), *_of_clusters(made)]
+    lines += [*_deployment_lines(made), *operation_lines(made)]
     return "\n".join(lines)
+
+
+def _deployment_lines(made: Artifacts) -> list[str]:
+    """Describe deployments, in the words of their backend, and written manifests."""
+    lines: list[str] = []
+    for backend in BACKENDS.values():
+        if deployment := made.get(backend.deployment):
+            lines += backend.summarize(deployment, made.get(Verification))
+    if files := made.get(ManifestFiles):
+        lines += [f"wrote {files.folder}/{name}" for name in files.files]
+    return lines
 
 
 def analysis_lines(analysis: Analysis) -> list[str]:
@@ -131,15 +141,6 @@ def _scanners_line(report: ScanReport) -> list[str]:
     return [f"nothing was looked at, for no scanner could: {names}; {absent[0].detail}"]
 
 
-def deployment_lines(deployment: Deployment, verification: Verification | None) -> list[str]:
-    """A deployment and what was checked of it."""
-    checks = verification.checks if verification else ()
-    return [
-        f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})",
-        *(f"- {check.name}: {check.outcome} {check.detail}".rstrip() for check in checks),
-    ]
-
-
 def operation_lines(made: Artifacts) -> list[str]:
     """What was found or done by the tools that look after deployments."""
     lines: list[str] = []
@@ -160,27 +161,6 @@ def operation_lines(made: Artifacts) -> list[str]:
 def _application_lines(application: Application) -> list[str]:
     head = f"{application.name}: {application.state}" + (f" at {application.url}" if application.url else "")
     return [head, *(f"- {one.version} ({one.image}) {one.state}, made {one.created}" for one in application.versions)]
-
-
-def _of_clusters(made: Artifacts) -> list[str]:
-    lines: list[str] = []
-    if rollout := made.get(KubernetesDeployment):
-        lines += rollout_lines(rollout, made.get(Verification))
-    if files := made.get(ManifestFiles):
-        lines += [f"wrote {files.folder}/{name}" for name in files.files]
-    return lines
-
-
-def rollout_lines(rollout: KubernetesDeployment, verification: Verification | None) -> list[str]:
-    """An application in a cluster and what was checked of it."""
-    checks = verification.checks if verification else ()
-    changes = ", ".join(f"{one.kind} {one.change}" for one in rollout.applied if one.change != "unchanged")
-    where = f"{rollout.name} in {rollout.namespace} of {rollout.context}"
-    return [
-        f"deployed {where} in {rollout.seconds:.1f} s: {changes or 'nothing changed'}" if rollout.applied else where,
-        *(f"- {check.name}: {check.outcome} {check.detail}".rstrip() for check in checks),
-        *(f"warning: {warning}" for warning in rollout.warnings),
-    ]
 
 
 def _module_line(module: Module) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from container_kit.stages.deploy.kubernetes.cluster.api_faults import FAULTS, refusal
+from container_kit.stages.deploy.kubernetes.cluster.api_faults import FAULTS, rejection
 
 
 def status(code: int, reason: str, message: str, *causes: dict[str, str]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ CASES = [
 
 @pytest.mark.parametrize(("code", "body", "cause", "hint"), CASES)
 def test_each_refusal_has_its_code_and_hint(code: int, body: Any, cause: str, hint: str) -> None:
-    fault = refusal(code, body, "Deployment/web", 7 if code in (429, 503) else None).fault
+    fault = rejection(code, body, "Deployment/web", 7 if code in (429, 503) else None).fault
     assert fault.code == f"kubernetes.{cause}"
     assert hint in fault.hint
     assert fault.evidence[0].text.startswith(str(code))
@@ -54,5 +54,5 @@ def test_each_refusal_has_its_code_and_hint(code: int, body: Any, cause: str, hi
 
 def test_every_code_of_the_api_is_shown_by_a_case_or_a_test_of_the_connection() -> None:
     shown = {f"kubernetes.{cause}" for _, _, cause, _ in CASES}
-    elsewhere = {"kubernetes.unreachable", "kubernetes.certificate", "kubernetes.kind_unknown"}
+    elsewhere = {"kubernetes.unreachable", "kubernetes.certificate", "kubernetes.kind_not_found"}
     assert {code.code for code in FAULTS} == shown | elsewhere

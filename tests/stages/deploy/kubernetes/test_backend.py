@@ -13,6 +13,7 @@ from container_kit.stages.deploy.kubernetes.deploy import DeployToKubernetes
 from support.kubernetes.api_server import ApiServer
 from support.kubernetes.application import CLUSTER, manifests, quick
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
@@ -21,12 +22,12 @@ LAB = Target(name="lab", kind="kubernetes", context="test", namespace="shop")
 
 @pytest.fixture
 def place(kubeconfig: str) -> KubernetesBackend:
-    return KubernetesBackend(LAB, kubeconfig, stable_seconds=0.2)
+    return KubernetesBackend(LAB, kubeconfig=kubeconfig, stable_seconds=0.2)
 
 
 async def deployed(kubeconfig: str, ctx: Contexts, version: str) -> KubernetesDeployment:
     stage = DeployToKubernetes(kubeconfig, stable_seconds=0.2)
-    return await stage.execute(ctx(), quick(manifests(version=version)), KubernetesOptions(), CLUSTER)
+    return await execute(stage, ctx(), quick(manifests(version=version)), KubernetesOptions(), CLUSTER)
 
 
 async def test_an_application_is_listed_with_its_versions(
@@ -35,7 +36,7 @@ async def test_an_application_is_listed_with_its_versions(
     cluster.add("apps/v1", "Deployment", "theirs", "shop", spec={}, status={})
     await deployed(kubeconfig, ctx, "1")
     await deployed(kubeconfig, ctx, "2")
-    (found,) = await place.describe(None)
+    (found,) = await place.list(None)
     assert (found.name, found.target, found.state) == ("web", "lab", "serving")
     assert [(one.image, one.state) for one in found.versions] == [
         ("registry.test/ok:2", "serving"),
@@ -48,7 +49,7 @@ async def test_going_back_rolls_the_version_before_out_again(
 ) -> None:
     await deployed(kubeconfig, ctx, "1")
     await deployed(kubeconfig, ctx, "2")
-    back = await place.go_back(ctx(), "web", None)
+    back = await place.rollback(ctx(), "web", None)
     assert back.image == "registry.test/ok:1"
     deployment = cluster.get("deployments", "web")
     assert deployment is not None
@@ -72,7 +73,7 @@ async def test_going_back_to_what_fails_leaves_what_serves(kubeconfig: str, ctx:
     spec = {**found["spec"], "template": {**template, "spec": {**template["spec"], "containers": [broken]}}}
     cluster.store.put(key, {**found, "spec": spec})
     with pytest.raises(StageFailure, match="image_not_found"):
-        await KubernetesBackend(LAB, kubeconfig).go_back(ctx(), "web", None)
+        await KubernetesBackend(LAB, kubeconfig=kubeconfig).rollback(ctx(), "web", None)
     after = cluster.get("deployments", "web")
     assert before is not None
     assert after is not None
@@ -83,10 +84,10 @@ async def test_a_version_that_is_not_there_is_told_with_those_that_are(
     place: KubernetesBackend, kubeconfig: str, ctx: Contexts
 ) -> None:
     await deployed(kubeconfig, ctx, "1")
-    with pytest.raises(StageFailure, match="version_unknown"):
-        await place.go_back(ctx(), "web", None)
-    with pytest.raises(StageFailure, match="version_unknown"):
-        await place.log(ctx(), "web", "web-0", 10)
+    with pytest.raises(StageFailure, match="version_not_found"):
+        await place.rollback(ctx(), "web", None)
+    with pytest.raises(StageFailure, match="version_not_found"):
+        await place.logs(ctx(), "web", "web-0", 10)
 
 
 async def test_the_end_of_a_log_is_read_without_secrets(
@@ -96,7 +97,7 @@ async def test_the_end_of_a_log_is_read_without_secrets(
     cluster.log = "started\ntoken planted-secret-value\n"
     context = ctx()
     context.redact.add(["planted-secret-value"])
-    found = await place.log(context, "web", None, 10)
+    found = await place.logs(context, "web", None, 10)
     assert found.lines[0] == "started"
     assert "planted-secret-value" not in str(found.lines)
 
@@ -114,7 +115,7 @@ async def test_removing_takes_what_we_made_and_nothing_else(
 
 
 async def test_an_application_that_is_not_there_is_told(place: KubernetesBackend, ctx: Contexts) -> None:
-    with pytest.raises(StageFailure, match=r"deployment\.unknown"):
-        await place.describe("nothing")
-    with pytest.raises(StageFailure, match=r"deployment\.unknown"):
-        await place.log(ctx(), "nothing", None, 10)
+    with pytest.raises(StageFailure, match=r"deployment\.not_found"):
+        await place.list("nothing")
+    with pytest.raises(StageFailure, match=r"deployment\.not_found"):
+        await place.logs(ctx(), "nothing", None, 10)

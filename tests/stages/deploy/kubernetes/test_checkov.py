@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions, Manifests
-from container_kit.stages.deploy.kubernetes.manifests.application import application
+from container_kit.stages.deploy.kubernetes.manifests.application import combine
 from container_kit.stages.deploy.kubernetes.manifests.generate import objects
-from container_kit.stages.deploy.kubernetes.manifests.layouts import lay_out
+from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -49,11 +49,11 @@ def checkov(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_checkov_finds_nothing_else(
     options: KubernetesOptions, accepted: set[str], checkov: str, tmp_path: Path
 ) -> None:
-    found = objects(application(options, IMAGE, "shop", None, None))
+    found = objects(combine(options, IMAGE, "shop", None, None))
     manifests = Manifests(name="web", namespace="shop", objects=tuple(found))
     folder = tmp_path / "manifests"
     folder.mkdir()
-    for name, text in lay_out(manifests, "files").files.items():
+    for name, text in render_layout(manifests, "files").files.items():
         (folder / name).write_text(text)
     report = run(checkov, folder)
     assert report["summary"]["passed"] > 60

@@ -16,6 +16,7 @@ from support.kubernetes.api_server import ApiServer
 from support.kubernetes.application import CLUSTER, manifests, quick
 from support.kubernetes.server_side_apply import owned_fields
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute, preview, validate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
@@ -31,14 +32,14 @@ def stage(kubeconfig: str) -> DeployToKubernetes:
 async def failed(stage: DeployToKubernetes, ctx: Contexts, made: Manifests, **options: Any) -> Fault:
     """The fault of a rollout that must be stable for 5 s: longer than a busy machine holds a replayed failure back."""
     with pytest.raises(StageFailure) as caught:
-        await stage.execute(ctx(), made, KubernetesOptions(**options), CLUSTER)
+        await execute(stage, ctx(), made, KubernetesOptions(**options), CLUSTER)
     return caught.value.fault
 
 
 async def test_a_rollout_is_applied_watched_and_reported(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    made = await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+    made = await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     assert made.deployments == ("web",)
     assert made.services == ("web",)
     assert made.image == "registry.test/ok:1"
@@ -52,14 +53,14 @@ async def test_a_rollout_is_applied_watched_and_reported(
 async def test_a_success_waits_until_the_rollout_stayed_stable(kubeconfig: str, ctx: Contexts) -> None:
     with anyio.fail_after(50):
         start = anyio.current_time()
-        await DeployToKubernetes(kubeconfig).execute(ctx(), manifests(), KubernetesOptions(), CLUSTER)
+        await execute(DeployToKubernetes(kubeconfig), ctx(), manifests(), KubernetesOptions(), CLUSTER)
     assert anyio.current_time() - start >= 5
 
 
 async def test_nothing_is_left_watching_after_a_rollout(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+    await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     await until(lambda: cluster.watches == 0)
 
 
@@ -79,8 +80,8 @@ async def until(condition: Any) -> None:
         ("psa", "pod_security"),
         ("ready-503", "probe_readiness"),
         ("live-fail", "probe_liveness"),
-        ("secret-missing", "config_missing"),
-        ("cm-vol-missing", "volume_missing"),
+        ("secret-missing", "config_not_found"),
+        ("cm-vol-missing", "volume_not_found"),
     ],
 )
 async def test_a_failed_first_rollout_says_why_and_leaves_nothing(
@@ -109,7 +110,7 @@ async def test_the_last_words_of_the_container_are_told(
 async def test_a_failed_second_rollout_restores_the_first(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    await stage.execute(ctx(), quick(manifests(env={"LEVEL": "1"})), KubernetesOptions(), CLUSTER)
+    await execute(stage, ctx(), quick(manifests(env={"LEVEL": "1"})), KubernetesOptions(), CLUSTER)
     before = cluster.get("deployments", "web")
     assert before is not None
     fault = await failed(stage, ctx, manifests("crash", env={"LEVEL": "2", "MORE": "x"}))
@@ -124,8 +125,10 @@ async def test_a_failed_second_rollout_restores_the_first(
 async def test_undoing_a_deployment_restores_the_one_before(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    await stage.execute(ctx(), quick(manifests(version="1")), KubernetesOptions(), CLUSTER)
-    made = await stage.execute(ctx(), quick(manifests(version="2", host="a.example.com")), KubernetesOptions(), CLUSTER)
+    await execute(stage, ctx(), quick(manifests(version="1")), KubernetesOptions(), CLUSTER)
+    made = await execute(
+        stage, ctx(), quick(manifests(version="2", host="a.example.com")), KubernetesOptions(), CLUSTER
+    )
     assert [one.change for one in made.applied if one.kind == "Deployment"] == ["changed"]
     restored = type(made).model_validate_json(made.model_dump_json())  # it was journaled meanwhile
     await stage.rollback(ctx(), restored)
@@ -140,7 +143,7 @@ async def test_undoing_a_first_deployment_removes_it_or_scales_it_to_zero(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     options = KubernetesOptions(on_first_failure="scale_to_zero")
-    made = await stage.execute(ctx(), quick(manifests()), options, CLUSTER)
+    made = await execute(stage, ctx(), quick(manifests()), options, CLUSTER)
     await stage.rollback(ctx(), made)
     deployment = cluster.get("deployments", "web")
     assert deployment is not None
@@ -152,7 +155,7 @@ async def test_undoing_a_first_deployment_removes_it_or_scales_it_to_zero(
 async def test_what_was_made_anew_by_somebody_else_is_not_deleted(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    made = await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+    made = await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     cluster.store.delete(("services", "shop", "web"))
     cluster.add("v1", "Service", "web", "shop", spec={"selector": {"app": "theirs"}})
     await stage.rollback(ctx(), made)
@@ -163,9 +166,9 @@ async def test_what_was_made_anew_by_somebody_else_is_not_deleted(
 async def test_the_same_again_changes_nothing_and_succeeds(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+    await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     generation = cluster.get("deployments", "web")["metadata"]["generation"]  # type: ignore[index]
-    made = await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+    made = await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     assert {one.change for one in made.applied} == {"unchanged"}
     assert cluster.get("deployments", "web")["metadata"]["generation"] == generation  # type: ignore[index]
 
@@ -173,9 +176,9 @@ async def test_the_same_again_changes_nothing_and_succeeds(
 async def test_an_ingress_that_is_asked_for_no_more_is_removed_and_comes_back_on_undo(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    await stage.execute(ctx(), quick(manifests(host="a.example.com")), KubernetesOptions(), CLUSTER)
+    await execute(stage, ctx(), quick(manifests(host="a.example.com")), KubernetesOptions(), CLUSTER)
     assert cluster.get("ingresses", "web") is not None
-    made = await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+    made = await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     assert cluster.get("ingresses", "web") is None
     await stage.rollback(ctx(), made)
     ingress = cluster.get("ingresses", "web")
@@ -200,12 +203,12 @@ async def test_fields_of_others_are_taken_over_when_asked(
 ) -> None:
     theirs = quick(manifests(version="7")).of_kind("Deployment")[0]
     cluster.store.apply(("deployments", "shop", "web"), theirs, "kubectl", force=False, dry_run=False)
-    made = await stage.execute(ctx(), quick(manifests(version="8")), KubernetesOptions(take_over=True), CLUSTER)
+    made = await execute(stage, ctx(), quick(manifests(version="8")), KubernetesOptions(force_conflicts=True), CLUSTER)
     assert made.image == "registry.test/ok:8"
 
 
 async def test_an_immutable_selector_is_told_as_such(stage: DeployToKubernetes, ctx: Contexts) -> None:
-    await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+    await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     changed = quick(manifests())
     spec = changed.of_kind("Deployment")[0]["spec"]
     spec["selector"]["matchLabels"]["app"] = spec["template"]["metadata"]["labels"]["app"] = "other"
@@ -244,7 +247,7 @@ async def test_pods_that_the_namespace_will_refuse_are_told_by_the_servers_warni
     fault = await failed(stage, ctx, wrong)
     assert fault.code == "kubernetes.pod_security"
     assert cluster.get("serviceaccounts", "web") is None
-    made = await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+    made = await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     assert made.warnings == ()
 
 
@@ -256,7 +259,7 @@ async def test_a_warning_that_refuses_nothing_is_reported(
     wrong.of_kind("Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["securityContext"] = {
         "privileged": True
     }
-    made = await stage.execute(ctx(), wrong, KubernetesOptions(), CLUSTER)
+    made = await execute(stage, ctx(), wrong, KubernetesOptions(), CLUSTER)
     assert 'would violate PodSecurity "restricted:latest"' in made.warnings[0]
 
 
@@ -276,7 +279,7 @@ async def test_a_cancelled_rollout_goes_back_and_closes_its_watches(
 ) -> None:
     cluster.speed = 0.01
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(stage.execute, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+        tasks.start_soon(execute, stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
         await until(lambda: cluster.watches == 5)
         tasks.cancel_scope.cancel()
     assert [kind for kind in KINDS if cluster.get(kind, "web")] == []
@@ -300,7 +303,7 @@ async def test_a_watch_that_became_too_old_begins_anew(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(compact)
         with anyio.fail_after(50):
-            made = await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+            made = await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     assert made.revision == "1"
     assert len(lists()) == 3
 
@@ -318,16 +321,16 @@ async def test_a_rollout_that_is_never_decided_ends_with_its_state(
 async def test_a_preview_tells_the_changed_fields_and_changes_nothing(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    first = await stage.preview(ctx(dry_run=True), quick(manifests()), KubernetesOptions(), CLUSTER)
-    assert "Deployment/web: new" in first.says
+    first = await preview(stage, ctx(dry_run=True), quick(manifests()), KubernetesOptions(), CLUSTER)
+    assert "Deployment/web: new" in first.changes
     assert cluster.get("deployments", "web") is None
-    await stage.execute(ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
+    await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     version = cluster.store.version
-    changed = await stage.preview(ctx(dry_run=True), quick(manifests(version="2")), KubernetesOptions(), CLUSTER)
+    changed = await preview(stage, ctx(dry_run=True), quick(manifests(version="2")), KubernetesOptions(), CLUSTER)
     path = "spec.template.spec.containers[web].image"
-    assert f"Deployment/web: {path}: registry.test/ok:1 → registry.test/ok:2" in changed.says
-    same = await stage.preview(ctx(dry_run=True), quick(manifests()), KubernetesOptions(), CLUSTER)
-    assert same.says == ("nothing would change",)
+    assert f"Deployment/web: {path}: registry.test/ok:1 → registry.test/ok:2" in changed.changes
+    same = await preview(stage, ctx(dry_run=True), quick(manifests()), KubernetesOptions(), CLUSTER)
+    assert same.changes == ("nothing would change",)
     assert cluster.store.version == version
 
 
@@ -335,7 +338,7 @@ async def test_an_unknown_kind_is_named(stage: DeployToKubernetes, ctx: Contexts
     widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}
     found = Manifests(name="w", namespace="shop", objects=(widget,), generated=False)
     fault = await failed(stage, ctx, found)
-    assert fault.code == "kubernetes.kind_unknown"
+    assert fault.code == "kubernetes.kind_not_found"
     assert "Widget" in fault.hint
 
 
@@ -344,7 +347,7 @@ async def test_what_is_not_watched_is_said(stage: DeployToKubernetes, ctx: Conte
     spec = {"serviceName": "db", "selector": {"matchLabels": {"a": "b"}}, "template": template}
     db = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": spec}
     found = Manifests(name="db", namespace="shop", objects=(db,), generated=False)  # type: ignore[arg-type]
-    made = await stage.execute(ctx(), found, KubernetesOptions(), CLUSTER)
+    made = await execute(stage, ctx(), found, KubernetesOptions(), CLUSTER)
     assert "StatefulSet/db was applied, but not watched" in made.warnings
 
 
@@ -356,7 +359,7 @@ async def test_a_cluster_that_does_not_answer_is_told_with_its_context(
     path.write_text(text.replace(text.split("127.0.0.1:")[1].split("\n")[0], "1"))
     stage = DeployToKubernetes(str(path))
     with pytest.raises(StageFailure) as caught:
-        await stage.execute(ctx(), manifests(), KubernetesOptions(), CLUSTER)
+        await execute(stage, ctx(), manifests(), KubernetesOptions(), CLUSTER)
     assert caught.value.fault.code == "kubernetes.unreachable"
     assert "context test" in caught.value.fault.hint
 
@@ -364,8 +367,8 @@ async def test_a_cluster_that_does_not_answer_is_told_with_its_context(
 async def test_an_undo_that_the_api_refuses_in_part_tells_what_is_left_and_can_be_asked_for_again(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    await stage.execute(ctx(), quick(manifests(version="1")), KubernetesOptions(), CLUSTER)
-    made = await stage.execute(ctx(), quick(manifests(version="2")), KubernetesOptions(), CLUSTER)
+    await execute(stage, ctx(), quick(manifests(version="1")), KubernetesOptions(), CLUSTER)
+    made = await execute(stage, ctx(), quick(manifests(version="2")), KubernetesOptions(), CLUSTER)
     changed = [f"{one.kind}/{one.name}" for one in made.applied if one.change == "changed"]
     refused = JSONResponse({"kind": "Status", "message": "etcdserver: request timed out", "code": 500}, 500)
     cluster.failing = [refused]
@@ -384,4 +387,4 @@ async def test_an_undo_that_the_api_refuses_in_part_tells_what_is_left_and_can_b
 async def test_manifests_without_an_object_are_refused(stage: DeployToKubernetes, ctx: Contexts) -> None:
     nothing = Manifests(name="web", namespace="shop", objects=())
     with pytest.raises(StageFailure, match=r"kubernetes\.nothing_to_apply"):
-        await stage.validate(ctx(), nothing, KubernetesOptions(), CLUSTER)
+        await validate(stage, ctx(), nothing, KubernetesOptions(), CLUSTER)

@@ -52,7 +52,7 @@ def test_a_missing_service_account_is_named() -> None:
     story.deployment(0.01, observed=False)
     story.replica_set(0.02)
     event = story.event(0.9, "FailedCreate", f"Error creating: {ACCOUNT}", about="ReplicaSet/web-1")
-    assert "robot" in told(event, "service_account_missing").hint
+    assert "robot" in told(event, "service_account_not_found").hint
 
 
 def test_a_limit_range_that_refuses_the_pods_is_told_with_the_apis_words() -> None:
@@ -71,7 +71,7 @@ def test_a_missing_pull_secret_is_the_cause_when_the_registry_refuses() -> None:
     missing = "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed."
     assert story.event(1.0, "FailedToRetrieveImagePullSecret", missing) is None
     words = 'Failed to pull image "registry.test/web:1": failed to authorize: 401 Unauthorized'
-    assert "regcred" in told(story.event(1.4, "Failed", words, container="app"), "pull_secret_missing").hint
+    assert "regcred" in told(story.event(1.4, "Failed", words, container="app"), "pull_secret_not_found").hint
 
 
 def test_a_missing_pull_secret_that_is_not_needed_fails_nothing() -> None:
@@ -187,7 +187,7 @@ def test_a_missing_key_is_told_with_its_config_map() -> None:
     story = Story().begins()
     words = "couldn't find key PORT in ConfigMap shop/settings"
     story.event(1, "Failed", f"Error: {words}", container="app")
-    fault = told(story.event(2, "Failed", f"Error: {words}", container="app"), "config_missing")
+    fault = told(story.event(2, "Failed", f"Error: {words}", container="app"), "config_not_found")
     assert "ConfigMap shop/settings with key PORT" in fault.hint
 
 
@@ -195,7 +195,7 @@ def test_a_volume_that_cannot_be_attached_is_told_after_its_grace() -> None:
     story = Story().begins()
     words = 'AttachVolume.Attach failed for volume "pvc-1" : rpc error: volume does not exist'
     assert story.event(1, "FailedAttachVolume", words) is None
-    told(story.quiet(6), "volume_missing")
+    told(story.quiet(6), "volume_not_found")
 
 
 def test_a_startup_probe_is_told_when_its_budget_is_used_up() -> None:
@@ -260,7 +260,7 @@ def test_a_service_that_selects_no_pod_is_told_although_all_pods_are_ready() -> 
     labels = {"kubernetes.io/service-name": "shop"}
     story.at(0.2, "EndpointSlice", {"metadata": {"name": "shop-x", "labels": labels}, "endpoints": None})
     story.becomes_available(3)
-    fault = told(story.quiet(30), "no_endpoints")
+    fault = told(story.quiet(30), "endpoints_not_found")
     assert isinstance(story.diagnosis.verdict, Failed)
     assert story.diagnosis.verdict.at <= 4
     assert "shop" in fault.hint

@@ -50,7 +50,7 @@ def first_end(seen: dict[str, Any]) -> bool:
 # The first decisive signal as the rules define it, found in the raw stream, and the grace that the rules give it.
 DECISIVE = [
     ("badarch", "bad_arch", first_end, 0),
-    ("cm-vol-missing", "volume_missing", event_with("MountVolume.SetUp failed", count=2), 0),
+    ("cm-vol-missing", "volume_not_found", event_with("MountVolume.SetUp failed", count=2), 0),
     ("cpu-huge", "unschedulable", event_with("Insufficient cpu"), SCHEDULING),
     ("crash", "crash", second_end, 0),
     ("exit0", "exited_zero", second_end, 0),
@@ -66,7 +66,7 @@ DECISIVE = [
     ("pvc-missing", "unschedulable", event_with("persistentvolumeclaim"), SCHEDULING),
     ("ready-503", "probe_readiness", event_with("statuscode: 404", count=3), 0),
     ("ready-refused", "probe_readiness", event_with("connection refused", count=3), 0),
-    ("secret-missing", "config_missing", event_with('secret "nope" not found', count=2), 0),
+    ("secret-missing", "config_not_found", event_with('secret "nope" not found', count=2), 0),
 ]
 
 

@@ -20,10 +20,10 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.kubernetes.image_delivery.stages import (
     ChooseRegistryName,
     DeliverImage,
+    content_tag,
     image_name,
     load_command,
-    named_by_content,
-    push_target,
+    registry_name,
 )
 from container_kit.stages.docker.engine import DockerEngine
 from support.pipelines.contexts import Contexts
@@ -39,8 +39,8 @@ def on(delivery: str, context: str = "kind-dev", registry: str | None = None) ->
 
 
 def test_a_loaded_image_is_named_by_its_content() -> None:
-    assert named_by_content("shop/web:1.4", IMAGE) == "shop/web:ck-abababababab"
-    assert named_by_content("web", IMAGE) == "web:ck-abababababab"
+    assert content_tag("shop/web:1.4", IMAGE) == "shop/web:ck-abababababab"
+    assert content_tag("web", IMAGE) == "web:ck-abababababab"
 
 
 @pytest.mark.parametrize("known", [IMAGE.id, "abababababab"])
@@ -60,12 +60,12 @@ def test_an_image_that_is_known_by_its_id_is_named_after_the_application(known: 
     ],
 )
 def test_an_image_is_pushed_under_the_registry(reference: str, registry: str | None, pushed: str) -> None:
-    assert ":".join(push_target(reference, registry)) == pushed
+    assert ":".join(registry_name(reference, registry)) == pushed
 
 
 def test_an_image_whose_name_says_no_registry_needs_one() -> None:
     with pytest.raises(StageFailure, match="registry"):
-        push_target("shop/web:1.4", None)
+        registry_name("shop/web:1.4", None)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ async def test_an_image_is_loaded_under_its_content_name(
 ) -> None:
     asked = loader("echo 'Image: loaded'")
     made = await DeliverImage(engine).execute(ctx(), built, on("kind"), OPTIONS)
-    assert made.reference == named_by_content(built.reference, built)
+    assert made.reference == content_tag(built.reference, built)
     assert made.pull_policy == "IfNotPresent"
     assert asked.read_text().strip() == f"load docker-image {made.reference} --name dev"
     assert ctx.lines == ["Image: loaded"]
@@ -163,10 +163,10 @@ async def test_an_image_that_was_pushed_already_is_not_pushed_again(ctx: Context
 async def test_a_preview_tells_where_the_image_would_go(ctx: Contexts) -> None:
     stage = DeliverImage()
     pushed = await stage.preview(ctx(dry_run=True), IMAGE, on("registry", registry="registry.test"), OPTIONS)
-    assert pushed.says == ("name the image registry.test/web:1.4, by its digest",)
+    assert pushed.changes == ("name the image registry.test/web:1.4, by its digest",)
     loaded = await stage.preview(ctx(dry_run=True), IMAGE, on("kind"), OPTIONS)
-    assert loaded.makes is not None
-    assert loaded.makes.reference == "shop/web:ck-abababababab"
+    assert loaded.output is not None
+    assert loaded.output.reference == "shop/web:ck-abababababab"
 
 
 async def test_the_name_for_the_push_is_that_of_the_clusters_registry(ctx: Contexts) -> None:

@@ -58,18 +58,18 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
 
 def test_no_file_is_a_fault_that_names_where_it_was_looked_for(tmp_path: Path) -> None:
     fault = refused(None, str(tmp_path / "nowhere"))
-    assert fault.code == "kubernetes.kubeconfig_missing"
+    assert fault.code == "kubernetes.kubeconfig_not_found"
     assert "nowhere" in fault.hint
 
 
 def test_an_unknown_context_is_a_fault_that_names_the_known_ones(tmp_path: Path) -> None:
     fault = refused("three", str(config(tmp_path / "one", "one")))
-    assert fault.code == "kubernetes.context_unknown"
+    assert fault.code == "kubernetes.context_not_found"
     assert "one" in fault.hint
 
 
 def test_no_current_context_is_a_fault(tmp_path: Path) -> None:
-    assert refused(None, str(config(tmp_path / "one", "one", current=False))).code == "kubernetes.context_unknown"
+    assert refused(None, str(config(tmp_path / "one", "one", current=False))).code == "kubernetes.context_not_found"
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_file_that_is_no_kubeconfig_is_named(content: str, tmp_path: Path) -> 
     path = tmp_path / "config"
     path.write_text(content)
     fault = refused(None, str(path))
-    assert fault.code in ("kubernetes.kubeconfig_invalid", "kubernetes.context_unknown")
-    assert fault.code == "kubernetes.context_unknown" or str(path) in fault.hint
+    assert fault.code in ("kubernetes.kubeconfig_invalid", "kubernetes.context_not_found")
+    assert fault.code == "kubernetes.context_not_found" or str(path) in fault.hint
 
 
 def plugin(path: Path, body: str) -> str:
@@ -176,5 +176,5 @@ def test_without_the_extra_it_is_said_how_to_install_it(tmp_path: Path) -> None:
     there = config(tmp_path / "one", "one")
     said = subprocess.run([sys.executable, "-c", program, str(there)], capture_output=True, text=True, check=True)
     code, _, hint = said.stdout.strip().partition(" ")
-    assert code == "kubernetes.extra_missing"
+    assert code == "kubernetes.client_not_found"
     assert "pip install 'container-kit[kubernetes]'" in hint

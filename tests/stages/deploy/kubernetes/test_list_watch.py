@@ -42,7 +42,7 @@ async def test_what_is_there_comes_first_and_then_each_change(kubeconfig: str, c
         lambda: cluster.store.delete(("pods", "shop", "b")),
     ]
     seen = await seen_while(kubeconfig, 4, list(act))
-    assert [(one.found["metadata"]["name"], one.deleted) for one in seen] == [
+    assert [(one.obj["metadata"]["name"], one.deleted) for one in seen] == [
         ("a", False), ("b", False), ("a", False), ("b", True),
     ]  # fmt: skip
 
@@ -56,7 +56,7 @@ async def test_what_vanished_while_a_watch_was_too_old_is_told(kubeconfig: str, 
         cluster.store.compact()
 
     seen = await seen_while(kubeconfig, 3, [vanish])
-    assert {(one.found["metadata"]["name"], one.deleted) for one in seen} == {("a", False), ("a", True), ("b", False)}
+    assert {(one.obj["metadata"]["name"], one.deleted) for one in seen} == {("a", False), ("a", True), ("b", False)}
 
 
 async def test_nothing_is_told_twice_when_a_watch_begins_anew(kubeconfig: str, cluster: ApiServer) -> None:
@@ -67,7 +67,7 @@ async def test_nothing_is_told_twice_when_a_watch_begins_anew(kubeconfig: str, c
         cluster.add("v1", "Pod", "b", "shop")
 
     seen = await seen_while(kubeconfig, 2, [compact])
-    assert [one.found["metadata"]["name"] for one in seen] == ["a", "b"]
+    assert [one.obj["metadata"]["name"] for one in seen] == ["a", "b"]
 
 
 async def test_a_collection_that_may_not_be_read_is_a_fault(kubeconfig: str, cluster: ApiServer) -> None:
@@ -80,7 +80,7 @@ async def test_a_server_that_is_busy_for_a_moment_is_asked_again(kubeconfig: str
     cluster.add("v1", "Pod", "a", "shop")
     cluster.busy = [Response("busy", 503), Response("busy", 429)]
     seen = await seen_while(kubeconfig, 1, [])
-    assert seen[0].found["metadata"]["name"] == "a"
+    assert seen[0].obj["metadata"]["name"] == "a"
 
 
 async def test_a_server_that_stays_busy_is_a_fault_in_bounded_time(kubeconfig: str, cluster: ApiServer) -> None:
@@ -100,7 +100,7 @@ async def test_a_service_that_comes_after_its_pods_are_ready_is_given_their_addr
         await api.apply(found["Deployment"], await api.path(found["Deployment"]))
         async with aclosing(follow(api, "/apis/apps/v1/namespaces/shop/deployments", "Deployment")) as changes:
             async for one in changes:
-                if one.found.get("status", {}).get("availableReplicas") == 2:
+                if one.obj.get("status", {}).get("availableReplicas") == 2:
                     break
         assert cluster.get("endpointslices", "web-x1") is None
         await api.apply(found["Service"], await api.path(found["Service"]))

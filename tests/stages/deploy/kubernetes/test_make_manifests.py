@@ -23,6 +23,7 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.kubernetes.manifests.make_manifests import MakeManifests
 from container_kit.stages.deploy.kubernetes.manifests.write_manifests import WriteManifests
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute, preview
 
 pytestmark = pytest.mark.anyio
 
@@ -173,7 +174,7 @@ async def test_a_kustomization_that_needs_its_program_says_so(
     kustomization(tmp_path / "base", "namePrefix: a-\n")
     with pytest.raises(StageFailure) as caught:
         await made(ctx, tmp_path, KubernetesOptions(manifests="base"))
-    assert caught.value.fault.code == "kubernetes.kustomize_missing"
+    assert caught.value.fault.code == "kubernetes.kustomize_not_found"
     assert "namePrefix" in caught.value.fault.hint
 
 
@@ -192,7 +193,7 @@ async def test_manifests_are_written_and_taken_back(layout: Layout, ctx: Context
     stage, source = WriteManifests(), Source(path=str(tmp_path))
     (tmp_path / "k8s").mkdir()
     (tmp_path / "k8s/deployment.yaml").write_text("mine")
-    done = await stage.execute(ctx(), manifests, source, ManifestLayout(layout=layout))
+    done = await execute(stage, ctx(), manifests, source, ManifestLayout(layout=layout))
     written = {str(p.relative_to(tmp_path / "k8s")) for p in (tmp_path / "k8s").rglob("*") if p.is_file()}
     assert set(done.files) <= written
     if layout != "helm":
@@ -206,14 +207,14 @@ async def test_manifests_are_written_and_taken_back(layout: Layout, ctx: Context
 async def test_manifests_are_not_written_outside_the_source(ctx: Contexts, tmp_path: Path) -> None:
     manifests = await made(ctx, tmp_path, KubernetesOptions(port=8080, name="web"))
     with pytest.raises(StageFailure, match="outside"):
-        await WriteManifests().execute(ctx(), manifests, Source(path=str(tmp_path)), ManifestLayout(folder="../x"))
+        await execute(WriteManifests(), ctx(), manifests, Source(path=str(tmp_path)), ManifestLayout(folder="../x"))
 
 
 async def test_a_folder_that_cannot_be_written_is_a_fault(ctx: Contexts, tmp_path: Path) -> None:
     manifests = await made(ctx, tmp_path, KubernetesOptions(port=8080, name="web"))
     (tmp_path / "k8s").write_text("a file")
     with pytest.raises(StageFailure) as caught:
-        await WriteManifests().execute(ctx(), manifests, Source(path=str(tmp_path)), ManifestLayout())
+        await execute(WriteManifests(), ctx(), manifests, Source(path=str(tmp_path)), ManifestLayout())
     assert caught.value.fault.code == "kubernetes.files_not_written"
-    preview = await WriteManifests().preview(ctx(), manifests, Source(path=str(tmp_path)), ManifestLayout())
-    assert len(preview.says) == len(manifests.objects)
+    previewed = await preview(WriteManifests(), ctx(), manifests, Source(path=str(tmp_path)), ManifestLayout())
+    assert len(previewed.changes) == len(manifests.objects)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container_kit.stages.deploy.kubernetes.apply.diff import changes
-from container_kit.stages.deploy.kubernetes.apply.managed_fields import applied_by_us, identity
+from container_kit.stages.deploy.kubernetes.apply.managed_fields import identity, last_applied
 from support.kubernetes import server_side_apply as ssa
 from support.kubernetes.application import manifests
 
@@ -27,7 +27,7 @@ def live_of(manifest: Json, manager: str = "container-kit") -> Json:
 @pytest.mark.parametrize("kind", [one["kind"] for one in manifests(host="a.example.com", max_replicas=5).objects])
 def test_what_was_applied_is_read_back_whole(kind: str) -> None:
     (manifest,) = manifests(host="a.example.com", max_replicas=5, env={"A": "1", "B": "2"}).of_kind(kind)
-    assert applied_by_us(live_of(manifest)) == manifest
+    assert last_applied(live_of(manifest)) == manifest
 
 
 def test_fields_of_others_are_left_out() -> None:
@@ -36,13 +36,13 @@ def test_fields_of_others_are_left_out() -> None:
     live["spec"]["paused"] = False
     live["spec"]["template"]["spec"]["containers"].append({"name": "injected", "image": "sidecar:1"})
     live["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "3"}
-    assert applied_by_us(live) == manifest
+    assert last_applied(live) == manifest
 
 
 def test_an_object_that_we_never_applied_has_no_record() -> None:
     (manifest,) = manifests().of_kind("Deployment")
     live = live_of(manifest, "kubectl")
-    assert applied_by_us(live) is None
+    assert last_applied(live) is None
     bare = {"name": "web", "namespace": "shop"}
     assert identity(live) == {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": bare}
 
@@ -75,7 +75,7 @@ def test_items_of_a_set_are_read_back() -> None:
             ],
         },
     }
-    found = applied_by_us(live)
+    found = last_applied(live)
     assert found is not None
     assert found["metadata"]["finalizers"] == ["ours"]
 
@@ -93,7 +93,7 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=3), VALUES, max_size=4))
 def test_any_content_is_read_back(content: Json) -> None:
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": content}
-    found = applied_by_us(live_of(manifest))
+    found = last_applied(live_of(manifest))
     assert found is not None
     assert found.get("data") == content
 

@@ -17,9 +17,9 @@ from container_kit.stages.artifacts.analysis import Finding, Module, Service
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions, Layout, Manifests
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.kubernetes.manifests.application import application
+from container_kit.stages.deploy.kubernetes.manifests.application import combine
 from container_kit.stages.deploy.kubernetes.manifests.generate import objects, restricted_namespace
-from container_kit.stages.deploy.kubernetes.manifests.layouts import lay_out
+from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
 
 Json = dict[str, Any]
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -45,7 +45,7 @@ FULL = KubernetesOptions(
 
 
 def made(options: KubernetesOptions, module: Module | None = None, built: Image | None = None) -> list[Json]:
-    return objects(application(options, IMAGE, "shop", module, built))
+    return objects(combine(options, IMAGE, "shop", module, built))
 
 
 def of_kind(found: list[Json], kind: str) -> Json:
@@ -194,12 +194,12 @@ def test_a_worker_needs_neither_port_nor_service() -> None:
 
 
 def test_an_unknown_port_is_asked_for() -> None:
-    with pytest.raises(StageFailure, match="port_unknown"):
+    with pytest.raises(StageFailure, match="port_not_found"):
         made(KubernetesOptions())
 
 
 def in_layout(layout: Layout, options: KubernetesOptions = FULL) -> dict[str, str]:
-    return lay_out(Manifests(name="web", namespace="shop", objects=tuple(made(options))), layout).files
+    return render_layout(Manifests(name="web", namespace="shop", objects=tuple(made(options))), layout).files
 
 
 def parsed(files: dict[str, str]) -> list[Json]:

@@ -20,14 +20,15 @@ from container_kit.stages.artifacts.kubernetes import (
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.kubernetes import validation as fields
-from container_kit.stages.deploy.kubernetes.manifests.application import application
+from container_kit.stages.deploy.kubernetes.manifests.application import combine
 from container_kit.stages.deploy.kubernetes.manifests.generate import objects
-from container_kit.stages.deploy.kubernetes.manifests.layouts import lay_out
-from container_kit.stages.deploy.kubernetes.manifests.user_manifests import own_objects
+from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
+from container_kit.stages.deploy.kubernetes.manifests.user_manifests import read_user_manifests
 from container_kit.stages.deploy.kubernetes.manifests.write_manifests import WriteManifests
 from container_kit.stages.deploy.kubernetes.manifests.yaml_text import read, write
 from support.kubernetes.schema import validator
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 Json = dict[str, Any]
 
@@ -72,7 +73,7 @@ CHANGES = st.fixed_dictionaries(
 def made(changes: Json, image: str = "registry.test/web:1") -> list[Json] | StageFailure:
     options = KubernetesOptions(**{"port": 8080, **changes})
     try:
-        return objects(application(options, ClusterImage(reference=image), options.namespace or "shop", None, None))
+        return objects(combine(options, ClusterImage(reference=image), options.namespace or "shop", None, None))
     except StageFailure as failure:
         return failure
 
@@ -100,7 +101,7 @@ def harmless(found: list[Json]) -> None:
 def test_any_option_gives_a_valid_manifest_or_a_fault_that_names_the_field(changes: Json) -> None:
     found = made(changes)
     if isinstance(found, StageFailure):
-        assert found.fault.code in ("kubernetes.option_invalid", "kubernetes.secret_literal")
+        assert found.fault.code in ("deploy.option_invalid", "kubernetes.secret_literal")
         named = found.fault.message.split()[0].split("[")[0].removesuffix("_limit")
         asked = {field.removesuffix("_limit") for field in changes} | {
             name for field in changes for name in _keys(changes[field])
@@ -125,7 +126,7 @@ def test_what_can_be_made_can_be_laid_out(changes: Json) -> None:
     found = made(changes)
     if isinstance(found, list):
         manifests = Manifests(name=found[0]["metadata"]["name"], namespace="shop", objects=tuple(found))
-        for path, text in lay_out(manifests, "helm").files.items():
+        for path, text in render_layout(manifests, "helm").files.items():
             assert not path.startswith("/")
             assert ".." not in path
             assert (
@@ -180,7 +181,7 @@ def test_a_word_that_readers_disagree_on_is_quoted(word: str) -> None:
 def test_a_wrong_value_is_refused_with_its_fields_name_and_the_rule(field: str, value: Any) -> None:
     found = made({field: value})
     assert isinstance(found, StageFailure)
-    assert found.fault.code == "kubernetes.option_invalid"
+    assert found.fault.code == "deploy.option_invalid"
     assert field in found.fault.message
     assert field in found.fault.hint
 
@@ -217,9 +218,9 @@ SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
 async def test_a_path_that_leads_elsewhere_or_is_none_is_a_fault(path: str, ctx: Contexts, tmp_path: Path) -> None:
     found = Manifests(name="web", namespace="shop", objects=(SERVICE,))  # type: ignore[arg-type]
     with pytest.raises(StageFailure, match=r"path\."):
-        await WriteManifests().execute(ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
+        await execute(WriteManifests(), ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
     with pytest.raises(StageFailure, match=r"path\."):
-        await own_objects(ctx(), str(tmp_path), path)
+        await read_user_manifests(ctx(), str(tmp_path), path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -227,6 +228,6 @@ async def test_a_path_that_leads_elsewhere_or_is_none_is_a_fault(path: str, ctx:
 @pytest.mark.parametrize("path", ["~/x", "$(x)", "; rm -rf x", "a/./b", "é"])
 async def test_a_path_is_nothing_but_a_name_below_the_source(path: str, ctx: Contexts, tmp_path: Path) -> None:
     found = Manifests(name="web", namespace="shop", objects=(SERVICE,))  # type: ignore[arg-type]
-    written = await WriteManifests().execute(ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
+    written = await execute(WriteManifests(), ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))
     assert Path(written.folder).is_relative_to(tmp_path)
-    assert len(await own_objects(ctx(), str(tmp_path), path)) == 1
+    assert len(await read_user_manifests(ctx(), str(tmp_path), path)) == 1

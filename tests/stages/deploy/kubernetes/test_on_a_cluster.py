@@ -29,6 +29,7 @@ from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes
 from support.kubernetes.clusters import CRASHES, IMAGE, REAL, Place, place
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute, validate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -58,7 +59,7 @@ class Run:
         return ClusterImage(reference=self.place.image(behaves), pull_policy="IfNotPresent")
 
     async def prepare(self) -> Cluster:
-        return await PreflightCluster(self.kubeconfig).execute(self.ctx(), self.options())
+        return await execute(PreflightCluster(self.kubeconfig), self.ctx(), self.options())
 
     async def manifests(self, cluster: Cluster, behaves: str, **changes: Any) -> Manifests:
         image = changes.pop("image", self.image(behaves))
@@ -68,8 +69,8 @@ class Run:
         cluster = await self.prepare()
         found = await self.manifests(cluster, behaves, **changes)
         stage = DeployToKubernetes(self.kubeconfig)
-        await stage.validate(self.ctx(), found, self.options(), cluster)
-        return await stage.execute(self.ctx(), found, self.options(), cluster)
+        await validate(stage, self.ctx(), found, self.options(), cluster)
+        return await execute(stage, self.ctx(), found, self.options(), cluster)
 
     async def fails(self, behaves: str, **changes: Any) -> Fault:
         with pytest.raises(StageFailure) as caught:
@@ -107,20 +108,20 @@ async def test_an_image_that_does_not_exist_is_told(run: Run) -> None:
 
 async def test_a_secret_that_does_not_exist_is_named(run: Run) -> None:
     fault = await run.fails("secret-missing", secret_env={"DATABASE_URL": "nope/url"})
-    assert fault.code == "kubernetes.config_missing"
+    assert fault.code == "kubernetes.config_not_found"
     assert "nope" in fault.hint
 
 
 async def test_the_users_own_manifests_are_deployed_the_same_way(run: Run, tmp_path: Path) -> None:
     cluster = await run.prepare()
     generated = await run.manifests(cluster, "ok")
-    from container_kit.stages.deploy.kubernetes.manifests.layouts import lay_out
+    from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
 
     (tmp_path / "base").mkdir()
-    for name, text in lay_out(generated, "kustomize").files.items():
+    for name, text in render_layout(generated, "kustomize").files.items():
         (tmp_path / "base" / name).write_text(text)
     options = run.options(manifests="base")
     found = await MakeManifests().execute(run.ctx(), Source(path=str(tmp_path)), options, cluster, None, None, None)
-    made = await DeployToKubernetes(run.kubeconfig).execute(run.ctx(), found, options, cluster)
+    made = await execute(DeployToKubernetes(run.kubeconfig), run.ctx(), found, options, cluster)
     assert made.deployments == ("web",)
     assert made.services == ("web",)

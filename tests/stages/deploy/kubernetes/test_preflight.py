@@ -12,6 +12,7 @@ from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 from support.kubernetes.api_server import ApiServer
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute, preview, validate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
@@ -22,7 +23,7 @@ def stage(kubeconfig: str) -> PreflightCluster:
 
 
 async def prepared(stage: PreflightCluster, ctx: Contexts, **options: object) -> Cluster:
-    return await stage.execute(ctx(), KubernetesOptions(**{"registry": "registry.test/shop", **options}))  # type: ignore[arg-type]
+    return await execute(stage, ctx(), KubernetesOptions(**{"registry": "registry.test/shop", **options}))  # type: ignore[arg-type]
 
 
 async def refused(stage: PreflightCluster, ctx: Contexts, **options: object) -> Fault:
@@ -44,7 +45,7 @@ async def test_wrong_options_are_refused_before_the_cluster_is_asked(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     with pytest.raises(StageFailure, match="option_invalid"):
-        await stage.validate(ctx(), KubernetesOptions(memory="lots"))
+        await validate(stage, ctx(), KubernetesOptions(memory="lots"))
     assert cluster.requests == []
 
 
@@ -83,11 +84,11 @@ async def test_a_missing_namespace_is_a_fault_unless_it_may_be_made(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     fault = await refused(stage, ctx, namespace="new")
-    assert fault.code == "kubernetes.namespace_missing"
-    preview = await stage.preview(
-        ctx(dry_run=True), KubernetesOptions(namespace="new", create_namespace=True, registry="r.test")
+    assert fault.code == "kubernetes.namespace_not_found"
+    previewed = await preview(
+        stage, ctx(dry_run=True), KubernetesOptions(namespace="new", create_namespace=True, registry="r.test")
     )
-    assert "new would be made" in preview.says[1]
+    assert "new would be created" in previewed.changes[1]
     assert cluster.get("namespaces", "new", "") is None
     await prepared(stage, ctx, namespace="new", create_namespace=True)
     made = cluster.get("namespaces", "new", "")
@@ -114,7 +115,7 @@ async def test_a_namespace_that_is_being_deleted_is_a_fault(
 ) -> None:
     cluster.add("v1", "Namespace", "shop", status={"phase": "Terminating"})
     fault = await refused(stage, ctx)
-    assert fault.code == "kubernetes.namespace_missing"
+    assert fault.code == "kubernetes.namespace_not_found"
     assert "being deleted" in fault.message
 
 
@@ -128,7 +129,7 @@ async def test_what_may_not_be_read_is_not_checked(stage: PreflightCluster, clus
 async def test_the_pull_secret_must_be_there_and_be_one(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
-    assert (await refused(stage, ctx, pull_secret="regcred")).code == "kubernetes.pull_secret_missing"
+    assert (await refused(stage, ctx, pull_secret="regcred")).code == "kubernetes.pull_secret_not_found"
     cluster.add("v1", "Secret", "regcred", "shop", type="Opaque")
     assert "Opaque" in (await refused(stage, ctx, pull_secret="regcred")).message
     data = {".dockerconfigjson": base64.b64encode(b"{}").decode()}
@@ -171,7 +172,7 @@ async def test_a_registry_that_the_cluster_documents_is_used(
 
 async def test_no_way_to_deliver_an_image_is_a_fault(stage: PreflightCluster, ctx: Contexts) -> None:
     fault = await refused(stage, ctx, registry=None)
-    assert fault.code == "kubernetes.no_delivery"
+    assert fault.code == "kubernetes.delivery_not_found"
     assert "registry" in fault.hint
 
 
@@ -181,7 +182,7 @@ async def test_the_context_tells_how_images_are_loaded(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     fault = await refused(stage, ctx, registry=None, kube_context=context)
-    assert fault.code == "kubernetes.loader_missing"
+    assert fault.code == "kubernetes.loader_not_found"
     assert program in fault.hint
     (tmp_path / program).write_text("#!/bin/sh\n")
     (tmp_path / program).chmod(0o755)

@@ -9,33 +9,33 @@ import pytest
 from container_kit.stages.artifacts.kubernetes import KubernetesOptions
 from container_kit.stages.artifacts.target import Limits, Target
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.kubernetes.target_policy import keep_inside, on_target
+from container_kit.stages.deploy.kubernetes.target_policy import apply_target, require_namespace
 
 LIMITS = Limits(replicas=3, memory_mb=200, cpus=0.5)
 PROD = Target(name="prod", kind="kubernetes", context="prod", namespace="shop", registry="registry.test", limits=LIMITS)
 
 
 def test_what_the_target_says_holds_where_the_caller_says_nothing() -> None:
-    found = on_target(KubernetesOptions(), PROD)
+    found = apply_target(KubernetesOptions(), PROD)
     assert (found.kube_context, found.namespace, found.registry) == ("prod", "shop", "registry.test")
     assert (found.memory, found.memory_limit, found.cpu, found.cpu_limit) == ("128Mi", "200Mi", "100m", "500m")
 
 
 def test_without_a_target_the_options_stay_as_they_are() -> None:
     options = KubernetesOptions(namespace="other")
-    assert on_target(options, None) == options
+    assert apply_target(options, None) == options
 
 
 def test_what_a_target_leaves_open_is_the_callers_choice() -> None:
-    found = on_target(KubernetesOptions(namespace="other"), Target(name="lab", kind="kubernetes"))
+    found = apply_target(KubernetesOptions(namespace="other"), Target(name="lab", kind="kubernetes"))
     assert (found.namespace, found.kube_context) == ("other", None)
 
 
 @pytest.mark.parametrize("option", [{"kube_context": "lab"}, {"namespace": "kube-system"}, {"registry": "evil.test"}])
 def test_another_place_is_refused_by_name(option: dict[str, Any]) -> None:
     with pytest.raises(StageFailure) as caught:
-        on_target(KubernetesOptions(**option), PROD)
-    assert caught.value.fault.code == "kubernetes.option_invalid"
+        apply_target(KubernetesOptions(**option), PROD)
+    assert caught.value.fault.code == "deploy.option_invalid"
     assert next(iter(option)) in caught.value.fault.hint
 
 
@@ -51,8 +51,8 @@ def test_another_place_is_refused_by_name(option: dict[str, Any]) -> None:
 )
 def test_more_than_is_allowed_is_refused_with_what_is(option: dict[str, Any], limit: object) -> None:
     with pytest.raises(StageFailure) as caught:
-        on_target(KubernetesOptions(**option), PROD)
-    assert caught.value.fault.code == "kubernetes.over_limit"
+        apply_target(KubernetesOptions(**option), PROD)
+    assert caught.value.fault.code == "target.over_limit"
     assert caught.value.fault.next_actions[0].arguments == {next(iter(option)): limit}
 
 
@@ -66,11 +66,11 @@ def test_more_than_is_allowed_is_refused_with_what_is(option: dict[str, Any], li
 )
 def test_own_objects_outside_the_targets_namespace_are_refused(found: dict[str, Any]) -> None:
     with pytest.raises(StageFailure) as caught:
-        keep_inside([found], PROD)
+        require_namespace([found], PROD)
     assert found["kind"] in caught.value.fault.message
-    keep_inside([found], None)
+    require_namespace([found], None)
 
 
 def test_own_objects_inside_the_targets_namespace_pass() -> None:
-    keep_inside([{"kind": "Service", "metadata": {"name": "x", "namespace": "shop"}},
+    require_namespace([{"kind": "Service", "metadata": {"name": "x", "namespace": "shop"}},
                  {"kind": "Service", "metadata": {"name": "y"}}], PROD)  # fmt: skip

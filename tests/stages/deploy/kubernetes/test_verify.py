@@ -12,6 +12,7 @@ from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes
 from support.kubernetes.api_server import ApiServer
 from support.kubernetes.application import CLUSTER, manifests, quick
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 async def deployed(kubeconfig: str, cluster: ApiServer, ctx: Contexts) -> KubernetesDeployment:
     cluster.add("v1", "Secret", "web-tls", "shop", type="kubernetes.io/tls")
     found = quick(manifests(host="a.example.com", tls_secret="web-tls"))
-    return await DeployToKubernetes(kubeconfig, stable_seconds=0.1).execute(ctx(), found, KubernetesOptions(), CLUSTER)
+    return await execute(DeployToKubernetes(kubeconfig, stable_seconds=0.1), ctx(), found, KubernetesOptions(), CLUSTER)
 
 
 async def verified(kubeconfig: str, ctx: Contexts, deployed: KubernetesDeployment) -> Verification:
@@ -138,5 +139,5 @@ async def test_a_cluster_that_does_not_answer_is_a_fault(
 ) -> None:
     gone = deployed.model_copy(update={"context": "nowhere"})
     assert cluster.port
-    with pytest.raises(StageFailure, match="context_unknown"):
+    with pytest.raises(StageFailure, match="context_not_found"):
         await verified(kubeconfig, ctx, gone)

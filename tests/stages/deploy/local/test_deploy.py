@@ -17,11 +17,12 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.local.container import Networks
-from container_kit.stages.deploy.local.deployer import LocalTarget
-from container_kit.stages.deploy.local.spec import resolve
+from container_kit.stages.deploy.local.deployer import LocalDeployer
+from container_kit.stages.deploy.local.spec import resolve_spec
 from container_kit.stages.deploy.targets import LOCAL
 from support.engine.deployments import App, get
 from support.engine.web_apps import names_of_environment
+from support.pipelines.stages import execute, preview
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -108,18 +109,18 @@ async def test_rollback_leaves_a_later_deployment_alone(app: App, web: Web) -> N
 
 
 async def test_what_was_replaced_long_ago_is_pruned(app: App, web: Web) -> None:
-    made = [await app.deploy(web(version), keep=1) for version in ("v1", "v2", "v1")]
+    made = [await app.deploy(web(version), keep_versions=1) for version in ("v1", "v2", "v1")]
     assert {one["Id"] for one in app.containers()} == {made[1].container_id, made[2].container_id}
 
 
 async def test_a_preview_says_what_would_change_and_changes_nothing(app: App, web: Web) -> None:
     options = DeployOptions(name=app.name)
-    says = (await app.stage.preview(app.ctx(dry_run=True), web("v1"), options)).says
+    says = (await preview(app.stage, app.ctx(dry_run=True), web("v1"), options)).changes
     assert says[0].startswith(f"run {web('v1').reference} as {app.name} on 127.0.0.1:")
     assert app.containers() == []
     made = await app.deploy(web("v1"))
-    says = (await app.stage.preview(app.ctx(dry_run=True), web("v2"), options)).says
-    assert says[0].startswith(f"replace {web('v1').reference} by {web('v2').reference} on 127.0.0.1:{made.host_port}")
+    says = (await preview(app.stage, app.ctx(dry_run=True), web("v2"), options)).changes
+    assert says[0].startswith(f"replace {web('v1').reference} with {web('v2').reference} on 127.0.0.1:{made.host_port}")
     assert app.running() == [made.container_name]
 
 
@@ -177,12 +178,12 @@ async def test_variables_come_from_the_file_and_the_options_and_are_never_told(
 ) -> None:
     (tmp_path / "prod.env").write_text('# secrets\nexport PLANTED="s3cret-of-the-file"\nOTHER=1\n')
     chosen = DeployOptions(name=app.name, env={"EXTRA": "s3cret-of-the-call"}, env_file="prod.env", health_timeout=15)
-    made = await app.stage.execute(app.ctx(), web("v1"), chosen, Source(path=str(tmp_path)))
+    made = await execute(app.stage, app.ctx(), web("v1"), chosen, Source(path=str(tmp_path)))
     assert {"PLANTED", "OTHER", "EXTRA"} <= names_of_environment(get(made.host_port, "/names").encode())
     told = " ".join([*app.ctx.messages, *app.ctx.lines, made.model_dump_json()])
     assert "s3cret" not in told
     with pytest.raises(StageFailure) as failure:
-        await app.stage.execute(app.ctx(), web("exits", ["8000", "exits"]), chosen, Source(path=str(tmp_path)))
+        await execute(app.stage, app.ctx(), web("exits", ["8000", "exits"]), chosen, Source(path=str(tmp_path)))
     assert "giving up" in failure.value.fault.model_dump_json()
     assert "s3cret" not in failure.value.fault.model_dump_json()
 
@@ -208,14 +209,14 @@ async def test_two_deployments_of_one_application_at_once_both_succeed_one_after
 
 async def test_networks_that_are_missing_are_made(app: App, web: Web, unique: Callable[[], str]) -> None:
     networks = Networks(f"{unique()}-a", f"{unique()}-b")
-    target = LocalTarget(app.engine, networks)
+    target = LocalDeployer(app.engine, networks)
     ctx = app.ctx()
-    wish = await resolve(ctx, web("v1"), DeployOptions(name=app.name, memory_mb=128), None, None, LOCAL)
+    spec = await resolve_spec(ctx, web("v1"), DeployOptions(name=app.name, memory_mb=128), None, None, LOCAL)
     try:
-        made = await target.apply(ctx, wish)
+        made = await target.apply(ctx, spec)
         assert get(made.host_port) == "v1"
         await target.undo(ctx, made)
     finally:
-        for network in (networks.front, networks.out):
+        for network in (networks.public, networks.staging):
             app.api.remove_network(network)
     assert app.containers() == []

@@ -16,11 +16,12 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Limits, Target
 from container_kit.stages.contract.fault import Fault, StageFailure
-from container_kit.stages.deploy.local.ports import tables_of
+from container_kit.stages.deploy.local.ports import container_socket_tables
 from container_kit.stages.docker.engine import DockerEngine
 from support.engine.deployments import App, get
 from support.engine.private_engine import PrivateEngine
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute, validate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -76,7 +77,10 @@ async def test_listening_on_loopback_only_is_found(app: App, web: Web) -> None:
 async def test_what_listens_is_asked_of_the_container_where_the_engine_counts_processes_in_another_namespace(
     app: App, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("container_kit.stages.deploy.local.diagnose.tables_of", lambda _, pid: tables_of("f" * 64, pid))
+    monkeypatch.setattr(
+        "container_kit.stages.deploy.local.diagnose.container_socket_tables",
+        lambda _, pid: container_socket_tables("f" * 64, pid),
+    )
     fault = await _refused(app, web, web("loopback", ["8000", "loopback"]))
     assert fault.code == "deploy.loopback_only"
 
@@ -136,10 +140,10 @@ async def test_a_missing_variable_is_named(app: App, web: Web) -> None:
     )  # fmt: skip
     analysis = Analysis(root="/", modules=(module,))
     with pytest.raises(StageFailure) as failure:
-        await app.stage.execute(
-            app.ctx(), web("needs", ["8000", "needs"]), DeployOptions(name=app.name), None, analysis
+        await execute(
+            app.stage, app.ctx(), web("needs", ["8000", "needs"]), DeployOptions(name=app.name), None, analysis
         )
-    assert failure.value.fault.code == "deploy.variable_missing"
+    assert failure.value.fault.code == "deploy.variable_not_found"
     assert "DATABASE_URL" in _arguments(failure.value.fault)["env"]
     assert app.containers() == []
 
@@ -168,7 +172,7 @@ async def test_a_port_that_is_taken_while_the_candidate_starts_puts_the_old_vers
         holder.listen()
         options = DeployOptions(name=app.name, port=holder.getsockname()[1])
         with pytest.raises(StageFailure) as failure:  # `validate`, which would have found it, is left out
-            await app.stage.execute(app.ctx(), web("v2"), options)
+            await execute(app.stage, app.ctx(), web("v2"), options)
     assert failure.value.fault.code == "deploy.port_in_use"
     assert get(good.host_port) == "v1"
     assert app.running() == [good.container_name]
@@ -177,17 +181,17 @@ async def test_a_port_that_is_taken_while_the_candidate_starts_puts_the_old_vers
 async def test_an_image_that_is_gone_is_a_fault(app: App) -> None:
     with pytest.raises(StageFailure) as failure:
         await app.deploy(Image(id="sha256:" + "0" * 64, reference="ck-test-absent:1", ports=(80,)))
-    assert failure.value.fault.code == "deploy.image_missing"
+    assert failure.value.fault.code == "image.not_found"
     assert app.containers() == []
 
 
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"name": "No Good"}, "deploy.name_invalid"),
-        ({"name": "-x"}, "deploy.name_invalid"),
-        ({"name": "a" * 41}, "deploy.name_invalid"),
-        ({"name": "x;rm -rf"}, "deploy.name_invalid"),
+        ({"name": "No Good"}, "deploy.option_invalid"),
+        ({"name": "-x"}, "deploy.option_invalid"),
+        ({"name": "a" * 41}, "deploy.option_invalid"),
+        ({"name": "x;rm -rf"}, "deploy.option_invalid"),
         ({"health_path": "no-slash"}, "deploy.option_invalid"),
         ({"health_path": "/x\r\nHost: evil"}, "deploy.option_invalid"),
         ({"user": "--privileged"}, "deploy.option_invalid"),
@@ -196,14 +200,14 @@ async def test_an_image_that_is_gone_is_a_fault(app: App) -> None:
         ({"volumes": {"data": "/x:ro,z"}}, "deploy.option_invalid"),
         ({"env": {"A=B": "x"}}, "deploy.env_invalid"),
         ({"env": {"A": "x\0y"}}, "deploy.env_invalid"),
-        ({"env_file": "absent.env"}, "deploy.env_file_missing"),
+        ({"env_file": "absent.env"}, "deploy.env_file_not_found"),
         ({"env_file": "../outside.env"}, "path.outside_workspace"),
     ],
 )
 async def test_bad_options_are_faults_before_anything_is_made(app: App, options: dict[str, Any], code: str) -> None:
     image = Image(id="sha256:" + "0" * 64, reference="ck-test-absent:1", ports=(80,))
     with pytest.raises(StageFailure) as failure:
-        await app.stage.validate(app.ctx(), image, DeployOptions(**{"name": app.name} | options))
+        await validate(app.stage, app.ctx(), image, DeployOptions(**{"name": app.name} | options))
     assert failure.value.fault.code == code
 
 
@@ -212,7 +216,7 @@ async def test_a_bad_line_of_the_file_is_named_and_not_shown(app: App, tmp_path:
     image = Image(id="sha256:" + "0" * 64, reference="ck-test-absent:1", ports=(80,))
     options = DeployOptions(name=app.name, env_file="prod.env")
     with pytest.raises(StageFailure) as failure:
-        await app.stage.validate(app.ctx(), image, options, Source(path=str(tmp_path)))
+        await validate(app.stage, app.ctx(), image, options, Source(path=str(tmp_path)))
     fault = failure.value.fault
     assert fault.code == "deploy.env_file_invalid"
     assert "prod.env:2" in fault.message
@@ -223,11 +227,11 @@ async def test_more_than_the_target_allows_is_refused_and_a_default_is_lowered_t
     small = Target(name="small", limits=Limits(memory_mb=64, cpus=0.5))
     image = web("v1")
     with pytest.raises(StageFailure) as failure:
-        await app.stage.validate(app.ctx(), image, DeployOptions(name=app.name, memory_mb=65), target=small)
+        await validate(app.stage, app.ctx(), image, DeployOptions(name=app.name, memory_mb=65), target=small)
     fault = failure.value.fault
-    assert fault.code == "deploy.over_limit"
+    assert fault.code == "target.over_limit"
     assert fault.next_actions[0].arguments == {"memory_mb": 64}
-    made = await app.stage.execute(app.ctx(), image, DeployOptions(name=app.name), target=small)
+    made = await execute(app.stage, app.ctx(), image, DeployOptions(name=app.name), target=small)
     host = app.api.inspect_container(made.container_id)["HostConfig"]
     assert (host["Memory"], host["NanoCpus"]) == (64 << 20, 500_000_000)
 
@@ -236,7 +240,7 @@ async def test_a_port_that_nothing_tells_is_asked_for(app: App, web: Web) -> Non
     silent = web("silent", ["8000", "silent"]).model_copy(update={"ports": ()})
     with pytest.raises(StageFailure) as failure:
         await app.deploy(silent, health_timeout=2.0)
-    assert failure.value.fault.code == "deploy.port_unknown"
+    assert failure.value.fault.code == "deploy.port_not_found"
     assert "EXPOSE" in failure.value.fault.next_actions[0].why
     assert app.containers() == []
 
@@ -248,7 +252,7 @@ async def test_of_several_ports_that_nothing_tells_each_is_offered(app: App, web
     with pytest.raises(StageFailure) as failure:
         await app.deploy(both.model_copy(update={"ports": ()}), health_timeout=60.0)
     fault = failure.value.fault
-    assert fault.code == "deploy.port_unknown"
+    assert fault.code == "deploy.port_not_found"
     assert [action.arguments for action in fault.next_actions] == [{"container_port": 9000}, {"container_port": 9001}]
     made = await app.deploy(both, **_arguments(fault))
     assert get(made.host_port) == "both"
@@ -265,7 +269,7 @@ async def test_a_candidate_that_somebody_removes_before_it_takes_over_leaves_the
             app.api.remove_container(candidate, force=True)
 
     with pytest.raises(StageFailure) as failure:
-        await app.stage.execute(app.ctx(on_progress=remove_it), web("v2"), DeployOptions(name=app.name))
+        await execute(app.stage, app.ctx(on_progress=remove_it), web("v2"), DeployOptions(name=app.name))
     assert (failure.value.fault.code, failure.value.fault.retryable) == ("deploy.swap_failed", True)
     assert get(good.host_port) == "v1"
     await app.deploy(web("v2"))
@@ -287,7 +291,7 @@ async def test_a_way_back_that_somebody_removed_is_told(app: App, web: Web) -> N
     app.api.remove_container(first.container_id, force=True)
     with pytest.raises(StageFailure) as failure:
         await app.stage.rollback(app.ctx(), second)
-    assert failure.value.fault.code == "deploy.previous_version_missing"
+    assert failure.value.fault.code == "deployment.version_not_found"
     assert app.name in failure.value.fault.hint
     assert get(second.host_port) == "v2"
 
@@ -299,7 +303,7 @@ async def test_a_proxy_that_hangs_is_started_anew_with_the_old_version_and_takes
     (proxy,) = [one["Id"] for one in app.containers() if one["Id"] != first.container_id]
     app.api.kill(proxy, "SIGSTOP")
     with monkeypatch.context() as patched:
-        patched.setattr("container_kit.stages.deploy.local.proxy._TAKES_OVER_WITHIN", 1.0)  # what is stopped never does
+        patched.setattr("container_kit.stages.deploy.local.proxy._RELOAD_SECONDS", 1.0)  # what is stopped never does
         with pytest.raises(StageFailure) as failure:
             await app.deploy(web("v2"), zero_downtime=True)
     assert failure.value.fault.code == "deploy.proxy_failed"
@@ -319,6 +323,6 @@ async def test_without_haproxy_and_a_way_to_get_it_nothing_is_deployed(
         app = App("web", engine, alone.api, ctx)
         with pytest.raises(StageFailure) as failure:
             await app.deploy(Image(id="", reference="web:1", ports=(8080,)), zero_downtime=True)
-    assert failure.value.fault.code == "deploy.proxy_missing"
+    assert failure.value.fault.code == "deploy.proxy_not_found"
     assert "zero_downtime=false" in failure.value.fault.hint
     assert app.containers() == []

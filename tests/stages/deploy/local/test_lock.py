@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from container_kit import StageFailure
-from container_kit.stages.deploy.local.lock import held
+from container_kit.stages.deploy.local.lock import hold_lock
 
 pytestmark = pytest.mark.anyio
 
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.anyio
 async def test_a_second_deployment_of_an_application_is_told_that_it_is_busy_and_comes_next() -> None:
     app = f"ck-test-{uuid.uuid4().hex[:10]}"
     with anyio.fail_after(30):
-        async with held("unix:///none", app):
+        async with hold_lock("unix:///none", app):
             with pytest.raises(StageFailure) as refused:
-                async with held("unix:///none", app, wait=0):
+                async with hold_lock("unix:///none", app, wait=0):
                     pass
-        async with held("unix:///none", app, wait=0):
+        async with hold_lock("unix:///none", app, wait=0):
             pass
     assert refused.value.fault.code == "deploy.busy"
     assert refused.value.fault.retryable

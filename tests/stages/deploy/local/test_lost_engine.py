@@ -16,6 +16,7 @@ from container_kit.stages.docker.engine import DockerEngine
 from support.engine.deployments import get
 from support.engine.private_engine import PrivateEngine
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -42,12 +43,12 @@ async def test_an_engine_killed_in_the_middle_is_a_fault_and_the_next_deployment
 
     async def deploy(of: Image) -> None:
         try:
-            await stage.execute(ctx(run_id="2"), of, OPTIONS)
+            await execute(stage, ctx(run_id="2"), of, OPTIONS)
         except StageFailure as failure:
             faults.append(failure.fault.code)
 
     with private.network():
-        first = await stage.execute(ctx(run_id="1"), good, OPTIONS)
+        first = await execute(stage, ctx(run_id="1"), good, OPTIONS)
         async with anyio.create_task_group() as group:
             group.start_soon(deploy, silent)
             with anyio.fail_after(90):
@@ -59,7 +60,7 @@ async def test_an_engine_killed_in_the_middle_is_a_fault_and_the_next_deployment
                     await anyio.sleep(0.02)
         assert faults[0] in ("engine.connection_lost", "engine.unreachable")
         await anyio.to_thread.run_sync(lambda: private.start(within=90))
-        third = await stage.execute(ctx(run_id="3"), better, OPTIONS)
+        third = await execute(stage, ctx(run_id="3"), better, OPTIONS)
         assert third.host_port == first.host_port
         assert not get(third.host_port).endswith("Error")
     containers = {one["Id"]: one["State"] for one in api.containers(all=True)}

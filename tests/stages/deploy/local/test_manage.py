@@ -20,8 +20,6 @@ from container_kit.stages.artifacts.deployments import (
 )
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.backend import Backends
-from container_kit.stages.deploy.local.backend import LocalBackend
 from container_kit.stages.deploy.local.find_deployment import FindDeployment
 from container_kit.stages.deploy.local.verify import Verify
 from container_kit.stages.deploy.manage import ListDeployments, ReadLogs, RemoveDeployment, RollbackDeployment
@@ -38,23 +36,22 @@ class Operator:
 
     def __init__(self, app: App) -> None:
         self.app, self.name = app, ApplicationRef(name=app.name)
-        self.locations: Backends = {"local": lambda target: LocalBackend(app.engine, target)}
 
-    async def describe(self) -> Application:
-        stage = ListDeployments(self.locations)
+    async def list(self) -> Application:
+        stage = ListDeployments(self.app.engine)
         [found] = (await stage.execute(self.app.ctx(), LOCAL, ApplicationQuery(name=self.app.name))).applications
         return found
 
     async def log(self, **part: Any) -> ApplicationLog:
-        return await ReadLogs(self.locations).execute(self.app.ctx(), LOCAL, self.name, LogQuery(**part))
+        return await ReadLogs(self.app.engine).execute(self.app.ctx(), LOCAL, self.name, LogQuery(**part))
 
-    async def go_back(self, version: str | None = None) -> RollbackResult:
-        return await RollbackDeployment(self.locations).execute(
+    async def rollback(self, version: str | None = None) -> RollbackResult:
+        return await RollbackDeployment(self.app.engine).execute(
             self.app.ctx(), LOCAL, self.name, VersionSelector(version=version)
         )
 
     async def remove(self, *, volumes: bool = False) -> RemovalResult:
-        stage = RemoveDeployment(self.locations)
+        stage = RemoveDeployment(self.app.engine)
         return await stage.execute(self.app.ctx(), LOCAL, self.name, RemovalOptions(volumes=volumes))
 
 
@@ -66,28 +63,28 @@ def operator(app: App) -> Operator:
 async def test_the_list_shows_what_serves_and_what_can_be_gone_back_to(app: App, operator: Operator, web: Web) -> None:
     first = await app.deploy(web("v1"))
     second = await app.deploy(web("v2"))
-    found = await operator.describe()
+    found = await operator.list()
     assert (found.name, found.state, found.url) == (app.name, "serving", second.url)
     assert [(one.version, one.image, one.state, one.run) for one in found.versions] == [
         (second.container_name, web("v2").reference, "serving", f"{app.name}-2"),
         (first.container_name, web("v1").reference, "kept", f"{app.name}-1"),
     ]
-    everything = await ListDeployments(operator.locations).execute(app.ctx(), LOCAL, ApplicationQuery())
+    everything = await ListDeployments(app.engine).execute(app.ctx(), LOCAL, ApplicationQuery())
     assert app.name in {one.name for one in everything.applications}
 
 
 async def test_an_application_that_was_stopped_by_hand_is_told_so(app: App, operator: Operator, web: Web) -> None:
     made = await app.deploy(web("v1"))
     app.api.stop(made.container_id, timeout=2)
-    found = await operator.describe()
+    found = await operator.list()
     assert (found.state, found.versions[0].state) == ("stopped", "stopped")
 
 
 async def test_an_unknown_application_is_a_fault_that_names_those_there_are(operator: Operator) -> None:
-    for attempt in (operator.describe, operator.log, operator.go_back):
+    for attempt in (operator.list, operator.log, operator.rollback):
         with pytest.raises(StageFailure) as failure:
             await attempt()
-        assert failure.value.fault.code == "deployment.unknown"
+        assert failure.value.fault.code == "deployment.not_found"
 
 
 async def test_the_log_is_that_of_the_version_asked_for_without_secrets(app: App, operator: Operator, web: Web) -> None:
@@ -102,13 +99,13 @@ async def test_the_log_is_that_of_the_version_asked_for_without_secrets(app: App
 async def test_any_kept_version_can_be_gone_back_to_by_name_image_or_id(app: App, operator: Operator, web: Web) -> None:
     made = [await app.deploy(web(version)) for version in ("v1", "v2", "v3")]
     port = made[0].host_port
-    assert (await operator.go_back()).replaced == made[2].container_name
+    assert (await operator.rollback()).replaced == made[2].container_name
     assert get(port) == "v2"
-    assert (await operator.go_back(web("v1").reference)).version == made[0].container_name
+    assert (await operator.rollback(web("v1").reference)).version == made[0].container_name
     assert get(port) == "v1"
-    assert (await operator.go_back(made[2].container_name)).version == made[2].container_name
+    assert (await operator.rollback(made[2].container_name)).version == made[2].container_name
     assert get(port) == "v3"
-    again = await operator.go_back(web("v3").id[:19])  # what serves already
+    again = await operator.rollback(web("v3").id[:19])  # what serves already
     assert (again.version, again.replaced) == (made[2].container_name, None)
     assert app.running() == [made[2].container_name]
     assert {one["Id"] for one in app.containers()} == {one.container_id for one in made}
@@ -117,8 +114,8 @@ async def test_any_kept_version_can_be_gone_back_to_by_name_image_or_id(app: App
 async def test_going_back_can_be_undone(app: App, operator: Operator, web: Web) -> None:
     await app.deploy(web("v1"))
     second = await app.deploy(web("v2"))
-    back = await operator.go_back()
-    await RollbackDeployment(operator.locations).rollback(app.ctx(), back)
+    back = await operator.rollback()
+    await RollbackDeployment(app.engine).rollback(app.ctx(), back)
     assert get(second.host_port) == "v2"
     assert app.running() == [second.container_name]
 
@@ -129,7 +126,7 @@ async def test_a_stopped_application_can_be_gone_back_to_an_earlier_version(
     first = await app.deploy(web("v1"))
     second = await app.deploy(web("v2"))
     app.api.stop(second.container_id, timeout=2)
-    await operator.go_back()
+    await operator.rollback()
     assert get(first.host_port) == "v1"
 
 
@@ -139,8 +136,8 @@ async def test_a_version_that_is_not_kept_is_a_fault_that_names_those_there_are(
     made = await app.deploy(web("v1"))
     for version in (None, "v0", "sha256:" + "0" * 64):
         with pytest.raises(StageFailure) as failure:
-            await operator.go_back(version)
-        assert failure.value.fault.code == "deployment.version_unknown"
+            await operator.rollback(version)
+        assert failure.value.fault.code == "deployment.version_not_found"
     assert made.container_name in failure.value.fault.hint
     assert get(made.host_port) == "v1"
 
@@ -167,8 +164,8 @@ async def test_removing_what_is_behind_the_proxy_leaves_nothing(app: App, operat
 
 async def test_a_preview_of_removing_says_what_would_go(app: App, operator: Operator, web: Web) -> None:
     made = await app.deploy(web("v1"))
-    stage = RemoveDeployment(operator.locations)
-    says = (await stage.preview(app.ctx(dry_run=True), LOCAL, operator.name, RemovalOptions())).says
+    stage = RemoveDeployment(app.engine)
+    says = (await stage.preview(app.ctx(dry_run=True), LOCAL, operator.name, RemovalOptions())).changes
     assert says == (f"remove {made.container_name} ({web('v1').reference})", "keep its volumes")
     assert app.running() == [made.container_name]
 
@@ -180,4 +177,4 @@ async def test_what_serves_is_found_by_its_name_and_can_be_verified(app: App, we
     assert (await Verify(app.engine).execute(app.ctx(), found)).healthy
     with pytest.raises(StageFailure) as failure:
         await FindDeployment(app.engine).execute(app.ctx(), ApplicationRef(name=f"{app.name}-not"))
-    assert failure.value.fault.code == "deployment.unknown"
+    assert failure.value.fault.code == "deployment.not_found"

@@ -15,7 +15,7 @@ from container_kit.stages.artifacts.deployments import ApplicationRef, RemovalOp
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.local.backend import LocalBackend
-from container_kit.stages.deploy.local.spec import resolve
+from container_kit.stages.deploy.local.spec import resolve_spec
 from container_kit.stages.deploy.local.stage import Deploy
 from container_kit.stages.deploy.manage import RemoveDeployment
 from container_kit.stages.deploy.targets import LOCAL
@@ -23,6 +23,7 @@ from container_kit.stages.docker.engine import DockerEngine
 from support.engine.deployments import App, get
 from support.engine.private_engine import PrivateEngine
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 # The first of these tests builds an image of the service where none is there.
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(400)]
@@ -112,7 +113,7 @@ async def test_a_postgres_has_a_database_for_the_application_and_keeps_it(app: A
     (home / "services" / f"{service}.password").unlink()
     with pytest.raises(StageFailure) as failure:
         await app.deploy(web("v1"), services=("postgres",))
-    assert failure.value.fault.code == "deploy.service_password_lost"
+    assert failure.value.fault.code == "deploy.service_password_not_found"
     await remove(app, volumes=True)
 
 
@@ -141,8 +142,8 @@ async def test_a_service_without_an_image_is_a_fault_that_names_one(
     made = private.api.inspect_image("shop:1")
     options = DeployOptions(name="shop", container_port=80, services=("redis",))
     with pytest.raises(StageFailure) as failure:
-        await Deploy(DockerEngine(private.host)).execute(ctx(), Image(id=made["Id"], reference="shop:1"), options)
-    assert failure.value.fault.code == "deploy.service_image_missing"
+        await execute(Deploy(DockerEngine(private.host)), ctx(), Image(id=made["Id"], reference="shop:1"), options)
+    assert failure.value.fault.code == "deploy.service_image_not_found"
     assert "redis:7" in failure.value.fault.hint
     assert private.api.containers(all=True) == []
     assert private.api.networks(names=["container-kit-app-shop"]) == []
@@ -165,8 +166,8 @@ async def test_what_the_analysis_found_is_brought_up_in_its_variable_unless_that
 
     async def services(**options: Any) -> list[tuple[str, str]]:
         chosen = DeployOptions(name=app.name, **options)
-        wish = await resolve(app.ctx(), web("v1"), chosen, None, analysis, LOCAL)
-        return [(kind.name, variable) for kind, variable in wish.services]
+        spec = await resolve_spec(app.ctx(), web("v1"), chosen, None, analysis, LOCAL)
+        return [(kind.name, variable) for kind, variable in spec.services]
 
     assert await services() == []
     assert await services(services=True) == [("postgres", "DATABASE_URL"), ("redis", "CACHE_URL")]

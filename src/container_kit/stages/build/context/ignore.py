@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from container_kit.stages.formats.glob import STAR, AnyPath, CharacterClass, Simulation, Token, path_expression
+
 NONE = -1
 """The decision where no pattern holds."""
 
@@ -29,16 +31,21 @@ class Pattern:
     """Where it was written, from 1; 0 where that is not a file."""
 
     @cached_property
-    def expression(self) -> str:
-        """The regular expression of the whole pattern."""
-        return _expression("/".join(self.parts))
+    def expression(self) -> str | None:
+        """The regular expression of the whole pattern; None if it has to be simulated."""
+        return path_expression(self.parts, _part_tokens) if _is_regular(self.parts) else None
+
+    @cached_property
+    def simulation(self) -> Simulation:
+        """Matches the pattern without an expression."""
+        return Simulation(_tokens("/".join(self.parts)))
 
     def may_match_below(self, folder: Sequence[str]) -> bool:
         """Tell whether the pattern could match something inside a folder, or the folder's own parents."""
         for own, name in zip(self.parts, folder, strict=False):
             if "**" in own:
                 return True
-            if re.fullmatch(_expression(own), name) is None:
+            if not Simulation(_tokens(own)).matches(name):
                 return False
         return True
 
@@ -53,9 +60,13 @@ class Patterns:
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         self.patterns = tuple(patterns)
         # The last pattern is tried first, so that the group that matched is the one that decides.
-        groups = "|".join(f"({pattern.expression})" for pattern in reversed(self.patterns))
+        self._regular = [index for index, pattern in enumerate(self.patterns) if pattern.expression is not None][::-1]
+        groups = "|".join(f"({self.patterns[index].expression})" for index in self._regular)
         try:
             self._find = re.compile(groups, re.DOTALL).fullmatch if groups else None
+            self._simulated = [
+                (index, pattern.simulation) for index, pattern in enumerate(self.patterns) if pattern.expression is None
+            ]
         except re.error as error:
             raise ValueError(f"a pattern cannot be read: {error}") from error
         self._negations = tuple((index, pattern) for index, pattern in enumerate(self.patterns) if pattern.negated)
@@ -83,10 +94,14 @@ class Patterns:
         Returns:
             The pattern's place in `patterns`, or `NONE`.
         """
+        decision = of_parent
         match = self._find(path) if self._find is not None else None
-        if match is None or match.lastindex is None:
-            return of_parent
-        return max(of_parent, len(self.patterns) - match.lastindex)
+        if match is not None and match.lastindex is not None:
+            decision = max(decision, self._regular[match.lastindex - 1])
+        for index, simulation in self._simulated:
+            if index > decision and simulation.matches(path):
+                decision = index
+        return decision
 
     def holds(self, decision: int) -> bool:
         """Tell whether a decision means that the path is matched (ignored, or included)."""
@@ -118,29 +133,42 @@ def _pattern(text: str, line: int = 0) -> Pattern | None:
     return Pattern(stripped, negated, tuple(cleaned.split("/")), line)
 
 
-def _expression(pattern: str) -> str:
-    """Translate one pattern as Docker does: `**/` is any number of folders, `**` at the end anything."""
-    out: list[str] = []
-    position = 0
-    while position < len(pattern):
-        piece, position = _piece(pattern, position)
-        out.append(piece)
-    return "".join(out)
+def _tokens(part: str) -> list[Token | AnyPath]:
+    """Split a part of a pattern, or a whole pattern, into tokens as Docker does."""
+    tokens: list[Token | AnyPath] = []
+    at = 0
+    while at < len(part):
+        character = part[at]
+        at += 1
+        if part.startswith("**", at - 1):
+            at += 1 + part.startswith("/", at + 1)
+            tokens.append(AnyPath(whole_folders=at < len(part)))
+        elif character == "*":
+            tokens.append(STAR)
+        elif character == "?":
+            tokens.append(CharacterClass("[^/]"))
+        elif character == "[" and (end := part.find("]", at + 1)) != -1:
+            inside = part[at:end].replace("[", "\\[")
+            tokens.append(CharacterClass(f"[{inside}]"))
+            at = end + 1
+        elif character == "\\" and at < len(part):
+            tokens.append(part[at])
+            at += 1
+        else:
+            tokens.append(character)
+    return tokens
 
 
-def _piece(pattern: str, at: int) -> tuple[str, int]:
-    """Translate what stands at one place; return it and the place after it."""
-    character = pattern[at]
-    if pattern.startswith("**", at):
-        after = at + 3 if pattern.startswith("/", at + 2) else at + 2
-        return (".*" if after >= len(pattern) else "(?:.*/)?"), after
-    if character == "*":
-        return "[^/]*", at + 1
-    if character == "?":
-        return "[^/]", at + 1
-    if character == "[" and (end := pattern.find("]", at + 2)) != -1:
-        inside = pattern[at + 1 : end].replace("[", "\\[")
-        return f"[{inside}]", end + 1
-    if character == "\\" and at + 1 < len(pattern):
-        return re.escape(pattern[at + 1]), at + 2
-    return re.escape(character), at + 1
+_SAFE_CLASS = re.compile(r"\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_])+\]")
+
+
+def _is_regular(parts: Sequence[str]) -> bool:
+    """Return whether `**` only stands for whole folders and no class can match a `/`.
+
+    Docker accepts other patterns too, with a meaning that no expression without backtracking has.
+    """
+    return not any(("**" in part and part != "**") or "[" in _SAFE_CLASS.sub("", part) for part in parts)
+
+
+def _part_tokens(part: str) -> list[Token]:
+    return [token for token in _tokens(part) if not isinstance(token, AnyPath)]

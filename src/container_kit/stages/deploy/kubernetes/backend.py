@@ -1,13 +1,16 @@
-"""Looking after applications in a cluster: what is there, what it prints, going back, removing it."""
+"""The backend of a Kubernetes namespace: listing, logs, rollback and removal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import builtins
+from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal
+from math import ceil
+from typing import Any, ClassVar, Literal
 
 import anyio
 
+from container_kit.stages.artifacts.deployment import Verification
 from container_kit.stages.artifacts.deployments import (
     Application,
     ApplicationLog,
@@ -16,123 +19,167 @@ from container_kit.stages.artifacts.deployments import (
     RollbackResult,
     Version,
 )
-from container_kit.stages.artifacts.kubernetes import Manifests
+from container_kit.stages.artifacts.kubernetes import KubernetesDeployment, Manifests
 from container_kit.stages.artifacts.target import Target
+from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.deploy.backend import unknown, version_unknown
-from container_kit.stages.deploy.kubernetes import validation as fields
-from container_kit.stages.deploy.kubernetes.apply.managed_fields import applied_by_us, identity
+from container_kit.stages.deploy.backend import check_lines
+from container_kit.stages.deploy.faults import OPTION_UNSUPPORTED, application_not_found, version_not_found
+from container_kit.stages.deploy.kubernetes.apply.managed_fields import identity, last_applied
 from container_kit.stages.deploy.kubernetes.cluster.api import KubernetesApi, connect
-from container_kit.stages.deploy.kubernetes.find_rollout import hosts_of, listed
+from container_kit.stages.deploy.kubernetes.find_rollout import ingress_hosts, list_objects, list_services
 from container_kit.stages.deploy.kubernetes.manifests.generate import MANAGED_BY
 from container_kit.stages.deploy.kubernetes.rollout.container import dig
 from container_kit.stages.deploy.kubernetes.rollout.diagnosis import STABLE_SECONDS
 from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState, is_owned
-from container_kit.stages.deploy.kubernetes.rollout.watch import services_of, watch_rollouts
+from container_kit.stages.deploy.kubernetes.rollout.watch import matching_services, watch_rollouts
+from container_kit.stages.deploy.kubernetes.validation import object_name
+from container_kit.stages.docker.engine import DockerEngine
 
 Json = dict[str, Any]
 State = Literal["serving", "starting", "kept", "stopped"]
 
+_MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 _REVISION = "deployment.kubernetes.io/revision"
 _ROLLOUT_SECONDS = 300.0
 _UNDO_SECONDS = 30.0
-_OURS = (
+_OWNED_KINDS = (
     ("networking.k8s.io/v1", "ingresses"), ("autoscaling/v2", "horizontalpodautoscalers"), ("v1", "services"),
     ("policy/v1", "poddisruptionbudgets"), ("apps/v1", "deployments"), ("networking.k8s.io/v1", "networkpolicies"),
     ("v1", "serviceaccounts"),
 )  # fmt: skip
-"""What an application is made of, in the order of removing."""
+"""The objects of an application, in the order of removal."""
 
 
 class KubernetesBackend:
-    """The namespace of a target.
+    """The applications in the namespace of a target; implements `DeploymentBackend`.
 
     Args:
-        target: The target; without a namespace it is that of the context.
-        kubeconfig: Paths as in KUBECONFIG; None takes that variable.
-        stable_seconds: How long a version that was gone back to must stay complete.
+        target: The target; by default, its namespace is that of the context.
+        engine: Not used.
+        kubeconfig: Paths as in KUBECONFIG; None reads that variable.
+        stable_seconds: How long a rolled-back version must stay complete.
     """
 
+    full_deployment: ClassVar[str] = "full-deployment-kubernetes"
+    deployment: ClassVar[type[Artifact]] = KubernetesDeployment
+
     def __init__(
-        self, target: Target, kubeconfig: str | None = None, *, stable_seconds: float = STABLE_SECONDS
+        self,
+        target: Target,
+        engine: DockerEngine | None = None,
+        kubeconfig: str | None = None,
+        *,
+        stable_seconds: float = STABLE_SECONDS,
     ) -> None:
         self._target = target
         self._kubeconfig = kubeconfig
         self._stable_seconds = stable_seconds
 
-    async def describe(self, name: str | None) -> list[Application]:
-        """The applications that we deployed, or the Deployment of a name.
+    @staticmethod
+    def map_options(options: Mapping[str, Any], given: Set[str], target: str) -> dict[str, Any]:
+        """Translate the options of `full-deployment` to Kubernetes options.
 
         Raises:
-            StageFailure: `deployment.unknown`, or a fault of the API.
+            StageFailure: `target.option_unsupported`.
         """
-        async with self._connected() as api:
+        unsupported = ", ".join(option for option in ("port", "env_file", "read_only") if option in given)
+        if unsupported:
+            message = f"{unsupported} is not supported by {target}, a Kubernetes target"
+            raise OPTION_UNSUPPORTED(message, options=unsupported)
+        mapped = {"container_port": None, "health_timeout": None, "port": options["container_port"]}
+        if "health_timeout" in given:
+            mapped["startup_timeout"] = max(5, ceil(options["health_timeout"]))
+        return mapped
+
+    @staticmethod
+    def summarize(deployment: KubernetesDeployment, verification: Verification | None) -> Sequence[str]:
+        """Describe a rollout and its checks in a few lines."""
+        changes = ", ".join(f"{item.kind} {item.change}" for item in deployment.applied if item.change != "unchanged")
+        location = f"{deployment.name} in {deployment.namespace} of {deployment.context}"
+        head = f"deployed {location} in {deployment.seconds:.1f} s: {changes or 'nothing changed'}"
+        return [
+            head if deployment.applied else location,
+            *check_lines(verification),
+            *(f"warning: {warning}" for warning in deployment.warnings),
+        ]
+
+    async def list(self, name: str | None) -> Sequence[Application]:
+        """Return the applications that Container Kit deployed, or the Deployment of a name.
+
+        Raises:
+            StageFailure: `deployment.not_found`, or a fault of the API.
+        """
+        async with self._connect() as api:
             namespace = self._namespace(api)
-            deployments = await listed(api, "apps/v1", "deployments", namespace)
-            replica_sets = await listed(api, "apps/v1", "replicasets", namespace)
-            services = [{**one, "kind": "Service"} for one in await listed(api, "v1", "services", namespace)]
-            ours = [one for one in deployments if name in (None, one["metadata"]["name"])]
+            deployments = await list_objects(api, "apps/v1", "deployments", namespace)
+            replica_sets = await list_objects(api, "apps/v1", "replicasets", namespace)
+            selected = [deployment for deployment in deployments if name in (None, deployment["metadata"]["name"])]
             if name is None:
-                ours = [one for one in ours if dig(one, "metadata", "labels", _LABEL) == MANAGED_BY]
-            elif not ours:
-                raise unknown(name, self._target.name, [str(one["metadata"]["name"]) for one in deployments])
-            found = []
-            for one in ours:
-                around = Manifests(name=one["metadata"]["name"], namespace=namespace, objects=tuple(services))
-                hosts = await hosts_of(api, namespace, services_of(around, one))
-                found.append(_application(one, replica_sets, self._target, hosts))
-        return found
+                selected = [d for d in selected if dig(d, "metadata", "labels", _MANAGED_BY_LABEL) == MANAGED_BY]
+            elif not selected:
+                raise application_not_found(name, self._target.name, [str(d["metadata"]["name"]) for d in deployments])
+            services = await list_services(api, name or "", namespace)
+            applications = []
+            for deployment in selected:
+                hosts = await ingress_hosts(api, namespace, matching_services(services, deployment))
+                applications.append(_application(deployment, replica_sets, self._target, hosts))
+        return applications
 
-    async def log(self, ctx: StageContext, name: str, version: str | None, lines: int) -> ApplicationLog:
-        """The end of what the newest pod of a version printed.
+    async def logs(self, ctx: StageContext, name: str, version: str | None, lines: int) -> ApplicationLog:
+        """Return the end of the log of a version's newest pod.
 
         Raises:
-            StageFailure: `deployment.unknown`, `deployment.version_unknown`, or a fault of the API.
+            StageFailure: `deployment.not_found`, `deployment.version_not_found`, or a fault of the API.
         """
-        async with self._connected() as api:
-            _, replica_sets = await self._of(api, name)
-            chosen = _chosen(name, version or _name_of(replica_sets[0]), replica_sets)
-            pods = [pod for pod in await listed(api, "v1", "pods", self._namespace(api)) if is_owned(pod, chosen)]
+        async with self._connect() as api:
+            _, replica_sets = await self._find(api, name)
+            selected = _select(name, version or _version_name(replica_sets[0]), replica_sets)
+            listed = await list_objects(api, "v1", "pods", self._namespace(api))
+            pods = [pod for pod in listed if is_owned(pod, selected)]
             if not pods:
-                running = [_name_of(one) for one in replica_sets if dig(one, "status", "replicas")]
-                raise version_unknown(name, version, running)
-            pod = max(pods, key=lambda one: str(one["metadata"].get("creationTimestamp")))
+                running = [_version_name(item) for item in replica_sets if dig(item, "status", "replicas")]
+                raise version_not_found(name, version, running)
+            pod = max(pods, key=lambda item: str(item["metadata"].get("creationTimestamp")))
             container = pod["spec"]["containers"][0]["name"]
             text = await api.logs(self._namespace(api), pod["metadata"]["name"], container, previous=False, lines=lines)
-        return ApplicationLog(name=name, version=_name_of(chosen), lines=tuple(ctx.redact(text).splitlines()))
+        return ApplicationLog(name=name, version=_version_name(selected), lines=tuple(ctx.redact(text).splitlines()))
 
-    async def go_back(self, ctx: StageContext, name: str, version: str | None) -> RollbackResult:
-        """Roll an earlier revision out again, watched like any rollout; by default the one before.
+    async def rollback(self, ctx: StageContext, name: str, version: str | None) -> RollbackResult:
+        """Roll an earlier revision out again and watch the rollout; by default the previous revision.
 
         Raises:
-            StageFailure: `deployment.unknown`, `deployment.version_unknown`, why the rollout failed, or a fault of the
-                API; what served before is restored then.
+            StageFailure: `deployment.not_found`, `deployment.version_not_found`, the reason of a failed rollout, or a
+                fault of the API; the active revision is then restored.
         """
-        async with self._connected() as api:
-            live, replica_sets = await self._of(api, name)
-            serves, earlier = replica_sets[0], replica_sets[1:]
+        async with self._connect() as api:
+            live, replica_sets = await self._find(api, name)
+            active, earlier = replica_sets[0], replica_sets[1:]
             if not earlier:
-                raise version_unknown(name, version, [])
-            chosen = _chosen(name, version or _name_of(earlier[0]), earlier)
-            before = applied_by_us(live) or identity(live)
-            await self._rolled_out(ctx, api, live, before, _as_it_was(before, live, chosen))
-            image = str(chosen["spec"]["template"]["spec"]["containers"][0].get("image"))
+                raise version_not_found(name, version, [])
+            selected = _select(name, version or _version_name(earlier[0]), earlier)
+            before = last_applied(live) or identity(live)
+            await self._roll_out(ctx, api, live, before, _with_pod_template(before, live, selected))
         return RollbackResult(
-            name=name, on=self._target, version=_name_of(chosen), image=image, replaced=_name_of(serves)
+            name=name,
+            on=self._target,
+            version=_version_name(selected),
+            image=_image(selected),
+            replaced=_version_name(active),
         )
 
-    async def _rolled_out(self, ctx: StageContext, api: KubernetesApi, live: Json, before: Json, wanted: Json) -> None:
-        """Apply a manifest and watch its rollout; one that fails or is cancelled is undone."""
+    async def _roll_out(self, ctx: StageContext, api: KubernetesApi, live: Json, before: Json, desired: Json) -> None:
+        """Apply a manifest and watch its rollout; undo it if it fails or is cancelled."""
         path = await api.path(live, namespace=self._namespace(api))
         fault: Fault | None = None
         done = False
         try:
             since = api.server_time
-            await api.apply(wanted, path, force=True)
+            await api.apply(desired, path, force=True)
             fault = await watch_rollouts(
                 api,
-                Manifests(name=wanted["metadata"]["name"], namespace=self._namespace(api), objects=(wanted,)),
+                Manifests(name=desired["metadata"]["name"], namespace=self._namespace(api), objects=(desired,)),
                 since=since,
                 seconds=_ROLLOUT_SECONDS,
                 stable_seconds=self._stable_seconds,
@@ -147,86 +194,89 @@ class KubernetesBackend:
             raise StageFailure(fault)
 
     async def remove(self, ctx: StageContext, name: str, removal: RemovalOptions) -> RemovalResult:
-        """Remove what we made for an application; Secrets and volume claims are the user's own and stay.
+        """Remove the objects that Container Kit created; Secrets and volume claims belong to the user and stay.
 
         Raises:
             StageFailure: A fault of the API.
         """
-        fields.object_name("name", name)
+        object_name("name", name)
         removed = []
-        async with self._connected() as api:
-            selector = f"app.kubernetes.io/name={name},{_LABEL}={MANAGED_BY}"
-            for api_version, plural in _OURS:
-                for found in await listed(api, api_version, plural, self._namespace(api), labelSelector=selector):
+        async with self._connect() as api:
+            namespace = self._namespace(api)
+            selector = f"app.kubernetes.io/name={name},{_MANAGED_BY_LABEL}={MANAGED_BY}"
+            for api_version, plural in _OWNED_KINDS:
+                for obj in await list_objects(api, api_version, plural, namespace, labelSelector=selector):
                     root = "/api/v1" if api_version == "v1" else f"/apis/{api_version}"
-                    path = f"{root}/namespaces/{self._namespace(api)}/{plural}/{found['metadata']['name']}"
-                    await api.delete(path, uid=found["metadata"].get("uid"))
-                    removed.append(f"{plural.removesuffix('s')} {found['metadata']['name']}")
+                    path = f"{root}/namespaces/{namespace}/{plural}/{obj['metadata']['name']}"
+                    await api.delete(path, uid=obj["metadata"].get("uid"))
+                    removed.append(f"{plural.removesuffix('s')} {obj['metadata']['name']}")
         return RemovalResult(name=name, target=self._target.name, removed=tuple(removed))
 
-    def _connected(self) -> AbstractAsyncContextManager[KubernetesApi]:
+    def _connect(self) -> AbstractAsyncContextManager[KubernetesApi]:
         return connect(self._target.context, self._kubeconfig)
 
     def _namespace(self, api: KubernetesApi) -> str:
         return self._target.namespace or api.namespace
 
-    async def _of(self, api: KubernetesApi, name: str) -> tuple[Json, list[Json]]:
-        """A Deployment and its ReplicaSets, the newest revision first."""
+    async def _find(self, api: KubernetesApi, name: str) -> tuple[Json, builtins.list[Json]]:
+        """Return a Deployment and its ReplicaSets, the newest revision first."""
         namespace = self._namespace(api)
-        deployments = await listed(api, "apps/v1", "deployments", namespace)
-        there = {str(one["metadata"]["name"]): one for one in deployments}
-        if name not in there:
-            raise unknown(name, self._target.name, sorted(there))
-        live = {"apiVersion": "apps/v1", "kind": "Deployment", **there[name]}
-        owned = [one for one in await listed(api, "apps/v1", "replicasets", namespace) if is_owned(one, live)]
+        listed = await list_objects(api, "apps/v1", "deployments", namespace)
+        deployments = {str(deployment["metadata"]["name"]): deployment for deployment in listed}
+        if name not in deployments:
+            raise application_not_found(name, self._target.name, sorted(deployments))
+        live = {"apiVersion": "apps/v1", "kind": "Deployment", **deployments[name]}
+        replica_sets = await list_objects(api, "apps/v1", "replicasets", namespace)
+        owned = [replica_set for replica_set in replica_sets if is_owned(replica_set, live)]
         if not owned:
-            raise version_unknown(name, None, [])
+            raise version_not_found(name, None, [])
         return live, sorted(owned, key=_revision, reverse=True)
-
-
-_LABEL = "app.kubernetes.io/managed-by"
 
 
 def _revision(replica_set: Json) -> int:
     return int(dig(replica_set, "metadata", "annotations", _REVISION) or 0)
 
 
-def _name_of(replica_set: Json) -> str:
+def _version_name(replica_set: Json) -> str:
     return str(replica_set["metadata"]["name"])
 
 
-def _chosen(name: str, version: str, replica_sets: Sequence[Json]) -> Json:
-    """The ReplicaSet of a version: by its own name, its revision, or its image."""
-    for one in replica_sets:
-        image = one["spec"]["template"]["spec"]["containers"][0].get("image")
-        if version in (_name_of(one), str(_revision(one)), image):
-            return one
-    raise version_unknown(name, version, [_name_of(one) for one in replica_sets])
+def _image(replica_set: Json) -> str:
+    return str(replica_set["spec"]["template"]["spec"]["containers"][0].get("image"))
 
 
-def _as_it_was(before: Json, live: Json, replica_set: Json) -> Json:
-    """The manifest with an earlier pod template, without the label that the controller adds to it."""
+def _select(name: str, version: str, replica_sets: Sequence[Json]) -> Json:
+    """Return the ReplicaSet of a version: by its name, its revision, or its image."""
+    for replica_set in replica_sets:
+        if version in (_version_name(replica_set), str(_revision(replica_set)), _image(replica_set)):
+            return replica_set
+    raise version_not_found(name, version, [_version_name(replica_set) for replica_set in replica_sets])
+
+
+def _with_pod_template(before: Json, live: Json, replica_set: Json) -> Json:
+    """Return the manifest with an earlier pod template, without the label that the controller adds to it."""
     template = dict(replica_set["spec"]["template"])
     metadata = dict(template.get("metadata") or {})
     metadata.pop("creationTimestamp", None)
-    metadata["labels"] = {key: one for key, one in (metadata.get("labels") or {}).items() if key != "pod-template-hash"}
+    labels = metadata.get("labels") or {}
+    metadata["labels"] = {key: value for key, value in labels.items() if key != "pod-template-hash"}
     spec = before.get("spec") or {"selector": live["spec"]["selector"]}
     return {**before, "spec": {**spec, "template": {**template, "metadata": metadata}}}
 
 
 def _application(deployment: Json, replica_sets: Sequence[Json], target: Target, hosts: Sequence[str]) -> Application:
     state = RolloutState(str(deployment["metadata"]["name"]), deployment=deployment)
-    owned = sorted((one for one in replica_sets if is_owned(one, deployment)), key=_revision, reverse=True)
-    wanted = dig(deployment, "spec", "replicas")
-    newest: State = "stopped" if wanted == 0 else "serving" if state.complete else "starting"
+    owned = sorted((item for item in replica_sets if is_owned(item, deployment)), key=_revision, reverse=True)
+    replicas = dig(deployment, "spec", "replicas")
+    newest: State = "stopped" if replicas == 0 else "serving" if state.complete else "starting"
     versions = [
         Version(
-            version=_name_of(one),
-            image=str(one["spec"]["template"]["spec"]["containers"][0].get("image")),
-            state=newest if one is owned[0] else "kept",
-            created=str(one["metadata"].get("creationTimestamp") or ""),
+            version=_version_name(replica_set),
+            image=_image(replica_set),
+            state=newest if replica_set is owned[0] else "kept",
+            created=str(replica_set["metadata"].get("creationTimestamp") or ""),
         )
-        for one in owned
+        for replica_set in owned
     ]
     return Application(
         name=state.name or "",

@@ -1,10 +1,11 @@
-"""Rolling an application out: check, apply, watch until it has proved itself, else go back and say why."""
+"""The rollout stage: check, apply, watch until the rollout is stable; undo and diagnose a failure."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
 import anyio
 
@@ -18,39 +19,49 @@ from container_kit.stages.artifacts.kubernetes import (
 from container_kit.stages.contract.fault import Evidence, Fault, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.deploy.kubernetes.apply.apply import Planned, apply_all, check, plan, undo
-from container_kit.stages.deploy.kubernetes.apply.prune import obsolete
+from container_kit.stages.deploy.kubernetes.apply.prune import find_obsolete
 from container_kit.stages.deploy.kubernetes.cluster.api import KubernetesApi, connect
 from container_kit.stages.deploy.kubernetes.cluster.api_faults import FAULTS as API_FAULTS
 from container_kit.stages.deploy.kubernetes.cluster.kubeconfig import FAULTS as KUBECONFIG_FAULTS
 from container_kit.stages.deploy.kubernetes.rollout.diagnosis import STABLE_SECONDS
 from container_kit.stages.deploy.kubernetes.rollout.faults import ROLLOUT_FAULTS
-from container_kit.stages.deploy.kubernetes.rollout.watch import ROLLOUT_TIMEOUT, services_of, watch_rollouts
-
-Json = dict[str, Any]
+from container_kit.stages.deploy.kubernetes.rollout.watch import ROLLOUT_TIMEOUT, matching_services, watch_rollouts
 
 NOTHING_TO_APPLY = FaultCode(
     "kubernetes.nothing_to_apply",
-    means="There is no object to apply.",
-    hint="Put at least one object into the manifests.",
+    means="The manifests contain no objects.",
+    hint="Add at least one object to the manifests.",
 )
 UNDO_INCOMPLETE = FaultCode(
     "kubernetes.undo_incomplete",
-    means="Not everything that was there before could be restored.",
-    hint="Restore by hand, or run the undo again: {objects}.",
+    means="Not all previous objects could be restored.",
+    hint="Restore these by hand, or run the undo again: {objects}.",
     retryable=True,
 )
 
-_APPLY_AGAIN = NextAction(why="Mend in the manifests, or in what they name, what the hint says; then apply them again")
+_APPLY_AGAIN = NextAction(why="Fix the manifests as the hint says, then apply them again")
 _UNDO_SECONDS = 30.0
 _UNWATCHED = ("StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Pod")
 
 
+@dataclass(frozen=True, slots=True)
+class RolloutPlan:
+    """The planned changes of a rollout, checked by the API server."""
+
+    manifests: Manifests
+    options: KubernetesOptions
+    cluster: Cluster
+    objects: tuple[Planned, ...]
+    server_time: datetime
+    """The API server's clock when the plan was made."""
+
+
 class DeployToKubernetes(Stage[KubernetesDeployment]):
-    """Apply the manifests and watch the rollout; a failure says why, and what was there before is restored.
+    """Apply the manifests and watch the rollout; a failure is diagnosed and undone.
 
     Args:
-        kubeconfig: Paths as in KUBECONFIG; None takes that variable.
-        stable_seconds: How long a complete rollout must stay so before it counts as a success.
+        kubeconfig: Paths as in KUBECONFIG; None reads that variable.
+        stable_seconds: How long a rollout must stay complete to count as a success.
     """
 
     faults = (
@@ -61,119 +72,113 @@ class DeployToKubernetes(Stage[KubernetesDeployment]):
         self._kubeconfig = kubeconfig
         self._stable_seconds = stable_seconds
 
-    async def validate(
+    async def resolve(
         self, ctx: StageContext, manifests: Manifests, options: KubernetesOptions, cluster: Cluster
-    ) -> None:
-        """Have the API server check every object; nothing is changed.
+    ) -> RolloutPlan:
+        """Plan the changes, and let the API server check every object without changing anything.
 
         Raises:
             StageFailure: A fault of the API, `kubernetes.pod_security`, `kubernetes.nothing_to_apply`.
         """
+        if not manifests.objects:
+            raise NOTHING_TO_APPLY("the manifests contain no objects")
         async with connect(cluster.context, self._kubeconfig) as api:
-            await _checked_plan(api, manifests, options)
+            objects = await plan(api, manifests.objects, manifests.namespace)
+            await check(api, objects, force=options.force_conflicts)
+            return RolloutPlan(manifests, options, cluster, tuple(objects), api.server_time)
 
-    async def execute(
-        self, ctx: StageContext, manifests: Manifests, options: KubernetesOptions, cluster: Cluster
-    ) -> KubernetesDeployment:
+    async def execute(self, ctx: StageContext, plan: RolloutPlan) -> KubernetesDeployment:
         """Roll out.
 
         Raises:
-            StageFailure: Why the rollout failed. What was there before is restored then, as the message says.
+            StageFailure: The reason why the rollout failed. The previous objects are then restored.
         """
         started = time.monotonic()
-        async with connect(cluster.context, self._kubeconfig) as api:
-            planned = await _checked_plan(api, manifests, options)
+        manifests, options = plan.manifests, plan.options
+        async with connect(plan.cluster.context, self._kubeconfig) as api:
             applied: list[Applied] = []
             try:
-                since = api.server_time
-                await apply_all(api, manifests, planned, applied, force=options.take_over, tell=ctx.progress)
-                await self._watch(ctx, api, manifests, options, since)
+                await apply_all(
+                    api, manifests, plan.objects, applied, force=options.force_conflicts, on_progress=ctx.progress
+                )
+                await self._watch(ctx, api, plan)
             except BaseException as error:
-                left = await _go_back(api, applied, options)
+                failures = await _undo(api, applied, options)
                 if isinstance(error, StageFailure):
-                    raise StageFailure(_told_with(error.fault, applied, left, options)) from error
+                    raise StageFailure(_with_undo_result(error.fault, applied, failures, options)) from error
                 raise
             ctx.progress("the rollout is complete and stable", 1.0)
             return await _deployment(api, manifests, options, applied, time.monotonic() - started)
 
-    async def _watch(
-        self, ctx: StageContext, api: KubernetesApi, manifests: Manifests, options: KubernetesOptions, since: Any
-    ) -> None:
+    async def _watch(self, ctx: StageContext, api: KubernetesApi, plan: RolloutPlan) -> None:
         fault = await watch_rollouts(
             api,
-            manifests,
-            since=since,
-            seconds=options.rollout_timeout,
+            plan.manifests,
+            since=plan.server_time,
+            seconds=plan.options.rollout_timeout,
             stable_seconds=self._stable_seconds,
-            on_progress=lambda line, share: ctx.progress(line, None if share is None else 0.3 + 0.6 * share),
+            on_progress=lambda line, done: ctx.progress(line, None if done is None else 0.3 + 0.6 * done),
         )
         if fault is not None:
             ctx.progress(f"failed: {fault.message}")
-            if not fault.next_actions and not manifests.generated:
+            if not fault.next_actions and not plan.manifests.generated:
                 fault = fault.model_copy(update={"next_actions": (_APPLY_AGAIN,)})
             raise StageFailure(fault)
 
     async def rollback(self, ctx: StageContext, made: KubernetesDeployment) -> None:
-        """Re-apply what was recorded before this deployment, with the same field manager.
+        """Apply the objects recorded before this deployment again, with the same field manager.
 
         Raises:
-            StageFailure: `kubernetes.undo_incomplete`, or no connection.
+            StageFailure: `kubernetes.undo_incomplete`, or a fault of the API.
         """
         async with connect(made.context, self._kubeconfig) as api:
-            left = await undo(api, made.applied, made.on_first_failure)
-        if left:
-            evidence = [Evidence(kind="value", text=line) for line in left]
-            raise UNDO_INCOMPLETE("not everything could be restored", evidence=evidence, objects="; ".join(left)[:500])
+            failures = await undo(api, made.applied, made.on_first_failure)
+        if failures:
+            evidence = [Evidence(kind="value", text=line) for line in failures]
+            listing = "; ".join(failures)[:500]
+            raise UNDO_INCOMPLETE("not all objects could be restored", evidence=evidence, objects=listing)
 
-    async def preview(
-        self, ctx: StageContext, manifests: Manifests, options: KubernetesOptions, cluster: Cluster
-    ) -> Preview[KubernetesDeployment]:
-        """The fields that would change, after the API server has checked them."""
-        async with connect(cluster.context, self._kubeconfig) as api:
-            planned = await _checked_plan(api, manifests, options)
-            says = [line for one in planned for line in one.differences]
-            gone = [f"{item['kind']}/{item['metadata']['name']}: removed" for item in await obsolete(api, manifests)]
-        return Preview((*says, *gone) or ("nothing would change",))
-
-
-async def _checked_plan(api: KubernetesApi, manifests: Manifests, options: KubernetesOptions) -> list[Planned]:
-    if not manifests.objects:
-        raise NOTHING_TO_APPLY("the manifests hold no object")
-    planned = await plan(api, manifests.objects, manifests.namespace)
-    await check(api, planned, force=options.take_over)
-    return planned
+    async def preview(self, ctx: StageContext, plan: RolloutPlan) -> Preview[KubernetesDeployment]:
+        """Describe the fields that would change."""
+        async with connect(plan.cluster.context, self._kubeconfig) as api:
+            obsolete = await find_obsolete(api, plan.manifests)
+        lines = [line for item in plan.objects for line in item.differences]
+        pruned = [f"{obj['kind']}/{obj['metadata']['name']}: removed" for obj in obsolete]
+        return Preview((*lines, *pruned) or ("nothing would change",))
 
 
-async def _go_back(api: KubernetesApi, applied: Sequence[Applied], options: KubernetesOptions) -> list[str]:
-    """Undo, also when we are being cancelled; bounded, for the API may be what failed."""
+async def _undo(api: KubernetesApi, applied: Sequence[Applied], options: KubernetesOptions) -> list[str]:
+    """Undo, also during a cancellation; with a time limit, because the API may be the cause of the failure."""
     with anyio.CancelScope(shield=True), anyio.move_on_after(_UNDO_SECONDS):
         return await undo(api, applied, options.on_first_failure)
     return [f"the API did not answer within {_UNDO_SECONDS:g} s"]
 
 
-def _told_with(fault: Fault, applied: Sequence[Applied], left: Sequence[str], options: KubernetesOptions) -> Fault:
-    """The fault with what was restored, and what was not."""
-    first = any(one.kind == "Deployment" and one.change == "created" for one in applied)
-    restored = f"{options.on_first_failure} was done with the new objects" if first else "what was there is restored"
-    told = [Evidence(kind="value", text=f"not undone: {line}") for line in left]
-    if applied and not left:
-        told = [Evidence(kind="value", text=restored)]
-    return fault.model_copy(update={"evidence": (*fault.evidence, *told)})
+def _with_undo_result(
+    fault: Fault, applied: Sequence[Applied], failures: Sequence[str], options: KubernetesOptions
+) -> Fault:
+    """Add the result of the undo to a fault."""
+    first = any(item.kind == "Deployment" and item.change == "created" for item in applied)
+    result = f"new objects: {options.on_first_failure}" if first else "the previous objects were restored"
+    evidence = [Evidence(kind="value", text=f"not undone: {line}") for line in failures]
+    if applied and not failures:
+        evidence = [Evidence(kind="value", text=result)]
+    return fault.model_copy(update={"evidence": (*fault.evidence, *evidence)})
 
 
 async def _deployment(
     api: KubernetesApi, manifests: Manifests, options: KubernetesOptions, applied: list[Applied], seconds: float
 ) -> KubernetesDeployment:
     deployments = manifests.of_kind("Deployment")
-    services = [name for found in deployments for name in services_of(manifests, found)]
-    rules = [rule for found in manifests.of_kind("Ingress") for rule in found["spec"].get("rules") or []]
-    unwatched = [f"{one.kind}/{one.name} was applied, but not watched" for one in applied if one.kind in _UNWATCHED]
+    services = [name for deployment in deployments for name in matching_services(manifests, deployment)]
+    rules = [rule for ingress in manifests.of_kind("Ingress") for rule in ingress["spec"].get("rules") or []]
+    unwatched = [f"{item.kind}/{item.name} was applied, but not watched" for item in applied if item.kind in _UNWATCHED]
     live = await api.find(await api.path(deployments[0], namespace=manifests.namespace)) if deployments else None
     return KubernetesDeployment(
         name=manifests.name,
         namespace=manifests.namespace,
         context=api.context,
-        deployments=tuple(found["metadata"]["name"] for found in deployments),
+        deployments=tuple(deployment["metadata"]["name"] for deployment in deployments),
         services=tuple(dict.fromkeys(services)),
         hosts=tuple(str(rule["host"]) for rule in rules if rule.get("host")),
         image=deployments[0]["spec"]["template"]["spec"]["containers"][0].get("image") if deployments else None,

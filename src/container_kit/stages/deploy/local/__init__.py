@@ -1,1 +1,1 @@
-"""The local deployment backend: containers on one Docker Engine, replaced without downtime."""
+"""The local deployment backend: applications as containers of the engine on this machine."""

@@ -1,4 +1,4 @@
-"""What the engine tells of an application's containers: their labels, their networks, and what follows from them."""
+"""The containers of an application as the engine reports them."""
 
 from __future__ import annotations
 
@@ -7,32 +7,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from container_kit.stages.artifacts.deployment import Probe
+from container_kit.stages.docker.labels import (
+    APP,
+    CONTAINER_PORT,
+    HEALTH_PATH,
+    PORT,
+    PROBE,
+    PROXY,
+    SERVICES,
+    ZERO_DOWNTIME,
+)
 
-APP = "io.container-kit.app"
-IMAGE = "io.container-kit.image"
-PORT = "io.container-kit.port"
-CONTAINER_PORT = "io.container-kit.container-port"
-PROBE = "io.container-kit.probe"
-HEALTH_PATH = "io.container-kit.health-path"
-SERVICE = "io.container-kit.service-of"
-SERVICES = "io.container-kit.services"
-GAPLESS = "io.container-kit.zero-downtime"
-PROXY = "io.container-kit.proxy"
-"""Labels that tell of a container what nothing else does."""
-CANDIDATE = "-candidate"
-"""How the name of a container ends until it has taken the port; renaming it is the commit of a swap."""
-APP_NETWORK = "container-kit-app-"
-"""How the name of a network begins where an application meets its proxy; it has no way out."""
-PUBLIC, STAGING = "127.0.0.1", "127.0.0.2"
+CANDIDATE_SUFFIX = "-candidate"
+"""Ends the name of a container until it holds the port; renaming it commits a swap."""
+APP_NETWORK_PREFIX = "container-kit-app-"
+"""Begins the name of the internal network that connects an application to its proxy and services."""
+PUBLIC_ADDRESS, STAGING_ADDRESS = "127.0.0.1", "127.0.0.2"
 RESTART_POLICY = {"Name": "unless-stopped", "MaximumRetryCount": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The names of the networks; `front` must sort before `out`, for the first one is the gateway."""
+    """The names of the networks. `public` must sort before `staging`, because the first network is the gateway."""
 
-    front: str = "container-kit-front"
-    out: str = "container-kit-out"
+    public: str = "container-kit-public"
+    staging: str = "container-kit-staging"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class AppContainer:
 
     @property
     def port(self) -> int:
-        """The public port on which it is, or is to be, served; 0 for a trial run."""
+        """The public port, also before the container holds it; 0 for a container that only detects its port."""
         return int(self.labels.get(PORT) or 0)
 
     @property
@@ -66,67 +65,71 @@ class AppContainer:
 
     @property
     def probe(self) -> Probe:
-        """How its health is asked."""
+        """The kind of its health probe."""
         return "tcp" if self.labels.get(PROBE) == "tcp" else "http"
 
     @property
     def health_path(self) -> str:
-        """What is asked for."""
+        """The path of its health probe."""
         return self.labels.get(HEALTH_PATH) or "/"
 
     @property
     def zero_downtime(self) -> bool:
         """Whether it is served through a proxy."""
-        return GAPLESS in self.labels
+        return ZERO_DOWNTIME in self.labels
 
     @property
     def app_network(self) -> str | None:
-        """The application's own network, where it belongs there: behind a proxy, or with services."""
-        return APP_NETWORK + self.app if self.zero_downtime or self.proxy or SERVICES in self.labels else None
+        """The application's internal network, if the container belongs to it: behind a proxy, or with services."""
+        member = self.zero_downtime or self.is_proxy or SERVICES in self.labels
+        return APP_NETWORK_PREFIX + self.app if member else None
 
     @property
-    def proxy(self) -> bool:
-        """Whether it is such a proxy itself."""
+    def is_proxy(self) -> bool:
+        """Whether it is the proxy of an application."""
         return PROXY in self.labels
 
     @property
-    def served_name(self) -> str:
-        """Its name once it has taken the port."""
-        return self.name.removesuffix(CANDIDATE)
+    def version_name(self) -> str:
+        """The name of the version: the container's name once it holds the port."""
+        return self.name.removesuffix(CANDIDATE_SUFFIX)
 
     @property
-    def candidate(self) -> bool:
-        """Whether it has not taken the port yet."""
-        return self.name.endswith(CANDIDATE)
+    def is_candidate(self) -> bool:
+        """Whether it does not hold the port yet."""
+        return self.name.endswith(CANDIDATE_SUFFIX)
 
 
 def from_listing(listed: dict[str, Any]) -> AppContainer:
-    """A container as the engine lists it."""
+    """Read a container from the engine's listing."""
     return AppContainer(
         id=listed["Id"],
         name=listed["Names"][0].lstrip("/") if listed["Names"] else listed["Id"][:12],
         image=listed["Image"],
         image_id=listed["ImageID"],
-        running=_runs(listed),
+        running=_is_running(listed),
         created=listed["Created"],
-        networks=joined(listed),
+        networks=attached_networks(listed),
         labels=listed.get("Labels") or {},
     )
 
 
-def _runs(details: dict[str, Any]) -> bool:
-    state = details["State"]
-    return state in ("running", "restarting", "paused") if isinstance(state, str) else bool(state["Running"])
+def attached_networks(details: dict[str, Any]) -> frozenset[str]:
+    """Return the networks that a listed or inspected container is attached to.
 
-
-def joined(details: dict[str, Any]) -> frozenset[str]:
-    """The networks of a container, as listed or inspected.
-
-    One that could not be joined stays in a running container's list, without a gateway; in a stopped one's, none has.
+    A network that a running container failed to join stays in its list, without a gateway. The networks of a stopped
+    container never have one.
     """
     networks = (details.get("NetworkSettings") or {}).get("Networks") or {}
     return frozenset(
         name
-        for name, one in networks.items()
-        if one.get("Gateway") or (name.startswith(APP_NETWORK) and one.get("EndpointID")) or not _runs(details)
+        for name, network in networks.items()
+        if network.get("Gateway")
+        or (name.startswith(APP_NETWORK_PREFIX) and network.get("EndpointID"))
+        or not _is_running(details)
     )
+
+
+def _is_running(details: dict[str, Any]) -> bool:
+    state = details["State"]
+    return state in ("running", "restarting", "paused") if isinstance(state, str) else bool(state["Running"])

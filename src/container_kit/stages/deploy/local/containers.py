@@ -1,12 +1,14 @@
-"""The containers of an application on the engine, and the two networks that decide which of them is served.
+"""The containers of an application on the engine, and the two networks that decide which container is served.
 
-A container's port mapping names no host address. Engine gives it that of the network which is the container's
-gateway: 127.0.0.2 on `out`, where a candidate starts, and 127.0.0.1 on `front`, whose name sorts first and so takes
-over as gateway as soon as the container joins it. To join `front` is thus to be served, without a restart.
+A container's port mapping names no host address. The engine uses the address of the network that is the container's
+gateway: 127.0.0.2 on the staging network, where a candidate starts, and 127.0.0.1 on the public network. The name of
+the public network sorts first, so it becomes the gateway as soon as the container joins it. Joining the public network
+thus publishes the port without a restart.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,16 +16,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.local.container import (
-    APP,
-    PUBLIC,
+    PUBLIC_ADDRESS,
     RESTART_POLICY,
-    STAGING,
+    STAGING_ADDRESS,
     AppContainer,
     Networks,
+    attached_networks,
     from_listing,
-    joined,
 )
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.labels import APP, NETWORK
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -32,119 +34,120 @@ T = TypeVar("T")
 
 
 class Containers:
-    """Calls on the engine; each takes it as done where it finds done what it wants."""
+    """Calls to the engine. Each succeeds if its effect is already in place."""
 
     def __init__(self, engine: DockerEngine, networks: Networks) -> None:
         self.engine = engine
         self.networks = networks
 
-    async def of(self, app: str) -> list[AppContainer]:
-        """All containers of an application, running or not, the newest first."""
-        filters = {"label": f"{APP}={app}"}
-        listed = await self.engine.call(lambda api: api.containers(all=True, filters=filters))
-        return sorted(map(from_listing, listed), key=lambda found: found.created, reverse=True)
+    async def list_app(self, app: str) -> list[AppContainer]:
+        """Return all containers of an application, running or not, the newest first."""
+        return await self._list(f"{APP}={app}")
 
-    async def all(self) -> list[AppContainer]:
-        """The containers of all applications, the newest first."""
-        listed = await self.engine.call(lambda api: api.containers(all=True, filters={"label": APP}))
-        return sorted(map(from_listing, listed), key=lambda found: found.created, reverse=True)
+    async def list_all(self) -> list[AppContainer]:
+        """Return the containers of all applications, the newest first."""
+        return await self._list(APP)
 
-    def served(self, found: list[AppContainer]) -> AppContainer | None:
-        """The one that holds the public port, or would if it ran."""
-        there = [one for one in found if self.networks.front in one.networks]
-        return max(there, key=lambda one: one.running, default=None)
+    async def _list(self, label: str) -> list[AppContainer]:
+        listed = await self.engine.call(lambda api: api.containers(all=True, filters={"label": label}))
+        return sorted(map(from_listing, listed), key=lambda container: container.created, reverse=True)
 
-    async def get(self, app: str, container: str) -> AppContainer | None:
-        """One of an application's containers by its id."""
-        return next((one for one in await self.of(app) if one.id == container), None)
+    def port_holder(self, containers: list[AppContainer]) -> AppContainer | None:
+        """Return the container that holds the public port, or would hold it if it ran."""
+        public = [container for container in containers if self.networks.public in container.networks]
+        return max(public, key=lambda container: container.running, default=None)
+
+    async def get(self, app: str, container_id: str) -> AppContainer | None:
+        """Return one of an application's containers by its id."""
+        return next((container for container in await self.list_app(app) if container.id == container_id), None)
 
     async def staging_port(self, container: str, container_port: int) -> int:
-        """The port of 127.0.0.2 at which a container that is not served can be reached; 0 where it is not running."""
+        """Return the port of 127.0.0.2 that reaches a container in staging; 0 if it is not running."""
         details = await self.inspect(container) or {}
         published = ((details.get("NetworkSettings") or {}).get("Ports") or {}).get(f"{container_port}/tcp") or []
-        return next((int(one["HostPort"]) for one in published), 0)
+        return next((int(binding["HostPort"]) for binding in published), 0)
 
-    async def make_app_network(self, name: str) -> None:
-        """Create a network without a way out, where an application meets what belongs to it."""
-        await self.engine.call(lambda api: _make_network(api, name, None))
+    async def create_app_network(self, name: str) -> None:
+        """Create an internal network for an application, its proxy and its services."""
+        await self.engine.call(lambda api: _create_network(api, name, None))
 
-    async def make_networks(self) -> None:
-        """Create the networks where they are missing."""
+    async def create_networks(self) -> None:
+        """Create the public and the staging network if they do not exist."""
 
         def work(api: APIClient) -> None:
-            _make_network(api, self.networks.front, PUBLIC)
-            _make_network(api, self.networks.out, STAGING)
+            _create_network(api, self.networks.public, PUBLIC_ADDRESS)
+            _create_network(api, self.networks.staging, STAGING_ADDRESS)
 
         await self.engine.call(work)
 
-    async def networked(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do what needs our networks; make them, and do it once more, where they turn out to be missing."""
+    async def with_networks(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work`; if a network does not exist, create the networks and run it once more."""
         try:
             return await work()
         except StageFailure as failure:
-            said = " ".join(one.text for one in failure.fault.evidence)
-            if not re.search(r"network \S+ not found", said):
+            text = " ".join(evidence.text for evidence in failure.fault.evidence)
+            if not re.search(r"network \S+ not found", text):
                 raise
-            await self.make_networks()
+            await self.create_networks()
             return await work()
 
     async def inspect(self, container: str) -> dict[str, Any] | None:
-        """All that the engine knows of a container; None where it is gone."""
+        """Return the engine's details of a container; None if it does not exist."""
 
         def work(api: APIClient) -> dict[str, Any] | None:
             from docker.errors import NotFound
 
             with suppress(NotFound):
-                found: dict[str, Any] = api.inspect_container(container)
-                return found
+                details: dict[str, Any] = api.inspect_container(container)
+                return details
             return None
 
         return await self.engine.call(work)
 
     async def connect(self, container: str, network: str) -> None:
-        """Join a network."""
+        """Attach a container to a network."""
 
         def work(api: APIClient) -> None:
-            if network not in joined(api.inspect_container(container)):
+            if network not in attached_networks(api.inspect_container(container)):
                 api.connect_container_to_network(container, network)
 
         await self.engine.call(work)
 
-    async def rejoin(self, found: AppContainer) -> None:
-        """Join the networks that a version belongs to beside `front`; it left them when it was replaced."""
-        await self.connect(found.id, self.networks.out)
-        if found.app_network and not found.zero_downtime:  # one behind a proxy never left
-            await self.connect(found.id, found.app_network)
+    async def rejoin(self, container: AppContainer) -> None:
+        """Attach a version to its networks other than the public one; it left them when it was replaced."""
+        await self.connect(container.id, self.networks.staging)
+        if container.app_network and not container.zero_downtime:  # a version behind a proxy never left
+            await self.connect(container.id, container.app_network)
 
     async def disconnect(self, container: str, network: str) -> None:
-        """Leave a network."""
+        """Detach a container from a network."""
 
         def work(api: APIClient) -> None:
-            if network in joined(api.inspect_container(container)):
+            if network in attached_networks(api.inspect_container(container)):
                 api.disconnect_container_from_network(container, network)
 
         await self.engine.call(work)
 
     async def start(self, container: str) -> None:
-        """Start it."""
+        """Start a container."""
         await self.engine.call(lambda api: api.start(container))
 
     async def stop(self, container: str, grace: int) -> None:
-        """Ask it to stop; kill it after `grace` seconds."""
+        """Stop a container; kill it after `grace` seconds."""
         await self.engine.call(lambda api: api.stop(container, timeout=grace))
 
-    async def commit(self, found: AppContainer) -> None:
-        """Give a container the name and restart policy of one that serves."""
+    async def commit(self, container: AppContainer) -> None:
+        """Give a container the name and the restart policy of an active version."""
 
         def work(api: APIClient) -> None:
-            api.update_container(found.id, restart_policy=RESTART_POLICY)
-            if found.candidate:
-                api.rename(found.id, found.served_name)
+            api.update_container(container.id, restart_policy=RESTART_POLICY)
+            if container.is_candidate:
+                api.rename(container.id, container.version_name)
 
         await self.engine.call(work)
 
     async def remove(self, container: str) -> None:
-        """Remove it with its anonymous volumes, running or not."""
+        """Remove a container with its anonymous volumes, running or not."""
 
         def work(api: APIClient) -> None:
             from docker.errors import APIError, NotFound
@@ -159,13 +162,13 @@ class Containers:
 
         await self.engine.call(work)
 
-    async def volumes(self, app: str) -> list[str]:
-        """The names of an application's volumes."""
+    async def list_volumes(self, app: str) -> list[str]:
+        """Return the names of an application's volumes."""
         listed = await self.engine.call(lambda api: api.volumes(filters={"label": f"{APP}={app}"}))
         return sorted(volume["Name"] for volume in listed["Volumes"] or ())
 
     async def remove_volumes(self, names: list[str]) -> None:
-        """Remove volumes that nobody uses."""
+        """Remove unused volumes."""
 
         def work(api: APIClient) -> None:
             from docker.errors import NotFound
@@ -177,7 +180,7 @@ class Containers:
         await self.engine.call(work)
 
     async def remove_network(self, name: str) -> None:
-        """Remove a network, where it is there."""
+        """Remove a network if it exists."""
 
         def work(api: APIClient) -> None:
             from docker.errors import NotFound
@@ -188,7 +191,7 @@ class Containers:
         await self.engine.call(work)
 
     async def log_tail(self, container: str, lines: int = 40) -> str:
-        """The last lines that it printed, on both streams; empty where they cannot be had."""
+        """Return the last log lines of both streams; empty if the engine has no log."""
 
         def work(api: APIClient) -> str:
             from docker.errors import APIError
@@ -199,21 +202,31 @@ class Containers:
 
         return await self.engine.call(work)
 
-    async def print_of(self, container: str, *command: str) -> str:
-        """What a program in a running container prints; without such a program, the engine's complaint or nothing."""
+    async def exec_output(self, container: str, *command: str) -> str:
+        """Return the standard output of a command in a running container; empty if it cannot be executed."""
 
         def work(api: APIClient) -> str:
             from docker.errors import APIError
 
             with suppress(APIError):
-                made = api.exec_create(container, list(command), stderr=False)["Id"]
-                return bytes(api.exec_start(made)).decode("utf-8", "replace")
+                execution = api.exec_create(container, list(command), stderr=False)["Id"]
+                return bytes(api.exec_start(execution)).decode("utf-8", "replace")
             return ""
 
         return await self.engine.call(work)
 
 
-def _make_network(api: APIClient, name: str, address: str | None) -> None:
+def ensure_image(api: APIClient, names: tuple[str, ...], built: str, dockerfile: str) -> str | None:
+    """Return the first of the images that the engine has; else build `built`. None if the build fails."""
+    existing = {tag for image in api.images() for tag in image.get("RepoTags") or ()}
+    if image := next((name for name in names if name in existing), None):
+        return image
+    recipe = io.BytesIO(dockerfile.encode())
+    lines = list(api.build(fileobj=recipe, tag=built, rm=True, forcerm=True, decode=True))
+    return None if any("error" in line for line in lines) else built
+
+
+def _create_network(api: APIClient, name: str, address: str | None) -> None:
     from docker.errors import APIError
 
     if any(network["Name"] == name for network in api.networks(names=[name])):
@@ -222,10 +235,9 @@ def _make_network(api: APIClient, name: str, address: str | None) -> None:
         "com.docker.network.bridge.host_binding_ipv4": address,
         "com.docker.network.bridge.enable_icc": "false",  # applications must not reach one another
     }
-    apart = {"internal": True} if address is None else {"options": options}
+    isolation = {"internal": True} if address is None else {"options": options}
     try:
-        labels = {"io.container-kit.network": name}
-        api.create_network(name, "bridge", check_duplicate=True, labels=labels, **apart)
+        api.create_network(name, "bridge", check_duplicate=True, labels={NETWORK: name}, **isolation)
     except APIError as error:
-        if error.status_code != 409:  # another process was faster
+        if error.status_code != 409:  # another process created it first
             raise

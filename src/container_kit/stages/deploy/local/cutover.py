@@ -1,4 +1,4 @@
-"""Who serves an application, and how another version takes its place: directly, or behind the proxy."""
+"""The active version of an application, and its replacement by another version: directly, or behind the proxy."""
 
 from __future__ import annotations
 
@@ -8,62 +8,63 @@ from container_kit.stages.deploy.local import proxy
 from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.swap import revert, swap
+from container_kit.stages.docker.labels import RUN
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveVersion:
-    """What is on the public port of an application."""
+    """The version behind the public port of an application."""
 
-    holder: AppContainer | None = None
-    """The container that has the port: the version itself, or its proxy."""
+    port_holder: AppContainer | None = None
+    """The container that holds the port: the version itself, or its proxy."""
     version: AppContainer | None = None
-    """The version that answers."""
 
     def proxy_for(self, new: AppContainer) -> AppContainer | None:
-        """The proxy that already has the port that a version wants, where it wants one."""
-        fits = new.zero_downtime and self.holder is not None and self.holder.proxy and self.holder.port == new.port
-        return self.holder if fits else None
+        """Return the proxy that already holds the port of a zero-downtime version."""
+        holder = self.port_holder
+        fits = new.zero_downtime and holder is not None and holder.is_proxy and holder.port == new.port
+        return holder if fits else None
 
 
-async def serving(containers: Containers, found: list[AppContainer]) -> ActiveVersion:
-    """Find out who serves."""
-    holder = containers.served(found)
-    if holder is None or not holder.proxy:
+async def find_active(containers: Containers, existing: list[AppContainer]) -> ActiveVersion:
+    """Find the active version among an application's containers."""
+    holder = containers.port_holder(existing)
+    if holder is None or not holder.is_proxy:
         return ActiveVersion(holder, holder)
-    target = await proxy.target_of(containers, holder.id)
-    version = next((one for one in found if target and proxy.alias(one.name) == target), None)
+    target = await proxy.read_target(containers, holder.id)
+    version = next((c for c in existing if target and proxy.network_alias(c.name) == target), None)
     return ActiveVersion(holder, version)
 
 
-async def cut_over(containers: Containers, now: ActiveVersion, new: AppContainer, image: str | None) -> float:
-    """Let a proven version serve in the place of what does. `revert_cutover` undoes it, also when it failed half-way.
+async def cut_over(containers: Containers, active: ActiveVersion, new: AppContainer, image: str | None) -> float:
+    """Make a healthy version the active one. `revert_cutover` undoes it, also after a partial failure.
 
     Args:
-        image: With HAProxy, for a version that is to be served without a gap.
+        image: The HAProxy image, for a zero-downtime version.
 
     Returns:
-        Seconds during which nobody had the port.
+        Seconds during which no container held the port.
     """
-    if there := now.proxy_for(new):
-        await proxy.point(containers, there.id, new)
+    if existing_proxy := active.proxy_for(new):
+        await proxy.route_to(containers, existing_proxy.id, new)
         return 0.0
-    old_port = now.holder.port if now.holder else new.port
+    old_port = active.port_holder.port if active.port_holder else new.port
     if image is None:
-        return await swap(containers, now.holder, old_port, new.id)
-    labels = {name: value for name, value in new.labels.items() if name == "io.container-kit.run"}
-    made = await proxy.create(containers, image, labels, new)
-    return await swap(containers, now.holder, old_port, made)
+        return await swap(containers, active.port_holder, old_port, new.id)
+    labels = {name: value for name, value in new.labels.items() if name == RUN}
+    new_proxy = await proxy.create(containers, image, labels, new)
+    return await swap(containers, active.port_holder, old_port, new_proxy)
 
 
 async def revert_cutover(containers: Containers, before: ActiveVersion, new: AppContainer) -> None:
-    """Let what served before serve again."""
-    if (there := before.proxy_for(new)) and before.version:
-        await proxy.point_back(containers, there.id, before.version)
+    """Make the previous version active again."""
+    if (existing_proxy := before.proxy_for(new)) and before.version:
+        await proxy.force_route_to(containers, existing_proxy.id, before.version)
         return
-    found = await containers.of(new.app)
-    taken = [one for one in found if one.id == new.id or (one.proxy and one.id != (before.holder and before.holder.id))]
-    for one in taken:
-        await revert(containers, None, one.id)
-        if one.proxy:
-            await containers.remove(one.id)
-    await revert(containers, before.holder, new.id)
+    old_holder = before.port_holder.id if before.port_holder else None
+    for container in await containers.list_app(new.app):
+        if container.id == new.id or (container.is_proxy and container.id != old_holder):
+            await revert(containers, None, container.id)
+            if container.is_proxy:
+                await containers.remove(container.id)
+    await revert(containers, before.port_holder, new.id)

@@ -1,4 +1,4 @@
-"""Ports of this machine: which are free, who holds one, and what a process listens on."""
+"""TCP ports of this machine: free ports, the holder of a port, and the ports that a process listens on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
-from container_kit.stages.deploy.local.container import PUBLIC, STAGING
+from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, STAGING_ADDRESS
 
 _LISTEN = "0A"
-_FIRST, _COUNT = 20000, 10000  # below the range that Linux takes for outgoing connections (32768 and up)
+_FIRST, _COUNT = 20000, 10000  # below Linux's range of outgoing ports (32768 and up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class Listener:
 
     port: int
     loopback: bool
-    """True where only the same network namespace can reach it."""
+    """True if only the same network namespace can reach it."""
     inode: str
 
 
 def can_listen(address: str, port: int) -> bool:
-    """Whether a listener could take a port; connections that linger do not matter."""
+    """Return whether a process could listen on a port; lingering connections do not matter."""
     with closing(socket.socket()) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -38,44 +38,54 @@ def can_listen(address: str, port: int) -> bool:
 
 
 def is_free(port: int) -> bool:
-    """Whether a port is free on both of our addresses."""
-    return can_listen(PUBLIC, port) and can_listen(STAGING, port)
+    """Return whether a port is free on both the public and the staging address."""
+    return can_listen(PUBLIC_ADDRESS, port) and can_listen(STAGING_ADDRESS, port)
 
 
 def free_port(app: str, taken: Iterable[int] = ()) -> int:
-    """A free port for an application: the same one at each first deploy, unless it is taken."""
+    """Return a free port for an application: the same one at each first deployment, unless it is taken."""
     start = zlib.crc32(app.encode())
     avoid = set(taken)
     ports = (_FIRST + (start + step) % _COUNT for step in range(_COUNT))
     return next(port for port in ports if port not in avoid and is_free(port))
 
 
-def listeners(tables: Iterable[str]) -> list[Listener]:
-    """What listens, by the rows of `/proc/net/tcp` and `/proc/net/tcp6`."""
+def parse_listeners(tables: Iterable[str]) -> list[Listener]:
+    """Return the listening sockets in the rows of `/proc/net/tcp` and `/proc/net/tcp6`."""
     rows = (line.split() for table in tables for line in table.splitlines())
     return [_listener(row) for row in rows if len(row) > 9 and row[3] == _LISTEN]
 
 
-def tables(pid: int | str = "self") -> list[str]:
-    """The tables of TCP sockets in a process's network namespace; none where they cannot be seen from here."""
-    found = []
-    for table in ("tcp", "tcp6"):
+def socket_tables(pid: int | str = "self") -> list[str]:
+    """Return the TCP socket tables of a process's network namespace; empty if they cannot be read."""
+    tables = []
+    for name in ("tcp", "tcp6"):
         with suppress(OSError):
-            found.append(Path(f"/proc/{pid}/net/{table}").read_text())
-    return found
+            tables.append(Path(f"/proc/{pid}/net/{name}").read_text())
+    return tables
 
 
-def tables_of(container: str, pid: int) -> list[str]:
-    """The tables of a container's first process; none where the engine counts processes in another namespace than we.
+def container_socket_tables(container: str, pid: int) -> list[str]:
+    """Return the tables of a container's first process; empty if the engine runs in another process namespace.
 
     Args:
-        container: Its whole id, which its control group bears.
-        pid: The process by the engine's count.
+        container: The full id, which is part of the control group's name.
+        pid: The process id that the engine reports.
     """
     with suppress(OSError):
         if pid and container in Path(f"/proc/{pid}/cgroup").read_text():
-            return tables(pid)
+            return socket_tables(pid)
     return []
+
+
+def find_holder(port: int) -> str | None:
+    """Return the process of this machine that listens on a port, as `name (process 123)`, if it is visible."""
+    inodes = {f"socket:[{listener.inode}]" for listener in parse_listeners(socket_tables()) if listener.port == port}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
+                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+    return None
 
 
 def _listener(fields: list[str]) -> Listener:
@@ -85,13 +95,3 @@ def _listener(fields: list[str]) -> Listener:
     mapped = getattr(ip, "ipv4_mapped", None)
     loopback = mapped.is_loopback if isinstance(mapped, IPv4Address) else ip.is_loopback
     return Listener(int(port, 16), loopback, fields[9])
-
-
-def holder(port: int) -> str | None:
-    """The process of this machine that listens on a port, as `name (process 123)`, where we may see it."""
-    inodes = {f"socket:[{one.inode}]" for one in listeners(tables()) if one.port == port}
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
-    return None

@@ -1,4 +1,4 @@
-"""Asking a container whether it is healthy: one GET, or one TCP connection."""
+"""The health probe of a container: one GET, or one TCP connection."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from anyio.abc import SocketStream
 from container_kit.stages.artifacts.deployment import Probe
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")  # RFC 9112, section 4
-_SECONDS_FOR_ONE = 5.0
-_STAYS_OPEN = 0.2
-_AT_MOST = 4096
+_TIMEOUT = 5.0
+_TCP_OPEN_SECONDS = 0.2
+_MAX_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What came back."""
+    """The answer to a probe."""
 
     healthy: bool
-    says: str
-    """For a person: `200 OK`, `connection refused`, …"""
+    detail: str
+    """For people: `200 OK`, `connection refused`, …"""
     status: int | None = None
-    foreign: bool = False
-    """True where something answered that was not HTTP."""
+    not_http: bool = False
+    """True if the answer was not HTTP."""
 
 
-async def ask(host: str, port: int, kind: Probe, path: str) -> ProbeResult:
-    """Ask once, within a few seconds. Any HTTP status below 500 is healthy: the application answers for itself."""
-    with anyio.move_on_after(_SECONDS_FOR_ONE):
+async def send(host: str, port: int, kind: Probe, path: str) -> ProbeResult:
+    """Probe once, within a few seconds. Any HTTP status below 500 is healthy."""
+    with anyio.move_on_after(_TIMEOUT):
         try:
             async with await anyio.connect_tcp(host, port) as stream:
                 return await (_http(stream, port, path) if kind == "http" else _tcp(stream))
         except (OSError, anyio.BrokenResourceError):
             return ProbeResult(False, "connection refused or reset")
-    return ProbeResult(False, f"no answer within {_SECONDS_FOR_ONE:g} s")
+    return ProbeResult(False, f"no answer within {_TIMEOUT:g} s")
 
 
 async def _http(stream: SocketStream, port: int, path: str) -> ProbeResult:
     lines = [f"GET {path} HTTP/1.1", f"Host: localhost:{port}", "User-Agent: container-kit", "Connection: close"]
     await stream.send("\r\n".join([*lines, "", ""]).encode())
     head = b""
-    while b"\r\n" not in head and len(head) < _AT_MOST:
+    while b"\r\n" not in head and len(head) < _MAX_BYTES:
         try:
-            head += await stream.receive(_AT_MOST)
+            head += await stream.receive(_MAX_BYTES)
         except anyio.EndOfStream:
             break
     if not head:
@@ -54,15 +54,15 @@ async def _http(stream: SocketStream, port: int, path: str) -> ProbeResult:
     if match := _STATUS.match(head):
         status = int(match[1])
         return ProbeResult(status < 500, line, status)
-    return ProbeResult(False, f"an answer that is not HTTP: {line!r}", foreign=True)
+    return ProbeResult(False, f"an answer that is not HTTP: {line!r}", not_http=True)
 
 
 async def _tcp(stream: SocketStream) -> ProbeResult:
-    # Engine's proxy accepts before it knows whether the application does, and then closes.
-    with anyio.move_on_after(_STAYS_OPEN):
+    # The engine's proxy accepts a connection before it has reached the application, and then closes it.
+    with anyio.move_on_after(_TCP_OPEN_SECONDS):
         try:
             await stream.receive(1)
         except anyio.EndOfStream:
-            return ProbeResult(False, "the connection was closed at once")
+            return ProbeResult(False, "the connection was closed immediately")
         return ProbeResult(True, "the connection was accepted and greeted")
     return ProbeResult(True, "the connection was accepted")

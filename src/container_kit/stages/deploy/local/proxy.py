@@ -1,8 +1,8 @@
-"""HAProxy before an application: it holds the public port, so that versions change without one refused request.
+"""HAProxy in front of an application: it holds the public port, so that no request fails during a version change.
 
 A change writes its configuration and sends SIGUSR2 (HAProxy management guide, section 4): a new worker takes over the
-listening sockets, the old one finishes what it has begun and then ends. The configuration is the one record of who is
-served.
+listening sockets, and the old one finishes its requests before it exits. The configuration is the only record of the
+active version.
 """
 
 from __future__ import annotations
@@ -18,46 +18,44 @@ import anyio
 from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.deploy.local.container import (
-    APP,
-    APP_NETWORK,
-    CANDIDATE,
-    PORT,
-    PROXY,
+    APP_NETWORK_PREFIX,
+    CANDIDATE_SUFFIX,
     RESTART_POLICY,
     AppContainer,
 )
-from container_kit.stages.deploy.local.containers import Containers
+from container_kit.stages.deploy.local.containers import Containers, ensure_image
+from container_kit.stages.docker.labels import APP, IMAGE, PORT, PROXY
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-PROXY_MISSING = FaultCode(
-    "deploy.proxy_missing",
-    means="Deploying without a gap needs an image with HAProxy, and none is there or can be made.",
-    hint="Pull haproxy:lts, or let the engine reach a Debian mirror, or deploy with zero_downtime=false (a gap of 0.2 s).",
+PROXY_NOT_FOUND = FaultCode(
+    "deploy.proxy_not_found",
+    means="Zero-downtime deployments need an HAProxy image, which neither exists nor can be built.",
+    hint="Pull haproxy:lts, give the engine access to a Debian mirror, or deploy with zero_downtime=false (0.2 s gap).",
 )
 PROXY_FAILED = FaultCode(
     "deploy.proxy_failed",
-    means="HAProxy did not take over its new configuration; it was started anew for the version that served before.",
-    hint="Deploy again; if that fails too, the proxy's log is in the evidence, and zero_downtime=false does without it.",
+    means="HAProxy did not load its new configuration. It was restarted for the previous version.",
+    hint="Deploy again. If that fails too, see the proxy's log in the evidence, or deploy with zero_downtime=false.",
     retryable=True,
 )
 
-FAULTS = (PROXY_MISSING, PROXY_FAILED)
+FAULTS = (PROXY_NOT_FOUND, PROXY_FAILED)
 
-OWN_IMAGE = "container-kit/haproxy:1"
-_IMAGES = (OWN_IMAGE, "haproxy:lts", "haproxy:lts-alpine")
-_DOCKERFILE = b"""FROM debian:bookworm-slim
-LABEL io.container-kit.image=haproxy
+BUILT_IMAGE = "container-kit/haproxy:1"
+_IMAGES = (BUILT_IMAGE, "haproxy:lts", "haproxy:lts-alpine")
+_DOCKERFILE = f"""FROM debian:bookworm-slim
+LABEL {IMAGE}=haproxy
 RUN apt-get update && apt-get install -y --no-install-recommends haproxy && rm -rf /var/lib/apt/lists/*
 """
 _FOLDER, _FILE = "/etc", "container-kit-haproxy.cfg"
-_LISTENS = 8080
+_LISTEN_PORT = 8080
 _NOBODY = "65534:65534"
-_DRAINED_WITHIN = 35.0
-_TAKES_OVER_WITHIN = 10.0
-_COMES_UP_WITHIN = 20.0
-_LOOK_EVERY = 0.1
+_DRAIN_SECONDS = 35.0
+_RELOAD_SECONDS = 10.0
+_RESTART_SECONDS = 20.0
+_POLL_SECONDS = 0.1
 _CONFIGURATION = """# serves {target}
 global
   maxconn 4096
@@ -83,46 +81,39 @@ frontend public
 backend app
   server live {target}:{port} resolvers engine init-addr libc,none
 """
-# Without the first, an idle connection is closed at a change, just when its client may use it again.
+# Without the first option, a change closes idle connections just when their clients may use them again.
 _HTTP_OPTIONS = "option idle-close-on-response\n  option forwardfor\n  http-reuse never"
 
 
-def network(app: str) -> str:
-    """The network where an application meets its proxy and its services."""
-    return APP_NETWORK + app
+def app_network(app: str) -> str:
+    """Return the name of the network that connects an application to its proxy and services."""
+    return APP_NETWORK_PREFIX + app
 
 
-def alias(container: str) -> str:
-    """The name of a container in that network alone; its own name may lead to one where it cannot be reached."""
-    return f"{container.removesuffix(CANDIDATE)}.app"
+def network_alias(container: str) -> str:
+    """Return a container's alias in that network; its own name may resolve to an address that cannot be reached."""
+    return f"{container.removesuffix(CANDIDATE_SUFFIX)}.app"
 
 
-async def make_image(containers: Containers) -> str:
+async def find_image(containers: Containers) -> str:
     """Find or build an image with HAProxy.
 
     Raises:
-        StageFailure: `deploy.proxy_missing`, or the engine's.
+        StageFailure: `deploy.proxy_not_found`, or a fault of the engine.
     """
-
-    def work(api: APIClient) -> str | None:
-        there = {tag for image in api.images() for tag in image.get("RepoTags") or ()}
-        if found := next((image for image in _IMAGES if image in there), None):
-            return found
-        said = list(api.build(fileobj=io.BytesIO(_DOCKERFILE), tag=OWN_IMAGE, rm=True, forcerm=True, decode=True))
-        return OWN_IMAGE if not any("error" in line for line in said) else None
-
-    if (image := await containers.engine.call(work)) is None:
-        raise PROXY_MISSING("there is no image with HAProxy, and none could be built")
+    image = await containers.engine.call(lambda api: ensure_image(api, _IMAGES, BUILT_IMAGE, _DOCKERFILE))
+    if image is None:
+        raise PROXY_NOT_FOUND("no HAProxy image exists, and none could be built")
     return image
 
 
 async def create(containers: Containers, image: str, labels: dict[str, str], target: AppContainer) -> str:
-    """Start a proxy for a container on the `out` network: reached at 127.0.0.2 until it joins `front`.
+    """Start a proxy for a container on the staging network, at 127.0.0.2 until it joins the public network.
 
     Returns:
         The proxy's id.
     """
-    port, out = target.port, containers.networks.out
+    port, staging = target.port, containers.networks.staging
 
     def work(api: APIClient) -> str:
         created = api.create_container(
@@ -131,10 +122,10 @@ async def create(containers: Containers, image: str, labels: dict[str, str], tar
             name=f"{target.app}-proxy-{secrets.token_hex(4)}",
             user=_NOBODY,
             labels={**labels, APP: target.app, PORT: str(port), PROXY: "haproxy"},
-            ports=[_LISTENS],
+            ports=[_LISTEN_PORT],
             host_config=api.create_host_config(
-                network_mode=out,
-                port_bindings={_LISTENS: port},
+                network_mode=staging,
+                port_bindings={_LISTEN_PORT: port},
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
                 mem_limit=128 << 20,
@@ -142,7 +133,7 @@ async def create(containers: Containers, image: str, labels: dict[str, str], tar
                 restart_policy=RESTART_POLICY,
             ),
         )["Id"]
-        api.connect_container_to_network(created, network(target.app))
+        api.connect_container_to_network(created, app_network(target.app))
         _write(api, created, target)
         api.start(created)
         return str(created)
@@ -150,11 +141,11 @@ async def create(containers: Containers, image: str, labels: dict[str, str], tar
     return await containers.engine.call(work)
 
 
-async def point(containers: Containers, proxy: str, target: AppContainer) -> None:
-    """Send new requests to another container, and wait until those that were begun have ended.
+async def route_to(containers: Containers, proxy: str, target: AppContainer) -> None:
+    """Send new requests to another container, and wait until the requests in progress have ended.
 
     Raises:
-        StageFailure: `deploy.proxy_failed`, or the engine's.
+        StageFailure: `deploy.proxy_failed`, or a fault of the engine.
     """
     before = await containers.engine.call(lambda api: _workers(api, proxy))
 
@@ -164,47 +155,47 @@ async def point(containers: Containers, proxy: str, target: AppContainer) -> Non
 
     await containers.engine.call(work)
     began = anyio.current_time()
-    while anyio.current_time() - began < _DRAINED_WITHIN:
+    while anyio.current_time() - began < _DRAIN_SECONDS:
         now = await containers.engine.call(lambda api: _workers(api, proxy))
         if now and not now & before:
             return
-        if not now - before and anyio.current_time() - began > _TAKES_OVER_WITHIN:
+        if not now - before and anyio.current_time() - began > _RELOAD_SECONDS:
             log = await containers.log_tail(proxy)
             raise PROXY_FAILED(
                 f"the proxy of {target.app} kept its old worker", evidence=[Evidence(kind="log", text=log)]
             )
-        await anyio.sleep(_LOOK_EVERY)
+        await anyio.sleep(_POLL_SECONDS)
 
 
-async def point_back(containers: Containers, proxy: str, target: AppContainer) -> None:
-    """Send requests to a container that must serve again: a proxy that hangs is started anew, and drops what it holds.
+async def force_route_to(containers: Containers, proxy: str, target: AppContainer) -> None:
+    """Send requests to another container; a proxy that hangs is restarted, which drops the requests in progress.
 
     Raises:
-        StageFailure: The engine's, or `deploy.proxy_failed` where it does not come up.
+        StageFailure: `deploy.proxy_failed` if it does not restart, or a fault of the engine.
     """
     try:
-        await point(containers, proxy, target)
+        await route_to(containers, proxy, target)
     except StageFailure as failure:
         if failure.fault.code != PROXY_FAILED.code:
             raise
         await containers.engine.call(lambda api: api.restart(proxy, timeout=0))  # the configuration is written
-        with anyio.move_on_after(_COMES_UP_WITHIN):
+        with anyio.move_on_after(_RESTART_SECONDS):
             while not await containers.engine.call(lambda api: _workers(api, proxy)):  # noqa: ASYNC110 (another process starts)
-                await anyio.sleep(_LOOK_EVERY)
+                await anyio.sleep(_POLL_SECONDS)
             return
         raise
 
 
-async def target_of(containers: Containers, proxy: str) -> str:
-    """The alias of the container that a proxy serves; empty where none is told."""
+async def read_target(containers: Containers, proxy: str) -> str:
+    """Return the alias of the container that a proxy serves; empty if it cannot be read."""
 
     def work(api: APIClient) -> str:
         stream, _ = api.get_archive(proxy, f"{_FOLDER}/{_FILE}")
         with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
             file = tar.extractfile(_FILE)
             text = file.read().decode() if file else ""
-        found = re.match(r"# serves (\S+)", text)
-        return found[1] if found else ""
+        match = re.match(r"# serves (\S+)", text)
+        return match[1] if match else ""
 
     try:
         return await containers.engine.call(work)
@@ -218,13 +209,13 @@ def _configuration(target: str, port: int, kind: Probe) -> str:
 
 
 def _write(api: APIClient, proxy: str, target: AppContainer) -> None:
-    data = _configuration(alias(target.name), target.container_port, target.probe).encode()
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
+    data = _configuration(network_alias(target.name), target.container_port, target.probe).encode()
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo(_FILE)
         entry.size, entry.mode = len(data), 0o644
         tar.addfile(entry, io.BytesIO(data))
-    api.put_archive(proxy, _FOLDER, out.getvalue())
+    api.put_archive(proxy, _FOLDER, archive.getvalue())
 
 
 def _workers(api: APIClient, proxy: str) -> set[str]:

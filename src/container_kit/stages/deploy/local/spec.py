@@ -1,4 +1,4 @@
-"""What is to run: the image, the options and the analysis brought together and checked."""
+"""The desired state of a container: the image, the options and the analysis, combined and checked."""
 
 from __future__ import annotations
 
@@ -12,36 +12,20 @@ from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
-from container_kit.stages.contract.fault import FaultCode, NextAction
+from container_kit.stages.contract.fault import NextAction
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.deploy.faults import OPTION_INVALID, OVER_LIMIT, over_limit
 from container_kit.stages.deploy.local import env_file
 from container_kit.stages.deploy.local.services.catalog import KINDS, ServiceSpec
 
-_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # fits RFC 1123 labels with room for what is added to it
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # an RFC 1123 label, with room for suffixes
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
 _PATH = re.compile(r"/[!-~]{0,1000}")
 _ROOT = ("", "root", "0")
 _NOBODY = "65534:65534"
 
-NAME_INVALID = FaultCode(
-    "deploy.name_invalid",
-    means="The application's name cannot name a container.",
-    hint="Use at most 40 lower-case letters, digits and hyphens, starting with a letter, for example `{suggestion}`.",
-)
-OPTION_INVALID = FaultCode(
-    "deploy.option_invalid",
-    means="An option of the deployment has a value that cannot work.",
-    hint="Give `{option}` as {form}.",
-)
-
-OVER_LIMIT = FaultCode(
-    "deploy.over_limit",
-    means="The deployment asks for more than its target allows.",
-    hint="Ask for at most {option}={limit}, or have the target's limit raised in container-kit.toml.",
-)
-
-FAULTS = (NAME_INVALID, OPTION_INVALID, OVER_LIMIT, *env_file.FAULTS)
+FAULTS = (OPTION_INVALID, OVER_LIMIT, *env_file.FAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +36,28 @@ class ContainerSpec:
     image: str
     image_id: str
     container_port: int | None
-    """None where only the running application can tell."""
+    """None if only the running application shows it."""
     user: str
     health_path: str
     options: DeployOptions
     env: Mapping[str, str] = field(repr=False)
     redact: Redactor = field(repr=False)
     services: tuple[tuple[ServiceSpec, str], ...] = ()
-    """Services to have beside it, and the variable that takes the address of each."""
-    missing: tuple[str, ...] = ()
-    """Variables that the application cannot start without and that nothing sets."""
+    """The backing services, each with the variable that takes its address."""
+    missing_variables: tuple[str, ...] = ()
+    """Variables that the application requires and that nothing sets."""
 
-    def on(self, container_port: int) -> ContainerSpec:
-        """The same with its port known."""
+    def with_port(self, container_port: int) -> ContainerSpec:
+        """Return a copy with the application's port."""
         return replace(self, container_port=container_port)
 
-    def linked(self, addresses: Mapping[str, str]) -> ContainerSpec:
-        """The same with the addresses of services in these variables."""
+    def with_env(self, addresses: Mapping[str, str]) -> ContainerSpec:
+        """Return a copy with the addresses of services in these variables; they are redacted."""
         self.redact.add(addresses.values())
         return replace(self, env={**self.env, **addresses})
 
 
-async def resolve(
+async def resolve_spec(
     ctx: StageContext,
     image: Image,
     options: DeployOptions,
@@ -81,20 +65,20 @@ async def resolve(
     analysis: Analysis | None,
     target: Target,
 ) -> ContainerSpec:
-    """Bring together and check what is asked for, reading the file of variables.
+    """Combine and check what a deployment requests; reads the environment file.
 
     Raises:
-        StageFailure: One of `FAULTS`, or one of the workspace's for the file's path.
+        StageFailure: One of `FAULTS`, or a workspace fault of the file's path.
     """
     module = analysis.module(source.module if source else ".") if analysis else None
-    app = _name(options.name, image, source)
+    app = _application_name(options.name, image, source)
     _check(options)
-    options = _limited(options, target)
+    options = _apply_limits(options, target)
     base = str(ctx.workspace.directory(source.path)) if source else None
     from_file = await env_file.read(ctx, options.env_file, base) if options.env_file else {}
-    env = _with_port({**from_file, **options.env}, image, options, module)
+    env = _with_port_variable({**from_file, **options.env}, image, options, module)
     services = _services(options, module, env)
-    told = {*env, *(variable for _, variable in services)}
+    given = {*env, *(variable for _, variable in services)}
     return ContainerSpec(
         app=app,
         image=image.reference,
@@ -106,68 +90,76 @@ async def resolve(
         env=env,
         redact=Redactor([*from_file.values(), *options.env.values()]),
         services=services,
-        missing=tuple(v.name for v in module.variables if v.required and v.name not in told) if module else (),
+        missing_variables=tuple(v.name for v in module.variables if v.required and v.name not in given)
+        if module
+        else (),
     )
 
 
-def _name(wanted: str | None, image: Image, source: Source | None) -> str:
-    if wanted is not None:
-        if not _NAME.fullmatch(wanted):
-            suggestion = _as_name(wanted)
-            better = NextAction(why=f"`{suggestion}` is a valid name", arguments={"name": suggestion})
-            message = f"{wanted[:60]!r} is not a valid name for an application"
-            raise NAME_INVALID(message, next_actions=[better], suggestion=suggestion)
-        return wanted
+def _application_name(requested: str | None, image: Image, source: Source | None) -> str:
+    if requested is not None:
+        if not _NAME.fullmatch(requested):
+            suggestion = _valid_name(requested)
+            raise OPTION_INVALID(
+                f"{requested[:60]!r} is not a valid application name",
+                next_actions=[NextAction(why=f"`{suggestion}` is a valid name", arguments={"name": suggestion})],
+                option="name",
+                rule="at most 40 lower-case letters, digits and hyphens, starting with a letter, "
+                f"for example `{suggestion}`",
+            )
+        return requested
     if source is not None:
         folder = Path(image.source or source.path).resolve()
-        return _as_name(folder.name if source.module == "." else f"{folder.name}-{PurePosixPath(source.module).name}")
-    return _as_name(image.reference.rpartition("/")[2].partition("@")[0].partition(":")[0])
+        module = PurePosixPath(source.module).name
+        return _valid_name(folder.name if source.module == "." else f"{folder.name}-{module}")
+    return _valid_name(image.reference.rpartition("/")[2].partition("@")[0].partition(":")[0])
 
 
-def _as_name(text: str) -> str:
-    """The nearest valid name."""
-    tidy = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].rstrip("-")
-    return tidy if _NAME.fullmatch(tidy) else f"app-{tidy}"[:40].rstrip("-")
+def _valid_name(text: str) -> str:
+    """Return the nearest valid name."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].rstrip("-")
+    return name if _NAME.fullmatch(name) else f"app-{name}"[:40].rstrip("-")
 
 
 def _check(options: DeployOptions) -> None:
     env_file.check(options.env)
     if options.health_path is not None and not _PATH.fullmatch(options.health_path):
-        form = "a path that starts with / and holds no spaces, for example /health"
-        raise OPTION_INVALID("health_path is not a path", option="health_path", form=form)
+        rule = "a path that starts with / and has no spaces, for example /health"
+        raise OPTION_INVALID("health_path is not a path", option="health_path", rule=rule)
     if options.user is not None and not _USER.fullmatch(options.user):
-        raise OPTION_INVALID("user is not a user", option="user", form="UID, UID:GID or a user's name")
+        raise OPTION_INVALID("user is not a valid user", option="user", rule="UID, UID:GID or a user name")
     for name, path in options.volumes.items():
-        if (
-            not _NAME.fullmatch(name)
-            or not _PATH.fullmatch(path)
-            or ":" in path
-            or PurePosixPath(path) == PurePosixPath("/")
-        ):
-            form = 'names of lower-case letters mapped to paths in the container, for example {"data": "/var/lib/app"}'
-            raise OPTION_INVALID(f"the volume {name[:40]!r} cannot be mounted", option="volumes", form=form)
+        if not _is_mountable(name, path):
+            rule = 'lower-case volume names mapped to paths in the container, for example {"data": "/var/lib/app"}'
+            raise OPTION_INVALID(f"the volume {name[:40]!r} cannot be mounted", option="volumes", rule=rule)
+
+
+def _is_mountable(name: str, path: str) -> bool:
+    valid = _NAME.fullmatch(name) and _PATH.fullmatch(path) and ":" not in path
+    return bool(valid) and PurePosixPath(path) != PurePosixPath("/")
 
 
 def _services(
     options: DeployOptions, module: Module | None, env: Mapping[str, str]
 ) -> tuple[tuple[ServiceSpec, str], ...]:
-    """The services that are asked for and not given already by the address in their variable."""
-    found = {service.kind: service.variable for service in module.services} if module else {}
-    asked = options.services if isinstance(options.services, tuple) else tuple(found) if options.services else ()
-    wanted = [kind for name, kind in KINDS.items() if name in asked]
-    return tuple((kind, v) for kind in wanted if (v := found.get(kind.name) or kind.variable) not in env)
+    """Return the requested services, except those whose variable is already set."""
+    variables = {service.kind: service.variable for service in module.services} if module else {}
+    if isinstance(options.services, tuple):
+        requested: tuple[str, ...] = options.services
+    else:
+        requested = tuple(variables) if options.services else ()
+    kinds = [kind for name, kind in KINDS.items() if name in requested]
+    return tuple((kind, v) for kind in kinds if (v := variables.get(kind.name) or kind.variable) not in env)
 
 
-def _limited(options: DeployOptions, target: Target) -> DeployOptions:
-    """The options with defaults that fit a target's limits; what was asked for beyond them is refused."""
+def _apply_limits(options: DeployOptions, target: Target) -> DeployOptions:
+    """Lower defaults to a target's limits; reject explicit values above them."""
     lowered = {}
     for option, limit in (("memory_mb", target.limits.memory_mb), ("cpus", target.limits.cpus)):
         if limit is None or getattr(options, option) <= limit:
             continue
         if option in options.model_fields_set:
-            message = f"{option}={getattr(options, option):g} is more than {target.name} allows: {limit:g}"
-            within = NextAction(why=f"{target.name} allows {limit:g}", arguments={option: limit})
-            raise OVER_LIMIT(message, next_actions=[within], option=option, limit=f"{limit:g}")
+            raise over_limit(target.name, option, f"{getattr(options, option):g}", limit, f"{limit:g}")
         lowered[option] = limit
     return options.model_copy(update=lowered)
 
@@ -175,17 +167,19 @@ def _limited(options: DeployOptions, target: Target) -> DeployOptions:
 def _container_port(image: Image, options: DeployOptions, module: Module | None) -> int | None:
     if options.container_port is not None:
         return options.container_port
-    known = module.port.value if module else None
-    if not image.ports or known in image.ports:
-        return known
+    analyzed = module.port.value if module else None
+    if not image.ports or analyzed in image.ports:
+        return analyzed
     return image.ports[0] if len(image.ports) == 1 else None
 
 
-def _with_port(env: dict[str, str], image: Image, options: DeployOptions, module: Module | None) -> dict[str, str]:
-    """Tell the application its port where it reads PORT and nobody has told it."""
+def _with_port_variable(
+    env: dict[str, str], image: Image, options: DeployOptions, module: Module | None
+) -> dict[str, str]:
+    """Set PORT if the application reads it and nothing sets it."""
     port = _container_port(image, options, module)
-    reads = {variable.name: variable for variable in module.variables} if module else {}
-    if "PORT" in reads and "PORT" not in env and port is not None:
-        # What the image itself sets would be EXPOSEd too, hence the same number.
+    reads_port = module is not None and any(variable.name == "PORT" for variable in module.variables)
+    if reads_port and "PORT" not in env and port is not None:
+        # A PORT that the image itself sets would be EXPOSEd too, and so be the same number.
         return {**env, "PORT": str(port)}
     return env

@@ -1,4 +1,4 @@
-"""The change of hands: the old version leaves the public port and the new one takes it, in a tenth of a second."""
+"""The port swap: the old version leaves the public port and the new one takes it, within a tenth of a second."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ import anyio
 from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.deploy.local import probe
-from container_kit.stages.deploy.local.container import PUBLIC, AppContainer
+from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.ports import can_listen
 
 SWAP_FAILED = FaultCode(
     "deploy.swap_failed",
-    means="The new version was healthy beside the old one, but not on the public port; the old one was put back.",
-    hint="Deploy again; if it fails the same way, the evidence shows what the public port answered.",
+    means="The new version was healthy in staging, but not on the public port. The old version was restored.",
+    hint="Deploy again. If it fails the same way, the evidence shows the answer of the public port.",
     retryable=True,
 )
 
-_LOOK_EVERY = 0.002
-_FREE_WITHIN = 5.0
-_PAUSE = 0.02
-_ANSWERS_WITHIN = 5.0
+_POLL_SECONDS = 0.002
+_FREE_SECONDS = 5.0
+_PROBE_INTERVAL = 0.02
+_ANSWER_SECONDS = 5.0
 
 
 async def swap(containers: Containers, old: AppContainer | None, old_port: int, new: str) -> float:
-    """Let `new` take the place of `old` on the public side. Not to be cancelled half-way; `revert` undoes it.
+    """Replace `old` by `new` on the public network. Must not be cancelled half-way; `revert` undoes it.
 
     Returns:
-        Seconds from the old version's leaving to the new one's arrival.
+        Seconds between the old version's leaving and the new one's joining.
 
     Raises:
-        StageFailure: The engine's, where one could not leave or the other could not join.
+        StageFailure: A fault of the engine: one could not leave, or the other could not join.
     """
-    front = containers.networks.front
+    public = containers.networks.public
     if old is None:
-        await containers.connect(new, front)
+        await containers.connect(new, public)
         return 0.0
-    # Otherwise its port mapping would fall back to another network's address, perhaps that of the new one.
-    for network in old.networks - {front}:
+    # Otherwise its port mapping would fall back to the address of another network, perhaps that of the new version.
+    for network in old.networks - {public}:
         await containers.disconnect(old.id, network)
     began = anyio.current_time()
     failures: list[StageFailure] = []
     async with anyio.create_task_group() as group:
         group.start_soon(_leave, containers, old.id, failures)
-        # Leaving goes on for a while after the port is free. A join before that would fail and spoil the container.
-        await _freed(old_port)
+        # Leaving takes a while longer after the port is free. Joining before that would fail and break the container.
+        await _wait_until_free(old_port)
         await _join(containers, new, failures)
     if failures:
         raise failures[0]
@@ -55,42 +55,42 @@ async def swap(containers: Containers, old: AppContainer | None, old_port: int, 
 async def revert(containers: Containers, old: AppContainer | None, new: str) -> None:
     """Put the old version back on the port."""
     if await containers.inspect(new) is not None:
-        await containers.disconnect(new, containers.networks.front)
+        await containers.disconnect(new, containers.networks.public)
     if old is not None:
-        await containers.connect(old.id, containers.networks.front)
+        await containers.connect(old.id, containers.networks.public)
         for network in old.networks:
             await containers.connect(old.id, network)
 
 
-async def settled(app: str, port: int, kind: Probe, path: str) -> None:
-    """Ask on the public port until it answers well, for a few seconds.
+async def wait_until_answering(app: str, port: int, kind: Probe, path: str) -> None:
+    """Probe the public port until it is healthy, for a few seconds.
 
     Raises:
         StageFailure: `deploy.swap_failed`.
     """
-    deadline = anyio.current_time() + _ANSWERS_WITHIN
-    while not (last := await probe.ask(PUBLIC, port, kind, path)).healthy:
+    deadline = anyio.current_time() + _ANSWER_SECONDS
+    while not (last := await probe.send(PUBLIC_ADDRESS, port, kind, path)).healthy:
         if anyio.current_time() > deadline:
-            evidence = [Evidence(kind="http", text=last.says, where=f"{PUBLIC}:{port}")]
-            raise SWAP_FAILED(f"{app} did not answer on port {port} after the swap: {last.says}", evidence=evidence)
-        await anyio.sleep(_PAUSE)
+            evidence = [Evidence(kind="http", text=last.detail, where=f"{PUBLIC_ADDRESS}:{port}")]
+            raise SWAP_FAILED(f"{app} did not answer on port {port} after the swap: {last.detail}", evidence=evidence)
+        await anyio.sleep(_PROBE_INTERVAL)
 
 
-async def _freed(port: int) -> None:
-    with anyio.move_on_after(_FREE_WITHIN):
-        while not can_listen(PUBLIC, port):  # noqa: ASYNC110 (another process frees it)
-            await anyio.sleep(_LOOK_EVERY)
+async def _wait_until_free(port: int) -> None:
+    with anyio.move_on_after(_FREE_SECONDS):
+        while not can_listen(PUBLIC_ADDRESS, port):  # noqa: ASYNC110 (another process frees it)
+            await anyio.sleep(_POLL_SECONDS)
 
 
 async def _leave(containers: Containers, old: str, failures: list[StageFailure]) -> None:
     try:
-        await containers.disconnect(old, containers.networks.front)
+        await containers.disconnect(old, containers.networks.public)
     except StageFailure as failure:
         failures.append(failure)
 
 
 async def _join(containers: Containers, new: str, failures: list[StageFailure]) -> None:
     try:
-        await containers.connect(new, containers.networks.front)
+        await containers.connect(new, containers.networks.public)
     except StageFailure as failure:
         failures.append(failure)

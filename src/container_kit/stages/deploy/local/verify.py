@@ -1,4 +1,4 @@
-"""The stage `verify`: what can be seen of a deployment from outside."""
+"""The stage `verify`: checks of a deployment from outside."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 UNHEALTHY = FaultCode(
     "verify.unhealthy",
-    means="The deployment does not serve as it should.",
-    hint="Deploy {name} again, or roll it back; the evidence holds each check that failed, and the end of the log.",
+    means="A check of the deployment failed.",
+    hint="Deploy {name} again, or roll it back. The evidence has the failed checks and the end of the log.",
 )
 
 _LOG_LINES = 40
@@ -36,10 +36,10 @@ class Verify(Stage[Verification]):
         self._engine = engine or DockerEngine()
 
     async def execute(self, ctx: StageContext, deployment: Deployment) -> Verification:
-        """Look at the container and ask on the public port.
+        """Inspect the container and probe the public port.
 
         Raises:
-            StageFailure: `verify.unhealthy` where a check failed, or the engine's.
+            StageFailure: `verify.unhealthy` if a check failed, or a fault of the engine.
         """
         ctx.progress(f"checking {deployment.url}")
         details = await self._inspect(deployment)
@@ -48,7 +48,7 @@ class Verify(Stage[Verification]):
         failed = [check for check in checks if check.outcome == "failed"]
         if failed:
             raise await self._unhealthy(ctx, deployment, failed)
-        ctx.progress(f"{deployment.name} serves at {deployment.url}", 1.0)
+        ctx.progress(f"{deployment.name} is healthy at {deployment.url}", 1.0)
         return Verification(healthy=True, url=deployment.url, checks=tuple(checks))
 
     async def _inspect(self, deployment: Deployment) -> dict[str, Any]:
@@ -56,8 +56,8 @@ class Verify(Stage[Verification]):
             from docker.errors import NotFound
 
             with suppress(NotFound):
-                found: dict[str, Any] = api.inspect_container(deployment.container_id)
-                return found
+                details: dict[str, Any] = api.inspect_container(deployment.container_id)
+                return details
             return {}
 
         return await self._engine.call(work)
@@ -84,14 +84,14 @@ def _check(name: str, *, good: bool, detail: str) -> Check:
 def _runs(details: dict[str, Any]) -> Check:
     state = details.get("State") or {}
     if not state:
-        return _check("container", good=False, detail="it is gone")
-    ended = f", exit code {state.get('ExitCode')}" if not state.get("Running") else ""
-    return _check("container", good=bool(state.get("Running")), detail=f"{state.get('Status')}{ended}")
+        return _check("container", good=False, detail="it does not exist")
+    exit_code = f", exit code {state.get('ExitCode')}" if not state.get("Running") else ""
+    return _check("container", good=bool(state.get("Running")), detail=f"{state.get('Status')}{exit_code}")
 
 
 def _image(deployment: Deployment, details: dict[str, Any]) -> Check:
-    runs = details.get("Image", "nothing")
-    return _check("image", good=runs == deployment.image_id, detail=f"runs {runs[:19]}")
+    image = details.get("Image", "nothing")
+    return _check("image", good=image == deployment.image_id, detail=f"runs {image[:19]}")
 
 
 def _stable(details: dict[str, Any]) -> Check:
@@ -100,7 +100,7 @@ def _stable(details: dict[str, Any]) -> Check:
 
 
 def _age(details: dict[str, Any]) -> float:
-    """Seconds since the container's process was started, by the engine's and this machine's clock, which are one."""
+    """Return the seconds since the container started; the engine runs on this machine, so both share a clock."""
     started = (details.get("State") or {}).get("StartedAt") or ""
     with suppress(ValueError):
         return (datetime.now(UTC) - datetime.fromisoformat(re.sub(r"\.(\d{1,6})\d*", r".\1", started))).total_seconds()
@@ -109,25 +109,25 @@ def _age(details: dict[str, Any]) -> float:
 
 def _published(deployment: Deployment, details: dict[str, Any]) -> Check:
     if deployment.zero_downtime:
-        return Check(name="port", outcome="not_checked", detail="HAProxy holds it; see whether it answers")
+        return Check(name="port", outcome="not_checked", detail="HAProxy holds it; see the check `answer`")
     ports = (details.get("NetworkSettings") or {}).get("Ports") or {}
     bound = ports.get(f"{deployment.container_port}/tcp") or []
-    locations = [f"{one['HostIp']}:{one['HostPort']}" for one in bound]
-    good = f"127.0.0.1:{deployment.host_port}" in locations
-    return _check("port", good=good, detail=f"published at {', '.join(locations) or 'no address'}")
+    addresses = [f"{binding['HostIp']}:{binding['HostPort']}" for binding in bound]
+    good = f"127.0.0.1:{deployment.host_port}" in addresses
+    return _check("port", good=good, detail=f"published at {', '.join(addresses) or 'no address'}")
 
 
 async def _answers(deployment: Deployment) -> Check:
-    answer = await probe.ask("127.0.0.1", deployment.host_port, deployment.probe, deployment.health_path)
-    asked = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
-    return _check("answer", good=answer.healthy, detail=f"{asked}: {answer.says}")
+    answer = await probe.send("127.0.0.1", deployment.host_port, deployment.probe, deployment.health_path)
+    request = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
+    return _check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")
 
 
 def _image_health(details: dict[str, Any]) -> Check:
-    """The image's own HEALTHCHECK, which Engine runs at its own pace."""
+    """Check the image's HEALTHCHECK, which the engine runs at its own interval."""
     health = ((details.get("State") or {}).get("Health") or {}).get("Status")
     if health in (None, "none"):
         return Check(name="image's HEALTHCHECK", outcome="not_checked", detail="the image has none")
     if health == "starting":
-        return Check(name="image's HEALTHCHECK", outcome="not_checked", detail="it has not come to a result yet")
+        return Check(name="image's HEALTHCHECK", outcome="not_checked", detail="it has no result yet")
     return _check("image's HEALTHCHECK", good=health == "healthy", detail=health)

@@ -1,7 +1,7 @@
-"""A process that finishes what a deployment began, should that be killed in the middle of a swap.
+"""A process that completes or reverts a cutover if the deployer is killed during it.
 
-While the port changes hands nobody serves for a moment. A killed process cannot put the old version back, so that
-another one waits at a pipe: a line means that all went well, the pipe's end without one that the deployer is dead.
+While the port changes hands, no version serves for a moment. A killed process cannot restore the old version, so
+another process waits on a pipe: a line means that the deployer is done, the end of the pipe without one that it died.
 """
 
 from __future__ import annotations
@@ -17,65 +17,71 @@ import anyio.to_thread
 
 from container_kit.stages.deploy.local.container import Networks
 from container_kit.stages.deploy.local.containers import Containers
-from container_kit.stages.deploy.local.lock import held
+from container_kit.stages.deploy.local.lock import hold_lock
 from container_kit.stages.deploy.local.recovery import recover
 from container_kit.stages.docker.engine import DockerEngine
 
-# Nothing is imported unless it is needed: the guard must not take the processor from the version that starts.
-_WAIT = """
+# It imports nothing before it is needed, so that it takes no processor time from the version that starts.
+_WAIT = f"""
 import sys
-wish = sys.stdin.readline()
-if wish and not sys.stdin.readline():
-    from container_kit.stages.deploy.guard import put_right
-    put_right(wish)
+deployment = sys.stdin.readline()
+if deployment and not sys.stdin.readline():
+    from {__name__} import recover_deployment
+    recover_deployment(deployment)
 """
-_LOOKS = (0.0, 0.5, 1.5)
-"""Seconds before each look: Engine may still be at work on a call of the dead, whose effect shows only then."""
+_DELAYS = (0.0, 0.5, 1.5)
+"""Seconds before each recovery: a call of the dead deployer may still be in progress in the engine."""
+_EXIT_SECONDS = 10
 
 
 @asynccontextmanager
-async def guarded(containers: Containers, app: str) -> AsyncIterator[None]:
-    """Have a guard for the time of the block."""
+async def watchdog(containers: Containers, app: str) -> AsyncIterator[None]:
+    """Run the block with a watchdog."""
     networks = containers.networks
-    wish = {"host": containers.engine.host, "app": app, "front": networks.front, "out": networks.out}
-    process = await anyio.to_thread.run_sync(_started, json.dumps(wish).encode() + b"\n")
+    deployment = {
+        "host": containers.engine.host,
+        "app": app,
+        "public": networks.public,
+        "staging": networks.staging,
+    }
+    process = await anyio.to_thread.run_sync(_start, json.dumps(deployment).encode() + b"\n")
     try:
         yield
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_dismissed, process)
+            await anyio.to_thread.run_sync(_dismiss, process)
 
 
-def _started(wish: bytes) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(  # noqa: S603 - our own words
+def _start(deployment: bytes) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(  # noqa: S603 - a constant command
         [sys.executable, "-c", _WAIT],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # a signal to our group must not reach it
+        start_new_session=True,  # a signal to the deployer's process group must not reach it
     )
     if process.stdin is not None:
-        process.stdin.write(wish)
+        process.stdin.write(deployment)
         process.stdin.flush()
     return process
 
 
-def _dismissed(process: subprocess.Popen[bytes]) -> None:
+def _dismiss(process: subprocess.Popen[bytes]) -> None:
     with suppress(BrokenPipeError, subprocess.TimeoutExpired):
-        process.communicate(b"done\n", timeout=10)
+        process.communicate(b"done\n", timeout=_EXIT_SECONDS)
         return
     process.kill()
     process.communicate()
 
 
-async def _watch(wish: dict[str, str]) -> None:
-    containers = Containers(DockerEngine(wish["host"]), Networks(wish["front"], wish["out"]))
-    async with held(wish["host"], wish["app"]):
-        for pause in _LOOKS:
-            await anyio.sleep(pause)
-            await recover(containers, wish["app"])
+async def _recover(deployment: dict[str, str]) -> None:
+    containers = Containers(DockerEngine(deployment["host"]), Networks(deployment["public"], deployment["staging"]))
+    async with hold_lock(deployment["host"], deployment["app"]):
+        for delay in _DELAYS:
+            await anyio.sleep(delay)
+            await recover(containers, deployment["app"])
 
 
-def put_right(wish: str) -> None:
-    """Finish what a dead deployer began."""
-    anyio.run(_watch, json.loads(wish))
+def recover_deployment(deployment: str) -> None:
+    """Complete or revert the cutover of a dead deployer."""
+    anyio.run(_recover, json.loads(deployment))

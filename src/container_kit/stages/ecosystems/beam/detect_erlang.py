@@ -28,31 +28,40 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.package_manager.add("rebar3" if rebar else "make", "declared", place)
     for name in _dependencies(text, rebar=rebar):
         draft.dependencies.setdefault(name.lower(), folder.place(manifest, name))
-    application = next((path for path in folder.files(".app.src", depth=4)), None)
-    source = folder.source(application) if application else ""
     release = re.search(r"\{\s*release\s*,\s*\{\s*'?(\w+)'?", text) or re.search(r"^RELEASE\w*\s*[:+]?=\s*(\w+)", text)
-    named = re.search(r"\{\s*application\s*,\s*'?(\w+)'?", source)
-    draft.name = release[1] if release else named[1] if named else folder.base
-    draft.build.add(
-        ("rebar3 as prod release" if "prod" in text else "rebar3 release")
-        if release
-        else "rebar3 compile"
-        if rebar
-        else "make",
-        "framework",
-        place,
-    )
+    application = next(iter(folder.files(".app.src", depth=4)), None)
+    source = folder.source(application) if application else ""
+    named = release or re.search(r"\{\s*application\s*,\s*'?(\w+)'?", source)
+    draft.name = named[1] if named else folder.base
+    draft.build.add(_build_command(text, rebar=rebar, release=release is not None), "framework", place)
+    runs = application if re.search(r"\{\s*mod\s*,", source) else None
+    _claim_start(folder, draft, text, place, release=release is not None, runs=runs)
+
+
+def _claim_start(folder: Folder, draft: ModuleDraft, text: str, place: str, *, release: bool, runs: str | None) -> None:
+    """Claim the start of a release, a script, or an application that has a module to start."""
+    rebar = draft.package_manager.value == "rebar3"
     if release:
-        production = re.search(r"\{\s*prod\s*,", text) is not None
-        home = ("_build/prod/rel" if production else "_build/default/rel") if rebar else "_rel"
-        draft.start.add(f"{home}/{draft.name}/bin/{draft.name} foreground", "declared", place, confidence=0.75)
+        draft.start.add(_release_command(text, draft.name, rebar=rebar), "declared", place, confidence=0.75)
     elif "escript_" in text:
         draft.role.add("cli", "declared", place, confidence=0.85)
         draft.start.add(f"_build/default/bin/{draft.name}", "declared", place, confidence=0.7)
-    elif application and re.search(r"\{\s*mod\s*,", source):
-        draft.start.add("rebar3 shell" if rebar else "make run", "framework", folder.place(application), confidence=0.6)
+    elif runs:
+        draft.start.add("rebar3 shell" if rebar else "make run", "framework", folder.place(runs), confidence=0.6)
     else:
         draft.role.add("library", "code", place, confidence=0.8)
+
+
+def _build_command(text: str, *, rebar: bool, release: bool) -> str:
+    if release:
+        return "rebar3 as prod release" if "prod" in text else "rebar3 release"
+    return "rebar3 compile" if rebar else "make"
+
+
+def _release_command(text: str, name: str, *, rebar: bool) -> str:
+    profile = "prod" if re.search(r"\{\s*prod\s*,", text) else "default"
+    home = f"_build/{profile}/rel" if rebar else "_rel"
+    return f"{home}/{name}/bin/{name} foreground"
 
 
 def _dependencies(text: str, *, rebar: bool) -> list[str]:

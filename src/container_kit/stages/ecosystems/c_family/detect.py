@@ -24,23 +24,16 @@ _INCLUDES = re.compile(
 )
 _ACCEPTS = r"\blisten\s*\(\s*\w+(?:\.\w+)?\s*,\s*\w+\s*\)|\btcp::acceptor\b|\basync_accept\s*\("
 """What takes connections without a framework: sockets of the system, and Boost's."""
+_BUILD_FILES = ("CMakeLists.txt", "meson.build", "configure.ac", "Makefile", "makefile", "GNUmakefile")
 _CPP = (".cpp", ".cc", ".cxx", ".hpp", ".c++")
 
 
 def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Find the build tool, the target and, by the includes, a web framework."""
-    manifest = (
-        folder.first("CMakeLists.txt", "meson.build", "configure.ac", "Makefile", "makefile", "GNUmakefile") or ""
-    )
+    manifest = folder.first(*_BUILD_FILES) or ""
     cpp, c = folder.files(*_CPP, limit=200), folder.files(".c", limit=200)
-    source = (cpp or c or [manifest])[0]
-    text = folder.text(manifest)
-    named = re.search(r"project\s*\([^)]*?\b(CXX|C)\b\s*\)", text) or re.search(
-        r"project\s*\([^)]*?['\"](cpp|c)['\"]", text
-    )
-    language = ("cpp" if named[1].lower() in {"cxx", "cpp"} else "c") if named and not (cpp and c) else None
-    most = "cpp" if len(cpp) * 2 >= len(c) and cpp else "c"
-    draft.language.add(language or most, "declared" if language else "code", folder.place(source), confidence=0.93)
+    sources, text = [*cpp, *c], folder.text(manifest)
+    _claim_language(folder, draft, text, cpp, c, (sources or [manifest])[0])
     tool = {"CMakeLists.txt": "cmake", "meson.build": "meson", "": None}.get(manifest, "make")
     draft.package_manager.add(tool, "declared", folder.place(manifest) if manifest else None, confidence=0.85)
     for path, name in (("conanfile.txt", "conan"), ("conanfile.py", "conan"), ("vcpkg.json", "vcpkg")):
@@ -49,14 +42,26 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
             draft.package_manager.add(name, "declared", folder.place(path), confidence=0.8)
     draft.manifests.extend([manifest] if manifest else [])
     draft.locked = True  # the system's packages are not pinned by the project
-    for path in [*cpp, *c][:60]:
+    for path in sources[:60]:
         if found := _INCLUDES.search(folder.source(path)):
             draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0].strip()))
     if "drogon" in draft.dependencies:
-        _claim_listeners(folder, draft, [*cpp, *c])
+        _claim_listeners(folder, draft, sources)
     elif not draft.dependencies and (server := folder.find(_ACCEPTS, *_CPP, ".c", ".h")):
         draft.role.add("web", "code", folder.place(server[0], server[1][0]), confidence=0.85)
-    _claim_start(folder, draft, manifest, text, [*cpp, *c])
+    _claim_start(folder, draft, manifest, text, sources)
+
+
+def _claim_language(folder: Folder, draft: ModuleDraft, text: str, cpp: list[str], c: list[str], source: str) -> None:
+    """Claim the language that the build file names if the sources are of one language, else that of most sources."""
+    named = re.search(r"project\s*\([^)]*?\b(CXX|C)\b\s*\)", text)
+    named = named or re.search(r"project\s*\([^)]*?['\"](cpp|c)['\"]", text)
+    place = folder.place(source)
+    if named and not (cpp and c):
+        language = "cpp" if named[1].lower() in {"cxx", "cpp"} else "c"
+        draft.language.add(language, "declared", place, confidence=0.93)
+    else:
+        draft.language.add("cpp" if cpp and len(cpp) * 2 >= len(c) else "c", "code", place, confidence=0.93)
 
 
 def _claim_listeners(folder: Folder, draft: ModuleDraft, sources: list[str]) -> None:
@@ -78,7 +83,7 @@ def _claim_listeners(folder: Folder, draft: ModuleDraft, sources: list[str]) -> 
 
 
 def _claim_start(folder: Folder, draft: ModuleDraft, manifest: str, text: str, sources: list[str]) -> None:
-    main = next((p for p in sources if re.search(r"\bmain\s*\(", folder.source(p)) and "test" not in p.lower()), None)
+    main = next((path for path in sources if _has_main(folder, path)), None)
     name, sure = _target(folder, manifest, text, main)
     if name is None or (main is None and not sure):
         draft.role.add("library", "code", folder.place(manifest) if manifest else None, confidence=0.7)
@@ -90,14 +95,15 @@ def _claim_start(folder: Folder, draft: ModuleDraft, manifest: str, text: str, s
         "configure.ac": ("./configure && make", f"./{name}"),
         "": (f"{compiler} -o {name} {main}", f"./{name}"),
     }.get(manifest, ("make", f"./{name}"))
+    source = manifest or main or ""
     draft.entrypoint.add(main, "code", folder.place(main) if main else None)
-    draft.build.add(build, "framework", folder.place(manifest or main or ""), confidence=0.8)
-    draft.start.add(
-        start,
-        "declared" if sure else "guess",
-        folder.place(manifest or main or "", name),
-        confidence=0.75 if sure else 0.4,
-    )
+    draft.build.add(build, "framework", folder.place(source), confidence=0.8)
+    place = folder.place(source, name)
+    draft.start.add(start, "declared" if sure else "guess", place, confidence=0.75 if sure else 0.4)
+
+
+def _has_main(folder: Folder, path: str) -> bool:
+    return "test" not in path.lower() and re.search(r"\bmain\s*\(", folder.source(path)) is not None
 
 
 def _target(folder: Folder, manifest: str, text: str, main: str | None) -> tuple[str | None, bool]:

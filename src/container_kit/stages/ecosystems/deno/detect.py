@@ -9,6 +9,7 @@ from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.facets.detection.module_tree import within
+from container_kit.stages.ecosystems.facets.detection.values import table_in
 
 FRAMEWORKS = (
     Framework("fresh", ("fresh", "$fresh"), 8000),
@@ -43,29 +44,41 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read the configuration's imports and tasks, then the entry file."""
     manifest = folder.first("deno.json", "deno.jsonc", "deno.lock") or ""
     data: dict[str, Any] = folder.json(manifest) if manifest and manifest != "deno.lock" else {}
-    bare = next(iter(folder.files(".ts", ".js", ".tsx", limit=1, depth=3)), "")
-    place = folder.place(manifest or bare)
+    first_source = next(iter(folder.files(".ts", ".js", ".tsx", limit=1, depth=3)), "")
+    place = folder.place(manifest or first_source)
     draft.manifests.extend(name for name in ("deno.json", "deno.jsonc", "deno.lock") if folder.has(name))
     draft.locked = folder.has("deno.lock")
-    scripts = folder.files(".ts", ".tsx", limit=5, depth=4)
-    draft.language.add("typescript" if scripts or not folder.files(".js", limit=1) else "javascript", "declared", place)
+    draft.language.add(_language(folder), "declared", place)
     draft.package_manager.add("deno", "declared", place, confidence=0.985)
-    maps = (manifest, within("", str(data.get("importMap") or "")) or "")
-    for path in (path for path in maps if path.endswith((".json", ".jsonc"))):
-        for name in _table(folder.json(path), "imports"):
-            draft.dependencies.setdefault(name.strip("/@").rpartition("/")[2].lower(), folder.place(path, f'"{name}"'))
     entry = folder.first(*_ENTRIES) or next(iter(folder.files(".ts", ".js", limit=1, depth=2)), None)
+    package = folder.json("package.json") if folder.has("package.json") else {}
+    _read_imports(folder, draft, (manifest, within("", str(data.get("importMap") or "")) or ""), entry)
+    for name in table_in(package, "dependencies"):
+        draft.dependencies.setdefault(name.lower(), folder.place("package.json", f'"{name}"'))
+    _claim_start(folder, draft, _tasks(package, data, manifest), entry)
+    if data.get("exports") and not draft.start and not draft.role:
+        draft.role.add("library", "declared", place, confidence=0.85)
+
+
+def _tasks(package: dict[str, Any], data: dict[str, Any], manifest: str) -> dict[str, tuple[Any, str]]:
+    """Return the tasks by name, each with the manifest that declares it."""
+    scripts = {name: (command, "package.json") for name, command in table_in(package, "scripts").items()}
+    return scripts | {name: (command, manifest) for name, command in table_in(data, "tasks").items()}
+
+
+def _language(folder: Folder) -> str:
+    typed = folder.files(".ts", ".tsx", limit=5, depth=4)
+    return "typescript" if typed or not folder.files(".js", limit=1) else "javascript"
+
+
+def _read_imports(folder: Folder, draft: ModuleDraft, maps: tuple[str, str], entry: str | None) -> None:
+    """Take dependencies from import maps, and from what the entry file and its usual list of imports name."""
+    for path in (path for path in maps if path.endswith((".json", ".jsonc"))):
+        for name in table_in(folder.json(path), "imports"):
+            draft.dependencies.setdefault(name.strip("/@").rpartition("/")[2].lower(), folder.place(path, f'"{name}"'))
     for path in filter(None, (entry, folder.first("deps.ts", "src/deps.ts"))):
         for found in _IMPORT.finditer(folder.source(path)):
             draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
-    package = folder.json("package.json") if folder.has("package.json") else {}
-    for name in _table(package, "dependencies"):
-        draft.dependencies.setdefault(name.lower(), folder.place("package.json", f'"{name}"'))
-    tasks = {name: (command, "package.json") for name, command in _table(package, "scripts").items()}
-    tasks |= {name: (command, manifest) for name, command in _table(data, "tasks").items()}
-    _claim_start(folder, draft, tasks, entry)
-    if data.get("exports") and not draft.start and not draft.role:
-        draft.role.add("library", "declared", place, confidence=0.85)
 
 
 def _claim_start(folder: Folder, draft: ModuleDraft, tasks: dict[str, tuple[Any, str]], entry: str | None) -> None:
@@ -97,11 +110,6 @@ def _claim_program(draft: ModuleDraft, program: str, place: str) -> None:
     if found := re.search(r"\bdeno serve\b(?:.*--port[ =](\d{2,5})\b)?", program):
         draft.role.add("web", "declared", place, confidence=0.9)
         draft.port.add(int(found[1] or 8000), "declared", place, confidence=0.92 if found[1] else 0.75)
-
-
-def _table(data: Any, key: str) -> dict[str, Any]:
-    value = data.get(key) if isinstance(data, dict) else None
-    return value if isinstance(value, dict) else {}
 
 
 def _is_deno(folder: Folder) -> bool:

@@ -17,6 +17,7 @@ FRAMEWORKS = (
     Framework("blazor", ("microsoft.aspnetcore.components.webassembly",), 5000),
     Framework("aspnetcore", ("microsoft.aspnetcore.app", "microsoft.aspnetcore.all"), 8080),
 )
+_PACKAGES = {package for framework in FRAMEWORKS for package in framework.packages}
 _LANGUAGES = {".csproj": "csharp", ".fsproj": "fsharp", ".vbproj": "vb"}
 
 
@@ -80,31 +81,39 @@ def _read_version(folder: Folder, draft: ModuleDraft, path: str, text: str) -> N
 
 def _claim_application(folder: Folder, draft: ModuleDraft, path: str, project: Any, sdk: str) -> None:
     place = folder.place(path)
-    kind = (project.findtext(".//OutputType") or "") if project is not None else ""
-    runs = kind.lower() in {"exe", "winexe"}
+    kind = (_property(project, "OutputType") or "").lower()
+    runs = kind in {"exe", "winexe"}
     web = sdk.startswith("Microsoft.NET.Sdk.Web") or ("microsoft.aspnetcore.app" in draft.dependencies and runs)
-    blazor = sdk.startswith("Microsoft.NET.Sdk.BlazorWebAssembly")
+    blazor, worker = (sdk.startswith(f"Microsoft.NET.Sdk.{name}") for name in ("BlazorWebAssembly", "Worker"))
     if "Test" in draft.name and "microsoft.net.test.sdk" in draft.dependencies:
         draft.role.add("library", "declared", place, confidence=0.95)
         return
-    starts = web or blazor or runs or sdk.startswith("Microsoft.NET.Sdk.Worker")
-    if not starts or kind.lower() == "library":
+    if kind == "library" or not (web or blazor or runs or worker):
         draft.role.add("library", "declared", place, confidence=0.85)
         return
-    assembly = ((project.findtext(".//AssemblyName") if project is not None else None) or draft.name).strip()
+    assembly = (_property(project, "AssemblyName") or draft.name).strip()
     draft.build.add("dotnet publish -c Release -o out", "framework", place, confidence=0.85)
     draft.start.add(f"dotnet {assembly}.dll", "declared", place, confidence=0.82)
     draft.start.add("dotnet run", "framework", place, confidence=0.5)
     draft.entrypoint.add(folder.first("Program.cs", "Program.fs", "Startup.cs"), "code", place)
+    _claim_kind(folder, draft, place, blazor=blazor, web=web, worker=worker)
+
+
+def _claim_kind(folder: Folder, draft: ModuleDraft, place: str, *, blazor: bool, web: bool, worker: bool) -> None:
     if blazor:
         draft.framework.add("blazor", "declared", place)
         draft.role.add("static", "declared", place)
     elif web:
         _claim_web(folder, draft, place)
-    elif sdk.startswith("Microsoft.NET.Sdk.Worker"):
+    elif worker:
         draft.role.add("worker", "declared", place)
-    elif not any(package in draft.dependencies for framework in FRAMEWORKS for package in framework.packages):
+    elif not _PACKAGES & draft.dependencies.keys():
         draft.role.add("cli", "declared", place, confidence=0.8)
+
+
+def _property(project: Any, name: str) -> str | None:
+    text: str | None = project.findtext(f".//{name}") if project is not None else None
+    return text
 
 
 def _claim_web(folder: Folder, draft: ModuleDraft, place: str) -> None:

@@ -44,28 +44,31 @@ _CLI = ("github.com/spf13/cobra", "github.com/urfave/cli", "github.com/urfave/cl
 def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `go.mod`, then find the commands: folders with `package main`."""
     manifest = "go.mod" if folder.has("go.mod") else None
+    place = folder.place(manifest) if manifest else None
     sources = folder.files(".go", limit=200)
-    draft.language.add("go", "declared", folder.place(manifest) if manifest else None, *map(folder.place, sources[:1]))
-    draft.package_manager.add(
-        "go", "declared" if manifest else "framework", *[folder.place(p) for p in [manifest] if p]
-    )
+    draft.language.add("go", "declared", place, *map(folder.place, sources[:1]))
+    draft.package_manager.add("go", "declared" if manifest else "framework", place)
     draft.manifests.extend(name for name in ("go.mod", "go.sum") if folder.has(name))
     draft.locked = folder.has("go.sum") or not _REQUIRE.search(folder.text(manifest))
     _read_module(folder, draft, manifest)
     own = _binary(folder, draft, "")
     commands = _commands(folder, [path for path in sources if not path.endswith("_test.go")], own)
     if not commands:
-        draft.role.add("library", "code", *[folder.place(manifest)] if manifest else [], confidence=0.85)
+        draft.role.add("library", "code", place, confidence=0.85)
         return
     _claim_commands(folder, draft, commands)
+    _claim_role(folder, draft)
+
+
+def _claim_role(folder: Folder, draft: ModuleDraft) -> None:
+    """Claim that the commands serve, by their code; without a framework the others are command-line programs."""
     if "google.golang.org/grpc" in draft.dependencies and (served := folder.find(r"\bgrpc\.NewServer\(", ".go")):
         draft.framework.add("grpc", "code", folder.place(served[0], served[1][0]), confidence=0.6)
-    found = folder.find(_SERVES.pattern, ".go")
-    if found is None and not _framework(draft):
-        role_place = next((draft.dependencies[name] for name in _CLI if name in draft.dependencies), None)
-        draft.role.add("cli", "declared" if role_place else "code", role_place, confidence=0.8)
-    elif found:
-        draft.role.add("web", "code", folder.place(found[0], found[1][0]), confidence=0.85)
+    if listening := folder.find(_SERVES.pattern, ".go"):
+        draft.role.add("web", "code", folder.place(listening[0], listening[1][0]), confidence=0.85)
+    elif not _framework(draft):
+        declared = next((draft.dependencies[name] for name in _CLI if name in draft.dependencies), None)
+        draft.role.add("cli", "declared" if declared else "code", declared, confidence=0.8)
 
 
 def _framework(draft: ModuleDraft) -> bool:

@@ -23,31 +23,39 @@ FRAMEWORKS = (
 def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `package.yaml` or the `.cabal` file; `stack.yaml` decides the tool."""
     cabal = next(iter(folder.matching("*.cabal")), None)
-    manifest = cabal or folder.first("package.yaml", "stack.yaml", "cabal.project") or "package.yaml"
-    text, place = folder.text(cabal or "package.yaml"), folder.place(manifest)
-    draft.manifests.extend(
-        p for p in (cabal, "package.yaml", "stack.yaml", "stack.yaml.lock", "cabal.project") if p and folder.has(p)
-    )
-    stack = folder.has("stack.yaml")
+    source = cabal or "package.yaml"
+    manifest = cabal or folder.first("package.yaml", "stack.yaml", "cabal.project") or source
+    text, place, stack = folder.text(source), folder.place(manifest), folder.has("stack.yaml")
+    names = (cabal, "package.yaml", "stack.yaml", "stack.yaml.lock", "cabal.project")
+    draft.manifests.extend(name for name in names if name and folder.has(name))
     draft.locked = bool(folder.first("stack.yaml", "cabal.project.freeze"))
     draft.language.add("haskell", "declared", place)
     draft.package_manager.add("stack" if stack else "cabal", "declared", folder.place("stack.yaml") if stack else place)
     if found := re.search(r"^name:\s*(\S+)", text, re.MULTILINE):
         draft.name = found[1]
-    _read_dependencies(folder, draft, cabal or "package.yaml")
+    _read_dependencies(folder, draft, source)
     if found := re.search(r"(?:ghc|resolver|snapshot)[\s:-]+(?:lts-)?([\d.]+)", folder.text("stack.yaml")):
         draft.version.add(found[1], "declared", folder.place("stack.yaml", found[0]), confidence=0.5)
-    found = re.search(r"^executable\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
-    found = found or re.search(r"^executables:\s*\n\s+([\w-]+):", text, re.MULTILINE)
-    if found or re.search(r"^executable:", text, re.MULTILINE):
-        name = found[1] if found else draft.name
-        if port := folder.find(r"\bsetPort\s+(\d{2,5})\b", ".hs"):
-            draft.port.add(int(port[1][1]), "code", folder.place(port[0], port[1][0]), confidence=0.92)
-        tool = "stack" if stack else "cabal"
-        start = f"stack exec {name}" if stack else f"cabal run {name}"
-        claim_program(draft, start, f"{tool} run", f"{tool} build", folder.place(cabal or "package.yaml", name))
+    if (name := _executable(text, draft.name)) is not None:
+        _claim_executable(folder, draft, name, "stack" if stack else "cabal", folder.place(source, name))
     elif text:
         draft.role.add("library", "declared", place, confidence=0.85)
+
+
+def _executable(text: str, package: str) -> str | None:
+    """Return the program that the package makes; its own name if the manifest gives no other."""
+    found = re.search(r"^executable\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
+    found = found or re.search(r"^executables:\s*\n\s+([\w-]+):", text, re.MULTILINE)
+    if found:
+        return found[1]
+    return package if re.search(r"^executable:", text, re.MULTILINE) else None
+
+
+def _claim_executable(folder: Folder, draft: ModuleDraft, name: str, tool: str, place: str) -> None:
+    if port := folder.find(r"\bsetPort\s+(\d{2,5})\b", ".hs"):
+        draft.port.add(int(port[1][1]), "code", folder.place(port[0], port[1][0]), confidence=0.92)
+    start = f"stack exec {name}" if tool == "stack" else f"cabal run {name}"
+    claim_program(draft, start, f"{tool} run", f"{tool} build", place)
 
 
 def _read_dependencies(folder: Folder, draft: ModuleDraft, manifest: str) -> None:

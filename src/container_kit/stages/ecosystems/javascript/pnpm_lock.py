@@ -37,10 +37,9 @@ def _entries(text: str) -> Iterator[_Entry]:
     inside, entry = False, None
     for number, line in enumerate(text.splitlines(), start=1):
         if line[:1].strip():
+            if not _is_section(line):
+                raise Malformed("not a lock file of pnpm", number)
             inside = line.rstrip() == "packages:"
-            odd = not _SECTION.match(line) and not line.startswith(("#", "---", "..."))
-            if odd or (line.startswith("packages:") and line.rstrip() not in {"packages:", "packages: {}"}):
-                raise Malformed("no lock file of pnpm", number)
         elif not inside or not line.strip() or line.startswith("     "):
             continue
         elif entry and (found := _FIELD.match(line)):
@@ -53,6 +52,13 @@ def _entries(text: str) -> Iterator[_Entry]:
             raise Malformed("no lock file of pnpm", number)
     if entry:
         yield entry
+
+
+def _is_section(line: str) -> bool:
+    """Return whether a line that is not indented is one that pnpm writes."""
+    if line.startswith("packages:"):
+        return line.rstrip() in {"packages:", "packages: {}"}
+    return _SECTION.match(line) is not None or line.startswith(("#", "---", "..."))
 
 
 def _of_entry(entry: _Entry, *, old: bool) -> Iterator[Entry]:

@@ -26,15 +26,18 @@ def is_configured(folder: Folder, name: str) -> bool:
     return name in _CONFIGS and name != "vite" and bool(folder.matching(_CONFIGS[name]))
 
 
+_EXPORTS = {
+    "nextjs": ("next.config.*", r"output\s*:\s*['\"]export"),
+    "react-router": ("react-router.config.*", r"ssr\s*:\s*false"),
+    "nuxt": ("nuxt.config.*", r"ssr\s*:\s*false"),
+}
+"""Configuration files with the setting that turns the server off."""
 _SITE_SCRIPTS = ("start:prod", "start", "serve", "preview", "dev", "develop", "docs:preview", "docs:dev")
 
 
 def describe_site(folder: Folder, package: NodePackage, draft: ModuleDraft, site: Site) -> None:
-    """Claim what a front end is: whether it has a server, how it starts, and on which port."""
-    named = next((name for name in site.packages if package.has(name)), None)
-    place = (
-        folder.place("package.json", f'"{named}"') if named else folder.place(folder.matching(_CONFIGS[site.name])[0])
-    )
+    """Claim the role of a front end, its start command and its port."""
+    place = _evidence(folder, package, site)
     draft.framework.add(site.name, "declared", place)
     draft.output.add(site.output, "framework", place)
     role, served = _served(folder, package, site)
@@ -42,45 +45,56 @@ def describe_site(folder: Folder, package: NodePackage, draft: ModuleDraft, site
     script = start_script(package, _SITE_SCRIPTS)
     if script:
         claim_script(folder, package, draft, script, 0.75 if script.startswith("start") else 0.55)
-    command = served or (site.develops if role == "static" else None)
-    draft.start.add(
-        f"npx {command}" if command and not command.startswith("node ") else command,
-        "framework",
-        place,
-        confidence=0.56 if served and script in {"dev", "preview"} and "build" in package.scripts else 0.4,
-    )
+    preferred = served is not None and script in {"dev", "preview"} and "build" in package.scripts
+    command = _with_runner(served or (site.develops if role == "static" else None))
+    draft.start.add(command, "framework", place, confidence=0.56 if preferred else 0.4)
     if served:
         draft.program.add(served, "framework", place, confidence=0.7)
     script_ports(folder, package, draft, script)
     if role == "static" or site.name == "nuxt":
         _config_port(folder, draft, site)
     on_vite = site.name in {"react-router", "sveltekit"} and served is None
-    draft.port.add(5173 if on_vite else site.port, "framework", place)  # nothing but Vite serves it here
+    draft.port.add(5173 if on_vite else site.port, "framework", place)  # only Vite serves it here
+
+
+def _evidence(folder: Folder, package: NodePackage, site: Site) -> str:
+    """Return the place of the site's dependency, else its configuration file."""
+    named = next((name for name in site.packages if package.has(name)), None)
+    if named:
+        return folder.place("package.json", f'"{named}"')
+    return folder.place(folder.matching(_CONFIGS[site.name])[0])
+
+
+def _with_runner(command: str | None) -> str | None:
+    return f"npx {command}" if command and not command.startswith("node ") else command
 
 
 def _served(folder: Folder, package: NodePackage, site: Site) -> tuple[Role, str | None]:
-    """The site's role, and the command that serves it in production where it has a server of its own."""
-    if site.name == "nextjs" and _config_says(folder, "next.config.*", r"output\s*:\s*['\"]export"):
+    """Return the site's role, and the command that serves it in production if it has a server."""
+    if _is_exported(folder, package, site):
         return "static", None
     if site.name == "astro":
-        rendered = _config_says(folder, "astro.config.*", r"output\s*:\s*['\"](server|hybrid)")
-        elsewhere = package.has("@astrojs/vercel", "@astrojs/netlify", "@astrojs/cloudflare", "@deno/astro-adapter")
-        if package.has("@astrojs/node") or (rendered and not elsewhere):
-            return "web", "node ./dist/server/entry.mjs"
-        return ("web", None) if rendered else ("static", None)
-    if site.name == "sveltekit" and package.has("@sveltejs/adapter-static"):
-        return "static", None
+        return _served_astro(folder, package)
     if site.name == "sveltekit" and not package.has("@sveltejs/adapter-node"):
         return "web", None  # another adapter makes what only its platform runs
-    if site.name == "react-router" and _config_says(folder, "react-router.config.*", r"ssr\s*:\s*false"):
-        return "static", None
-    if site.name == "nuxt" and _config_says(folder, "nuxt.config.*", r"ssr\s*:\s*false"):
-        return "static", None
     if site.name == "angular" and package.has("@angular/ssr", "@nguniversal/express-engine"):
         return "web", f"node dist/{package.data.get('name', 'app')}/server/server.mjs"
-    if site.name == "docusaurus":
-        return "static", None
     return ("web", site.serves) if site.serves else ("static", None)
+
+
+def _is_exported(folder: Folder, package: NodePackage, site: Site) -> bool:
+    """Return whether a site is set up to be built into files."""
+    if site.name in _EXPORTS:
+        return _config_says(folder, *_EXPORTS[site.name])
+    return site.name == "docusaurus" or (site.name == "sveltekit" and package.has("@sveltejs/adapter-static"))
+
+
+def _served_astro(folder: Folder, package: NodePackage) -> tuple[Role, str | None]:
+    rendered = _config_says(folder, "astro.config.*", r"output\s*:\s*['\"](server|hybrid)")
+    elsewhere = package.has("@astrojs/vercel", "@astrojs/netlify", "@astrojs/cloudflare", "@deno/astro-adapter")
+    if package.has("@astrojs/node") or (rendered and not elsewhere):
+        return "web", "node ./dist/server/entry.mjs"
+    return ("web", None) if rendered else ("static", None)
 
 
 def _config_says(folder: Folder, pattern: str, expression: str) -> bool:

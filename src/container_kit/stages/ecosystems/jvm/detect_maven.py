@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
@@ -90,27 +91,41 @@ def _properties(folder: Folder, pom: Any) -> dict[str, str]:
 
 
 def _read_dependencies(folder: Folder, draft: ModuleDraft, pom: Any) -> None:
-    text = folder.text("pom.xml")
-    lines = {
-        m[1]: text.count("\n", 0, m.start()) + 1 for m in reversed(list(re.finditer(r"<artifactId>\s*([^<\s]+)", text)))
-    }
-    where = folder.place("pom.xml").rpartition(":")[0]
+    place = _artifact_places(folder)
     for item in pom.findall("dependencies/dependency") + pom.findall("profiles/profile/dependencies/dependency"):
         name = (item.findtext("artifactId") or "").strip()
-        into = draft.tools if item.findtext("scope") == "test" else draft.dependencies
-        into.setdefault(name.lower(), f"{where}:{lines.get(name, 1)}")
-        known = "spring-boot" if name.startswith(("spring-boot-starter", "spring-cloud-starter")) else None
-        if into is draft.dependencies and (known := known or stands_for(item.findtext("groupId") or "", name)):
-            draft.dependencies.setdefault(known, f"{where}:{lines.get(name, 1)}")
+        if item.findtext("scope") == "test":
+            draft.tools.setdefault(name.lower(), place(name))
+            continue
+        draft.dependencies.setdefault(name.lower(), place(name))
+        if known := _framework_artifact(item.findtext("groupId") or "", name):
+            draft.dependencies.setdefault(known, place(name))
     for item in pom.findall("build/plugins/plugin"):
-        name = (item.findtext("artifactId") or "").strip()
-        draft.tools.setdefault(name, f"{where}:{lines.get(name, 1)}")
-        if any(name in framework.packages for framework in FRAMEWORKS) or name == "spring-boot-maven-plugin":
-            known = "spring-boot" if name.startswith("spring-boot") else name
-            draft.dependencies.setdefault(known, f"{where}:{lines.get(name, 1)}")
+        _read_plugin(draft, (item.findtext("artifactId") or "").strip(), place)
     parent = (pom.findtext("parent/artifactId") or "").strip()
     if parent == "micronaut-parent":
-        draft.dependencies.setdefault(parent, f"{where}:{lines.get(parent, 1)}")
+        draft.dependencies.setdefault(parent, place(parent))
+
+
+def _artifact_places(folder: Folder) -> Callable[[str], str]:
+    """Return a lookup of the places where `pom.xml` first names artifacts."""
+    text, where = folder.text("pom.xml"), folder.place("pom.xml").rpartition(":")[0]
+    matches = reversed(list(re.finditer(r"<artifactId>\s*([^<\s]+)", text)))
+    lines = {match[1]: text.count("\n", 0, match.start()) + 1 for match in matches}
+    return lambda name: f"{where}:{lines.get(name, 1)}"
+
+
+def _framework_artifact(group: str, name: str) -> str | None:
+    if name.startswith(("spring-boot-starter", "spring-cloud-starter")):
+        return "spring-boot"
+    return stands_for(group, name)
+
+
+def _read_plugin(draft: ModuleDraft, name: str, place: Callable[[str], str]) -> None:
+    draft.tools.setdefault(name, place(name))
+    if name == "spring-boot-maven-plugin" or any(name in framework.packages for framework in FRAMEWORKS):
+        known = "spring-boot" if name.startswith("spring-boot") else name
+        draft.dependencies.setdefault(known, place(name))
 
 
 def _read_version(folder: Folder, draft: ModuleDraft, pom: Any, properties: dict[str, str]) -> None:
@@ -139,44 +154,63 @@ def _claim_start(folder: Folder, draft: ModuleDraft, pom: Any, properties: dict[
     tool = "./mvnw" if folder.has("mvnw") else "mvn"
     packaging = (pom.findtext("packaging") or "jar").strip()
     draft.build.add(f"{tool} -DskipTests package", "framework", folder.place("pom.xml"), confidence=0.8)
-    framework = is_framework(draft)
     if "function-maven-plugin" in draft.tools:
-        runs = folder.place("pom.xml", "function-maven-plugin")
-        draft.start.add(f"{tool} function:run", "declared", runs, confidence=0.85)
-        draft.role.add("web", "declared", runs, confidence=0.9)
+        place = folder.place("pom.xml", "function-maven-plugin")
+        draft.start.add(f"{tool} function:run", "declared", place, confidence=0.85)
+        draft.role.add("web", "declared", place, confidence=0.9)
         return
-    main = claim_main(folder, draft)
-    plugin = not folder.path or any(name in draft.tools for name in _PLUGINS)
-    if packaging == "pom" or (packaging == "jar" and not is_application(framework, main, plugin=plugin)):
-        draft.role.add(
-            "library", "declared" if packaging == "pom" else "code", folder.place("pom.xml"), confidence=0.85
-        )
+    framework, main = is_framework(draft), claim_main(folder, draft)
+    if packaging == "pom" or (packaging == "jar" and not _runs(folder, draft, framework, main)):
+        place = folder.place("pom.xml")
+        draft.role.add("library", "declared" if packaging == "pom" else "code", place, confidence=0.85)
         return
-    version = _resolved(properties.get("project.version", ""), properties)
-    final = pom.findtext("build/finalName") or ""
-    if not final and pom.findtext("parent/groupId") == "io.helidon.applications":
-        final = draft.name  # which that parent says
-    final = _resolved(final, properties).replace("${project.artifactId}", draft.name)
-    stem = final or f"{draft.name}-{version}" if version and "$" not in version else final or draft.name
-    place = folder.place("pom.xml", "<artifactId>")
+    stem, place = _stem(draft, pom, properties), folder.place("pom.xml", "<artifactId>")
     if packaging == "war" and framework != "spring-boot":
         draft.role.add("web", "declared", folder.place("pom.xml", "<packaging>"), confidence=0.9)
         draft.output.add(f"target/{stem}.war", "framework", place)
         draft.port.add(8080, "guess", place, confidence=0.5)
         return
-    jar = "target/quarkus-app/quarkus-run.jar" if framework == "quarkus" else f"target/{stem}.{packaging}"
-    if framework == "vertx" and "-fat.jar" in folder.text("pom.xml"):
-        jar = f"target/{stem}-fat.jar"
-    elif framework not in {"quarkus", "spring-boot"}:
-        jar = f"target/{_assembled(pom, stem, properties) or stem}.{packaging}"
-    settings = folder.first("config.yml", "config.yaml") if framework == "dropwizard" else None
-    arguments = f" server {settings}" if settings else ""
-    draft.start.add(f"java -jar {jar}{arguments}", "framework", place, confidence=0.8)
+    jar = _jar(folder, pom, properties, framework, f"{stem}.{packaging}")
+    draft.start.add(f"java -jar {jar}{_arguments(folder, framework)}", "framework", place, confidence=0.8)
     draft.output.add(jar, "framework", place, confidence=0.8)
     if framework == "spring-boot":
         draft.start.add(f"{tool} spring-boot:run", "framework", place, confidence=0.5)
     elif main and framework != "quarkus":
         draft.start.add(f"java -cp target/classes {main}", "code", place, confidence=0.4)
+
+
+def _runs(folder: Folder, draft: ModuleDraft, framework: str | None, main: str | None) -> bool:
+    plugin = not folder.path or any(name in draft.tools for name in _PLUGINS)
+    return is_application(framework, main, plugin=plugin)
+
+
+def _stem(draft: ModuleDraft, pom: Any, properties: dict[str, str]) -> str:
+    """Return the name of the archive without its suffix: `finalName`, else the artifact with its version."""
+    version = _resolved(properties.get("project.version", ""), properties)
+    final = pom.findtext("build/finalName") or ""
+    if not final and pom.findtext("parent/groupId") == "io.helidon.applications":
+        final = draft.name  # the default of that parent
+    final = _resolved(final, properties).replace("${project.artifactId}", draft.name)
+    if final:
+        return final
+    return f"{draft.name}-{version}" if version and "$" not in version else draft.name
+
+
+def _arguments(folder: Folder, framework: str | None) -> str:
+    settings = folder.first("config.yml", "config.yaml") if framework == "dropwizard" else None
+    return f" server {settings}" if settings else ""
+
+
+def _jar(folder: Folder, pom: Any, properties: dict[str, str], framework: str | None, archive: str) -> str:
+    """Return the path of the archive that runs with all its dependencies."""
+    stem, _, suffix = archive.rpartition(".")
+    if framework == "quarkus":
+        return "target/quarkus-app/quarkus-run.jar"
+    if framework == "vertx" and "-fat.jar" in folder.text("pom.xml"):
+        return f"target/{stem}-fat.jar"
+    if framework == "spring-boot":
+        return f"target/{archive}"
+    return f"target/{_assembled(pom, stem, properties) or stem}.{suffix}"
 
 
 def _assembled(pom: Any, stem: str, properties: dict[str, str]) -> str | None:

@@ -39,26 +39,31 @@ CLOJURE = (
 def describe_sbt(folder: Folder, draft: ModuleDraft) -> None:
     """Read `build.sbt` and the plugins of the build."""
     build = folder.first("build.sbt", "project/build.properties", "build.sc", "build.mill") or "build.sbt"
-    tool = "mill" if build.startswith(("build.sc", "build.mill")) else "sbt"
     place = folder.place(build)
-    texts = {
-        path: folder.text(path)
-        for path in (build, "project/plugins.sbt", "project/Dependencies.scala")
-        if folder.has(path)
-    }
+    paths = (build, "project/plugins.sbt", "project/Dependencies.scala")
+    texts = {path: folder.text(path) for path in paths if folder.has(path)}
+    text = texts.get(build, "")
     draft.manifests.append(build)
     draft.locked = True  # exact versions are named
     draft.language.add("scala", "declared", place)
-    draft.package_manager.add(tool, "declared", place)
+    draft.package_manager.add(_tool(build), "declared", place)
     _read_libraries(folder, draft, texts)
-    if named := re.search(r"scalaVersion\s*:=\s*\"([^\"]+)\"", texts.get(build, "")):
+    if named := re.search(r"scalaVersion\s*:=\s*\"([^\"]+)\"", text):
         draft.version.add(named[1], "declared", folder.place(build, named[0]))
-    if named := re.search(r"^\s*(?:ThisBuild\s*/\s*)?name\s*:=\s*\"([^\"]+)\"", texts.get(build, ""), re.MULTILINE):
+    if named := re.search(r"^\s*(?:ThisBuild\s*/\s*)?name\s*:=\s*\"([^\"]+)\"", text, re.MULTILINE):
         draft.name = named[1]
-    main = claim_main(folder, draft)
-    if main is None and "play" not in draft.dependencies and "sbt-plugin" not in draft.dependencies:
+    if claim_main(folder, draft) is None and not {"play", "sbt-plugin"} & draft.dependencies.keys():
         draft.role.add("library", "code", place, confidence=0.8)
         return
+    _claim_sbt_start(folder, draft, build, texts)
+
+
+def _tool(build: str) -> str:
+    return "mill" if build.startswith(("build.sc", "build.mill")) else "sbt"
+
+
+def _claim_sbt_start(folder: Folder, draft: ModuleDraft, build: str, texts: dict[str, str]) -> None:
+    tool, place = _tool(build), folder.place(build)
     staged = "sbt-native-packager" in texts.get("project/plugins.sbt", "") or "play" in draft.dependencies
     draft.build.add(f"{tool} stage" if staged else f"{tool} compile", "framework", place)
     module = re.search(r"^object\s+(\w+)\s+extends\s+(?!\w*Root)\w*Module", texts.get(build, ""), re.MULTILINE)
@@ -101,29 +106,39 @@ def describe_clojure(folder: Folder, draft: ModuleDraft) -> None:
 
 
 def _claim_clojure_start(folder: Folder, draft: ModuleDraft, manifest: str, text: str, *, leiningen: bool) -> None:
-    place = folder.place(manifest)
     main = re.search(r":main\s+\^?:?(?:skip-aot\s+)?([\w.-]+)", text) or re.search(r"\"-m\"\s+\"([\w.-]+)\"", text)
-    gen = folder.find(r"\(defn\s+-main\b", ".clj", ".cljc")
+    source = folder.find(r"\(defn\s+-main\b", ".clj", ".cljc")
     if leiningen and (main or ":ring" in text):
-        if main:
-            draft.entrypoint.add(main[1], "declared", folder.place(manifest, main[0]))
-        draft.start.add("lein ring server-headless" if not main else "lein run", "framework", place, confidence=0.78)
-        stem = re.search(r"\(defproject\s+(\S+)\s+\"([^\"]+)\"", text)
-        jar = re.search(r":uberjar-name\s+\"([^\"]+)\"", text)
-        name = jar[1] if jar else f"{stem[1].rpartition('/')[2]}-{stem[2]}-standalone.jar" if stem else "app.jar"
-        draft.start.add(f"java -jar target/uberjar/{name}", "framework", place, confidence=0.7)
-        draft.build.add("lein uberjar", "framework", place, confidence=0.85)
-    elif not leiningen and (main or gen):
-        alias = re.search(r":(run[\w-]*|start|main|server)\s+\{", text)
-        space = main[1] if main else re.sub(r"^(?:src/)?(?:clj/)?", "", gen[0] if gen else "").rpartition(".")[0]
-        space = space.replace("/", ".").replace("_", "-")
-        draft.start.add(
-            f"clojure -M:{alias[1]}" if alias else f"clojure -M -m {space}", "framework", place, confidence=0.75
-        )
-        if folder.has("build.clj"):
-            draft.build.add("clojure -T:build uber", "framework", folder.place("build.clj"))
+        _claim_leiningen(folder, draft, text, main)
+    elif not leiningen and (main or source):
+        _claim_tools_deps(folder, draft, text, main[1] if main else _namespace(source[0] if source else ""))
     else:
-        draft.role.add("library", "code", place, confidence=0.7)
+        draft.role.add("library", "code", folder.place(manifest), confidence=0.7)
+
+
+def _claim_leiningen(folder: Folder, draft: ModuleDraft, text: str, main: re.Match[str] | None) -> None:
+    place = folder.place("project.clj")
+    if main:
+        draft.entrypoint.add(main[1], "declared", folder.place("project.clj", main[0]))
+    draft.start.add("lein run" if main else "lein ring server-headless", "framework", place, confidence=0.78)
+    stem = re.search(r"\(defproject\s+(\S+)\s+\"([^\"]+)\"", text)
+    jar = re.search(r":uberjar-name\s+\"([^\"]+)\"", text)
+    name = jar[1] if jar else f"{stem[1].rpartition('/')[2]}-{stem[2]}-standalone.jar" if stem else "app.jar"
+    draft.start.add(f"java -jar target/uberjar/{name}", "framework", place, confidence=0.7)
+    draft.build.add("lein uberjar", "framework", place, confidence=0.85)
+
+
+def _claim_tools_deps(folder: Folder, draft: ModuleDraft, text: str, namespace: str) -> None:
+    alias = re.search(r":(run[\w-]*|start|main|server)\s+\{", text)
+    command = f"clojure -M:{alias[1]}" if alias else f"clojure -M -m {namespace.replace('/', '.').replace('_', '-')}"
+    draft.start.add(command, "framework", folder.place("deps.edn"), confidence=0.75)
+    if folder.has("build.clj"):
+        draft.build.add("clojure -T:build uber", "framework", folder.place("build.clj"))
+
+
+def _namespace(path: str) -> str:
+    """Return the namespace of a source file, with `/` between its parts."""
+    return re.sub(r"^(?:src/)?(?:clj/)?", "", path).rpartition(".")[0]
 
 
 DETECTORS = (

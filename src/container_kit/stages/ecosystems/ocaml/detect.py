@@ -29,16 +29,20 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     if found := re.search(r"\(name\s+([\w-]+)\)", folder.text("dune-project")):
         draft.name = found[1]
     builds = [path for path in folder.files("dune", depth=4) if path.rpartition("/")[2] == "dune"]
-    for path in builds:
-        for listed in re.findall(r"\(libraries\s+([^)]*)\)", folder.source(path)):
-            for name in listed.split():
-                draft.dependencies.setdefault(name.partition(".")[0], folder.place(path, name))
+    _read_libraries(folder, draft, builds)
     program = next((path for path in builds if re.search(r"\(executables?\b", folder.source(path))), None)
     draft.build.add("dune build --release" if program else "dune build", "framework", place)
     if program is None:
         draft.role.add("library", "code", place, confidence=0.8)
         return
     _claim_program(folder, draft, program)
+
+
+def _read_libraries(folder: Folder, draft: ModuleDraft, builds: list[str]) -> None:
+    for path in builds:
+        for listed in re.findall(r"\(libraries\s+([^)]*)\)", folder.source(path)):
+            for name in listed.split():
+                draft.dependencies.setdefault(name.partition(".")[0], folder.place(path, name))
 
 
 def _claim_program(folder: Folder, draft: ModuleDraft, program: str) -> None:

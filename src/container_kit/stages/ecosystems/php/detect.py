@@ -8,6 +8,7 @@ from typing import Any
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.values import table_in
 from container_kit.stages.ecosystems.php.system_packages import SYSTEM_PACKAGES
 
 FRAMEWORKS = (
@@ -50,7 +51,8 @@ _HOMES = (
     "index.php",
     "src/index.php",
 )
-
+_PUBLIC_HOMES = _HOMES[:6]
+"""Front controllers that are pages even in a package of another type."""
 _CONSOLES = (
     ("spark", "php spark serve --host 0.0.0.0"),
     ("bin/cake", "bin/cake server -H 0.0.0.0"),
@@ -74,9 +76,9 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.locked = folder.has("composer.lock")
     draft.name = str(data.get("name") or "")
     for key, into in (("require", draft.dependencies), ("require-dev", draft.tools)):
-        for name in _table(data, key):
+        for name in table_in(data, key):
             into[name.lower()] = folder.place("composer.json", f'"{name}"')
-    version = _table(data, "require").get("php")
+    version = table_in(data, "require").get("php")
     draft.version.add(version if isinstance(version, str) else None, "declared", folder.place("composer.json", '"php"'))
     draft.version.add(folder.text(".php-version").strip()[:20], "declared", folder.place(".php-version"))
     _claim_start(folder, draft, home, data)
@@ -84,27 +86,40 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
 
 def _claim_start(folder: Folder, draft: ModuleDraft, home: str | None, data: dict[str, Any]) -> None:
     if folder.has("artisan"):
-        place = folder.place("artisan")
-        if "laravel/lumen-framework" not in draft.dependencies:
-            draft.framework.add("laravel", "code", draft.dependencies.get("laravel/framework"), place, confidence=0.97)
-        draft.start.add("php artisan serve --host=0.0.0.0 --port=8000", "framework", place, confidence=0.8)
-        draft.port.add(8000, "framework", place, confidence=0.7)
+        _claim_artisan(folder, draft)
         return
-    if "Illuminate\\" in folder.source("routes/web.php"):  # laid over the files that the installer makes
-        draft.framework.add("laravel", "code", folder.place("routes/web.php", "Illuminate"), confidence=0.85)
-    if folder.has("wp-config.php") or folder.has("wp-config-sample.php") or folder.has("wp-load.php"):
-        draft.framework.add(
-            "wordpress",
-            "code",
-            folder.place(folder.first("wp-load.php", "wp-config.php", "wp-config-sample.php") or ""),
-        )
-    kind = data.get("type") or "project"
+    _claim_by_files(folder, draft)
+    kind = str(data.get("type") or "project")
     library = kind != "project" or (bool(data) and home is None)
-    if home is None or (library and home not in _HOMES[:6]) or "plugin" in str(kind):
+    if home is None or "plugin" in kind or (library and home not in _PUBLIC_HOMES):
         draft.role.add("library", "declared" if library else "guess", confidence=0.8)
         return
-    root = home.rpartition("/")[0]
-    place = folder.place(home)
+    _claim_pages(folder, draft, home)
+    for console, command in _CONSOLES:
+        if folder.has(console):
+            draft.start.add(command, "framework", folder.place(console), confidence=0.65)
+    _claim_script(folder, draft, table_in(data, "scripts"))
+
+
+def _claim_artisan(folder: Folder, draft: ModuleDraft) -> None:
+    place = folder.place("artisan")
+    if "laravel/lumen-framework" not in draft.dependencies:
+        draft.framework.add("laravel", "code", draft.dependencies.get("laravel/framework"), place, confidence=0.97)
+    draft.start.add("php artisan serve --host=0.0.0.0 --port=8000", "framework", place, confidence=0.8)
+    draft.port.add(8000, "framework", place, confidence=0.7)
+
+
+def _claim_by_files(folder: Folder, draft: ModuleDraft) -> None:
+    """Claim frameworks that files show without a dependency."""
+    if "Illuminate\\" in folder.source("routes/web.php"):  # laid over the files that the installer makes
+        draft.framework.add("laravel", "code", folder.place("routes/web.php", "Illuminate"), confidence=0.85)
+    if wordpress := folder.first("wp-load.php", "wp-config.php", "wp-config-sample.php"):
+        draft.framework.add("wordpress", "code", folder.place(wordpress))
+
+
+def _claim_pages(folder: Folder, draft: ModuleDraft, home: str) -> None:
+    """Claim the pages below a front controller, and PHP's own server for them."""
+    root, place = home.rpartition("/")[0], folder.place(home)
     draft.entrypoint.add(home, "code", place)
     draft.role.add("web", "code", place, confidence=0.9)
     draft.output.add(root or ".", "code", place)
@@ -112,21 +127,18 @@ def _claim_start(folder: Folder, draft: ModuleDraft, home: str | None, data: dic
     port = (framework.port if framework else None) or (8000 if not framework else 80)
     draft.start.add(f"php -S 0.0.0.0:{port}" + (f" -t {root}" if root else ""), "framework", place, confidence=0.6)
     draft.port.add(80, "framework", place, confidence=0.5)
-    for console, command in _CONSOLES:
-        if folder.has(console):
-            draft.start.add(command, "framework", folder.place(console), confidence=0.65)
-    scripts = _table(data, "scripts")
-    for name in [name for name in ("start", "serve", "server") if isinstance(scripts.get(name), str | list)][:1]:
-        command = scripts[name] if isinstance(scripts[name], str) else " ".join(map(str, scripts[name]))
-        told = folder.place("composer.json", f'"{name}"')
-        draft.start.add(f"composer {name}", "declared", told, confidence=0.62)
-        if served := re.search(r"\bphp\s.*?-S\s+\S+:(\d{2,5})\b", command):
-            draft.port.add(int(served[1]), "configuration", told, confidence=0.8)
 
 
-def _table(data: Any, key: str) -> dict[str, Any]:
-    value = data.get(key) if isinstance(data, dict) else None
-    return value if isinstance(value, dict) else {}
+def _claim_script(folder: Folder, draft: ModuleDraft, scripts: dict[str, Any]) -> None:
+    """Claim the first script of a usual name, and the port that it serves on."""
+    name = next((name for name in ("start", "serve", "server") if isinstance(scripts.get(name), str | list)), None)
+    if name is None:
+        return
+    command = scripts[name] if isinstance(scripts[name], str) else " ".join(map(str, scripts[name]))
+    place = folder.place("composer.json", f'"{name}"')
+    draft.start.add(f"composer {name}", "declared", place, confidence=0.62)
+    if served := re.search(r"\bphp\s.*?-S\s+\S+:(\d{2,5})\b", command):
+        draft.port.add(int(served[1]), "configuration", place, confidence=0.8)
 
 
 DETECTORS = (

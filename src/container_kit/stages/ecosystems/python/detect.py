@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from typing import TypeVar
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.values import strings_in, table_in
 from container_kit.stages.ecosystems.python.django import claim_django_server, describe_django, django_manage
 from container_kit.stages.ecosystems.python.frameworks import FRAMEWORKS
 from container_kit.stages.ecosystems.python.packaging import normal, read_packages
@@ -15,6 +17,9 @@ from container_kit.stages.ecosystems.python.source_files import PythonFile, read
 from container_kit.stages.ecosystems.python.start_commands import ASGI, WSGI, is_own, run_command, start_commands
 from container_kit.stages.ecosystems.python.system_packages import SYSTEM_PACKAGES
 
+T = TypeVar("T")
+
+_BY_NAME = {framework.name: framework for framework in FRAMEWORKS}
 _BY_PACKAGE = {package: framework for framework in FRAMEWORKS for package in framework.packages}
 _SERVERS = {"uvicorn", "hypercorn", "granian", "waitress", "gunicorn"}
 """Servers that a file starts with the name of an application that another file makes."""
@@ -42,6 +47,7 @@ _NO_PROGRAMS = {"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "hatch_bu
 _RECOGNISED = ASGI | {"flask", "dash", "django"}
 """Frameworks whose application is seen in the code wherever it is made."""
 _MAX_READ = 60
+_SERVER_MODULES = ("wsgi.py", "asgi.py")
 _SPIDER = r"^    name\s*(?::\s*str\s*)?=\s*[\"']([\w.-]+)[\"']"
 
 
@@ -53,26 +59,32 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     files = _read_files(folder)
     if not draft.language.best or not draft.language.best.locations:
         draft.language.add("python", "code", *[folder.place(f.path) for f in files[:1]], confidence=0.981)
-    manage = django_manage(folder)
-    if manage:
+    if manage := django_manage(folder):
         describe_django(folder, draft, manage)
         return
     application = _application(files)
     framework = _framework(application, files, draft)
-    if folder.has("scrapy.cfg") and (spider := folder.find(_SPIDER, ".py")):
-        draft.start.add(
-            f"scrapy crawl {spider[1][1]}", "framework", folder.place(spider[0], spider[1][0]), confidence=0.87
-        )
-        draft.role.add("cli", "framework", folder.place("scrapy.cfg"), confidence=0.8)
+    _claim_spider(folder, draft)
     if framework is None:
         _describe_program(folder, draft, files)
-        return
+    else:
+        _describe_framework(folder, draft, framework, application, files)
+
+
+def _claim_spider(folder: Folder, draft: ModuleDraft) -> None:
+    if folder.has("scrapy.cfg") and (spider := folder.find(_SPIDER, ".py")):
+        place = folder.place(spider[0], spider[1][0])
+        draft.start.add(f"scrapy crawl {spider[1][1]}", "framework", place, confidence=0.87)
+        draft.role.add("cli", "framework", folder.place("scrapy.cfg"), confidence=0.8)
+
+
+def _describe_framework(
+    folder: Folder, draft: ModuleDraft, framework: Framework, application: PythonFile | None, files: list[PythonFile]
+) -> None:
     declared = next((draft.dependencies[name] for name in framework.packages if name in draft.dependencies), None)
     place = _at(folder, application) if application else None
-    if application and declared:
-        draft.framework.add(framework.name, "code", place, declared, confidence=0.97)
-    else:
-        draft.framework.add(framework.name, "code" if application else "declared", place, declared, confidence=0.88)
+    sure = 0.97 if application and declared else 0.88
+    draft.framework.add(framework.name, "code" if application else "declared", place, declared, confidence=sure)
     if _is_extension(folder, draft, framework, files):
         draft.role.add("library", "configuration", declared, confidence=0.9)
     elif framework.name == "django":
@@ -122,58 +134,97 @@ def _at(folder: Folder, file: PythonFile) -> str:
 
 
 def _application(files: list[PythonFile]) -> PythonFile | None:
-    """The file with the outermost application object; one that is bound at module level wins."""
-    found = [file for file in files if file.application and file.kind and file.kind != "celery"]
-    bound = [file for file in found if file.application and not file.application.endswith("()")]
-    outermost = [*bound[:1], *found[:1]]
-    made = [f for f in files if f.application and f.kind is None and "/" not in f.path and "()" not in f.application]
-    kind = next((file.kind for file in files if file.kind and file.kind != "celery"), None)
-    if kind and not bound and made:  # by a factory in another file
-        made[0].kind = kind
-        return made[0]
-    if not outermost:
-        return next((file for file in files if file.application and file.path.endswith(("wsgi.py", "asgi.py"))), None)
-    depth = min(file.path.count("/") for file in found)
-    near = [file for file in bound if file.path.count("/") <= depth + 1]
-    running = [f for f in files if f.application and f.runs_itself and f.kind is None and "/" not in f.path]
-    starters = [*(f for f in files if f.application and f.path in {"wsgi.py", "asgi.py"}), *running]
+    """Return the file with the outermost application object; one that is bound at module level wins."""
+    servers = [file for file in files if file.is_server]
+    bound = [file for file in servers if not file.is_factory]
+    if not bound and (by_factory := _made_by_factory(files)):
+        return by_factory
+    if not servers:
+        return next((file for file in files if file.application and file.path.endswith(_SERVER_MODULES)), None)
+    return _first(_near(bound, servers), _starters(files, servers[0]), bound, servers)
+
+
+def _near(bound: list[PythonFile], servers: list[PythonFile]) -> list[PythonFile]:
+    outermost = min(file.depth for file in servers)
+    return [file for file in bound if file.depth <= outermost + 1]
+
+
+def _made_by_factory(files: list[PythonFile]) -> PythonFile | None:
+    """Return the file at the root that binds what a factory in another file makes."""
+    kind = _web_kind(files)
+    binding = next((file for file in files if file.binds_unknown and "()" not in (file.application or "")), None)
+    if kind and binding:
+        binding.kind = kind
+        return binding
+    return None
+
+
+def _web_kind(files: list[PythonFile]) -> str | None:
+    """Return the first framework, apart from Celery, whose application object a file makes."""
+    return next((file.kind for file in files if file.kind and file.kind != "celery"), None)
+
+
+def _starters(files: list[PythonFile], server: PythonFile) -> list[PythonFile]:
+    """Return the files that start an application that another file makes: server modules, then programs."""
+    starters = [file for file in files if file.application and file.path in _SERVER_MODULES]
+    starters += [file for file in files if file.binds_unknown and file.runs_itself]
     for starter in starters:
-        starter.kind = starter.kind or found[0].kind
-    return (near or starters or outermost)[0]
+        starter.kind = starter.kind or server.kind
+    return starters
 
 
 def _framework(application: PythonFile | None, files: list[PythonFile], draft: ModuleDraft) -> Framework | None:
-    if application and application.kind:
-        for framework in FRAMEWORKS:
-            if framework.name == application.kind:
-                return framework
-    made = next((file.kind for file in files if file.kind and file.kind != "celery"), None)
-    if made and (found := next((framework for framework in FRAMEWORKS if framework.name == made), None)):
-        return found
-    imported = [_BY_PACKAGE.get(normal(name)) for file in files[:12] for name in sorted(file.imports)]
-    used = {framework.name for framework in imported if framework}
-    declared = [f for f in FRAMEWORKS if any(package in draft.dependencies for package in f.packages)]
-    if not any(file.kind == "celery" and file.path.removeprefix("src/").count("/") < 2 for file in files):
-        declared = [f for f in declared if f.name != "celery"]
-        used.discard("celery")
-    declared = [f for f in declared if not f.also_client or f.name == "celery"]
-    chosen = [f for f in declared if f.name in used] or declared
-    return next(iter([*chosen, *(f for f in FRAMEWORKS if f.name in used and not f.also_client)]), None)
+    for kind in (application.kind if application else None, _web_kind(files)):
+        if kind in _BY_NAME:
+            return _BY_NAME[kind]
+    used = _imported_frameworks(files)
+    workers = any(file.kind == "celery" and file.package_depth < 2 for file in files)
+    declared = [f for f in FRAMEWORKS if _is_declared(f, draft) and _can_be_application(f, workers=workers)]
+    chosen = [framework for framework in declared if framework.name in used] or declared
+    return _first(chosen, [f for f in FRAMEWORKS if f.name in used and not f.also_client])
+
+
+def _imported_frameworks(files: list[PythonFile]) -> set[str]:
+    imported = {normal(name) for file in files[:12] for name in file.imports}
+    return {_BY_PACKAGE[package].name for package in imported & _BY_PACKAGE.keys()}
+
+
+def _is_declared(framework: Framework, draft: ModuleDraft) -> bool:
+    return any(package in draft.dependencies for package in framework.packages)
+
+
+def _can_be_application(framework: Framework, *, workers: bool) -> bool:
+    """Return whether a dependency on a framework makes an application; Celery's also needs a file with workers."""
+    return workers if framework.name == "celery" else not framework.also_client
+
+
+def _first(*choices: list[T]) -> T | None:
+    """Return the first item of the first list that is not empty."""
+    return next((item for choice in choices for item in choice), None)
 
 
 def _entry(files: list[PythonFile], framework: Framework) -> PythonFile | None:
-    served = next((f for f in files if f.runs_itself and f.imports & _SERVERS), None)
-    if served and framework.name in ASGI | WSGI:
-        return served
-    using = [
-        f for f in files if f.path not in _NO_PROGRAMS and any(normal(name) in framework.packages for name in f.imports)
-    ]
-    named = [f for f in using if f.path.rpartition("/")[2] in _ENTRIES]
-    chosen = next(iter([*(f for f in using if f.runs_itself), *named, *using]), None)
-    if chosen and "/" in chosen.path:  # what is inside a package is started by the package
-        inside = chosen.path.removeprefix("src/").partition("/")[0]
-        chosen = next((f for f in files if f.path.removeprefix("src/") == f"{inside}/__main__.py"), chosen)
+    server = next((f for f in files if f.runs_itself and f.imports & _SERVERS), None)
+    if server and framework.name in ASGI | WSGI:
+        return server
+    using = [file for file in files if file.path not in _NO_PROGRAMS and _uses(file, framework)]
+    chosen = _first(_running(using), _usually_named(using), using)
+    if chosen and chosen.depth:  # a file inside a package is started by the package
+        main = f"{chosen.path.removeprefix('src/').partition('/')[0]}/__main__.py"
+        chosen = next((file for file in files if file.path.removeprefix("src/") == main), chosen)
     return chosen or _program(files, packaged=False)
+
+
+def _running(files: list[PythonFile]) -> list[PythonFile]:
+    return [file for file in files if file.runs_itself]
+
+
+def _usually_named(files: list[PythonFile]) -> list[PythonFile]:
+    return [file for file in files if file.name in _ENTRIES]
+
+
+def _uses(file: PythonFile, framework: Framework) -> bool:
+    return any(normal(name) in framework.packages for name in file.imports)
 
 
 def _describe_application(folder: Folder, draft: ModuleDraft, framework: str, entry: PythonFile | None) -> None:
@@ -224,29 +275,30 @@ def _describe_program(folder: Folder, draft: ModuleDraft, files: list[PythonFile
 
 
 def _program(files: list[PythonFile], *, packaged: bool) -> PythonFile | None:
-    """The file that is run: one with a usual name, else one that runs itself; of a package only `__main__.py`."""
-    files = [f for f in files if f.path not in _NO_PROGRAMS]
-    inner = [f for f in files if f.path.endswith("/__main__.py")]
-    outer = [f for f in files if not packaged or "/" not in f.path]
-    named = [f for f in outer if f.path.rpartition("/")[2] in _ENTRIES]
-    running = sorted((f for f in outer if f.runs_itself), key=lambda f: f.port is None)  # what listens is started
-    alone = outer if len(outer) == 1 and "/" not in outer[0].path else []
-    return next(
-        iter([*(f for f in named if f.runs_itself), *inner, *(named if not packaged else ()), *running, *alone]), None
-    )
+    """Return the file that is run: a usual name, else one that runs itself; of a package only `__main__.py`."""
+    files = [file for file in files if file.path not in _NO_PROGRAMS]
+    inner = [file for file in files if file.path.endswith("/__main__.py")]
+    outer = [file for file in files if not packaged or not file.depth]
+    named = _usually_named(outer)
+    running = sorted(_running(outer), key=lambda file: file.port is None)  # a file that listens is started
+    only = outer if len(outer) == 1 and not outer[0].depth else []
+    return _first(_running(named), inner, [] if packaged else named, running, only)
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
-    """The members of a uv workspace; `*` stands for one folder."""
-    tool = folder.toml("pyproject.toml").get("tool") if folder.has("pyproject.toml") else None
-    uv = tool.get("uv") if isinstance(tool, dict) else None
-    tied = uv.get("workspace") if isinstance(uv, dict) else None
-    members = tied.get("members") if isinstance(tied, dict) else None
-    members = members if isinstance(members, list) else []
-    patterns = [member.strip("./") for member in members if isinstance(member, str)]
-    inner = [path for path in folder.folders(depth=4) if path] if any("*" in pattern for pattern in patterns) else []
-    found = [path for path in inner if any(_is_member(path, pattern) for pattern in patterns)]
-    return ("uv", [*(pattern for pattern in patterns if pattern and "*" not in pattern), *found]) if members else None
+    """Return the members of a uv workspace; `*` stands for one folder."""
+    uv = table_in(table_in(folder.toml("pyproject.toml"), "tool"), "uv")
+    members = table_in(uv, "workspace").get("members")
+    if not isinstance(members, list) or not members:
+        return None
+    patterns = [member.strip("./") for member in strings_in(members)]
+    return "uv", [*(pattern for pattern in patterns if pattern and "*" not in pattern), *_matching(folder, patterns)]
+
+
+def _matching(folder: Folder, patterns: list[str]) -> list[str]:
+    if not any("*" in pattern for pattern in patterns):
+        return []
+    return [path for path in folder.folders(depth=4) if path and any(_is_member(path, p) for p in patterns)]
 
 
 def _is_member(path: str, pattern: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.command_ports import port_of_command
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.values import strings_in, table_in
 
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*([=<>~!@;#].*)?$")
 _LOCKS = {
@@ -102,25 +103,25 @@ def _read_pyproject(folder: Folder, draft: ModuleDraft) -> None:
         return
     draft.manifests.append("pyproject.toml")
     data = folder.toml("pyproject.toml")
-    project, tools = _table(data, "project"), _table(data, "tool")
-    poetry = _table(tools, "poetry")
+    project, tools = table_in(data, "project"), table_in(data, "tool")
+    poetry = table_in(tools, "poetry")
     draft.name = draft.name or str(project.get("name") or poetry.get("name") or "")
 
     def place(needle: str | re.Pattern[str] | None) -> str:
         return folder.place("pyproject.toml", needle)
 
-    for name in _strings(project.get("dependencies")) or list(_table(poetry, "dependencies")):
+    for name in strings_in(project.get("dependencies")) or list(table_in(poetry, "dependencies")):
         _add(draft, [name], place(re.split(r"[\[<>=~! ;]", name)[0]))
-    for group in _table(data, "dependency-groups").values():
-        _add(draft, _strings(group), place("dependency-groups"), tools=True)
-    for group in _table(project, "optional-dependencies").values():
-        _add(draft, _strings(group), place("optional-dependencies"), tools=True)
-    _claim_tasks(folder, draft, "pdm", "pyproject.toml", _table(_table(tools, "pdm"), "scripts"))
-    _claim_tool(folder, draft, tools, str(_table(data, "build-system").get("build-backend", "")))
-    version = project.get("requires-python") or _table(poetry, "dependencies").get("python")
+    for group in table_in(data, "dependency-groups").values():
+        _add(draft, strings_in(group), place("dependency-groups"), tools=True)
+    for group in table_in(project, "optional-dependencies").values():
+        _add(draft, strings_in(group), place("optional-dependencies"), tools=True)
+    _claim_tasks(folder, draft, "pdm", "pyproject.toml", table_in(table_in(tools, "pdm"), "scripts"))
+    _claim_tool(folder, draft, tools, str(table_in(data, "build-system").get("build-backend", "")))
+    version = project.get("requires-python") or table_in(poetry, "dependencies").get("python")
     if isinstance(version, str):
         draft.version.add(version, "declared", place(re.compile(r"requires-python|^python\s*=", re.MULTILINE)))
-    _claim_scripts(draft, _table(project, "scripts") or _table(poetry, "scripts"), place("scripts]"))
+    _claim_scripts(draft, table_in(project, "scripts") or table_in(poetry, "scripts"), place("scripts]"))
 
 
 def _claim_tool(folder: Folder, draft: ModuleDraft, tools: dict[str, Any], backend: str) -> None:
@@ -152,13 +153,13 @@ def _read_pipfile(folder: Folder, draft: ModuleDraft) -> None:
     draft.manifests.append("Pipfile")
     draft.package_manager.add("pipenv", "declared", folder.place("Pipfile"), confidence=0.96)
     data = folder.toml("Pipfile")
-    for name in _table(data, "packages"):
+    for name in table_in(data, "packages"):
         _add(draft, [name], folder.place("Pipfile", name))
-    _add(draft, _table(data, "dev-packages"), folder.place("Pipfile", "dev-packages"), tools=True)
-    requires = _table(data, "requires")
+    _add(draft, table_in(data, "dev-packages"), folder.place("Pipfile", "dev-packages"), tools=True)
+    requires = table_in(data, "requires")
     version = requires.get("python_full_version") or requires.get("python_version")
     draft.version.add(str(version) if version else None, "declared", folder.place("Pipfile", "python_"))
-    _claim_tasks(folder, draft, "pipenv", "Pipfile", _table(data, "scripts"))
+    _claim_tasks(folder, draft, "pipenv", "Pipfile", table_in(data, "scripts"))
 
 
 def _claim_tasks(folder: Folder, draft: ModuleDraft, tool: str, manifest: str, tasks: dict[str, Any]) -> None:
@@ -185,7 +186,7 @@ def _read_conda(folder: Folder, draft: ModuleDraft) -> None:
     dependencies = folder.yaml(path).get("dependencies")
     for entry in dependencies if isinstance(dependencies, list) else []:
         if isinstance(entry, dict):
-            _add(draft, _strings(entry.get("pip")), folder.place(path, "pip:"))
+            _add(draft, strings_in(entry.get("pip")), folder.place(path, "pip:"))
         elif isinstance(entry, str) and re.match(r"python\s*=", entry):
             draft.version.add(entry.split("=", 1)[1].strip("= "), "declared", folder.place(path, entry))
         elif isinstance(entry, str):
@@ -197,14 +198,14 @@ def _read_pixi(folder: Folder, draft: ModuleDraft) -> None:
     own = folder.has("pixi.toml")
     path = "pixi.toml" if own else "pyproject.toml"
     data = folder.toml(path) if folder.has(path) else {}
-    pixi = data if own else _table(_table(data, "tool"), "pixi")
+    pixi = data if own else table_in(table_in(data, "tool"), "pixi")
     if not pixi:
         return
     draft.manifests.extend(["pixi.toml"] if own else [])
     draft.package_manager.add("pixi", "declared", folder.place(path, "pixi" if not own else None), confidence=0.97)
-    for name in [*_table(pixi, "dependencies"), *_table(pixi, "pypi-dependencies")]:
+    for name in [*table_in(pixi, "dependencies"), *table_in(pixi, "pypi-dependencies")]:
         _add(draft, [name], folder.place(path, name))
-    _claim_tasks(folder, draft, "pixi", path, _table(pixi, "tasks"))
+    _claim_tasks(folder, draft, "pixi", path, table_in(pixi, "tasks"))
 
 
 def _read_setup(folder: Folder, draft: ModuleDraft) -> None:
@@ -213,7 +214,7 @@ def _read_setup(folder: Folder, draft: ModuleDraft) -> None:
         draft.package_manager.add("pip", "configuration", folder.place("setup.py"), confidence=0.8)
         for keyword, value in _setup_arguments(folder.text("setup.py")).items():
             if keyword == "install_requires":
-                _add(draft, _strings(value), folder.place("setup.py", "install_requires"))
+                _add(draft, strings_in(value), folder.place("setup.py", "install_requires"))
             elif keyword == "python_requires":
                 draft.version.add(str(value), "declared", folder.place("setup.py", "python_requires"))
             elif keyword == "name" and isinstance(value, str):
@@ -249,7 +250,7 @@ def _read_setup_cfg(folder: Folder, draft: ModuleDraft) -> None:
 def _console_scripts(value: Any) -> list[str]:
     if isinstance(value, dict):
         return _script_names(
-            _strings(value.get("console_scripts")) or str(value.get("console_scripts", "")).splitlines()
+            strings_in(value.get("console_scripts")) or str(value.get("console_scripts", "")).splitlines()
         )
     return _script_names(str(value).partition("[console_scripts]")[2].partition("[")[0].splitlines()) if value else []
 
@@ -284,12 +285,3 @@ def _read_versions(folder: Folder, draft: ModuleDraft) -> None:
         draft.version.add(found[1], "declared", folder.place(".python-version"), confidence=0.985)
     if found := re.match(r"\s*(?:python-)?(\d[\w.]*)", folder.text("runtime.txt")):
         draft.version.add(found[1], "declared", folder.place("runtime.txt"), confidence=0.982)
-
-
-def _table(data: Any, key: str) -> dict[str, Any]:
-    value = data.get(key) if isinstance(data, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _strings(value: Any) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []

@@ -23,6 +23,8 @@ _APPLICATIONS = {
 }
 """Classes whose instance is the application, and their frameworks."""
 _FACTORIES = ("create_app", "make_app", "get_app", "build_app", "create_application", "get_application")
+_DJANGO_MAKERS = {"get_wsgi_application", "get_asgi_application"}
+_MAKERS = _DJANGO_MAKERS | {*_FACTORIES, "Bottle", "default_app"}
 _RUNNERS = {"run", "run_app", "run_server", "launch", "serve", "listen", "run_until_complete", "main"}
 _WORTH_PARSING = (
     *(f"{name}(" for name in _APPLICATIONS),
@@ -68,6 +70,36 @@ class PythonFile:
         return dotted if self.absolute else dotted.removeprefix("src.")
 
     @property
+    def name(self) -> str:
+        """Its file name."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def depth(self) -> int:
+        """The number of folders that it is in."""
+        return self.path.count("/")
+
+    @property
+    def package_depth(self) -> int:
+        """The number of packages that it is in; a `src` folder is not one."""
+        return self.path.removeprefix("src/").count("/")
+
+    @property
+    def is_server(self) -> bool:
+        """Return whether it makes the application of a web framework."""
+        return bool(self.application) and self.kind is not None and self.kind != "celery"
+
+    @property
+    def is_factory(self) -> bool:
+        """Return whether its application is made by a function."""
+        return self.application is not None and self.application.endswith("()")
+
+    @property
+    def binds_unknown(self) -> bool:
+        """Return whether it is at the root and binds an application that another file makes."""
+        return bool(self.application) and self.kind is None and self.depth == 0
+
+    @property
     def target(self) -> str:
         """`module:application`."""
         return f"{self.module}:{self.application}"
@@ -107,46 +139,66 @@ def _imports(tree: ast.Module) -> list[str]:
     return names
 
 
-def _read_statement(node: ast.stmt, found: PythonFile) -> None:
+def _read_statement(node: ast.stmt, file: PythonFile) -> None:
     if isinstance(node, ast.Assign | ast.AnnAssign):
-        _read_assignment(node, found)
-    elif isinstance(node, ast.FunctionDef) and node.name in _FACTORIES and found.application is None:
-        kind = next((kind for kind in map(_kind, ast.walk(node)) if kind), None)
-        if kind and len(node.args.args) > len(node.args.defaults):
-            found.line, found.kind = node.lineno, kind  # a server cannot call it without arguments
-        elif kind:
-            found.application, found.line, found.kind = f"{node.name}()", node.lineno, kind
-    elif (isinstance(node, ast.If) and _is_main_guard(node.test)) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _name(node.value.func) in _RUNNERS
-    ):
-        found.runs_itself = True
-        _read_calls(node, found)
+        _read_assignment(node, file)
+    elif isinstance(node, ast.FunctionDef) and node.name in _FACTORIES and file.application is None:
+        _read_factory(node, file)
+    elif _starts_something(node):
+        file.runs_itself = True
+        _read_calls(node, file)
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         if node.name in {"main", "run", "start", "serve"}:
-            _read_calls(node, found)
-        kind = next((kind for kind in map(_kind, ast.walk(node)) if kind), None)
-        found.kind = found.kind or (kind if kind != "celery" else None)
+            _read_calls(node, file)
+        kind = _kind_inside(node)
+        file.kind = file.kind or (kind if kind != "celery" else None)
 
 
-def _read_assignment(node: ast.Assign | ast.AnnAssign, found: PythonFile) -> None:
+def _read_factory(node: ast.FunctionDef, file: PythonFile) -> None:
+    kind = _kind_inside(node)
+    if kind is None:
+        return
+    file.line, file.kind = node.lineno, kind
+    if len(node.args.args) <= len(node.args.defaults):  # a server cannot call it with arguments
+        file.application = f"{node.name}()"
+
+
+def _kind_inside(node: ast.AST) -> str | None:
+    return next((kind for kind in map(_kind, ast.walk(node)) if kind), None)
+
+
+def _starts_something(node: ast.stmt) -> bool:
+    """Return whether a statement is the main guard, or calls what runs an application."""
+    if isinstance(node, ast.If):
+        return _is_main_guard(node.test)
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _name(node.value.func) in _RUNNERS
+
+
+def _read_assignment(node: ast.Assign | ast.AnnAssign, file: PythonFile) -> None:
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-    if isinstance(target, ast.Name) and isinstance(node.value, ast.Attribute):
-        if found.kind == "dash" and node.value.attr == "server":
-            found.application, found.line, found.exposed = target.id, node.lineno, True
+    if not isinstance(target, ast.Name):
         return
-    if not isinstance(target, ast.Name) or not isinstance(node.value, ast.Call):
-        return
-    called = _name(node.value.func)
-    kind = _kind(node.value)
-    wraps = called in {"get_wsgi_application", "get_asgi_application"}
-    made = called in _FACTORIES or called == "Bottle" or (called == "default_app")
-    if (kind and kind != "celery" and (found.kind is None or found.application == "create_app()")) or (
-        kind == "celery" and found.kind is None
-    ):
-        found.application, found.kind, found.line = target.id, kind, node.lineno
-    elif (wraps or made) and (found.application is None or found.application.endswith("()")):
-        found.application, found.line = target.id, node.lineno
-        found.kind = "django" if wraps else found.kind
+    if isinstance(node.value, ast.Attribute) and file.kind == "dash" and node.value.attr == "server":
+        file.application, file.line, file.exposed = target.id, node.lineno, True
+    elif isinstance(node.value, ast.Call):
+        _read_made(target.id, node.lineno, node.value, file)
+
+
+def _read_made(name: str, line: int, call: ast.Call, file: PythonFile) -> None:
+    """Take a name that is bound to the result of a call as the application, if the call makes one."""
+    called, kind = _name(call.func), _kind(call)
+    if _is_better(kind, file):
+        file.application, file.kind, file.line = name, kind, line
+    elif called in _MAKERS and (file.application is None or file.is_factory):
+        file.application, file.line = name, line
+        file.kind = "django" if called in _DJANGO_MAKERS else file.kind
+
+
+def _is_better(kind: str | None, file: PythonFile) -> bool:
+    """Return whether an application of a kind replaces the one of the file; Celery's never replaces another."""
+    if kind is None or kind == "celery":
+        return kind is not None and file.kind is None
+    return file.kind is None or file.application == "create_app()"
 
 
 def _kind(node: ast.AST) -> str | None:

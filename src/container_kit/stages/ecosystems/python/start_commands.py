@@ -15,34 +15,44 @@ _NEEDS_ITS_COMMAND = {"streamlit", "chainlit", "reflex", "panel"}
 
 
 def start_commands(framework: str, entry: PythonFile, draft: ModuleDraft) -> Iterable[tuple[str, float]]:
-    """Start commands with what each is worth, by what is installed and what the file does."""
-    port = entry.port[0] if entry.port else None
+    """Yield start commands with their confidence, by what is installed and what the file does."""
     is_package = entry.path.endswith("/__main__.py")
     run = (run_command(entry), 0.85 if entry.runs_itself or is_package else 0.3)
-    has = draft.dependencies.__contains__
-    target = entry.target if entry.application else f"{entry.module}:app"
-    if draft.scripts and entry.path.removeprefix("src/").count("/") > 0:
+    if draft.scripts and entry.package_depth > 0:
         yield draft.scripts[0], 0.865 if not is_package or is_own(draft.scripts[0], draft) else 0.6
     if framework in ASGI or framework in WSGI:
-        target = f"'{target}'" if target.endswith("()") and has("gunicorn") else target
-        if has("gunicorn") and (framework != "dash" or entry.exposed):
-            worker = " -k uvicorn.workers.UvicornWorker" if framework in ASGI and has("uvicorn") else ""
-            yield f"gunicorn{worker} --bind 0.0.0.0:{port or 8000} {target}", 0.86
-        if framework in ASGI and not (entry.runs_itself and entry.port):
-            factory = " --factory" if target.strip("'").endswith("()") else ""
-            name = target.strip("'").removesuffix("()")
-            yield (
-                f"uvicorn {name}{factory} --host 0.0.0.0 --port {port or 8000}",
-                0.855 if not entry.runs_itself else 0.84,
-            )
-        if framework == "flask":
-            yield (
-                f"flask --app {entry.module} run --host 0.0.0.0 --port {port or 5000}",
-                0.7 if entry.application else 0.35,
-            )
+        yield from _server_commands(framework, entry, draft)
         yield run
         return
-    tools = {
+    if tool := _tool_command(framework, entry):
+        yield tool, 0.86 if framework in _NEEDS_ITS_COMMAND else 0.8
+    yield run[0], max(run[1], 0.6)
+
+
+def _server_commands(framework: str, entry: PythonFile, draft: ModuleDraft) -> Iterable[tuple[str, float]]:
+    port = entry.port[0] if entry.port else None
+    target = entry.target if entry.application else f"{entry.module}:app"
+    if "gunicorn" in draft.dependencies and (framework != "dash" or entry.exposed):
+        yield _gunicorn(framework, target, port, draft), 0.86
+    if framework in ASGI and not (entry.runs_itself and entry.port):
+        name = f"{target.removesuffix('()')}{' --factory' if target.endswith('()') else ''}"
+        yield f"uvicorn {name} --host 0.0.0.0 --port {port or 8000}", 0.84 if entry.runs_itself else 0.855
+    if framework == "flask":
+        command = f"flask --app {entry.module} run --host 0.0.0.0 --port {port or 5000}"
+        yield command, 0.7 if entry.application else 0.35
+
+
+def _gunicorn(framework: str, target: str, port: int | None, draft: ModuleDraft) -> str:
+    asgi = framework in ASGI and "uvicorn" in draft.dependencies
+    worker = " -k uvicorn.workers.UvicornWorker" if asgi else ""
+    quoted = f"'{target}'" if target.endswith("()") else target
+    return f"gunicorn{worker} --bind 0.0.0.0:{port or 8000} {quoted}"
+
+
+def _tool_command(framework: str, entry: PythonFile) -> str | None:
+    """Return the command of a framework that brings its own."""
+    port = entry.port[0] if entry.port else None
+    commands = {
         "streamlit": f"streamlit run {entry.path} --server.address 0.0.0.0 --server.port 8501",
         "chainlit": f"chainlit run {entry.path} --host 0.0.0.0 --port 8000",
         "reflex": "reflex run --env prod",
@@ -50,9 +60,7 @@ def start_commands(framework: str, entry: PythonFile, draft: ModuleDraft) -> Ite
         "celery": f"celery -A {entry.module} worker",
         "panel": f"panel serve {entry.path} --address 0.0.0.0 --port 5006",
     }
-    if framework in tools:
-        yield tools[framework], 0.86 if framework in _NEEDS_ITS_COMMAND else 0.8
-    yield run[0], max(run[1], 0.6)
+    return commands.get(framework)
 
 
 def is_own(name: str, draft: ModuleDraft) -> bool:

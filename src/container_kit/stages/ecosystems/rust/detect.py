@@ -8,6 +8,7 @@ from typing import Any
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
+from container_kit.stages.ecosystems.facets.detection.values import table_in
 from container_kit.stages.ecosystems.rust.system_packages import SYSTEM_PACKAGES
 
 FRAMEWORKS = (
@@ -39,7 +40,7 @@ FRAMEWORKS = (
 def describe(folder: Folder, draft: ModuleDraft) -> None:
     """Read `Cargo.toml`; its binaries are what can be started."""
     data = folder.toml("Cargo.toml") or _salvaged(folder.text("Cargo.toml"))
-    package = _table(data, "package")
+    package = table_in(data, "package")
     draft.manifests.extend(name for name in ("Cargo.toml", "Cargo.lock") if folder.has(name))
     draft.locked = folder.has("Cargo.lock") or Folder(folder.tree).has("Cargo.lock")
     draft.language.add("rust", "declared", folder.place("Cargo.toml"))
@@ -47,7 +48,7 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.name = str(package.get("name") or "")
     draft.private = package.get("publish") is False
     for table, into in (("dependencies", draft.dependencies), ("dev-dependencies", draft.tools)):
-        for name in _table(data, table):
+        for name in table_in(data, table):
             into[name.lower()] = folder.place("Cargo.toml", re.compile(rf"^\s*{re.escape(name)}\b", re.MULTILINE))
     _read_version(folder, package, draft)
     _claim_binaries(folder, draft, data)
@@ -71,44 +72,44 @@ def _read_version(folder: Folder, package: dict[str, Any], draft: ModuleDraft) -
 
 
 def _claim_binaries(folder: Folder, draft: ModuleDraft, data: dict[str, Any]) -> None:
-    bins = data.get("bin")
-    bins = bins if isinstance(bins, list) else []
-    declared = [b for b in bins if isinstance(b, dict) and isinstance(b.get("name"), str)]
-    names = [(str(b["name"]), str(b.get("path") or "src/main.rs")) for b in declared]
-    if folder.has("src/main.rs") and all(path != "src/main.rs" for _, path in names):
-        names.insert(0, (draft.name or folder.base, "src/main.rs"))
-    matches = (
-        re.fullmatch(r"src/bin/(\w[\w-]*)(?:\.rs|/main\.rs)", p) for p in folder.files(".rs", limit=200, depth=4)
-    )
-    names.extend((found[1], found[0]) for found in matches if found)
-    default = _table(data, "package").get("default-run")
-    names.sort(key=lambda item: item[0] != default)
-    if not names:
+    binaries = _binaries(folder, draft, data)
+    if not binaries:
         draft.role.add("library", "declared", folder.place("Cargo.toml"), confidence=0.9)
         return
-    place = folder.place(names[0][1]) if folder.has(names[0][1]) else folder.place("Cargo.toml")
-    draft.entrypoint.add(names[0][1], "declared", place)
+    (first, source), place = binaries[0], folder.place("Cargo.toml")
+    if folder.has(source):
+        place = folder.place(source)
+    draft.entrypoint.add(source, "declared", place)
     draft.build.add("cargo build --release", "framework", place, confidence=0.9)
-    draft.output.add(f"target/release/{names[0][0]}", "framework", place, confidence=0.9)
+    draft.output.add(f"target/release/{first}", "framework", place, confidence=0.9)
     runner = re.search(r"^\s*runner\s*=", folder.text(".cargo/config.toml"), re.MULTILINE)
-    for name, _ in names[:2]:
-        draft.start.add(f"./target/release/{name}", "declared", place, confidence=0.85 if name == names[0][0] else 0.4)
+    for name, _ in binaries[:2]:
+        draft.start.add(f"./target/release/{name}", "declared", place, confidence=0.85 if name == first else 0.4)
     draft.start.add("cargo run --release", "framework", place, confidence=0.86 if runner else 0.5)
-    if (folder.first("Trunk.toml") or folder.has("index.html")) and "yew" in draft.dependencies:
+    if folder.first("Trunk.toml", "index.html") and "yew" in draft.dependencies:
         draft.role.add("static", "configuration", place, confidence=0.9)
         draft.build.add("trunk build --release", "framework", place, confidence=0.91)
         draft.output.add("dist", "framework", place, confidence=0.91)
         draft.start.add("trunk serve", "framework", place, confidence=0.87)
 
 
-def _table(data: Any, key: str) -> dict[str, Any]:
-    value = data.get(key) if isinstance(data, dict) else None
-    return value if isinstance(value, dict) else {}
+def _binaries(folder: Folder, draft: ModuleDraft, data: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the names and sources of the package's programs, the default one first."""
+    listed = data.get("bin") if isinstance(data.get("bin"), list) else []
+    declared = [entry for entry in listed or [] if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
+    binaries = [(str(entry["name"]), str(entry.get("path") or "src/main.rs")) for entry in declared]
+    if folder.has("src/main.rs") and all(path != "src/main.rs" for _, path in binaries):
+        binaries.insert(0, (draft.name or folder.base, "src/main.rs"))
+    sources = folder.files(".rs", limit=200, depth=4)
+    matches = (re.fullmatch(r"src/bin/(\w[\w-]*)(?:\.rs|/main\.rs)", path) for path in sources)
+    binaries.extend((match[1], match[0]) for match in matches if match)
+    default = table_in(data, "package").get("default-run")
+    return sorted(binaries, key=lambda binary: binary[0] != default)
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
     """The members that `[workspace]` names; `*` stands for one folder."""
-    tied = _table(folder.toml("Cargo.toml"), "workspace") if folder.has("Cargo.toml") else {}
+    tied = table_in(folder.toml("Cargo.toml"), "workspace") if folder.has("Cargo.toml") else {}
     named = tied.get("members")
     members = [m for m in named if isinstance(m, str)] if isinstance(named, list) else []
     found: list[str] = []

@@ -27,22 +27,24 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
         draft.version.add(found[1], "declared", folder.place("Package.swift", found[0]))
     for found in re.finditer(r"\.package\([^)]*url:\s*\"[^\"]*/([\w.-]+?)(?:\.git)?\"", text):
         draft.dependencies.setdefault(found[1].lower(), folder.place("Package.swift", found[1]))
-    named = re.search(r"\.executable(?:Target)?\(\s*name:\s*\"([^\"]+)\"", text)
-    main = next(
-        (p for p in folder.files(".swift", depth=4) if p.endswith(("main.swift", "entrypoint.swift", "App.swift"))),
-        None,
-    )
-    if named or main:
-        package = re.search(r"name:\s*\"([^\"]+)\"", text)
-        inner = re.match(r"Sources/([^/]+)/", main or "")
-        target = named[1] if named else inner[1] if inner else package[1] if package else folder.base
-        draft.name = target
-        draft.entrypoint.add(main, "code", folder.place(main) if main else None)
-        claim_program(draft, f".build/release/{target}", "swift run", "swift build -c release", place)
-        if "vapor" in draft.dependencies:
-            draft.start.add(f".build/release/{target} serve --hostname 0.0.0.0", "framework", place, confidence=0.83)
-    else:
+    sources = folder.files(".swift", depth=4)
+    main = next((path for path in sources if path.endswith(("main.swift", "entrypoint.swift", "App.swift"))), None)
+    declared = re.search(r"\.executable(?:Target)?\(\s*name:\s*\"([^\"]+)\"", text)
+    if not declared and not main:
         draft.role.add("library", "declared", place, confidence=0.85)
+        return
+    draft.name = declared[1] if declared else _target(folder, text, main or "")
+    draft.entrypoint.add(main, "code", folder.place(main) if main else None)
+    claim_program(draft, f".build/release/{draft.name}", "swift run", "swift build -c release", place)
+    if "vapor" in draft.dependencies:
+        command = f".build/release/{draft.name} serve --hostname 0.0.0.0"
+        draft.start.add(command, "framework", place, confidence=0.83)
+
+
+def _target(folder: Folder, text: str, main: str) -> str:
+    """Return the target that a main file belongs to: its folder below `Sources`, else the package."""
+    named = re.match(r"Sources/([^/]+)/", main) or re.search(r"name:\s*\"([^\"]+)\"", text)
+    return named[1] if named else folder.base
 
 
 DETECTORS = (

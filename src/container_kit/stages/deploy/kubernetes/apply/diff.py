@@ -1,4 +1,4 @@
-"""What an apply would change, as lines that a person reads."""
+"""Describes the changes of an apply, as readable lines."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_LONGEST = 120
-_MOST = 40
-_KEYS = ("name", "mountPath", "containerPort", "port", "host", "type")
-"""What an item of a list goes by."""
+_MAX_VALUE = 120
+_MAX_LINES = 40
+_ITEM_KEYS = ("name", "mountPath", "containerPort", "port", "host", "type")
+"""The keys that identify an item of a list."""
 
 
 def changes(before: Json | None, after: Json) -> list[str]:
-    """The fields that differ between two manifests of one object.
-
-    Values of Secrets are not shown.
+    """Return the fields that differ between two manifests of an object. Values of Secrets are hidden.
 
     Args:
-        before: What is applied now; None for a new object.
-        after: What would be applied.
+        before: The applied manifest; None for a new object.
+        after: The manifest to apply.
 
     Returns:
         Lines such as `Deployment/web: spec.replicas: 2 → 3`, at most 40.
@@ -30,15 +28,15 @@ def changes(before: Json | None, after: Json) -> list[str]:
         return [f"{name}: new"]
     secret = after["kind"] == "Secret"
     lines = [f"{name}: {path}: {_change(old, new, hide=secret)}" for path, old, new in _differing(before, after, "")]
-    left = len(lines) - _MOST
-    return [*lines[:_MOST], f"{name}: {left} more changes"] if left > 0 else lines
+    more = len(lines) - _MAX_LINES
+    return [*lines[:_MAX_LINES], f"{name}: {more} more changes"] if more > 0 else lines
 
 
-def like(live: Json, wanted: Json) -> Json:
-    """The part of a live object that a manifest speaks of: the server fills in much else."""
+def project(live: Json, desired: Json) -> Json:
+    """Return the fields of a live object that a manifest sets; the server adds many others."""
     return {
-        key: like(live[key], value) if isinstance(value, dict) and isinstance(live[key], dict) else live[key]
-        for key, value in wanted.items()
+        key: project(live[key], value) if isinstance(value, dict) and isinstance(live[key], dict) else live[key]
+        for key, value in desired.items()
         if key in live
     }
 
@@ -57,8 +55,8 @@ def _differing(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _differing_items(old: list[Any], new: list[Any], path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Items are compared by their name where all have one; other lists as a whole."""
-    by_name = [_named(old), _named(new)]
+    """Compare items by their name if all have one; else compare the lists as a whole."""
+    by_name = [_by_name(old), _by_name(new)]
     if by_name[0] is None or by_name[1] is None:
         if old != new:
             yield path, old, new
@@ -67,8 +65,8 @@ def _differing_items(old: list[Any], new: list[Any], path: str) -> Iterator[tupl
         yield from _differing(by_name[0].get(key, _ABSENT), by_name[1].get(key, _ABSENT), f"{path}[{key}]")
 
 
-def _named(items: list[Any]) -> dict[str, Any] | None:
-    for key in _KEYS:
+def _by_name(items: list[Any]) -> dict[str, Any] | None:
+    for key in _ITEM_KEYS:
         names = [str(item[key]) for item in items if isinstance(item, dict) and key in item]
         if len(names) == len(items) == len(set(names)):
             return dict(zip(names, items, strict=True))
@@ -77,12 +75,12 @@ def _named(items: list[Any]) -> dict[str, Any] | None:
 
 def _change(old: Any, new: Any, *, hide: bool) -> str:
     if old is _ABSENT:
-        return f"added {_shown(new, hide=hide)}"
+        return f"added {_format(new, hide=hide)}"
     if new is _ABSENT:
-        return f"removed (was {_shown(old, hide=hide)})"
-    return f"{_shown(old, hide=hide)} → {_shown(new, hide=hide)}"
+        return f"removed (was {_format(old, hide=hide)})"
+    return f"{_format(old, hide=hide)} → {_format(new, hide=hide)}"
 
 
-def _shown(value: Any, *, hide: bool) -> str:
+def _format(value: Any, *, hide: bool) -> str:
     text = "(hidden)" if hide else str(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"

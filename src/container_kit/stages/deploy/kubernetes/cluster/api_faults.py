@@ -1,4 +1,4 @@
-"""What the Kubernetes API answers when it does not do what was asked, as faults."""
+"""Translates error responses of the Kubernetes API to faults."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailur
 
 UNREACHABLE = FaultCode(
     "kubernetes.unreachable",
-    means="The API server does not answer.",
-    hint="Is the cluster of context {context} running, and {server} reachable from here?",
+    means="The API server does not respond.",
+    hint="Check that the cluster of context {context} is running, and {server} is reachable from this machine.",
     retryable=True,
 )
 CERTIFICATE = FaultCode(
     "kubernetes.certificate",
-    means="The API server's certificate, or our own, cannot be used.",
-    hint="Renew the credentials of context {context}; its kubeconfig holds another cluster's or expired certificates.",
+    means="The certificate of the API server or of the client cannot be used.",
+    hint="Renew the credentials of context {context}; its certificates are expired or of another cluster.",
 )
 UNAUTHENTICATED = FaultCode(
     "kubernetes.unauthenticated",
-    means="The API server does not accept the credentials, or the credential plugin fails.",
-    hint="Sign in again with your provider's tool, so that `kubectl --context {context} get pods` works.",
+    means="The API server rejected the credentials, or the credential plugin failed.",
+    hint="Sign in again with your provider's tool, until `kubectl --context {context} get pods` works.",
 )
 FORBIDDEN = FaultCode(
     "kubernetes.forbidden",
-    means="The user may not do this in the namespace, or an admission policy denies it.",
-    hint="Have an administrator grant it with a Role in the namespace: {missing}.",
+    means="The user has no permission for this in the namespace, or an admission policy denies it.",
+    hint="Ask an administrator for a Role in the namespace that grants: {missing}.",
 )
 NOT_FOUND = FaultCode(
     "kubernetes.not_found",
     means="An object, namespace or kind does not exist in the cluster.",
     hint="Create {what} first, or correct its name.",
 )
-KIND_UNKNOWN = FaultCode(
-    "kubernetes.kind_unknown",
-    means="The cluster does not know this kind of object.",
-    hint="Install the CustomResourceDefinition that brings {kind}, or correct apiVersion.",
+KIND_NOT_FOUND = FaultCode(
+    "kubernetes.kind_not_found",
+    means="The cluster has no such kind of object.",
+    hint="Install the CustomResourceDefinition of {kind}, or correct apiVersion.",
 )
 CONFLICT = FaultCode(
     "kubernetes.conflict",
-    means="Somebody else manages a field that the manifest sets.",
-    hint="Leave {fields} out, or take them over from {managers} with take_over=true.",
+    means="Another field manager owns a field that the manifest sets.",
+    hint="Leave {fields} out, or take ownership from {managers} with force_conflicts=true.",
 )
 IMMUTABLE = FaultCode(
     "kubernetes.immutable",
-    means="A field cannot be changed on an object that exists.",
+    means="A field of an existing object cannot be changed.",
     hint="Restore {fields} as it is in the cluster, or deploy under another name.",
 )
 INVALID = FaultCode(
     "kubernetes.invalid",
-    means="The API refuses the object's content.",
+    means="The API rejects the object's content.",
     hint="Correct {fields} of {what}.",
 )
 BUSY = FaultCode(
@@ -61,38 +61,38 @@ BUSY = FaultCode(
 )
 API_ERROR = FaultCode(
     "kubernetes.api_error",
-    means="The API server failed for a reason that has no code of its own.",
-    hint="The API's own words are in the evidence; its log says more.",
+    means="The API server failed for another reason.",
+    hint="See the API's message in the evidence, and the API server's log.",
     retryable=True,
 )
 
-_UNDECLARED = re.compile(r"(\.[^:]+): field not declared in schema")
-"""How server-side apply words an unknown field; some versions answer it with 500."""
+_UNDECLARED_FIELD = re.compile(r"(\.[^:]+): field not declared in schema")
+"""The message of server-side apply for an unknown field; some versions send it with status 500."""
 
 FAULTS = (
-    UNREACHABLE, CERTIFICATE, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, KIND_UNKNOWN, CONFLICT, IMMUTABLE, INVALID, BUSY,
+    UNREACHABLE, CERTIFICATE, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, KIND_NOT_FOUND, CONFLICT, IMMUTABLE, INVALID, BUSY,
     API_ERROR,
 )  # fmt: skip
 
 
-def refusal(status: int, body: Any, what: str, retry_after: float | None = None) -> StageFailure:
-    """The fault for an answer of 400 or above.
+def rejection(status: int, body: Any, what: str, retry_after: float | None = None) -> StageFailure:
+    """Return the fault for a response of status 400 or above.
 
     Args:
         status: The HTTP status.
-        body: A `Status` object of the API, or a text.
-        what: What was asked for, for example `Deployment/web`.
-        retry_after: The answer's Retry-After in seconds.
+        body: A `Status` object of the API, or text.
+        what: The object of the request, for example `Deployment/web`.
+        retry_after: The response's Retry-After in seconds.
     """
-    said: dict[str, Any] = body if isinstance(body, dict) else {}
-    message = str(said.get("message") or body or f"status {status}")[:2000]
-    causes = _causes(said)
-    evidence = [Evidence(kind="http", text=f"{status} {said.get('reason') or ''}: {message}".strip(), where=what)]
+    details: dict[str, Any] = body if isinstance(body, dict) else {}
+    message = str(details.get("message") or body or f"status {status}")[:2000]
+    causes = _causes(details)
+    evidence = [Evidence(kind="http", text=f"{status} {details.get('reason') or ''}: {message}".strip(), where=what)]
     evidence += [Evidence(kind="condition", text=f"{c['field']}: {c['message']}"[:500], where=what) for c in causes]
-    return _classed(status, message, causes, what, evidence, retry_after)
+    return _classify(status, message, causes, what, evidence, retry_after)
 
 
-def _classed(
+def _classify(
     status: int,
     message: str,
     causes: list[dict[str, str]],
@@ -100,25 +100,27 @@ def _classed(
     evidence: list[Evidence],
     retry_after: float | None,
 ) -> StageFailure:
-    fields = ", ".join(dict.fromkeys(cause["field"] for cause in causes if cause["field"])) or "what the evidence names"
-    told = f"{what}: {message}"
+    fields = (
+        ", ".join(dict.fromkeys(cause["field"] for cause in causes if cause["field"])) or "the fields in the evidence"
+    )
+    text = f"{what}: {message}"
     if status == 401:
-        return UNAUTHENTICATED(told, evidence=evidence, context="in use")
+        return UNAUTHENTICATED(text, evidence=evidence, context="in use")
     if status == 403:
-        return FORBIDDEN(told, evidence=evidence, missing=_missing_permission(message))
+        return FORBIDDEN(text, evidence=evidence, missing=_missing_permission(message))
     if status == 404:
-        return NOT_FOUND(told, evidence=evidence, what=what)
+        return NOT_FOUND(text, evidence=evidence, what=what)
     if status == 409 and any(cause["reason"] == "FieldManagerConflict" for cause in causes):
-        return CONFLICT(told, evidence=evidence, fields=fields, managers=_managers(causes))
+        return CONFLICT(text, evidence=evidence, fields=fields, managers=_managers(causes))
     if status in (429, 503, 504) or (status == 409 and not causes):
         seconds = retry_after or 1.0
-        return BUSY(told, evidence=evidence, retry_after=seconds, seconds=f"{seconds:g}")
-    if status in (400, 422) or _UNDECLARED.search(message):
-        if undeclared := _UNDECLARED.search(message):
+        return BUSY(text, evidence=evidence, retry_after=seconds, seconds=f"{seconds:g}")
+    if status in (400, 422) or _UNDECLARED_FIELD.search(message):
+        if undeclared := _UNDECLARED_FIELD.search(message):
             fields = undeclared.group(1)
         code = IMMUTABLE if any("immutable" in cause["message"] for cause in causes) else INVALID
-        return code(told, evidence=evidence, fields=fields, what=what)
-    return API_ERROR(told, evidence=evidence)
+        return code(text, evidence=evidence, fields=fields, what=what)
+    return API_ERROR(text, evidence=evidence)
 
 
 def _causes(status: dict[str, Any]) -> list[dict[str, str]]:
@@ -129,13 +131,13 @@ def _causes(status: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _managers(causes: list[dict[str, str]]) -> str:
-    """The managers that a conflict's causes name: `conflict with "kubectl" using apps/v1`."""
+    """Return the managers that the causes of a conflict name: `conflict with "kubectl" using apps/v1`."""
     named = [cause["message"].split('"')[1] for cause in causes if cause["message"].count('"') >= 2]
     return ", ".join(dict.fromkeys(named)) or "their managers"
 
 
 def _missing_permission(message: str) -> str:
-    """`patch deployments`, from `User "x" cannot patch resource "deployments" in API group "apps" in …`."""
+    """Return `patch deployments` for `User "x" cannot patch resource "deployments" in API group "apps" in …`."""
     before, cannot, after = message.partition(" cannot ")
     if not cannot:
         return message[:200]

@@ -1,6 +1,6 @@
-"""Finding a cluster as kubectl does: KUBECONFIG, `~/.kube/config`, or the pod that we run in.
+"""Finds a cluster as kubectl does: KUBECONFIG, `~/.kube/config`, or the pod's service account.
 
-lightkube reads one file, signs in and sets up TLS; merging several files and choosing a context is done here.
+lightkube reads one file, authenticates and sets up TLS; this module merges several files and chooses a context.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from container_kit.stages.contract.fault import Evidence, FaultCode
 if TYPE_CHECKING:
     from lightkube.config.kubeconfig import SingleConfig
 
-EXTRA_MISSING = FaultCode(
-    "kubernetes.extra_missing",
-    means="The part of Container Kit that speaks to Kubernetes is not installed.",
+CLIENT_NOT_FOUND = FaultCode(
+    "kubernetes.client_not_found",
+    means="The Kubernetes client of Container Kit is not installed.",
     hint="Install it: pip install 'container-kit[kubernetes]'.",
 )
-KUBECONFIG_MISSING = FaultCode(
-    "kubernetes.kubeconfig_missing",
-    means="No kubeconfig was found, and we do not run in a cluster.",
-    hint="Set KUBECONFIG, or put a kubeconfig at ~/.kube/config (looked for: {looked}).",
+KUBECONFIG_NOT_FOUND = FaultCode(
+    "kubernetes.kubeconfig_not_found",
+    means="No kubeconfig was found, and this process does not run in a cluster.",
+    hint="Set KUBECONFIG, or put a kubeconfig at ~/.kube/config (searched: {searched}).",
 )
 KUBECONFIG_INVALID = FaultCode(
     "kubernetes.kubeconfig_invalid",
-    means="A kubeconfig cannot be used.",
+    means="A kubeconfig is invalid.",
     hint="Correct {path}; `kubectl config view` shows what it should look like.",
 )
-CONTEXT_UNKNOWN = FaultCode(
-    "kubernetes.context_unknown",
-    means="The kubeconfig has no context of this name, or none is current.",
-    hint="Give kube_context, one of: {known}.",
+CONTEXT_NOT_FOUND = FaultCode(
+    "kubernetes.context_not_found",
+    means="The kubeconfig has no context of this name, or no current context.",
+    hint="Give kube_context, one of: {contexts}.",
 )
 
-FAULTS = (EXTRA_MISSING, KUBECONFIG_MISSING, KUBECONFIG_INVALID, CONTEXT_UNKNOWN)
+FAULTS = (CLIENT_NOT_FOUND, KUBECONFIG_NOT_FOUND, KUBECONFIG_INVALID, CONTEXT_NOT_FOUND)
 
 _FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 _EXEC_VERSIONS = {"client.authentication.k8s.io/v1": "client.authentication.k8s.io/v1beta1"}
-"""lightkube knows the older names of the same protocol."""
+"""lightkube has only the older names of the same protocol."""
 
 
 def read_config(context: str | None, kubeconfig: str | None = None) -> SingleConfig:
-    """The cluster, user and namespace of a context.
+    """Return the cluster, user and namespace of a context.
 
     Args:
         context: None for the current one.
-        kubeconfig: Paths as in KUBECONFIG; None takes that variable.
+        kubeconfig: Paths as in KUBECONFIG; None reads that variable.
 
     Raises:
         StageFailure: One of `FAULTS`.
@@ -55,21 +55,22 @@ def read_config(context: str | None, kubeconfig: str | None = None) -> SingleCon
     try:
         from lightkube.config.kubeconfig import KubeConfig
     except ImportError as error:
-        raise EXTRA_MISSING("lightkube is not installed") from error
-    named = kubeconfig or os.environ.get("KUBECONFIG")
-    if named is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        raise CLIENT_NOT_FOUND("lightkube is not installed") from error
+    setting = kubeconfig or os.environ.get("KUBECONFIG")
+    if setting is None and "KUBERNETES_SERVICE_HOST" in os.environ:
         return _in_cluster(KubeConfig)
-    paths = [Path(path).expanduser() for path in (named or "~/.kube/config").split(os.pathsep) if path]
-    there = [path for path in paths if path.is_file()]
-    if not there:
-        raise KUBECONFIG_MISSING("no kubeconfig was found", looked=", ".join(map(str, paths)))
-    merged = _merge([_read(path) for path in there])
-    known = sorted(entry["name"] for entry in merged["contexts"])
-    wanted = context or merged.get("current-context")
-    if wanted not in known:
-        what = f"context {wanted!r} is not in the kubeconfig" if wanted else "the kubeconfig has no current context"
-        raise CONTEXT_UNKNOWN(what, known=", ".join(known) or "there are none")
-    return _config(KubeConfig, merged, str(wanted), there[0])
+    paths = [Path(path).expanduser() for path in (setting or "~/.kube/config").split(os.pathsep) if path]
+    existing = [path for path in paths if path.is_file()]
+    if not existing:
+        raise KUBECONFIG_NOT_FOUND("no kubeconfig was found", searched=", ".join(map(str, paths)))
+    merged = _merge([_read(path) for path in existing])
+    contexts = sorted(entry["name"] for entry in merged["contexts"])
+    selected = context or merged.get("current-context")
+    if selected not in contexts:
+        named = f"context {selected!r} is not in the kubeconfig"
+        message = named if selected else "the kubeconfig has no current context"
+        raise CONTEXT_NOT_FOUND(message, contexts=", ".join(contexts) or "there are none")
+    return _config(KubeConfig, merged, str(selected), existing[0])
 
 
 def _config(kube_config: Any, merged: dict[str, Any], context: str, path: Path) -> SingleConfig:
@@ -83,7 +84,7 @@ def _config(kube_config: Any, merged: dict[str, Any], context: str, path: Path) 
 
 
 def _prepare_exec(config: SingleConfig) -> None:
-    """Let credential plugins of the present protocol version work, and tell them that they cannot ask a person."""
+    """Support credential plugins of the current protocol version, and disable their interactive mode."""
     import json
 
     from lightkube.config.models import NameValue
@@ -102,7 +103,7 @@ def _in_cluster(kube_config: Any) -> SingleConfig:
     try:
         config: SingleConfig = kube_config.from_service_account().get()
     except (ConfigError, KeyError) as error:
-        raise KUBECONFIG_MISSING("no service account token in this pod", looked="the service account") from error
+        raise KUBECONFIG_NOT_FOUND("no service account token in this pod", searched="the service account") from error
     return config
 
 
@@ -127,14 +128,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _make_absolute(entry: dict[str, Any], folder: Path) -> None:
-    """Paths in a kubeconfig are relative to the file that they stand in."""
+    """Resolve the paths in a kubeconfig, which are relative to its folder."""
     for key in _FILES:
         if isinstance(entry.get(key), str):
             entry[key] = str(folder.resolve() / Path(entry[key]).expanduser())
 
 
 def _merge(contents: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several files as one: of two entries with one name the first counts, as kubectl has it."""
+    """Merge several files; of two entries with the same name the first counts, as in kubectl."""
     merged: dict[str, Any] = {
         "current-context": next((c["current-context"] for c in contents if c.get("current-context")), None)
     }

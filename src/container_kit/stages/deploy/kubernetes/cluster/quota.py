@@ -1,4 +1,4 @@
-"""Whether a namespace's quotas leave room for the pods, before anything is built for them."""
+"""Checks that the quotas of a namespace leave room for the pods, before anything is built."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 async def check_quota(api: KubernetesApi, namespace: str, options: KubernetesOptions) -> list[Check]:
-    """Compare what the pods ask for with what each ResourceQuota leaves.
+    """Compare the requests of the pods with the remainder of each ResourceQuota.
 
     Raises:
         StageFailure: `kubernetes.quota` names the quota and the resource.
@@ -26,15 +26,15 @@ async def check_quota(api: KubernetesApi, namespace: str, options: KubernetesOpt
         pods = await _new_pods(api, namespace, options)
     except StageFailure as failure:
         if failure.fault.code in ("kubernetes.forbidden", "kubernetes.not_found"):
-            return [Check(name="quota", outcome="not_checked", detail="quotas may not be read")]
+            return [Check(name="quota", outcome="not_checked", detail="no permission to read quotas")]
         raise
-    for found in listed.get("items") or []:
-        _check(found, options, pods)
+    for resource_quota in listed.get("items") or []:
+        _check(resource_quota, options, pods)
     return [Check(name="quota", outcome="ok", detail=f"{pods} more pods fit")]
 
 
 async def _new_pods(api: KubernetesApi, namespace: str, options: KubernetesOptions) -> int:
-    """A first deployment adds its replicas, a later one for a moment one pod more."""
+    """Return the number of additional pods: all replicas at first, later one surge pod."""
     if options.name is not None:
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{options.name}"
         if await api.find(path) is not None:
@@ -42,10 +42,10 @@ async def _new_pods(api: KubernetesApi, namespace: str, options: KubernetesOptio
     return options.replicas
 
 
-def _check(found: Json, options: KubernetesOptions, pods: int) -> None:
-    status = found.get("status") or {}
+def _check(resource_quota: Json, options: KubernetesOptions, pods: int) -> None:
+    status = resource_quota.get("status") or {}
     hard, used = status.get("hard") or {}, status.get("used") or {}
-    asked = {
+    requests = {
         "pods": "1",
         "count/pods": "1",
         "cpu": options.cpu,
@@ -55,15 +55,14 @@ def _check(found: Json, options: KubernetesOptions, pods: int) -> None:
         "requests.memory": options.memory,
         "limits.memory": options.memory_limit,
     }
-    for resource, each in asked.items():
+    for resource, each in requests.items():
         if resource not in hard:
             continue
-        left = _left(hard[resource], str(used.get(resource, "0")))
-        wanted = quantity(resource, each) * pods
-        if left is not None and wanted > left:
-            name = found["metadata"]["name"]
+        available = _available(hard[resource], str(used.get(resource, "0")))
+        if available is not None and quantity(resource, each) * pods > available:
+            name = resource_quota["metadata"]["name"]
             text = (
-                f"{resource}: {hard[resource]} allowed, {used.get(resource, 0)} used, {pods} pods ask for {each} each"
+                f"{resource}: {hard[resource]} allowed, {used.get(resource, 0)} used, {pods} pods request {each} each"
             )
             evidence = [Evidence(kind="condition", text=text, where=f"resourcequota/{name}")]
             raise QUOTA(
@@ -71,8 +70,8 @@ def _check(found: Json, options: KubernetesOptions, pods: int) -> None:
             )
 
 
-def _left(hard: str, used: str) -> Fraction | None:
-    """What is left; None where a quantity is in a form that only the API itself writes."""
+def _available(hard: str, used: str) -> Fraction | None:
+    """Return the remainder; None if a quantity has a form that only the API writes."""
     try:
         allowed, taken = (Fraction(0) if text == "0" else quantity("quota", text) for text in (hard, used))
     except StageFailure:

@@ -1,4 +1,4 @@
-"""Getting a built image to a cluster's nodes, so that each deployment names exactly the image that was built."""
+"""The stages that deliver a built image to a cluster's nodes. A deployment then names exactly that image."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, Kub
 from container_kit.stages.artifacts.push import PushedImage, PushOptions
 from container_kit.stages.contract.fault import Evidence, FaultCode, WiringError
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
+from container_kit.stages.deploy.faults import OPTION_INVALID
 from container_kit.stages.deploy.kubernetes import validation as fields
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
@@ -19,7 +20,7 @@ from container_kit.stages.docker.engine import DockerEngine
 LOAD_FAILED = FaultCode(
     "kubernetes.load_failed",
     means="The image could not be loaded into the cluster's nodes.",
-    hint="Is the cluster {cluster} running? The loader's own words are in the evidence.",
+    hint="Check that the cluster {cluster} is running. The loader's output is in the evidence.",
     retryable=True,
 )
 
@@ -27,7 +28,7 @@ _LOAD_SECONDS = 600.0
 
 
 class ChooseRegistryName(Stage[PushOptions]):
-    """Say under which name the image goes to the cluster's registry."""
+    """Choose the image's name in the cluster's registry."""
 
     read_only = True
     faults = fields.FAULTS
@@ -35,23 +36,23 @@ class ChooseRegistryName(Stage[PushOptions]):
     async def execute(
         self, ctx: StageContext, image: Image, cluster: Cluster, options: KubernetesOptions
     ) -> PushOptions:
-        """Name it; where it is loaded into the nodes instead, the name is not used.
+        """Choose the name; it is not used if the image is loaded into the nodes.
 
         Raises:
-            StageFailure: `kubernetes.option_invalid` where neither a registry nor the image's name says where to.
+            StageFailure: `deploy.option_invalid` if neither a registry is given nor part of the image's name.
         """
         name = image_name(image, options)
         if cluster.delivery != "registry":
-            return PushOptions(repository=named_by_content(name, image).rpartition(":")[0])
-        repository, tag = push_target(name, cluster.registry)
+            return PushOptions(repository=content_tag(name, image).rpartition(":")[0])
+        repository, tag = registry_name(name, cluster.registry)
         return PushOptions(repository=repository, tag=tag)
 
 
 class DeliverImage(Stage[ClusterImage]):
-    """Load the image into the cluster's nodes, or name it as it was pushed.
+    """Load the image into the cluster's nodes, or refer to the pushed image.
 
     Args:
-        engine: The local engine; by default the one that is found as docker finds it.
+        engine: The local engine; by default the one that the docker command line uses.
     """
 
     timeout = _LOAD_SECONDS
@@ -68,7 +69,7 @@ class DeliverImage(Stage[ClusterImage]):
         options: KubernetesOptions,
         pushed: PushedImage | None = None,
     ) -> ClusterImage:
-        """Deliver; an image that was pushed is named by its digest there.
+        """Deliver the image; a pushed image is named by its digest.
 
         Raises:
             StageFailure: `kubernetes.load_failed`, or a fault of the engine.
@@ -77,8 +78,8 @@ class DeliverImage(Stage[ClusterImage]):
             reference = f"{pushed.reference}@{pushed.digest}"
             return ClusterImage(reference=reference, delivered_by=f"registry {pushed.registry}")
         if cluster.delivery == "registry":
-            raise WiringError(f"{self.name}: the image goes to a registry, and nothing before has pushed it")
-        reference = named_by_content(image_name(image, options), image)
+            raise WiringError(f"{self.name}: the image needs a registry, but no earlier stage pushed it")
+        reference = content_tag(image_name(image, options), image)
         repository, _, tag = reference.rpartition(":")
         await self._engine.call(lambda api: api.tag(image.id, repository, tag))
         if cluster.delivery != "shared":
@@ -89,18 +90,18 @@ class DeliverImage(Stage[ClusterImage]):
     async def preview(
         self, ctx: StageContext, image: Image, cluster: Cluster, options: KubernetesOptions
     ) -> Preview[ClusterImage]:
-        """Where the image would go. Its digest is known only once it was pushed."""
+        """Describe the delivery. The digest is known only after the push."""
         name = image_name(image, options)
         if cluster.delivery == "registry":
-            reference = ":".join(push_target(name, cluster.registry))
+            reference = ":".join(registry_name(name, cluster.registry))
             return Preview((f"name the image {reference}, by its digest",), ClusterImage(reference=reference))
-        reference = named_by_content(name, image)
-        made = ClusterImage(reference=reference, pull_policy="IfNotPresent", delivered_by=cluster.delivery)
-        return Preview((f"load {reference} into {cluster.context}",), made)
+        reference = content_tag(name, image)
+        delivered = ClusterImage(reference=reference, pull_policy="IfNotPresent", delivered_by=cluster.delivery)
+        return Preview((f"load {reference} into {cluster.context}",), delivered)
 
 
 def image_name(image: Image, options: KubernetesOptions) -> str:
-    """`name:tag`; one that is known by its id alone is named after the application."""
+    """Return `name:tag`; an image without a name is named after the application."""
     if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", image.reference):
         return f"{options.name or 'app'}:{_short_id(image)}"
     return fields.image("image", image.reference.partition("@")[0])
@@ -110,34 +111,34 @@ def _short_id(image: Image) -> str:
     return image.id.removeprefix("sha256:")[:12] or "unknown"
 
 
-def named_by_content(name: str, image: Image) -> str:
-    """`repository:TAG` with a tag made of the image's id: the same tag with other content would not roll out."""
+def content_tag(name: str, image: Image) -> str:
+    """Return `repository:TAG` with a tag from the image's id: new content under an old tag would not roll out."""
     above, slash, last = name.rpartition("/")
     return fields.image("image", f"{above}{slash}{last.partition(':')[0]}:ck-{_short_id(image)}")
 
 
-def push_target(name: str, registry: str | None) -> tuple[str, str]:
-    """Where an image goes in a registry: its name without the registry that it may already bear, and its tag.
+def registry_name(name: str, registry: str | None) -> tuple[str, str]:
+    """Return an image's repository in a registry, and its tag; the registry in its name is replaced.
 
     Args:
-        name: The image's `name:tag`; without a registry it must say itself where to.
+        name: The image's `name:tag`; without `registry`, it must include one.
         registry: `host[:port][/path]`, or None.
 
     Raises:
-        StageFailure: `kubernetes.option_invalid`.
+        StageFailure: `deploy.option_invalid`.
     """
     before, _, last = name.rpartition("/")
     repository, _, tag = last.partition(":")
     base = fields.registry("registry", registry) if registry else before
     host = base.partition("/")[0]
     if not registry and "." not in host and ":" not in host:
-        rule = "host[:port][/path], for the image's own name does not say where to push it"
-        raise fields.OPTION_INVALID("registry is not given", field="registry", rule=rule)
+        rule = "host[:port][/path], because the image's name includes no registry"
+        raise OPTION_INVALID("registry is not given", option="registry", rule=rule)
     return f"{base}/{repository}", tag or "latest"
 
 
 def load_command(cluster: Cluster, reference: str) -> list[str]:
-    """The loader's command line for a kind of cluster."""
+    """Return the loader's command line for a kind of cluster."""
     name = cluster.context.removeprefix(f"{cluster.delivery}-")
     if cluster.delivery == "kind":
         return ["kind", "load", "docker-image", reference, "--name", name]

@@ -1,1 +1,1 @@
-"""Kubernetes manifests: generated ones, the user's own, and how they are written."""
+"""Kubernetes manifests: generated, read from the user's files, and written as files."""

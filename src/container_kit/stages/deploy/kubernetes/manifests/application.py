@@ -1,4 +1,4 @@
-"""The application to deploy: options, analysis and image brought together, every value checked."""
+"""The application to deploy: options, analysis and image combined, every value checked."""
 
 from __future__ import annotations
 
@@ -10,27 +10,21 @@ from fractions import Fraction
 from container_kit.stages.artifacts.analysis import Module
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions
-from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.deploy.faults import OPTION_INVALID, PORT_NOT_FOUND
 from container_kit.stages.deploy.kubernetes import validation as fields
-
-PORT_UNKNOWN = FaultCode(
-    "kubernetes.port_unknown",
-    means="Nothing says which port the application listens on.",
-    hint="Give port; found in neither the analysis nor the image's EXPOSE.",
-)
 
 _SERVICE_PORTS = {
     "postgres": 5432, "mysql": 3306, "mariadb": 3306, "redis": 6379, "mongodb": 27017, "rabbitmq": 5672, "kafka": 9092,
     "elasticsearch": 9200, "memcached": 11211, "smtp": 587, "s3": 443, "nats": 4222,
 }  # fmt: skip
-_LEAST_MEMORY = Fraction(16 * 2**20)
-_LEAST_CPU = Fraction(1, 100)
+_MIN_MEMORY = Fraction(16 * 2**20)
+_MIN_CPU = Fraction(1, 100)
 DEFAULT_USER = 10001
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
-    """What the manifests are made of; every text in it is safe to write."""
+class ManifestValues:
+    """The values of the manifests; every text is safe to write."""
 
     name: str
     namespace: str
@@ -47,18 +41,18 @@ class Application:
     egress_ports: tuple[int, ...]
 
 
-def application(
+def combine(
     options: KubernetesOptions, image: ClusterImage, namespace: str, module: Module | None, built: Image | None
-) -> Application:
-    """Bring together what was asked, what was found and what was built.
+) -> ManifestValues:
+    """Combine the options, the analysis and the built image.
 
     Raises:
-        StageFailure: `kubernetes.option_invalid` names the field; `kubernetes.secret_literal`,
-            `kubernetes.port_unknown`.
+        StageFailure: `deploy.option_invalid` names the field; `kubernetes.secret_literal`,
+            `deploy.port_not_found`.
     """
     check_options(options)
     reference = fields.image("image", image.reference)
-    return Application(
+    return ManifestValues(
         name=_name(options, module, reference),
         namespace=fields.namespace("namespace", namespace),
         image=reference,
@@ -88,16 +82,16 @@ _CHECKS: dict[str, Callable[[str, str], str]] = {
 
 
 def check_options(options: KubernetesOptions) -> None:
-    """Check every text of the options that can be checked alone.
+    """Check every option that can be checked on its own.
 
     Raises:
-        StageFailure: `kubernetes.option_invalid` names the field; `kubernetes.secret_literal`.
+        StageFailure: `deploy.option_invalid` names the field; `kubernetes.secret_literal`.
     """
     for field, check in _CHECKS.items():
         if (value := getattr(options, field)) is not None:
             check(field, value)
-    fields.request_and_limit("cpu", options.cpu, options.cpu_limit, least=_LEAST_CPU)
-    fields.request_and_limit("memory", options.memory, options.memory_limit, least=_LEAST_MEMORY)
+    fields.request_and_limit("cpu", options.cpu, options.cpu_limit, minimum=_MIN_CPU)
+    fields.request_and_limit("memory", options.memory, options.memory_limit, minimum=_MIN_MEMORY)
     for field in ("command", "args"):
         for word in getattr(options, field):
             fields.text(field, word)
@@ -118,7 +112,7 @@ def _name(options: KubernetesOptions, module: Module | None, reference: str) -> 
 
 
 def _version(reference: str) -> str:
-    """The tag, else the digest's first characters: a label, for people."""
+    """Return the tag, else the start of the digest: the version label."""
     before, _, digest = reference.partition("@sha256:")
     tag = before.rpartition("/")[2].partition(":")[2]
     return fields.label_value(tag) or digest[:12] or "latest"
@@ -133,14 +127,15 @@ def _port(options: KubernetesOptions, module: Module | None, built: Image | None
         return built.ports[0]
     if module is not None and module.role.value in ("worker", "cli", "library"):
         return None
-    raise PORT_UNKNOWN("no port is known for the application's Service and probes")
+    message = "the port for the application's Service and probes is not known"
+    raise PORT_NOT_FOUND(message, option="port", open="not checked")
 
 
 def _health_path(options: KubernetesOptions, module: Module | None) -> str | None:
     if options.health_path is not None:
         return options.health_path
-    found = module.health_endpoint.value if module is not None else None
-    return fields.http_path("health_path", found) if found else None
+    analyzed = module.health_endpoint.value if module is not None else None
+    return fields.http_path("health_path", analyzed) if analyzed else None
 
 
 def _numeric_user(built: Image | None) -> int:
@@ -151,24 +146,23 @@ def _numeric_user(built: Image | None) -> int:
 def _egress(options: KubernetesOptions, module: Module | None) -> tuple[int, ...]:
     for port in options.egress_ports:
         if not 0 < port < 65536:
-            raise fields.OPTION_INVALID(
-                f"egress_ports is invalid: {port}", field="egress_ports", rule="ports from 1 to 65535"
-            )
-    found = (_SERVICE_PORTS.get(service.kind) for service in (module.services if module is not None else ()))
-    return tuple(sorted({*options.egress_ports, *(port for port in found if port is not None)}))
+            rule = "ports from 1 to 65535"
+            raise OPTION_INVALID(f"egress_ports is invalid: {port}", option="egress_ports", rule=rule)
+    ports = (_SERVICE_PORTS.get(service.kind) for service in (module.services if module is not None else ()))
+    return tuple(sorted({*options.egress_ports, *(port for port in ports if port is not None)}))
 
 
 def _environment(options: KubernetesOptions) -> list[dict[str, object]]:
-    """Variables in the order of their names: literals, then references to Secrets and ConfigMaps."""
+    """Return the variables, sorted by name: literals, and references to Secrets and ConfigMaps."""
     env: dict[str, dict[str, object]] = {}
     for name, value in options.env.items():
         fields.variable("env", name)
         env[name] = {"name": name, "value": fields.literal("env", name, value)}
     for field, source in (("secret_env", "secretKeyRef"), ("config_env", "configMapKeyRef")):
-        for name, wanted in getattr(options, field).items():
+        for name, reference in getattr(options, field).items():
             fields.variable(field, name)
             if name in env:
-                raise fields.OPTION_INVALID(f"{name} is given twice", field=field, rule=f"{name} only once")
-            holder, key = fields.reference(f"{field}[{name}]", wanted)
+                raise OPTION_INVALID(f"{name} is given twice", option=field, rule=f"{name} only once")
+            holder, key = fields.reference(f"{field}[{name}]", reference)
             env[name] = {"name": name, "valueFrom": {source: {"name": holder, "key": key}}}
     return [env[name] for name in sorted(env)]

@@ -1,4 +1,4 @@
-"""Making the manifests: of the analysis and the image, or of the user's own files with the built image put in."""
+"""The stage that makes the manifests: generated, or the user's manifests with the built image."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.redaction import looks_secret
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.deploy.faults import OPTION_INVALID, OVER_LIMIT, PORT_NOT_FOUND
 from container_kit.stages.deploy.kubernetes import validation as fields
-from container_kit.stages.deploy.kubernetes.manifests.application import PORT_UNKNOWN, application, check_options
+from container_kit.stages.deploy.kubernetes.manifests.application import check_options, combine
 from container_kit.stages.deploy.kubernetes.manifests.generate import objects
-from container_kit.stages.deploy.kubernetes.manifests.user_manifests import OWN_FAULTS, own_objects
+from container_kit.stages.deploy.kubernetes.manifests.user_manifests import USER_MANIFEST_FAULTS, read_user_manifests
 from container_kit.stages.deploy.kubernetes.manifests.yaml_text import FAULTS as YAML_FAULTS
-from container_kit.stages.deploy.kubernetes.target_policy import OVER_LIMIT, keep_inside, on_target
+from container_kit.stages.deploy.kubernetes.target_policy import apply_target, require_namespace
 
 Json = dict[str, Any]
 
 
 class MakeManifests(Stage[Manifests]):
-    """Make Kubernetes manifests that pass Pod Security restricted, or read the user's own."""
+    """Generate manifests that pass Pod Security restricted, or read the user's manifests."""
 
     read_only = True
-    faults = (PORT_UNKNOWN, OVER_LIMIT, *fields.FAULTS, *OWN_FAULTS, *YAML_FAULTS, *PATH_FAULTS)
+    faults = (PORT_NOT_FOUND, OVER_LIMIT, *fields.FAULTS, *USER_MANIFEST_FAULTS, *YAML_FAULTS, *PATH_FAULTS)
 
     async def validate(self, ctx: StageContext, options: KubernetesOptions) -> None:
         """Check the options.
 
         Raises:
-            StageFailure: `kubernetes.option_invalid`, `kubernetes.secret_literal`.
+            StageFailure: `deploy.option_invalid`, `kubernetes.secret_literal`.
         """
         check_options(options)
 
@@ -49,67 +50,69 @@ class MakeManifests(Stage[Manifests]):
         named: ImageReference | None = None,
         target: Target | None = None,
     ) -> Manifests:
-        """Make them; without a cluster for its files alone.
+        """Make the manifests; without a cluster, they are only written as files.
 
         Raises:
             StageFailure: One of `faults`.
         """
-        options = on_target(options, target)
+        options = apply_target(options, target)
         namespace = fields.namespace("namespace", options.namespace or (cluster.namespace if cluster else "default"))
         reference = built.reference if built is not None else named.image if named is not None else None
         delivered = image or (ClusterImage(reference=reference) if reference is not None else None)
         if options.manifests is not None and source is not None:
-            found = await own_objects(ctx, source.path, options.manifests)
-            keep_inside(found, target)
-            return _own(found, options.manifests, namespace, delivered)
+            objects_read = await read_user_manifests(ctx, source.path, options.manifests)
+            require_namespace(objects_read, target)
+            return _user_manifests(objects_read, options.manifests, namespace, delivered)
         if delivered is None:
-            raise fields.OPTION_INVALID("no image is known", field="image", rule="build or name an image first")
+            raise OPTION_INVALID("no image is given", option="image", rule="build or name an image first")
         module = analysis.module(source.module if source is not None else ".") if analysis is not None else None
-        app = application(options, delivered, namespace, module, built)
+        app = combine(options, delivered, namespace, module, built)
         notes = () if "@sha256:" in app.image or app.pull_policy != "Always" else (_UNPINNED,)
         return Manifests(name=app.name, namespace=namespace, objects=tuple(objects(app)), notes=notes)
 
 
-_UNPINNED = "the image is named by tag, not by digest: pushing other content under it would not roll out"
+_UNPINNED = "the image is named by tag, not by digest: a push of other content to the tag would not roll out"
 
 
-def _own(found: list[Json], path: str, namespace: str, image: ClusterImage | None) -> Manifests:
-    notes = [*_put_in(found, image), *_literal_secrets(found)]
-    named = next((one for one in found if one["kind"] == "Deployment"), found[0] if found else None)
-    name = str(named["metadata"]["name"]) if named else fields.slug(path)
-    return Manifests(name=name, namespace=namespace, objects=tuple(found), generated=False, notes=tuple(notes))
+def _user_manifests(objects: list[Json], path: str, namespace: str, image: ClusterImage | None) -> Manifests:
+    notes = [*_replace_image(objects, image), *_secret_literals(objects)]
+    main = next((obj for obj in objects if obj["kind"] == "Deployment"), objects[0] if objects else None)
+    name = str(main["metadata"]["name"]) if main else fields.slug(path)
+    return Manifests(name=name, namespace=namespace, objects=tuple(objects), generated=False, notes=tuple(notes))
 
 
-def _containers(found: list[Json]) -> list[Json]:
-    """The containers of all objects that have a pod template."""
-    made: list[Json] = []
-    for one in found:
-        spec = one.get("spec") if isinstance(one.get("spec"), dict) else {}
+def _containers(objects: list[Json]) -> list[Json]:
+    """Return the containers of all objects with a pod template."""
+    containers: list[Json] = []
+    for obj in objects:
+        spec = obj.get("spec") if isinstance(obj.get("spec"), dict) else {}
         template = ((spec or {}).get("template") or {}) if isinstance((spec or {}).get("template"), dict) else {}
-        pod = template.get("spec") or (spec if one["kind"] == "Pod" else {}) or {}
+        pod = template.get("spec") or (spec if obj["kind"] == "Pod" else {}) or {}
         if isinstance(pod, dict):
-            made += [
+            containers += [
                 c for group in ("initContainers", "containers") for c in pod.get(group) or [] if isinstance(c, dict)
             ]
-    return made
+    return containers
 
 
-def _put_in(found: list[Json], image: ClusterImage | None) -> list[str]:
-    """Put the delivered image in the place of the one with the same name, whatever its registry and tag."""
+def _replace_image(objects: list[Json], image: ClusterImage | None) -> list[str]:
+    """Replace images of the same repository name, in any registry and with any tag, with the delivered image."""
     if image is None:
         return []
-    wanted = _short_name(image.reference)
-    replaced = [c for c in _containers(found) if _short_name(str(c.get("image", ""))) == wanted]
+    name = _short_name(image.reference)
+    replaced = [c for c in _containers(objects) if _short_name(str(c.get("image", ""))) == name]
     for container in replaced:
         container["image"] = image.reference
-    return [] if replaced else [f"no container uses an image named {wanted}, so the built image is not deployed"]
+    return [] if replaced else [f"no container uses an image named {name}, so the built image is not deployed"]
 
 
 def _short_name(reference: str) -> str:
     return re.split(r"[:@]", reference.rpartition("/")[2])[0]
 
 
-def _literal_secrets(found: list[Json]) -> list[str]:
-    env = [entry for container in _containers(found) for entry in container.get("env") or [] if isinstance(entry, dict)]
+def _secret_literals(objects: list[Json]) -> list[str]:
+    env = [
+        entry for container in _containers(objects) for entry in container.get("env") or [] if isinstance(entry, dict)
+    ]
     names = sorted({str(e.get("name")) for e in env if e.get("value") and looks_secret(str(e.get("name")))})
-    return [f"env {name} holds a literal value that looks like a secret: refer to a Secret instead" for name in names]
+    return [f"env {name} holds a literal value that looks like a secret: reference a Secret instead" for name in names]

@@ -1,4 +1,4 @@
-"""Reading a user's own manifests: a file, a folder of files, or a kustomization."""
+"""Reads a user's manifests: a file, a folder of files, or a kustomization."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ KUSTOMIZE_FAILED = FaultCode(
     means="The kustomization cannot be built.",
     hint="Correct what kustomize names in the evidence; try `kubectl kustomize {folder}`.",
 )
-KUSTOMIZE_MISSING = FaultCode(
-    "kubernetes.kustomize_missing",
-    means="The kustomization uses more than resources and namespace, and neither kustomize nor kubectl is installed.",
-    hint="Install kubectl or kustomize, or build it elsewhere and give the file; it uses: {uses}.",
+KUSTOMIZE_NOT_FOUND = FaultCode(
+    "kubernetes.kustomize_not_found",
+    means="The kustomization needs kustomize or kubectl, and neither is installed.",
+    hint="Install kubectl or kustomize, or give a file that was built elsewhere; the kustomization uses: {uses}.",
 )
-OWN_FAULTS = (KUSTOMIZE_FAILED, KUSTOMIZE_MISSING)
+USER_MANIFEST_FAULTS = (KUSTOMIZE_FAILED, KUSTOMIZE_NOT_FOUND)
 
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _SUFFIXES = (".yaml", ".yml", ".json")
-_MOST_FILES = 500
+_MAX_FILES = 500
 _BUILD_SECONDS = 60.0
-_UNDERSTOOD = {"apiVersion", "kind", "namespace", "resources"}
+_SUPPORTED_FIELDS = {"apiVersion", "kind", "namespace", "resources"}
 _ORDER = (
     "Namespace", "CustomResourceDefinition", "ResourceQuota", "LimitRange", "PriorityClass", "StorageClass",
     "ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "Secret", "ConfigMap",
@@ -42,39 +42,41 @@ _ORDER = (
 )  # fmt: skip
 
 
-async def own_objects(ctx: StageContext, root: str, path: str) -> list[Json]:
-    """The objects below a path of the source, in an order in which each finds what it needs.
+async def read_user_manifests(ctx: StageContext, root: str, path: str) -> list[Json]:
+    """Return the objects in a path of the source, each after the objects that it needs.
 
-    Values of Secrets among them are learnt by the redactor.
+    The redactor hides the values of Secrets among them.
 
     Raises:
         StageFailure: `path.not_found`, `path.outside_workspace`, `kubernetes.yaml_invalid`,
-            `kubernetes.kustomize_failed`, `kubernetes.kustomize_missing`.
+            `kubernetes.kustomize_failed`, `kubernetes.kustomize_not_found`.
     """
-    found = _inside(ctx.workspace.directory(root), path)
-    kustomization = next((found / name for name in _KUSTOMIZATIONS if (found / name).is_file()), None)
-    if found.name in _KUSTOMIZATIONS and found.is_file():
-        kustomization = found
+    location = _inside(ctx.workspace.directory(root), path)
+    kustomization = next((location / name for name in _KUSTOMIZATIONS if (location / name).is_file()), None)
+    if location.name in _KUSTOMIZATIONS and location.is_file():
+        kustomization = location
     if kustomization is not None:
-        objects = await _built(kustomization)
+        objects = await _build(kustomization)
     else:
-        objects = await anyio.to_thread.run_sync(_read_files, found)
-    for one in objects:
-        if one["kind"] == "Secret":
-            ctx.redact.add(_secret_values(one))
-    return sorted(objects, key=lambda one: _ORDER.index(one["kind"]) if one["kind"] in _ORDER else len(_ORDER))
+        objects = await anyio.to_thread.run_sync(_read_files, location)
+    for obj in objects:
+        if obj["kind"] == "Secret":
+            ctx.redact.add(_secret_values(obj))
+    return sorted(objects, key=lambda obj: _ORDER.index(obj["kind"]) if obj["kind"] in _ORDER else len(_ORDER))
 
 
 def _inside(root: Path, path: str) -> Path:
-    found = below(root, path)
-    if not found.exists():
-        raise PATH_NOT_FOUND(f"{path} does not exist", evidence=[Evidence(kind="value", text=f"resolved to {found}")])
-    return found
+    location = below(root, path)
+    if not location.exists():
+        evidence = [Evidence(kind="value", text=f"resolved to {location}")]
+        raise PATH_NOT_FOUND(f"{path} does not exist", evidence=evidence)
+    return location
 
 
-def _read_files(found: Path) -> list[Json]:
-    files = [found] if found.is_file() else sorted(p for p in found.rglob("*") if p.suffix in _SUFFIXES)[:_MOST_FILES]
-    root = found.resolve()
+def _read_files(location: Path) -> list[Json]:
+    files = sorted(path for path in location.rglob("*") if path.suffix in _SUFFIXES)[:_MAX_FILES]
+    files = [location] if location.is_file() else files
+    root = location.resolve()
     objects = []
     for path in files:
         if path.resolve().is_relative_to(root) and path.is_file():
@@ -82,20 +84,20 @@ def _read_files(found: Path) -> list[Json]:
     return objects
 
 
-async def _built(kustomization: Path) -> list[Json]:
-    """What kustomize makes of it: its own program where it is installed, else the simplest kind by ourselves."""
+async def _build(kustomization: Path) -> list[Json]:
+    """Build a kustomization with kustomize or kubectl; without them, only resources and a namespace."""
     folder = str(kustomization.parent)
     for command in (["kustomize", "build", folder], ["kubectl", "kustomize", folder]):
         if shutil.which(command[0]) is not None:
             return read(await _run(command, folder), "kustomize")
     content = read_kustomization(kustomization)
-    if uses := sorted(set(content) - _UNDERSTOOD):
-        raise KUSTOMIZE_MISSING("the kustomization needs kustomize", uses=", ".join(uses))
-    return await anyio.to_thread.run_sync(_simplest, kustomization.parent, content)
+    if uses := sorted(set(content) - _SUPPORTED_FIELDS):
+        raise KUSTOMIZE_NOT_FOUND("the kustomization needs kustomize", uses=", ".join(uses))
+    return await anyio.to_thread.run_sync(_build_simple, kustomization.parent, content)
 
 
 def read_kustomization(path: Path) -> Json:
-    """The content of a kustomization, which has no metadata.
+    """Read a kustomization, which has no metadata.
 
     Raises:
         StageFailure: `kubernetes.kustomize_failed`.
@@ -112,7 +114,7 @@ def read_kustomization(path: Path) -> Json:
     return content
 
 
-def _simplest(folder: Path, content: Json) -> list[Json]:
+def _build_simple(folder: Path, content: Json) -> list[Json]:
     objects: list[Json] = []
     for name in content.get("resources") or []:
         path = (folder / str(name)).resolve()
@@ -120,9 +122,9 @@ def _simplest(folder: Path, content: Json) -> list[Json]:
             raise KUSTOMIZE_FAILED(f"resource {name} is not a file of the folder", folder=folder)
         objects += read(path.read_text(encoding="utf-8", errors="replace"), path.name)
     if namespace := content.get("namespace"):
-        for one in objects:
-            if one["kind"] not in ("Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"):
-                one["metadata"]["namespace"] = str(namespace)
+        for obj in objects:
+            if obj["kind"] not in ("Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"):
+                obj["metadata"]["namespace"] = str(namespace)
     return objects
 
 
@@ -131,8 +133,8 @@ async def _run(command: list[str], folder: str) -> str:
     with anyio.move_on_after(_BUILD_SECONDS):
         done = await anyio.run_process(command, stdin=subprocess.DEVNULL, check=False)
     if done is None or done.returncode != 0:
-        said = done.stderr.decode(errors="replace")[-2000:] if done else f"no end within {_BUILD_SECONDS:g} s"
-        evidence = [Evidence(kind="log", text=said, where=" ".join(command[:2]))]
+        text = done.stderr.decode(errors="replace")[-2000:] if done else f"not finished within {_BUILD_SECONDS:g} s"
+        evidence = [Evidence(kind="log", text=text, where=" ".join(command[:2]))]
         raise KUSTOMIZE_FAILED(f"{command[0]} cannot build the kustomization", evidence=evidence, folder=folder)
     return done.stdout.decode(errors="replace")
 

@@ -1,7 +1,8 @@
-"""Writing manifests into the source tree: plain files, a kustomize base, or a Helm chart."""
+"""The stage that writes manifests into the source tree: plain files, a kustomize base, or a Helm chart."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
@@ -12,13 +13,21 @@ from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.contract.workspace import below
-from container_kit.stages.deploy.kubernetes.manifests.layouts import lay_out
+from container_kit.stages.deploy.kubernetes.manifests.layouts import render_layout
 
 NOT_WRITABLE = FaultCode(
     "kubernetes.files_not_written",
     means="The manifests could not be written.",
-    hint="Make {folder} a folder that the server's user may write to.",
+    hint="Give the server's user write access to {folder}.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedManifests:
+    """Rendered manifests and their folder."""
+
+    folder: Path
+    files: ManifestFiles
 
 
 class WriteManifests(Stage[ManifestFiles]):
@@ -26,20 +35,28 @@ class WriteManifests(Stage[ManifestFiles]):
 
     faults = (NOT_WRITABLE, *PATH_FAULTS)
 
-    async def execute(
+    async def resolve(
         self, ctx: StageContext, manifests: Manifests, source: Source, layout: ManifestLayout
-    ) -> ManifestFiles:
-        """Write; files that are there under these names are replaced, and kept for going back.
+    ) -> RenderedManifests:
+        """Render the files.
 
         Raises:
-            StageFailure: `kubernetes.files_not_written`, or a fault of the path.
+            StageFailure: A fault of the path.
         """
-        folder = _folder(ctx, source, layout)
-        made = lay_out(manifests, layout.layout)
-        done = made.model_copy(update={"folder": str(folder), "replaced": {}})
+        folder = below(ctx.workspace.directory(source.path), layout.folder)
+        return RenderedManifests(folder, render_layout(manifests, layout.layout))
+
+    async def execute(self, ctx: StageContext, rendered: RenderedManifests) -> ManifestFiles:
+        """Write the files; existing files of the same names are replaced and recorded.
+
+        Raises:
+            StageFailure: `kubernetes.files_not_written`.
+        """
+        folder = rendered.folder
+        done = rendered.files.model_copy(update={"folder": str(folder), "replaced": {}})
         try:
             with anyio.CancelScope(shield=True):
-                for name, content in made.files.items():
+                for name, content in done.files.items():
                     done.replaced[name] = await anyio.to_thread.run_sync(_write, folder / name, content)
         except OSError as error:
             await self.rollback(ctx, done)
@@ -48,30 +65,23 @@ class WriteManifests(Stage[ManifestFiles]):
         return done
 
     async def rollback(self, ctx: StageContext, made: ManifestFiles) -> None:
-        """Put back what was there."""
+        """Restore the replaced files, and remove the new ones."""
         for name, content in made.replaced.items():
             await anyio.to_thread.run_sync(_restore, Path(made.folder) / name, content)
 
-    async def preview(
-        self, ctx: StageContext, manifests: Manifests, source: Source, layout: ManifestLayout
-    ) -> Preview[ManifestFiles]:
-        """The files."""
-        folder = _folder(ctx, source, layout)
-        made = lay_out(manifests, layout.layout)
-        return Preview(tuple(f"write {folder / name}" for name in made.files), made)
-
-
-def _folder(ctx: StageContext, source: Source, layout: ManifestLayout) -> Path:
-    return below(ctx.workspace.directory(source.path), layout.folder)
+    async def preview(self, ctx: StageContext, rendered: RenderedManifests) -> Preview[ManifestFiles]:
+        """List the files."""
+        lines = tuple(f"write {rendered.folder / name}" for name in rendered.files.files)
+        return Preview(lines, rendered.files)
 
 
 def _write(path: Path, content: str) -> str | None:
-    """Write one file at once; gives what was there."""
+    """Write a file atomically, and return its previous content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     before = path.read_text() if path.is_file() else None
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(content)
-    beside.replace(path)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(content)
+    temporary.replace(path)
     return before
 
 

@@ -1,4 +1,4 @@
-"""Writing and reading YAML so that every reader, of YAML 1.1 or 1.2, understands the same."""
+"""Writes and reads YAML that YAML 1.1 and 1.2 parsers interpret alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 YAML_INVALID = FaultCode(
     "kubernetes.yaml_invalid",
-    means="A manifest is not YAML, or not an object of Kubernetes.",
+    means="A manifest is not YAML, or not a Kubernetes object.",
     hint="Correct {place}: {rule}.",
 )
 
@@ -20,13 +20,13 @@ FAULTS = (YAML_INVALID,)
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9./_-]*")
 _AMBIGUOUS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
-"""Words that one reader takes for a text and another for something else."""
-_LARGEST = 2 * 1024 * 1024
-_MOST_NODES = 200_000
+"""Words that some parsers read as text and others as another type."""
+_MAX_CHARACTERS = 2 * 1024 * 1024
+_MAX_NODES = 200_000
 
 
 def write(documents: Iterable[Json]) -> str:
-    """Several documents as one text; keys keep their order, texts are quoted unless no reader could mistake them."""
+    """Write documents as one text; keys keep their order, and texts are quoted unless they are unambiguous."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -42,10 +42,10 @@ def write(documents: Iterable[Json]) -> str:
 
 
 def read(content: str, place: str) -> list[Json]:
-    """The objects in a text; a `List` is taken apart.
+    """Return the objects in a text; a `List` is expanded.
 
     Args:
-        content: YAML or JSON, perhaps of several documents.
+        content: YAML or JSON, with one or more documents.
         place: The file, for faults.
 
     Raises:
@@ -53,8 +53,8 @@ def read(content: str, place: str) -> list[Json]:
     """
     import yaml
 
-    if len(content) > _LARGEST:
-        raise _invalid(place, f"{len(content)} characters", f"at most {_LARGEST} characters in one file")
+    if len(content) > _MAX_CHARACTERS:
+        raise _invalid(place, f"{len(content)} characters", f"at most {_MAX_CHARACTERS} characters in one file")
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         documents = [document for document in yaml.load_all(content, Loader=loader) if document is not None]
@@ -65,30 +65,26 @@ def read(content: str, place: str) -> list[Json]:
         where = f"{place}:{mark.line + 1}" if mark else place
         problem = getattr(error, "problem", None) or str(error)
         raise _invalid(where, problem[:500], "it must be valid YAML") from error
-    except (
-        ValueError,
-        RecursionError,
-        TypeError,
-    ) as error:  # a date that is none, a key that is a list, too many nodes
+    except (ValueError, RecursionError, TypeError) as error:  # an invalid date, a list as a key, too many nodes
         raise _invalid(place, str(error)[:500], "it must be plain YAML") from error
-    return [found for document in documents for found in _objects(document, place)]
+    return [obj for document in documents for obj in _objects(document, place)]
 
 
 def _count(node: Any, known: dict[int, int], above: frozenset[int]) -> int:
-    """How many nodes a document has once its aliases are written out.
+    """Return the number of nodes of a document with its aliases expanded.
 
     Raises:
-        ValueError: More than any manifest has, or without end.
+        ValueError: There are too many, or an alias contains itself.
     """
     if not isinstance(node, (dict, list)):
         return 1
     if id(node) in above:
-        raise ValueError("an alias (*name) inside of what it stands for")
+        raise ValueError("an alias (*name) that contains itself")
     if id(node) not in known:
         inside = [*node.keys(), *node.values()] if isinstance(node, dict) else node
         known[id(node)] = 1 + sum(_count(child, known, above | {id(node)}) for child in inside)
-        if known[id(node)] > _MOST_NODES:
-            raise ValueError(f"more than {_MOST_NODES} nodes once aliases are written out")
+        if known[id(node)] > _MAX_NODES:
+            raise ValueError(f"more than {_MAX_NODES} nodes with expanded aliases")
     return known[id(node)]
 
 
@@ -96,7 +92,7 @@ def _objects(document: Any, place: str) -> list[Json]:
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
         raise _invalid(place, str(document)[:100], "each document needs apiVersion, kind and metadata.name")
     if document["kind"].endswith("List") and isinstance(document.get("items"), list):
-        return [found for item in document["items"] for found in _objects(item, place)]
+        return [obj for item in document["items"] for obj in _objects(item, place)]
     metadata = document.get("metadata")
     named = isinstance(metadata, dict) and isinstance(metadata.get("name"), str)
     if not isinstance(document.get("apiVersion"), str) or not named:

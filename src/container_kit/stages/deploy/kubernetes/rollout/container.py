@@ -1,4 +1,4 @@
-"""One container of a pod as the watches have shown it, and the events about it."""
+"""A container of a pod, with the events about it, as observed by the watches."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
-"""An object as the Kubernetes API writes it."""
+"""An object of the Kubernetes API."""
 
 
 def dig(value: Any, *path: str) -> Any:
-    """Follow keys into an object; None where one is missing."""
+    """Return the value at a path of keys; None if one is missing."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
@@ -18,33 +18,33 @@ def dig(value: Any, *path: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class PodEvent:
-    """A Kubernetes Event; the API updates one object while the same thing happens again."""
+    """A Kubernetes Event; the API updates the same object for repetitions."""
 
     reason: str
     message: str
     count: int
     field_path: str
-    """For example `spec.containers{app}`; empty where the event is about the whole object."""
+    """For example `spec.containers{app}`; empty if the event is about the whole object."""
     order: int
-    """Rises with each observation: of two events the higher one was updated later."""
+    """Increases with each observation: of two events, the higher one was updated later."""
     uid: str = ""
-    """That of the object; an earlier object of the same name had another."""
+    """The object's uid; an earlier object of the same name had another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of a pod: what was asked for, what it does, and what was told about it."""
+    """A container of a pod: its specification, its status and its events."""
 
     pod: str
     name: str
     init: bool
-    """True for an init container that must end before the application starts; a sidecar is none."""
+    """True for an init container that must exit before the application starts, unlike a sidecar."""
     spec: Json
     status: Json
     pod_spec: Json
     events: tuple[PodEvent, ...]
     pod_events: tuple[PodEvent, ...] = ()
-    """Those of the whole pod, its containers' among them."""
+    """All events of the pod, including its containers'."""
 
     @property
     def where(self) -> str:
@@ -58,41 +58,41 @@ class Container:
 
     @property
     def waiting(self) -> str:
-        """Why it does not run (`ContainerCreating`, `ErrImagePull`, …); empty where it is not waiting."""
+        """Why it is waiting (`ContainerCreating`, `ErrImagePull`, …); empty if it is not."""
         return str(dig(self.status, "state", "waiting", "reason") or "")
 
     @property
     def waiting_message(self) -> str:
-        """The kubelet's words to `waiting`."""
+        """The kubelet's message for `waiting`."""
         return str(dig(self.status, "state", "waiting", "message") or "")
 
     @property
     def running(self) -> bool:
-        """Whether it runs now."""
+        """Whether it is running."""
         return dig(self.status, "state", "running") is not None
 
     @property
     def ready(self) -> bool:
-        """Whether its readiness was last found good."""
+        """Whether it was ready at its last probe."""
         return bool(self.status.get("ready"))
 
     @property
     def termination(self) -> Json:
-        """How it last ended (`exitCode`, `reason`, `message`); empty where it never did."""
+        """Its last termination (`exitCode`, `reason`, `message`); empty if it never terminated."""
         return dig(self.status, "state", "terminated") or dig(self.status, "lastState", "terminated") or {}
 
     @property
     def terminations(self) -> int:
-        """How often it has ended, the present state included."""
-        down = dig(self.status, "state", "terminated") or (self.waiting and self.termination)
-        return int(self.status.get("restartCount") or 0) + (1 if down else 0)
+        """The number of its terminations, including the current one."""
+        terminated = dig(self.status, "state", "terminated") or (self.waiting and self.termination)
+        return int(self.status.get("restartCount") or 0) + (1 if terminated else 0)
 
     @property
     def ever_started(self) -> bool:
-        """Whether any run of it has begun."""
+        """Whether it has ever started."""
         return self.running or bool(self.termination)
 
     def latest(self, *reasons: str) -> PodEvent | None:
-        """The event with one of these reasons that was updated last."""
-        found = [event for event in self.events if event.reason in reasons]
-        return max(found, key=lambda event: event.order) if found else None
+        """Return the event with one of these reasons that was updated last."""
+        matching = [event for event in self.events if event.reason in reasons]
+        return max(matching, key=lambda event: event.order, default=None)

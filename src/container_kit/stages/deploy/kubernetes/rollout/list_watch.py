@@ -1,4 +1,4 @@
-"""Following one collection without a gap: list, watch, and list again when the watch has become too old."""
+"""Follows one collection without gaps: list, watch, and list again when the watch has expired."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from container_kit.stages.deploy.kubernetes.cluster.api import KubernetesApi
 
 Json = dict[str, Any]
 
-_FAILURES = 5
-"""Failed connections in a row until the watch gives up."""
-_LONGEST_PAUSE = 4.0
-_SECONDS_A_WATCH = "290"
+_MAX_FAILURES = 5
+"""Consecutive failures until the watch gives up."""
+_MAX_PAUSE = 4.0
+_WATCH_SECONDS = "290"
 
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One change."""
+    """A change of one object."""
 
     kind: str
-    found: Json
+    obj: Json
     deleted: bool = False
 
 
@@ -35,18 +35,18 @@ class _Expired(Exception):
 
 
 async def follow(api: KubernetesApi, path: str, kind: str) -> AsyncGenerator[WatchEvent, None]:
-    """Every object of a collection as it is, and then each change, without end.
+    """Yield every object of a collection, and then each change, without end.
 
-    A watch that ends is taken up where it ended; one that is too old begins anew, and what vanished meanwhile is told
-    as deleted. Close it (`contextlib.aclosing`) when done, so that its connection is closed at that moment.
+    A watch that ends is resumed. After an expired one, the collection is listed again, and objects that disappeared in
+    the meantime are yielded as deleted. Close it (`contextlib.aclosing`) to close its connection immediately.
 
     Args:
         api: The connection.
-        path: The collection's address.
-        kind: What it holds; lists leave it out of their items.
+        path: The collection's path.
+        kind: The kind of its objects, which list items do not include.
 
     Raises:
-        StageFailure: The API refused to list or watch, or did not answer several times in a row.
+        StageFailure: The API rejected the list or watch, or failed several times in a row.
     """
     known: dict[str, Json] = {}
     version: str | None = None
@@ -56,28 +56,28 @@ async def follow(api: KubernetesApi, path: str, kind: str) -> AsyncGenerator[Wat
             if version is None:
                 listed = await api.get(path)
                 version = str(listed["metadata"].get("resourceVersion", ""))
-                for seen in _differences(kind, known, listed.get("items") or []):
-                    yield seen
+                for event in _differences(kind, known, listed.get("items") or []):
+                    yield event
             async with aclosing(_watched(api, path, kind, version)) as changes:
-                async for seen in changes:
-                    version = str(seen.found["metadata"]["resourceVersion"])
+                async for event in changes:
+                    version = str(event.obj["metadata"]["resourceVersion"])
                     failures = 0
-                    if seen.kind != "BOOKMARK":
-                        _keep(known, seen)
-                        yield seen
+                    if event.kind != "BOOKMARK":
+                        _record(known, event)
+                        yield event
         except (_Expired, StageFailure) as failure:
             failures += 1
-            lasting = isinstance(failure, StageFailure) and not failure.fault.retryable
-            if lasting or (failures >= _FAILURES and isinstance(failure, StageFailure)):
+            permanent = isinstance(failure, StageFailure) and not failure.fault.retryable
+            if permanent or (failures >= _MAX_FAILURES and isinstance(failure, StageFailure)):
                 raise
             version = None
-            await anyio.sleep(min(0.05 * 2**failures, _LONGEST_PAUSE))
+            await anyio.sleep(min(0.05 * 2**failures, _MAX_PAUSE))
 
 
 async def _watched(api: KubernetesApi, path: str, kind: str, version: str) -> AsyncGenerator[WatchEvent, None]:
-    asked = {"resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": _SECONDS_A_WATCH}
+    params = {"resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": _WATCH_SECONDS}
     try:
-        async with api.stream(path, **asked) as lines:
+        async with api.stream(path, **params) as lines:
             async for line in lines:
                 if line:
                     yield _read(line, kind)
@@ -89,29 +89,29 @@ async def _watched(api: KubernetesApi, path: str, kind: str, version: str) -> As
 
 def _read(line: str, kind: str) -> WatchEvent:
     event = json.loads(line)
-    found: Json = event["object"]
-    if event["type"] == "ERROR":  # 410 comes this way; whatever else the server cannot tell any more, it lists again
+    obj: Json = event["object"]
+    if event["type"] == "ERROR":  # 410, or another error after which a new list is needed
         raise _Expired
-    return WatchEvent("BOOKMARK" if event["type"] == "BOOKMARK" else kind, found, event["type"] == "DELETED")
+    return WatchEvent("BOOKMARK" if event["type"] == "BOOKMARK" else kind, obj, event["type"] == "DELETED")
 
 
 def _differences(kind: str, known: dict[str, Json], items: list[Json]) -> list[WatchEvent]:
-    """What a new list tells that was not known; `known` becomes the list."""
+    """Return the changes in a new list, and replace `known` with it."""
     listed = {str(item["metadata"]["uid"]): item for item in items}
-    gone = [WatchEvent(kind, found, deleted=True) for uid, found in known.items() if uid not in listed]
+    deleted = [WatchEvent(kind, obj, deleted=True) for uid, obj in known.items() if uid not in listed]
     new = [WatchEvent(kind, item) for uid, item in listed.items() if _version(known.get(uid)) != _version(item)]
     known.clear()
     known.update(listed)
-    return [*gone, *new]
+    return [*deleted, *new]
 
 
-def _version(found: Json | None) -> object:
-    return found["metadata"].get("resourceVersion") if found is not None else None
+def _version(obj: Json | None) -> object:
+    return obj["metadata"].get("resourceVersion") if obj is not None else None
 
 
-def _keep(known: dict[str, Json], seen: WatchEvent) -> None:
-    uid = str(seen.found["metadata"].get("uid"))
-    if seen.deleted:
+def _record(known: dict[str, Json], event: WatchEvent) -> None:
+    uid = str(event.obj["metadata"].get("uid"))
+    if event.deleted:
         known.pop(uid, None)
     else:
-        known[uid] = seen.found
+        known[uid] = event.obj

@@ -1,4 +1,4 @@
-"""What the watches of one rollout have shown so far, and which of it belongs to the new revision."""
+"""The observed state of a rollout, and the part of it that belongs to the new revision."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 @dataclass(slots=True)
 class RolloutState:
-    """The objects of one Deployment's rollout, as last seen."""
+    """The objects of one Deployment's rollout, as last observed."""
 
     name: str | None = None
-    """The Deployment's name; None takes the first that is seen."""
+    """The Deployment's name; None uses the first one observed."""
     since: datetime | None = None
-    """The moment of the apply: events that were last updated before it say nothing about this rollout."""
+    """The time of the apply; events that were last updated earlier are ignored."""
     deployment: Json = field(default_factory=dict)
     replica_sets: dict[str, Json] = field(default_factory=dict)
     pods: dict[str, Json] = field(default_factory=dict)
     slices: dict[str, Json] = field(default_factory=dict)
     services: dict[str, Json] = field(default_factory=dict)
     events: dict[tuple[str, str], dict[str, PodEvent]] = field(default_factory=dict)
-    """By (kind, name) of the object that they are about, then by their own name."""
+    """By (kind, name) of the involved object, then by the event's name."""
     _order: int = 0
 
-    def store(self, kind: str, found: Json, *, deleted: bool = False) -> None:
-        """Take in one watch event; a kind that says nothing about a rollout is left out."""
-        name = str(dig(found, "metadata", "name") or "")
+    def store(self, kind: str, obj: Json, *, deleted: bool = False) -> None:
+        """Store an observed object; other kinds are ignored."""
+        name = str(dig(obj, "metadata", "name") or "")
         if kind == "Event":
-            self._store_event(name, found)
+            self._store_event(name, obj)
         elif kind == "Deployment":
             if self.name in (None, name):
                 self.name = name
-                self.deployment = {} if deleted else found
+                self.deployment = {} if deleted else obj
         else:
-            self._store_other(kind, name, found, deleted=deleted)
+            self._store_object(kind, name, obj, deleted=deleted)
 
-    def _store_other(self, kind: str, name: str, found: Json, *, deleted: bool) -> None:
+    def _store_object(self, kind: str, name: str, obj: Json, *, deleted: bool) -> None:
         stores = {
             "ReplicaSet": self.replica_sets,
             "Pod": self.pods,
@@ -54,58 +54,58 @@ class RolloutState:
         if deleted:
             store.pop(name, None)
         else:
-            store[name] = found
+            store[name] = obj
 
-    def _store_event(self, name: str, found: Json) -> None:
-        if self.since is not None and (at := _last_time(found)) is not None and before(at, self.since):
+    def _store_event(self, name: str, obj: Json) -> None:
+        if self.since is not None and (at := _last_time(obj)) is not None and before(at, self.since):
             return
-        about = found.get("involvedObject") or found.get("regarding") or {}
+        about = obj.get("involvedObject") or obj.get("regarding") or {}
         known = self.events.setdefault((str(about.get("kind")), str(about.get("name"))), {})
-        seen = PodEvent(
-            reason=str(found.get("reason") or ""),
-            message=str(found.get("message") or found.get("note") or ""),
-            count=int(found.get("count") or dig(found, "series", "count") or 1),
+        event = PodEvent(
+            reason=str(obj.get("reason") or ""),
+            message=str(obj.get("message") or obj.get("note") or ""),
+            count=int(obj.get("count") or dig(obj, "series", "count") or 1),
             field_path=str(about.get("fieldPath") or ""),
             order=self._order + 1,
             uid=str(about.get("uid") or ""),
         )
-        if name in known and replace(known[name], order=seen.order) == seen:
-            return  # listed again by a watch that began anew
+        if name in known and replace(known[name], order=event.order) == event:
+            return  # listed again after an expired watch
         self._order += 1
-        known[name] = seen
+        known[name] = event
 
-    def events_of(self, kind: str, found: Json) -> tuple[PodEvent, ...]:
-        """The events about one object, in no particular order; none of an earlier one by the same name."""
-        uid = str(dig(found, "metadata", "uid") or "")
-        about = self.events.get((kind, str(dig(found, "metadata", "name"))), {}).values()
+    def events_of(self, kind: str, obj: Json) -> tuple[PodEvent, ...]:
+        """Return the events about an object, unordered, without those of an earlier object of the same name."""
+        uid = str(dig(obj, "metadata", "uid") or "")
+        about = self.events.get((kind, str(dig(obj, "metadata", "name"))), {}).values()
         return tuple(event for event in about if not event.uid or not uid or event.uid == uid)
 
     @property
     def observed(self) -> bool:
-        """Whether the Deployment's status speaks of its present specification."""
-        seen = dig(self.deployment, "status", "observedGeneration") or 0
-        return bool(self.deployment) and seen >= (dig(self.deployment, "metadata", "generation") or 1)
+        """Whether the Deployment's status is about its current specification."""
+        generation = dig(self.deployment, "status", "observedGeneration") or 0
+        return bool(self.deployment) and generation >= (dig(self.deployment, "metadata", "generation") or 1)
 
     @property
     def replica_set(self) -> Json:
-        """The ReplicaSet of the new revision; empty where it is not there yet.
+        """The ReplicaSet of the new revision; empty if it does not exist yet.
 
-        Until the controller has looked at a new specification the Deployment still bears the old revision's number,
-        so the ReplicaSet is then recognised as the controller does it: by its pod template.
+        Until the controller has observed a new specification, the Deployment still has the old revision number. The
+        ReplicaSet is then found by its pod template, as the controller does it.
         """
         template = _template(self.deployment)
         revision = dig(self.deployment, "metadata", "annotations", _REVISION) if self.observed else None
-        for found in self.replica_sets.values():
-            if not is_owned(found, self.deployment):
+        for obj in self.replica_sets.values():
+            if not is_owned(obj, self.deployment):
                 continue
-            if revision is not None and dig(found, "metadata", "annotations", _REVISION) == revision:
-                return found
-            if revision is None and _template(found) == template:
-                return found
+            if revision is not None and dig(obj, "metadata", "annotations", _REVISION) == revision:
+                return obj
+            if revision is None and _template(obj) == template:
+                return obj
         return {}
 
     def current_pods(self) -> list[Json]:
-        """The pods of the new revision that are not being deleted."""
+        """Return the pods of the new revision that are not being deleted."""
         owner = self.replica_set
         return [
             pod
@@ -113,16 +113,16 @@ class RolloutState:
             if owner and is_owned(pod, owner) and not dig(pod, "metadata", "deletionTimestamp")
         ]
 
-    def making_room(self) -> bool:
-        """Whether pods of an older revision are still going: what they hold becomes free."""
-        older = [found for found in self.replica_sets.values() if found is not self.replica_set]
+    def old_pods_terminating(self) -> bool:
+        """Return whether pods of an older revision are terminating, which will free their resources."""
+        older = [obj for obj in self.replica_sets.values() if obj is not self.replica_set]
         return any(
             dig(pod, "metadata", "deletionTimestamp") and any(is_owned(pod, owner) for owner in older)
             for pod in self.pods.values()
         )
 
     def containers(self) -> Iterator[Container]:
-        """The containers of the new revision's pods, init containers first."""
+        """Yield the containers of the new revision's pods, init containers first."""
         for pod in self.current_pods():
             name = str(dig(pod, "metadata", "name"))
             events = self.events_of("Pod", pod)
@@ -143,39 +143,39 @@ class RolloutState:
                     )
 
     def restarts(self) -> int:
-        """How often containers of the new revision have ended."""
+        """Return the number of terminations of the new revision's containers."""
         return sum(container.terminations for container in self.containers() if not container.init)
 
     def condition(self, kind: str) -> Json:
-        """A condition of the Deployment that speaks of the present specification."""
+        """Return a condition of the Deployment, if it is about the current specification."""
         if self.observed:
-            for found in dig(self.deployment, "status", "conditions") or []:
-                if found.get("type") == kind:
-                    return dict(found)
+            for obj in dig(self.deployment, "status", "conditions") or []:
+                if obj.get("type") == kind:
+                    return dict(obj)
         return {}
 
     @property
     def complete(self) -> bool:
-        """Whether every replica is of the new revision and available, and none of the old is left."""
+        """Whether every replica is of the new revision and available, and no old one is left."""
         if not self.observed:
             return False
         status = self.deployment.get("status") or {}
-        wanted = dig(self.deployment, "spec", "replicas")
-        wanted = 1 if wanted is None else int(wanted)
+        replicas = dig(self.deployment, "spec", "replicas")
+        desired = 1 if replicas is None else int(replicas)
         counts = {int(status.get(key) or 0) for key in ("updatedReplicas", "replicas", "availableReplicas")}
-        return counts == {wanted}
+        return counts == {desired}
 
 
-def is_owned(found: Json, owner: Json) -> bool:
-    """Whether an object's controller is `owner`."""
+def is_owned(obj: Json, owner: Json) -> bool:
+    """Return whether an object is controlled by `owner`."""
     uid = dig(owner, "metadata", "uid")
-    references = dig(found, "metadata", "ownerReferences") or []
+    references = dig(obj, "metadata", "ownerReferences") or []
     return uid is not None and any(reference.get("uid") == uid for reference in references)
 
 
-def _template(found: Json) -> Json:
-    """The pod template without the label that the controller adds."""
-    template = dict(dig(found, "spec", "template") or {})
+def _template(obj: Json) -> Json:
+    """Return the pod template without the label that the controller adds."""
+    template = dict(dig(obj, "spec", "template") or {})
     metadata = dict(template.get("metadata") or {})
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != "pod-template-hash"}
     annotations = metadata.get("annotations") or {}
@@ -183,7 +183,7 @@ def _template(found: Json) -> Json:
 
 
 def before(at: datetime, since: datetime) -> bool:
-    """Whether `at`, which the API writes in whole seconds, is certainly earlier than `since`."""
+    """Return whether `at`, which has whole seconds, is certainly earlier than `since`."""
     return at < since.replace(microsecond=0)
 
 
@@ -197,9 +197,9 @@ def _last_time(event: Json) -> datetime | None:
 
 
 def read_time(text: Any) -> datetime | None:
-    """Read the API's RFC 3339 time; None where there is none."""
+    """Parse an RFC 3339 time of the API; None if it is missing or invalid."""
     try:
-        read = datetime.fromisoformat(str(text)) if text else None
+        time = datetime.fromisoformat(str(text)) if text else None
     except ValueError:
         return None
-    return read.replace(tzinfo=UTC) if read is not None and read.tzinfo is None else read
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

@@ -1,4 +1,4 @@
-"""Watching rollouts in a cluster until each has succeeded or one has failed."""
+"""Watches rollouts in a cluster until each has succeeded or one has failed."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _WATCHED = (
 
 ROLLOUT_TIMEOUT = FaultCode(
     "kubernetes.rollout_timeout",
-    means="The rollout was neither a success nor a certain failure within the time that it was given.",
-    hint="Give it more than rollout_timeout={seconds:g}, if a start may take that long; the evidence has its state.",
+    means="The rollout neither succeeded nor certainly failed within its time limit.",
+    hint="Raise rollout_timeout above {seconds:g} if a start can take that long; the evidence has the rollout's state.",
     retryable=True,
 )
 
-_LONGEST_PREFIX = 50
-"""The API shortens the name of a ReplicaSet from which it makes those of pods."""
+_MAX_PREFIX = 50
+"""Pod names contain only this many characters of the ReplicaSet's name."""
 
-_Told = WatchEvent | StageFailure
+_Observation = WatchEvent | StageFailure
 
 
 class RolloutWatch:
@@ -47,12 +47,12 @@ class RolloutWatch:
 
     Args:
         api: The connection.
-        namespace: Where they are.
+        namespace: Their namespace.
         deployments: Their names.
-        services: By Deployment, the Services that must reach its pods.
+        services: For each Deployment, the Services that must reach its pods.
         since: The server's time of the apply.
-        stable_seconds: How long a complete rollout must stay so at least.
-        on_progress: Told a line and a fraction as the rollouts go on.
+        stable_seconds: How long a rollout must stay complete.
+        on_progress: Called with a line and a fraction as the rollouts progress.
     """
 
     def __init__(
@@ -68,34 +68,34 @@ class RolloutWatch:
     ) -> None:
         self._api = api
         self._namespace = namespace
-        self._tell = on_progress
-        self._told = ""
+        self._on_progress = on_progress
+        self._reported = ""
         self.diagnoses = {
             name: Diagnosis(name, since=since, needs_endpoints=services.get(name, ()), stable_seconds=stable_seconds)
             for name in deployments
         }
 
     async def wait_for_verdict(self, seconds: float) -> Fault | None:
-        """Watch until every rollout has succeeded (None), one has failed, or the time is over.
+        """Watch until every rollout has succeeded (None), one has failed, or the time limit is reached.
 
         Raises:
-            StageFailure: The API refused a watch, or did not answer.
+            StageFailure: The API rejected a watch, or did not respond.
         """
         with anyio.move_on_after(seconds):
-            return await self._until_decided()
+            return await self._watch()
         return self._timed_out(seconds)
 
     def _timed_out(self, seconds: float) -> Fault:
-        """The fault of a rollout that was not decided in time, with what looked wrong when it was over."""
+        """Return the fault of a rollout without a verdict in time, with its most likely symptoms."""
         suspicions = [s for diagnosis in self.diagnoses.values() if (s := diagnosis.suspicion) is not None]
-        evidence = [found for suspicion in suspicions for found in suspicion.evidence]
-        state = Evidence(kind="value", text=self._told or "no pod was seen")
+        evidence = [item for suspicion in suspicions for item in suspicion.evidence]
+        state = Evidence(kind="value", text=self._reported or "no pod was observed")
         cause = f": {suspicions[0].message}" if suspicions else ""
         message = f"not complete after {seconds:g} s{cause}"
         return ROLLOUT_TIMEOUT(message, evidence=[state, *evidence], seconds=seconds).fault
 
-    async def _until_decided(self) -> Fault | None:
-        send, receive = anyio.create_memory_object_stream[_Told](1000)
+    async def _watch(self) -> Fault | None:
+        send, receive = anyio.create_memory_object_stream[_Observation](1000)
         outcome: Fault | StageFailure | None = None
         async with anyio.create_task_group() as tasks, receive:
             for group, plural, kind in _WATCHED:
@@ -103,68 +103,68 @@ class RolloutWatch:
             send.close()
             outcome = await self._decide(receive)
             tasks.cancel_scope.cancel()
-        if isinstance(outcome, StageFailure):  # raised out here: a task group would wrap it
+        if isinstance(outcome, StageFailure):  # raised here, because a task group would wrap it
             raise outcome
         return outcome
 
-    async def _feed(self, group: str, plural: str, kind: str, send: MemoryObjectSendStream[_Told]) -> None:
+    async def _feed(self, group: str, plural: str, kind: str, send: MemoryObjectSendStream[_Observation]) -> None:
         root = "/api/v1" if group == "v1" else f"/apis/{group}"
         async with send:
             try:
                 path = f"{root}/namespaces/{self._namespace}/{plural}"
                 async with aclosing(follow(self._api, path, kind)) as changes:
-                    async for seen in changes:
-                        await send.send(seen)
+                    async for event in changes:
+                        await send.send(event)
             except StageFailure as failure:
                 await send.send(failure)
 
-    async def _decide(self, receive: MemoryObjectReceiveStream[_Told]) -> Fault | StageFailure | None:
+    async def _decide(self, receive: MemoryObjectReceiveStream[_Observation]) -> Fault | StageFailure | None:
         start = anyio.current_time()
         while True:
             undecided = [diagnosis for diagnosis in self.diagnoses.values() if diagnosis.verdict is None]
             if not undecided:
                 return None
             due = min((diagnosis.due for diagnosis in undecided if diagnosis.due is not None), default=None)
-            seen = await _next(receive, None if due is None else start + due - anyio.current_time())
-            if isinstance(seen, StageFailure):
-                return seen
+            observed = await _next(receive, None if due is None else start + due - anyio.current_time())
+            if isinstance(observed, StageFailure):
+                return observed
             t = anyio.current_time() - start
             for diagnosis in undecided:
                 verdict = diagnosis.advance(t)
-                if seen is not None and verdict is None and _matters(diagnosis, seen):
-                    verdict = diagnosis.observe(t, seen.kind, seen.found, deleted=seen.deleted)
+                if observed is not None and verdict is None and _is_relevant(diagnosis, observed):
+                    verdict = diagnosis.observe(t, observed.kind, observed.obj, deleted=observed.deleted)
                 if isinstance(verdict, Failed):
                     return await self._with_logs(verdict.fault)
             self._report()
 
     def _report(self) -> None:
-        """Tell how far the rollouts are, when that has changed."""
+        """Report the progress of the rollouts if it changed."""
         states = [diagnosis.state for diagnosis in self.diagnoses.values()]
         ready = [_ready(state) for state in states]
-        words = ", ".join(f"{s.name}: {r} of {w} replicas ready" for s, (r, w) in zip(states, ready, strict=True))
-        if words != self._told:
-            self._told = words
-            wanted = sum(w for _, w in ready)
-            self._tell(words, sum(min(r, w) for r, w in ready) / wanted if wanted else None)
+        line = ", ".join(f"{s.name}: {r} of {d} replicas ready" for s, (r, d) in zip(states, ready, strict=True))
+        if line != self._reported:
+            self._reported = line
+            desired = sum(d for _, d in ready)
+            self._on_progress(line, sum(min(r, d) for r, d in ready) / desired if desired else None)
 
     async def _with_logs(self, fault: Fault) -> Fault:
-        """Add what the container printed last, before anything is undone; its end's message is often only a part."""
+        """Add the end of the container's log before the undo; a termination message often has only a part of it."""
         where = next((e.where for e in fault.evidence if e.where and " container/" in e.where), None)
         if where is None or any(evidence.kind == "log" for evidence in fault.evidence):
             return fault
         pod, container = (part.partition("/")[2] for part in where.split(" "))
-        printed = ""
+        text = ""
         with anyio.move_on_after(5):
             for previous in (False, True):
-                printed = printed or await self._api.logs(self._namespace, pod, container, previous=previous)
-        if not printed.strip():
+                text = text or await self._api.logs(self._namespace, pod, container, previous=previous)
+        if not text.strip():
             return fault
-        log = Evidence(kind="log", text=printed.strip()[-4000:], where=where)
+        log = Evidence(kind="log", text=text.strip()[-4000:], where=where)
         return fault.model_copy(update={"evidence": (*fault.evidence, log)})
 
 
-async def _next(receive: MemoryObjectReceiveStream[_Told], within: float | None) -> _Told | None:
-    """What a watch told next; None where nothing came in time."""
+async def _next(receive: MemoryObjectReceiveStream[_Observation], within: float | None) -> _Observation | None:
+    """Return the next observation of a watch; None if there is none in time."""
     if within is None:
         return await receive.receive()
     with anyio.move_on_after(max(0.0, within)):
@@ -172,24 +172,24 @@ async def _next(receive: MemoryObjectReceiveStream[_Told], within: float | None)
     return None
 
 
-def _matters(diagnosis: Diagnosis, seen: WatchEvent) -> bool:
-    """A namespace may be full of others' objects; slices of other Services would look like our own."""
-    if seen.kind == "EndpointSlice":
-        return dig(seen.found, "metadata", "labels", "kubernetes.io/service-name") in diagnosis.needs_endpoints
-    about = "involvedObject" if seen.kind == "Event" else "metadata"
-    name, ours = str(dig(seen.found, about, "name") or ""), str(diagnosis.state.name)
-    if seen.kind == "Deployment" or name == ours:
-        return name == ours
-    return name.startswith(f"{ours}-"[:_LONGEST_PREFIX])
+def _is_relevant(diagnosis: Diagnosis, event: WatchEvent) -> bool:
+    """Return whether an event is about the rollout, and not about another application of the namespace."""
+    if event.kind == "EndpointSlice":
+        return dig(event.obj, "metadata", "labels", "kubernetes.io/service-name") in diagnosis.needs_endpoints
+    about = "involvedObject" if event.kind == "Event" else "metadata"
+    name, deployment = str(dig(event.obj, about, "name") or ""), str(diagnosis.state.name)
+    if event.kind == "Deployment" or name == deployment:
+        return name == deployment
+    return name.startswith(f"{deployment}-"[:_MAX_PREFIX])
 
 
 def _ready(state: RolloutState) -> tuple[int, int]:
-    wanted = dig(state.deployment, "spec", "replicas")
+    desired = dig(state.deployment, "spec", "replicas")
     ready = sum(
         any(c.get("type") == "Ready" and c.get("status") == "True" for c in dig(pod, "status", "conditions") or [])
         for pod in state.current_pods()
     )
-    return ready, 1 if wanted is None else int(wanted)
+    return ready, 1 if desired is None else int(desired)
 
 
 async def watch_rollouts(
@@ -201,20 +201,20 @@ async def watch_rollouts(
     stable_seconds: float,
     on_progress: Callable[[str, float | None], None],
 ) -> Fault | None:
-    """Watch every Deployment of the manifests; the first fault of any, None where all have succeeded.
+    """Watch every Deployment of the manifests; return the first fault, or None if all succeeded.
 
     Raises:
-        StageFailure: The API refused a watch, or did not answer.
+        StageFailure: The API rejected a watch, or did not respond.
     """
     by_namespace: dict[str, list[Json]] = {}
-    for found in manifests.of_kind("Deployment"):
-        by_namespace.setdefault(found["metadata"].get("namespace") or manifests.namespace, []).append(found)
+    for deployment in manifests.of_kind("Deployment"):
+        by_namespace.setdefault(deployment["metadata"].get("namespace") or manifests.namespace, []).append(deployment)
     for namespace, deployments in by_namespace.items():
         watch = RolloutWatch(
             api,
             namespace,
-            [found["metadata"]["name"] for found in deployments],
-            services={found["metadata"]["name"]: services_of(manifests, found) for found in deployments},
+            [deployment["metadata"]["name"] for deployment in deployments],
+            services={item["metadata"]["name"]: matching_services(manifests, item) for item in deployments},
             since=since,
             stable_seconds=stable_seconds,
             on_progress=on_progress,
@@ -224,12 +224,12 @@ async def watch_rollouts(
     return None
 
 
-def services_of(manifests: Manifests, deployment: Json) -> tuple[str, ...]:
-    """The Services of the manifests whose selector takes the pods of a Deployment."""
+def matching_services(manifests: Manifests, deployment: Json) -> tuple[str, ...]:
+    """Return the Services of the manifests whose selector matches the pods of a Deployment."""
     labels = dig(deployment, "spec", "template", "metadata", "labels") or {}
-    found = []
+    names = []
     for service in manifests.of_kind("Service"):
         selector = dig(service, "spec", "selector") or {}
         if selector and selector.items() <= labels.items():
-            found.append(str(service["metadata"]["name"]))
-    return tuple(found) if dig(deployment, "spec", "replicas") != 0 else ()
+            names.append(str(service["metadata"]["name"]))
+    return tuple(names) if dig(deployment, "spec", "replicas") != 0 else ()

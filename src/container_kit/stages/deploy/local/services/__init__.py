@@ -1,1 +1,1 @@
-"""Backing services of local deployments, such as databases and caches."""
+"""Backing services of a local application: databases and caches as containers next to it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from container_kit.stages.contract.redaction import looks_secret
@@ -52,7 +53,8 @@ def read_dockerfile(path: str, text: str) -> DockerfileFacts:
     if not stages:
         return DockerfileFacts(path, problems=("line 1: no FROM instruction",))
     last = _inherited(instructions, stages)
-    arguments = dict(i.value.partition("=")[::2] for i in instructions if i.name in {"ARG", "ENV"} and "=" in i.value)
+    sets = [i.value for i in instructions if i.name in {"ARG", "ENV"} and "=" in i.value]
+    arguments = dict(value.partition("=")[::2] for value in sets)
     return DockerfileFacts(
         path,
         _port(path, last, arguments),
@@ -60,10 +62,15 @@ def read_dockerfile(path: str, text: str) -> DockerfileFacts:
         _command(path, last),
         _base(path, stages),
         tuple(stage.value.split()[0] for stage in stages if stage.value),
-        tuple(source for i in instructions if i.name in {"COPY", "ADD"} for source in _sources(i.value)),
+        _copied(instructions),
         tuple(i.value for i in instructions if i.name == "RUN"),
         tuple(_problems(instructions, stages, [i for i in instructions if i.line > stages[-1].line])),
     )
+
+
+def _copied(instructions: list[Instruction]) -> tuple[str, ...]:
+    copies = [i for i in instructions if i.name in {"COPY", "ADD"}]
+    return tuple(source for copy in copies for source in _sources(copy.value))
 
 
 def _base(path: str, stages: list[Instruction]) -> tuple[str, str] | None:
@@ -71,7 +78,7 @@ def _base(path: str, stages: list[Instruction]) -> tuple[str, str] | None:
     names = [(m[1].lower() if (m := _NAMED.search(stage.value)) else None) for stage in stages]
     at = len(stages) - 1
     while True:
-        image = next((word for word in stages[at].value.split() if not word.startswith("--")), "")
+        image = _image(stages[at])
         if image.lower() not in names[:at]:
             return (image, f"{path}:{stages[at].line}") if image else None
         at = names.index(image.lower())
@@ -84,7 +91,7 @@ def _inherited(instructions: list[Instruction], stages: list[Instruction]) -> li
     while at is not None:
         end = stages[at + 1].line if at + 1 < len(stages) else None
         found = [i for i in instructions if i.line > stages[at].line and (end is None or i.line < end)] + found
-        base = next((word.lower() for word in stages[at].value.split() if not word.startswith("--")), "")
+        base = _image(stages[at]).lower()
         names = [(m[1].lower() if (m := _NAMED.search(stage.value)) else None) for stage in stages[:at]]
         at = names.index(base) if base in names else None
     return found
@@ -169,26 +176,30 @@ def unwrapped(command: str) -> str:
 
 
 def _problems(instructions: list[Instruction], stages: list[Instruction], last: list[Instruction]) -> list[str]:
-    problems: list[str] = []
-    names = {m[1].lower() for s in stages if (m := _NAMED.search(s.value))}
-    for stage in stages:
-        image = next((word for word in stage.value.split() if not word.startswith("--")), "")
-        tag = image.rpartition("/")[2].partition(":")[2]
-        if (
-            image.lower() not in names
-            and image != "scratch"
-            and "$" not in image
-            and "@" not in image
-            and tag in {"", "latest"}
-        ):
-            problems.append(f"line {stage.line}: base image {image} is not pinned to a version")
-    for instruction in instructions:
-        name = re.match(r"(\w+)[= ]\s*(\S+)", instruction.value)
-        if instruction.name in {"ENV", "ARG"} and name and looks_secret(name[1]) and not name[2].startswith("$"):
-            problems.append(f"line {instruction.line}: {name[1]} looks like a secret and stays in the image")
+    problems = [*_unpinned_bases(stages), *_exposed_secrets(instructions)]
     users = [i for i in last if i.name == "USER"]
     if not users or users[-1].value.split(":")[0] in {"root", "0"}:
         problems.append(f"line {users[-1].line if users else stages[-1].line}: the container runs as root")
     if not any(i.name in {"CMD", "ENTRYPOINT"} for i in last):
         problems.append(f"line {stages[-1].line}: the last stage names no command")
     return problems
+
+
+def _unpinned_bases(stages: list[Instruction]) -> Iterator[str]:
+    names = {m[1].lower() for s in stages if (m := _NAMED.search(s.value))} | {"scratch"}
+    for stage in stages:
+        image = _image(stage)
+        tag = image.rpartition("/")[2].partition(":")[2]
+        if image.lower() not in names and not {"$", "@"} & set(image) and tag in {"", "latest"}:
+            yield f"line {stage.line}: base image {image} is not pinned to a version"
+
+
+def _image(stage: Instruction) -> str:
+    return next((word for word in stage.value.split() if not word.startswith("--")), "")
+
+
+def _exposed_secrets(instructions: list[Instruction]) -> Iterator[str]:
+    for instruction in instructions:
+        name = re.match(r"(\w+)[= ]\s*(\S+)", instruction.value)
+        if instruction.name in {"ENV", "ARG"} and name and looks_secret(name[1]) and not name[2].startswith("$"):
+            yield f"line {instruction.line}: {name[1]} looks like a secret and stays in the image"

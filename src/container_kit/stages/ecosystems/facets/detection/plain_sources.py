@@ -40,10 +40,7 @@ def describe(language: PlainLanguage, folder: Folder, draft: ModuleDraft) -> Non
     if not files:
         draft.role.add("library", "guess")
         return
-    order = {stem: number for number, stem in enumerate(language.usual)}
-    outermost = min(path.count("/") for path in files)
-    near = [path for path in files if path.count("/") <= max(outermost, 1)]
-    entry = min(near, key=lambda path: (order.get(_stem(path), 99), path.count("/"), path))
+    entry, sure = _entry(language, files)
     place = folder.place(entry)
     draft.language.add(language.name, "code", place, confidence=0.95)
     draft.entrypoint.add(entry, "code", place)
@@ -52,23 +49,32 @@ def describe(language: PlainLanguage, folder: Folder, draft: ModuleDraft) -> Non
         for path in folder.matching(pattern):
             draft.manifests.append(path)
             draft.package_manager.add(manager, "declared", folder.place(path))
-    known = _stem(entry) in order or len(near) == 1
-    facts = {"file": entry, "stem": _stem(entry), "project": " --project=." if folder.has("Project.toml") else ""}
     start = _claim_framework(language, folder, draft)
-    text = f"{entry}\n{folder.source(entry)}"
-    for sign, command in language.starts:
-        if found := re.search(sign, text):
-            facts.update(found.groupdict())
-            start = command
-            break
-    draft.start.add(
-        (start or language.start).format(**facts),
-        "code" if known else "guess",
-        place,
-        confidence=0.75 if known else 0.5,
-    )
+    facts = {"file": entry, "stem": _stem(entry), "project": " --project=." if folder.has("Project.toml") else ""}
+    if shown := _start_shown(language, f"{entry}\n{folder.source(entry)}"):
+        start, details = shown
+        facts.update(details)
+    command = (start or language.start).format(**facts)
+    draft.start.add(command, "code" if sure else "guess", place, confidence=0.75 if sure else 0.5)
     if language.build:
         draft.build.add(language.build.format(**facts), "framework", place)
+
+
+def _entry(language: PlainLanguage, files: list[str]) -> tuple[str, bool]:
+    """Return the file that is started, and whether that is sure: it has a usual name, or is the only one."""
+    order = {stem: number for number, stem in enumerate(language.usual)}
+    outermost = min(path.count("/") for path in files)
+    near = [path for path in files if path.count("/") <= max(outermost, 1)]
+    entry = min(near, key=lambda path: (order.get(_stem(path), 99), path.count("/"), path))
+    return entry, _stem(entry) in order or len(near) == 1
+
+
+def _start_shown(language: PlainLanguage, text: str) -> tuple[str, dict[str, str]] | None:
+    """Return the command of another program that a file's name and text ask for, with what they fill in."""
+    for sign, command in language.starts:
+        if match := re.search(sign, text):
+            return command, match.groupdict()
+    return None
 
 
 def _programs(language: PlainLanguage, folder: Folder) -> list[str]:

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from container_kit.stages.formats.files import read_inside
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -57,26 +59,28 @@ class ContextTree:
 
     def text(self, path: str) -> str | None:
         """Return a small text file's content; None where there is none or it cannot be read."""
-        file = self._inside(path)
-        try:
-            if file is None or not file.is_file() or file.stat().st_size > _LARGEST:
-                return None
-            return file.read_text(encoding="utf-8-sig", errors="replace")
-        except OSError:
-            return None
+        content = self._content(path)
+        return None if content is None else content.decode("utf-8-sig", errors="replace")
 
     def original(self, path: str) -> TextFile | None:
         """Return a small text file so that it can be written again as it is; None where it is no UTF-8 text."""
-        file = self._inside(path)
+        content = self._content(path)
         try:
-            if file is None or not file.is_file() or file.stat().st_size > _LARGEST:
-                return None
-            whole = file.read_bytes().decode("utf-8")
-        except (OSError, UnicodeDecodeError):
+            whole = None if content is None else content.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        if whole is None:
             return None
         mark = "\ufeff" if whole.startswith("\ufeff") else ""
         ending = "\r\n" if "\r\n" in whole else "\n"
         return None if "\0" in whole else TextFile(whole.removeprefix(mark).replace("\r\n", "\n"), ending, mark)
+
+    def _content(self, path: str) -> bytes | None:
+        try:
+            content = read_inside(str(self.root), path, _LARGEST)
+        except OSError:
+            return None
+        return content if len(content) <= _LARGEST else None
 
     def json(self, path: str) -> dict[str, Any]:
         """Return a small JSON object; an empty one where there is none or it is broken."""

@@ -1,4 +1,4 @@
-"""Signs that a container's image cannot be had."""
+"""Symptoms of images that cannot be pulled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.deploy.kubernetes.rollout.container import Container
 from container_kit.stages.deploy.kubernetes.rollout.faults import (
-    BAD_ARCHITECTURE,
     IMAGE_AUTH,
     IMAGE_DNS,
     IMAGE_NAME_INVALID,
@@ -16,7 +15,8 @@ from container_kit.stages.deploy.kubernetes.rollout.faults import (
     IMAGE_NOT_FOUND,
     IMAGE_PULL_FAILED,
     IMAGE_REFUSED,
-    PULL_SECRET_MISSING,
+    PULL_SECRET_NOT_FOUND,
+    WRONG_ARCHITECTURE,
 )
 from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
 from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
@@ -29,11 +29,11 @@ from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
 )
 
 _PULLING = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed"}
-_BEFORE_THE_START = {"", "ContainerCreating", "PodInitializing", *_PULLING, "InvalidImageName", "ErrImageNeverPull"}
+_NOT_STARTED = {"", "ContainerCreating", "PodInitializing", *_PULLING, "InvalidImageName", "ErrImageNeverPull"}
 
-# The words of containerd, CRI-O and the registries, the more specific first; each with whether it may heal by a retry.
+# The messages of containerd, CRI-O and the registries, the more specific first, each with its grace period.
 _CAUSES: tuple[tuple[re.Pattern[str], FaultCode, float], ...] = (
-    (re.compile(r"no match for platform|no matching manifest|no image found .* for architecture"), BAD_ARCHITECTURE,
+    (re.compile(r"no match for platform|no matching manifest|no image found .* for architecture"), WRONG_ARCHITECTURE,
      IMMEDIATE),
     (re.compile(r"unauthorized|access denied|authorization failed|authentication required|no basic auth"
                 r"|insufficient_scope|\b40[13] (unauthorized|forbidden)|denied:|forbidden"), IMAGE_AUTH, IMMEDIATE),
@@ -46,10 +46,10 @@ _CAUSES: tuple[tuple[re.Pattern[str], FaultCode, float], ...] = (
 )  # fmt: skip
 
 
-def image_signs(rollout: RolloutState) -> Iterator[Symptom]:
-    """Signs of the images of all containers that have not started yet."""
+def detect_image_failures(rollout: RolloutState) -> Iterator[Symptom]:
+    """Detect image failures of all containers that have not started yet."""
     for container in rollout.containers():
-        if container.waiting in _BEFORE_THE_START and not container.ever_started:
+        if container.waiting in _NOT_STARTED and not container.ever_started:
             yield from _invalid_name(container)
             yield from _never_pull(container)
             yield from _pull(container)
@@ -59,32 +59,32 @@ def _invalid_name(container: Container) -> Iterator[Symptom]:
     event = container.latest("InspectFailed")
     if container.waiting == "InvalidImageName" or event is not None:
         text = container.waiting_message or (event.message if event else "")
-        yield _sign(IMAGE_NAME_INVALID, container, text, IMMEDIATE)
+        yield _symptom(IMAGE_NAME_INVALID, container, text, IMMEDIATE)
 
 
 def _never_pull(container: Container) -> Iterator[Symptom]:
     event = container.latest("ErrImageNeverPull")
     if container.waiting == "ErrImageNeverPull" or event is not None:
-        yield _sign(
+        yield _symptom(
             IMAGE_NEVER_PULL, container, container.waiting_message or (event.message if event else ""), IMMEDIATE
         )
 
 
 def _pull(container: Container) -> Iterator[Symptom]:
-    secrets = _missing_secrets(container)
+    secrets = _missing_pull_secrets(container)
     text, times = _pull_failure(container)
     if not text:
         if secrets is not None and not container.latest("Pulled"):
-            yield _secret_sign(container, secrets, "", PERSISTENT)
+            yield _pull_secret_symptom(container, secrets, "", PERSISTENT)
         return
     code, grace = _cause(text, container.image)
     if secrets is not None and code in (IMAGE_AUTH, IMAGE_NOT_FOUND):
-        yield _secret_sign(container, secrets, text, IMMEDIATE)
-    yield _sign(code, container, text, IMMEDIATE if times > 1 and grace < NEVER_DECISIVE else grace)
+        yield _pull_secret_symptom(container, secrets, text, IMMEDIATE)
+    yield _symptom(code, container, text, IMMEDIATE if times > 1 and grace < NEVER_DECISIVE else grace)
 
 
 def _pull_failure(container: Container) -> tuple[str, int]:
-    """The runtime's words, and how often it was tried; empty where no pull has failed, or one has worked since."""
+    """Return the runtime's message and the number of attempts; empty if no pull failed, or a later one succeeded."""
     failed = [
         event for event in container.events if event.reason == "Failed" and "Failed to pull image" in event.message
     ]
@@ -98,24 +98,24 @@ def _pull_failure(container: Container) -> tuple[str, int]:
 
 
 def _cause(text: str, image: str) -> tuple[FaultCode, float]:
-    """Class of a pull's failure; the image's own name is taken out, for it may contain any word."""
+    """Classify a failed pull; the image's name is removed first, because it may contain any word."""
     words = re.sub(r'https?://[^\s"]+', "", text.replace(image, "").lower())
     return next((code, grace) for pattern, code, grace in _CAUSES if pattern.search(words))
 
 
-def _missing_secrets(container: Container) -> str | None:
+def _missing_pull_secrets(container: Container) -> str | None:
     for event in container.pod_events:
         if event.reason == "FailedToRetrieveImagePullSecret":
-            named = re.search(r"\(([^)]*)\)", event.message)
-            wanted = [str(secret.get("name")) for secret in container.pod_spec.get("imagePullSecrets") or []]
-            return named.group(1) if named else ", ".join(wanted)
+            match = re.search(r"\(([^)]*)\)", event.message)
+            names = [str(secret.get("name")) for secret in container.pod_spec.get("imagePullSecrets") or []]
+            return match.group(1) if match else ", ".join(names)
     return None
 
 
-def _secret_sign(container: Container, secrets: str, text: str, grace: float) -> Symptom:
+def _pull_secret_symptom(container: Container, secrets: str, text: str, grace: float) -> Symptom:
     evidence = event_evidence(container.latest("Failed"), container.where)
     return Symptom(
-        PULL_SECRET_MISSING,
+        PULL_SECRET_NOT_FOUND,
         container.where,
         f"pull secret {secrets} does not exist, and {container.image} cannot be pulled without it",
         grace,
@@ -125,7 +125,7 @@ def _secret_sign(container: Container, secrets: str, text: str, grace: float) ->
     )
 
 
-def _sign(code: FaultCode, container: Container, text: str, grace: float) -> Symptom:
+def _symptom(code: FaultCode, container: Container, text: str, grace: float) -> Symptom:
     return Symptom(
         code,
         container.where,

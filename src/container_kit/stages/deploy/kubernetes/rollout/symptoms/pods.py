@@ -1,4 +1,4 @@
-"""Signs that pods are not made, not placed, not kept, or not reached."""
+"""Symptoms of pods that are not created, not scheduled, evicted, or not reachable."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.deploy.kubernetes.rollout.container import Json, PodEvent, dig
 from container_kit.stages.deploy.kubernetes.rollout.faults import (
+    ENDPOINTS_NOT_FOUND,
     EVICTED,
-    NO_ENDPOINTS,
     POD_REFUSED,
     POD_SECURITY,
     PROGRESS_DEADLINE,
     QUOTA,
     SANDBOX_FAILED,
-    SERVICE_ACCOUNT_MISSING,
+    SERVICE_ACCOUNT_NOT_FOUND,
     UNSCHEDULABLE,
-    VOLUME_MISSING,
+    VOLUME_NOT_FOUND,
 )
 from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
 from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
@@ -36,35 +36,35 @@ from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
 
 
 def detect_creation_failures(rollout: RolloutState) -> Iterator[Symptom]:
-    """Signs that the API refuses the pods: ReplicaFailure of the Deployment, FailedCreate of the ReplicaSet."""
+    """Detect pods that the API rejects: ReplicaFailure of the Deployment, FailedCreate of the ReplicaSet."""
     where = f"replicaset/{dig(rollout.replica_set, 'metadata', 'name')}"
     events = [event for event in rollout.events_of("ReplicaSet", rollout.replica_set) if event.reason == "FailedCreate"]
     last = max(events, key=lambda event: event.order) if events else None
     text = last.message if last else _replica_failure(rollout)
     if not text or rollout.complete or _all_created(rollout):
         return
-    code, grace, facts = _refusal(text)
-    if code is QUOTA and rollout.making_room():
+    code, grace, facts = _classify_rejection(text)
+    if code is QUOTA and rollout.old_pods_terminating():
         grace = OLD_POD_DRAIN
     evidence = event_evidence(last, where) or (Evidence(kind="condition", text=text[:2000], where=where),)
     yield Symptom(code, where, _short(text), grace, evidence, facts)
 
 
 def _replica_failure(rollout: RolloutState) -> str:
-    """The Deployment's ReplicaFailure, unless it speaks of the pods of an older ReplicaSet, which it also takes up."""
+    """Return the Deployment's ReplicaFailure, unless it is about the pods of an older ReplicaSet."""
     condition = rollout.condition("ReplicaFailure")
     text = str(condition.get("message") or "") if condition.get("status") == "True" else ""
-    others = (name for name, found in rollout.replica_sets.items() if found is not rollout.replica_set)
+    others = (name for name, obj in rollout.replica_sets.items() if obj is not rollout.replica_set)
     return "" if any(f'"{name}-' in text for name in others) else text
 
 
 def _all_created(rollout: RolloutState) -> bool:
-    """Whether the ReplicaSet has its pods, however often it was refused before."""
-    wanted = dig(rollout.replica_set, "spec", "replicas")
-    return bool(wanted) and int(dig(rollout.replica_set, "status", "replicas") or 0) >= int(wanted)
+    """Return whether the ReplicaSet has all its pods, in spite of earlier failures."""
+    desired = dig(rollout.replica_set, "spec", "replicas")
+    return bool(desired) and int(dig(rollout.replica_set, "status", "replicas") or 0) >= int(desired)
 
 
-def _refusal(text: str) -> tuple[FaultCode, float, dict[str, str]]:
+def _classify_rejection(text: str) -> tuple[FaultCode, float, dict[str, str]]:
     if "violates PodSecurity" in text:
         return POD_SECURITY, IMMEDIATE, {}
     if "exceeded quota" in text or "failed quota" in text:
@@ -73,14 +73,14 @@ def _refusal(text: str) -> tuple[FaultCode, float, dict[str, str]]:
     account = re.search(r'serviceaccount "([^"]+)" not found', text)
     if account or "error looking up service account" in text:
         name = account.group(1) if account else "as named"
-        # `default` is made by a controller, a moment after its namespace
-        return SERVICE_ACCOUNT_MISSING, TRANSIENT if name == "default" else IMMEDIATE, {"account": name}
-    refused_for_good = re.search(r"is forbidden|is invalid|denied the request", text)
-    return POD_REFUSED, PERSISTENT if refused_for_good else TRANSIENT, {}
+        # a controller creates `default` a moment after its namespace
+        return SERVICE_ACCOUNT_NOT_FOUND, TRANSIENT if name == "default" else IMMEDIATE, {"account": name}
+    permanent = re.search(r"is forbidden|is invalid|denied the request", text)
+    return POD_REFUSED, PERSISTENT if permanent else TRANSIENT, {}
 
 
-def scheduling_signs(rollout: RolloutState) -> Iterator[Symptom]:
-    """Signs that no node takes a pod, with a grace in which an autoscaler may add one."""
+def detect_scheduling_failures(rollout: RolloutState) -> Iterator[Symptom]:
+    """Detect pods that no node can run, with a grace period in which an autoscaler may add a node."""
     for pod in rollout.current_pods():
         if dig(pod, "spec", "nodeName"):
             continue
@@ -91,14 +91,14 @@ def scheduling_signs(rollout: RolloutState) -> Iterator[Symptom]:
             scaler = [event for event in events if event.reason in ("TriggeredScaleUp", "NotTriggerScaleUp")]
             evidence = (
                 Evidence(kind="condition", text=f"Unschedulable: {text[:2000]}", where=f"pod/{name}"),
-                *(found for event in scaler for found in event_evidence(event, f"pod/{name}")),
+                *(item for event in scaler for item in event_evidence(event, f"pod/{name}")),
             )
             hint = _scheduling_repair(text)
             yield Symptom(
                 UNSCHEDULABLE,
                 f"pod/{name}",
-                f"no node can take the pod: {_short(text)}",
-                OLD_POD_DRAIN if rollout.making_room() else _scheduling_grace(text, scaler),
+                f"no node can run the pod: {_short(text)}",
+                OLD_POD_DRAIN if rollout.old_pods_terminating() else _scheduling_grace(text, scaler),
                 evidence,
                 {"repair": hint},
                 repair(hint),
@@ -114,7 +114,7 @@ def _unschedulable(pod: Json) -> str:
 
 def _scheduling_grace(text: str, scaler: list[PodEvent]) -> float:
     if re.search(r'persistentvolumeclaim "[^"]+" not found', text):
-        return PERSISTENT  # no other node would help
+        return PERSISTENT  # another node would not help
     if not scaler:
         return SCHEDULING
     return SCALE_UP if max(scaler, key=lambda event: event.order).reason == "TriggeredScaleUp" else PERSISTENT
@@ -126,7 +126,7 @@ _SCHEDULING_REPAIRS = (
         r"unbound immediate PersistentVolumeClaims",
         "Bind the claim: its storage class must exist and provision volumes.",
     ),
-    (r"Insufficient ([\w./-]+)", "Lower the request for {0}, or add a node that has as much free."),
+    (r"Insufficient ([\w./-]+)", "Lower the request for {0}, or add a node with enough of it."),
     (r"didn't match Pod's node affinity/selector", "Correct nodeSelector or affinity, or label a node to match it."),
     (r"free ports|hostPort", "Leave hostPort out, or choose one that is free on a node."),
     (r"untolerated taint", "Tolerate the taint that the evidence names, or add a node without it."),
@@ -136,32 +136,32 @@ _SCHEDULING_REPAIRS = (
 
 def _scheduling_repair(text: str) -> str:
     for pattern, words in _SCHEDULING_REPAIRS:
-        if found := re.search(pattern, text):
-            return words.format(*found.groups())
-    return "Change what the scheduler names in the evidence, or add a node that fits."
+        if match := re.search(pattern, text):
+            return words.format(*match.groups())
+    return "Change the requirement that the scheduler names in the evidence, or add a node that meets it."
 
 
-def volume_signs(rollout: RolloutState) -> Iterator[Symptom]:
-    """Signs that a volume cannot be mounted; only events tell it, the pod's status stays ContainerCreating."""
+def detect_volume_failures(rollout: RolloutState) -> Iterator[Symptom]:
+    """Detect volumes that cannot be mounted. Only events report it; the pod's status stays ContainerCreating."""
     for pod in rollout.current_pods():
         name = str(dig(pod, "metadata", "name"))
         if _started(pod):
             continue
         for event in rollout.events_of("Pod", pod):
-            if event.reason in ("FailedMount", "FailedAttachVolume") and _speaks_of_a_cause(event):
-                named = re.search(r'volume "([^"]+)"', event.message)
+            if event.reason in ("FailedMount", "FailedAttachVolume") and _names_a_cause(event):
+                match = re.search(r'volume "([^"]+)"', event.message)
                 yield Symptom(
-                    VOLUME_MISSING,
+                    VOLUME_NOT_FOUND,
                     f"pod/{name}",
                     _short(event.message),
                     _mount_grace(event),
                     event_evidence(event, f"pod/{name}"),
-                    {"volume": named.group(1) if named else "named in the evidence"},
+                    {"volume": match.group(1) if match else "in the evidence"},
                 )
 
 
-def sandbox_signs(rollout: RolloutState) -> Iterator[Symptom]:
-    """Signs that a node cannot even make the pod; on a node that has just joined it heals."""
+def detect_sandbox_failures(rollout: RolloutState) -> Iterator[Symptom]:
+    """Detect nodes that cannot create the pod; on a new node this resolves."""
     for pod in rollout.current_pods():
         name = str(dig(pod, "metadata", "name"))
         for event in rollout.events_of("Pod", pod):
@@ -170,13 +170,13 @@ def sandbox_signs(rollout: RolloutState) -> Iterator[Symptom]:
                 yield Symptom(SANDBOX_FAILED, f"pod/{name}", _short(event.message), SANDBOX, evidence)
 
 
-def _speaks_of_a_cause(event: PodEvent) -> bool:
-    """The kubelet's summary after two minutes repeats that volumes are not mounted; the cause is in another event."""
+def _names_a_cause(event: PodEvent) -> bool:
+    """Return whether an event has the cause. The kubelet's summary after two minutes does not; another event does."""
     return not event.message.startswith("Unable to attach or mount volumes")
 
 
 def _mount_grace(event: PodEvent) -> float:
-    # a new namespace gets its kube-root-ca.crt from a controller
+    # a controller adds kube-root-ca.crt to a new namespace
     if re.search(r"failed to sync .* cache|not registered|timed out waiting|kube-root-ca.crt", event.message):
         return TRANSIENT
     return IMMEDIATE if event.count > 1 else PERSISTENT
@@ -187,8 +187,8 @@ def _started(pod: Json) -> bool:
     return any(dig(status, "state", "running") or dig(status, "state", "terminated") for status in statuses)
 
 
-def eviction_signs(rollout: RolloutState) -> Iterator[Symptom]:
-    """Signs that a node throws pods out; one may be bad luck, two are a rule."""
+def detect_evictions(rollout: RolloutState) -> Iterator[Symptom]:
+    """Detect evictions; one may be an accident, two are decisive."""
     evicted = [pod for pod in rollout.current_pods() if dig(pod, "status", "reason") == "Evicted"]
     if evicted:
         where = f"pod/{dig(evicted[-1], 'metadata', 'name')}"
@@ -197,8 +197,8 @@ def eviction_signs(rollout: RolloutState) -> Iterator[Symptom]:
         yield Symptom(EVICTED, "pods", _short(text), IMMEDIATE if len(evicted) > 1 else TRANSIENT, evidence)
 
 
-def deadline_signs(rollout: RolloutState) -> Iterator[Symptom]:
-    """The sign that Kubernetes itself has given up waiting."""
+def detect_progress_deadline(rollout: RolloutState) -> Iterator[Symptom]:
+    """Detect that Kubernetes stopped waiting."""
     condition = rollout.condition("Progressing")
     if condition.get("reason") == "ProgressDeadlineExceeded":
         where = f"deployment/{rollout.name}"
@@ -208,30 +208,30 @@ def deadline_signs(rollout: RolloutState) -> Iterator[Symptom]:
         yield Symptom(PROGRESS_DEADLINE, where, message, WATCH_SKEW, evidence, {"deadline": deadline})
 
 
-def endpoint_signs(rollout: RolloutState) -> Iterator[Symptom]:
-    """Signs that a Service reaches none of the pods, although they are all ready."""
+def detect_missing_endpoints(rollout: RolloutState) -> Iterator[Symptom]:
+    """Detect Services that reach none of the pods, although all are ready."""
     if not rollout.complete or not rollout.current_pods():
         return
     services: dict[str, list[Json]] = {}
-    for found in rollout.slices.values():
-        service = str(dig(found, "metadata", "labels", "kubernetes.io/service-name") or dig(found, "metadata", "name"))
-        services.setdefault(service, []).extend(found.get("endpoints") or [])
+    for item in rollout.slices.values():
+        service = str(dig(item, "metadata", "labels", "kubernetes.io/service-name") or dig(item, "metadata", "name"))
+        services.setdefault(service, []).extend(item.get("endpoints") or [])
     for service, endpoints in services.items():
         if not any(dig(endpoint, "conditions", "ready") is not False for endpoint in endpoints):
             where = f"service/{service}"
-            seen = f"{len(endpoints)} addresses, none of them ready"
+            state = f"{len(endpoints)} addresses, none of them ready"
             yield Symptom(
-                NO_ENDPOINTS,
+                ENDPOINTS_NOT_FOUND,
                 where,
                 f"Service {service} has no ready address",
-                # pods that are not ready are listed too: none at all is a wrong selector
+                # unready pods are listed too, so an empty list means a wrong selector
                 PERSISTENT if endpoints else WATCH_SKEW,
-                (Evidence(kind="condition", text=f"EndpointSlice: {seen}", where=where),),
+                (Evidence(kind="condition", text=f"EndpointSlice: {state}", where=where),),
                 {"service": service},
             )
 
 
 def _short(text: str) -> str:
-    """The first sentence of the API's words, without the name of the refused pod."""
+    """Shorten the API's message, without the name of the rejected pod."""
     text = re.sub(r"^(\(combined from similar events\): )?Error creating: ", "", text)
     return text.strip()[:300]

@@ -1,4 +1,4 @@
-"""Signs that a container's probes fail: only once a probe has used up its own budget."""
+"""Symptoms of failing probes: only after a probe has exhausted its budget."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from container_kit.stages.deploy.kubernetes.rollout.symptoms.symptom import (
     event_evidence,
 )
 
-_REFUSES_FOR_GOOD = re.compile(
+_PERMANENT_REFUSAL = re.compile(
     r"statuscode: (?!408|425|429)4\d\d|malformed HTTP response|gave HTTP response to HTTPS client|executable file"
 )
-"""The server is up and answers, but never so that the probe is content: another path, port or scheme is needed."""
+"""The server answers, but the probe will never succeed: it needs another path, port or scheme."""
 
 
-def probe_signs(rollout: RolloutState) -> Iterator[Symptom]:
-    """Signs of readiness, startup and liveness probes."""
+def detect_probe_failures(rollout: RolloutState) -> Iterator[Symptom]:
+    """Detect failures of readiness, startup and liveness probes."""
     for container in rollout.containers():
         yield from _killed(container)
         yield from _never_ready(container)
 
 
 def _killed(container: Container) -> Iterator[Symptom]:
-    """The kubelet kills a container when its startup or liveness probe has failed `failureThreshold` times."""
+    """Detect containers that the kubelet killed after `failureThreshold` failures of a startup or liveness probe."""
     if (kind := killed_by(container)) is not None:
         code = PROBE_STARTUP if kind == "startup" else PROBE_LIVENESS
         killing = event_evidence(container.latest("Killing"), container.where)
-        yield _sign(code, kind, container, _failures(container, kind), IMMEDIATE, killing)
+        yield _symptom(code, kind, container, _failures(container, kind), IMMEDIATE, killing)
 
 
 def killed_by(container: Container) -> str | None:
-    """The kind of probe for which the kubelet killed the container.
+    """Return the kind of probe for which the kubelet killed the container.
 
-    It says so in an event; where that was lost, the signal and a probe that had used up its budget say the same.
+    An event has it. If the event was lost, the exit signal and a probe with an exhausted budget show the same.
     """
     killing = container.latest("Killing")
     end = container.termination
@@ -58,9 +58,9 @@ def killed_by(container: Container) -> str | None:
 
 
 def _never_ready(container: Container) -> Iterator[Symptom]:
-    """The probe's own budget is `failureThreshold` failures, one each period.
+    """Detect readiness probes that exhausted their budget of `failureThreshold` failures, one each period.
 
-    Beyond it, a probe that was answered with a client error is decided; a program that may still start gets longer.
+    After it, a probe with a client error is decisive; a program that may still start gets longer.
     """
     failures = _failures(container, "readiness")
     probe = container.spec.get("readinessProbe")
@@ -69,11 +69,11 @@ def _never_ready(container: Container) -> Iterator[Symptom]:
     last = max(failures, key=lambda event: event.order)
     threshold = int(probe.get("failureThreshold") or 3)
     within_budget = sum(event.count for event in failures) < threshold
-    decided = _REFUSES_FOR_GOOD.search(last.message) or not _port_is_declared(container, probe)
+    permanent = _PERMANENT_REFUSAL.search(last.message) or not _port_is_declared(container, probe)
     budget = float((threshold - 1) * int(probe.get("periodSeconds") or 10))
-    grace = NEVER_DECISIVE if within_budget else budget if decided else max(STARTING, budget)
-    sign = _sign(PROBE_READINESS, "readiness", container, failures, grace, ())
-    yield replace(sign, within_budget=within_budget)
+    grace = NEVER_DECISIVE if within_budget else budget if permanent else max(STARTING, budget)
+    symptom = _symptom(PROBE_READINESS, "readiness", container, failures, grace, ())
+    yield replace(symptom, within_budget=within_budget)
 
 
 def _failures(container: Container, kind: str) -> list[PodEvent]:
@@ -82,13 +82,13 @@ def _failures(container: Container, kind: str) -> list[PodEvent]:
 
 
 def _port_is_declared(container: Container, probe: Json) -> bool:
-    """Whether the probe asks a port that the container says it listens on; true where it says nothing."""
+    """Return whether the probe uses a declared port of the container; true if none is declared."""
     ports = container.spec.get("ports") or []
-    asked = dig(probe, "httpGet", "port") or dig(probe, "tcpSocket", "port") or dig(probe, "grpc", "port")
-    return not ports or asked is None or any(asked in (port.get("containerPort"), port.get("name")) for port in ports)
+    port = dig(probe, "httpGet", "port") or dig(probe, "tcpSocket", "port") or dig(probe, "grpc", "port")
+    return not ports or port is None or any(port in (item.get("containerPort"), item.get("name")) for item in ports)
 
 
-def _sign(
+def _symptom(
     code: FaultCode,
     kind: str,
     container: Container,
@@ -116,11 +116,11 @@ def _repair(kind: str, container: Container, probe: Json, words: str) -> str:
         return f"The server answers, but {target} is not a health endpoint: probe a path that answers below 400."
     if "connection refused" in words:
         return (
-            f"Nothing listens at {target} (declared ports: {ports}): correct the probe's port, or have the program "
+            f"Nothing listens at {target} (declared ports: {ports}): correct the probe's port, or make the program "
             "listen on 0.0.0.0."
         )
     if "statuscode: 5" in words:
-        return f"{target} answers with a server error: the program's log says what it lacks."
+        return f"{target} answers with a server error: see the program's log for the cause."
     budget = int(probe.get("periodSeconds") or 10) * int(probe.get("failureThreshold") or 3)
     return (
         f"Give the {kind} probe more than its {budget} s, or make {target} answer faster; the evidence has its answer."

@@ -1,4 +1,4 @@
-"""A sign: one thing seen in a rollout that, if it lasts, is the reason why the rollout fails."""
+"""A symptom: an observation that, if it persists, is the reason why a rollout fails."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
 
 IMMEDIATE = 0.0
 WATCH_SKEW = 0.5
-"""Seconds by which one watch may be behind another: what only sums up waits for the cause that it sums up."""
+"""Seconds that one watch may lag behind another: a summary waits for its cause."""
 PERSISTENT = 5.0
-"""Seconds after which something that may heal by a retry of the kubelet counts as decided."""
+"""Seconds after which a symptom that a retry of the kubelet may resolve is decisive."""
 TRANSIENT = 10.0
-"""The same for what usually heals: a cache that is not filled yet, a webhook that starts."""
+"""The same for symptoms that usually resolve: an empty cache, a webhook that starts."""
 SCHEDULING = 10.0
-"""Seconds in which a cluster autoscaler, which looks every 10 s, says whether it will add a node."""
+"""Seconds in which a cluster autoscaler, which runs every 10 s, reports whether it adds a node."""
 SANDBOX = 30.0
-"""Seconds in which a node that has just joined may still lack its network."""
+"""Seconds in which a new node may still be without its network."""
 SCALE_UP = 300.0
-"""Seconds that a node which was ordered may take."""
+"""Seconds that a new node may take."""
 OLD_POD_DRAIN = 45.0
-"""Seconds in which pods of the old revision, which get 30 s to end, leave their place to new ones."""
+"""Seconds in which pods of the old revision, which get 30 s to exit, release their resources."""
 STARTING = 60.0
-"""Seconds in which a program may refuse connections or answer 5xx because it still starts."""
+"""Seconds in which a starting program may refuse connections or answer 5xx."""
 NEVER_DECISIVE = math.inf
-"""Never decisive by itself; it names the cause when the progress deadline passes."""
+"""Never decisive; it only names the cause when the progress deadline passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +41,21 @@ class Symptom:
     """`pod/NAME container/NAME`, `replicaset/NAME`, `service/NAME`."""
     message: str
     grace: float = IMMEDIATE
-    """Seconds for which it must be seen without a break until it is decisive."""
+    """Seconds without interruption until it is decisive."""
     evidence: tuple[Evidence, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     """Values for the placeholders of the code's hint."""
     repair: tuple[NextAction, ...] = ()
     within_budget: bool = False
-    """True while what was seen is still allowed for; it is not blamed then when the progress deadline passes."""
+    """True while it is still within a probe's budget; it is then not the cause when the progress deadline passes."""
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes it the same sign when it is seen again."""
+        """Identifies the symptom across observations."""
         return self.code.code, self.where
 
-    def failure(self) -> StageFailure:
-        """The fault to raise."""
+    def to_failure(self) -> StageFailure:
+        """Return the fault to raise."""
         return self.code(self.message, evidence=self.evidence, next_actions=self.repair, **self.facts)
 
 
@@ -63,7 +63,7 @@ Rule = Callable[[RolloutState], Iterator[Symptom]]
 
 
 def event_evidence(event: PodEvent | None, where: str) -> tuple[Evidence, ...]:
-    """An event as evidence."""
+    """Return an event as evidence."""
     if event is None:
         return ()
     times = f" (x{event.count})" if event.count > 1 else ""
@@ -71,5 +71,5 @@ def event_evidence(event: PodEvent | None, where: str) -> tuple[Evidence, ...]:
 
 
 def repair(why: str, **arguments: Any) -> tuple[NextAction, ...]:
-    """One proposed call; `arguments` are fields of the Kubernetes options."""
+    """Return one proposed call; `arguments` are Kubernetes options."""
     return (NextAction(why=why, arguments=arguments),)

@@ -1,0 +1,29 @@
+"""The one reader of Dockerfiles, on BuildKit's own parser: text, instructions, stages, and the image they configure.
+
+What is good or bad about a Dockerfile, and how it is built, does not belong here.
+"""
+
+from container_kit.stages.formats.dockerfile.document import (
+    DOCKERFILE_SYNTAX,
+    BuildStage,
+    ParsedDockerfile,
+    parse_dockerfile,
+)
+from container_kit.stages.formats.dockerfile.image import ExposedPorts, ImageConfiguration, configuration_of
+from container_kit.stages.formats.dockerfile.instruction import Heredoc, Instruction
+from container_kit.stages.formats.dockerfile.names import is_dockerfile_name
+from container_kit.stages.formats.dockerfile.rules import KEYWORDS
+
+__all__ = [
+    "DOCKERFILE_SYNTAX",
+    "KEYWORDS",
+    "BuildStage",
+    "ExposedPorts",
+    "Heredoc",
+    "ImageConfiguration",
+    "Instruction",
+    "ParsedDockerfile",
+    "configuration_of",
+    "is_dockerfile_name",
+    "parse_dockerfile",
+]
