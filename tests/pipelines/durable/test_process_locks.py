@@ -11,14 +11,14 @@ import pytest
 import sqlalchemy as sa
 
 from container_kit.pipelines.durable.postgres_locks import PostgresLocks
-from container_kit.pipelines.durable.process_locks import FileOwners
+from container_kit.pipelines.durable.process_locks import FileLocks
 from container_kit.pipelines.durable.service import DurableRuns
 from support.pipelines.bakery import find
 from support.pipelines.postgres import Postgres
 
 
 def test_one_who_lives_is_not_taken_over_and_one_who_closed_is_dead(tmp_path: Path) -> None:
-    one, other = FileOwners(tmp_path), FileOwners(tmp_path)
+    one, other = FileLocks(tmp_path), FileLocks(tmp_path)
     with other.take_over(one.me) as dead:
         assert not dead
     assert other.others() == {one.me}
@@ -30,7 +30,7 @@ def test_one_who_lives_is_not_taken_over_and_one_who_closed_is_dead(tmp_path: Pa
 
 
 def test_only_one_at_a_time_is_told_that_an_owner_is_dead(tmp_path: Path) -> None:
-    one, other = FileOwners(tmp_path), FileOwners(tmp_path)
+    one, other = FileLocks(tmp_path), FileLocks(tmp_path)
     (tmp_path / "host-1-gone").touch()
     with one.take_over("host-1-gone") as first, other.take_over("host-1-gone") as second:
         assert (first, second) == (True, False)
@@ -40,15 +40,15 @@ def test_only_one_at_a_time_is_told_that_an_owner_is_dead(tmp_path: Path) -> Non
 
 def test_a_lock_file_that_is_removed_while_its_owner_waits_for_it_is_made_anew(tmp_path: Path) -> None:
     name = "host-2-new"
-    made: list[FileOwners] = []
+    made: list[FileLocks] = []
     looking = (tmp_path / name).open("w")
     fcntl.flock(looking, fcntl.LOCK_EX)
-    owner = threading.Thread(target=lambda: made.append(FileOwners(tmp_path, name)))
+    owner = threading.Thread(target=lambda: made.append(FileLocks(tmp_path, name)))
     owner.start()
     (tmp_path / name).unlink()
     looking.close()
     owner.join(20)
-    other = FileOwners(tmp_path)
+    other = FileLocks(tmp_path)
     with other.take_over(name) as dead:
         assert not dead
     made[0].close()
@@ -60,12 +60,12 @@ async def test_the_lock_of_one_who_died_without_runs_is_cleared_away(sqlite_url:
     folder = home / "owners"
     folder.mkdir()
     (folder / "host-3-dead").touch()
-    assert FileOwners.any_dead(folder)
+    assert FileLocks.any_dead(folder)
     async with DurableRuns(sqlite_url, home, find=find).opened():
         with anyio.fail_after(30):
             while (folder / "host-3-dead").exists():
                 await anyio.sleep(0.01)
-    assert not FileOwners.any_dead(folder)
+    assert not FileLocks.any_dead(folder)
 
 
 @pytest.mark.integration

@@ -14,7 +14,7 @@ from pydantic import PlainSerializer
 
 from container_kit import Artifact, Fault, Stage, StageContext, StageFailure, WorkflowPipeline
 from container_kit.pipelines.approval import ApprovalDecision
-from container_kit.pipelines.durable.queries import RunRecord
+from container_kit.pipelines.run_info import RunInfo
 from container_kit.pipelines.durable.retention import Retention
 from container_kit.pipelines.durable.service import DurableRuns
 from container_kit.stages.contract.workspace import Workspace
@@ -45,7 +45,7 @@ async def asked(runs: DurableRuns, home: Path, pipeline: str, **order: Any) -> s
     return await runs.start(find(pipeline).request(Order(folder=str(home), **order)), Workspace([home]))
 
 
-async def until(runs: DurableRuns, run_id: str, status: str) -> RunRecord:
+async def until(runs: DurableRuns, run_id: str, status: str) -> RunInfo:
     while (record := await runs.history.get(run_id)).status != status:
         await anyio.sleep(0.02)
     return record
@@ -307,7 +307,7 @@ async def test_old_runs_are_pruned_with_their_events_and_logs(store_url: str, ho
         assert await runs.prune(Retention(keep=0, max_age=0, min_age=3600)) == []
         assert await runs.prune(Retention(keep=1, max_age=3600)) == [old]
         assert [record.id for record in await runs.history.runs()] == [kept]
-        assert (await fault_of(runs.history.get(old))).code == "run.unknown"
+        assert (await fault_of(runs.history.get(old))).code == "run.not_found"
         assert runs.logs.stages(old) == []
         assert await runs.prune(Retention(keep=10, max_age=0)) == [kept]
     assert swept == [old, kept]
@@ -316,7 +316,7 @@ async def test_old_runs_are_pruned_with_their_events_and_logs(store_url: str, ho
 @pytest.mark.parametrize("call", ["wait", "cancel", "retry", "roll_back", "artifacts"])
 async def test_a_run_that_does_not_exist_is_a_fault(sqlite_url: str, home: Path, call: str) -> None:
     async with opened(sqlite_url, home) as runs:
-        assert (await fault_of(getattr(runs, call)("nobody"))).code == "run.unknown"
+        assert (await fault_of(getattr(runs, call)("nobody"))).code == "run.not_found"
 
 
 async def test_a_run_that_has_not_ended_cannot_be_retried(sqlite_url: str, home: Path) -> None:
