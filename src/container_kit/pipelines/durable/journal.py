@@ -85,9 +85,7 @@ def write_outcome(outcome: StepOutcome, stage: str) -> dict[str, Any]:
     }
 
 
-def read_outcome(
-    row: Mapping[str, Any], output: type[BaseModel] | None, stage: str, *, replayed: bool
-) -> StepOutcome:
+def read_outcome(row: Mapping[str, Any], output: type[BaseModel] | None, stage: str, *, replayed: bool) -> StepOutcome:
     """Convert JSON to an outcome. If its artifact cannot be read, the outcome becomes a failure.
 
     Raises:

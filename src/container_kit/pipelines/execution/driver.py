@@ -110,7 +110,9 @@ class PipelineRun:
         undone = await self._roll_back_all()
         fault = None
         if self._rollback_failed:
-            fault = ROLLBACK_INCOMPLETE("some stages could not be rolled back", undone=", ".join(undone) or "nothing").fault
+            fault = ROLLBACK_INCOMPLETE(
+                "some stages could not be rolled back", undone=", ".join(undone) or "nothing"
+            ).fault
         return self._response(fault)
 
     def reject(self, fault: Fault) -> PipelineResponse:

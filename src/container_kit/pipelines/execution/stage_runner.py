@@ -131,9 +131,7 @@ class StageRunner:
         delay = (step.retry or self.plan.retry).delay_after(attempt, result)
         if delay is not None:
             message = f"{result.message}; retrying in {delay:.1f} s"
-            self.events.emit(
-                "stage_retrying", step.name, message=message, attempt=attempt, seconds=delay, fault=result
-            )
+            self.events.emit("stage_retrying", step.name, message=message, attempt=attempt, seconds=delay, fault=result)
             await anyio.sleep(delay)
         return delay
 
@@ -161,7 +159,9 @@ class StageRunner:
 
     async def _execute(self, step: Step, ctx: StageContext, artifacts: Artifacts) -> BaseModel | None:
         resolved = await self._validate(step, ctx, artifacts)
-        return self._check_output(step, await step.stage.execute(ctx, **arguments(step.signature.execute, artifacts, resolved)))
+        return self._check_output(
+            step, await step.stage.execute(ctx, **arguments(step.signature.execute, artifacts, resolved))
+        )
 
     async def _validate(self, step: Step, ctx: StageContext, artifacts: Artifacts) -> object:
         """Resolve a stage's inputs and validate them; return the result of `resolve`."""

@@ -71,7 +71,7 @@ class MemoryRuns:
         run_id: str,
         caller: Caller,
         changes: Mapping[str, JsonValue],
-        from_stage: str | None = None,  # noqa: ARG002 - memory keeps no outcomes to reuse
+        from_stage: str | None = None,
     ) -> PipelineResponse:
         """Execute the whole run again."""
         run = self._get(run_id, caller.principal)

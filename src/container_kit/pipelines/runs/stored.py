@@ -65,7 +65,7 @@ class StoredRuns:
         """Open the store in a task group when it is needed."""
         self._store.attach(group)
 
-    async def execute(self, plan: Plan, request: PipelineRequest, caller: Caller) -> PipelineResponse:  # noqa: ARG002
+    async def execute(self, plan: Plan, request: PipelineRequest, caller: Caller) -> PipelineResponse:
         """Start a run and follow it."""
         durable = await self._store.open()
         run_id = await durable.start(
