@@ -50,6 +50,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(autouse=True)
+def _state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the state of this process's stages in a temporary folder."""
+    monkeypatch.setenv("CONTAINER_KIT_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+
+
 @functools.cache
 def _why_no_engine() -> str | None:
     try:

@@ -12,6 +12,7 @@ from container_kit.pipelines.retry import RetryPolicy
 from container_kit.pipelines.testing import TestPipeline
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import (
+    ConfigurationError,
     ContainerKitError,
     Evidence,
     Fault,
@@ -27,6 +28,7 @@ __all__ = [
     "Artifact",
     "Artifacts",
     "AtomicPipeline",
+    "ConfigurationError",
     "ContainerKitError",
     "Event",
     "Evidence",

@@ -14,7 +14,7 @@ import pytest
 from container_kit import WiringError, Workspace
 from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.builtin.build import BUILD
-from container_kit.tools.registry import ALL, ToolSelection, chosen, instructions
+from container_kit.tools.registry import ALL, ToolSelection, instructions, select_tools
 from container_kit.tools.tool import Tool
 from support.mcp.tools import connected
 
@@ -40,7 +40,7 @@ async def test_every_tool_is_what_its_snapshot_says(workspace: Workspace) -> Non
 
 
 async def test_the_whole_default_list_is_at_most_twelve_kilobytes(workspace: Workspace) -> None:
-    async with connected(RunService(workspace), offers=chosen(ALL, ToolSelection())) as client:
+    async with connected(RunService(workspace), offers=select_tools(ALL, ToolSelection())) as client:
         answer = await client.list_tools()
     assert len(answer.model_dump_json(by_alias=True, exclude_none=True)) <= 12 * 1024
 
@@ -58,7 +58,7 @@ async def test_a_tool_explains_itself_shortly_and_says_what_comes_next(offer: To
 
 
 def names(**choice: Any) -> list[str]:
-    return [offer.name for offer in chosen(ALL, ToolSelection(**choice))]
+    return [offer.name for offer in select_tools(ALL, ToolSelection(**choice))]
 
 
 def test_toolsets_and_single_tools_add_up() -> None:
@@ -81,12 +81,12 @@ def test_destructive_tools_can_be_left_out() -> None:
 
 def test_a_toolset_beside_the_default_ones_is_offered_when_it_is_named() -> None:
     more = (*ALL, replace(BUILD, name="fly", toolset="sky"))
-    default = [offer.name for offer in chosen(ALL, ToolSelection())]
-    assert [offer.name for offer in chosen(more, ToolSelection())] == default
-    assert [offer.name for offer in chosen(more, ToolSelection(toolsets=["sky"]))] == ["fly"]
-    assert [offer.name for offer in chosen(more, ToolSelection(toolsets=["default", "sky"]))] == [*default, "fly"]
-    assert chosen(more, ToolSelection(toolsets=["all"])) == more
-    assert [offer.name for offer in chosen(more, ToolSelection(toolsets=["default"], tools=["fly"]))] == [
+    default = [offer.name for offer in select_tools(ALL, ToolSelection())]
+    assert [offer.name for offer in select_tools(more, ToolSelection())] == default
+    assert [offer.name for offer in select_tools(more, ToolSelection(toolsets=["sky"]))] == ["fly"]
+    assert [offer.name for offer in select_tools(more, ToolSelection(toolsets=["default", "sky"]))] == [*default, "fly"]
+    assert select_tools(more, ToolSelection(toolsets=["all"])) == more
+    assert [offer.name for offer in select_tools(more, ToolSelection(toolsets=["default"], tools=["fly"]))] == [
         *default,
         "fly",
     ]
@@ -98,7 +98,7 @@ def test_an_unknown_name_is_refused_with_those_there_are() -> None:
 
 
 def test_instructions_speak_of_what_is_offered_alone() -> None:
-    text = instructions({offer.name: offer for offer in chosen(ALL, ToolSelection(tools=["analyze", "get-run"]))})
+    text = instructions({offer.name: offer for offer in select_tools(ALL, ToolSelection(tools=["analyze", "get-run"]))})
     assert "full-deployment" not in text
     assert "analyze" in text
     assert "change nothing" in text

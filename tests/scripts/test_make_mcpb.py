@@ -15,7 +15,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.registry import ALL, ToolSelection, select_tools
 from support.mcp.servers import environment
 from support.node import node, node_packages
 
@@ -67,7 +67,7 @@ async def test_the_official_validator_accepts_the_bundle_and_its_server_starts(b
     )
     async with Client(stdio_client(started)) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == [
-            o.name for o in chosen(ALL, ToolSelection())
+            o.name for o in select_tools(ALL, ToolSelection())
         ]
         assert "<script>" in (await client.read_resource("ui://container-kit/run.html")).contents[0].text  # type: ignore[union-attr]
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.registry import ALL, ToolSelection, select_tools
 from support.mcp.servers import ERAS, SERVE, environment
 from support.node import node, node_packages
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
-OFFERED = [offer.name for offer in chosen(ALL, ToolSelection())]
+OFFERED = [tool.name for tool in select_tools(ALL, ToolSelection())]
 INSPECTOR = "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from container_kit import WiringError
 from container_kit.server import settings
-from container_kit.server.tool_selection import offers_of
+from container_kit.server.tool_selection import configured_tools
 from container_kit.stages.artifacts.target import Limits, Target
 
 FILE = """
@@ -49,7 +49,7 @@ def test_variables_add_to_the_file_and_win_over_it(here: Path, monkeypatch: pyte
 
 def test_the_pipelines_that_are_offered_deploy_to_them(here: Path) -> None:
     (here / "container-kit.toml").write_text(FILE)
-    _, find = offers_of(settings.load())
+    _, find = configured_tools(settings.load())
     assert find("deploy") is find("deploy")
     assert next(find("deploy").steps()).name == "choose-target"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,4 +87,4 @@ def _has_stage(text: str) -> bool:
     try:
         return any((command.cmd or "").upper() == "FROM" for command in dockerfile.parse_string(text))
     except dockerfile.GoParseError:
-        return True  # BuildKit's parser rejects it too, before it looks for stages
+        return re.search(r"^\s*from\s", text, re.IGNORECASE | re.MULTILINE) is not None

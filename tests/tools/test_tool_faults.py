@@ -11,7 +11,7 @@ from mcp.client import Client
 
 from container_kit import Workspace
 from container_kit.tools.builtin.build import BUILD
-from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.registry import ALL, ToolSelection, select_tools
 from support.mcp.tools import IMAGE, connected, runs_of
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,7 @@ async def test_a_run_of_a_tool_that_is_not_offered_cannot_be_retried(workspace: 
     runs = runs_of(workspace, {"build": {"build": IMAGE}})
     async with connected(runs) as client:
         built = await call(client, "build", path=".")
-    async with connected(runs, offers=chosen(ALL, ToolSelection(toolsets=["runs"]))) as client:
+    async with connected(runs, tools=select_tools(ALL, ToolSelection(toolsets=["runs"]))) as client:
         refused = await call(client, "retry-run", run=built.structured_content["run"])
     assert refused.structured_content["code"] == "run.pipeline_disabled"
 
@@ -42,7 +42,7 @@ async def test_a_defect_of_a_tool_is_told_without_its_words(workspace: Workspace
     async def broken(*_: Any) -> Any:
         raise RuntimeError("planted-words")
 
-    async with connected(runs_of(workspace, {}), offers=[replace(BUILD, work=broken)]) as client:
+    async with connected(runs_of(workspace, {}), tools=[replace(BUILD, handler=broken)]) as client:
         crashed = await call(client, "build", path=".")
     assert crashed.structured_content["code"] == "tool.crashed"
     assert "planted-words" not in crashed.model_dump_json()
@@ -69,5 +69,5 @@ async def test_a_stage_that_a_run_has_not_is_refused_with_the_nearest(workspace:
     async with connected(runs_of(workspace, {"build": {"build": IMAGE}})) as client:
         built = await call(client, "build", path=".")
         refused = await call(client, "get-run", run=built.structured_content["run"], stage="biuld")
-    assert refused.structured_content["code"] == "run.stage_unknown"
+    assert refused.structured_content["code"] == "run.stage_not_found"
     assert refused.structured_content["next_actions"][0]["arguments"]["stage"] == "build"

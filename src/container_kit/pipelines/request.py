@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, PrivateAttr
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import Fault, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.tool_names import ToolName
 
 StageStatus = Literal[
     "success", "failed", "cancelled", "skipped", "not_run", "rolled_back", "previewed", "indeterminate"
@@ -28,7 +29,7 @@ RUN_NOT_FOUND = FaultCode(
 
 def run_not_found(run_id: str) -> StageFailure:
     """Return the failure for an id without a run, or with another caller's run."""
-    action = NextAction(tool="list-runs", why="list the runs, newest first")
+    action = NextAction(tool=ToolName.LIST_RUNS, why="list the runs, newest first")
     return RUN_NOT_FOUND(f"no run {run_id[:64]!r}", next_actions=[action])
 
 

@@ -20,7 +20,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
-    if buildx.find() is None:
+    if buildx.find_buildx() is None:
         pytest.skip("docker buildx is not installed")
 
 

@@ -131,7 +131,7 @@ def test_a_name_that_is_not_text_is_a_fault(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")).write_text("")
     with pytest.raises(StageFailure) as caught:
         _walked(tmp_path, "")
-    assert caught.value.fault.code == "build.context_name"
+    assert caught.value.fault.code == "build.context_name_invalid"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes its user, which needs root")

@@ -16,7 +16,7 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
 from container_kit.stages.dockerfile.checks import ReviewContext, check
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.formats.dockerfile import read_stages
+from container_kit.stages.formats.dockerfile_stages import read_stages
 from stages.dockerfile.cases import module
 from support.pipelines.contexts import Contexts
 

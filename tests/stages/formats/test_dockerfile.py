@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from container_kit.stages.fault import Fault, StageFailure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.formats.dockerfile import (
     KEYWORDS,
     Heredoc,

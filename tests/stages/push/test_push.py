@@ -129,7 +129,7 @@ async def test_no_or_wrong_credentials_are_unauthorized_before_anything_is_sent(
 
 @pytest.mark.parametrize(
     ("host", "code", "retryable"),
-    [("registry.invalid", "push.registry_unknown", False), ("127.0.0.1:1", "push.registry_unreachable", True)],
+    [("registry.invalid", "push.registry_not_found", False), ("127.0.0.1:1", "push.registry_unreachable", True)],
 )
 async def test_a_registry_that_is_not_there(
     engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, options: Any, host: str, code: str,
@@ -147,7 +147,7 @@ async def test_an_image_that_is_not_there(
 ) -> None:
     missing = Image(id="", reference=f"{unique()}:1")
     fault = await fault_of(PushImage(engine), ctx, missing, options(registry()))
-    assert (fault.code, missing.reference in fault.hint) == ("push.image_missing", True)
+    assert (fault.code, missing.reference in fault.hint) == ("image.not_found", True)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def lost_in_the_middle(
                 while not there.uploading():
                     await anyio.sleep(0.005)
                 leave()
-        assert (faults[0].code, faults[0].retryable) == ("push.registry_lost", True)
+        assert (faults[0].code, faults[0].retryable) == ("push.registry_connection_lost", True)
         assert names(docker_api, made) == [made.reference]
         come_back()
         pushed = await PushImage(engine).execute(ctx(), made, options(there))

@@ -63,11 +63,11 @@ async def test_what_is_no_name_is_refused_before_anything_changes(
 ) -> None:
     with pytest.raises(StageFailure) as refused:
         await TagImage(engine).validate(ctx(), TagOptions(name=name))
-    assert refused.value.fault.code == "push.reference_invalid"
+    assert refused.value.fault.code == "image.reference_invalid"
 
 
 async def test_an_image_that_is_gone_is_a_fault(engine: DockerEngine, ctx: Contexts, unique: Callable[[], str]) -> None:
     gone = Image(id="sha256:" + "0" * 64, reference="gone:1")
     with pytest.raises(StageFailure) as refused:
         await TagImage(engine).execute(ctx(), TagOptions(name=unique()), gone)
-    assert refused.value.fault.code == "push.image_missing"
+    assert refused.value.fault.code == "image.not_found"

@@ -10,7 +10,7 @@ import pytest
 
 from container_kit.stages.artifacts.scan import AllowedFinding, ScanFinding, ScannerRun, ScanPolicy, ScanReport
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.scan.evaluate import conclude
+from container_kit.stages.scan.evaluate import evaluate
 from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.scanners.base import ScannerResult
 
@@ -28,7 +28,7 @@ def result(*findings: ScanFinding, outcome: Any = None, scanner: str = "one", **
 
 
 def judged(*results: ScannerResult, known: ScanContext | None = None, cap: int = 10, **policy: Any) -> ScanReport:
-    return conclude("shop:1", results, known or ScanContext(), ScanPolicy(**policy), cap)
+    return evaluate("shop:1", results, known or ScanContext(), ScanPolicy(**policy), cap)
 
 
 def refused(*results: ScannerResult, **policy: Any) -> bool:

@@ -78,7 +78,7 @@ async def test_a_missing_image_is_a_fault(
 ) -> None:
     with pytest.raises(StageFailure) as failed:
         await GenerateImageSbom(engine, only()).execute(ctx(), Image(id="", reference=unique()))
-    assert failed.value.fault.code == "scan.image_missing"
+    assert failed.value.fault.code == "image.not_found"
 
 
 async def test_a_dry_run_lists_nothing_of_an_image_to_come(engine: DockerEngine, ctx: Contexts) -> None:

@@ -287,7 +287,7 @@ async def test_an_image_that_is_not_there_is_a_fault(
     missing = Image(id="", reference=f"{unique()}:nope")
     with pytest.raises(StageFailure) as failed:
         await ScanImage(engine, real_scanners).execute(ctx(), missing)
-    assert failed.value.fault.code == "scan.image_missing"
+    assert failed.value.fault.code == "image.not_found"
 
 
 async def test_cancelling_a_scan_leaves_nothing_behind(

@@ -21,10 +21,10 @@ from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, 
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server.app import make_server
 from container_kit.server.settings import Settings
-from container_kit.server.web.transports import address, http_app, listen, serve_http
-from container_kit.tools.custom import finder, offer_of
+from container_kit.server.web.transports import http_app, listen, serve_http, url_of
+from container_kit.tools.custom import custom_tool, pipeline_finder
 from container_kit.tools.protocol.tasks.handoff import TASKS
-from container_kit.tools.protocol.tool_adapter import sdk_tool
+from container_kit.tools.protocol.tool_adapter import SdkTool
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
 JOB_FAILED = FaultCode("job.failed", means="The job failed, as it always does.", hint="Do not call it.")
@@ -128,18 +128,18 @@ async def _only_where_declared(ctx: ServerRequestContext[Any, Any], call_next: C
     return await call_next(ctx)
 
 
-def server_of(runs: RunService, offers: list[Tool]) -> MCPServer:
+def server_of(runs: RunService, tools: list[Tool]) -> MCPServer:
     """The product's server with these tools, and two that ask and fail as no tool of the product does."""
-    offered = {offer.name: offer for offer in offers}
-    gone = offered.pop("protocol_error_job")
-    server = make_server(runs, offered.values())
+    by_name = {tool.name: tool for tool in tools}
+    gone = by_name.pop("protocol_error_job")
+    server = make_server(runs, by_name.values())
 
-    async def execute_run(offer: Tool, arguments: dict[str, Any], ctx: Context[Any, Any]) -> Any:
-        tool = sdk_tool(offer, runs, offered)
-        return await tool.run(arguments, Context(request_context=ctx.request_context, mcp_server=server))
+    async def execute_run(tool: Tool, arguments: dict[str, Any], ctx: Context[Any, Any]) -> Any:
+        sdk_tool = SdkTool.of(tool, runs, by_name)
+        return await sdk_tool.run(arguments, Context(request_context=ctx.request_context, mcp_server=server))
 
     async def test_tool_with_task(ctx: Context[Any, Any], person: Annotated[Name, Resolve(ask_name)]) -> CallToolResult:
-        result: CallToolResult = await execute_run(offered["greet_slowly"], {"name": person.name}, ctx)
+        result: CallToolResult = await execute_run(by_name["greet_slowly"], {"name": person.name}, ctx)
         return result
 
     async def protocol_error_job(ctx: Context[Any, Any]) -> CallToolResult:
@@ -161,10 +161,10 @@ def server_of(runs: RunService, offers: list[Tool]) -> MCPServer:
 def main(folder: Path) -> None:
     settings = Settings(port=0, home=folder, workspace=(folder,), rate_limit_per_minute=6000)
     own = pipelines()
-    runs = RunService(Workspace([folder]), settings.store_of_runs(), find=finder(own))
-    app = http_app(server_of(runs, [GREET, *map(offer_of, own)]), "http", settings)
+    runs = RunService(Workspace([folder]), settings.store_of_runs(), find=pipeline_finder(own))
+    app = http_app(server_of(runs, [GREET, *map(custom_tool, own)]), "http", settings)
     with listen(settings) as listening:
-        sys.stderr.write(f"serving {address(listening, 'http')}\n")
+        sys.stderr.write(f"serving {url_of(listening, 'http')}\n")
         sys.stderr.flush()
         anyio.run(serve_http, app, runs, listening)
 

@@ -48,11 +48,16 @@ def _stage(name: str, outcome: Stage[Any] | BaseModel | Fault | Sequence[BaseMod
     return MockStage(name, [outcome] if isinstance(outcome, BaseModel) else outcome)
 
 
+def toolset(name: str) -> tuple[Tool, ...]:
+    """Return the tools of one toolset."""
+    return tuple(tool for tool in ALL if tool.toolset == name)
+
+
 def connected(
-    runs: RunService, mode: str = "auto", offers: Sequence[Tool] = ALL, **options: Any
+    runs: RunService, mode: str = "auto", tools: Sequence[Tool] = ALL, **options: Any
 ) -> AbstractAsyncContextManager[Client]:
     """A client on a server of these runs, in this process."""
-    return Client(make_server(runs, offers), mode=mode, **options)
+    return Client(make_server(runs, tools), mode=mode, **options)
 
 
 def runs_of(workspace: Workspace, mocks: dict[str, Mocks]) -> RunService:

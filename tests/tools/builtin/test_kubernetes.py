@@ -14,7 +14,7 @@ from container_kit.pipelines import catalog
 from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
-from container_kit.stages.artifacts.image import Image, ImageReference
+from container_kit.stages.artifacts.image import Image, LocalImage
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.artifacts.target import Limits, Target
@@ -69,7 +69,7 @@ class Found(Stage[Image]):
     name = "find-image"
     read_only = True
 
-    async def execute(self, ctx: StageContext, wanted: ImageReference) -> Image:
+    async def execute(self, ctx: StageContext, wanted: LocalImage) -> Image:
         return IMAGE.model_copy(update={"reference": wanted.image})
 
 

@@ -83,7 +83,7 @@ async def test_a_repository_with_a_tag_is_refused_with_the_call_that_works(
     there = registry()
     async with connected(RunService(workspace)) as client:
         refused = await call(client, "push", image=image, repository=f"{there.host}/shop:7")
-        assert refused.structured_content["code"] == "push.reference_invalid"
+        assert refused.structured_content["code"] == "image.reference_invalid"
         action = refused.structured_content["next_actions"][0]
         pushed = await call(client, action["tool"], **action["arguments"])
     assert pushed.structured_content["pushed_image"]["reference"] == f"{there.host}/shop:7"

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from container_kit import Event
-from container_kit.tools.protocol.progress import ProgressFeed, feeding, told
+from container_kit.tools.protocol.progress import ProgressFeed, progress_feed, progress_line
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ class Client:
 
 async def test_the_figure_rises_with_each_notification_though_the_run_stands_still() -> None:
     client = Client()
-    async with feeding(client.take) as feed:
+    async with progress_feed(client.take) as feed:
         for number in range(50):
             feed(event(message=f"step {number}", attempt=number))
         feed(event("run_finished", 0.4, stage=None))
@@ -42,7 +42,7 @@ async def test_the_figure_rises_with_each_notification_though_the_run_stands_sti
 
 async def test_only_the_end_of_the_run_is_the_total() -> None:
     client = Client()
-    async with feeding(client.take) as feed:
+    async with progress_feed(client.take) as feed:
         feed(event("stage_succeeded", 1.0, seconds=1))
         feed(event("stage_rolled_back", 1.0))
     assert client.rose
@@ -82,18 +82,18 @@ async def test_the_end_is_not_held_up_by_a_client_that_takes_nothing() -> None:
         await anyio.sleep_forever()
 
     with anyio.fail_after(5):
-        async with feeding(never) as feed:
+        async with progress_feed(never) as feed:
             feed(event())
 
 
 async def test_raw_output_is_no_progress() -> None:
     client = Client()
-    async with feeding(client.take) as feed:
+    async with progress_feed(client.take) as feed:
         feed(event("stage_output", message="Collecting flask"))
     assert client.lines == []
 
 
 def test_a_line_says_which_stage_and_what() -> None:
-    assert told(event(message="step 3/7: RUN pip install")) == "build: step 3/7: RUN pip install"
-    assert told(event("stage_succeeded", seconds=2.345)) == "build: done in 2.3 s"
-    assert told(event("stage_started", attempt=2)) == "build: attempt 2"
+    assert progress_line(event(message="step 3/7: RUN pip install")) == "build: step 3/7: RUN pip install"
+    assert progress_line(event("stage_succeeded", seconds=2.345)) == "build: done in 2.3 s"
+    assert progress_line(event("stage_started", attempt=2)) == "build: attempt 2"

@@ -18,10 +18,9 @@ from mcp_types import ResourceUpdatedNotification
 
 from container_kit import Workspace
 from container_kit.pipelines.runs.service import RunService
-from container_kit.tools.custom import finder, offer_of
-from container_kit.tools.registry import RUNS
+from container_kit.tools.custom import custom_tool, pipeline_finder
 from support.mcp.servers import SERVE, environment
-from support.mcp.tools import connected
+from support.mcp.tools import connected, toolset
 from support.pipelines.gated import show
 
 pytestmark = [
@@ -91,9 +90,9 @@ async def test_whoever_subscribed_to_a_run_or_a_log_is_told_of_each_change_until
     mode: str, gates: Path
 ) -> None:
     heard = Heard()
-    runs = RunService(Workspace([gates.parent]), find=finder([show]))
+    runs = RunService(Workspace([gates.parent]), find=pipeline_finder([show]))
     async with (
-        connected(runs, mode, [offer_of(show), *RUNS], message_handler=heard.legacy) as client,
+        connected(runs, mode, [custom_tool(show), *toolset("runs")], message_handler=heard.legacy) as client,
         anyio.create_task_group() as group,
     ):
         group.start_soon(client.call_tool, "show", {"gates": "gates"})
@@ -131,9 +130,9 @@ async def test_a_run_that_is_not_there_cannot_be_subscribed_to(mode: str, worksp
 
 async def test_after_unsubscribing_nothing_more_is_told(gates: Path) -> None:
     heard = Heard()
-    runs = RunService(Workspace([gates.parent]), find=finder([show]))
+    runs = RunService(Workspace([gates.parent]), find=pipeline_finder([show]))
     async with (
-        connected(runs, "legacy", [offer_of(show), *RUNS], message_handler=heard.legacy) as client,
+        connected(runs, "legacy", [custom_tool(show), *toolset("runs")], message_handler=heard.legacy) as client,
         anyio.create_task_group() as group,
     ):
         group.start_soon(client.call_tool, "show", {"gates": "gates"})

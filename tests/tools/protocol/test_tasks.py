@@ -17,10 +17,10 @@ from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, 
 from container_kit.pipelines.runs.config import Store
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server.app import make_server
-from container_kit.tools.custom import finder, offer_of
+from container_kit.tools.custom import custom_tool, pipeline_finder
 from container_kit.tools.protocol.tasks.task import Tasks
-from container_kit.tools.registry import RUNS
 from support.mcp.tasks import Task, TaskClient, ask, call, listen, until
+from support.mcp.tools import toolset
 
 pytestmark = pytest.mark.anyio
 
@@ -74,7 +74,7 @@ async def runs(yard: Yard, tmp_path: Path) -> AsyncIterator[RunService]:
     home.mkdir()
     own = pipelines(yard)
     async with RunService(
-        Workspace([tmp_path]), Store(f"sqlite:///{home}/runs.db", home), find=finder(own)
+        Workspace([tmp_path]), Store(f"sqlite:///{home}/runs.db", home), find=pipeline_finder(own)
     ).opened() as runs:
         yield runs
 
@@ -85,14 +85,14 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 @pytest.fixture
 def connect(runs: RunService, yard: Yard) -> Connect:
     """Clients on a server with these pipelines; by default they know tasks and have a person."""
-    offers = [*map(offer_of, pipelines(yard)), *RUNS]
+    tools = [*map(custom_tool, pipelines(yard)), *toolset("runs")]
 
     async def person(_context: Any, _params: Any) -> Any:
         raise AssertionError("a task's questions are not put to the client's callback")
 
     def connected(*extensions: TaskClient, **options: Any) -> AbstractAsyncContextManager[Client]:
         known = extensions or (TaskClient(),)
-        return Client(make_server(runs, offers), extensions=known, **{"elicitation_callback": person, **options})
+        return Client(make_server(runs, tools), extensions=known, **{"elicitation_callback": person, **options})
 
     return connected
 
@@ -132,7 +132,7 @@ async def test_a_long_call_is_a_task_whose_result_is_the_one_of_the_call(connect
 
 async def test_a_client_that_does_not_know_tasks_waits_for_the_result(runs: RunService, yard: Yard) -> None:
     yard.go.set()
-    async with Client(make_server(runs, list(map(offer_of, pipelines(yard))))) as client:
+    async with Client(make_server(runs, list(map(custom_tool, pipelines(yard))))) as client:
         result = await client.call_tool("build-boat", {"name": "argo"})
         assert result.structured_content is not None
         with pytest.raises(MCPError) as refused:
@@ -172,7 +172,7 @@ async def test_nobody_but_its_caller_knows_a_task(runs: RunService, connect: Con
             assert refused.value.error.code == -32602
         tasks = Tasks(runs, {})
         with pytest.raises(MCPError) as refused:
-            await tasks.whole(task_id, "somebody else")
+            await tasks.get(task_id, "somebody else")
         assert refused.value.error.code == -32602
         yard.go.set()
         await until(client, task_id)

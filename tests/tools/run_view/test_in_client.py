@@ -16,7 +16,7 @@ from mcp.client.extension import advertise
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from playwright.async_api import FrameLocator, Page, expect
 
-from container_kit.tools.protocol.apps import RUN_VIEW
+from container_kit.tools.protocol.apps import RUN_VIEW_URI
 from support.mcp.browser import bridge_script, browser, page_of
 from support.mcp.servers import SERVE, environment
 from support.pipelines.gated import HOSTILE
@@ -67,7 +67,7 @@ async def shown(folder: Path, script: str) -> AsyncIterator[Shown]:
 
 
 async def show(it: Shown, tool: str, given: dict[str, Any], **context: Any) -> None:
-    html = (await it.client.read_resource(RUN_VIEW)).contents[0]
+    html = (await it.client.read_resource(RUN_VIEW_URI)).contents[0]
     await it.page.evaluate("(given) => window.show(...given)", [html.text, tool, given, context])  # type: ignore[union-attr]
 
 

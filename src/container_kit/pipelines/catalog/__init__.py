@@ -16,7 +16,7 @@ from container_kit.pipelines.catalog import kubernetes as clusters
 from container_kit.pipelines.catalog.shared import engine
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.plan import Plan
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.stages.deploy.targets import Targets
 
 if TYPE_CHECKING:
@@ -91,14 +91,14 @@ def pipeline(name: str, targets: Targets = ()) -> Pipeline:
         targets: The configured targets, in addition to the local engine.
 
     Raises:
-        WiringError: There is no such pipeline.
+        ConfigurationError: There is no such pipeline.
     """
     if name in _ON_TARGETS:
         return _ON_TARGETS[name](targets)
     if name in _IN_CLUSTERS:
         return _IN_CLUSTERS[name](targets, engine())
     if name not in _BUILDERS:
-        raise WiringError(f"there is no pipeline {name!r}; the pipelines are {', '.join(names())}")
+        raise ConfigurationError(f"there is no pipeline {name!r}; the pipelines are {', '.join(names())}")
     return _BUILDERS[name]()
 
 
@@ -107,6 +107,6 @@ def plan(name: str, targets: Targets = ()) -> Plan:
     """Return the plan of the pipeline with this name. Plans are shared: they cannot change.
 
     Raises:
-        WiringError: There is no such pipeline.
+        ConfigurationError: There is no such pipeline.
     """
     return pipeline(name, targets).plan()

@@ -8,7 +8,7 @@ from container_kit.pipelines.catalog.shared import TRANSIENT, engine
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, minutes
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, PatchSelection
 from container_kit.stages.artifacts.host_checks import DoctorOptions
-from container_kit.stages.artifacts.image import BuildOptions, ImageReference
+from container_kit.stages.artifacts.image import BuildOptions, LocalImage
 from container_kit.stages.artifacts.push import PushOptions, TagOptions
 from container_kit.stages.artifacts.scan import SbomOptions, ScanPolicy
 from container_kit.stages.artifacts.source import Source
@@ -79,7 +79,7 @@ def scan() -> Pipeline:
 
     pipeline = AtomicPipeline(
         "scan",
-        inputs=(ImageReference, ScanPolicy, SbomOptions),
+        inputs=(LocalImage, ScanPolicy, SbomOptions),
         summary="Look for vulnerabilities in an image, and list what is in it where that is asked for.",
     )
     pipeline.add_stage(FindImage(engine()))
@@ -122,7 +122,7 @@ def _on_image(name: str, options: type[Artifact], stage: Stage[Any], does: str, 
     from container_kit.stages.docker.find_image import FindImage
 
     what = "the newest image that was built from a folder" if source else "an image"
-    given = (Source if source else ImageReference, options)
+    given = (Source if source else LocalImage, options)
     pipeline = AtomicPipeline(f"{name}-source" if source else name, inputs=given, summary=does.format(what))
     if source:
         pipeline.add_stage(FindBuiltImage(engine()))

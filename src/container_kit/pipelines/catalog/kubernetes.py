@@ -10,7 +10,7 @@ from container_kit.pipelines.catalog.consent import with_consent
 from container_kit.pipelines.catalog.shared import TRANSIENT, application, lacks_dockerfile
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
-from container_kit.stages.artifacts.image import BuildOptions, ImageReference
+from container_kit.stages.artifacts.image import BuildOptions, LocalImage
 from container_kit.stages.artifacts.kubernetes import (
     Cluster,
     KubernetesApplication,
@@ -40,7 +40,7 @@ def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "deploy-kubernetes",
-        inputs=(ImageReference, KubernetesOptions, TargetSelector),
+        inputs=(LocalImage, KubernetesOptions, TargetSelector),
         summary="Deliver an image to a cluster and roll it out.",
     )
     _with_target(pipeline, targets).add_stage(FindImage(engine)).add_stage(PreflightCluster())
@@ -70,7 +70,7 @@ def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "deploy-kubernetes-pinned",
-        inputs=(ImageReference, KubernetesOptions, TargetSelector),
+        inputs=(LocalImage, KubernetesOptions, TargetSelector),
         summary="Roll out an image that is in a registry, by its digest.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster(delivers=False))
@@ -117,7 +117,7 @@ def write_manifests() -> Pipeline:
 
     pipeline = AtomicPipeline(
         "write-manifests",
-        inputs=(Source, ImageReference, KubernetesOptions, ManifestLayout),
+        inputs=(Source, LocalImage, KubernetesOptions, ManifestLayout),
         summary="Write Kubernetes manifests for a repository: files, a kustomize base, or a Helm chart.",
     )
     pipeline.add_stage(Analyze()).add_stage(MakeManifests()).add_stage(WriteManifests())
@@ -142,10 +142,9 @@ def _with_target(pipeline: P, targets: Targets) -> P:
     """Choose the target, and ask for approval first if it is protected, because the preflight may change it."""
 
     def question(made: Artifacts) -> str:
-        source, image = made.get(Source), made.get(ImageReference)
-        if image is not None:
-            return f"Deploy {image.image}"
-        return f"Deploy {(Path(source.path).resolve() / source.module).name if source else 'it'}"
+        source, image = made.get(Source), made.get(LocalImage)
+        what = image.image if image else (Path(source.path).resolve() / source.module).name if source else "it"
+        return f"Deploy {what}"
 
     return with_consent(pipeline.add_stage(ChooseTarget(targets, _KINDS)), question)
 

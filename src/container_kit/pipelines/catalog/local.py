@@ -9,7 +9,7 @@ from container_kit.pipelines.catalog.consent import to_deploy, with_consent
 from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, lacks_dockerfile
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.stages.artifacts.deployment import DeployOptions
-from container_kit.stages.artifacts.image import BuildOptions, ImageReference
+from container_kit.stages.artifacts.image import BuildOptions, LocalImage
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetSelector
@@ -24,7 +24,7 @@ def deploy(targets: Targets) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "deploy",
-        inputs=(ImageReference, DeployOptions, TargetSelector),
+        inputs=(LocalImage, DeployOptions, TargetSelector),
         summary="Run an image on this machine; replaces the application of the same name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindImage(engine()))

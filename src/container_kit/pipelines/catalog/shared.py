@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.analysis import Analysis
-from container_kit.stages.artifacts.image import BuildOptions, ImageReference
+from container_kit.stages.artifacts.image import BuildOptions, LocalImage
 from container_kit.stages.artifacts.source import Source
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def engine() -> DockerEngine:
 
 def application(made: Artifacts, name: str | None) -> str:
     """What an application is called: as asked, else as its folder or its image."""
-    source, image = made.get(Source), made.get(ImageReference)
+    source, image = made.get(Source), made.get(LocalImage)
     if name is None and source is not None:
         name = (Path(source.path).resolve() / source.module).name
     elif name is None and image is not None:

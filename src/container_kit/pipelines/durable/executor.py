@@ -31,7 +31,7 @@ from container_kit.pipelines.execution.driver import ROLLBACK_INCOMPLETE, Pipeli
 from container_kit.pipelines.execution.runtime import CancelToken
 from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import PipelineResponse
-from container_kit.stages.contract.fault import StageFailure, WiringError
+from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.stages.contract.workspace import Workspace
 
 _STOP_TIMEOUT = 20.0
@@ -140,7 +140,7 @@ class Executor:
             return RUN_ENVIRONMENT_MISMATCH("this process uses another engine, cluster or set of targets")
         try:
             plan = self._config.find(spec.pipeline)
-        except WiringError:
+        except ConfigurationError:
             plan = None
         if plan is None or stage_names(plan) != spec.plan:
             stages = ", ".join(spec.plan)

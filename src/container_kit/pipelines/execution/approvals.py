@@ -12,6 +12,7 @@ from container_kit.pipelines.execution.stage_runner import RUN_CANCELLED
 from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.fault import Fault, NextAction
 from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.tool_names import ToolName
 
 _ROLLBACK_QUESTION = 'Undo what was approved as "{}"?'
 
@@ -71,7 +72,8 @@ class ApprovalGate:
         """Return the action that continues the run from here and keeps its artifacts."""
         if fault.code != APPROVAL_TIMED_OUT.code:
             return ()
-        return (NextAction(tool="retry-run", arguments={"run": self._run_id}, why="continue when a person can answer"),)
+        arguments = {"run": self._run_id}
+        return (NextAction(tool=ToolName.RETRY_RUN, arguments=arguments, why="continue when a person can answer"),)
 
     async def _resolve(self, approval: Approval, question: str) -> Fault | None:
         remaining = None if self._deadline is None else max(0.0, self._deadline - time.time())

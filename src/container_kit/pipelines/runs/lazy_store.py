@@ -13,7 +13,7 @@ import anyio.to_thread
 from container_kit.pipelines.catalog import execution_environment
 from container_kit.pipelines.durable.config import DurableConfig
 from container_kit.pipelines.durable.process_locks import FileLocks
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.stages.deploy.targets import Targets
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class LazyStore:
         async with self._open_lock:
             if self.opened is None:
                 if self.group is None:
-                    raise WiringError("stored runs require `async with runs.open()` around them")
+                    raise ConfigurationError("stored runs require `async with runs.open()` around them")
                 self.opened = await self.group.start(self._keep_open)
         assert self.opened is not None  # noqa: S101 - set above
         return self.opened

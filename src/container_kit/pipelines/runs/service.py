@@ -84,7 +84,7 @@ class RunService:
 
         Raises:
             RunDetached: The run continues without the caller.
-            WiringError: There is no such pipeline.
+            ConfigurationError: There is no such pipeline.
             StageFailure: `request.invalid`, or a fault of the store.
         """
         plan = self.find(request.type)

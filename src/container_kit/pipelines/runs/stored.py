@@ -23,7 +23,7 @@ from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.follow import follow_run
 from container_kit.pipelines.runs.lazy_store import LazyStore
 from container_kit.pipelines.runs.stage_states import StageStates
-from container_kit.stages.contract.fault import StageFailure, WiringError
+from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.deploy.targets import Targets
 
@@ -245,7 +245,7 @@ class StoredRuns:
     def _initial_states(self, run: RunInfo) -> StageStates:
         try:
             return StageStates.of(self._find(run.pipeline))
-        except WiringError:  # an old run of a pipeline that no longer exists
+        except ConfigurationError:  # an old run of a pipeline that no longer exists
             return StageStates(stage.name for stage in (run.response.stages if run.response else ()))
 
     def _detach(self, durable: DurableRuns, run_id: str) -> None:

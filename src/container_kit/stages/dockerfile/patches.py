@@ -24,7 +24,7 @@ from container_kit.stages.dockerfile import files
 from container_kit.stages.dockerfile.review import NONE_THERE, checksum
 from container_kit.stages.dockerfile.write import put, undo
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree, TextFile
-from container_kit.stages.formats.dockerfile import UNPARSABLE, read_stages
+from container_kit.stages.formats.dockerfile_stages import UNPARSABLE, read_stages
 
 CHANGED = FaultCode(
     "dockerfile.changed",

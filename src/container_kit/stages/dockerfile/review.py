@@ -13,13 +13,15 @@ from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Dockerf
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.dockerfile import hadolint
 from container_kit.stages.dockerfile.checks import ReviewContext, check
 from container_kit.stages.dockerfile.generate.dockerignore import read_patterns
 from container_kit.stages.dockerfile.generate.render import is_own
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.formats.dockerfile import UNPARSABLE, BuildStage, read_stages
+from container_kit.stages.formats.dockerfile_stages import UNPARSABLE, BuildStage, read_stages
+from container_kit.stages.programs import hadolint
+from container_kit.stages.programs.hadolint import LintProblem
 
 NONE_THERE = FaultCode(
     "dockerfile.none_to_review",
@@ -49,11 +51,28 @@ class ReviewDockerfile(Stage[DockerfileReview]):
         """
         root = ctx.workspace.directory(source.path)
         path, text, found = await anyio.to_thread.run_sync(_look, root, source, analysis)
-        linted, version = await hadolint.lint(text)
+        result = await hadolint.lint(text, root, path)
+        linted = tuple(map(_problem, result.problems))
         told = {(problem.rule, problem.line) for problem in found} | {(problem.rule, None) for problem in found}
         new = [one for one in linted if told.isdisjoint({(_SAME.get(one.rule), one.line), (_ONCE.get(one.rule), None)})]
         problems = tuple(sorted((*found, *new), key=lambda problem: problem.line))
-        return DockerfileReview(path=path, checksum=checksum(text), problems=problems, hadolint=version)
+        return DockerfileReview(
+            path=path,
+            checksum=checksum(text),
+            problems=problems,
+            hadolint=None if result.unavailable else result.version or "unknown",
+        )
+
+
+def _problem(problem: LintProblem) -> DockerfileProblem:
+    return DockerfileProblem(
+        id=f"{problem.code}:{problem.line}",
+        rule=problem.code,
+        line=problem.line,
+        severity="error" if problem.level == "error" else "warning" if problem.level == "warning" else "info",
+        message=problem.message,
+        rationale="a rule of hadolint",
+    )
 
 
 def _look(root: Path, source: Source, analysis: Analysis) -> tuple[str, str, tuple[DockerfileProblem, ...]]:
@@ -62,7 +81,7 @@ def _look(root: Path, source: Source, analysis: Analysis) -> tuple[str, str, tup
     path = own if tree.exists(own) else analysis.dockerfile
     original = tree.original(path) if path else None
     if path is None or original is None:
-        write = NextAction(why="Writes one that fits the repository.", tool="write-dockerfile")
+        write = NextAction(why="Writes one that fits the repository.", tool=ToolName.WRITE_DOCKERFILE)
         what = f"{path} is too large or not text" if path else f"there is no Dockerfile to review in {source.path}"
         raise NONE_THERE(what, next_actions=[] if path else [write])
     stages = read_stages(original.text)

@@ -76,7 +76,7 @@ UNREAD = {
     "script": ["com.google.guava:guava has no exact", "org.slf4j:slf4j-api has no exact"],
     "catalog": ["com.google.guava:guava has no exact", "spring-boot-starter-web has no exact"],
     "go116": ["only since Go 1.17"],
-    "maven": ["spring-boot-starter-web gets", "com.example:shared gets", "what its dependencies bring"],
+    "maven": ["spring-boot-starter-web gets", "com.example:shared gets", "it does not list transitive dependencies"],
     "mix": ["tool comes from git"],
 }
 

@@ -9,7 +9,7 @@ from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
 from container_kit.stages.dockerfile.checks.installing import INSTALL
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, substitute
 from container_kit.stages.dockerfile.generate.dockerignore import ignore_text, is_ignored
-from container_kit.stages.formats.dockerfile import BuildStage, Instruction
+from container_kit.stages.formats.dockerfile_stages import BuildStage, Instruction
 
 _ARCHIVE = re.compile(r"\.(?:tar|tar\.(?:gz|bz2|xz|zst)|tgz|txz|tbz2?)$")
 _REMOTE = re.compile(r"^(?:https?|ftp)://|^git@|\.git(?:#|$)")

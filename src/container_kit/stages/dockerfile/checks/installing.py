@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, replace
-from container_kit.stages.formats.dockerfile import BuildStage, Instruction
+from container_kit.stages.formats.dockerfile_stages import BuildStage, Instruction
 
 INSTALL = re.compile(
     r"\b(npm (ci|install|i)\b|yarn( install)?$|pnpm (install|i)\b|bun install|pip3? install|uv sync|poetry install"

@@ -9,7 +9,7 @@ from typing import Literal
 from container_kit.stages.artifacts.analysis import Module
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.formats.dockerfile import BuildStage, Instruction
+from container_kit.stages.formats.dockerfile_stages import BuildStage, Instruction
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from container_kit.stages.dockerfile.generate.health import health_command
 from container_kit.stages.dockerfile.generate.render import USER
 from container_kit.stages.ecosystems.facets.generation.base_images import Probe
 from container_kit.stages.ecosystems.facets.generation.start_command import parse
-from container_kit.stages.formats.dockerfile import Instruction
+from container_kit.stages.formats.dockerfile_stages import Instruction
 
 _PROBES: dict[str, Probe] = {
     "python": "python",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem
-from container_kit.stages.formats.dockerfile import Instruction
+from container_kit.stages.formats.dockerfile_stages import Instruction
 
 _FILES = re.compile(
     r"(?:^|/)(?:\.env(?:\.(?!example|sample|template|dist)[\w-]+)*|id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|\.npmrc|\.pypirc|\.aws|\.ssh"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
-from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.formats.dockerfile.instruction import Instruction
 from container_kit.stages.formats.dockerfile.limits import DockerfileSyntaxError
 from container_kit.stages.formats.dockerfile.parser import ParsedText, parse_text

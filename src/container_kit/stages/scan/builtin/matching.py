@@ -9,7 +9,7 @@ from typing import Any
 
 from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.scan.builtin import versions
-from container_kit.stages.scan.builtin.osv import Affected, Event
+from container_kit.stages.scan.builtin.osv import Affected, RangeEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def match(affected: Affected, package: Package) -> Match:
     return Match(True, versions.lowest_fix(package.ecosystem, version, above))
 
 
-def _in_range(events: Iterable[Event], ecosystem: str, version: str) -> bool | None:
+def _in_range(events: Iterable[RangeEvent], ecosystem: str, version: str) -> bool | None:
     """Whether a version lies between an introduction and what ends it; None where it cannot be compared."""
     inside = False
     for event in sorted(events, key=_in_order(ecosystem)):
@@ -52,10 +52,10 @@ def _in_range(events: Iterable[Event], ecosystem: str, version: str) -> bool | N
     return inside
 
 
-def _in_order(ecosystem: str) -> Callable[[Event], Any]:
+def _in_order(ecosystem: str) -> Callable[[RangeEvent], Any]:
     """Events of a range may stand in any order; evaluating them needs that of their versions."""
 
-    def compare(one: Event, other: Event) -> int:
+    def compare(one: RangeEvent, other: RangeEvent) -> int:
         left, right = (event.introduced or event.fixed or event.last_affected or "0" for event in (one, other))
         if left == right or "0" in {left, right}:
             return (left != "0") - (right != "0")

@@ -27,7 +27,7 @@ class _Name(BaseModel):
     name: str = ""
 
 
-class Event(BaseModel):
+class RangeEvent(BaseModel):
     """Where a range of affected versions begins or ends."""
 
     introduced: str | None = None
@@ -37,7 +37,7 @@ class Event(BaseModel):
 
 class _Range(BaseModel):
     type: str = ""
-    events: list[Event] = []
+    events: list[RangeEvent] = []
 
 
 class Affected(BaseModel):

@@ -16,7 +16,7 @@ from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.scan.builtin import osv
 from container_kit.stages.scan.builtin.image_inventory import Inventory, UnreadableArchive
 from container_kit.stages.scan.builtin.matching import match
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, looked, unavailable
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, instant, unavailable
 
 _NAME = "builtin"
 _GET_IT = (
@@ -108,4 +108,4 @@ def _judged(settings: ScannerSettings, result: _Sum, packages: int) -> ScannerRe
         database=oldest.isoformat() if oldest else None,
     )
     unseen = "; ".join(result.unseen[:10]) or None
-    return looked(record, tuple(result.findings), unseen=unseen, stale=stale)
+    return completed(record, tuple(result.findings), unseen=unseen, stale=stale)

@@ -77,7 +77,7 @@ def read(root: Path) -> Inventory:
     Call it in a worker thread of anyio, which can then be cancelled.
     """
     found = _look(root)
-    return Inventory(tuple(found.packages.values()), None, _told([*found.unread, *found.foreign]))
+    return Inventory(tuple(found.packages.values()), None, _with_remedy([*found.unread, *found.foreign]))
 
 
 def gaps(root: Path) -> tuple[str, ...]:
@@ -85,10 +85,10 @@ def gaps(root: Path) -> tuple[str, ...]:
 
     Call it as `read`.
     """
-    return _told(_look(root).unread)
+    return _with_remedy(_look(root).unread)
 
 
-def _told(lines: Iterable[str]) -> tuple[str, ...]:
+def _with_remedy(lines: Iterable[str]) -> tuple[str, ...]:
     """Each line once; what no UTF-8 can hold, which files may bring in, is replaced."""
     return tuple(dict.fromkeys(line.encode(errors="replace").decode() for line in lines))
 

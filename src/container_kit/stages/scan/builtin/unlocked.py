@@ -1,4 +1,4 @@
-"""Manifests that name dependencies without their versions: a lock file beside them or above them has to pin these."""
+"""Manifests that name dependencies without their versions: a lock file next to them or above them has to pin these."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from container_kit.stages.ecosystems.facets.dependencies.package_registry import
 
 
 def is_manifest(path: str) -> bool:
-    """Whether a file is one whose dependencies another file pins."""
+    """Return whether a file is one whose dependencies another file pins."""
     return any(_is(path, manifest) for manifest in catalog().lock_requirements)
 
 
@@ -22,12 +22,12 @@ def _is(path: str, manifest: LockRequirement) -> bool:
 
 
 def find(paths: Collection[str], locks: Iterable[str], text: Callable[[str], str | None]) -> Iterator[str]:
-    """The manifests with dependencies that nothing pins.
+    """Yield the manifests with dependencies that no lock file pins.
 
     Args:
         paths: Of all manifests, relative to the root.
         locks: Paths of all files that pin.
-        text: Reads a manifest; None where it cannot be read.
+        text: Reads a manifest; None if it cannot be read.
     """
     tree = _Tree(frozenset(paths), defaultdict(set), text)
     for lock in locks:

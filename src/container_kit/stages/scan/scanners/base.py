@@ -62,7 +62,7 @@ class ScannerResult:
     findings: tuple[ScanFinding, ...] = ()
 
     @property
-    def looked(self) -> bool:
+    def completed(self) -> bool:
         """Whether it looked at anything at all."""
         return self.run.outcome != "unavailable" or bool(self.findings)
 
@@ -79,7 +79,7 @@ def unavailable(
     )
 
 
-def looked(run: ScannerRun, findings: tuple[ScanFinding, ...], *, unseen: str | None, stale: bool) -> ScannerResult:
+def completed(run: ScannerRun, findings: tuple[ScanFinding, ...], *, unseen: str | None, stale: bool) -> ScannerResult:
     """A scanner that looked, with the outcome that this allows it.
 
     Args:
@@ -116,7 +116,7 @@ def severity(word: str | None) -> Severity:
     return _SEVERITIES.get((word or "").lower(), "unknown")
 
 
-async def together(looks: Sequence[Callable[[], Awaitable[ScannerResult]]]) -> list[ScannerResult]:
+async def gather_results(looks: Sequence[Callable[[], Awaitable[ScannerResult]]]) -> list[ScannerResult]:
     """Let scanners work side by side; their results in the order given."""
     results: dict[int, ScannerResult] = {}
 

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from container_kit.stages.artifacts.scan import ScannerRun
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.programs.run import ProgramError, ProgramResult, run
 from container_kit.stages.scan.builtin.image_inventory import UnreadableArchive, read
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, looked, unavailable
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, instant, unavailable
 from container_kit.stages.scan.scanners.grype_report import GrypeDatabase, GrypeReport, GrypeVersion
-from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -48,14 +48,14 @@ class Grype:
         # Its report lists matches alone, so whether it saw any package at all has to be counted here.
         counted = await anyio.to_thread.run_sync(_count, archive)
         unseen = None if counted else "no package that is known is in the image"
-        return looked(result.run.model_copy(update={"packages": counted}), (), unseen=unseen, stale=False)
+        return completed(result.run.model_copy(update={"packages": counted}), (), unseen=unseen, stale=False)
 
     async def source(self, ctx: StageContext, folder: Path) -> ScannerResult:
         """Scan a folder; finding nothing there proves nothing, for Grype does not tell whether it knew a package."""
         result = await self._scan(ctx, f"dir:{folder}")
         if result.run.outcome != "clean":
             return result
-        return looked(result.run, (), unseen="Grype does not tell how many packages it looked at", stale=False)
+        return completed(result.run, (), unseen="Grype does not tell how many packages it looked at", stale=False)
 
     async def _scan(self, ctx: StageContext, target: str) -> ScannerResult:
         program = self.settings.program(_NAME)
@@ -71,8 +71,10 @@ class Grype:
         problem = ""
         if self.settings.update_databases:
             ctx.progress("grype: bringing its vulnerability database up to date")
-            update = await run([program, "db", "update"], within=_UPDATE_WITHIN, cwd=self.folder, env=self._environment)
-            problem = update.complaint if update.code else ""
+            update = await run(
+                [program, "db", "update"], timeout=_UPDATE_WITHIN, cwd=self.folder, env=self._environment
+            )
+            problem = update.last_error if update.code else ""
         database = await self._ask(GrypeDatabase, [program, "db", "status", "-o", "json"])
         if not database.built:
             why = problem or database.error
@@ -80,21 +82,21 @@ class Grype:
             return unavailable(_NAME, detail, version.version)
         ctx.progress(f"grype {version.version}: looking for known vulnerabilities")
         argv = [program, target, "-o", "json", "--quiet"]
-        answer = await run(argv, within=self.settings.timeout, cwd=self.folder, env=self._environment)
+        answer = await run(argv, timeout=self.settings.timeout, cwd=self.folder, env=self._environment)
         return _judged(self.settings, version.version, database, answer)
 
     async def _ask(self, kind: type[T], argv: list[str]) -> T:
-        answer = await run(argv, within=_ASK_WITHIN, cwd=self.folder, env=self._environment)
+        answer = await run(argv, timeout=_ASK_WITHIN, cwd=self.folder, env=self._environment)
         try:
             return kind.model_validate_json(answer.out)
         except ValidationError as error:
             question = " ".join(argv[1:3])
-            raise ProgramError(f"`grype {question}` gave no readable answer: {answer.complaint}") from error
+            raise ProgramError(f"`grype {question}` gave no readable answer: {answer.last_error}") from error
 
 
-def _judged(settings: ScannerSettings, version: str, database: GrypeDatabase, answer: Finished) -> ScannerResult:
+def _judged(settings: ScannerSettings, version: str, database: GrypeDatabase, answer: ProgramResult) -> ScannerResult:
     if answer.code != 0:
-        return unavailable(_NAME, f"Grype failed: {answer.complaint}", version)
+        return unavailable(_NAME, f"Grype failed: {answer.last_error}", version)
     try:
         report = GrypeReport.model_validate_json(answer.out)
     except ValidationError as error:
@@ -103,7 +105,7 @@ def _judged(settings: ScannerSettings, version: str, database: GrypeDatabase, an
     stale = settings.is_stale(made)
     unseen = f"the database is of {made:%Y-%m-%d}, too old to prove absence; {_GET_DATABASE}" if stale else None
     record = ScannerRun(scanner=_NAME, version=version, outcome="clean", database=made.isoformat())
-    return looked(record, tuple(report.findings()), unseen=unseen, stale=stale)
+    return completed(record, tuple(report.findings()), unseen=unseen, stale=stale)
 
 
 def _count(archive: Path) -> int:

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from container_kit.stages.artifacts.scan import ScannerRun
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, looked, unavailable
-from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
+from container_kit.stages.programs.run import ProgramError, ProgramResult, run
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, instant, unavailable
 from container_kit.stages.scan.scanners.trivy_report import Report, Versions
 
 _NAME = "trivy"
@@ -70,7 +70,7 @@ class Trivy:
         what = ["--scanners", "vuln,secret,misconfig", "--skip-check-update"]
         return await self._scan(ctx, ["fs", *what, str(folder)])
 
-    async def describe(self, kind: Literal["image", "fs"], path: Path) -> Finished:
+    async def describe(self, kind: Literal["image", "fs"], path: Path) -> ProgramResult:
         """Make a bill of materials of an image's archive or of a folder (CycloneDX); this needs no database.
 
         Raises:
@@ -117,7 +117,7 @@ class Trivy:
         try:
             return Versions.model_validate_json(answer.out)
         except ValidationError as error:
-            raise ProgramError(f"trivy does not tell its version: {answer.complaint}") from error
+            raise ProgramError(f"trivy does not tell its version: {answer.last_error}") from error
 
     async def _download(self, program: str, *, known: bool) -> str:
         """Get the newest database; return why it could not be had, empty where it could."""
@@ -126,9 +126,9 @@ class Trivy:
             answer = await self._run([program, "image", "--download-db-only", "--no-progress", *self._cache()], within)
         except ProgramError as trouble:
             return str(trouble)
-        return answer.complaint if answer.code else ""
+        return answer.last_error if answer.code else ""
 
-    async def _look(self, program: str, what: list[str]) -> tuple[Finished, str | None]:
+    async def _look(self, program: str, what: list[str]) -> tuple[ProgramResult, str | None]:
         """Scan; where Java's index cannot be had, scan all but the jar files and say so."""
         command, *rest = what
         # The cache's files would be locked against a second scan at the same time.
@@ -145,8 +145,8 @@ class Trivy:
             "jar files were not looked at: Trivy has no index of them (`trivy image --download-java-db-only`)",
         )
 
-    async def _run(self, argv: list[str], within: float) -> Finished:
-        return await run(argv, within=within, cwd=self.folder, env=self._environment)
+    async def _run(self, argv: list[str], within: float) -> ProgramResult:
+        return await run(argv, timeout=within, cwd=self.folder, env=self._environment)
 
     def _cache(self) -> list[str]:
         return ["--cache-dir", str(self.settings.trivy_cache)] if self.settings.trivy_cache else []
@@ -157,9 +157,9 @@ _GET_DATABASE = (
 )
 
 
-def _judged(settings: ScannerSettings, versions: Versions, answer: Finished, unseen: str | None) -> ScannerResult:
+def _judged(settings: ScannerSettings, versions: Versions, answer: ProgramResult, unseen: str | None) -> ScannerResult:
     if answer.code != 0:
-        return unavailable(_NAME, f"Trivy failed: {answer.complaint}", versions.version)
+        return unavailable(_NAME, f"Trivy failed: {answer.last_error}", versions.version)
     try:
         report = Report.model_validate_json(answer.out)
     except ValidationError as error:
@@ -178,7 +178,7 @@ def _judged(settings: ScannerSettings, versions: Versions, answer: Finished, uns
         packages=report.packages,
         database=made.isoformat(),
     )
-    return looked(record, tuple(report.findings()), unseen="; ".join(notes) or None, stale=stale)
+    return completed(record, tuple(report.findings()), unseen="; ".join(notes) or None, stale=stale)
 
 
 def _environment() -> dict[str, str]:

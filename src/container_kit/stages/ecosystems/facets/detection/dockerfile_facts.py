@@ -1,4 +1,4 @@
-"""What an existing Dockerfile says of its application, and the problems that are plain from the file alone."""
+"""Facts that an existing Dockerfile gives of its application, and the problems that the file shows."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _copied(instructions: list[Instruction]) -> tuple[str, ...]:
 
 
 def _base(path: str, stages: list[Instruction]) -> tuple[str, str] | None:
-    """The image that the last stage is based on in the end, whatever stages are between."""
+    """Return the image that the last stage is based on in the end, whatever stages are between."""
     names = [(m[1].lower() if (m := _NAMED.search(stage.value)) else None) for stage in stages]
     at = len(stages) - 1
     while True:
@@ -85,7 +85,7 @@ def _base(path: str, stages: list[Instruction]) -> tuple[str, str] | None:
 
 
 def _inherited(instructions: list[Instruction], stages: list[Instruction]) -> list[Instruction]:
-    """The instructions of the last stage after those of the stages in the file that it is based on."""
+    """Return the instructions of the last stage after those of the stages in the file that it is based on."""
     found: list[Instruction] = []
     at: int | None = len(stages) - 1
     while at is not None:
@@ -124,7 +124,7 @@ def _port(path: str, last: list[Instruction], arguments: dict[str, str]) -> tupl
                 port = arguments.get(named[1], named[2] or "").strip("\"'")
             if port.isdigit() and 0 < int(port) < 65536:
                 found.append((int(port), f"{path}:{instruction.line}"))
-    return next((one for one in found if one[0] not in {22, 443}), found[0] if found else None)
+    return next((exposed for exposed in found if exposed[0] not in {22, 443}), found[0] if found else None)
 
 
 def _variable(path: str, last: list[Instruction]) -> tuple[int, str] | None:
@@ -133,7 +133,7 @@ def _variable(path: str, last: list[Instruction]) -> tuple[int, str] | None:
 
 
 def _sources(value: str) -> list[str]:
-    """What a COPY takes from the context; nothing where it copies from another stage."""
+    """Return the paths that a COPY takes from the context; none if it copies from another stage."""
     words = _plain(value).split()
     if any(word.startswith("--from=") for word in words) or "<<" in value:
         return []
@@ -155,7 +155,7 @@ def _command(path: str, last: list[Instruction]) -> tuple[str, str] | None:
 
 
 def _plain(value: str) -> str:
-    """The command of an exec or shell form as one line."""
+    """Return the command of an exec or shell form as one line."""
     if _SHELL_FORM.match(value):
         try:
             return " ".join(str(word) for word in json.loads(value))
@@ -165,7 +165,7 @@ def _plain(value: str) -> str:
 
 
 def unwrapped(command: str) -> str:
-    """What keeps running of a command line: without the shell around it, and after what only prepares it."""
+    """Return the part of a command line that keeps running, without the shell and the preparation around it."""
     inner = _WRAPPED.sub("", command.strip())
     if inner != command and len(inner) > 1 and inner[0] == inner[-1] and inner[0] in "\"'":
         inner = inner[1:-1]
