@@ -181,7 +181,7 @@ ASKED_ANEW = (
 RUNS = (
     Case("run.unknown", "get-run", {"run": "0" * 24}, by="list-runs"),
     Case("run.no_image", "deploy", {"run": "{run}"}, {**SERVING, "app.py": ""}, before=("analyze",), by="build"),
-    Case("run.stage_unknown", "get-run", {"run": "{run}", "stage": "analyse"}, FLASK, before=("analyze",)),
+    Case("run.stage_not_found", "get-run", {"run": "{run}", "stage": "analyse"}, FLASK, before=("analyze",)),
 )
 
 

@@ -192,7 +192,7 @@ async def test_a_person_signs_in_with_the_token_once(tmp_path: Path) -> None:
             await expect(field).to_be_focused()
             await field.fill("wrong")
             await field.press("Enter")
-            await expect(page.get_by_role("alert")).to_have_text("This token is not accepted.")
+            await expect(page.get_by_role("alert")).to_have_text("Invalid token.")
             await field.fill(TOKEN)
             await field.press("Enter")
             await expect(page.get_by_text("No runs yet")).to_be_visible()

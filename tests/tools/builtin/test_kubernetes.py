@@ -166,4 +166,4 @@ async def test_what_does_not_fit_together_is_refused(runs: RunService, wrong: di
 async def test_verifying_a_run_that_deployed_nothing_to_a_cluster_is_told(runs: RunService) -> None:
     built = await call(runs, "build", path=".")
     result = await call(runs, "verify-kubernetes", run=built.structured_content["run"])
-    assert result.structured_content["code"] == "run.without_deployment"
+    assert result.structured_content["code"] == "run.no_deployment"

@@ -31,10 +31,7 @@ async def _cancel(call: ToolCall, arguments: CancelRunInput) -> ToolResult:
 CANCEL_RUN = Tool(
     name=ToolName.CANCEL_RUN,
     title="Cancel a run",
-    description=(
-        "Stop a run that has not finished. The running stage cleans up; an atomic pipeline is rolled back. "
-        "Next: get-run shows how it ended."
-    ),
+    description="Stop a running run. Its stage cleans up; an atomic pipeline is rolled back. Next: get-run.",
     input=CancelRunInput,
     output=RUN_SCHEMA,
     toolset="runs",

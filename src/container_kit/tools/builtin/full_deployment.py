@@ -15,7 +15,6 @@ from container_kit.stages.deploy.registry import BACKENDS
 from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
     ApplicationName,
-    CaFile,
     ContainerPort,
     DockerfilePath,
     DryRun,
@@ -27,7 +26,6 @@ from container_kit.tools.builtin._fields import (
     HostPort,
     ModulePath,
     NewImageName,
-    ReadOnly,
     SourcePath,
     TargetName,
     Timeout,
@@ -46,7 +44,7 @@ class FullDeploymentInput(ToolInput):
     tag: NewImageName | None = None
     dockerfile: DockerfilePath | None = None
     build_args: dict[str, str] = Field(default_factory=dict)
-    ca_file: CaFile | None = None
+    ca_file: str | None = None
     fail_on: FailOn = "critical"
     name: ApplicationName | None = None
     port: HostPort | None = None
@@ -55,8 +53,8 @@ class FullDeploymentInput(ToolInput):
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
     health_timeout: HealthTimeout = 30.0
-    read_only: ReadOnly = True
-    services: Annotated[bool, Field(description="Also run the databases it needs")] = False
+    read_only: bool = True
+    services: Annotated[bool, Field(description="Also run its databases")] = False
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None
@@ -82,10 +80,10 @@ FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
     title="Deploy a repository",
     description=(
-        "Turn a repository into a healthy, scanned container on this machine in one call: analyze, write a Dockerfile "
-        "if there is none, build, scan, deploy, verify. Use it for 'containerize this', 'run this' or 'deploy this'. "
-        "A failure keeps completed steps and the previous deployment. Next: open the URL; on failure, fix what the "
-        "fault names, then call retry-run."
+        "Turn a repository into a healthy, scanned container on this machine in one call: analyze, write a "
+        "Dockerfile if missing, build, scan, deploy, verify. Use it for 'containerize this' or 'run this'. A "
+        "failure keeps completed steps and the previous deployment. Next: open the URL, or fix what the fault "
+        "names and call retry-run."
     ),
     input=FullDeploymentInput,
     output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),

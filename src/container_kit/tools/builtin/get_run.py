@@ -28,8 +28,8 @@ class GetRunInput(ToolInput):
 
     run: RunId
     stage: Annotated[str, Field(description="Include the log of this stage")] | None = None
-    first: Annotated[int, Field(ge=1, description="First log line; default: the last lines")] | None = None
-    lines: Annotated[int, Field(ge=1, le=500, description="Number of log lines")] = 100
+    first: Annotated[int, Field(ge=1, description="First line; default: the last")] | None = None
+    lines: Annotated[int, Field(ge=1, le=500)] = 100
 
 
 async def _get(call: ToolCall, arguments: GetRunInput) -> ToolResult:
@@ -59,8 +59,8 @@ GET_RUN = Tool(
     name=ToolName.GET_RUN,
     title="Show a run",
     description=(
-        "Show the status of a run: stages, fault, evidence and open question; with stage, lines of its log. Use it "
-        "after a lost connection or to follow a run. Changes nothing. Next: retry-run, rollback-run or cancel-run."
+        "Show a run: stages, fault, evidence, question; with stage, lines of its log. Use it after a lost "
+        "connection. Changes nothing. Next: retry-run, rollback-run or cancel-run."
     ),
     input=GetRunInput,
     output=RUN_SCHEMA,

@@ -16,7 +16,7 @@ class ListRunsInput(ToolInput):
     """The arguments of `list-runs`."""
 
     status: RunState | None = None
-    pipeline: Annotated[str, Field(description="Name of the pipeline or tool")] | None = None
+    pipeline: str | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 20
 
 
@@ -31,10 +31,7 @@ async def _list(call: ToolCall, arguments: ListRunsInput) -> ToolResult:
 LIST_RUNS = Tool(
     name=ToolName.LIST_RUNS,
     title="List runs",
-    description=(
-        "List runs with id and status, newest first. Use it to find the id of a run. Changes nothing. "
-        "Next: get-run for one of them."
-    ),
+    description="List runs with id and status, newest first. Changes nothing. Next: get-run for one of them.",
     input=ListRunsInput,
     output={"type": "object", "properties": {"runs": {"type": "array", "items": RUN_SCHEMA}}, "required": ["runs"]},
     toolset="runs",

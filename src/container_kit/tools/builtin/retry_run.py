@@ -46,8 +46,8 @@ RETRY_RUN = Tool(
     name=ToolName.RETRY_RUN,
     title="Retry a run",
     description=(
-        "Run again from the stage that failed, with changed arguments if needed. Completed stages are not repeated; "
-        "env and build_args are remembered. Use it after the cause is fixed. Next: as after the tool of the run."
+        "Run again from the failed stage, with changed arguments. Completed stages are kept and secrets "
+        "remembered. Use it once the cause is fixed. Next: as after the run's own tool."
     ),
     input=RetryRunInput,
     output=result_schema(),
