@@ -86,7 +86,7 @@ def runs_pipeline(pipeline: str | Prepare, outputs: Sequence[type[BaseModel]]) -
         else:
             prepared = await pipeline(call, arguments)
         request = PipelineRequest(type=prepared.pipeline, input=prepared.input, options=prepared.options)
-        return await call.runs.execute_run(request, call.caller)
+        return await call.runs.execute(request, call.caller)
 
     return RunHandler(execute, lambda _call, _response: outputs)
 

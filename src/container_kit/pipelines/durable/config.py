@@ -14,6 +14,9 @@ from container_kit.pipelines.plan import Plan
 Role = Literal["local", "server", "worker"]
 """`local` starts and executes runs, `server` only starts them, `worker` executes the runs of servers."""
 
+RESULT_TTL = 3600.0
+"""Seconds after its end for which a run is kept for its caller in any case."""
+
 Sweep = Callable[[Sequence[str]], Awaitable[object]]
 """Removes from the engine what deleted runs left there."""
 
