@@ -68,7 +68,7 @@ def test_other_pages_of_a_browser_can_neither_read_nor_sign_in_nor_frame(tmp_pat
 def test_what_does_not_fit_or_is_not_there_is_said_so(tmp_path: Path) -> None:
     with listening("http", tmp_path) as (url, _):
         status, text, _ = ask(url, f"/runs/{NONE}/data")
-        assert (status, json.loads(text)["code"]) == (404, "run.unknown")
+        assert (status, json.loads(text)["code"]) == (404, "run.not_found")
         assert ask(url, f"/runs/{NONE}/data?lines=nine")[0] == 400
 
 
