@@ -68,7 +68,7 @@ def test_other_pages_of_a_browser_can_neither_read_nor_sign_in_nor_frame(tmp_pat
 def test_what_does_not_fit_or_is_not_there_is_said_so(tmp_path: Path) -> None:
     with listening("http", tmp_path) as (url, _):
         status, text, _ = ask(url, f"/runs/{NONE}/data")
-        assert (status, json.loads(text)["code"]) == (404, "run.unknown")
+        assert (status, json.loads(text)["code"]) == (404, "run.not_found")
         assert ask(url, f"/runs/{NONE}/data?lines=nine")[0] == 400
 
 
@@ -192,7 +192,7 @@ async def test_a_person_signs_in_with_the_token_once(tmp_path: Path) -> None:
             await expect(field).to_be_focused()
             await field.fill("wrong")
             await field.press("Enter")
-            await expect(page.get_by_role("alert")).to_have_text("This token is not accepted.")
+            await expect(page.get_by_role("alert")).to_have_text("Invalid token.")
             await field.fill(TOKEN)
             await field.press("Enter")
             await expect(page.get_by_text("No runs yet")).to_be_visible()

@@ -69,8 +69,8 @@ class Found(Stage[Image]):
     name = "find-image"
     read_only = True
 
-    async def execute(self, ctx: StageContext, wanted: LocalImage) -> Image:
-        return IMAGE.model_copy(update={"reference": wanted.image})
+    async def execute(self, ctx: StageContext, requested: LocalImage) -> Image:
+        return IMAGE.model_copy(update={"reference": requested.image})
 
 
 async def call(runs: RunService, tool: str, **arguments: Any) -> Any:
@@ -147,7 +147,7 @@ async def test_an_application_in_a_cluster_is_looked_after_by_the_tools_for_ever
     log = await call(runs, "deployment-logs", name="web", deploy_to="lab")
     assert log.structured_content["application_log"]["lines"] == ["ready"]
     removed = await call(runs, "remove-deployment", name="web", deploy_to="lab")
-    assert "deployment web" in removed.structured_content["removal_result"]["removed"]
+    assert "deployment web" in removed.structured_content["removal"]["removed"]
     assert cluster.get("deployments", "web") is None
 
 
@@ -166,4 +166,4 @@ async def test_what_does_not_fit_together_is_refused(runs: RunService, wrong: di
 async def test_verifying_a_run_that_deployed_nothing_to_a_cluster_is_told(runs: RunService) -> None:
     built = await call(runs, "build", path=".")
     result = await call(runs, "verify-kubernetes", run=built.structured_content["run"])
-    assert result.structured_content["code"] == "run.without_deployment"
+    assert result.structured_content["code"] == "run.no_deployment"

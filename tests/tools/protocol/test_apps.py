@@ -87,7 +87,7 @@ async def test_the_view_is_told_the_graph_the_stages_and_actions_that_can_be_sen
     ]  # fmt: skip
     assert seen["log"] == {"stage": "build", "lines": [], "first": 1, "total": 0}
     assert unknown.structured_content is not None
-    assert unknown.structured_content["code"] == "run.unknown"
+    assert unknown.structured_content["code"] == "run.not_found"
 
 
 def test_the_page_writes_text_alone_and_asks_for_nothing_from_elsewhere() -> None:
