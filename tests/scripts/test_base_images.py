@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 from docker import APIClient
-from support.registry import Registry
-from support.tiny_image import import_tiny_image
 
 from support.engine.private_engine import PrivateEngine
+from support.engine.registry import Registry
+from support.engine.tiny_image import import_tiny_image
 from support.skip_policy import cannot_run
 
 ROOT = Path(__file__).parents[2]

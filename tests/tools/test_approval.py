@@ -14,8 +14,8 @@ from mcp_types import CallToolResult, ElicitResult, InputRequiredResult
 
 from container_kit import Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.durable.config import DurableConfig
 from container_kit.pipelines.plan import Plan
-from container_kit.pipelines.runs.config import Store
 from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
 from container_kit.server.app import make_server
@@ -65,8 +65,8 @@ def engine() -> Engine:
 async def runs(engine: Engine, tmp_path: Path) -> AsyncIterator[RunService]:
     home = tmp_path / "home"
     home.mkdir()
-    store = Store(f"sqlite:///{home}/runs.db", home)
-    async with RunService(Workspace([tmp_path]), store, find=engine.find).opened() as runs:
+    store = DurableConfig(f"sqlite:///{home}/runs.db", home)
+    async with RunService(Workspace([tmp_path]), store, find=engine.find).open() as runs:
         yield runs
 
 
@@ -187,7 +187,7 @@ async def test_get_run_shows_the_open_question(connect: Connect, engine: Engine)
         await ask(client, "tasks/cancel", task["taskId"])
         ended = await until(client, task["taskId"])
     assert run.structured_content is not None
-    assert run.structured_content["status"] == "waiting"
+    assert run.structured_content["status"] == "awaiting_approval"
     assert "protected target prod" in run.structured_content["question"]
     assert ended["status"] == "cancelled"
     assert engine.deploy.executions == 0

@@ -144,7 +144,7 @@ async def test_cancelling_a_call_cancels_the_stage_which_cleans_up(mode: str, wo
             group.cancel_scope.cancel()
     with anyio.fail_after(5):
         await stage.tidied.wait()
-    [run] = await runs.newest()
+    [run] = await runs.list_runs()
     assert run.status == "cancelled"
 
 
@@ -155,4 +155,4 @@ async def test_a_scan_continues_from_the_image_of_a_run(mode: str, workspace: Wo
         scanned = await call(client, "scan", run=built.structured_content["run"], dry_run=True)
         unknown = await call(client, "scan", run="0" * 24)
     assert scanned.structured_content["code"] == "request.invalid"  # a scan changes nothing: it has no dry run
-    assert unknown.structured_content["code"] == "run.unknown"
+    assert unknown.structured_content["code"] == "run.not_found"

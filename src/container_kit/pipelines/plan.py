@@ -69,6 +69,11 @@ class Plan:
         for group in self.groups:
             yield from group
 
+    @property
+    def read_only(self) -> bool:
+        """Whether no stage changes anything."""
+        return all(step.stage.read_only for step in self.steps())
+
     def request(self, *inputs: BaseModel, id: str | None = None, **options: Any) -> PipelineRequest:  # noqa: A002
         """Create a request from artifacts. `options` are the fields of `PipelineOptions`."""
         fields: dict[str, JsonValue] = {}

@@ -88,7 +88,7 @@ def runs_pipeline(
         else:
             prepared = await pipeline(call, arguments)
         request = PipelineRequest(type=prepared.pipeline, input=prepared.input, options=prepared.options)
-        return await call.runs.execute_run(request, call.caller)
+        return await call.runs.execute(request, call.caller)
 
     return RunHandler(execute, lambda _call, _response: outputs() if callable(outputs) else outputs)
 

@@ -68,7 +68,7 @@ def test_other_web_pages_cannot_read_sign_in_or_frame(tmp_path: Path) -> None:
 def test_an_invalid_query_or_unknown_run_has_a_clear_status(tmp_path: Path) -> None:
     with listening("http", tmp_path) as (url, _):
         status, text, _ = ask(url, f"/runs/{NONE}/data")
-        assert (status, json.loads(text)["code"]) == (404, "run.unknown")
+        assert (status, json.loads(text)["code"]) == (404, "run.not_found")
         assert ask(url, f"/runs/{NONE}/data?lines=nine")[0] == 400
 
 

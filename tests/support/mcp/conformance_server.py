@@ -161,7 +161,7 @@ def server_of(runs: RunService, tools: list[Tool]) -> MCPServer:
 def main(folder: Path) -> None:
     settings = Settings(port=0, home=folder, workspace=(folder,), rate_limit_per_minute=6000)
     own = pipelines()
-    runs = RunService(Workspace([folder]), settings.store_of_runs(), find=pipeline_finder(own))
+    runs = RunService(Workspace([folder]), settings.run_store(), find=pipeline_finder(own))
     app = http_app(server_of(runs, [GREET, *map(custom_tool, own)]), "http", settings)
     with listen(settings) as listening:
         sys.stderr.write(f"serving {url_of(listening, 'http')}\n")

@@ -69,8 +69,8 @@ class Found(Stage[Image]):
     name = "find-image"
     read_only = True
 
-    async def execute(self, ctx: StageContext, wanted: LocalImage) -> Image:
-        return IMAGE.model_copy(update={"reference": wanted.image})
+    async def execute(self, ctx: StageContext, requested: LocalImage) -> Image:
+        return IMAGE.model_copy(update={"reference": requested.image})
 
 
 async def call(runs: RunService, tool: str, **arguments: Any) -> Any:

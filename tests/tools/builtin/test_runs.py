@@ -11,7 +11,7 @@ import pytest
 from mcp.client import Client
 
 from container_kit import Fault, NextAction, Stage, StageContext, Workspace
-from container_kit.pipelines.runs.config import Store
+from container_kit.pipelines.durable.config import DurableConfig
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.artifacts.image import Image
 from support.mcp.tools import IMAGE, Mocks, connected, mocked
@@ -58,8 +58,8 @@ def build() -> Flaky:
 @pytest.fixture
 async def runs(build: Flaky, tmp_path: Path) -> AsyncIterator[RunService]:
     mocks: dict[str, Mocks] = {"build": {"build": build}}
-    store = Store(f"sqlite:///{tmp_path / 'home' / 'runs.db'}", tmp_path / "home")
-    async with RunService(Workspace([tmp_path]), store, find=mocked(mocks)).opened() as opened:
+    store = DurableConfig(f"sqlite:///{tmp_path / 'home' / 'runs.db'}", tmp_path / "home")
+    async with RunService(Workspace([tmp_path]), store, find=mocked(mocks)).open() as opened:
         yield opened
 
 
@@ -120,17 +120,17 @@ async def test_a_finished_run_is_rolled_back(runs: RunService, build: Flaky) -> 
 async def test_an_unknown_run_id_is_a_fault(runs: RunService, tool: str) -> None:
     async with connected(runs) as client:
         result = await call(client, tool, run="0" * 24)
-    assert result.structured_content["code"] == "run.unknown"
+    assert result.structured_content["code"] == "run.not_found"
 
 
 async def test_runs_of_another_principal_are_not_found(runs: RunService) -> None:
     async with connected(runs) as client:
         failed = await call(client, "build", path=".")
     run = failed.structured_content["resume"]["run_id"]
-    assert (await runs.get(run)).status == "failed"
+    assert (await runs.backend(run).get(run, None)).status == "failed"
     with pytest.raises(Exception, match=r"run\.unknown"):
-        await runs.get(run, principal="somebody else")
-    assert await runs.newest(principal="somebody else") == []
+        await runs.backend(run).get(run, "somebody else")
+    assert await runs.list_runs(principal="somebody else") == []
 
 
 async def test_a_dry_run_leaves_nothing_in_the_store(runs: RunService, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ async def test_the_view_receives_the_graph_the_stages_and_next_actions(mode: str
     ]  # fmt: skip
     assert seen["log"] == {"stage": "build", "lines": [], "first": 1, "total": 0}
     assert unknown.structured_content is not None
-    assert unknown.structured_content["code"] == "run.unknown"
+    assert unknown.structured_content["code"] == "run.not_found"
 
 
 def test_the_page_inserts_only_text_and_loads_nothing_from_elsewhere() -> None:

@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 
 from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, StageContext, Workspace
-from container_kit.pipelines.runs.config import Store
+from container_kit.pipelines.durable.config import DurableConfig
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server.app import make_server
 from container_kit.tools.custom import custom_tool, pipeline_finder
@@ -74,8 +74,8 @@ async def runs(yard: Yard, tmp_path: Path) -> AsyncIterator[RunService]:
     home.mkdir()
     own = pipelines(yard)
     async with RunService(
-        Workspace([tmp_path]), Store(f"sqlite:///{home}/runs.db", home), find=pipeline_finder(own)
-    ).opened() as runs:
+        Workspace([tmp_path]), DurableConfig(f"sqlite:///{home}/runs.db", home), find=pipeline_finder(own)
+    ).open() as runs:
         yield runs
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.runs.snapshot import RunView
+from container_kit.pipelines.run_info import RunInfo
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import RunId
@@ -33,13 +33,12 @@ class GetRunInput(ToolInput):
 
 
 async def _get(call: ToolCall, arguments: GetRunInput) -> ToolResult:
-    run = await call.runs.get(arguments.run, call.principal)
+    backend = call.runs.backend(arguments.run)
+    run = await backend.get(arguments.run, call.principal)
     data, lines = run_json(run), run_lines(run)
     if arguments.stage is not None:
         _require_stage(run, arguments.stage)
-        part = await call.runs.log(
-            run.id, arguments.stage, first=arguments.first, count=arguments.lines, principal=call.principal
-        )
+        part = await backend.log(run.id, call.principal, arguments.stage, arguments.first, arguments.lines)
         data["log"] = log_json(part)
         last = part.first + len(part.lines) - 1
         shown = f"lines {part.first} to {last} of {part.total}:" if part.lines else f"none of {part.total} lines"
@@ -47,7 +46,7 @@ async def _get(call: ToolCall, arguments: GetRunInput) -> ToolResult:
     return ToolResult("\n".join(lines)[-_TEXT_LIMIT:], data)
 
 
-def _require_stage(run: RunView, stage: str) -> None:
+def _require_stage(run: RunInfo, stage: str) -> None:
     names = [result.name for result in run.stages]
     if stage not in names:
         similar = get_close_matches(stage, names, 1, 0.0)

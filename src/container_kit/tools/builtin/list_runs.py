@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.runs.snapshot import RunState
+from container_kit.pipelines.run_info import RunState
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.results.run_json import RUN_SCHEMA, run_json, run_line
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
@@ -21,7 +21,7 @@ class ListRunsInput(ToolInput):
 
 
 async def _list(call: ToolCall, arguments: ListRunsInput) -> ToolResult:
-    runs = await call.runs.newest(
+    runs = await call.runs.list_runs(
         principal=call.principal, status=arguments.status, pipeline=arguments.pipeline, limit=arguments.limit
     )
     text = "\n".join(run_line(run) for run in runs) or "no runs"

@@ -17,7 +17,7 @@ class RollbackRunInput(ToolInput):
 
 
 async def _roll_back(call: ToolCall, arguments: RollbackRunInput) -> PipelineResponse:
-    return await call.runs.roll_back(arguments.run, call.caller)
+    return await call.runs.backend(arguments.run).roll_back(arguments.run, call.caller)
 
 
 ROLLBACK_RUN = Tool(

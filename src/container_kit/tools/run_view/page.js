@@ -196,7 +196,7 @@ function rowOf(run) {
 
 function onError(error) {
   if (error.code === "token") return showOnly("sign-in"), showError(""), $("token").focus(), undefined;
-  if (error.code !== "run.unknown") return showError(`${error.message}. Retrying.`), SLOW_POLL;
+  if (error.code !== "run.not_found") return showError(`${error.message}. Retrying.`), SLOW_POLL;
   if (inClient && !view.data) return POLL; // the run has not started
   showError("This run does not exist, or it belongs to somebody else.");
   $("wait").hidden = true;
