@@ -124,7 +124,7 @@ def test_requests_above_the_rate_limit_are_rejected_with_retry_after(tmp_path: P
     assert 429 not in statuses
     assert status == 429
     assert int(headers["retry-after"]) <= 60
-    assert "3 requests a minute" in text
+    assert "3 requests per minute" in text
 
 
 @pytest.fixture
