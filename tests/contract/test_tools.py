@@ -106,7 +106,9 @@ def test_a_toolset_outside_the_defaults_is_selected_by_name() -> None:
 
 
 def test_an_unknown_name_is_rejected_with_the_existing_names() -> None:
-    with pytest.raises(ConfigurationError, match=r"no toolset kitchen; choose from all, build, default, deploy, .*scan"):
+    with pytest.raises(
+        ConfigurationError, match=r"no toolset kitchen; choose from all, build, default, deploy, .*scan"
+    ):
         names(toolsets=["kitchen"])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from container_kit import WiringError
+from container_kit import ConfigurationError
 from container_kit.server import settings
 from container_kit.server.tool_selection import configured_tools
 from container_kit.stages.artifacts.target import Limits, Target
@@ -67,5 +67,5 @@ def test_the_pipelines_that_are_offered_deploy_to_them(here: Path) -> None:
 )
 def test_what_cannot_be_used_is_named(here: Path, text: str, names: str) -> None:
     (here / "container-kit.toml").write_text(text)
-    with pytest.raises(WiringError, match=names):
+    with pytest.raises(ConfigurationError, match=names):
         settings.load()

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from mcp.client import Client
 
-from container_kit import WiringError, Workspace
+from container_kit import ConfigurationError, Workspace
 from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.custom import custom_tool, load_custom_pipelines, pipeline_finder
 from container_kit.tools.registry import ALL
@@ -82,8 +82,8 @@ def test_an_installed_package_offers_its_pipelines(
     ("source", "said"),
     [
         ("raise ValueError('broken')", "broken"),
-        ("x = 1", "holds no pipeline"),
-        ("from container_kit import AtomicPipeline\np = AtomicPipeline('build')", "the name 'build' is taken"),
+        ("x = 1", "contains no pipeline"),
+        ("from container_kit import AtomicPipeline\np = AtomicPipeline('build')", "the name 'build' is already taken"),
     ],
 )
 def test_a_module_that_cannot_be_used_is_refused(
@@ -91,11 +91,11 @@ def test_a_module_that_cannot_be_used_is_refused(
 ) -> None:
     (tmp_path / "unfit_pipelines.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(WiringError, match=said):
+    with pytest.raises(ConfigurationError, match=said):
         load_custom_pipelines(["unfit_pipelines"])
     sys.modules.pop("unfit_pipelines", None)
 
 
 def test_a_module_that_is_not_there_is_refused() -> None:
-    with pytest.raises(WiringError, match="no_such_module"):
+    with pytest.raises(ConfigurationError, match="no_such_module"):
         load_custom_pipelines(["no_such_module"])

@@ -74,7 +74,7 @@ async def test_an_interrupt_stops_the_run_and_says_so(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         stdout, stderr = await anyio.to_thread.run_sync(lambda: process.communicate(timeout=50))
     assert (process.returncode, stdout) == (130, b"")
-    assert b"interrupted" in stderr
+    assert b"Interrupted" in stderr
     assert [run["status"] for run in listed(tmp_path)] == ["cancelled"]
     assert not (tmp_path / "done").exists()
 
@@ -112,7 +112,7 @@ def until(terminal: int, words: str | None) -> str:
 def test_an_unknown_tool_is_refused_with_those_there_are(tmp_path: Path) -> None:
     refused = command(tmp_path, "bake")
     assert refused.returncode == 2
-    assert "no tool 'bake'; there are full-deployment, analyze" in refused.stderr
+    assert "no tool 'bake'; choose from full-deployment, analyze" in refused.stderr
 
 
 def test_a_fault_says_what_to_type_next(tmp_path: Path) -> None:

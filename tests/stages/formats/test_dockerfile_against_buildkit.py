@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from container_kit.stages.docker_engine import DockerEngine
 from docker import APIClient
 
 from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.formats.dockerfile import ImageConfiguration, configuration_of, parse_dockerfile
 from support.buildkit import BuildKit
 

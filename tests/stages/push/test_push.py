@@ -272,7 +272,7 @@ async def test_rollback_leaves_what_somebody_else_pushed_since(
     assert in_registry(there, theirs.repository, "live") == theirs.digest
 
 
-async def test_a_registry_that_forbids_deletion_is_told(
+async def test_a_registry_that_forbids_deletion_is_a_fault(
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, stage = registry(delete=False), PushImage(engine)

@@ -69,8 +69,8 @@ class Found(Stage[Image]):
     name = "find-image"
     read_only = True
 
-    async def execute(self, ctx: StageContext, wanted: LocalImage) -> Image:
-        return IMAGE.model_copy(update={"reference": wanted.image})
+    async def execute(self, ctx: StageContext, requested: LocalImage) -> Image:
+        return IMAGE.model_copy(update={"reference": requested.image})
 
 
 async def call(runs: RunService, tool: str, **arguments: Any) -> Any:
@@ -147,7 +147,7 @@ async def test_an_application_in_a_cluster_is_looked_after_by_the_tools_for_ever
     log = await call(runs, "deployment-logs", name="web", deploy_to="lab")
     assert log.structured_content["application_log"]["lines"] == ["ready"]
     removed = await call(runs, "remove-deployment", name="web", deploy_to="lab")
-    assert "deployment web" in removed.structured_content["removal_result"]["removed"]
+    assert "deployment web" in removed.structured_content["removal"]["removed"]
     assert cluster.get("deployments", "web") is None
 
 

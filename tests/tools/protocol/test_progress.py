@@ -64,7 +64,7 @@ async def test_a_client_that_takes_nothing_holds_back_nobody_and_costs_a_few_rec
             await stuck.wait()
             for number in range(10_000):
                 feed(event(message=f"line {number}"))
-            assert len(feed._waiting) == 1
+            assert len(feed._pending) == 1
             group.cancel_scope.cancel()
 
 

@@ -29,7 +29,7 @@ async def test_a_run_its_log_and_its_pipeline_can_be_read(mode: str, workspace: 
     assert (seen["id"], seen["status"]) == (run, "success")
     assert log.text == ""  # type: ignore[union-attr]  # the mock said nothing
     analyze = plan["stages"][1][0]
-    assert (analyze["name"], analyze["needs"], analyze["makes"]) == ("analyze", ["Source"], "Analysis")
+    assert (analyze["name"], analyze["inputs"], analyze["output"]) == ("analyze", ["Source"], "Analysis")
     assert plan["inputs"]["Source"]["required"] == ["path"]
 
 

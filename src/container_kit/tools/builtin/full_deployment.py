@@ -11,7 +11,6 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.contract.tool_names import ToolName
-from container_kit.stages.deploy.registry import BACKENDS
 from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
     ApplicationName,
@@ -61,6 +60,8 @@ class FullDeploymentInput(ToolInput):
 
 
 async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCall:
+    from container_kit.stages.deploy.registry import BACKENDS  # imports container engine and cluster clients
+
     target = find_target(call.runs.targets, arguments.deploy_to)
     backend = BACKENDS[target.kind]
     changes = backend.map_options(arguments.model_dump(), arguments.model_fields_set, target.name)
@@ -68,13 +69,12 @@ async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCa
     return PipelineCall(prepared.pipeline, scan_policy(prepared.input), prepared.options)
 
 
-_OUTPUTS: tuple[type[BaseModel], ...] = (
-    Dockerfile,
-    Image,
-    ScanReport,
-    *(backend.deployment for backend in BACKENDS.values()),
-    Verification,
-)
+def _outputs() -> tuple[type[BaseModel], ...]:
+    from container_kit.stages.deploy.registry import BACKENDS  # as above
+
+    deployments = (backend.deployment for backend in BACKENDS.values())
+    return (Dockerfile, Image, ScanReport, *deployments, Verification)
+
 
 FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
@@ -89,6 +89,6 @@ FULL_DEPLOYMENT = Tool(
     output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
     toolset="deploy",
     effect="destructive",
-    handler=runs_pipeline(_prepare, _OUTPUTS),
+    handler=runs_pipeline(_prepare, _outputs),
     open_world=True,
 )

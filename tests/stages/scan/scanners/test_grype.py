@@ -81,7 +81,7 @@ async def test_matches_become_findings(scan: Any, grype: Callable[..., ScannerSe
     assert report.scanners[1].version == "0.121.2"
 
 
-async def test_no_match_is_clean_where_there_are_packages(scan: Any, grype: Callable[..., ScannerSettings]) -> None:
+async def test_no_match_is_clean_if_the_image_has_packages(scan: Any, grype: Callable[..., ScannerSettings]) -> None:
     report = await scan(grype(), WITH_PACKAGES)
     assert (report.outcome, report.gate, report.scanners[1].packages) == ("clean", "passed", 1)
 
