@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import with_consent
-from container_kit.pipelines.catalog.shared import TRANSIENT, application, lacks_dockerfile
+from container_kit.pipelines.catalog.shared import TRANSIENT, application, needs_dockerfile
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.image import BuildOptions, LocalImage
@@ -104,7 +104,7 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
         summary="From a repository to a rollout in a cluster: check the cluster, build, scan, deliver, deploy.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster()).add_stage(Analyze())
-    pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=lacks_dockerfile)
+    pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=needs_dockerfile)
     pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine))
     return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(100))
 
@@ -141,8 +141,8 @@ def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
 def _with_target(pipeline: P, targets: Targets) -> P:
     """Choose the target, and ask for approval first if it is protected, because the preflight may change it."""
 
-    def question(made: Artifacts) -> str:
-        source, image = made.get(Source), made.get(LocalImage)
+    def question(artifacts: Artifacts) -> str:
+        source, image = artifacts.get(Source), artifacts.get(LocalImage)
         what = image.image if image else (Path(source.path).resolve() / source.module).name if source else "it"
         return f"Deploy {what}"
 
@@ -155,7 +155,7 @@ def _delivered(pipeline: P, engine: DockerEngine) -> P:
     from container_kit.stages.push import PushImage
 
     pipeline.add_stage(ChooseRegistryName())
-    pipeline.add_conditional_stage(PushImage(engine), when=lambda made: made[Cluster].delivery == "registry")
+    pipeline.add_conditional_stage(PushImage(engine), when=lambda artifacts: artifacts[Cluster].delivery == "registry")
     pipeline.add_stage(DeliverImage(engine))
     return pipeline
 
@@ -169,8 +169,8 @@ def _rolled_out(pipeline: P) -> P:
     return pipeline.with_retry(TRANSIENT).with_concurrency_key(concurrency_key)
 
 
-def concurrency_key(made: Artifacts) -> str:
+def concurrency_key(artifacts: Artifacts) -> str:
     """Return the application that is replaced: runs that replace the same one wait for each other."""
-    options = made[KubernetesOptions]
-    target = made[TargetSelector].deploy_to or f"kubernetes {options.kube_context or ''}".strip()
-    return f"application {application(made, options.name)} in {options.namespace or 'the namespace'} on {target}"
+    options = artifacts[KubernetesOptions]
+    target = artifacts[TargetSelector].deploy_to or f"kubernetes {options.kube_context or ''}".strip()
+    return f"application {application(artifacts, options.name)} in {options.namespace or 'the namespace'} on {target}"
