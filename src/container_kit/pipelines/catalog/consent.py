@@ -35,11 +35,11 @@ def to_deploy(artifacts: Artifacts) -> str:
     """Return the deployment as a change, with the facts for a decision."""
     image, options, report = artifacts[Image], artifacts[DeployOptions], artifacts.get(ScanReport)
     name = f" as {options.name}" if options.name else ""
-    found = ""
+    scan = ""
     if report is not None:
         totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count)
-        found = f", whose scan found {totals or 'nothing'},"
-    return f"Deploy {image.reference} ({image.id[:19]}){found}{name}"
+        scan = f", whose scan found {totals or 'nothing'},"
+    return f"Deploy {image.reference} ({image.id[:19]}){scan}{name}"
 
 
 def _is_protected(artifacts: Artifacts) -> bool:

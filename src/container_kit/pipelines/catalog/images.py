@@ -20,9 +20,7 @@ def analyze() -> Pipeline:
     """Analyze a repository."""
     from container_kit.stages.analyze import Analyze
 
-    pipeline = AtomicPipeline(
-        "analyze", inputs=Source, summary="Find out what a repository contains and how to run it."
-    )
+    pipeline = AtomicPipeline("analyze", inputs=Source, summary="Find out what a repository has and how to run it.")
     return pipeline.add_stage(Analyze()).with_timeout(minutes(2))
 
 

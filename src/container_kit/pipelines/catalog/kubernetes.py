@@ -44,7 +44,7 @@ def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
         summary="Deliver an image to a cluster and roll it out.",
     )
     _with_target(pipeline, targets).add_stage(FindImage(engine)).add_stage(PreflightCluster())
-    return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(75))
+    return _add_rollout(_add_delivery(pipeline, engine)).with_timeout(minutes(75))
 
 
 def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline:
@@ -61,7 +61,7 @@ def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline
     )
     _with_target(pipeline, targets)
     pipeline.add_stage(FindBuiltImage(engine)).add_stage(FindImage(engine)).add_stage(PreflightCluster())
-    return _rolled_out(_delivered(pipeline.add_stage(Analyze()), engine)).with_timeout(minutes(75))
+    return _add_rollout(_add_delivery(pipeline.add_stage(Analyze()), engine)).with_timeout(minutes(75))
 
 
 def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
@@ -74,7 +74,7 @@ def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
         summary="Roll out an image that is in a registry, by its digest.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster(delivers=False))
-    return _rolled_out(pipeline).with_timeout(minutes(65))
+    return _add_rollout(pipeline).with_timeout(minutes(65))
 
 
 def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
@@ -87,7 +87,7 @@ def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
         summary="Apply manifests of a folder, or its kustomization, and watch the rollout.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster(delivers=False))
-    return _rolled_out(pipeline).with_timeout(minutes(65))
+    return _add_rollout(pipeline).with_timeout(minutes(65))
 
 
 def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
@@ -106,7 +106,7 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
     _with_target(pipeline, targets).add_stage(PreflightCluster()).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=needs_dockerfile)
     pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine))
-    return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(100))
+    return _add_rollout(_add_delivery(pipeline, engine)).with_timeout(minutes(100))
 
 
 def write_manifests() -> Pipeline:
@@ -149,7 +149,7 @@ def _with_target(pipeline: P, targets: Targets) -> P:
     return with_consent(pipeline.add_stage(ChooseTarget(targets, _KINDS)), question)
 
 
-def _delivered(pipeline: P, engine: DockerEngine) -> P:
+def _add_delivery(pipeline: P, engine: DockerEngine) -> P:
     """Deliver the image to the nodes: push it, or load it into them."""
     from container_kit.stages.deploy.kubernetes.image_delivery.stages import ChooseRegistryName, DeliverImage
     from container_kit.stages.push import PushImage
@@ -160,7 +160,7 @@ def _delivered(pipeline: P, engine: DockerEngine) -> P:
     return pipeline
 
 
-def _rolled_out(pipeline: P) -> P:
+def _add_rollout(pipeline: P) -> P:
     from container_kit.stages.deploy.kubernetes.deploy import DeployToKubernetes
     from container_kit.stages.deploy.kubernetes.manifests.make_manifests import MakeManifests
     from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes

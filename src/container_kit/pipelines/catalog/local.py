@@ -28,7 +28,7 @@ def deploy(targets: Targets) -> Pipeline:
         summary="Run an image on this machine; replaces the application of the same name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindImage(engine()))
-    return _deployed(pipeline).with_timeout(minutes(15))
+    return _add_deployment(pipeline).with_timeout(minutes(15))
 
 
 def deploy_source(targets: Targets) -> Pipeline:
@@ -42,7 +42,7 @@ def deploy_source(targets: Targets) -> Pipeline:
         summary="Run the newest image built from a folder; replaces the application of the same name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindBuiltImage(engine())).add_stage(FindImage(engine()))
-    return _deployed(pipeline).with_timeout(minutes(15))
+    return _add_deployment(pipeline).with_timeout(minutes(15))
 
 
 def full_deployment(targets: Targets) -> Pipeline:
@@ -60,10 +60,10 @@ def full_deployment(targets: Targets) -> Pipeline:
     pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=needs_dockerfile)
     pipeline.add_stage(BuildImage(engine())).add_stage(ScanImage(engine()))
-    return _deployed(pipeline).with_timeout(minutes(45))
+    return _add_deployment(pipeline).with_timeout(minutes(45))
 
 
-def _deployed(pipeline: P) -> P:
+def _add_deployment(pipeline: P) -> P:
     """Ask for approval if the target is protected, then deploy and verify."""
     from container_kit.stages.deploy.local.stage import Deploy
     from container_kit.stages.deploy.local.verify import Verify
