@@ -144,7 +144,7 @@ def _development(file: ReviewContext) -> Iterator[DockerfileProblem]:
 
 def _development_mode(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for env in file.last.of("ENV"):
-        for name, value in zip(env.arguments[::2], env.arguments[1::2], strict=False):
+        for name, value in env.variables:
             if (name, value.strip("\"'").lower()) in _DEVELOPMENT_MODES:
                 rationale = "error pages then show code and settings to every client"
                 yield problem("development-mode", env, "warning", f"{name} sets development mode", rationale)

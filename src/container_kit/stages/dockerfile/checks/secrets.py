@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem
-from container_kit.stages.formats.dockerfile import Instruction
 
 _FILES = re.compile(
     r"(?:^|/)(?:\.env(?:\.(?!example|sample|template|dist)[\w-]+)*|id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|\.npmrc|\.pypirc|\.aws|\.ssh"
@@ -20,18 +19,11 @@ _INSTEAD = "pass it when the container starts, or as `RUN --mount=type=secret` d
 def _in_variables(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         for instruction in stage.of("ENV", "ARG"):
-            for name, value in _variables(instruction):
+            for name, value in instruction.variables:
                 literal = value.strip("\"'") and "$" not in value
                 if looks_secret(name) and (literal or (instruction.keyword == "ARG" and not value)):
                     message = f"{instruction.keyword} {name} puts a secret into the image's history"
                     yield problem("secret", instruction, "error", message, _INSTEAD)
-
-
-def _variables(instruction: Instruction) -> list[tuple[str, str]]:
-    words = instruction.arguments
-    if instruction.keyword == "ENV":
-        return list(zip(words[::2], words[1::2], strict=False))
-    return [(name, value) for name, _, value in (word.partition("=") for word in words)]
 
 
 def _in_commands(file: ReviewContext) -> Iterator[DockerfileProblem]:
