@@ -204,7 +204,7 @@ def test_the_images_that_are_made_by_name_work_as_the_public_ones_do(bare: Priva
 
 
 @pytest.mark.engine
-def test_an_image_that_exists_is_left_alone(bare: PrivateEngine) -> None:
+def test_an_image_that_exists_is_left_only(bare: PrivateEngine) -> None:
     bare.import_tiny("debian:bookworm-slim")
     before = bare.api.inspect_image("debian:bookworm-slim")["Id"]
     assert make(bare.host, "--missing", "python:3.11-slim").stdout.split() == ["python:3.11-slim"]

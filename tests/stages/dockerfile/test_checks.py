@@ -134,7 +134,7 @@ async def test_a_missing_ignore_file_is_written_and_lets_through_what_is_copied(
     assert not ignore.exists()
 
 
-async def test_two_flaws_of_one_kind_in_one_line_have_ids_of_their_own(ctx: Contexts, source: Source) -> None:
+async def test_two_flaws_of_one_kind_in_one_line_have_ids_as_well(ctx: Contexts, source: Source) -> None:
     review = await _review(ctx, source, GOOD.replace("COPY . .", "COPY one two ./\nCOPY . ."))
     assert [problem.id for problem in review.problems] == ["missing-source:5", "missing-source:5.2"]
 

@@ -155,7 +155,7 @@ async def test_what_cannot_be_reviewed_is_a_fault(text: str | None, code: str, s
     assert raised.value.fault.code == code
 
 
-async def test_hadolint_looks_too_where_it_is_installed(
+async def test_hadolint_looks_too_if_it_is_installed(
     source: Source, ctx: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (Path(source.path) / "Dockerfile").write_text(f"{POOR}RUN cd /tmp\n")

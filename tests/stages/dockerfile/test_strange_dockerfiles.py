@@ -85,7 +85,7 @@ async def test_the_directive_for_another_escape_is_followed(ctx: Contexts, tmp_p
     ],
     ids=["latin-1", "zero", "binary", "large", "utf-16", "no base", "empty from", "blank"],
 )
-async def test_what_is_no_dockerfile_is_refused_and_stays_as_it_is(
+async def test_what_is_not_a_dockerfile_is_refused_and_stays_as_it_is(
     content: bytes, ctx: Contexts, tmp_path: Path
 ) -> None:
     with pytest.raises(StageFailure) as raised:

@@ -294,7 +294,7 @@ async def test_rollback_with_the_registry_gone_can_be_tried_again(
     assert (failed.value.fault.code, failed.value.fault.retryable) == ("push.registry_unreachable", True)
 
 
-async def test_a_dry_run_says_where_it_would_push(
+async def test_a_dry_run_says_if_it_would_push(
     engine: DockerEngine, ctx: Contexts, registry: Registries, options: Any
 ) -> None:
     there = registry()
