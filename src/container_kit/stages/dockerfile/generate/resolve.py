@@ -21,7 +21,7 @@ from container_kit.stages.ecosystems.facets.generation.questions import (
     malformed,
     start_unknown,
 )
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace
+from container_kit.stages.ecosystems.facets.generation.workspace import PackageWorkspace
 
 _PORT_BY_VARIABLE = 8080
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -88,7 +88,7 @@ def _root_build(module: Module, tree: ContextTree) -> RootBuild | None:
     return None
 
 
-def _workspace_of(tree: ContextTree, manager: str, path: str) -> Workspace | None:
+def _workspace_of(tree: ContextTree, manager: str, path: str) -> PackageWorkspace | None:
     """Return the workspace that a module is a member of; None if it is not one, or another tool ties it together."""
     declared = catalog().managers.get(manager)
     workspace = declared.workspace(tree) if declared and declared.workspace else None
@@ -165,7 +165,9 @@ def _refuse_malformed(analysis: Analysis, module: Module) -> None:
             raise malformed(path, risk)
 
 
-def _manifests(analysis: Analysis, module: Module, tree: ContextTree, workspace: Workspace | None) -> tuple[str, ...]:
+def _manifests(
+    analysis: Analysis, module: Module, tree: ContextTree, workspace: PackageWorkspace | None
+) -> tuple[str, ...]:
     """Return the module's manifests and, in a workspace, those of all members: the lock file covers them all."""
     paths = [*(workspace.manifests(module.path) if workspace else ()), *module.manifests]
     if analysis.workspace_tool and not workspace:
