@@ -1,8 +1,9 @@
-"""Makes the MCPB bundle, with which clients such as Claude Desktop install the server by a double click.
+"""Create the MCPB bundle, which clients such as Claude Desktop install by a double click.
 
     python scripts/make_mcpb.py container-kit.mcpb
 
-It holds the sources; the client's uv gets Python and the dependencies when the server is first started.
+The bundle contains the sources and the lock file. At the first start the client's uv installs Python and the locked
+dependencies, without the development packages.
 """
 
 from __future__ import annotations
@@ -15,22 +16,24 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-FILES = ("pyproject.toml", "README.md")
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same sources give the same bundle
+FILES = ("pyproject.toml", "uv.lock", "README.md", "LICENSE")
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # a constant time: the same sources give the same bundle
 
 
 def manifest() -> dict[str, Any]:
-    """What the client is told of the bundle."""
+    """Return the manifest."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     registered = json.loads((ROOT / "server.json").read_text())
-    run = ["run", "--directory", "${__dirname}", "container-kit", "serve"]
+    run = ["run", "--directory", "${__dirname}", "--frozen", "--no-dev", "container-kit", "serve"]
     return {
         "manifest_version": "0.4",
         "name": project["name"],
         "display_name": registered["title"],
         "version": project["version"],
         "description": registered["description"],
-        "author": {"name": "Container Kit maintainers"},
+        "author": {"name": project["authors"][0]["name"]},
+        "license": project["license"],
+        "homepage": project["urls"]["Homepage"],
         "server": {
             "type": "uv",
             "entry_point": "src/container_kit/server/cli/main.py",
@@ -42,7 +45,7 @@ def manifest() -> dict[str, Any]:
         },
         "tools_generated": True,
         "prompts_generated": True,
-        "keywords": ["containers", "docker", "kubernetes", "deployment", "vulnerabilities"],
+        "keywords": project["keywords"],
         "compatibility": {
             "platforms": ["darwin", "linux", "win32"],
             "runtimes": {"python": project["requires-python"]},
@@ -62,20 +65,20 @@ def manifest() -> dict[str, Any]:
 def make(bundle: Path) -> None:
     """Write the bundle."""
     sources = (path for path in sorted((ROOT / "src").rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
-    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as made:
-        _add(made, "manifest.json", json.dumps(manifest(), indent=2).encode())
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
+        _add(archive, "manifest.json", json.dumps(manifest(), indent=2).encode())
         for path in (*(ROOT / name for name in FILES), *sources):
-            _add(made, path.relative_to(ROOT).as_posix(), path.read_bytes())
+            _add(archive, path.relative_to(ROOT).as_posix(), path.read_bytes())
 
 
-def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
-    entry = zipfile.ZipInfo(name, LONG_AGO)
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, EARLIEST)
     entry.external_attr = 0o644 << 16
-    made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: make_mcpb.py FILE.mcpb")
     make(Path(sys.argv[1]))
-    print(f"made {sys.argv[1]}")
+    print(f"created {sys.argv[1]}")
