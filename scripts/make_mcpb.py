@@ -17,20 +17,20 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 FILES = ("pyproject.toml", "uv.lock", "README.md", "LICENSE")
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # a constant time: the same sources give the same bundle
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time makes the bundle reproducible
 
 
 def manifest() -> dict[str, Any]:
-    """Return the manifest."""
+    """Return the manifest of the bundle."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    registered = json.loads((ROOT / "server.json").read_text())
+    registry_entry = json.loads((ROOT / "server.json").read_text())
     run = ["run", "--directory", "${__dirname}", "--frozen", "--no-dev", "container-kit", "serve"]
     return {
         "manifest_version": "0.4",
         "name": project["name"],
-        "display_name": registered["title"],
+        "display_name": registry_entry["title"],
         "version": project["version"],
-        "description": registered["description"],
+        "description": registry_entry["description"],
         "author": {"name": project["authors"][0]["name"]},
         "license": project["license"],
         "homepage": project["urls"]["Homepage"],
@@ -72,7 +72,7 @@ def make(bundle: Path) -> None:
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    entry = zipfile.ZipInfo(name, EARLIEST)
+    entry = zipfile.ZipInfo(name, ZIP_EPOCH)
     entry.external_attr = 0o644 << 16
     archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
 

@@ -1,4 +1,4 @@
-"""A team's own pipelines through MCP, in memory; and what cannot be offered."""
+"""Custom pipelines through MCP, in memory, and unusable modules."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_the_example_is_a_tool_with_a_schema_a_fault_and_a_next_action_tha
     assert any("checked index.html" in line for line in lines)
 
 
-def test_an_installed_package_offers_its_pipelines(
+def test_the_pipelines_of_an_installed_package_are_loaded(
     example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metadata = tmp_path / "site_check-0.1.0.dist-info"
@@ -86,7 +86,7 @@ def test_an_installed_package_offers_its_pipelines(
         ("from container_kit import AtomicPipeline\np = AtomicPipeline('build')", "the name 'build' is already taken"),
     ],
 )
-def test_a_module_that_cannot_be_used_is_refused(
+def test_an_unusable_module_is_rejected(
     source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "unfit_pipelines.py").write_text(source)
@@ -96,6 +96,6 @@ def test_a_module_that_cannot_be_used_is_refused(
     sys.modules.pop("unfit_pipelines", None)
 
 
-def test_a_module_that_is_not_there_is_refused() -> None:
+def test_a_missing_module_is_rejected() -> None:
     with pytest.raises(ConfigurationError, match="no_such_module"):
         load_custom_pipelines(["no_such_module"])

@@ -144,8 +144,8 @@ async def test_a_patch_that_is_not_offered_is_refused(source: Source, ctx: Conte
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [(None, "dockerfile.none_to_review"), ("", "dockerfile.unparsable"), ("COPY\n", "dockerfile.unparsable"),
-        ("# only a comment\n", "dockerfile.unparsable")],
+    [(None, "dockerfile.not_found"), ("", "dockerfile.syntax"), ("COPY\n", "dockerfile.syntax"),
+        ("# only a comment\n", "dockerfile.syntax"), ("ARG A=1\n", "dockerfile.syntax")],
 )  # fmt: skip
 async def test_what_cannot_be_reviewed_is_a_fault(text: str | None, code: str, source: Source, ctx: Contexts) -> None:
     file = Path(source.path) / "Dockerfile"

@@ -28,7 +28,7 @@ TESTS = str(Path(__file__).parents[2])
 
 @dataclass
 class Shown:
-    """A view on a page, and what drives it."""
+    """A view on a page, with its client and gates."""
 
     page: Page
     view: FrameLocator
@@ -44,7 +44,7 @@ def script() -> str:
 
 @contextlib.asynccontextmanager
 async def shown(folder: Path, script: str) -> AsyncIterator[Shown]:
-    """A client that can show views, on a server that offers the show; nothing is shown yet."""
+    """Yield a client that can display views, on a server with the pipeline `show`."""
     gates = folder / "gates"
     gates.mkdir()
     variables = environment(folder, PYTHONPATH=TESTS, CONTAINER_KIT_PIPELINES="support.pipelines.gated")
@@ -121,7 +121,7 @@ async def test_a_call_is_shown_live_from_its_start_to_its_fault(tmp_path: Path, 
         assert it.errors == []
 
 
-async def test_a_run_of_the_past_is_shown_and_one_that_never_began_shows_its_fault(tmp_path: Path, script: str) -> None:
+async def test_a_finished_run_is_shown_and_an_invalid_call_shows_its_fault(tmp_path: Path, script: str) -> None:
     async with shown(tmp_path, script) as it:
         for name in ("prepare", "light", "sound", "play"):
             (it.gates / name).touch()

@@ -22,7 +22,7 @@ ANALYZE = Tool(
     title="Analyze a repository",
     description=(
         "Inspect a repository: modules, language, framework, commands, port, variables, services, Dockerfiles and "
-        "risks, each with file:line. Changes nothing. Next: write-dockerfile if there is none, else build."
+        "risks, each with file:line. Changes nothing. Next: write-dockerfile if there is no Dockerfile, else build."
     ),
     input=AnalyzeInput,
     output=result_schema(Analysis),

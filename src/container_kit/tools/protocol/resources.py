@@ -82,7 +82,7 @@ def add_prompts(server: MCPServer, tools: Mapping[str, Tool]) -> None:
 
     def containerize(path: str) -> str:
         return (
-            f"Containerize the repository at {path}. Call full-deployment with dry_run first and tell me what it would "
+            f"Containerize the repository at {path}. Call full-deployment with dry_run first and show me what it would "
             "do, then call it. If it fails, fix the file that the fault names and send its first next action."
         )
 

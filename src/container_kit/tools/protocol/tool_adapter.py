@@ -66,7 +66,7 @@ class SdkTool(McpTool):
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult | InputRequiredResult:
-        """Execute a call, with progress if the client asked for it."""
+        """Execute a call, with progress if the client requested it."""
         request = context.request_context
         async with progress_feed(request.session.report_progress) as feed:
             call = replace(self._call, arguments=arguments, caller=_caller(request, feed, self.name, arguments))

@@ -174,7 +174,7 @@ async function readRun() {
     const { rejected } = view;
     update(await source.read(request));
     if (rejected && view.data.fault?.code !== rejected.code) drawRejection(); // the run belongs to another call
-    if (view.data && request.stage !== selected()) return 0; // read the log of the current stage at once
+    if (view.data && request.stage !== selected()) return 0; // now read the log of the current stage
   }
   return view.data?.ended ? undefined : POLL;
 }
