@@ -17,7 +17,7 @@ _TOML_PARTS = 2_000
 
 
 class Malformed(Exception):
-    """A document that its format's parser refuses; `value` is what could be read of it all the same."""
+    """A document that its parser rejects; `value` is the part that could be read."""
 
     def __init__(self, reason: str, line: int | None = None, value: Any = None) -> None:
         super().__init__(reason)
@@ -41,10 +41,10 @@ def parse_json(text: str) -> Any:
 
 
 def parse_strict_json(text: str) -> Any:
-    """Parse JSON as package managers do, which refuse comments and trailing commas.
+    """Parse JSON as package managers do, which reject comments and trailing commas.
 
     Raises:
-        Malformed: It is none; with the value where only those are in the way.
+        Malformed: The text is not valid; with the value if only those are wrong.
     """
     try:
         return json.loads(text)

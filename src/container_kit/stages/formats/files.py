@@ -28,7 +28,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | get
 
 
 class LinkOutsideError(OSError):
-    """A path leads out of the tree, or through a symbolic link where none is accepted."""
+    """A path leads out of the tree, or through a symbolic link that is not accepted."""
 
     def __init__(self, path: str) -> None:
         super().__init__(errno.EPERM, "a symbolic link leads out of the source tree", path)
