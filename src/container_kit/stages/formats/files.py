@@ -1,8 +1,8 @@
-"""Access to files in a source tree that nobody vouches for.
+"""Access to files in an untrusted source tree.
 
 Every read and write in a source tree goes through this module. A path is opened one component at a time, relative to
 the descriptor of its parent, and never through a symbolic link that the kernel follows. Reads resolve links here and
-accept those that stay in the tree; writes accept no link at all. Nobody can therefore exchange a component for a link
+accept those that stay in the tree; writes accept no link at all. A component can therefore not be exchanged for a link
 between the check and the use.
 
 Platforms without `openat` (Windows) compare the opened file with the path afterwards, which is weaker: it detects an
