@@ -179,9 +179,9 @@ ASKED_ANEW = (
     Case("run.timeout", "build", {**HERE, "timeout": 10}, {"Dockerfile": "FROM {base}\nRUN sleep 600\n"}, PLAIN),
 )
 RUNS = (
-    Case("run.unknown", "get-run", {"run": "0" * 24}, by="list-runs"),
+    Case("run.not_found", "get-run", {"run": "0" * 24}, by="list-runs"),
     Case("run.no_image", "deploy", {"run": "{run}"}, {**SERVING, "app.py": ""}, before=("analyze",), by="build"),
-    Case("run.stage_unknown", "get-run", {"run": "{run}", "stage": "analyse"}, FLASK, before=("analyze",)),
+    Case("run.stage_not_found", "get-run", {"run": "{run}", "stage": "analyse"}, FLASK, before=("analyze",)),
 )
 
 

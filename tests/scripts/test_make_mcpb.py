@@ -1,4 +1,4 @@
-"""The MCPB bundle and server.json, judged by the official validator and the registry's own schema."""
+"""The MCPB bundle and server.json, checked by the official validator and the schema of the registry."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_same_sources_give_the_same_bundle(bundle: Path, tmp_path: Path) -> 
     assert again.read_bytes() == bundle.read_bytes()
 
 
-def test_server_json_fits_the_registrys_schema_and_the_package() -> None:
+def test_server_json_matches_the_schema_of_the_registry_and_the_package() -> None:
     server = json.loads((ROOT / "server.json").read_text())
     released = importlib.resources.files("skillsaw") / "schemas" / "mcp_registry" / SCHEMAS[server["$schema"]]
     jsonschema.validate(server, json.loads((released / "server.schema.json").read_text()))

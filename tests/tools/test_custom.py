@@ -1,4 +1,4 @@
-"""A team's own pipelines through MCP, in memory; and what cannot be offered."""
+"""Custom pipelines through MCP, in memory, and unusable modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from mcp.client import Client
 
-from container_kit import WiringError, Workspace
+from container_kit import ConfigurationError, Workspace
 from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.custom import custom_tool, load_custom_pipelines, pipeline_finder
 from container_kit.tools.registry import ALL
@@ -67,7 +67,7 @@ async def test_the_example_is_a_tool_with_a_schema_a_fault_and_a_next_action_tha
     assert any("checked index.html" in line for line in lines)
 
 
-def test_an_installed_package_offers_its_pipelines(
+def test_the_pipelines_of_an_installed_package_are_loaded(
     example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metadata = tmp_path / "site_check-0.1.0.dist-info"
@@ -82,20 +82,20 @@ def test_an_installed_package_offers_its_pipelines(
     ("source", "said"),
     [
         ("raise ValueError('broken')", "broken"),
-        ("x = 1", "holds no pipeline"),
-        ("from container_kit import AtomicPipeline\np = AtomicPipeline('build')", "the name 'build' is taken"),
+        ("x = 1", "contains no pipeline"),
+        ("from container_kit import AtomicPipeline\np = AtomicPipeline('build')", "the name 'build' is already taken"),
     ],
 )
-def test_a_module_that_cannot_be_used_is_refused(
+def test_an_unusable_module_is_rejected(
     source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "unfit_pipelines.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(WiringError, match=said):
+    with pytest.raises(ConfigurationError, match=said):
         load_custom_pipelines(["unfit_pipelines"])
     sys.modules.pop("unfit_pipelines", None)
 
 
-def test_a_module_that_is_not_there_is_refused() -> None:
-    with pytest.raises(WiringError, match="no_such_module"):
+def test_a_missing_module_is_rejected() -> None:
+    with pytest.raises(ConfigurationError, match="no_such_module"):
         load_custom_pipelines(["no_such_module"])

@@ -15,7 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from container_kit.pipelines.runs.config import Store
+from container_kit.pipelines.durable.config import RESULT_TTL, DurableConfig, Retention
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.stages.contract.paths import state_folder
@@ -87,17 +87,15 @@ class Settings(BaseSettings):
     rate_limit_per_minute: int = Field(default=600, ge=1)
     """HTTP requests per minute from one client. Further ones are rejected with 429."""
 
-    def run_store(self) -> Store:
+    def run_store(self) -> DurableConfig:
         """Return the configuration of the store of the runs."""
         home = self.home.expanduser()
-        return Store(
+        return DurableConfig(
             self.store or f"sqlite:///{home / 'runs.db'}",
             home,
             role=self.role,
             concurrency=self.concurrency,
-            retention_runs=self.retention_runs,
-            keep_seconds=self.retention_days * 24 * 3600,
-            targets=self.deployment_targets,
+            retention=Retention(self.retention_runs, self.retention_days * 24 * 3600, RESULT_TTL),
         )
 
     @property

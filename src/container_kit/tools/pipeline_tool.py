@@ -72,12 +72,14 @@ class RunHandler:
         return success_result(response, self.outputs(call, response))
 
 
-def runs_pipeline(pipeline: str | Prepare, outputs: Sequence[type[BaseModel]]) -> RunHandler:
+def runs_pipeline(
+    pipeline: str | Prepare, outputs: Sequence[type[BaseModel]] | Callable[[], Sequence[type[BaseModel]]]
+) -> RunHandler:
     """Return the handler of a tool that runs a pipeline.
 
     Args:
         pipeline: The name of the pipeline, or a function that chooses it for each call.
-        outputs: The artifacts to include in the result.
+        outputs: The artifacts to include in the result, or a function that returns them.
     """
 
     async def execute(call: ToolCall, arguments: ToolInput) -> PipelineResponse:
@@ -86,9 +88,9 @@ def runs_pipeline(pipeline: str | Prepare, outputs: Sequence[type[BaseModel]]) -
         else:
             prepared = await pipeline(call, arguments)
         request = PipelineRequest(type=prepared.pipeline, input=prepared.input, options=prepared.options)
-        return await call.runs.execute_run(request, call.caller)
+        return await call.runs.execute(request, call.caller)
 
-    return RunHandler(execute, lambda _call, _response: outputs)
+    return RunHandler(execute, lambda _call, _response: outputs() if callable(outputs) else outputs)
 
 
 def outputs_of(plan: Plan) -> list[type[BaseModel]]:

@@ -59,7 +59,7 @@ def test_the_last_pattern_that_matches_decides() -> None:
     assert patterns.which("README-secret.md") is not None
 
 
-def test_comments_blank_lines_and_a_byte_order_mark_are_no_patterns() -> None:
+def test_comments_blank_lines_and_a_byte_order_mark_are_not_patterns() -> None:
     patterns = Patterns.of_ignore_file("\ufeff# a comment\n\n   \n a.txt \r\n")
     assert [pattern.text for pattern in patterns.patterns] == ["a.txt"]
     assert patterns.patterns[0].line == 4

@@ -44,14 +44,14 @@ def test_an_unknown_target_offers_the_nearest_stage(ctx: Contexts, write: Write)
     assert (fault.code, fault.next_actions[0].arguments) == ("build.target_not_found", {"target": "runtime"})
 
 
-def test_a_binary_dockerfile_is_told_as_such(ctx: Contexts, write: Write) -> None:
+def test_a_binary_dockerfile_is_a_fault(ctx: Contexts, write: Write) -> None:
     root = write(Dockerfile="")
     for junk in (b"\xff\xfe\x00F", b"FROM a\n\0\0"):
         (root / "Dockerfile").write_bytes(junk)
         assert _refused(ctx, root).code == "dockerfile.unreadable"
 
 
-def test_an_ignore_file_with_a_broken_pattern_is_told(ctx: Contexts, write: Write) -> None:
+def test_an_ignore_file_with_a_broken_pattern_is_a_fault(ctx: Contexts, write: Write) -> None:
     assert (
         _refused(ctx, write(Dockerfile="FROM a\n", **{".dockerignore": "[z-a]\n"})).code == "dockerfile.ignore_invalid"
     )
@@ -123,7 +123,7 @@ def test_the_context_is_the_root_or_the_folder_of_a_modules_own_dockerfile(ctx: 
 
 
 @pytest.mark.anyio
-async def test_a_dry_run_foretells_the_image(ctx: Contexts, write: Write) -> None:
+async def test_a_dry_run_predicts_the_image(ctx: Contexts, write: Write) -> None:
     root = write(Dockerfile="FROM a AS x\nEXPOSE 1\nFROM b\nEXPOSE 8080/tcp 53/udp\nUSER app\nHEALTHCHECK CMD true\n")
     preview = await BuildImage().preview(ctx(), Source(path=str(root)), BuildOptions(tag="team/app:2"))
     assert preview.output is not None

@@ -46,7 +46,7 @@ def read_log(records: str) -> tuple[BuildLog, list[str], list[str]]:
     return log, messages, printed
 
 
-def test_podmans_steps_are_counted_over_its_stages_and_its_chatter_is_no_output() -> None:
+def test_podmans_steps_are_counted_over_its_stages_and_its_messages_are_not_output() -> None:
     log, messages, printed = read_log(PODMAN)
     assert [step.instruction for step in log.instructions] == [
         "FROM base:1 AS first",
@@ -61,7 +61,7 @@ def test_podmans_steps_are_counted_over_its_stages_and_its_chatter_is_no_output(
     assert log.image_id == "sha256:542826666ae783fb55a02d2ff7cf52430983c0246f1785be6c3cdfdee13564ab"
 
 
-def test_the_classic_builders_steps_are_counted_and_its_chatter_is_no_output() -> None:
+def test_the_classic_builders_steps_are_counted_and_its_messages_are_not_output() -> None:
     log, messages, printed = read_log(CLASSIC)
     assert messages == ["step 1/2: FROM base:1", "step 2/2: RUN echo one"]
     assert printed == ["one"]

@@ -37,7 +37,7 @@ def there(api: APIClient, image: str) -> bool:
     return True
 
 
-async def test_only_what_forgotten_runs_left_and_nobody_uses_goes(
+async def test_only_unused_objects_of_expired_runs_are_removed(
     docker_api: APIClient, engine: DockerEngine, unique: Callable[[], str]
 ) -> None:
     forgotten, known, tag = unique(), unique(), unique()

@@ -30,7 +30,7 @@ IMAGE_ID = "0123456789abcdef" * 4
         ("test:5000/repo:tag", "test:5000", "repo", "tag", None, "test:5000/repo:tag"),
         (f"test:5000/repo@{DIGEST}", "test:5000", "repo", None, DIGEST, f"test:5000/repo@{DIGEST}"),
         (f"test:5000/repo:tag@{DIGEST}", "test:5000", "repo", "tag", DIGEST, f"test:5000/repo:tag@{DIGEST}"),
-        ("sub-dom1.foo.com/bar/baz/quux", "sub-dom1.foo.com", "bar/baz/quux", None, None, "sub-dom1.foo.com/bar/baz/quux"),
+        ("sub-dom1.foo.com/bar/baz", "sub-dom1.foo.com", "bar/baz", None, None, "sub-dom1.foo.com/bar/baz"),
         ("foo_bar.com:8080", "docker.io", "library/foo_bar.com", "8080", None, "foo_bar.com:8080"),
         ("foo/foo_bar.com:8080", "docker.io", "foo/foo_bar.com", "8080", None, "foo/foo_bar.com:8080"),
         ("192.168.1.1:8080/a", "192.168.1.1:8080", "a", None, None, "192.168.1.1:8080/a"),

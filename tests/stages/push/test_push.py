@@ -188,8 +188,8 @@ async def test_a_registry_that_dies_in_the_middle_is_retryable_and_nothing_is_re
 async def test_a_registry_that_falls_silent_in_the_middle_is_lost_in_bounded_time_and_takes_the_push_later(
     registry: Registries, lost_in_the_middle: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("container_kit.stages.push.upload._DOUBTED_AFTER", 0.5)
-    monkeypatch.setattr("container_kit.stages.push.registry._WITHIN", (2.0, 2.0))
+    monkeypatch.setattr("container_kit.stages.push.upload._CHECK_AFTER", 0.5)
+    monkeypatch.setattr("container_kit.stages.push.registry._TIMEOUTS", (2.0, 2.0))
     there = registry()
     await lost_in_the_middle(there, there.freeze, there.thaw, within=60)
 
@@ -202,7 +202,7 @@ async def test_a_registry_that_is_slow_is_waited_for(
     options: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("container_kit.stages.push.upload._DOUBTED_AFTER", 0.2)
+    monkeypatch.setattr("container_kit.stages.push.upload._CHECK_AFTER", 0.2)
     there, asked = registry(), 0
     with SlowRegistry(there, silent_for=2.0) as slow:
         pushed = await PushImage(engine).execute(ctx(), image(), options(slow))
@@ -272,7 +272,7 @@ async def test_rollback_leaves_what_somebody_else_pushed_since(
     assert in_registry(there, theirs.repository, "live") == theirs.digest
 
 
-async def test_a_registry_that_forbids_deletion_is_told(
+async def test_a_registry_that_forbids_deletion_is_a_fault(
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, stage = registry(delete=False), PushImage(engine)

@@ -1,6 +1,6 @@
-"""A server with the tools that the conformance suite's task scenarios call, on the product's own tasks and runs.
+"""A server with the tools of the task scenarios of the conformance suite, on real tasks and runs.
 
-`python -m support.mcp.conformance_server FOLDER` serves on a free port, keeps its runs in the folder and says where.
+`python -m support.mcp.conformance_server FOLDER` serves on a free port, prints it, and keeps its runs in the folder.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ async def ask_name() -> Elicit[Name]:
 
 
 async def _only_where_declared(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """What the suite calls a tool that requires task support, and one that requires sampling."""
+    """Reject clients that lack the capability of a tool."""
     tool = (ctx.params or {}).get("name") if ctx.method == "tools/call" else None
     if tool == "failing_job":
         require_client_extension(ctx, TASKS)
@@ -129,7 +129,7 @@ async def _only_where_declared(ctx: ServerRequestContext[Any, Any], call_next: C
 
 
 def server_of(runs: RunService, tools: list[Tool]) -> MCPServer:
-    """The product's server with these tools, and two that ask and fail as no tool of the product does."""
+    """Return a server with these tools and two that ask and fail unlike any built-in tool."""
     by_name = {tool.name: tool for tool in tools}
     gone = by_name.pop("protocol_error_job")
     server = make_server(runs, by_name.values())
@@ -143,12 +143,12 @@ def server_of(runs: RunService, tools: list[Tool]) -> MCPServer:
         return result
 
     async def protocol_error_job(ctx: Context[Any, Any]) -> CallToolResult:
-        """Its run goes on, and then the server has no such tool any more."""
+        """Detach from a run whose tool the server then no longer has."""
         result: CallToolResult = await execute_run(gone, {}, ctx)
         return result
 
     def test_missing_capability() -> str:
-        """Is never carried out for a client without sampling."""
+        """Require sampling."""
         return "carried out"
 
     server.add_tool(test_missing_capability)
@@ -161,7 +161,7 @@ def server_of(runs: RunService, tools: list[Tool]) -> MCPServer:
 def main(folder: Path) -> None:
     settings = Settings(port=0, home=folder, workspace=(folder,), rate_limit_per_minute=6000)
     own = pipelines()
-    runs = RunService(Workspace([folder]), settings.store_of_runs(), find=pipeline_finder(own))
+    runs = RunService(Workspace([folder]), settings.run_store(), find=pipeline_finder(own))
     app = http_app(server_of(runs, [GREET, *map(custom_tool, own)]), "http", settings)
     with listen(settings) as listening:
         sys.stderr.write(f"serving {url_of(listening, 'http')}\n")

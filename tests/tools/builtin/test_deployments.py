@@ -1,4 +1,4 @@
-"""The tools that look after deployments, through a real client, on the engine."""
+"""The toolset `deployments` through a real client, on the engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 DEPLOYMENTS = toolset("deployments")
 
 
-async def test_a_deployment_is_listed_read_verified_taken_back_and_removed(
+async def test_a_deployment_is_listed_logged_verified_rolled_back_and_removed(
     workspace: Workspace,
     engine: DockerEngine,
     docker_api: APIClient,
@@ -61,7 +61,7 @@ async def test_a_deployment_is_listed_read_verified_taken_back_and_removed(
     assert (gone.structured_content or {})["code"] == "deployment.not_found"
 
 
-def test_they_are_offered_only_when_they_are_named() -> None:
+def test_the_toolset_is_selected_only_by_name() -> None:
     names = {tool.name for tool in DEPLOYMENTS}
     assert names == {
         "list-deployments", "deployment-logs", "verify", "rollback-deployment", "remove-deployment"
@@ -72,7 +72,7 @@ def test_they_are_offered_only_when_they_are_named() -> None:
     }  # fmt: skip
 
 
-async def test_an_unknown_target_is_a_fault_that_names_those_there_are(workspace: Workspace) -> None:
+async def test_an_unknown_target_is_a_fault_that_names_the_existing_ones(workspace: Workspace) -> None:
     async with connected(RunService(workspace), tools=DEPLOYMENTS) as client:
         answer = await client.call_tool("list-deployments", {"deploy_to": "nowhere"})
     assert (answer.structured_content or {})["code"] == "target.not_found"

@@ -1,4 +1,4 @@
-"""The Apps extension, in both protocol eras: who sees the view's parts, and what the view is told."""
+"""The Apps extension in both protocol revisions: its visibility, and the data of the view."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def listed(client: Client) -> dict[str, dict[str, Any] | None]:
 
 
 @ERAS
-async def test_a_client_without_views_hears_nothing_of_them(mode: str, workspace: Workspace) -> None:
+async def test_a_client_without_views_receives_none(mode: str, workspace: Workspace) -> None:
     async with connected(runs_of(workspace, {}), mode, select_tools(ALL, ToolSelection())) as client:
         tools = await listed(client)
     assert list(tools) == [tool.name for tool in select_tools(ALL, ToolSelection())]
@@ -41,7 +41,9 @@ async def test_a_client_without_views_hears_nothing_of_them(mode: str, workspace
 
 
 @ERAS
-async def test_a_client_with_views_finds_one_with_every_tool_that_shows_a_run(mode: str, workspace: Workspace) -> None:
+async def test_a_client_with_views_receives_one_with_every_tool_that_shows_a_run(
+    mode: str, workspace: Workspace
+) -> None:
     async with connected(
         runs_of(workspace, {}), mode, select_tools(ALL, ToolSelection()), extensions=[VIEWS]
     ) as client:
@@ -59,9 +61,7 @@ async def test_a_client_with_views_finds_one_with_every_tool_that_shows_a_run(mo
 
 
 @ERAS
-async def test_the_view_is_told_the_graph_the_stages_and_actions_that_can_be_sent(
-    mode: str, workspace: Workspace
-) -> None:
+async def test_the_view_receives_the_graph_the_stages_and_next_actions(mode: str, workspace: Workspace) -> None:
     (workspace.roots[0] / "app.py").write_text("print()\n")
     (workspace.roots[0] / "Dockerfile").write_text("FROM scratch\n")
     runs = runs_of(workspace, {"full-deployment": {"build": BROKEN}, "build": {"build": IMAGE}})
@@ -87,10 +87,10 @@ async def test_the_view_is_told_the_graph_the_stages_and_actions_that_can_be_sen
     ]  # fmt: skip
     assert seen["log"] == {"stage": "build", "lines": [], "first": 1, "total": 0}
     assert unknown.structured_content is not None
-    assert unknown.structured_content["code"] == "run.unknown"
+    assert unknown.structured_content["code"] == "run.not_found"
 
 
-def test_the_page_writes_text_alone_and_asks_for_nothing_from_elsewhere() -> None:
+def test_the_page_inserts_only_text_and_loads_nothing_from_elsewhere() -> None:
     text = page()
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text)
     assert not re.search(r"""(src|href)=["'](?!\$)|https?://(?!www\.w3\.org/2000/svg)|url\(|@import""", text)
@@ -101,7 +101,7 @@ def test_the_page_writes_text_alone_and_asks_for_nothing_from_elsewhere() -> Non
         assert len(file.read_text().splitlines()) <= 260, file.name
 
 
-async def test_a_pipeline_of_a_teams_own_gets_the_view_with_no_further_code(workspace: Workspace) -> None:
+async def test_a_custom_pipeline_has_the_view_without_further_code(workspace: Workspace) -> None:
     async with connected(
         RunService(workspace, find=pipeline_finder([show])), "auto", [custom_tool(show)], extensions=[VIEWS]
     ) as client:

@@ -36,7 +36,9 @@ def test_a_next_action_without_a_tool_is_the_same_call_with_the_changes(
     assert (ready.tool, ready.arguments) == ("deploy", {"image": "shop:1", "port": 8081})
 
 
-def test_another_tool_gets_those_arguments_that_it_knows(workspace: Workspace, tools: dict[str, Tool]) -> None:
+def test_an_action_of_another_tool_keeps_the_arguments_that_tool_accepts(
+    workspace: Workspace, tools: dict[str, Tool]
+) -> None:
     action = NextAction(tool="build", why="build it first")
     asked = call(workspace, tools, DEPLOY, path="shop", port=80, name="shop")
     answered = fault_result(fault(next_actions=(action,)), asked)
@@ -45,16 +47,14 @@ def test_another_tool_gets_those_arguments_that_it_knows(workspace: Workspace, t
     assert (ready.tool, ready.arguments) == ("build", {"path": "shop"})
 
 
-def test_another_target_takes_the_place_of_the_one_that_was_asked_for(
-    workspace: Workspace, tools: dict[str, Tool]
-) -> None:
+def test_another_image_source_replaces_the_requested_one(workspace: Workspace, tools: dict[str, Tool]) -> None:
     action = NextAction(why="it is there", arguments={"image": "shop:2"})
     answered = fault_result(fault(next_actions=(action,)), call(workspace, tools, DEPLOY, run="abc"))
     assert answered.fault is not None
     assert answered.fault.next_actions[0].arguments == {"image": "shop:2"}
 
 
-def test_an_action_that_could_not_be_called_is_left_out(workspace: Workspace, tools: dict[str, Tool]) -> None:
+def test_an_action_that_cannot_be_called_is_omitted(workspace: Workspace, tools: dict[str, Tool]) -> None:
     actions = (NextAction(tool="reboot", why="?"), NextAction(why="?", arguments={"flavour": "plum"}))
     answered = fault_result(fault(next_actions=actions), call(workspace, tools, BUILD, path="shop"))
     assert answered.fault is not None
@@ -70,20 +70,20 @@ def test_values_of_env_are_never_repeated(workspace: Workspace, tools: dict[str,
     assert "planted-value" not in str(answered.data)
 
 
-def test_what_may_pass_by_itself_leads_to_the_same_call(workspace: Workspace, tools: dict[str, Tool]) -> None:
+def test_a_retryable_fault_leads_to_the_same_call(workspace: Workspace, tools: dict[str, Tool]) -> None:
     answered = fault_result(fault(retryable=True, retry_after=5), call(workspace, tools, BUILD, path="shop"))
     assert answered.fault is not None
     assert answered.fault.next_actions[0].arguments == {"path": "shop"}
     assert "the same call may succeed after 5 s" in answered.text
 
 
-def test_a_run_that_ran_out_of_time_leads_to_a_call_with_more(workspace: Workspace, tools: dict[str, Tool]) -> None:
+def test_a_timeout_leads_to_a_call_with_more_time(workspace: Workspace, tools: dict[str, Tool]) -> None:
     answered = fault_result(fault(code="run.timeout"), call(workspace, tools, BUILD, path="shop", timeout=60))
     assert answered.fault is not None
     assert answered.fault.next_actions[0].arguments == {"path": "shop", "timeout": 120}
 
 
-def test_the_text_fits_and_keeps_the_hint_the_actions_and_the_end_of_the_log() -> None:
+def test_the_text_keeps_the_hint_the_actions_and_the_end_of_the_log_within_the_limit() -> None:
     log = "\n".join(f"line {number}" for number in range(20_000))
     evidence = (
         Evidence(kind="instruction", where="Dockerfile:7", text="RUN pip install"),

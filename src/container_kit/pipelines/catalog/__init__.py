@@ -1,6 +1,6 @@
-"""The catalog: the pipelines of this product, and the only place that knows their stages.
+"""The catalog: the pipelines of Container Kit. Only this package imports concrete stages.
 
-A pipeline is built, and its stages imported, when it is first asked for.
+A pipeline is built, and its stages are imported, on first use.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ _IN_CLUSTERS: dict[str, Callable[[Targets, DockerEngine], Pipeline]] = {
 }
 
 
-def surroundings() -> tuple[str, ...]:
-    """What decides, beside a run's input, on which engine and cluster it has its effects; blocking."""
+def execution_environment() -> tuple[str, ...]:
+    """Return the settings outside a run's input that decide which engine and cluster it changes. Blocking."""
     from container_kit.stages.docker.endpoint import EndpointError, find_endpoint
 
     try:
         engine = find_endpoint().host
-    except EndpointError as error:  # the stage that needs the engine will say so
+    except EndpointError as error:  # the stage that needs the engine will report it
         engine = str(error)
     return (engine, os.environ.get("KUBECONFIG", ""))
 
 
 async def sweep(run_ids: Sequence[str]) -> list[str]:
-    """Remove what forgotten runs left behind and nobody uses; the ids of what is gone.
+    """Remove unused objects of deleted runs from the engine, and return their ids.
 
     Raises:
         StageFailure: A fault of the engine.
@@ -80,7 +80,7 @@ async def sweep(run_ids: Sequence[str]) -> list[str]:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all pipelines."""
+    """Return the names of all pipelines."""
     return (*_BUILDERS, *_ON_TARGETS, *_IN_CLUSTERS)
 
 

@@ -7,12 +7,11 @@ import sys
 
 import anyio
 
-from container_kit.pipelines.approval import ApprovalDecision
-from container_kit.pipelines.runs.client import Ask
+from container_kit.pipelines.approval import ApprovalDecision, Prompt
 from container_kit.server.cli.console import Console
 
 
-def terminal_prompt(console: Console) -> Ask | None:
+def terminal_prompt(console: Console) -> Prompt | None:
     """Return a function that asks the person who started the command; None without a terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
@@ -22,6 +21,6 @@ def terminal_prompt(console: Console) -> Ask | None:
             print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
             await anyio.wait_readable(sys.stdin)  # unlike a blocking read in a thread, this can be cancelled
             answer = sys.stdin.readline().strip().lower()
-        return ApprovalDecision(approved=answer in ("y", "yes"), by=getpass.getuser())
+        return ApprovalDecision(approved=answer in ("y", "yes"), decided_by=getpass.getuser())
 
     return prompt

@@ -18,8 +18,8 @@ import anyio
 from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 
+from container_kit.pipelines.durable.config import DurableConfig
 from container_kit.pipelines.runs.client import Caller
-from container_kit.pipelines.runs.config import Store
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server import logs, telemetry
 from container_kit.server.cli.console import Console, make_console
@@ -70,7 +70,7 @@ def run(words: Sequence[str]) -> int:
             targets=settings.deployment_targets,
         ),
         tools=tools,
-        caller=Caller(on_event=console.on_event, interactive=prompt is not None, ask=prompt),
+        caller=Caller(on_event=console.on_event, interactive=prompt is not None, prompt=prompt),
     )
     return anyio.run(_execute, call, console, as_json)
 
@@ -83,7 +83,7 @@ def _print_tools(tools: Iterable[Tool]) -> int:
     return 0
 
 
-def _store(settings: Settings, tool: Tool) -> Store:
+def _store(settings: Settings, tool: Tool) -> DurableConfig:
     """Return the store. A read-only command resumes no runs of crashed processes, so that it ends quickly."""
     store = settings.run_store()
     return replace(store, role="server") if tool.effect == "read_only" else store
@@ -95,7 +95,7 @@ async def _execute(call: ToolCall, console: Console, as_json: bool) -> int:
     async def execute() -> None:
         results.append(await execute_call(call))
 
-    async with call.runs.opened():
+    async with call.runs.open():
         with console:
             interrupted = await run_until_signal(execute)
         if interrupted or not results:
@@ -104,7 +104,7 @@ async def _execute(call: ToolCall, console: Console, as_json: bool) -> int:
         code = _print_result(results[0], console, as_json)
         if call.runs.executing_here:
             console.resuming(len(call.runs.executing_here))
-            await run_until_signal(call.runs.finish)
+            await run_until_signal(call.runs.drain)
     return code
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from dataclasses import replace
 
 import anyio
 
-from container_kit.pipelines.durable.retention import Retention
 from container_kit.pipelines.durable.service import DurableRuns
 from container_kit.pipelines.observability.otel_metrics import Instruments
 from container_kit.server import logs, telemetry
@@ -34,17 +34,13 @@ def work() -> int:
 
 
 async def _work_until_signal(settings: Settings) -> None:
-    store = settings.run_store()
-    runs = DurableRuns(
-        store.url,
-        store.home,
+    config = replace(
+        settings.run_store(),
         role="worker",
         find=pipeline_finder(load_custom_pipelines(settings.pipelines), settings.deployment_targets),
-        concurrency=store.concurrency,
         listeners=[Instruments()],
-        retention=Retention(keep=store.retention_runs, max_age=store.keep_seconds),
     )
-    async with runs.opened():
+    async with DurableRuns(config).open():
         print("container-kit worker: waiting for runs", file=sys.stderr)  # noqa: T201
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:

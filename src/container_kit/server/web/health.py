@@ -32,7 +32,7 @@ def add_health_routes(
 
     async def readyz(_: Request) -> Response:
         try:
-            await runs.newest(limit=1)
+            await runs.list_runs(limit=1)
         except StageFailure as failure:
             return PlainTextResponse(f"{failure.fault.code}\n", 503)
         return PlainTextResponse("ready\n")
@@ -49,9 +49,9 @@ def add_health_routes(
 
 def exposition(metrics: PipelineMetrics) -> Iterator[str]:
     """Yield the metrics of this process in Prometheus' text format, for pipelines and for their stages."""
-    known = metrics.known()
+    series = metrics.series()
     for kind in ("run", "stage"):
-        keys = [(pipeline, stage) for pipeline, stage in known if (stage is None) is (kind == "run")]
+        keys = [(pipeline, stage) for pipeline, stage in series if (stage is None) is (kind == "run")]
         snapshots = {_labels(pipeline, stage): metrics.of(pipeline, stage) for pipeline, stage in keys}
         for name, (type_, description, value) in _SERIES.items():
             metric = f"container_kit_{name.format(kind)}"

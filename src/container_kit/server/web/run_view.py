@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from container_kit.pipelines.request import RUN_UNKNOWN
+from container_kit.pipelines.request import RUN_NOT_FOUND
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.tools.protocol.identity import principal_of
@@ -122,7 +122,7 @@ class RunPages:
 
     async def _list(self, _: Request, principal: str | None) -> Response:
         try:
-            runs = await self.runs.newest(principal=principal, limit=_LISTED_RUNS)
+            runs = await self.runs.list_runs(principal=principal, limit=_LISTED_RUNS)
         except StageFailure as failure:
             return _fault(failure)
         return _json({"runs": [run_json(run) for run in runs]})
@@ -157,7 +157,7 @@ def _decode(cookie: str | None) -> str:
 
 
 def _fault(failure: StageFailure) -> Response:
-    status = 404 if failure.fault.code == RUN_UNKNOWN.code else 503
+    status = 404 if failure.fault.code == RUN_NOT_FOUND.code else 503
     return _json({"code": failure.fault.code, "message": failure.fault.message}, status)
 
 

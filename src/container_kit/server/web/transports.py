@@ -55,12 +55,12 @@ def http_app(server: MCPServer, transport: Literal["sse", "http"], settings: Set
 async def _end_runs(runs: RunService, received: signal.Signals) -> None:
     if received == signal.SIGINT:
         await runs.stop(_GRACE_SECONDS)
-    await runs.leave(_GRACE_SECONDS)
+    await runs.release(_GRACE_SECONDS)
 
 
 async def serve_stdio(server: MCPServer, runs: RunService) -> None:
     """Serve one client until it closes stdin and its runs have ended, or until a signal arrives."""
-    async with runs.opened(), anyio.create_task_group() as group:
+    async with runs.open(), anyio.create_task_group() as group:
 
         async def shut_down(received: signal.Signals) -> None:
             await _end_runs(runs, received)
@@ -70,14 +70,14 @@ async def serve_stdio(server: MCPServer, runs: RunService) -> None:
 
         group.start_soon(handle_signals, lambda received: group.start_soon(shut_down, received))
         await server.run_stdio_async()
-        await runs.finish()
+        await runs.drain()
         group.cancel_scope.cancel()
 
 
 async def serve_http(app: Starlette, runs: RunService, listener: socket.socket) -> None:
     """Serve an application on a socket until a signal arrives."""
     server = _uvicorn_server(app)
-    async with runs.opened(), anyio.create_task_group() as group:
+    async with runs.open(), anyio.create_task_group() as group:
 
         async def shut_down(received: signal.Signals) -> None:
             await _end_runs(runs, received)

@@ -27,7 +27,7 @@ class BaseCredentials:
         """The first failed lookup. The builder then uses no credentials, and the registry decides."""
 
     async def find(self, host: str) -> Credentials:
-        """Return the credentials for a registry; empty ones if there are none or the lookup failed."""
+        """Return the credentials for a registry; empty ones if none are configured or the lookup failed."""
         registry = registry_of(host)
         if registry not in self._found:
             path = next((image.path for image in self._images if image.registry == registry), "")

@@ -79,7 +79,7 @@ def move_tag(api: APIClient, reference: ImageReference, image: str) -> None:
 
 
 def restore_tag(api: APIClient, reference: str, image: str, previous: str | None, *, keep_image: bool) -> None:
-    """Undo the move of a tag to an image: point it to the previous image again, or remove it if there was none.
+    """Undo the move of a tag to an image: point it to the previous image again, or remove a new tag.
 
     A tag that points to a third image by now is left alone.
 
@@ -132,5 +132,5 @@ def not_found(image: str, host: str, existing: Iterable[str] = ()) -> StageFailu
         next_actions=[NextAction(why=f"{name} exists", arguments={"image": name}) for name in similar],
         image=image,
         host=host,
-        existing=shown or "there are none yet",
+        existing=shown or "the engine has no images",
     )

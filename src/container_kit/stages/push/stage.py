@@ -131,7 +131,7 @@ class PushImage(Stage[PushedImage]):
             registry.close()
 
     async def rollback(self, ctx: StageContext, made: PushedImage) -> None:
-        """Point the tag to its previous manifest again, or delete it if there was none.
+        """Point the tag to its previous manifest again, or delete a new tag.
 
         Raises:
             StageFailure: `push.cannot_undo` if the registry does not allow it, or the registry does not answer.

@@ -61,7 +61,7 @@ class TagImage(Stage[TaggedImage]):
         return TaggedImage(reference=str(reference), image_id=image.id, previous_id=previous)
 
     async def rollback(self, ctx: StageContext, made: TaggedImage) -> None:
-        """Point the tag to the previous image again, or remove it if there was none."""
+        """Point the tag to the previous image again, or remove a new tag."""
         await self._engine.call(
             lambda api: images.restore_tag(api, made.reference, made.image_id, made.previous_id, keep_image=True)
         )

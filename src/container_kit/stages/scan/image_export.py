@@ -71,7 +71,7 @@ async def export(engine: DockerEngine, image: Image, folder: Path) -> Path:
             f"{image.reference} cannot be exported for scanning: {error}",
             evidence=[Evidence(kind="value", text=str(error), where=str(path))],
             folder=folder.parent,
-            required_versions=f"{max(image.size, 1) / 2**20:.0f} MiB",
+            needed=f"{max(image.size, 1) / 2**20:.0f} MiB",
         ) from error
     except (OSError, http.client.HTTPException, EndpointError) as error:
         raise engine.translate(error) from error

@@ -7,30 +7,30 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 SourcePath = Annotated[str, Field(description="Repository folder")]
-ModulePath = Annotated[str, Field(description="Module folder in a monorepo, relative to path")]
-ImageName = Annotated[str, Field(description="name[:tag] or id in the local engine")]
+ModulePath = Annotated[str, Field(description="Monorepo module folder")]
+ImageName = Annotated[str, Field(description="Local image name or id")]
 NewImageName = Annotated[str, Field(description="name[:tag]; default: folder name")]
-DockerfilePath = Annotated[str, Field(description="Relative to path; default: Dockerfile")]
-ImageRunId = Annotated[str, Field(description="Id of the run that built the image")]
+DockerfilePath = Annotated[str, Field(description="Relative to path")]
+ImageRunId = Annotated[str, Field(description="Run that built the image")]
 RunId = Annotated[str, Field(description="Run id")]
-CaFile = Annotated[str, Field(description="PEM file of an extra CA to trust in RUN steps")]
-DryRun = Annotated[bool, Field(description="Preview without changing anything")]
-Timeout = Annotated[float, Field(gt=0, description="Seconds for the whole run")]
+CaFile = Annotated[str, Field(description="Extra CA to trust (PEM file)")]
+DryRun = Annotated[bool, Field(description="Preview only")]
+Timeout = Annotated[float, Field(gt=0, description="Seconds")]
 FailOn = Annotated[
     Literal["low", "medium", "high", "critical", "never"],
     Field(description="Fail on findings of this severity or higher"),
 ]
 
-ApplicationName = Annotated[str, Field(description="Application name; redeploying a name replaces it")]
+ApplicationName = Annotated[str, Field(description="Reusing a name replaces it")]
 DeployedName = Annotated[str, Field(description="Name used when deploying")]
-HostPort = Annotated[int, Field(ge=1, le=65535, description="Published on 127.0.0.1; default: a free port")]
-ContainerPort = Annotated[int, Field(ge=1, le=65535, description="Port the application listens on; default: detected")]
-Env = Annotated[dict[str, str], Field(description="Variables; values never appear in results")]
-EnvFile = Annotated[str, Field(description="File of NAME=value lines; use it for secrets")]
-TargetName = Annotated[str, Field(description="Name of a configured target")]
-HealthPath = Annotated[str, Field(description="Path for HTTP GET health checks")]
-HealthTimeout = Annotated[float, Field(gt=0, le=600, description="Seconds to become healthy")]
-ReadOnly = Annotated[bool, Field(description="Read-only root file system; /tmp stays writable")]
+HostPort = Annotated[int, Field(ge=1, le=65535, description="On 127.0.0.1; default: free")]
+ContainerPort = Annotated[int, Field(ge=1, le=65535, description="Default: detected")]
+Env = Annotated[dict[str, str], Field(description="Values never appear in results")]
+EnvFile = Annotated[str, Field(description="NAME=value lines; for secrets")]
+TargetName = Annotated[str, Field(description="Configured target")]
+HealthPath = Annotated[str, Field(description="HTTP GET health check")]
+HealthTimeout = Annotated[float, Field(gt=0, le=600, description="Seconds")]
+ReadOnly = Annotated[bool, Field(description="Read-only root, writable /tmp")]
 
 
 def scan_policy(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -40,10 +40,10 @@ async def image_of_run(call: ToolCall, run_id: str) -> Image:
     Raises:
         StageFailure: The run does not exist, or `run.no_image`.
     """
-    artifacts = await call.runs.artifacts(run_id, call.principal)
+    artifacts = await call.runs.backend(run_id).artifacts(run_id, call.principal)
     image = artifacts.get(Image)
     if image is None or not image.id:
-        run = await call.runs.get(run_id, call.principal)
+        run = await call.runs.backend(run_id).get(run_id, call.principal)
         raise RUN_WITHOUT_IMAGE(
             f"run {run_id} of {run.pipeline} ({run.status}) has not built an image",
             next_actions=[_build_action(artifacts.get(Source))],

@@ -21,10 +21,8 @@ ANALYZE = Tool(
     name=ToolName.ANALYZE,
     title="Analyze a repository",
     description=(
-        "Find out what a repository contains and how it runs: modules, language, framework, build and start commands, "
-        "port, variables, services, Dockerfiles and risks, each with file:line. Use it first in an unknown "
-        "repository. Changes nothing. Next: write-dockerfile if there is no Dockerfile, else build; or "
-        "full-deployment for everything."
+        "Inspect a repository: modules, language, framework, commands, port, variables, services, Dockerfiles and "
+        "risks, each with file:line. Changes nothing. Next: write-dockerfile if there is no Dockerfile, else build."
     ),
     input=AnalyzeInput,
     output=result_schema(Analysis),

@@ -29,8 +29,8 @@ class BuildInput(ToolInput):
     module: ModulePath = "."
     tag: NewImageName | None = None
     dockerfile: DockerfilePath | None = None
-    target: Annotated[str, Field(description="Stage to build; default: the last")] | None = None
-    build_args: Annotated[dict[str, str], Field(description="ARG values; no secrets, the image keeps them")] = Field(
+    target: Annotated[str, Field(description="Stage to build")] | None = None
+    build_args: Annotated[dict[str, str], Field(description="No secrets: the image keeps them")] = Field(
         default_factory=dict
     )
     secrets: Annotated[dict[str, str], Field(description="id: env:NAME or file:PATH, never the value")] = Field(
@@ -46,9 +46,9 @@ BUILD = Tool(
     name=ToolName.BUILD,
     title="Build an image",
     description=(
-        "Build an image from the repository's Dockerfile into the local engine. Without a Dockerfile, call "
-        "write-dockerfile first. A failure names instruction, line, exit code and log tail: edit that file, then send "
-        "the fault's next action. Next: scan or deploy with run set to this result's run."
+        "Build an image from the repository's Dockerfile (write-dockerfile generates one). A failure names "
+        "instruction, line, exit code and log tail: edit that file, then send the next action. Next: scan or "
+        "deploy with this result's run."
     ),
     input=BuildInput,
     output=result_schema(Image),

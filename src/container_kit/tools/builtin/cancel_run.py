@@ -20,21 +20,19 @@ class CancelRunInput(ToolInput):
 
 
 async def _cancel(call: ToolCall, arguments: CancelRunInput) -> ToolResult:
-    run = await call.runs.cancel(arguments.run, call.principal)
+    backend = call.runs.backend(arguments.run)
+    run = await backend.cancel(arguments.run, call.principal)
     with anyio.move_on_after(_WAIT_SECONDS):
         while not run.finished:
             await anyio.sleep(_POLL_SECONDS)  # another process may be executing it
-            run = await call.runs.get(arguments.run, call.principal)
+            run = await backend.get(arguments.run, call.principal)
     return ToolResult("\n".join(run_lines(run)), run_json(run))
 
 
 CANCEL_RUN = Tool(
     name=ToolName.CANCEL_RUN,
     title="Cancel a run",
-    description=(
-        "Stop a run that has not finished. The running stage cleans up; an atomic pipeline is rolled back. "
-        "Next: get-run shows how it ended."
-    ),
+    description="Stop a running run. Its stage cleans up; an atomic pipeline is rolled back. Next: get-run.",
     input=CancelRunInput,
     output=RUN_SCHEMA,
     toolset="runs",

@@ -37,7 +37,7 @@ class DeployInput(ImageSourceInput):
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
     health_timeout: HealthTimeout = 30.0
-    memory_mb: Annotated[int, Field(ge=16, description="Limit in MB")] = 512
+    memory_mb: Annotated[int, Field(ge=16)] = 512
     cpus: Annotated[float, Field(gt=0)] = 1.0
     read_only: ReadOnly = True
     deploy_to: TargetName | None = None
@@ -59,9 +59,9 @@ DEPLOY = Tool(
     name=ToolName.DEPLOY,
     title="Deploy an image here",
     description=(
-        "Run an image as a container on this machine and wait until it is healthy. Pass image, the run that built it, "
-        "or path for the newest image built from that folder. An application of the same name is replaced only after "
-        "the new container is healthy. Next: open the URL; on failure, fix what the evidence shows."
+        "Run an image on this machine and wait until it is healthy. Pass image, the run that built it, or path "
+        "for the newest image built from it. An existing application is replaced only once the new one is "
+        "healthy. Next: open the URL, or fix what the evidence shows."
     ),
     input=DeployInput,
     output=result_schema(Deployment, Verification),

@@ -11,11 +11,9 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.contract.tool_names import ToolName
-from container_kit.stages.deploy.registry import BACKENDS
 from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
     ApplicationName,
-    CaFile,
     ContainerPort,
     DockerfilePath,
     DryRun,
@@ -27,7 +25,6 @@ from container_kit.tools.builtin._fields import (
     HostPort,
     ModulePath,
     NewImageName,
-    ReadOnly,
     SourcePath,
     TargetName,
     Timeout,
@@ -46,7 +43,7 @@ class FullDeploymentInput(ToolInput):
     tag: NewImageName | None = None
     dockerfile: DockerfilePath | None = None
     build_args: dict[str, str] = Field(default_factory=dict)
-    ca_file: CaFile | None = None
+    ca_file: str | None = None
     fail_on: FailOn = "critical"
     name: ApplicationName | None = None
     port: HostPort | None = None
@@ -55,14 +52,16 @@ class FullDeploymentInput(ToolInput):
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
     health_timeout: HealthTimeout = 30.0
-    read_only: ReadOnly = True
-    services: Annotated[bool, Field(description="Also run the databases it needs")] = False
+    read_only: bool = True
+    services: Annotated[bool, Field(description="Also run its databases")] = False
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None
 
 
 async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCall:
+    from container_kit.stages.deploy.registry import BACKENDS  # imports container engine and cluster clients
+
     target = find_target(call.runs.targets, arguments.deploy_to)
     backend = BACKENDS[target.kind]
     changes = backend.map_options(arguments.model_dump(), arguments.model_fields_set, target.name)
@@ -70,27 +69,26 @@ async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCa
     return PipelineCall(prepared.pipeline, scan_policy(prepared.input), prepared.options)
 
 
-_OUTPUTS: tuple[type[BaseModel], ...] = (
-    Dockerfile,
-    Image,
-    ScanReport,
-    *(backend.deployment for backend in BACKENDS.values()),
-    Verification,
-)
+def _outputs() -> tuple[type[BaseModel], ...]:
+    from container_kit.stages.deploy.registry import BACKENDS  # as above
+
+    deployments = (backend.deployment for backend in BACKENDS.values())
+    return (Dockerfile, Image, ScanReport, *deployments, Verification)
+
 
 FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
     title="Deploy a repository",
     description=(
-        "Turn a repository into a healthy, scanned container on this machine in one call: analyze, write a Dockerfile "
-        "if there is none, build, scan, deploy, verify. Use it for 'containerize this', 'run this' or 'deploy this'. "
-        "A failure keeps completed steps and the previous deployment. Next: open the URL; on failure, fix what the "
-        "fault names, then call retry-run."
+        "Turn a repository into a healthy, scanned container on this machine in one call: analyze, write a "
+        "Dockerfile if missing, build, scan, deploy, verify. Use it for 'containerize this' or 'run this'. A "
+        "failure keeps completed steps and the previous deployment. Next: open the URL, or fix what the fault "
+        "names and call retry-run."
     ),
     input=FullDeploymentInput,
     output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
     toolset="deploy",
     effect="destructive",
-    handler=runs_pipeline(_prepare, _OUTPUTS),
+    handler=runs_pipeline(_prepare, _outputs),
     open_world=True,
 )

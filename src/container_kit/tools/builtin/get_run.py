@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.runs.snapshot import RunView
+from container_kit.pipelines.run_info import RunInfo
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import RunId
@@ -28,18 +28,17 @@ class GetRunInput(ToolInput):
 
     run: RunId
     stage: Annotated[str, Field(description="Include the log of this stage")] | None = None
-    first: Annotated[int, Field(ge=1, description="First log line; default: the last lines")] | None = None
-    lines: Annotated[int, Field(ge=1, le=500, description="Number of log lines")] = 100
+    first: Annotated[int, Field(ge=1, description="First line; default: the last")] | None = None
+    lines: Annotated[int, Field(ge=1, le=500)] = 100
 
 
 async def _get(call: ToolCall, arguments: GetRunInput) -> ToolResult:
-    run = await call.runs.get(arguments.run, call.principal)
+    backend = call.runs.backend(arguments.run)
+    run = await backend.get(arguments.run, call.principal)
     data, lines = run_json(run), run_lines(run)
     if arguments.stage is not None:
         _require_stage(run, arguments.stage)
-        part = await call.runs.log(
-            run.id, arguments.stage, first=arguments.first, count=arguments.lines, principal=call.principal
-        )
+        part = await backend.log(run.id, call.principal, arguments.stage, arguments.first, arguments.lines)
         data["log"] = log_json(part)
         last = part.first + len(part.lines) - 1
         shown = f"lines {part.first} to {last} of {part.total}:" if part.lines else f"none of {part.total} lines"
@@ -47,7 +46,7 @@ async def _get(call: ToolCall, arguments: GetRunInput) -> ToolResult:
     return ToolResult("\n".join(lines)[-_TEXT_LIMIT:], data)
 
 
-def _require_stage(run: RunView, stage: str) -> None:
+def _require_stage(run: RunInfo, stage: str) -> None:
     names = [result.name for result in run.stages]
     if stage not in names:
         similar = get_close_matches(stage, names, 1, 0.0)
@@ -59,8 +58,8 @@ GET_RUN = Tool(
     name=ToolName.GET_RUN,
     title="Show a run",
     description=(
-        "Show the status of a run: stages, fault, evidence and open question; with stage, lines of its log. Use it "
-        "after a lost connection or to follow a run. Changes nothing. Next: retry-run, rollback-run or cancel-run."
+        "Show a run: stages, fault, evidence, question; with stage, lines of its log. Use it after a lost "
+        "connection. Changes nothing. Next: retry-run, rollback-run or cancel-run."
     ),
     input=GetRunInput,
     output=RUN_SCHEMA,

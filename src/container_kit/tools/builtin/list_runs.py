@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.runs.snapshot import RunState
+from container_kit.pipelines.run_info import RunState
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.results.run_json import RUN_SCHEMA, run_json, run_line
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
@@ -16,12 +16,12 @@ class ListRunsInput(ToolInput):
     """The arguments of `list-runs`."""
 
     status: RunState | None = None
-    pipeline: Annotated[str, Field(description="Name of the pipeline or tool")] | None = None
+    pipeline: str | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 20
 
 
 async def _list(call: ToolCall, arguments: ListRunsInput) -> ToolResult:
-    runs = await call.runs.newest(
+    runs = await call.runs.list_runs(
         principal=call.principal, status=arguments.status, pipeline=arguments.pipeline, limit=arguments.limit
     )
     text = "\n".join(run_line(run) for run in runs) or "no runs"
@@ -31,10 +31,7 @@ async def _list(call: ToolCall, arguments: ListRunsInput) -> ToolResult:
 LIST_RUNS = Tool(
     name=ToolName.LIST_RUNS,
     title="List runs",
-    description=(
-        "List runs with id and status, newest first. Use it to find the id of a run. Changes nothing. "
-        "Next: get-run for one of them."
-    ),
+    description="List runs with id and status, newest first. Changes nothing. Next: get-run for one of them.",
     input=ListRunsInput,
     output={"type": "object", "properties": {"runs": {"type": "array", "items": RUN_SCHEMA}}, "required": ["runs"]},
     toolset="runs",

@@ -32,10 +32,11 @@ class RetryRunInput(ToolInput):
 
 
 async def _retry(call: ToolCall, arguments: RetryRunInput) -> PipelineResponse:
-    run = await call.runs.get(arguments.run, call.principal)
+    backend = call.runs.backend(arguments.run)
+    run = await backend.get(arguments.run, call.principal)
     if run.pipeline.removesuffix("-source") not in call.tools:
         raise PIPELINE_DISABLED(f"{run.pipeline} cannot be retried on this server", pipeline=run.pipeline)
-    return await call.runs.retry(run.id, scan_policy(arguments.input), call.caller, from_stage=arguments.from_stage)
+    return await backend.retry(run.id, call.caller, scan_policy(arguments.input), arguments.from_stage)
 
 
 def _outputs(call: ToolCall, response: PipelineResponse) -> list[type[BaseModel]]:
@@ -46,8 +47,8 @@ RETRY_RUN = Tool(
     name=ToolName.RETRY_RUN,
     title="Retry a run",
     description=(
-        "Run again from the stage that failed, with changed arguments if needed. Completed stages are not repeated; "
-        "env and build_args are remembered. Use it after the cause is fixed. Next: as after the tool of the run."
+        "Run again from the failed stage, with changed arguments. Completed stages are kept and secrets "
+        "remembered. Use it once the cause is fixed. Next: as after the run's own tool."
     ),
     input=RetryRunInput,
     output=result_schema(),

@@ -17,16 +17,13 @@ class RollbackRunInput(ToolInput):
 
 
 async def _roll_back(call: ToolCall, arguments: RollbackRunInput) -> PipelineResponse:
-    return await call.runs.roll_back(arguments.run, call.caller)
+    return await call.runs.backend(arguments.run).roll_back(arguments.run, call.caller)
 
 
 ROLLBACK_RUN = Tool(
     name=ToolName.ROLLBACK_RUN,
     title="Roll back a run",
-    description=(
-        "Undo what a finished run did, in reverse order: its deployment returns to the previous version, written "
-        "files are restored. Next: get-run shows the result."
-    ),
+    description="Undo a finished run. Its deployment returns to the previous version. Next: get-run.",
     input=RollbackRunInput,
     output=result_schema(),
     toolset="runs",

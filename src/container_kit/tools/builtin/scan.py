@@ -19,12 +19,12 @@ class ScanInput(ImageSourceInput):
     """The arguments of `scan`."""
 
     fail_on: FailOn = "critical"
-    only_fixable: Annotated[bool, Field(description="Fail only on findings that have a fix")] = True
-    sbom: Annotated[bool, Field(description="Also create an SBOM (CycloneDX)")] = False
-    require_scanner: Annotated[bool, Field(description="Fail if no scanner is available")] = False
+    only_fixable: Annotated[bool, Field(description="Fail only if a fix exists")] = True
+    sbom: Annotated[bool, Field(description="Create a CycloneDX SBOM")] = False
+    require_scanner: bool = False
     allow: Annotated[
         tuple[AllowedFinding, ...],
-        Field(description="Accepted findings: id, reason, expires (YYYY-MM-DD), package"),
+        Field(description="Accept: id, reason, expires (YYYY-MM-DD), package"),
         WithJsonSchema({"type": "array", "items": {"type": "object"}}),
     ] = ()
 
@@ -44,9 +44,9 @@ SCAN = Tool(
     name=ToolName.SCAN,
     title="Scan for vulnerabilities",
     description=(
-        "Find vulnerabilities in an image (image, or the run that built it) or a repository (path), and the changes "
-        "that remove most of them. Outcome: clean, findings, unavailable or stale. Findings at or above fail_on are a "
-        "failure. Changes nothing. Next: make the changes and build again, or deploy."
+        "Find vulnerabilities in an image (image, or the run that built it) or a repository (path), and the "
+        "changes that remove most. Outcome: clean, findings, unavailable or stale. Findings at or above fail_on "
+        "are a failure. Changes nothing. Next: make the changes and build, or deploy."
     ),
     input=ScanInput,
     output=result_schema(ScanReport),

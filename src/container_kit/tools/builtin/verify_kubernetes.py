@@ -43,7 +43,8 @@ class VerifyKubernetesInput(ToolInput):
 async def _prepare(call: ToolCall, arguments: VerifyKubernetesInput) -> PipelineCall:
     if arguments.run is None:
         return pipeline_call("verify-kubernetes", arguments)
-    deployed = (await call.runs.artifacts(arguments.run, call.principal)).get(KubernetesDeployment)
+    artifacts = await call.runs.backend(arguments.run).artifacts(arguments.run, call.principal)
+    deployed = artifacts.get(KubernetesDeployment)
     if deployed is None or not deployed.deployments:
         action = NextAction(tool=ToolName.LIST_RUNS, arguments={"status": "success"}, why="Find the run that deployed.")
         raise RUN_WITHOUT_DEPLOYMENT(f"run {arguments.run} has not deployed to a cluster", next_actions=[action])

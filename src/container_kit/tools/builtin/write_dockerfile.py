@@ -33,8 +33,8 @@ WRITE_DOCKERFILE = Tool(
     name=ToolName.WRITE_DOCKERFILE,
     title="Write a Dockerfile",
     description=(
-        "Generate a Dockerfile and .dockerignore for a repository that has none, each decision with its reason. A "
-        "hand-written Dockerfile is kept unless overwrite is true. Next: build."
+        "Generate a Dockerfile and .dockerignore for a repository, each decision with its reason. A hand-written "
+        "Dockerfile is kept unless overwrite is true. Next: build."
     ),
     input=WriteDockerfileInput,
     output=result_schema(Dockerfile),

@@ -38,7 +38,7 @@ def add_completions(server: MCPServer, runs: RunService, tools: Mapping[str, Too
 
 async def _run_ids(runs: RunService) -> list[str]:
     """Return the newest runs, failed runs first, because those are looked up most."""
-    newest = await runs.newest(principal=current_principal(), limit=_LIMIT)
+    newest = await runs.list_runs(principal=current_principal(), limit=_LIMIT)
     return [run.id for run in sorted(newest, key=lambda run: run.fault is None)]
 
 
@@ -46,7 +46,8 @@ async def _stages(runs: RunService, tools: Mapping[str, Tool], run_id: str | Non
     """Return the stages of a run, or of all pipelines if the run is not known."""
     if run_id:
         with suppress(StageFailure):
-            return [stage.name for stage in (await runs.get(run_id, current_principal())).stages]
+            run = await runs.backend(run_id).get(run_id, current_principal())
+            return [stage.name for stage in run.stages]
     names: set[str] = set()
     for pipeline in _pipelines(tools):
         with suppress(ConfigurationError):  # the tool has no pipeline of the same name

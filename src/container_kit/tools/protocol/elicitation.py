@@ -10,9 +10,8 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from container_kit.pipelines.approval import ApprovalDecision
-from container_kit.pipelines.runs.client import Ask
-from container_kit.pipelines.runs.snapshot import RunView
+from container_kit.pipelines.approval import ApprovalDecision, Prompt
+from container_kit.pipelines.run_info import RunInfo
 
 _PERSON = "a person"
 _FORM: dict[str, Any] = {
@@ -32,7 +31,7 @@ def can_elicit(request: ServerRequestContext[Any, Any]) -> bool:
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
-def inline_prompt(request: ServerRequestContext[Any, Any]) -> Ask | None:
+def inline_prompt(request: ServerRequestContext[Any, Any]) -> Prompt | None:
     """Return a function that asks during the call; None in revisions in which the question is the call's result."""
     if request.protocol_version in MODERN_PROTOCOL_VERSIONS:
         return None
@@ -47,7 +46,7 @@ def inline_prompt(request: ServerRequestContext[Any, Any]) -> Ask | None:
     return prompt
 
 
-def input_requests(run: RunView) -> InputRequests:
+def input_requests(run: RunInfo) -> InputRequests:
     """Return the open questions of a run, by approval."""
     return {
         approval: ElicitRequest(params=ElicitRequestFormParams(message=question, requested_schema=_FORM))
@@ -55,7 +54,7 @@ def input_requests(run: RunView) -> InputRequests:
     }
 
 
-def input_required(run: RunView) -> InputRequiredResult:
+def input_required(run: RunInfo) -> InputRequiredResult:
     """Return the result of a call whose run awaits approval. The client repeats the call with the answers."""
     return InputRequiredResult(input_requests=input_requests(run), request_state=run.id)
 
@@ -68,9 +67,9 @@ def parse_decision(response: object) -> ApprovalDecision | None:
         return None
     if result.action != "accept":
         reason = "declined" if result.action == "decline" else "dismissed"
-        return ApprovalDecision(approved=False, by=_PERSON, comment=reason)
+        return ApprovalDecision(approved=False, decided_by=_PERSON, comment=reason)
     content = result.content or {}
     confirmed, comment = content.get("confirm"), content.get("comment")
     if not isinstance(confirmed, bool):
         return None
-    return ApprovalDecision(approved=confirmed, by=_PERSON, comment=comment if isinstance(comment, str) else "")
+    return ApprovalDecision(approved=confirmed, decided_by=_PERSON, comment=comment if isinstance(comment, str) else "")

@@ -30,18 +30,19 @@ def add_resources(server: MCPServer, runs: RunService) -> None:
 
     async def run(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - the name in the template
         with _not_found_errors():
-            return json.dumps(run_json(await runs.get(id, authenticated_principal(ctx.request_context))))
+            return json.dumps(run_json(await runs.backend(id).get(id, authenticated_principal(ctx.request_context))))
 
     async def log(id: str, stage: str, ctx: Context[Any, Any], first: int = 0, lines: int = _LOG_LINES) -> str:  # noqa: A002 - as above
         principal = authenticated_principal(ctx.request_context)
         count = max(1, min(lines, _LOG_LINES))
         with _not_found_errors():
-            part = await runs.log(id, stage, first=first or None, count=count, principal=principal)
+            part = await runs.backend(id).log(id, principal, stage, first or None, count)
         return "\n".join(part.lines)
 
     async def sbom(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - as above
         with _not_found_errors():
-            document = (await runs.artifacts(id, authenticated_principal(ctx.request_context))).get(Sbom)
+            artifacts = await runs.backend(id).artifacts(id, authenticated_principal(ctx.request_context))
+        document = artifacts.get(Sbom)
         if document is None:
             raise ResourceNotFoundError(f"run {id} has no SBOM; call scan with sbom=true")
         return document.document
@@ -81,7 +82,7 @@ def add_prompts(server: MCPServer, tools: Mapping[str, Tool]) -> None:
 
     def containerize(path: str) -> str:
         return (
-            f"Containerize the repository at {path}. Call full-deployment with dry_run first and tell me what it would "
+            f"Containerize the repository at {path}. Call full-deployment with dry_run first and show me what it would "
             "do, then call it. If it fails, fix the file that the fault names and send its first next action."
         )
 

@@ -111,7 +111,8 @@ class RunUpdates:
 
     async def _exists(self, uri: str, principal: str | None) -> bool:
         try:
-            await self._runs.get(_parse_uri(uri)[0], principal)
+            run_id, _ = _parse_uri(uri)
+            await self._runs.backend(run_id).get(run_id, principal)
         except StageFailure:
             return False
         return True
@@ -136,7 +137,7 @@ class RunUpdates:
         self, uri: str, principal: str | None, changes: _Changes, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
     ) -> None:
         run_id, stage = _parse_uri(uri)
-        async for changed_stage in self._runs.changes(run_id, principal, task_status.started):
+        async for changed_stage in self._runs.backend(run_id).watch(run_id, principal, task_status.started):
             if stage is None or changed_stage in (stage, None):
                 changes.pending = True
                 changes.signal.set()

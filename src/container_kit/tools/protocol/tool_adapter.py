@@ -66,7 +66,7 @@ class SdkTool(McpTool):
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult | InputRequiredResult:
-        """Execute a call, with progress if the client asked for it."""
+        """Execute a call, with progress if the client requested it."""
         request = context.request_context
         async with progress_feed(request.session.report_progress) as feed:
             call = replace(self._call, arguments=arguments, caller=_caller(request, feed, self.name, arguments))
@@ -84,11 +84,11 @@ def _caller(
     return Caller(
         principal=authenticated_principal(request),
         on_event=feed,
-        patience=GRACE_SECONDS if isinstance(request, TaskContext) else None,
+        detach_after=GRACE_SECONDS if isinstance(request, TaskContext) else None,
         interactive=can_elicit(request),
-        ask=inline_prompt(request),
+        prompt=inline_prompt(request),
         cancels_run=partial(_is_cancelled_by_client, request),
-        note={"tool": tool, "arguments": arguments},
+        metadata={"tool": tool, "arguments": arguments},
     )
 
 
@@ -112,7 +112,7 @@ async def _resume(call: ToolCall, context: Context[Any, Any]) -> ToolResult:
         for approval, answer in (context.input_responses or {}).items():
             decision = parse_decision(answer)
             if approval in run.questions and decision is not None:
-                await stored.answer(run_id, call.principal, approval, decision)
+                await stored.resolve_approval(run_id, call.principal, approval, decision)
         response = await stored.follow(run_id, call.caller)
         return handler.to_result(call, response) if isinstance(handler, RunHandler) else success_result(response, ())
 

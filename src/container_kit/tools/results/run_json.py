@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from container_kit.pipelines.runs.snapshot import LogPart, RunView
+from container_kit.pipelines.run_info import LogPart, RunInfo
 from container_kit.stages.contract.fault import Fault, NextAction
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.results.success import compact, stage_json
@@ -19,7 +19,7 @@ RUN_SCHEMA: dict[str, Any] = {
 }
 
 
-def run_json(run: RunView) -> dict[str, JsonValue]:
+def run_json(run: RunInfo) -> dict[str, JsonValue]:
     """Return a run without empty fields."""
     data: dict[str, JsonValue] = compact(
         {
@@ -62,14 +62,14 @@ def _fault_json(run_id: str, fault: Fault) -> dict[str, Any]:
     return fault.model_copy(update={"next_actions": actions}).model_dump(mode="json")
 
 
-def run_line(run: RunView) -> str:
+def run_line(run: RunInfo) -> str:
     """Return one line about a run."""
     head = f"{run.pipeline}: {run.status}"
     message = run.message.removeprefix(head)  # the last message of a finished run repeats it
     return f"{run.id} {iso_time(run.created)} {head} {message}".rstrip()
 
 
-def run_lines(run: RunView) -> list[str]:
+def run_lines(run: RunInfo) -> list[str]:
     """Return lines about a run, its stages and its fault."""
     lines = [run_line(run)]
     for stage in run.stages:

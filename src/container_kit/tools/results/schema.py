@@ -83,7 +83,9 @@ def _trim(value: Any, definitions: dict[str, Any]) -> Any:
     return {
         key: _trim_keyword(key, item, definitions)
         for key, item in value.items()
-        if key not in _OMITTED and not (key == "default" and item in _OMITTED_DEFAULTS)
+        if key not in _OMITTED
+        and not (key == "default" and item in _OMITTED_DEFAULTS)
+        and not (key == "type" and "enum" in value)
     }
 
 

@@ -18,7 +18,6 @@ _TEXT_LIMIT = 2000
 """Characters of an artifact's JSON that are shown in the text."""
 _DRY_RUN_TEXT = {
     "previewed": "would run; it only reads",
-    "unchecked": "cannot be predicted",
     "indeterminate": "cannot be predicted",
 }
 

@@ -18,7 +18,6 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import ManifestFiles
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
 from container_kit.stages.artifacts.scan import Sbom, ScanFinding, ScanReport
-from container_kit.stages.deploy.registry import BACKENDS
 from container_kit.tools.results.schema import sbom_uri
 
 _DOCKERFILE_LIMIT = 6000
@@ -27,6 +26,8 @@ _ABSENT_OUTCOMES = ("unavailable", "stale")
 
 def summary(response: PipelineResponse) -> str:
     """Return lines about the artifacts of a run, or an empty string if none of them has a summary."""
+    from container_kit.stages.deploy.registry import BACKENDS  # imports container engine and cluster clients
+
     artifacts = response.artifacts
     lines = [*_source_lines(response, artifacts), *_image_lines(response, artifacts)]
     for backend in BACKENDS.values():

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
 
-from container_kit.pipelines.request import RUN_UNKNOWN
+from container_kit.pipelines.request import RUN_NOT_FOUND
+from container_kit.pipelines.run_info import RunInfo
 from container_kit.pipelines.runs.service import RunService
-from container_kit.pipelines.runs.snapshot import RunView
 from container_kit.pipelines.runs.stage_states import StageProgress, StageStates
 from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.tools.results.pipeline_json import groups
@@ -40,14 +40,14 @@ async def watch_run(runs: RunService, principal: str | None, arguments: WatchRun
     Raises:
         StageFailure: The run does not exist or has not started, or the store failed.
     """
-    run, live = await runs.live(arguments.run or await _find_run(runs, principal, arguments), principal)
-    data = run_json(run) | {"now": time.time(), "groups": _groups(runs, run, live), "started": run.created}
+    run_id = arguments.run or await _find_run(runs, principal, arguments)
+    backend = runs.backend(run_id)
+    run, states = await backend.stage_states(run_id, principal)
+    data = run_json(run) | {"now": time.time(), "groups": _groups(runs, run, states), "started": run.created}
     if run.finished:
         data["ended"] = run.updated
     if arguments.stage is not None:
-        part = await runs.log(
-            run.id, arguments.stage, first=arguments.first, count=arguments.lines, principal=principal
-        )
+        part = await backend.log(run.id, principal, arguments.stage, arguments.first, arguments.lines)
         data["log"] = {"stage": arguments.stage, **log_json(part)}
     return data
 
@@ -55,20 +55,20 @@ async def watch_run(runs: RunService, principal: str | None, arguments: WatchRun
 async def _find_run(runs: RunService, principal: str | None, arguments: WatchRunInput) -> str:
     """Return the newest running run that fits the call. After the call, its result has the run id."""
     earliest = time.time() - arguments.age - _OPENING_SECONDS
-    for run in await runs.newest(principal=principal, limit=_SEARCHED_RUNS):
+    for run in await runs.list_runs(principal=principal, limit=_SEARCHED_RUNS):
         if not run.finished and run.created >= earliest and _fits(run, arguments):
             return run.id
-    raise RUN_UNKNOWN("the run has not started")
+    raise RUN_NOT_FOUND("the run has not started")
 
 
-def _fits(run: RunView, arguments: WatchRunInput) -> bool:
+def _fits(run: RunInfo, arguments: WatchRunInput) -> bool:
     if arguments.source_run is not None:
         return arguments.source_run in (run.retry_of, run.rolls_back)
     return run.retry_of is None and run.rolls_back is None and run.pipeline.removesuffix("-source") == arguments.tool
 
 
-def _groups(runs: RunService, run: RunView, live: StageStates) -> list[JsonValue]:
-    stages = {stage.name: stage for stage in live.stages(run.stages if run.finished else ())}
+def _groups(runs: RunService, run: RunInfo, states: StageStates) -> list[JsonValue]:
+    stages = {stage.name: stage for stage in states.stages(run.stages if run.finished else ())}
     try:
         nodes = groups(runs.find(run.pipeline))
     except ConfigurationError:  # the run of a custom pipeline that is no longer installed
@@ -82,7 +82,8 @@ def _progress_json(stage: StageProgress) -> dict[str, Any]:
 
 async def _watch(call: ToolCall, arguments: WatchRunInput) -> ToolResult:
     data: dict[str, Any] = await watch_run(call.runs, call.principal, arguments)
-    return ToolResult(run_line(await call.runs.get(str(data["id"]), call.principal)), data)
+    run_id = str(data["id"])
+    return ToolResult(run_line(await call.runs.backend(run_id).get(run_id, call.principal)), data)
 
 
 WATCH_RUN = Tool(

@@ -184,7 +184,7 @@ def compiled(tree: Callable[..., Path]) -> Path:
     )
 
 
-def test_a_compiled_requirements_file_is_compiled_anew(compiled: Path) -> None:
+def test_a_compiled_requirements_file_is_compiled_again(compiled: Path) -> None:
     told, _ = advised(
         compiled,
         finding("flask", "2.0", "pypi", "requirements/web.txt", where="requirements/web.txt:1"),
@@ -203,7 +203,7 @@ def test_a_package_of_an_image_is_led_to_what_its_requirements_were_compiled_fro
     assert told[0].where == "requirements/web.in:1"
 
 
-def test_of_several_fixed_versions_of_a_package_the_highest_is_asked_for(tree: Callable[..., Path]) -> None:
+def test_the_highest_of_several_fixed_versions_of_a_package_is_required(tree: Callable[..., Path]) -> None:
     root = tree(**{"requirements.txt": "ck-lib==1.0\n"})
     fixes = ("1.5", "1.10", "1.9")
     findings = [finding("ck-lib", "1.0", "pypi", None, id=f"CVE-{fixed}", fixed=fixed) for fixed in fixes]

@@ -1,4 +1,4 @@
-"""Whether an advisory concerns a version."""
+"""Matching of advisories and versions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from container_kit.stages.scan.builtin.osv import Affected, RangeEvent
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Whether an advisory concerns a version; `affected` None means that the versions cannot be compared."""
+    """The result of a match; `affected` None means that the versions cannot be compared."""
 
     affected: bool | None
     fixed: str | None = None
 
 
 def match(affected: Affected, package: Package) -> Match:
-    """Evaluate an advisory as the schema says ("Evaluation", affected[].ranges[].events)."""
+    """Evaluate an advisory by the schema ("Evaluation", affected[].ranges[].events)."""
     version = package.advised_as[1]
     verdicts = [_in_range(part.events, package.ecosystem, version) for part in affected.ranges if part.type != "GIT"]
     hit = version in affected.versions or any(verdicts)
@@ -33,7 +33,7 @@ def match(affected: Affected, package: Package) -> Match:
 
 
 def _in_range(events: Iterable[RangeEvent], ecosystem: str, version: str) -> bool | None:
-    """Whether a version lies between an introduction and what ends it; None where it cannot be compared."""
+    """Return whether a version is in a range; None if the versions cannot be compared."""
     inside = False
     for event in sorted(events, key=_in_order(ecosystem)):
         if event.introduced is not None:
@@ -53,10 +53,10 @@ def _in_range(events: Iterable[RangeEvent], ecosystem: str, version: str) -> boo
 
 
 def _in_order(ecosystem: str) -> Callable[[RangeEvent], Any]:
-    """Events of a range may stand in any order; evaluating them needs that of their versions."""
+    """Return a sort key for events, which may be in any order, by their versions."""
 
-    def compare(one: RangeEvent, other: RangeEvent) -> int:
-        left, right = (event.introduced or event.fixed or event.last_affected or "0" for event in (one, other))
+    def compare(first: RangeEvent, second: RangeEvent) -> int:
+        left, right = (event.introduced or event.fixed or event.last_affected or "0" for event in (first, second))
         if left == right or "0" in {left, right}:
             return (left != "0") - (right != "0")
         return -1 if versions.is_less(ecosystem, left, right) else 1

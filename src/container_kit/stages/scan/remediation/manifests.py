@@ -135,7 +135,7 @@ class ManifestIndex:
         return None
 
     def _read(self, path: str) -> tuple[str, ...]:
-        """Lines with one space at most between words, lest an expression tries each way to share many."""
+        """Read the lines with at most one space between words, because expressions are slow on long runs of spaces."""
         try:
             lines = decoded(read_inside(self._root, path, _MOST_BYTES)).splitlines()
         except OSError:
@@ -166,7 +166,7 @@ def _covers(lock: str, manifest: str) -> bool:
 
 
 def _may_lead_to(registry: PackageRegistry, requirement: str, installed: str) -> bool:
-    """Whether a requirement can have led to a version, where several versions of a package may stand side by side."""
+    """Return whether a requirement allows a version, in ecosystems that install several versions of a package."""
     if not registry.several_versions or not installed:
         return True
     wanted = requirement.partition(",")[0]

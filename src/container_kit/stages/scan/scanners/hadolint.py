@@ -9,7 +9,7 @@ from container_kit.stages.programs import hadolint
 from container_kit.stages.programs.hadolint import NAME, LintProblem
 from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, unavailable
 
-# A lint problem alone breaks nothing, so it is less severe than a vulnerability of the same level.
+# A lint problem is not exploitable, so it is less severe than a vulnerability of the same level.
 _SEVERITIES: dict[str, Severity] = {"error": "medium", "warning": "low", "info": "low", "style": "low"}
 
 

@@ -75,7 +75,7 @@ class TasksExtension(Extension):
             for approval, response in params.input_responses.items():
                 decision = parse_decision(response)
                 if approval in run.questions and decision is not None:  # anything else leaves the question open
-                    await stored(run.id).answer(run.id, principal, approval, decision)
+                    await stored(run.id).resolve_approval(run.id, principal, approval, decision)
         return {}
 
     async def _cancel(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> dict[str, Any]:

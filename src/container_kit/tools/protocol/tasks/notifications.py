@@ -84,7 +84,7 @@ class TaskNotifications:
         stored = self._tasks.runs.stored(task_id)
         async for _ in stored.events(task_id, principal):
             changed[0].set()
-        await stored.ended(task_id, principal)  # the last event is emitted just before the run is final
+        await stored.wait(task_id, principal)  # the last event is emitted just before the run is final
         changed[0].set()
 
 

@@ -11,11 +11,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 from pydantic import BaseModel
 
-from container_kit.pipelines.request import RUN_UNKNOWN
+from container_kit.pipelines.durable.config import RESULT_TTL
+from container_kit.pipelines.request import RUN_NOT_FOUND
+from container_kit.pipelines.run_info import RunInfo
 from container_kit.pipelines.runs.client import Caller
-from container_kit.pipelines.runs.config import TOLD_FOR
 from container_kit.pipelines.runs.service import RunService
-from container_kit.pipelines.runs.snapshot import RunView
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.tools.pipeline_tool import RunHandler, faults_as_results
 from container_kit.tools.protocol.elicitation import input_requests
@@ -62,24 +62,24 @@ class Tasks:
             task |= await self._result(run, principal)
         return task
 
-    async def _run(self, task_id: str, principal: str | None) -> RunView:
+    async def _run(self, task_id: str, principal: str | None) -> RunInfo:
         with protocol_errors():
             run = await self.runs.stored(task_id).summary(task_id, principal)
-        if run.finished and run.updated + TOLD_FOR < time.time():
+        if run.finished and run.updated + RESULT_TTL < time.time():
             raise _task_not_found()
         return run
 
-    async def _result(self, run: RunView, principal: str | None) -> dict[str, Any]:
+    async def _result(self, run: RunInfo, principal: str | None) -> dict[str, Any]:
         """Return the result that the call would have had without the task."""
         stored = self.runs.stored(run.id)
         with protocol_errors():
-            note = await stored.note(run.id, principal)
-            response = await stored.ended(run.id, principal)
-        tool = self._tools.get(str(note.get("tool")))
+            metadata = await stored.metadata(run.id, principal)
+            response = await stored.wait(run.id, principal)
+        tool = self._tools.get(str(metadata.get("tool")))
         if tool is None or not isinstance(tool.handler, RunHandler):
             message = f"this server has no tool for {run.pipeline}; get-run shows how run {run.id} ended"
             return {"status": "failed", "error": {"code": INTERNAL_ERROR, "message": message}}
-        arguments: Any = note.get("arguments") or {}
+        arguments: Any = metadata.get("arguments") or {}
         call = ToolCall(tool, arguments, self.runs, self._tools, Caller(principal=principal))
         handler = tool.handler
 
@@ -97,7 +97,7 @@ def protocol_errors() -> Iterator[None]:
     try:
         yield
     except StageFailure as failure:
-        if failure.fault.code == RUN_UNKNOWN.code:
+        if failure.fault.code == RUN_NOT_FOUND.code:
             raise _task_not_found() from failure
         raise MCPError(INTERNAL_ERROR, f"{failure}. {failure.fault.hint}", {"code": failure.fault.code}) from failure
 
@@ -107,28 +107,28 @@ def _task_not_found() -> MCPError:
     return MCPError(INVALID_PARAMS, "there is no such task, or it has expired")
 
 
-def _summary(run: RunView) -> dict[str, Any]:
+def _summary(run: RunInfo) -> dict[str, Any]:
     task = {
         "taskId": run.id,
         "status": _status(run),
         "createdAt": iso_time(run.created),
         "lastUpdatedAt": iso_time(run.updated),
-        "ttlMs": int(TOLD_FOR * 1000),
+        "ttlMs": int(RESULT_TTL * 1000),
         "pollIntervalMs": _POLL_MS,
     }
     message = _status_message(run)
     return {**task, "statusMessage": message} if message else task
 
 
-def _status(run: RunView) -> TaskStatus:
-    if run.status == "waiting":
+def _status(run: RunInfo) -> TaskStatus:
+    if run.status == "awaiting_approval":
         return "input_required"
     if not run.finished:
         return "working"
     return "cancelled" if run.status == "cancelled" else "completed"
 
 
-def _status_message(run: RunView) -> str:
+def _status_message(run: RunInfo) -> str:
     if run.status == "queued":
         return f"{run.pipeline}: queued"
     if run.questions:
