@@ -179,7 +179,7 @@ def test_a_variable_that_only_the_base_image_can_set_stays_as_written() -> None:
     assert (found.tcp_ports(), found.user) == ((81,), "$APP_USER")
 
 
-def test_each_setting_has_its_line_and_is_none_if_not_set() -> None:
+def test_each_setting_has_a_line_and_a_missing_setting_has_neither_value_nor_line() -> None:
     parsed = parse_dockerfile('FROM a AS b\nENV A=1\nUSER u\nFROM b\nENV A=2 PORT=80\nCMD ["x"]\nHEALTHCHECK NONE\n')
     found = configuration_of(parsed, parsed.stages[-1])
     assert found.lines == {"ENV A": 5, "ENV PORT": 5, "USER": 3, "CMD": 6, "HEALTHCHECK": 7}
