@@ -3,7 +3,7 @@
     python benchmarks/server.py [--json] [--starts 7] [--calls 300]
 
 Both are started and called by turns, so that whatever else the machine does meets both alike; ratios are of medians.
-The call of ours that is compared is a success, `list-runs` without a run; the call that ends in a fault is reported separately.
+Our compared call is a success, `list-runs` without a run; the call that ends in a fault is reported separately.
 """
 
 from __future__ import annotations
