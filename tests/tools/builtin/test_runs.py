@@ -128,7 +128,7 @@ async def test_runs_of_another_principal_are_not_found(runs: RunService) -> None
         failed = await call(client, "build", path=".")
     run = failed.structured_content["resume"]["run_id"]
     assert (await runs.backend(run).get(run, None)).status == "failed"
-    with pytest.raises(Exception, match=r"run\.unknown"):
+    with pytest.raises(Exception, match=r"run\.not_found"):
         await runs.backend(run).get(run, "somebody else")
     assert await runs.list_runs(principal="somebody else") == []
 
