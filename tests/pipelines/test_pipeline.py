@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from container_kit import AtomicPipeline, Stage, StageContext, StageFailure, WiringError, WorkflowPipeline
+from container_kit.pipelines import catalog
 from support.pipelines.toy_stages import Bake, Bread, Dough, Flour, Jam, Knead, Meal, OpenJam, Serve
 
 if TYPE_CHECKING:
@@ -111,3 +114,28 @@ def test_inputs_round_trip_through_a_request() -> None:
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(Bake()).add_stage(Serve())
     flour = Flour(grams=750, mill={"stone": "granite"})
     assert pipeline.plan().parse_input(pipeline.request(flour)) == (flour,)
+
+
+def test_a_plan_does_not_change_with_its_pipeline() -> None:
+    pipeline = AtomicPipeline("meal", inputs=Flour).add_stage(Knead())
+    plan = pipeline.plan()
+    pipeline.add_stage(Bake()).add_approval("consent", lambda _: "serve?").with_timeout(5)
+    assert [step.name for step in plan.steps()] == ["knead"]
+    assert (dict(plan.approvals), plan.timeout) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plan: setattr(plan, "timeout", 1),
+        lambda plan: setattr(plan.groups[0][0], "timeout", 1),
+        lambda plan: plan.groups.append(()),
+        lambda plan: plan.groups[0].append(None),
+        lambda plan: plan.approvals.update({0: ()}),
+    ],
+)
+def test_a_plan_cannot_be_changed(change: Callable[[Any], object]) -> None:
+    plan = catalog.plan("build")
+    with pytest.raises((FrozenInstanceError, AttributeError)):
+        change(plan)
+    assert catalog.plan("build") is plan

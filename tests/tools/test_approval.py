@@ -206,7 +206,7 @@ async def test_a_rollback_of_an_approved_run_needs_approval(connect: Connect, en
         person.says = {"action": "accept", "content": {"confirm": True}}
         assert code_of(await client.call_tool("rollback-run", undo)) is None
     assert engine.deploy.rollbacks == 1
-    assert person.asked[-1].startswith("Undo what was approved as")
+    assert person.asked[-1].startswith("Roll back the approved change")
 
 
 OLD, NEW = "o" * 32, "n" * 32

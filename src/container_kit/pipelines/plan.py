@@ -49,7 +49,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A pipeline that cannot change any more: safe to cache, and to share between runs."""
+    """A pipeline that can no longer change: safe to cache, and to share between runs."""
 
     name: str
     kind: Kind

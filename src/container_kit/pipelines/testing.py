@@ -46,7 +46,7 @@ class TestPipeline:
         pipeline: The pipeline under test; by default a workflow of only the mocks, in the order of their definition.
     """
 
-    __test__ = False  # tells pytest that this is not a test class
+    __test__ = False  # not a test class, although pytest would collect it by its name
 
     def __init__(self, pipeline: Pipeline | None = None) -> None:
         self._pipeline = pipeline or WorkflowPipeline("test")

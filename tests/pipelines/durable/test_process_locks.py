@@ -39,7 +39,7 @@ def test_only_one_process_at_a_time_detects_a_death(tmp_path: Path) -> None:
     other.close()
 
 
-def test_a_lock_file_that_is_removed_while_its_process_waits_for_it_is_created_again(tmp_path: Path) -> None:
+def test_a_lock_file_that_is_removed_by_another_process_is_created_again(tmp_path: Path) -> None:
     name = "host-2-new"
     created: list[FileLocks] = []
     probing = (tmp_path / name).open("w")

@@ -66,5 +66,5 @@ async def test_a_failed_run_marks_stage_and_pipeline_and_the_fault_names_the_tra
     assert response.fault.trace_id == response.trace_id
 
 
-async def test_without_a_tracer_there_is_no_trace_id() -> None:
+async def test_without_a_tracer_there_is_not_a_trace_id() -> None:
     assert (await bread().run(Flour())).trace_id is None

@@ -139,7 +139,7 @@ async def test_a_dry_run_predicts_the_image(ctx: Contexts, write: Write) -> None
 
 
 @pytest.mark.anyio
-async def test_what_only_buildx_can_do_is_a_fault_where_it_is_missing(
+async def test_what_only_buildx_can_do_is_a_fault_if_it_is_missing(
     ctx: Contexts, write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from container_kit.stages.build.engine_builders import BuildRequest

@@ -1,4 +1,4 @@
-"""Each own check: what it finds in a Dockerfile, what it leaves alone, and that its patch takes the problem away."""
+"""Each check: the problem that it finds, the Dockerfiles that it accepts, and the effect of its patch."""
 
 from __future__ import annotations
 
@@ -64,8 +64,15 @@ CHANGES: tuple[tuple[str, str, str, bool], ...] = (
     ("development-mode", "ENV NODE_ENV=production", "ENV NODE_ENV=development", False),
     ("no-health-check", 'HEALTHCHECK CMD ["node", "-e", "process.exit(0)"]\n', "", True),
     ("health-program-missing", '["node", "-e", "process.exit(0)"]', "curl -f http://localhost:3000/", True),
+    ("health-localhost", "process.exit(0)", "fetch('http://localhost:3000/')", True),
+    ("health-localhost", '["node", "-e", "process.exit(0)"]', "nc -z localhost 3000", True),
+    ("health-localhost", '["node", "-e", "process.exit(0)"]', '["check", "LOCALHOST:3000/health"]', True),
+    ("secret", "USER 10001", "RUN <<EOF\ngit clone https://joe:hunter22@example.com/x\nEOF\nUSER 10001", False),
+    ("secret-copied", "COPY . .", 'COPY [".env", "./"]\nCOPY . .', False),
+    ("lockfile-not-kept", "npm ci --omit=dev", "<<EOF\nset -e\nnpm install\necho done\nEOF", True),
+    ("apt-lists", "USER 10001", "RUN <<EOF\napt-get update\napt-get install -y curl\nEOF\nUSER 10001", False),
 )
-"""A rule, what is changed in a good Dockerfile, and whether the problem comes with a patch."""
+"""A rule, a change of a good Dockerfile, and whether the problem has a patch."""
 
 
 @pytest.fixture
@@ -78,7 +85,7 @@ def source(tmp_path: Path) -> Source:
 
 
 async def _review(ctx: Contexts, source: Source, text: str | None = None) -> DockerfileReview:
-    """Review the Dockerfile without hadolint's part."""
+    """Review the Dockerfile without the problems of hadolint."""
     if text is not None:
         (Path(source.path) / "Dockerfile").write_bytes(text.encode())
     express = module("javascript", package_manager="npm", start_command="npm start", start_program="node server.js",
@@ -93,28 +100,30 @@ async def test_a_good_dockerfile_has_no_problem(ctx: Contexts, source: Source) -
 
 
 @pytest.mark.parametrize(("rule", "old", "new", "patched"), CHANGES)
-async def test_one_flaw_is_found_and_its_patch_takes_it_away(
+async def test_one_problem_is_found_and_its_patch_removes_it(
     rule: str, old: str, new: str, patched: bool, ctx: Contexts, source: Source
 ) -> None:
     assert GOOD.count(old) == 1 or old == "FROM node:24-slim\n"
     review = await _review(ctx, source, new.join(GOOD.rsplit(old, 1)))
     found = [problem for problem in review.problems if problem.rule == rule]
     assert len(found) == 1
-    _tells(found[0])
+    _assert_complete(found[0])
     assert (found[0].patch is not None) is patched
     if patched:
         await ApplyPatches().execute(ctx(), source, review, PatchSelection(ids=(found[0].id,)))
         assert rule not in {problem.rule for problem in (await _review(ctx, source)).problems}
 
 
-def _tells(problem: DockerfileProblem) -> None:
+def _assert_complete(problem: DockerfileProblem) -> None:
     assert problem.id.startswith(f"{problem.rule}:{problem.line}")
     assert problem.message
     assert problem.rationale
     assert "hunter2" not in problem.model_dump_json()
 
 
-async def test_a_missing_ignore_file_is_written_and_lets_through_what_is_copied(ctx: Contexts, source: Source) -> None:
+async def test_a_missing_ignore_file_is_written_and_does_not_exclude_copied_files(
+    ctx: Contexts, source: Source
+) -> None:
     ignore = Path(source.path) / ".dockerignore"
     ignore.unlink()
     review = await _review(ctx, source, GOOD.replace("COPY . .", "COPY .env ./\nCOPY . ."))
@@ -127,12 +136,12 @@ async def test_a_missing_ignore_file_is_written_and_lets_through_what_is_copied(
     assert not ignore.exists()
 
 
-async def test_two_flaws_of_one_kind_in_one_line_have_ids_of_their_own(ctx: Contexts, source: Source) -> None:
+async def test_two_problems_of_one_rule_on_one_line_have_different_ids(ctx: Contexts, source: Source) -> None:
     review = await _review(ctx, source, GOOD.replace("COPY . .", "COPY one two ./\nCOPY . ."))
     assert [problem.id for problem in review.problems] == ["missing-source:5", "missing-source:5.2"]
 
 
-async def test_a_modules_own_dockerfile_is_held_against_its_own_folder(ctx: Contexts, tmp_path: Path) -> None:
+async def test_the_dockerfile_of_a_module_is_compared_with_its_folder(ctx: Contexts, tmp_path: Path) -> None:
     (tmp_path / "api").mkdir()
     (tmp_path / "api" / "server.js").write_text("")
     (tmp_path / "api" / "Dockerfile").write_text("FROM node:24-slim\nCOPY server.js ./\nCOPY lost.js ./\n")
@@ -142,6 +151,30 @@ async def test_a_modules_own_dockerfile_is_held_against_its_own_folder(ctx: Cont
     assert [problem.id for problem in review.problems if problem.rule == "missing-source"] == ["missing-source:3"]
 
 
-def test_the_documentation_names_every_rule() -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("COPY . .", "COPY <<EOF /etc/users\nUSER root\nEXPOSE 80\nEOF\nCOPY . ."),
+        ("EXPOSE 3000", "ARG PORT=3000\nEXPOSE $PORT"),
+        ("EXPOSE 3000", "EXPOSE 9090\nEXPOSE 3000-3001/tcp"),
+        ("USER 10001:10001", "ARG USER=10001\nUSER ${USER}"),
+        ("\nCMD [", "\nFROM final\nCMD ["),
+        ('"process.exit(0)"', '"/app/localhost.js"'),
+        ('"process.exit(0)"', "\"fetch('https://localhost:3000/')\""),
+        ('["node", "-e", "process.exit(0)"]', "check -H 'Host: localhost' http://127.0.0.1:3000/"),
+        ("FROM node:24-slim\nENV", "FROM node:24-slim\nRUN <<EOF\nrm -f /etc/motd\nEOF\nENV"),
+    ],
+    ids=["heredoc", "port variable", "second port", "user variable", "continued stage", "file name", "certificate",
+        "host header", "script"],
+)  # fmt: skip
+async def test_an_equivalent_dockerfile_has_no_problem_either(
+    old: str, new: str, ctx: Contexts, source: Source
+) -> None:
+    text = GOOD.replace(old, new, 1)
+    text = text.replace("\nFROM node:24-slim\nENV", "\nFROM node:24-slim AS final\nENV")
+    assert [problem.id for problem in (await _review(ctx, source, text)).problems] == []
+
+
+def test_the_documentation_lists_every_rule() -> None:
     page = (Path(__file__).parents[3] / "docs" / "dockerfile.md").read_text()
     assert {rule for rule, *_ in CHANGES if f"`{rule}`" not in page} == set()

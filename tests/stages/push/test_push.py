@@ -188,8 +188,8 @@ async def test_a_registry_that_dies_in_the_middle_is_retryable_and_nothing_is_re
 async def test_a_registry_that_falls_silent_in_the_middle_is_lost_in_bounded_time_and_takes_the_push_later(
     registry: Registries, lost_in_the_middle: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("container_kit.stages.push.upload._DOUBTED_AFTER", 0.5)
-    monkeypatch.setattr("container_kit.stages.push.registry._WITHIN", (2.0, 2.0))
+    monkeypatch.setattr("container_kit.stages.push.upload._CHECK_AFTER", 0.5)
+    monkeypatch.setattr("container_kit.stages.push.registry._TIMEOUTS", (2.0, 2.0))
     there = registry()
     await lost_in_the_middle(there, there.freeze, there.thaw, within=60)
 
@@ -202,7 +202,7 @@ async def test_a_registry_that_is_slow_is_waited_for(
     options: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("container_kit.stages.push.upload._DOUBTED_AFTER", 0.2)
+    monkeypatch.setattr("container_kit.stages.push.upload._CHECK_AFTER", 0.2)
     there, asked = registry(), 0
     with SlowRegistry(there, silent_for=2.0) as slow:
         pushed = await PushImage(engine).execute(ctx(), image(), options(slow))
@@ -294,7 +294,7 @@ async def test_rollback_with_the_registry_gone_can_be_tried_again(
     assert (failed.value.fault.code, failed.value.fault.retryable) == ("push.registry_unreachable", True)
 
 
-async def test_a_dry_run_says_where_it_would_push(
+async def test_a_dry_run_says_if_it_would_push(
     engine: DockerEngine, ctx: Contexts, registry: Registries, options: Any
 ) -> None:
     there = registry()

@@ -47,7 +47,7 @@ async def test_a_moved_tag_is_restored_even_after_a_crash(
     assert docker_api.inspect_image(name)["Id"] == old.id
 
 
-async def test_a_name_that_somebody_else_moved_since_is_left_alone(
+async def test_a_name_that_somebody_else_moved_since_is_left_only(
     engine: DockerEngine, ctx: Contexts, image: Make, unique: Callable[[], str], docker_api: APIClient
 ) -> None:
     mine, others, name = image(), image(), unique()

@@ -256,8 +256,8 @@ async def test_a_malicious_trivy_is_rejected_without_running_it(
     ("script", "reason"),
     [
         ('echo \'{"Version": "0.69.4"}\'', "0.69.4 is refused"),
-        ("echo broken", "does not tell its version"),
-        ("echo why >&2; exit 1", "does not tell its version: why"),
+        ("echo broken", "does not report its version"),
+        ("echo why >&2; exit 1", "does not report its version: why"),
     ],
 )
 async def test_a_trivy_with_invalid_output_is_unavailable(

@@ -126,7 +126,7 @@ async def test_a_subscription_to_an_unknown_run_is_rejected(mode: str, workspace
                 assert stream.honored.resource_subscriptions == ["pipeline://build"]
 
 
-async def test_there_are_no_notifications_after_unsubscribing(gates: Path) -> None:
+async def test_there_are_not_notifications_after_unsubscribing(gates: Path) -> None:
     heard = Heard()
     runs = RunService(Workspace([gates.parent]), find=pipeline_finder([show]))
     async with (

@@ -31,16 +31,16 @@ def with_consent(pipeline: P, question: Callable[[Artifacts], str]) -> P:
     return pipeline.add_approval("consent", full_question, when=_is_protected, timeout=_TIMEOUT)
 
 
-def to_deploy(made: Artifacts) -> str:
+def to_deploy(artifacts: Artifacts) -> str:
     """Return the deployment as a change, with the facts for a decision."""
-    image, options, report = made[Image], made[DeployOptions], made.get(ScanReport)
+    image, options, report = artifacts[Image], artifacts[DeployOptions], artifacts.get(ScanReport)
     name = f" as {options.name}" if options.name else ""
-    found = ""
+    scan = ""
     if report is not None:
         totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count)
-        found = f", whose scan found {totals or 'nothing'},"
-    return f"Deploy {image.reference} ({image.id[:19]}){found}{name}"
+        scan = f", whose scan found {totals or 'nothing'},"
+    return f"Deploy {image.reference} ({image.id[:19]}){scan}{name}"
 
 
-def _is_protected(made: Artifacts) -> bool:
-    return made[Target].protected
+def _is_protected(artifacts: Artifacts) -> bool:
+    return artifacts[Target].protected

@@ -35,7 +35,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class DurableConfig:
-    """Where runs are stored, and how this process takes part in them."""
+    """The store of runs, and the part that this process takes in them."""
 
     url: str
     """`sqlite:///PATH` or `postgresql://…`."""

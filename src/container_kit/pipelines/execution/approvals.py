@@ -14,7 +14,7 @@ from container_kit.stages.contract.fault import Fault, NextAction
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.tool_names import ToolName
 
-_ROLLBACK_QUESTION = 'Undo what was approved as "{}"?'
+_ROLLBACK_QUESTION = 'Roll back the approved change "{}"?'
 
 
 class ApprovalGate:

@@ -53,14 +53,4 @@ class EventEmitter:
 
     def redact_fault(self, fault: Fault) -> Fault:
         """Return the fault without secrets."""
-        return Fault.model_validate(_redact_strings(fault.model_dump(), self._redact))
-
-
-def _redact_strings(value: Any, redact: Redactor) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {key: _redact_strings(item, redact) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redact_strings(item, redact) for item in value]
-    return value
+        return fault.redacted(self._redact)

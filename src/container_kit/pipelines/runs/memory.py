@@ -24,7 +24,7 @@ from container_kit.stages.contract.workspace import Workspace
 RUN_READ_ONLY = FaultCode(
     "run.read_only",
     means="The run only read, or was a dry run, so there is nothing to roll back.",
-    hint="Name the run that made the change; list-runs shows the runs.",
+    hint="Name the run that changed something; list-runs shows the runs.",
 )
 
 _RUNS_KEPT = 200

@@ -49,12 +49,23 @@ def _execute(words: list[str]) -> int:
     return doctor(as_json=options.json)
 
 
+class _PrintVersion(argparse.Action):
+    """Print the version. The action of argparse would read it at each start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import container_kit
+
+        print(f"{parser.prog} {container_kit.__version__}")  # noqa: T201
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="container-kit",
         description="Container pipelines as AI tools, and on the command line.",
         epilog="exit codes: 0 success, 1 failure, 2 invalid usage or settings, 130 interrupted",
     )
+    parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="serve the tools over MCP")

@@ -21,22 +21,14 @@ from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.docker.image_reference import IMAGE_REFERENCE_INVALID, ImageReference, read_tag
 from container_kit.stages.formats.dockerfile import (
+    DOCKERFILE_NOT_FOUND,
     DOCKERFILE_SYNTAX,
+    DOCKERFILE_UNREADABLE,
     ParsedDockerfile,
     is_dockerfile_name,
     parse_dockerfile,
 )
 
-DOCKERFILE_NOT_FOUND = FaultCode(
-    "dockerfile.not_found",
-    means="The Dockerfile does not exist.",
-    hint="Name the Dockerfile (`dockerfile`), or generate one.",
-)
-DOCKERFILE_UNREADABLE = FaultCode(
-    "dockerfile.unreadable",
-    means="The Dockerfile cannot be read, or is not text.",
-    hint="Make {path} a readable text file in UTF-8.",
-)
 IGNORE_INVALID = FaultCode(
     "dockerfile.ignore_invalid",
     means="A line of .dockerignore is not a valid pattern.",

@@ -120,7 +120,7 @@ async def test_a_hard_link_has_the_packages_of_its_other_name(inventory: Callabl
 
 async def test_rpm_is_said_to_be_unread(inventory: Callable[..., Inventory]) -> None:
     found = await anyio.to_thread.run_sync(inventory, {"var/lib/rpm/rpmdb.sqlite": b"\0"})
-    assert found.unread == ("the packages of rpm are not read",)
+    assert found.unread == ("packages of rpm cannot be read",)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a tar", image_archive({"a": "b"})[:700]])

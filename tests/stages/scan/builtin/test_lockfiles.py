@@ -111,7 +111,7 @@ def test_a_package_without_a_version_is_reported(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(EXPECTED.keys() - {"maven", "catalog"}))
-def test_each_package_names_the_line_where_it_begins(kind: str) -> None:
+def test_each_package_names_the_line_if_it_begins(kind: str) -> None:
     lines = sample(kind).read_text().splitlines()
     found = sorted(packages(kind), key=lambda package: package.line)
     ends = [package.line for package in found[1:]] + [len(lines) + 1]

@@ -41,7 +41,7 @@ def test_last_affected_is_affected(version: str, hit: bool) -> None:
     assert match(found.affected[0], Package("pypi", "x", version)).affected is hit
 
 
-def test_versions_that_are_listed_are_hit_and_commits_are_left_alone() -> None:
+def test_versions_that_are_listed_are_hit_and_commits_are_left_only() -> None:
     found = advisory({"introduced": "0"}, kind="GIT", versions=("1.0",))
     assert match(found.affected[0], Package("pypi", "x", "1.0")).affected is True
     assert match(found.affected[0], Package("pypi", "x", "1.1")).affected is False

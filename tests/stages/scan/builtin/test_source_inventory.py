@@ -98,7 +98,7 @@ async def test_unreadable_files_are_reported_and_the_others_read(root: Path, wri
     assert set(found.unread) == {
         "a/package-lock.json:2 cannot be read: not JSON: Expecting value",
         "b/package-lock.json cannot be read: packages.node_modules/x.version: Input should be a valid string",
-        "c/poetry.lock cannot be read: it has not the form of such a file",
+        "c/poetry.lock cannot be read: its structure is not valid",
         "d/yarn.lock:1 cannot be read: no lock file of Yarn",
         "e/bun.lockb is a lock file that the built-in matcher cannot read",
         "f/Cargo.lock cannot be read: not a regular file",
@@ -156,7 +156,7 @@ async def test_exact_versions_count_only_without_a_lock_file(root: Path, write: 
     write(**{"x/build.gradle": script, "y/build.gradle": script, "y/gradle.lockfile": "a:b:1.1=runtimeClasspath\n"})
     found = await inventory(root)
     assert locations(found) == {"a:b x/build.gradle:2", "a:b y/gradle.lockfile:1"}
-    assert found.unread == ("x/build.gradle has no lock file, so only the exact versions that stand in it are known",)
+    assert found.unread == ("x/build.gradle has no lock file, so only its exact versions are known",)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ async def test_names_that_are_not_text_are_reported(root: Path) -> None:
     assert found.packages == ()
     assert set(found.unread) == {
         "'\\udcff' is passed over: its name is not UTF-8",
-        "package-lock.json:1: a package without a proper name or version",
+        "package-lock.json:1: a package without a valid name or version",
     }
 
 

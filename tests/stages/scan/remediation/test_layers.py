@@ -79,7 +79,7 @@ def test_a_dockerfile_that_does_not_match_the_history_is_not_used(history: tuple
     assert found == [UNKNOWN] * len(history)
 
 
-def test_layers_that_do_not_fit_the_history_are_left_alone() -> None:
+def test_layers_that_do_not_fit_the_history_are_left_only() -> None:
     odd = Configuration.model_validate({"history": [{"created_by": "x"}], "rootfs": {"diff_ids": ["L0", "L1"]}})
     assert find_origins(odd, None) == {}
 

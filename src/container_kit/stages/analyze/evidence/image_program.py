@@ -1,4 +1,4 @@
-"""Whether the file that an image's command runs is in the image: copied into it, or made while it is built."""
+"""Check that the file that an image's command runs is copied into the image or created in the build."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MAKES = re.compile(r"build|compile|transpile|bundle|tsc|install|prepare|p(?:re|
 
 
 def missing_program(folder: Folder, facts: DockerfileFacts) -> str | None:
-    """The file that an image's command runs, where it is nowhere in the tree and nothing can make it."""
+    """Return the file that an image's command runs, if the tree does not have it and no step can create it."""
     found = _RUNS.fullmatch(facts.command[0]) if facts.command else None
     if found is None or not all(_STOCK.fullmatch(base) for base in facts.bases):
         return None
-    steps = [step.strip() for run in facts.runs for step in re.split(r"&&|;", re.sub(r"^(?:--\S+\s+)+", "", run))]
+    steps = [step.strip() for run in facts.runs for step in re.split(r"&&|;", run)]
     scripts = folder.json("package.json").get("scripts") if folder.has("package.json") else None
     if any(step and not _INSTALLS.match(step) for step in steps) or (
         isinstance(scripts, dict) and any(_MAKES.match(str(name)) for name in scripts)

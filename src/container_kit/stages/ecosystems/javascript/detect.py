@@ -6,6 +6,7 @@ import re
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.javascript.frameworks import SERVERS, SITES, Site
 from container_kit.stages.ecosystems.javascript.packages import (
@@ -270,7 +271,8 @@ def _is_node(folder: Folder) -> bool:
     server = re.compile(
         r"\brequire\(|\bmodule\.exports\b|\bprocess\.|\bBun\.|from\s+['\"](?:node:|express|http|fs|path)|createServer"
     )
-    if re.search(r"^FROM\s+\S*\b(?:node|bun)\b", folder.text("Dockerfile"), re.MULTILINE):
+    bases = read_dockerfile("Dockerfile", folder.text("Dockerfile")).bases
+    if any(re.search(r"\b(?:node|bun)\b", base) for base in bases):
         return True
     return any(server.search(folder.source(path)) for path in folder.files(*_SUFFIXES, limit=10, depth=3))
 

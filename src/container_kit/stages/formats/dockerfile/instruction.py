@@ -48,7 +48,7 @@ class Instruction:
 
     @property
     def script(self) -> str:
-        """The arguments with the here-documents below them: everything that a RUN hands to its shell."""
+        """The arguments with the here-documents below them: the whole input of the shell of a RUN."""
         return "\n".join((self.text, *(heredoc.content for heredoc in self.heredocs)))
 
     def flag(self, name: str) -> str | None:
@@ -59,6 +59,16 @@ class Instruction:
         """Return the values of a flag that may be repeated, such as `--mount`."""
         parts = (flag.removeprefix("--").partition("=") for flag in self.flags)
         return tuple(value for key, _, value in parts if key == name)
+
+    @property
+    def variables(self) -> tuple[tuple[str, str], ...]:
+        """The names and values of ENV or ARG; a value is empty if an ARG has no default."""
+        if self.keyword == "ENV":
+            return tuple(zip(self.arguments[::2], self.arguments[1::2], strict=False))
+        if self.keyword == "ARG":
+            parts = (argument.partition("=") for argument in self.arguments)
+            return tuple((name, value) for name, _, value in parts)
+        return ()
 
     @property
     def sources(self) -> tuple[str, ...]:
