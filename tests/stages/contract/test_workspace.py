@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container_kit import StageFailure, ConfigurationError, Workspace
+from container_kit import ConfigurationError, StageFailure, Workspace
 
 
 def refused(workspace: Workspace, path: str) -> str:
