@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container_kit.stages.contract.redaction import MASK, LineRedactor, Redactor, looks_secret
+from container_kit.stages.contract.redaction import MASK, PrivateKeyFilter, Redactor, looks_secret
 
 
 @pytest.mark.parametrize(
@@ -216,8 +216,8 @@ def test_every_line_of_a_private_key_in_a_stream_is_hidden() -> None:
         "-----END OPENSSH PRIVATE KEY----- after",
         "end",
     ]
-    redact = LineRedactor(Redactor())
-    hidden = [redact(line) for line in stream]
+    hide_keys, redact = PrivateKeyFilter(), Redactor()
+    hidden = [redact(hide_keys(line)) for line in stream]
     assert (hidden[0], hidden[-1]) == ("before", "end")
     assert not any(line in "\n".join(hidden) for line in body)
 

@@ -19,7 +19,7 @@ from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import StageStatus
 from container_kit.pipelines.wiring import arguments
 from container_kit.stages.contract.fault import Evidence, Fault, FaultCode, StageFailure
-from container_kit.stages.contract.redaction import LineRedactor, Redactor
+from container_kit.stages.contract.redaction import PrivateKeyFilter, Redactor
 from container_kit.stages.contract.stage import Preview, StageContext
 from container_kit.stages.contract.workspace import Workspace
 
@@ -183,7 +183,7 @@ class StageRunner:
                 self.events.set_progress(name, fraction)
             self.events.emit("stage_progress", name, message=message, attempt=attempt)
 
-        redact_line = LineRedactor(self.redact)
+        hide_keys = PrivateKeyFilter()  # the emitter redacts each line
         return StageContext(
             run_id=self.run_id,
             pipeline=self.plan.name,
@@ -193,7 +193,7 @@ class StageRunner:
             workspace=self.workspace,
             redact=self.redact,
             on_progress=on_progress,
-            on_output=lambda line: self.events.emit("stage_output", name, message=redact_line(line), attempt=attempt),
+            on_output=lambda line: self.events.emit("stage_output", name, message=hide_keys(line), attempt=attempt),
         )
 
     def emit_result(self, step: Step, outcome: StepOutcome) -> StepOutcome:

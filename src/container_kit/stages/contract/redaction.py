@@ -16,7 +16,7 @@ from container_kit.stages.contract.credential_formats import (
     password_in,
 )
 
-__all__ = ["MASK", "LineRedactor", "Redactor", "looks_secret"]
+__all__ = ["MASK", "PrivateKeyFilter", "Redactor", "looks_secret"]
 
 MASK = "[redacted]"
 _SHORTEST = 4
@@ -60,21 +60,16 @@ class Redactor:
         return mask_formats(text, MASK)
 
 
-class LineRedactor:
-    """Redacts a stream line by line, including private keys that span lines.
+class PrivateKeyFilter:
+    """Hides the lines of private keys in a stream of lines. A `Redactor` hides secrets on a single line."""
 
-    Args:
-        redact: Redacts a single line.
-    """
+    __slots__ = ("_key_lines",)
 
-    __slots__ = ("_key_lines", "_redact")
-
-    def __init__(self, redact: Redactor) -> None:
-        self._redact = redact
+    def __init__(self) -> None:
         self._key_lines = 0
 
     def __call__(self, line: str) -> str:
-        """Return the next line of the stream without secrets."""
+        """Return the next line of the stream, masked if it belongs to a key that began on an earlier line."""
         if self._key_lines:
             end = end_of_private_key(line)
             if end is None:
@@ -84,7 +79,7 @@ class LineRedactor:
             line = MASK + line[end:]
         if begins_private_key(line):
             self._key_lines = 1
-        return self._redact(line)
+        return line
 
 
 def _forms_of(secret: str) -> Iterator[str]:

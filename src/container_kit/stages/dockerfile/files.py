@@ -45,7 +45,7 @@ def write(root: Path, path: str, content: str, *, run_id: str, overwrite: bool) 
     """
     kept = f"{path}.{run_id}.orig"
     try:
-        if is_foreign(root, path):
+        if _is_foreign(root, path):
             if not overwrite:
                 raise _exists(root, path)
             files.rename_inside(str(root), path, kept.rpartition("/")[2])
@@ -74,11 +74,11 @@ def remove(root: Path, path: str, content: str, kept: str | None) -> None:
 
 def reject_replacing(root: Path, path: str) -> None:
     """Raise `dockerfile.exists` if the file was not generated, or was edited since."""
-    if is_foreign(root, path):
+    if _is_foreign(root, path):
         raise _exists(root, path)
 
 
-def is_foreign(root: Path, path: str) -> bool:
+def _is_foreign(root: Path, path: str) -> bool:
     """Return whether the file exists and was not generated, or was edited since. A link is always foreign."""
     if not _exists_in(root, path):
         return False

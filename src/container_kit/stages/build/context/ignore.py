@@ -40,12 +40,16 @@ class Pattern:
         """Matches the pattern without an expression."""
         return Simulation(_tokens("/".join(self.parts)))
 
+    @cached_property
+    def _part_simulations(self) -> tuple[Simulation, ...]:
+        return tuple(Simulation(_tokens(part)) for part in self.parts)
+
     def may_match_below(self, folder: Sequence[str]) -> bool:
         """Return whether the pattern could match something inside a folder, or a parent of the folder."""
-        for own, name in zip(self.parts, folder, strict=False):
-            if "**" in own:
+        for part, simulation, name in zip(self.parts, self._part_simulations, folder, strict=False):
+            if "**" in part:
                 return True
-            if not Simulation(_tokens(own)).matches(name):
+            if not simulation.matches(name):
                 return False
         return True
 

@@ -15,8 +15,6 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
 )
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
 
-_LINKED = "the C library that the program was linked against"
-
 
 def crystal(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Crystal server, linked statically, which musl allows."""

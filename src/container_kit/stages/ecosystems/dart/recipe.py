@@ -6,7 +6,7 @@ import re
 
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
-from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, LINKED, program
 from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
@@ -15,7 +15,6 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
 )
 
 _FLUTTER = Base("ghcr.io/cirruslabs/flutter:3.35.7")
-_LINKED = "the C library that the program was linked against"
 
 
 def dart(app: App, bases: Bases) -> Recipe:
@@ -32,7 +31,7 @@ def dart(app: App, bases: Bases) -> Recipe:
         cached("/root/.pub-cache", chain("mkdir /out", f"dart compile exe {entry} -o /out/app")),
     )
     return program(
-        app, Build(base, lines), bases.pick(*DEBIANS, rationale=_LINKED), ignore=("**/.dart_tool", "**/build")
+        app, Build(base, lines), bases.pick(*DEBIANS, rationale=LINKED), ignore=("**/.dart_tool", "**/build")
     )
 
 

@@ -7,7 +7,7 @@ import re
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
-from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, LINKED, program
 from container_kit.stages.ecosystems.facets.generation.questions import START_UNKNOWN
 from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
@@ -17,8 +17,6 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
     environment,
 )
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word, shell_words
-
-_LINKED = "the C library that the program was linked against"
 
 
 def deno(app: App, bases: Bases) -> Recipe:
@@ -56,7 +54,7 @@ def deno(app: App, bases: Bases) -> Recipe:
             decision="deno compile", rationale="one program; modules are fetched when it is built, not when it starts"
         ),
     )
-    runtime = bases.pick(*DEBIANS, rationale=_LINKED)
+    runtime = bases.pick(*DEBIANS, rationale=LINKED)
     return program(app, Build(base, lines), runtime, ignore=("**/node_modules",), reasons=reasons, line=line)
 
 

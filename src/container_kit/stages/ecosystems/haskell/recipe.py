@@ -5,7 +5,7 @@ from __future__ import annotations
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages
 from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
-from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, LINKED, program
 from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
@@ -14,14 +14,12 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
     system_packages,
 )
 
-_LINKED = "the C library that the program was linked against"
-
 
 def haskell(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Haskell server built by cabal or stack."""
     base = bases.pick(
         Base("haskell:9.8-slim-bookworm"),
-        rationale="made on a distribution no newer than the rename that the program will run on",
+        rationale="made on a distribution no newer than the one that the program will run on",
     )
     stack = app.manager == "stack"
     cache = "/root/.stack" if stack else "/root/.cabal/packages"
@@ -45,7 +43,7 @@ def haskell(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached(cache, chain("mkdir /out", build, rename)),
     )
-    runtime = bases.pick(*DEBIANS, rationale=_LINKED)
+    runtime = bases.pick(*DEBIANS, rationale=LINKED)
     return program(
         app, Build(base, lines), runtime, libraries=("libgmp10",), ignore=("**/dist-newstyle", "**/.stack-work")
     )

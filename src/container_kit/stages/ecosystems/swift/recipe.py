@@ -6,15 +6,13 @@ import re
 
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
-from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, program
+from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, LINKED, program
 from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
     cached,
     chain,
 )
-
-_LINKED = "the C library that the program was linked against"
 
 
 def swift(app: App, bases: Bases) -> Recipe:
@@ -41,7 +39,7 @@ def swift(app: App, bases: Bases) -> Recipe:
             ),
         ),
     )
-    runtime = bases.pick(*DEBIANS, rationale=_LINKED)
+    runtime = bases.pick(*DEBIANS, rationale=LINKED)
     return program(app, Build(base, lines), runtime, libraries=("libcurl4", "libxml2"), ignore=("**/.build",))
 
 

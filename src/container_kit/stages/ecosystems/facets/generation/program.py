@@ -13,6 +13,8 @@ from container_kit.stages.ecosystems.facets.generation.recipe import Build, Reci
 
 DEBIANS = (Base("debian:trixie-slim"), Base("debian:bookworm-slim"))
 """The newest first: what was linked on an older one runs on it."""
+LINKED = "the C library that the program was linked against"
+"""The rationale of the final base image of a program that was linked dynamically."""
 _NAMING_RUNNERS = {"swift", "cabal", "stack"}
 _RUNNERS = _NAMING_RUNNERS | {"go", "cargo", "dart", "crystal", "deno"}
 """Commands that compile and start a program; some take its name, others its file."""
