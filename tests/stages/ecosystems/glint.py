@@ -25,7 +25,7 @@ from container_kit.stages.ecosystems.facets.detection.detector import Detector, 
 from container_kit.stages.ecosystems.facets.generation.base_images import Base
 from container_kit.stages.ecosystems.facets.generation.recipe import Build, Recipe, RuntimeImage, cached
 from container_kit.stages.ecosystems.facets.generation.apt_packages import runtime_packages
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember
+from container_kit.stages.ecosystems.facets.generation.workspace import PackageWorkspace, WorkspaceMember
 
 
 def describe(folder, draft):
@@ -62,7 +62,7 @@ def read_lock(text):
 def read_workspace(tree):
     folders = [path.rpartition("/")[0] for path in tree.files("*/glint.toml")]
     members = [WorkspaceMember(folder, f"{folder}/glint.toml", folder, frozenset()) for folder in folders]
-    return Workspace(tuple(members), ties_all=False) if tree.exists("glint.work") else None
+    return PackageWorkspace(tuple(members), ties_all=False) if tree.exists("glint.work") else None
 
 
 ECOSYSTEM = Ecosystem(

@@ -53,4 +53,4 @@ async def test_a_container_that_is_gone_is_a_fault(app: App, image: Image) -> No
     app.api.remove_container(made.container_id, force=True)
     with pytest.raises(StageFailure) as failure:
         await Verify(app.engine).execute(app.ctx(), made)
-    assert "it is gone" in failure.value.fault.message
+    assert "it does not exist" in failure.value.fault.message
