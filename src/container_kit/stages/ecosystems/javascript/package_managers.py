@@ -86,7 +86,8 @@ def _yarn_classic(app: App) -> Manager:
         "yarn run",
         "yarn --cwd {folder} run build",
         "yarn.lock is installed as it is, or the build fails" if locked else _NO_LOCK,
-        setup="npm install --global yarn@1.22.22",
+        # The images of Node.js link another Yarn 1 at the same path, which npm only replaces by force.
+        setup="npm install --global --force yarn@1.22.22",
         environment=(("YARN_CACHE_FOLDER", "/root/.yarn-cache"),),
     )
 
