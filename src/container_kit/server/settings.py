@@ -73,7 +73,9 @@ class Settings(BaseSettings):
     """Accepted Host headers other than loopback, such as `kit.example.org` or `kit.example.org:*`."""
     allowed_origins: Names = ()
     auth_token: SecretStr | None = None
-    """The bearer token that every HTTP request needs."""
+    """The bearer token that every HTTP request needs. By default, the server on loopback generates one."""
+    no_token: bool = False
+    """Without other authentication, every program on this machine may call the tools over HTTP."""
     request_state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Keys of at least 32 bytes that servers behind one address share. The first key protects new request state; the
     others are still accepted, for rotation. By default each server generates its own key."""
@@ -86,6 +88,12 @@ class Settings(BaseSettings):
     """Maximum number of parallel calls over HTTP. Further ones are rejected with 503."""
     rate_limit_per_minute: int = Field(default=600, ge=1)
     """HTTP requests per minute from one client. Further ones are rejected with 429."""
+    max_streams_per_client: int = Field(default=64, ge=1)
+    """Open streams of notifications of one client. Further ones are rejected with 429."""
+    max_connections: int | None = Field(default=None, ge=1)
+    """Maximum number of connections over HTTP. By default, and at most, what the limit of open files allows."""
+    max_connections_per_address: int | None = Field(default=None, ge=1)
+    """Maximum number of connections from one address. Half of all by default."""
 
     def run_store(self) -> DurableConfig:
         """Return the configuration of the store of the runs."""
@@ -93,7 +101,7 @@ class Settings(BaseSettings):
         return DurableConfig(
             self.store or f"sqlite:///{home / 'runs.db'}",
             home,
-            role=self.role,
+            role="server" if self.read_only else self.role,  # it resumes no runs of other processes either
             concurrency=self.concurrency,
             retention=Retention(self.retention_runs, self.retention_days * 24 * 3600, RESULT_TTL),
         )

@@ -32,7 +32,7 @@ from container_kit.pipelines.execution.runtime import CancelToken
 from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.contract.fault import ConfigurationError, StageFailure
-from container_kit.stages.contract.workspace import Workspace
+from container_kit.stages.contract.workspace import PATH_OUTSIDE_WORKSPACE, Workspace
 
 _STOP_TIMEOUT = 20.0
 _ARTIFACTS_KEPT = 64
@@ -95,6 +95,9 @@ class Executor:
         plan = self._find_plan(spec)
         if isinstance(plan, StageFailure):
             return _reject(spec, listeners, plan)
+        moved = _moved_root(spec)
+        if moved is not None:
+            return _reject(spec, listeners, PATH_OUTSIDE_WORKSPACE(f"{moved} is a link now", roots=moved))
         timeout = spec.request.options.timeout or plan.timeout
         run = PipelineRun(
             plan=plan,
@@ -156,6 +159,11 @@ def _current_task() -> asyncio.Task[Any]:
 
 def _workspace(spec: RunSpec) -> Workspace:
     return Workspace([Path(root) for root in spec.roots])
+
+
+def _moved_root(spec: RunSpec) -> str | None:
+    """Return a folder of the run that a link has replaced since its start, and that would lead it somewhere else."""
+    return next((root for root in spec.roots if str(Path(root).resolve()) != root), None)
 
 
 def _reject(spec: RunSpec, listeners: Sequence[Listener], failure: StageFailure) -> PipelineResponse:

@@ -22,7 +22,7 @@ from container_kit.pipelines.durable.queries import RUN_NOT_ENDED, RUN_NOT_WAITI
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.durable.worker import StoreSession
 from container_kit.pipelines.events import Event
-from container_kit.pipelines.plan import Plan
+from container_kit.pipelines.plan import REQUEST_INVALID, Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id
 from container_kit.pipelines.run_info import RunInfo
 from container_kit.stages.contract.fault import Fault
@@ -79,6 +79,7 @@ class DurableRuns:
         workspace: Workspace,
         *,
         principal: str | None = None,
+        approval_digest: str = "",
         priority: int | None = None,
         interactive: bool = True,
         metadata: Mapping[str, JsonValue] | None = None,
@@ -89,6 +90,7 @@ class DurableRuns:
             request: The pipeline and its input.
             workspace: The folders that the run may read.
             principal: The caller, if callers are authenticated.
+            approval_digest: The digest of the key that answers to the run's questions need.
             priority: Among runs with one concurrency key, 1 is the most urgent; None comes first. There is no order
                 between keys, so that none starves.
             interactive: Whether a person can decide at approval points.
@@ -104,6 +106,7 @@ class DurableRuns:
             roots=tuple(str(root) for root in workspace.roots),
             plan=stage_names(plan),
             principal=principal,
+            approval_digest=approval_digest,
             interactive=interactive,
             metadata=dict(metadata or {}),
         )
@@ -208,6 +211,7 @@ class DurableRuns:
         changes: Mapping[str, JsonValue] | None = None,
         *,
         from_stage: str | None = None,
+        approval_digest: str = "",
         interactive: bool = True,
         metadata: Mapping[str, JsonValue] | None = None,
     ) -> str:
@@ -217,6 +221,7 @@ class DurableRuns:
             run_id: The run to retry.
             changes: Fields of the input with new values. Stages that depend on them are executed again.
             from_stage: A stage to start from although it succeeded; by default the failed one.
+            approval_digest: As in `start`.
             interactive: As in `start`.
             metadata: As in `start`.
 
@@ -224,6 +229,8 @@ class DurableRuns:
             StageFailure: `run.not_found`, `run.not_ended`, `request.invalid`.
         """
         spec = await self._ended_spec(run_id)
+        if spec.rolls_back and changes:  # the changes would decide which approvals the rollback needs
+            raise REQUEST_INVALID(f"run {run_id} rolls back another run, so its input cannot change", fields="input")
         plan = self._config.find(spec.pipeline)
         old = spec.request
         request = old.model_copy(update={"id": new_run_id(), "input": {**old.input, **(changes or {})}})
@@ -234,18 +241,25 @@ class DurableRuns:
             "plan": stage_names(plan),
             "seed": seed_for_retry(plan, await self._outcomes(spec), changed, from_stage),
             "retry_of": run_id,
+            "approval_digest": approval_digest,
             "interactive": interactive,
             "metadata": dict(metadata or {}),
         }
         return await self._submit(plan, spec.model_copy(update=update), None)
 
     async def roll_back(
-        self, run_id: str, *, interactive: bool = True, metadata: Mapping[str, JsonValue] | None = None
+        self,
+        run_id: str,
+        *,
+        approval_digest: str = "",
+        interactive: bool = True,
+        metadata: Mapping[str, JsonValue] | None = None,
     ) -> str:
         """Start a run that rolls back the stages of another one that has ended, and return its id.
 
         Args:
             run_id: The run to roll back.
+            approval_digest: As in `start`.
             interactive: As in `start`.
             metadata: As in `start`.
 
@@ -257,6 +271,7 @@ class DurableRuns:
             "request": spec.request.model_copy(update={"id": new_run_id()}),
             "rolls_back": run_id,
             "seed": {},
+            "approval_digest": approval_digest,
             "interactive": interactive,
             "metadata": dict(metadata or {}),
         }

@@ -116,7 +116,7 @@ class StoreSession:
                 if self._config.role != "server" and time.monotonic() >= next_recovery:
                     await self._recovery.recover()
                     next_recovery = time.monotonic() + _RECOVER_EVERY
-                if time.monotonic() >= next_prune:
+                if self._config.role != "server" and time.monotonic() >= next_prune:
                     next_prune = time.monotonic() + _PRUNE_EVERY
                     await self.prune(self._config.retention)
                 if not available:

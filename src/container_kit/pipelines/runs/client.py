@@ -16,11 +16,13 @@ class RunDetached(Exception):
 
     Args:
         run_id: The run.
+        approval_key: The key that answers to its questions need.
     """
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, approval_key: str = "") -> None:
         super().__init__(f"run {run_id} continues")
         self.run_id = run_id
+        self.approval_key = approval_key
 
 
 def _ignore(_: Event) -> None:

@@ -1,4 +1,4 @@
-"""Authentication over HTTP: a static token or the tokens of an OAuth issuer; none only on loopback."""
+"""Authentication over HTTP: a static token, the tokens of an OAuth issuer, or on loopback the token of the user."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.transport_security import TransportSecuritySettings
 
 from container_kit.server.settings import Settings
+from container_kit.server.web.local_token import LocalTokenVerifier
 from container_kit.stages.contract.fault import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class StaticTokenVerifier(TokenVerifier):
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return the access of a token, compared in constant time."""
-        if not hmac.compare_digest(token.encode(), self._token):
+        if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token):
             return None
         return AccessToken(token=token, client_id="token", scopes=[])
 
@@ -70,7 +71,7 @@ class JwtVerifier(TokenVerifier):
                 issuer=self._issuer,
                 options={"require": ["exp", "iss", "aud"]},
             )
-        except (jwt.PyJWTError, OSError, ValueError):
+        except Exception:  # noqa: BLE001 - anybody can send anything as a token, such as deeply nested JSON
             return None
         return AccessToken(
             token=token,
@@ -90,16 +91,20 @@ class JwtVerifier(TokenVerifier):
         return self._keys
 
 
-def token_verifier(settings: Settings) -> TokenVerifier | None:
-    """Return the verifier of tokens; None if the settings require none."""
+def token_verifier(settings: Settings, local_token: str | None = None) -> TokenVerifier | None:
+    """Return the verifier of tokens; None if none is required.
+
+    Args:
+        local_token: The token of the user who runs the server, if the settings have no other authentication.
+    """
     if settings.auth_token is not None:
         return StaticTokenVerifier(settings.auth_token.get_secret_value())
     if settings.oauth_issuer is not None and settings.public_url is not None:
         return JwtVerifier(settings.oauth_issuer, settings.public_url)
-    return None
+    return None if local_token is None else LocalTokenVerifier(local_token)
 
 
-def auth_settings(settings: Settings) -> AuthSettings | None:
+def auth_settings(settings: Settings, local_token: str | None = None) -> AuthSettings | None:
     """Return the SDK's settings of a resource server; None without authentication.
 
     Raises:
@@ -109,9 +114,9 @@ def auth_settings(settings: Settings) -> AuthSettings | None:
         raise ConfigurationError(
             "CONTAINER_KIT_OAUTH_ISSUER needs CONTAINER_KIT_PUBLIC_URL, the audience of its tokens"
         )
-    if settings.auth_token is None and settings.oauth_issuer is None:
+    if settings.auth_token is None and settings.oauth_issuer is None and local_token is None:
         return None
-    with_issuer = settings.auth_token is None
+    with_issuer = settings.auth_token is None and settings.oauth_issuer is not None
     return AuthSettings.model_validate(
         {
             "issuer_url": settings.oauth_issuer if with_issuer else _NO_ISSUER,

@@ -7,9 +7,16 @@ from mcp.server.auth.provider import AccessToken, principal_components
 from mcp.server.request_state import compact_json
 
 
+class LocalAccess(AccessToken):
+    """The access of the user who runs the server, as over stdio and on the command line.
+
+    It is a class and not a client id, because an authorization server could issue any client id.
+    """
+
+
 def principal_of(token: AccessToken | None) -> str | None:
-    """Return the principal of a token in the format of the SDK's `authenticated_principal`."""
-    return None if token is None else compact_json(principal_components(token))
+    """Return the principal of a token in the format of the SDK's `authenticated_principal`; None for the local user."""
+    return None if token is None or isinstance(token, LocalAccess) else compact_json(principal_components(token))
 
 
 def current_principal() -> str | None:
