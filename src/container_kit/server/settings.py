@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     """The folder of the state."""
     store: str | None = None
     """The database of the runs: `postgresql://…`. Defaults to a SQLite file in `home`."""
+    journal_key: SecretStr | None = Field(default=None, min_length=_KEY_BYTES)
+    """Encrypts the runs in a Postgres database. All processes on it share the key. SQLite has its own key in a file."""
     role: Literal["local", "server"] = "local"
     """`local` executes runs in this process; `server` leaves them to workers on the same store."""
     concurrency: int | None = Field(default=None, ge=1)
@@ -101,6 +103,7 @@ class Settings(BaseSettings):
         return DurableConfig(
             self.store or f"sqlite:///{home / 'runs.db'}",
             home,
+            key=None if self.journal_key is None else self.journal_key.get_secret_value(),
             role="server" if self.read_only else self.role,  # it resumes no runs of other processes either
             concurrency=self.concurrency,
             retention=Retention(self.retention_runs, self.retention_days * 24 * 3600, RESULT_TTL),

@@ -25,6 +25,7 @@ from container_kit.pipelines.durable.retention import prune
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.events import Event
 from container_kit.stages.contract.log import logger
+from container_kit.stages.contract.private_files import shared_secret
 
 _WATCH_EVERY = 0.25
 _RECOVER_EVERY = 1.0
@@ -89,6 +90,7 @@ class StoreSession:
             self._locks.executor_id,
             self.executor.execute,
             queue=None if config.role == "server" else queue,
+            key=self._key,
         )
         await dbos_engine.launch(queue, concurrency=config.concurrency)
 
@@ -96,6 +98,7 @@ class StoreSession:
         config = self._config
         self._database = store.connect(config.url)
         with store.translate_errors(config.url):
+            self._key = config.key if config.key_file is None else shared_secret(config.key_file)
             self._locks = PostgresLocks(self._database.url) if config.file is None else FileLocks(config.locks_folder)
 
     async def _close(self) -> None:

@@ -8,10 +8,6 @@ after a restart.
 from __future__ import annotations
 
 import hmac
-import os
-import secrets
-import stat
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,11 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from container_kit.server.settings import Settings
 from container_kit.stages.contract.fault import ConfigurationError
-from container_kit.stages.contract.private_files import UnsafePath, make_private_folder
+from container_kit.stages.contract.private_files import UnsafePath, make_private_folder, shared_secret
 from container_kit.tools.protocol.identity import LocalAccess
 
 FILE = "http-token"
-_BYTES = 32
 _PARAMETER = "token"
 _SSE = "/sse"
 
@@ -43,7 +38,7 @@ def local_token(home: Path) -> str:
     home = home.expanduser()
     try:
         make_private_folder(home)
-        return _read(home / FILE) or _create(home / FILE)
+        return shared_secret(home / FILE)
     except (OSError, UnsafePath) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigurationError(
@@ -118,32 +113,3 @@ def _add_to_endpoint(send: Send, token: str) -> Send:
 
 def _is_view(path: str) -> bool:
     return path == "/runs" or path.startswith("/runs/")
-
-
-def _read(path: Path) -> str | None:
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    with os.fdopen(file, encoding="ascii") as opened:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-            raise UnsafePath("other users can read or change it; remove it, and the next start makes a new one")
-        token = opened.read(1024).strip()
-    if len(token) < _BYTES:
-        raise UnsafePath("it holds no token; remove it, and the next start makes a new one")
-    return token
-
-
-def _create(path: Path) -> str:
-    """Write a new token, complete before it has its name. A server that starts at the same time may be faster."""
-    draft = path.with_name(f".{FILE}-{secrets.token_hex(8)}")
-    file = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(file, "w", encoding="ascii") as opened:
-            opened.write(secrets.token_urlsafe(_BYTES) + "\n")
-        with suppress(FileExistsError):
-            path.hardlink_to(draft)
-    finally:
-        draft.unlink(missing_ok=True)
-    return _read(path) or _create(path)

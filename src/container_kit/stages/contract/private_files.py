@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
+
+_SECRET_BYTES = 32
 
 
 class UnsafePath(Exception):
     """Other users can change a path of the state, so its content cannot be trusted."""
 
 
-def make_private_folder(folder: Path) -> None:
+def make_private_folder(folder: Path, *, tighten: bool = False) -> None:
     """Create a folder with mode 0700, or check an existing one.
 
     An existing folder may be readable by others, because its files are private. It must not be writable by them: they
     could put their own files into it. The same holds for the folders above it, since they could replace it.
+
+    Args:
+        folder: The folder. Missing folders above it are created too.
+        tighten: Remove the permissions of others from an existing folder, because it holds only state.
 
     Raises:
         UnsafePath: Another user owns the folder or can change it.
@@ -30,7 +38,9 @@ def make_private_folder(folder: Path) -> None:
         raise UnsafePath(f"{folder} is not a folder")
     status = resolved.stat()
     _check_owner(resolved, status)
-    if status.st_mode & 0o022:
+    if tighten and status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        resolved.chmod(0o700)
+    elif status.st_mode & 0o022:
         raise _writable(resolved)
     for parent in resolved.parents[:-1]:
         _check_parent(parent, parent.stat())
@@ -58,6 +68,45 @@ def make_private_file(path: Path) -> None:
             os.fchmod(file, 0o600)
     finally:
         os.close(file)
+
+
+def shared_secret(path: Path) -> str:
+    """Return the secret in a file that only this user can read. Creates it if there is none.
+
+    Raises:
+        UnsafePath: Other users can read or change it.
+        OSError: It cannot be read or created.
+    """
+    return _read_secret(path) or _create_secret(path)
+
+
+def _read_secret(path: Path) -> str | None:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(file, encoding="ascii", errors="replace") as opened:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            raise UnsafePath(f"other users can read or change {path}; remove it, and the next start makes a new one")
+        secret = opened.read(1024).strip()
+    if len(secret) < _SECRET_BYTES or not secret.isascii():
+        raise UnsafePath(f"{path} holds no secret; remove it, and the next start makes a new one")
+    return secret
+
+
+def _create_secret(path: Path) -> str:
+    """Write a new secret, complete before it has its name. A process that starts at the same time may be faster."""
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    file = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(file, "w", encoding="ascii") as opened:
+            opened.write(secrets.token_urlsafe(_SECRET_BYTES) + "\n")
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)
+    return shared_secret(path)
 
 
 def _check_parent(folder: Path, status: os.stat_result) -> None:

@@ -41,11 +41,11 @@ async def _retry(call: ToolCall, arguments: RetryRunInput) -> PipelineResponse:
     tool = call.tools.get(run.pipeline) or call.tools.get(run.pipeline.removesuffix("-source"))
     if tool is None:
         raise PIPELINE_DISABLED(f"{run.pipeline} cannot be retried on this server", pipeline=run.pipeline)
-    changes = _checked_changes(call, tool, arguments.input)
+    changes = checked_changes(call, tool, arguments.input)
     return await backend.retry(run.id, call.caller, scan_policy(changes), arguments.from_stage)
 
 
-def _checked_changes(call: ToolCall, tool: Tool, changes: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def checked_changes(call: ToolCall, tool: Tool, changes: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Return changes that the run's tool would accept. A pipeline has more inputs than its tool offers to clients."""
     try:
         checked = _changes_model(tool.input).model_validate(changes)
