@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -129,26 +130,25 @@ def test_stdio_needs_no_token_and_makes_no_file(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
 def test_another_user_of_the_machine_cannot_call_the_server(tmp_path: Path) -> None:
     with listening("http", tmp_path) as (printed, _):
-        url = printed.partition("?")[0]
-        code = f"import urllib.request; urllib.request.urlopen({url!r}, b'{{}}')"
-        tried = subprocess.run([sys.executable, "-c", code], user=65534, capture_output=True, text=True, check=False)
-        read = subprocess.run(["/bin/cat", str(tmp_path / ".home" / "http-token")], user=65534, check=False)
-    assert "401" in tried.stderr or "Permission" in tried.stderr
+        host, _, port = urlsplit(printed).netloc.partition(":")
+        request = f"POST /mcp HTTP/1.1\\r\\nHost: {host}:{port}\\r\\nContent-Length: 0\\r\\n\\r\\n"
+        script = f"exec 3<>/dev/tcp/{host}/{port}; printf '{request}' >&3; head -n 1 <&3"
+        tried = subprocess.run(["/bin/bash", "-c", script], user=65534, capture_output=True, text=True, check=False)
+        file = str(tmp_path / ".home" / "http-token")
+        read = subprocess.run(["/bin/cat", file], user=65534, capture_output=True, check=False)
+    assert "401" in tried.stdout, tried
     assert read.returncode != 0
 
 
 def test_the_url_of_the_view_signs_in_and_leaves_no_token_behind(tmp_path: Path) -> None:
-    import http.client
-
-    with listening("http", tmp_path) as (printed, pid):
+    with listening("http", tmp_path) as (printed, _):
         parts = urlsplit(printed)
         token = parts.query.removeprefix("token=")
-        connection = http.client.HTTPConnection(parts.netloc, timeout=20)
-        connection.request("GET", f"/runs?token={token}")
-        answer = connection.getresponse()
-        answer.read()
+        with contextlib.closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+            connection.request("GET", f"/runs?token={token}")
+            answer = connection.getresponse()
+            answer.read()
         assert (answer.status, answer.headers["location"]) == (303, "/runs")
         cookie = answer.headers["set-cookie"].partition(";")[0]
         assert token not in answer.headers["set-cookie"]
         assert ask(printed.partition("?")[0], "/runs/data", Cookie=cookie)[0] == 200
-        os.kill(pid, signal.SIGTERM)

@@ -83,7 +83,7 @@ class StoredRuns:
             interactive=caller.interactive,
             metadata=caller.metadata,
         )
-        return await self.follow(run_id, caller, key)
+        return await self._follow(durable, run_id, caller, key)
 
     async def retry(
         self, run_id: str, caller: Caller, changes: Mapping[str, JsonValue], from_stage: str | None = None
@@ -99,7 +99,7 @@ class StoredRuns:
             interactive=caller.interactive,
             metadata=caller.metadata,
         )
-        return await self.follow(new_id, caller, key)
+        return await self._follow(durable, new_id, caller, key)
 
     async def roll_back(self, run_id: str, caller: Caller) -> PipelineResponse:
         """Start a run that rolls back another one, and follow it."""
@@ -108,15 +108,19 @@ class StoredRuns:
         new_id = await durable.roll_back(
             run_id, approval_digest=digest_of(key), interactive=caller.interactive, metadata=caller.metadata
         )
-        return await self.follow(new_id, caller, key)
+        return await self._follow(durable, new_id, caller, key)
 
     async def follow(self, run_id: str, caller: Caller, approval_key: str) -> PipelineResponse:
-        """Pass a run's events to the caller until the run ends, and its questions if the caller has their key.
+        """Pass the events and questions of a run to the caller that has their key, until the run ends.
 
         Raises:
             RunDetached: The run continues without the caller.
+            StageFailure: `run.not_found`, also for another key.
         """
         durable, _ = await self._authorize(run_id, caller.principal, approval_key)
+        return await self._follow(durable, run_id, caller, approval_key)
+
+    async def _follow(self, durable: DurableRuns, run_id: str, caller: Caller, approval_key: str) -> PipelineResponse:
         self._started.add(run_id)
         try:
             if await follow_run(durable, run_id, caller):
