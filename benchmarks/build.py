@@ -59,12 +59,12 @@ class Figure:
 
 
 def at_most(figure: str, value: float, unit: str, bar: float) -> Figure:
-    """A figure that must not exceed its bar."""
+    """Create a figure that must not exceed its bar."""
     return Figure(figure, round(value, 3), unit, bar, value <= bar)
 
 
 def context(run: str, root: Path) -> StageContext:
-    """A stage context that tells nobody."""
+    """Create a stage context without listeners."""
     return StageContext(
         run_id=run,
         pipeline="benchmark",
@@ -110,7 +110,7 @@ async def theirs(program: Program, root: Path) -> float:
 
 
 def make_tree(root: Path, files: int, megabytes: float) -> None:
-    """A source folder: some of it to be built, most of it ignored, as real ones are."""
+    """Create a source folder with some files to build and most of them ignored, as in real projects."""
     root.mkdir(parents=True)
     (root / "Dockerfile").write_text(DOCKERFILE)
     (root / ".dockerignore").write_text(IGNORE)
@@ -131,7 +131,7 @@ def change(root: Path) -> None:
 
 @contextmanager
 def trees(files: int, megabytes: float, names: Iterable[str]) -> Iterator[dict[str, Path]]:
-    """The same tree for each name, so that no builder profits from what the engine has of another's."""
+    """Create the same tree for each name, so that no builder uses the engine's cache of another builder."""
     folder = Path(tempfile.mkdtemp(prefix="ck-build-bench-"))
     made = {name: folder / name.replace(" ", "-") for name in names}
     try:
@@ -149,7 +149,7 @@ def trees(files: int, megabytes: float, names: Iterable[str]) -> Iterator[dict[s
 async def compare(
     name: str, stage: BuildImage, rivals: dict[str, Program], size: tuple[int, float], rounds: int
 ) -> list[Figure]:
-    """The three ratios of one context to each rival, each the quotient of medians."""
+    """Measure three ratios of one context to each rival, each a quotient of medians."""
     builders: dict[str, Builder] = {
         "ours": lambda root: ours(stage, root),
         **{rival: partial(theirs, program) for rival, program in rivals.items()},
@@ -189,7 +189,7 @@ async def _turns(builders: dict[str, Builder], roots: dict[str, Path], first: in
 
 
 async def memory(stage: BuildImage, size: tuple[int, float]) -> Figure:
-    """How far the resident memory rises above what it was before, while a cold context goes out."""
+    """Measure the growth of resident memory during the transfer of a cold context."""
     with trees(*size, ["ours"]) as roots:
         before = _kilobytes("VmRSS")
         _forget_peak()
@@ -257,17 +257,17 @@ def rivals(command: str, plugin: Path | None) -> Iterator[dict[str, Program]]:
 
 
 async def run(quick: bool, plugin: Path | None) -> list[Figure]:
-    """All figures."""
+    """Measure all figures."""
     stage, command = BuildImage(), buildkit_command()
     with trees(SMALL_FILES, 0.1, ["ours"]) as roots:
-        await ours(stage, roots["ours"])  # a server has its libraries loaded
+        await ours(stage, roots["ours"])  # as in a server, the libraries are loaded
     big = (5_000, 45.0) if quick else (100_000, 900.0)
     figures = [await memory(stage, big)]
     with rivals(command, plugin) as them:
         figures += await compare("small", stage, them, (SMALL_FILES, 0.1), 6)
         figures += await compare("large", stage, them, big, 2 if quick else 4)
     figures.append(await cancel(stage))
-    for image in (OURS, THEIRS, *BUILT):  # what was built anew took the name of what was built before
+    for image in (OURS, THEIRS, *BUILT):  # a repeated build moves the tag of the previous one
         Program((command,)).run("rmi", "-f", image)
     return figures
 

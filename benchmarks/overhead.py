@@ -30,6 +30,7 @@ import anyio.to_thread
 
 from container_kit import PipelineResponse, Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.durable.config import DurableConfig
 from container_kit.pipelines.durable.service import DurableRuns
 from container_kit.stages.artifacts.deployment import Deployment, DeployOptions
 from container_kit.stages.artifacts.image import BuildOptions
@@ -127,7 +128,7 @@ async def measure(runs: int) -> list[dict[str, object]]:
         folder = Path(home) / "flask-hello"
         shutil.copytree(SAMPLE, folder)
         by_hand, hand, ours, again, around, stages = ByHand(folder), [], [], [], [], []
-        async with DurableRuns(f"sqlite:///{home}/runs.sqlite", Path(home)).opened() as store:
+        async with DurableRuns(DurableConfig(f"sqlite:///{home}/runs.sqlite", Path(home))).open() as store:
             await deploy(store, folder, "ck-bench-warm")  # writes the Dockerfile, warms the cache
             for _ in range(runs + 1):
                 hand.append(await timed(functools.partial(anyio.to_thread.run_sync, by_hand)))

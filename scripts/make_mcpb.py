@@ -1,8 +1,8 @@
-"""Makes the MCPB bundle, with which clients such as Claude Desktop install the server by a double click.
+"""Make the MCPB bundle, with which clients such as Claude Desktop install the server by a double click.
 
     python scripts/make_mcpb.py container-kit.mcpb
 
-It holds the sources; the client's uv gets Python and the dependencies when the server is first started.
+It contains the sources. The client's uv installs Python and the dependencies at the first start.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 FILES = ("pyproject.toml", "README.md")
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same sources give the same bundle
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time makes the bundle reproducible
 
 
 def manifest() -> dict[str, Any]:
-    """What the client is told of the bundle."""
+    """Return the manifest of the bundle."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    registered = json.loads((ROOT / "server.json").read_text())
+    registry_entry = json.loads((ROOT / "server.json").read_text())
     run = ["run", "--directory", "${__dirname}", "container-kit", "serve"]
     return {
         "manifest_version": "0.4",
         "name": project["name"],
-        "display_name": registered["title"],
+        "display_name": registry_entry["title"],
         "version": project["version"],
-        "description": registered["description"],
+        "description": registry_entry["description"],
         "author": {"name": "Container Kit maintainers"},
         "server": {
             "type": "uv",
@@ -62,16 +62,16 @@ def manifest() -> dict[str, Any]:
 def make(bundle: Path) -> None:
     """Write the bundle."""
     sources = (path for path in sorted((ROOT / "src").rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
-    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as made:
-        _add(made, "manifest.json", json.dumps(manifest(), indent=2).encode())
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
+        _add(archive, "manifest.json", json.dumps(manifest(), indent=2).encode())
         for path in (*(ROOT / name for name in FILES), *sources):
-            _add(made, path.relative_to(ROOT).as_posix(), path.read_bytes())
+            _add(archive, path.relative_to(ROOT).as_posix(), path.read_bytes())
 
 
-def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
-    entry = zipfile.ZipInfo(name, LONG_AGO)
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, ZIP_EPOCH)
     entry.external_attr = 0o644 << 16
-    made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
 
 
 if __name__ == "__main__":

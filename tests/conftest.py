@@ -24,6 +24,7 @@ from support.skip_policy import IN_CI, cannot_run
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run the stress tests too")
+    parser.addoption("--update-snapshots", action="store_true", help="write generated pages and schema snapshots")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -48,6 +49,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the state of this process's stages in a temporary folder."""
+    monkeypatch.setenv("CONTAINER_KIT_HOME", str(tmp_path_factory.getbasetemp() / "state"))
 
 
 @functools.cache
@@ -121,6 +128,21 @@ def private_engine() -> Iterator[Callable[..., PrivateEngine]]:
     yield start
     for engine in started:
         engine.remove()
+
+
+@pytest.fixture
+def match_snapshot(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compare a file with its expected text; with `--update-snapshots`, write the file."""
+
+    def match(path: Path, expected: str) -> None:
+        if request.config.getoption("--update-snapshots"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(expected, "utf-8")
+        assert path.exists(), f"{path.name} is missing: run pytest --update-snapshots and review the difference"
+        outdated = f"{path.name} is outdated: run pytest --update-snapshots and review the difference"
+        assert path.read_text("utf-8") == expected, outdated
+
+    return match
 
 
 @pytest.fixture

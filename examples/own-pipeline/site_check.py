@@ -1,4 +1,4 @@
-"""A pipeline of a team's own: is a folder of web pages fit to be published?"""
+"""A custom pipeline: check whether a folder of web pages can be published."""
 
 import re
 from pathlib import Path
@@ -9,16 +9,16 @@ from container_kit import Artifact, AtomicPipeline, Evidence, FaultCode, NextAct
 
 LINK_BROKEN = FaultCode(
     "site.link_broken",
-    means="A page links to a file that is not there.",
+    means="A page links to a file that does not exist.",
     hint="Correct the link in {where} or add the file {target}.",
 )
 
 
 class Site(Artifact):
     site: str
-    """The folder of the pages."""
+    """The folder with the pages."""
     ignore: tuple[str, ...] = ()
-    """Link targets that need not be there."""
+    """Link targets that may be missing."""
 
 
 class Pages(Artifact):
@@ -44,7 +44,7 @@ class CollectPages(Stage[Pages]):
 
 
 class CheckLinks(Stage[SiteReport]):
-    """Look whether every relative link leads to a file."""
+    """Check that every relative link leads to a file."""
 
     read_only = True
     faults = (LINK_BROKEN,)
@@ -62,13 +62,15 @@ class CheckLinks(Stage[SiteReport]):
         for number, line in enumerate(text.splitlines(), 1):
             for target in re.findall(r'href="([^":#?]+)"', line):
                 links += 1
-                there = (Path(pages.root) / name).parent / target
-                if target not in site.ignore and not there.exists():
+                file = (Path(pages.root) / name).parent / target
+                if target not in site.ignore and not file.exists():
                     where = f"{name}:{number}"
                     raise LINK_BROKEN(
-                        f"{where} links to {target}, which is not there",
+                        f"{where} links to {target}, which does not exist",
                         evidence=[Evidence(kind="file", where=where, text=line.strip())],
-                        next_actions=[NextAction(why=f"let {target} be missing", arguments={"ignore": [target]})],
+                        next_actions=[
+                            NextAction(why=f"accept that {target} is missing", arguments={"ignore": [target]})
+                        ],
                         where=where,
                         target=target,
                     )
@@ -76,7 +78,7 @@ class CheckLinks(Stage[SiteReport]):
 
 
 check_site = (
-    AtomicPipeline("check-site", inputs=Site, summary="Look whether a folder of web pages is fit to be published.")
+    AtomicPipeline("check-site", inputs=Site, summary="Check whether a folder of web pages can be published.")
     .add_stage(CollectPages())
     .add_stage(CheckLinks())
     .with_timeout(minutes(1))

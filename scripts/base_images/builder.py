@@ -18,7 +18,7 @@ import docker
 from docker.errors import ImageNotFound
 
 from base_images.processes import last_lines
-from base_images.recipe import CLEAN, INSTALL, CannotMake, Recipe
+from base_images.recipe import CLEAN, DOWNLOAD_STAGE, INSTALL, CannotMake, Recipe
 
 MADE_HERE = "io.container-kit.base-image.local"
 MADE_FROM = "io.container-kit.base-image.source"
@@ -73,6 +73,8 @@ def _make(api: docker.APIClient, recipe: Recipe) -> None:
         image = _build(api, recipe, context)
     versions = _read_versions(api, image, recipe.versions)
     _name(api, recipe, image, versions)
+    if DOWNLOAD_STAGE in recipe.dockerfile:
+        api.prune_images(filters={"dangling": True, "label": [DOWNLOAD_STAGE]})
     print(f"  made {recipe.name} from {recipe.made_from} ({time.monotonic() - started:.0f} s)", flush=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from base_images.processes import run
-from base_images.recipe import BOOKWORM, TRIXIE, CannotMake, Recipe
+from base_images.recipe import BOOKWORM, FORKY, TRIXIE, CannotMake, Recipe
 
 # As in the public "slim" images: no documentation and no translations, but every licence.
 _EXCLUDED = ("doc", "groff", "info", "linda", "lintian/overrides", "locale", "man")
@@ -18,6 +18,7 @@ _APT_SETTINGS = {
     "docker-no-languages": 'Acquire::Languages "none";',
     "docker-autoremove-suggests": 'Apt::AutoRemove::SuggestsImportant "false";',
 }
+_TESTING = "forky"
 _SMALLEST_SYSTEM = 20_000_000
 
 
@@ -26,11 +27,13 @@ def _bootstrap(suite: str, context: Path) -> None:
     filters = [f"--dpkgopt=path-exclude=/usr/share/{path}/*" for path in _EXCLUDED]
     filters += [f"--dpkgopt=path-include=/usr/share/{path}" for path in _KEPT]
     # Since trixie a system is born with a merged /usr; before, a hook has to prepare it.
-    hooks = ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"] if suite == "bookworm" else []
+    options = ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"] if suite == "bookworm" else []
+    # The index of testing is valid for a week only. Some mirrors are copies that are older.
+    options += ['--aptopt=Acquire::Check-Valid-Until "false"'] if suite == _TESTING else []
     packages = "usr-is-merged,ca-certificates,tzdata"
     target = context / "rootfs.tar"
     run(
-        *("mmdebstrap", "--variant=minbase", *hooks, *filters, f"--include={packages}", suite, str(target), "-"),
+        *("mmdebstrap", "--variant=minbase", *options, *filters, f"--include={packages}", suite, str(target), "-"),
         given=_sources(suite),
     )
     if target.stat().st_size < _SMALLEST_SYSTEM:
@@ -50,6 +53,8 @@ def _sources(suite: str) -> str:
     if "" not in mirrors:
         raise CannotMake("apt-get knows no mirror of Debian; base images are made from its packages")
     archive = mirrors[""]
+    if suite == _TESTING:
+        return f"deb {archive} {suite} main\n"
     pockets = {"": archive, "updates": mirrors.get("updates", archive)}
     if "security" in mirrors:
         pockets["security"] = mirrors["security"]
@@ -67,4 +72,4 @@ def _debian(name: str, suite: str) -> Recipe:
     )
 
 
-RECIPES = (_debian(BOOKWORM, "bookworm"), _debian(TRIXIE, "trixie"))
+RECIPES = (_debian(BOOKWORM, "bookworm"), _debian(TRIXIE, "trixie"), _debian(FORKY, "forky"))

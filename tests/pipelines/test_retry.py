@@ -1,4 +1,4 @@
-"""The retry policy's arithmetic."""
+"""The delays of the retry policy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_delays_grow_by_the_multiplier_up_to_the_cap() -> None:
     assert [policy.delay_after(attempt, cold()) for attempt in range(1, 7)] == [1, 2, 4, 5, 5, None]
 
 
-def test_by_default_only_a_retryable_fault_is_tried_again() -> None:
+def test_by_default_only_a_retryable_fault_is_retried() -> None:
     policy = RetryPolicy(max_attempts=2)
     assert policy.delay_after(1, burnt()) is None
     assert policy.delay_after(1, cold()) is not None
@@ -27,7 +27,7 @@ def test_should_retry_decides() -> None:
     assert policy.delay_after(1, cold()) is None
 
 
-def test_the_fault_can_ask_for_a_longer_wait() -> None:
+def test_a_fault_can_require_a_longer_delay() -> None:
     fault = cold().model_copy(update={"retry_after": 60.0})
     assert RetryPolicy(max_attempts=2, initial_delay=1, max_delay=2).delay_after(1, fault) == 60
 
@@ -43,6 +43,6 @@ def test_a_delay_stays_within_the_jitter_of_its_cap(
 
 
 @pytest.mark.parametrize("bad", [{"max_attempts": 0}, {"initial_delay": -1}, {"multiplier": 0.5}, {"jitter": 2}])
-def test_figures_that_make_no_sense_are_refused(bad: dict[str, float]) -> None:
+def test_numbers_out_of_range_are_rejected(bad: dict[str, float]) -> None:
     with pytest.raises(WiringError):
         RetryPolicy(**bad)  # type: ignore[arg-type]

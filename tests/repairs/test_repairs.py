@@ -60,15 +60,15 @@ def build(code: str, broken: str, mended: str | None = None, **files: str) -> Ca
 
 
 BUILDS = (
-    build("build.file_missing", "COPY nope.txt /tmp/", "COPY page.txt /tmp/", **{"page.txt": "hello"}),
+    build("build.file_not_found", "COPY nope.txt /tmp/", "COPY page.txt /tmp/", **{"page.txt": "hello"}),
     build("build.command_not_found", "RUN mispelt", "RUN true"),
     build("build.step_failed", "RUN false", "RUN true"),
     build("build.shell_syntax", "RUN if true; then", "RUN if true; then true; fi"),
     build("build.not_executable", "COPY go.sh /tmp/\nRUN /tmp/go.sh", "RUN true", **{"go.sh": "#!/bin/sh\n"}),
-    build("build.user_unknown", "USER nobody-here\nRUN true", "RUN true"),
-    build("build.file_missing_in_stage", "COPY --from={base} /nope /tmp/", "COPY --from={base} /bin/sh /tmp/"),
+    build("build.user_not_found", "USER nobody-here\nRUN true", "RUN true"),
+    build("build.file_not_found_in_stage", "COPY --from={base} /nope /tmp/", "COPY --from={base} /bin/sh /tmp/"),
     build("dockerfile.syntax", "RUNN true", "RUN true"),
-    Case("dockerfile.no_base", "build", HERE, {"Dockerfile": "RUN true\n"}, {"Dockerfile": "FROM {base}\n"}),
+    Case("dockerfile.syntax", "build", HERE, {"Dockerfile": "RUN true\n"}, {"Dockerfile": "FROM {base}\n"}),
     Case("build.base_invalid", "build", HERE, {"Dockerfile": "FROM Bad\n"}, {"Dockerfile": "FROM {base}\n"}),
     Case(
         "build.file_ignored",
@@ -78,11 +78,11 @@ BUILDS = (
         {".dockerignore": "*.log\n"},
     ),
     Case(
-        "build.target_unknown", "build", {"path": "{app}", "target": "bilt"}, {"Dockerfile": "FROM {base} AS built\n"}
+        "build.target_not_found", "build", {"path": "{app}", "target": "bilt"}, {"Dockerfile": "FROM {base} AS built\n"}
     ),
-    Case("build.tag_invalid", "build", {"path": "{app}", "tag": "{app}:NOT OK"}, PLAIN),
+    Case("image.reference_invalid", "build", {"path": "{app}", "tag": "{app}:NOT OK"}, PLAIN),
     Case(
-        "build.secret_missing",
+        "build.secret_not_found",
         "build",
         {"path": "{app}", "secrets": {"key": "file:key.txt"}},
         {"Dockerfile": "FROM {base}\n"},
@@ -94,7 +94,7 @@ SOURCES = (
     Case("path.not_a_directory", "analyze", {"path": "{app}/app.py"}, FLASK),
     Case("analyze.empty", "analyze", HERE, mend=FLASK),
     Case("analyze.module_missing", "analyze", {"path": "{app}", "module": "api"}, FLASK),
-    Case("dockerfile.missing", "build", HERE, FLASK, by="write-dockerfile"),
+    Case("dockerfile.not_found", "build", HERE, FLASK, by="write-dockerfile"),
     Case("dockerfile.exists", "write-dockerfile", HERE, {**FLASK, "Dockerfile": "FROM x\n"}),
     Case("request.invalid", "analyze", {"pth": "{app}"}, FLASK),
 )
@@ -179,9 +179,9 @@ ASKED_ANEW = (
     Case("run.timeout", "build", {**HERE, "timeout": 10}, {"Dockerfile": "FROM {base}\nRUN sleep 600\n"}, PLAIN),
 )
 RUNS = (
-    Case("run.unknown", "get-run", {"run": "0" * 24}, by="list-runs"),
+    Case("run.not_found", "get-run", {"run": "0" * 24}, by="list-runs"),
     Case("run.no_image", "deploy", {"run": "{run}"}, {**SERVING, "app.py": ""}, before=("analyze",), by="build"),
-    Case("run.stage_unknown", "get-run", {"run": "{run}", "stage": "analyse"}, FLASK, before=("analyze",)),
+    Case("run.stage_not_found", "get-run", {"run": "{run}", "stage": "analyse"}, FLASK, before=("analyze",)),
 )
 
 

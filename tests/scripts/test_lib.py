@@ -50,7 +50,7 @@ def test_the_scripts_have_no_findings_of_shellcheck() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_who_may_not_install_is_told_what_is_missing(checkout: Path) -> None:
+def test_who_may_not_install_is_reported_what_is_missing(checkout: Path) -> None:
     done = shell(checkout, "install 'Docker Engine' docker.io iptables", user=NOBODY)
     assert done.returncode == 1
     assert (
@@ -58,7 +58,7 @@ def test_who_may_not_install_is_told_what_is_missing(checkout: Path) -> None:
     )
 
 
-def test_where_there_is_no_apt_it_says_so(checkout: Path, tmp_path: Path) -> None:
+def test_if_there_is_not_a_apt_it_says_so(checkout: Path, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in ("bash", "mkdir", "id"):

@@ -1,4 +1,4 @@
-"""The MCPB bundle and server.json, judged by the official validator and the registry's own schema."""
+"""The MCPB bundle and server.json, checked by the official validator and the schema of the registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.registry import ALL, ToolSelection, select_tools
 from support.mcp.servers import environment
 from support.node import node, node_packages
 
@@ -67,7 +67,7 @@ async def test_the_official_validator_accepts_the_bundle_and_its_server_starts(b
     )
     async with Client(stdio_client(started)) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == [
-            o.name for o in chosen(ALL, ToolSelection())
+            o.name for o in select_tools(ALL, ToolSelection())
         ]
         assert "<script>" in (await client.read_resource("ui://container-kit/run.html")).contents[0].text  # type: ignore[union-attr]
 
@@ -78,7 +78,7 @@ def test_the_same_sources_give_the_same_bundle(bundle: Path, tmp_path: Path) -> 
     assert again.read_bytes() == bundle.read_bytes()
 
 
-def test_server_json_fits_the_registrys_schema_and_the_package() -> None:
+def test_server_json_matches_the_schema_of_the_registry_and_the_package() -> None:
     server = json.loads((ROOT / "server.json").read_text())
     released = importlib.resources.files("skillsaw") / "schemas" / "mcp_registry" / SCHEMAS[server["$schema"]]
     jsonschema.validate(server, json.loads((released / "server.schema.json").read_text()))

@@ -1,4 +1,4 @@
-"""The protocol's own conformance suite, over streamable HTTP, in both revisions."""
+"""The conformance suite of the protocol, over streamable HTTP, in both revisions."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ WITH_THE_SUITES_TOOLS = [
     "tasks-required-task-error",
     "tasks-mrtr-composition",
 ]
-"""All about tasks but `tasks-status-notifications`, which checks nothing yet; `test_tasks.py` does."""
+"""All task scenarios except `tasks-status-notifications`, which has no checks yet; `test_tasks.py` has."""
 
 
 def judged(url: str, *options: str, folder: Path) -> None:
-    """Have a scenario carried out; it fails unless checks were made and all of them passed."""
+    """Run a scenario. It fails unless there were checks and all of them passed."""
     program = node_packages("conformance") / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
     ended = subprocess.run(
         [str(node()), str(program), "server", "--url", url, *options],
@@ -107,16 +107,16 @@ def fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 async def _call_once(url: str) -> None:
-    """The first run opens the store, which takes a while; the suite waits for seconds only."""
+    """Open the store with a first run, which takes longer than the suite waits."""
     async with Client(url) as client:
         await client.call_tool("slow_compute", {"seconds": 0})
 
 
 @pytest.mark.parametrize(("revision", "scenario"), OF_ANY_SERVER)
-def test_the_product_conforms(product: str, revision: str, scenario: str, tmp_path: Path) -> None:
+def test_the_server_conforms(product: str, revision: str, scenario: str, tmp_path: Path) -> None:
     judged(product, "--spec-version", revision, "--scenario", scenario, folder=tmp_path)
 
 
 @pytest.mark.parametrize("scenario", WITH_THE_SUITES_TOOLS)
-def test_the_product_with_the_suites_tools_conforms(fixture: str, scenario: str, tmp_path: Path) -> None:
+def test_the_server_with_the_tools_of_the_suite_conforms(fixture: str, scenario: str, tmp_path: Path) -> None:
     judged(fixture, "--scenario", scenario, folder=tmp_path)

@@ -1,4 +1,4 @@
-"""From a repository to a container through a real server, over each transport and in both protocol eras."""
+"""From a repository to a container through a real server, over each transport and in both protocol revisions."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_one_call_leads_from_a_repository_to_a_healthy_container(
 
 
 @pytest.mark.parametrize(("transport", "mode"), EACH)
-async def test_a_failed_build_names_the_line_and_its_next_action_works_once_the_file_is_mended(
+async def test_a_failed_build_names_the_line_and_its_next_action_works_after_the_fix(
     transport: str, mode: str, repository: Path
 ) -> None:
     dockerfile = repository / "Dockerfile"
@@ -116,7 +116,7 @@ async def test_a_cancelled_build_leaves_no_container_behind(
 
 
 def _processes(marker: str) -> list[str]:
-    """Command lines of this machine's processes that hold the marker."""
+    """Return the processes of this machine whose command line has the marker."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -128,7 +128,7 @@ def _processes(marker: str) -> list[str]:
     return found
 
 
-async def test_a_folder_that_nothing_was_built_from_leads_to_the_call_that_builds(repository: Path) -> None:
+async def test_a_folder_without_an_image_leads_to_the_call_of_build(repository: Path) -> None:
     with anyio.fail_after(90):
         async with client_of("http", repository.parent) as client:
             failed = await client.call_tool("deploy", {"path": repository.name, "name": repository.name})

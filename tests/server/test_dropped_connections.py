@@ -1,4 +1,4 @@
-"""Connections and servers that go away in the middle of a call over HTTP: who gets the result, what is cancelled."""
+"""Dropped connections and killed servers during a call over HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(15
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, int]]:
-    """A server with the pipeline `hold`, on the folder's store."""
+    """Start a server with the pipeline `hold`, on the store of a folder."""
     with listening("http", folder, **offering(folder)) as server:
         yield server
 
@@ -40,7 +40,7 @@ async def client_on(url: str) -> AsyncIterator[Client]:
 
 
 async def task_that_holds(url: str, folder: Path) -> str:
-    """A task in the middle of its work, whose client has gone."""
+    """Return a running task whose client has disconnected."""
     async with client_on(url) as client:
         task = await call(client, "hold", {"folder": str(folder)})
         assert isinstance(task, dict), task
@@ -54,7 +54,7 @@ def result_of(task: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-async def test_a_client_that_comes_back_gets_the_result_of_its_task(tmp_path: Path) -> None:
+async def test_a_client_that_reconnects_gets_the_result_of_its_task(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, _):
         task_id = await task_that_holds(url, tmp_path)
         async with client_on(url) as client:
@@ -64,7 +64,7 @@ async def test_a_client_that_comes_back_gets_the_result_of_its_task(tmp_path: Pa
     assert content["done"] == {"by": "wait"}
 
 
-async def test_a_server_that_is_killed_leaves_its_tasks_to_the_next_one(tmp_path: Path) -> None:
+async def test_the_next_server_resumes_the_tasks_of_a_killed_one(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, pid):
         task_id = await task_that_holds(url, tmp_path)
         os.kill(pid, signal.SIGKILL)
@@ -78,7 +78,7 @@ async def test_a_server_that_is_killed_leaves_its_tasks_to_the_next_one(tmp_path
     assert content == again
 
 
-async def test_another_server_on_the_same_store_tells_and_cancels_a_task(tmp_path: Path) -> None:
+async def test_another_server_on_the_same_store_shows_and_cancels_a_task(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, _), serving(tmp_path) as (other, _):
         task_id = await task_that_holds(url, tmp_path)
         async with client_on(other) as client:
@@ -88,7 +88,7 @@ async def test_another_server_on_the_same_store_tells_and_cancels_a_task(tmp_pat
     assert not (tmp_path / "done").exists()
 
 
-async def test_over_stdio_too_a_task_outlives_its_server(tmp_path: Path) -> None:
+async def test_a_task_outlives_its_stdio_server(tmp_path: Path) -> None:
     variables = environment(tmp_path, **offering(tmp_path))
     parameters = StdioServerParameters(command=sys.executable, args=SERVE, cwd=tmp_path, env=variables)
     async with Client(stdio_client(parameters), extensions=[TaskClient()]) as client:
@@ -102,7 +102,7 @@ async def test_over_stdio_too_a_task_outlives_its_server(tmp_path: Path) -> None
 
 
 class Raw:
-    """A client that sends by hand, so that it can drop its connection."""
+    """A client that sends raw requests and can drop its connection."""
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         self._path = urllib.parse.urlsplit(url).path
@@ -125,7 +125,7 @@ CLIENT = {"name": "raw", "version": "1"}
 
 
 def hold_in_2025(url: str, folder: Path) -> Raw:
-    """A call of `hold` that has begun, in the revision of 2025."""
+    """Start a call of `hold` in revision 2025-11-25."""
     opening = Raw(url, {})
     answer = opening.send("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLIENT})
     session = {"Mcp-Session-Id": answer.headers["Mcp-Session-Id"], "MCP-Protocol-Version": "2025-11-25"}
@@ -138,7 +138,7 @@ def hold_in_2025(url: str, folder: Path) -> Raw:
 
 
 def hold_in_2026(url: str, folder: Path) -> Raw:
-    """A call of `hold` that has begun, in the revision of 2026."""
+    """Start a call of `hold` in revision 2026-07-28."""
     raw = Raw(url, {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "hold"})
     about = "io.modelcontextprotocol/"
     meta = {f"{about}protocolVersion": "2026-07-28", f"{about}clientInfo": CLIENT, f"{about}clientCapabilities": {}}
@@ -147,7 +147,7 @@ def hold_in_2026(url: str, folder: Path) -> Raw:
 
 
 async def the_run(url: str, until: str) -> dict[str, Any]:
-    """The one run, through `get-run`, once it has this status."""
+    """Wait until the only run has this status, and return it."""
     with anyio.fail_after(40):
         async with Client(url) as client:
             while True:
@@ -161,7 +161,7 @@ async def the_run(url: str, until: str) -> dict[str, Any]:
                 await anyio.sleep(0.1)
 
 
-async def test_in_the_revision_of_2025_a_dropped_connection_cancels_nothing(tmp_path: Path) -> None:
+async def test_in_revision_2025_11_25_a_dropped_connection_cancels_nothing(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, _):
         raw = await anyio.to_thread.run_sync(hold_in_2025, url, tmp_path)
         await there(tmp_path / "begun")
@@ -171,7 +171,7 @@ async def test_in_the_revision_of_2025_a_dropped_connection_cancels_nothing(tmp_
     assert run["stages"][0]["status"] == "success"
 
 
-async def test_in_the_revision_of_2026_to_close_the_response_is_to_cancel(tmp_path: Path) -> None:
+async def test_in_revision_2026_07_28_closing_the_response_cancels_the_run(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, _):
         raw = await anyio.to_thread.run_sync(hold_in_2026, url, tmp_path)
         await there(tmp_path / "begun")

@@ -1,4 +1,4 @@
-"""Clients and servers that go away in the middle of a run: what is in the store goes on, unless a person stopped it."""
+"""Clients and servers that end during a run: stored runs continue unless a person interrupted the server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 
 class StdioServer:
-    """A server on pipes, spoken to by hand, so that its end can be watched."""
+    """A server on pipes whose exit can be observed."""
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
@@ -35,7 +35,7 @@ class StdioServer:
         )
 
     def ask_to_hold(self, folder: Path) -> None:
-        """Begin a run and return when its stage has begun."""
+        """Start a run and return when its stage has started."""
         client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
         self._send(id=1, method="initialize", params=client)
         assert self.process.stdout is not None
@@ -75,7 +75,7 @@ async def ended(server: StdioServer) -> int:
 
 
 async def the_run(folder: Path, until: str) -> dict[str, Any]:
-    """The newest run as another server tells it, once it has this status."""
+    """Wait until the newest run has this status, and return it from another server."""
     environ = environment(folder, **offering(folder))
     parameters = StdioServerParameters(command=sys.executable, args=SERVE, cwd=folder, env=environ)
     with anyio.fail_after(50):
@@ -89,9 +89,7 @@ async def the_run(folder: Path, until: str) -> dict[str, Any]:
                 await anyio.sleep(0.1)
 
 
-async def test_a_run_goes_on_when_its_client_closes_the_window(
-    start: Callable[[], StdioServer], tmp_path: Path
-) -> None:
+async def test_a_run_continues_when_its_client_disconnects(start: Callable[[], StdioServer], tmp_path: Path) -> None:
     server = start()
     server.ask_to_hold(tmp_path)
     await there(tmp_path / "begun")
@@ -102,7 +100,7 @@ async def test_a_run_goes_on_when_its_client_closes_the_window(
     assert (await the_run(tmp_path, "success"))["pipeline"] == "hold"
 
 
-async def test_a_server_that_is_told_to_end_leaves_its_run_to_the_next_one(
+async def test_a_terminated_server_leaves_its_run_to_the_next_one(
     start: Callable[[], StdioServer], tmp_path: Path
 ) -> None:
     server = start()
@@ -116,7 +114,7 @@ async def test_a_server_that_is_told_to_end_leaves_its_run_to_the_next_one(
     assert (tmp_path / "done").exists()
 
 
-async def test_a_person_who_interrupts_a_server_stops_its_run(start: Callable[[], StdioServer], tmp_path: Path) -> None:
+async def test_interrupting_a_server_cancels_its_run(start: Callable[[], StdioServer], tmp_path: Path) -> None:
     server = start()
     server.ask_to_hold(tmp_path)
     await there(tmp_path / "begun")

@@ -1,4 +1,4 @@
-"""Clients that mean harm or are broken, on a real server, beside one that behaves."""
+"""Malicious and broken clients on a real server, next to a well-behaved one."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text
 
 
 def memory(pid: int) -> float:
-    """Resident MiB."""
+    """Return the resident memory in MiB."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     assert found
     return int(found[1]) / 1024
 
 
 class Raw:
-    """Says over HTTP what no client library would."""
+    """Sends HTTP requests that no client library would send."""
 
     def __init__(self, url: str) -> None:
         self.address = urlsplit(url).netloc
@@ -93,7 +93,7 @@ BAD = {
 }
 
 
-async def test_what_is_malformed_gets_a_clear_error_of_bounded_size_and_harms_nobody(tmp_path: Path) -> None:
+async def test_malformed_requests_get_a_short_clear_error_and_do_not_affect_others(tmp_path: Path) -> None:
     with listening("http", tmp_path, CONTAINER_KIT_RATE_LIMIT_PER_MINUTE="100000") as (url, pid), anyio.fail_after(200):
         raw = await anyio.to_thread.run_sync(Raw, url)
         before = memory(pid)
@@ -111,7 +111,7 @@ async def test_what_is_malformed_gets_a_clear_error_of_bounded_size_and_harms_no
         assert memory(pid) < before + GROWTH
 
 
-async def test_a_thousand_calls_at_once_are_answered_or_refused_and_memory_is_bounded(tmp_path: Path) -> None:
+async def test_a_thousand_parallel_calls_are_served_or_rejected_with_bounded_memory(tmp_path: Path) -> None:
     def all_at_once(raw: Raw) -> list[int]:
         with ThreadPoolExecutor(200) as pool:
             return [status for status, _ in pool.map(lambda n: raw.post(call("list-runs", {}, n)), range(1000))]
@@ -128,7 +128,7 @@ async def test_a_thousand_calls_at_once_are_answered_or_refused_and_memory_is_bo
 
 
 def stuck(raw: Raw, number: int) -> Iterator[socket.socket]:
-    """Connections that say half of a request, or ask and never read the answer."""
+    """Open connections that send half a request, or never read the response."""
     host, port = raw.address.split(":")
     lines = [f"{name}: {value}" for name, value in {**raw.headers, "Host": raw.address}.items()]
     ask = message("tools/list", {})
@@ -139,7 +139,7 @@ def stuck(raw: Raw, number: int) -> Iterator[socket.socket]:
         yield connection
 
 
-async def test_clients_that_stop_in_the_middle_hold_nobody_up(tmp_path: Path) -> None:
+async def test_stalled_clients_do_not_delay_others(tmp_path: Path) -> None:
     with ExitStack() as stack:
         url, pid = stack.enter_context(listening("http", tmp_path, CONTAINER_KIT_RATE_LIMIT_PER_MINUTE="100000"))
         raw = await anyio.to_thread.run_sync(Raw, url)
@@ -153,7 +153,7 @@ async def test_clients_that_stop_in_the_middle_hold_nobody_up(tmp_path: Path) ->
         assert memory(pid) < before + GROWTH
 
 
-def test_nonsense_on_standard_input_is_answered_or_passed_over_and_the_next_request_is_served(tmp_path: Path) -> None:
+def test_garbage_on_stdin_is_rejected_or_skipped_and_the_next_request_is_served(tmp_path: Path) -> None:
     lines = [body for what, body in BAD.items() if b"\n" not in body and what != "nothing"]
     greeting = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
     said = [message("initialize", greeting, 0), b'{"jsonrpc": "2.0", "method": "notifications/initialized"}', *lines]
@@ -177,6 +177,6 @@ def test_nonsense_on_standard_input_is_answered_or_passed_over_and_the_next_requ
             assert len(line) < 60_000
             answer = json.loads(line)
         process.stdin.close()
-        process.stdout.read()  # what was still on its way
+        process.stdout.read()  # the remaining responses
     assert answer["result"]["structuredContent"] == {"runs": []}
     assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""Deploying to a cluster through a real server and client: written, rolled out, verified, broken, taken back.
+"""Deploying to a cluster through a real server and client.
 
 The cluster is an emulated one, or with KUBECONFIG a real one (see `support.kubernetes.clusters`).
 """
@@ -37,7 +37,7 @@ async def here(tmp_path: Path) -> AsyncIterator[Place]:
 
 @pytest.fixture
 async def client(here: Place, tmp_path: Path) -> AsyncIterator[Client]:
-    """A client on a server that offers the tools for clusters too; its configuration has one target."""
+    """Return a client on a server with the Kubernetes tools and one target."""
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "main.py").write_text(SOURCE)
     target = (
@@ -51,7 +51,7 @@ async def client(here: Place, tmp_path: Path) -> AsyncIterator[Client]:
 
 
 class Calls:
-    """Calls of one client about one application."""
+    """The calls of one client for one application."""
 
     def __init__(self, client: Client, here: Place) -> None:
         self.client, self.here = client, here
@@ -80,7 +80,7 @@ class Calls:
 DEPLOY = {"path": "shop", "manifests": "k8s", "create_namespace": True, "rollout_timeout": 120}
 
 
-async def test_an_application_is_written_rolled_out_verified_broken_and_taken_back(client: Client, here: Place) -> None:
+async def test_manifests_are_written_rolled_out_verified_broken_and_rolled_back(client: Client, here: Place) -> None:
     call = Calls(client, here)
     written = await call.write("ok")
     assert "kustomization.yaml" in written["manifest_files"]["files"]
@@ -107,16 +107,14 @@ async def test_an_application_is_written_rolled_out_verified_broken_and_taken_ba
         assert await api.find(path) is None
 
 
-async def test_a_namespace_other_than_the_targets_is_refused_before_anything_is_done(
-    client: Client, here: Place
-) -> None:
+async def test_a_namespace_other_than_that_of_the_target_is_rejected_first(client: Client, here: Place) -> None:
     call = Calls(client, here)
     fault = await call.fails("deploy-kubernetes", **DEPLOY, namespace="kube-system")
     assert fault["code"] == "deploy.option_invalid"
     assert "namespace" in fault["hint"]
 
 
-async def test_an_application_that_is_not_there_is_told_with_those_that_are(client: Client, here: Place) -> None:
+async def test_an_unknown_application_is_a_fault_that_lists_the_existing_ones(client: Client, here: Place) -> None:
     fault = await Calls(client, here).fails("verify-kubernetes", name="nothing", deploy_to="lab")
     assert fault["code"] == "deployment.not_found"
     assert "none" in fault["hint"]

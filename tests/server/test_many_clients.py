@@ -1,4 +1,4 @@
-"""Sixty-four clients at once on one server while one of them builds. Order and independence, never a stopwatch."""
+"""Sixty-four parallel clients on one server while one of them builds. It checks order, not speed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(240)]
 CLIENTS = 64
 
 
-async def test_no_client_waits_for_the_build_of_another(
+async def test_the_build_of_one_client_blocks_no_other(
     tmp_path: Path, tiny_image: str, unique: Callable[[], str]
 ) -> None:
     name = unique()
@@ -51,7 +51,7 @@ async def test_no_client_waits_for_the_build_of_another(
             async with anyio.create_task_group() as others:
                 for number in range(CLIENTS):
                     others.start_soon(look, url, number)
-            assert not ended.is_set()  # it builds still, and everybody has an answer
+            assert not ended.is_set()  # the build is still running, and all others have results
             group.cancel_scope.cancel()
     assert len(answers) == CLIENTS
     assert not any(answer.is_error for answer in answers)

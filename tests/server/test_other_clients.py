@@ -1,4 +1,4 @@
-"""Clients that others wrote, over stdio: the Inspector's strict listing, and the TypeScript client in both modes."""
+"""Third-party clients over stdio: the strict listing of the Inspector, and the TypeScript client in both modes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.registry import ALL, ToolSelection, select_tools
 from support.mcp.servers import ERAS, SERVE, environment
 from support.node import node, node_packages
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
-OFFERED = [offer.name for offer in chosen(ALL, ToolSelection())]
+OFFERED = [tool.name for tool in select_tools(ALL, ToolSelection())]
 INSPECTOR = "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 
 
@@ -33,7 +33,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-def test_the_inspectors_strict_listing_finds_nothing_to_say(era: str, tmp_path: Path) -> None:
+def test_the_strict_listing_of_the_inspector_has_no_findings(era: str, tmp_path: Path) -> None:
     options = ["--protocol-era", era, "--connect-timeout", "120000", "--method", "tools/list", "--strict"]
     listed = run(tmp_path, str(node_packages("clients") / INSPECTOR), "--cli", sys.executable, *SERVE, *options)
     assert listed.returncode == 0, listed.stderr

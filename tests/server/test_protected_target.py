@@ -1,4 +1,4 @@
-"""A deployment to a protected target through a real server and engine, and one whose client goes away."""
+"""Deployments to a protected target through a real server and engine."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def get(url: str) -> bytes:
         return bytes(answer.read())
 
 
-async def test_a_client_that_goes_away_finds_its_deployment_afterwards(repository: Path) -> None:
+async def test_a_client_that_disconnects_finds_its_deployment_later(repository: Path) -> None:
     with listening("http", repository.parent) as (url, _):
         async with Client(url, extensions=[TaskClient()]) as client:
             task = await call(client, "full-deployment", {"path": repository.name})
@@ -57,7 +57,7 @@ async def test_a_client_that_goes_away_finds_its_deployment_afterwards(repositor
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-async def test_a_refused_deployment_leaves_nothing_and_goes_on_from_there_with_consent(
+async def test_a_rejected_deployment_leaves_nothing_and_continues_after_approval(
     mode: str, repository: Path, docker_api: APIClient
 ) -> None:
     says: dict[str, Any] = {"action": "decline"}
@@ -81,7 +81,7 @@ async def test_a_refused_deployment_leaves_nothing_and_goes_on_from_there_with_c
     assert await anyio.to_thread.run_sync(get, deployed.structured_content["deployment"]["url"]) == b"hello"
 
 
-async def test_a_task_deploys_to_a_protected_target_only_once_somebody_consents(
+async def test_a_task_deploys_to_a_protected_target_only_after_approval(
     repository: Path, docker_api: APIClient
 ) -> None:
     async def nobody(_context: Any, _params: Any) -> ElicitResult:

@@ -1,4 +1,4 @@
-"""Targets from the configuration: the file and the variables, and what cannot be used."""
+"""Targets from the file and from variables, and invalid settings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from container_kit import WiringError
+from container_kit import ConfigurationError
 from container_kit.server import settings
-from container_kit.server.tool_selection import offers_of
+from container_kit.server.tool_selection import configured_tools
 from container_kit.stages.artifacts.target import Limits, Target
 
 FILE = """
@@ -29,7 +29,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_file_names_targets_with_their_kind_protection_and_limits(here: Path) -> None:
+def test_the_file_defines_targets_with_kind_protection_and_limits(here: Path) -> None:
     (here / "container-kit.toml").write_text(FILE)
     assert settings.load().deployment_targets == (
         Target(name="shop", protected=True, limits=Limits(memory_mb=256, cpus=0.5)),
@@ -37,7 +37,7 @@ def test_the_file_names_targets_with_their_kind_protection_and_limits(here: Path
     )
 
 
-def test_variables_add_to_the_file_and_win_over_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_extend_and_override_the_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "container-kit.toml").write_text(FILE)
     monkeypatch.setenv("CONTAINER_KIT_TARGETS__PROD__PROTECTED", "true")
     monkeypatch.setenv("CONTAINER_KIT_TARGETS__PROD__NAMESPACE", "other")
@@ -47,9 +47,9 @@ def test_variables_add_to_the_file_and_win_over_it(here: Path, monkeypatch: pyte
     assert settings.load().targets["lab"].limits.memory_mb == 64
 
 
-def test_the_pipelines_that_are_offered_deploy_to_them(here: Path) -> None:
+def test_pipelines_deploy_to_the_configured_targets(here: Path) -> None:
     (here / "container-kit.toml").write_text(FILE)
-    _, find = offers_of(settings.load())
+    _, find = configured_tools(settings.load())
     assert find("deploy") is find("deploy")
     assert next(find("deploy").steps()).name == "choose-target"
 
@@ -65,7 +65,7 @@ def test_the_pipelines_that_are_offered_deploy_to_them(here: Path) -> None:
         ("targets = 3", "targets"),
     ],
 )
-def test_what_cannot_be_used_is_named(here: Path, text: str, names: str) -> None:
+def test_an_invalid_setting_is_named(here: Path, text: str, names: str) -> None:
     (here / "container-kit.toml").write_text(text)
-    with pytest.raises(WiringError, match=names):
+    with pytest.raises(ConfigurationError, match=names):
         settings.load()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dockerfile
-from container_kit.stages.build.engine_build import BuildRequest, SessionBuilder
-from container_kit.stages.build.ignore import Patterns
-from container_kit.stages.build.progress import BuildLog
-from container_kit.stages.build.protocol import StatusResponse
-from container_kit.stages.docker_engine import DockerEngine
 from docker import APIClient
+
+from container_kit.stages.build.buildkit.messages import StatusResponse
+from container_kit.stages.build.buildkit.progress import BuildLog
+from container_kit.stages.build.context.ignore import Patterns
+from container_kit.stages.build.engine_builders import BuildRequest, SessionBuilder
+from container_kit.stages.docker.engine import DockerEngine
 
 _FIRST_WITH_HEREDOCS = 23
 """The major version of Docker Engine whose own BuildKit knows here-documents."""
@@ -65,7 +67,9 @@ class BuildKit:
             build_args=build_args or {},
         )
         log = BuildLog(lambda _message, _fraction: None, lambda _line: None)
-        SessionBuilder(self._engine.endpoint, request).run(lambda record: log.take(record, StatusResponse.FromString))
+        SessionBuilder(self._engine.endpoint, request).run(
+            lambda record: log.add_record(record, StatusResponse.FromString)
+        )
         log.close()
         if log.error is not None or log.image_id is None:
             return Built(log.error or "the builder gave no reason", {}, "")
@@ -86,4 +90,4 @@ def _has_stage(text: str) -> bool:
     try:
         return any((command.cmd or "").upper() == "FROM" for command in dockerfile.parse_string(text))
     except dockerfile.GoParseError:
-        return True  # BuildKit's parser rejects it too, before it looks for stages
+        return re.search(r"^\s*from\s", text, re.IGNORECASE | re.MULTILINE) is not None

@@ -1,4 +1,4 @@
-"""The table of all fault codes, from the code itself."""
+"""The generated page docs/faults.md: all fault codes, from the code."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from container_kit.stages.contract.fault import FaultCode
 HEAD = """\
 # Faults
 
-Every failure of a tool, a command or a run is a fault with one of these codes. It comes as an error result: all of it
-as text in the first block, the same fields as structured content and under the `_meta` key
-`io.modelcontextprotocol/toolFailure`.
+Every failure of a tool, a command or a run is a fault with one of these codes. A tool returns it as an error result:
+as text in the first content block, and as structured content. The `_meta` key `io.modelcontextprotocol/toolFailure`
+has the same fields.
 
-| field | what it holds |
+| field | content |
 |---|---|
 | `code` | one of the codes below; stable |
 | `message` | what happened, with the names and numbers of this case |
-| `stage`, `attempts` | where, and how often it was tried |
+| `stage`, `attempts` | the stage that failed, and its number of attempts |
 | `retryable`, `retry_after` | whether the same call may succeed later, and after how many seconds |
-| `evidence` | what was seen: `file:line`, the failing instruction, the end of a log, an exit code |
-| `hint` | what to do; the code decides it |
+| `evidence` | observed facts: `file:line`, the failing instruction, the end of a log, an exit code |
+| `hint` | what to do about this code |
 | `next_actions` | calls that are ready to send: `tool`, `arguments`, `why` (names the file to edit first) |
-| `resume` | the run and the stage where `retry-run` goes on |
+| `resume` | the run and the stage from which `retry-run` continues |
 | `rolled_back` | the stages whose effects were undone |
-| `trace_id` | where the run was traced |
+| `trace_id` | the id of the run's trace |
 
-The table is made from the code: `CONTAINER_KIT_WRITE=1 pytest tests/contract/test_faults.py` writes it anew.
+The tables are generated from the code: `pytest tests/contract --update-snapshots` updates them.
 """
 
 
 def all_codes() -> dict[str, FaultCode]:
-    """Every fault code that any module declares, by its text."""
+    """Return every fault code that a module declares, by its text."""
     codes: dict[str, FaultCode] = {}
     for module in pkgutil.walk_packages(container_kit.__path__, "container_kit."):
-        for found in _codes_in(vars(importlib.import_module(module.name))):
-            codes[found.code] = found
+        for code in _codes_in(vars(importlib.import_module(module.name))):
+            codes[code.code] = code
     return codes
 
 
 def constants() -> dict[tuple[str, str], str]:
-    """The codes' texts by the modules and names of the constants that hold them."""
+    """Return the texts of the codes by module and constant."""
     return {
         (module.name, name): value.code
         for module in pkgutil.walk_packages(container_kit.__path__, "container_kit.")
@@ -66,7 +66,7 @@ def _codes_in(names: dict[str, object]) -> Iterator[FaultCode]:
 
 
 def raised_by() -> dict[str, list[str]]:
-    """The stages of the catalog that declare each code."""
+    """Return the stages of the catalog that declare each code."""
     stages: dict[str, list[str]] = defaultdict(list)
     for name in catalog.names():
         for step in catalog.pipeline(name).steps():
@@ -77,14 +77,14 @@ def raised_by() -> dict[str, list[str]]:
 
 
 def page() -> str:
-    """docs/faults.md as it should be."""
+    """Return the expected docs/faults.md."""
     codes, stages = all_codes(), raised_by()
     lines = [HEAD]
     for family, members in groupby(sorted(codes), key=lambda code: code.partition(".")[0]):
-        lines += [f"\n## {family}\n", "| code | means | what to do | stages |", "|---|---|---|---|"]
+        lines += [f"\n## {family}\n", "| code | meaning | what to do | stages |", "|---|---|---|---|"]
         for code in members:
-            retry = " (may pass)" if codes[code].retryable else ""
-            hint = codes[code].hint if " " in codes[code].hint else "decided by what was seen"
+            retry = " (retryable)" if codes[code].retryable else ""
+            hint = codes[code].hint if " " in codes[code].hint else "depends on the observed facts"
             cells = (f"`{code}`{retry}", codes[code].means, hint, ", ".join(stages.get(code, ())))
             lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

@@ -1,8 +1,8 @@
-"""Which fault codes the tests expect of a failure, read from their syntax trees.
+"""The fault codes that tests expect of a failure, read from their syntax trees.
 
-A code counts where a test compares with it: in an assertion, in `pytest.raises(match=…)`, in a case of a table or as an
-argument of the test's own helper that compares. It does not count where it is only told: in a comment or docstring, or
-where a test makes a fault itself (`Fault(code=…)`, `FaultCode(…)`, a mapping's `"code"`).
+A code counts if a test compares with it: in an assertion, in `pytest.raises(match=…)`, in a table of cases or as an
+argument of a helper that compares. It does not count in a comment or docstring, or if a test makes the fault itself
+(`Fault(code=…)`, `FaultCode(…)`, a mapping's `"code"`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _MAKERS = {"Fault", "FaultCode", "fault", "model_validate"}
 
 
 def provoked(codes: dict[str, FaultCode], constants: dict[tuple[str, str], str]) -> set[str]:
-    """The codes that tests expect.
+    """Return the codes that tests expect.
 
     Args:
         codes: All codes by their text.
-        constants: The codes' texts by the modules and names of the constants that hold them.
+        constants: The texts of the codes by module and constant.
     """
     found: set[str] = set()
     for path in TESTS.rglob("test_*.py"):
@@ -39,19 +39,19 @@ def provoked(codes: dict[str, FaultCode], constants: dict[tuple[str, str], str])
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    """The modules that names come from."""
+    """Return the modules from which names are imported."""
     imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
     return {alias.name: node.module or "" for node in imports for alias in node.names}
 
 
 def _families(path: Path) -> tuple[str, ...]:
-    """Return the folders of a stage's tests: a case may name a code without its family."""
+    """Return the folders of a stage's tests. A case in them may omit the family of a code."""
     parts = path.relative_to(TESTS).parts
     return parts[1:-1] if parts[0] == "stages" else ()
 
 
 def _expected(node: ast.AST) -> Iterator[ast.expr]:
-    """Expressions that are compared with, or stand in a table of cases or in a call."""
+    """Yield the expressions of comparisons, tables of cases and calls."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue  # a docstring

@@ -1,4 +1,4 @@
-"""Deploying to a protected target: a person is asked first, in either era, within a task or not."""
+"""Approval of deployments to a protected target, in both protocol revisions and in tasks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mcp_types import CallToolResult, ElicitResult, InputRequiredResult
 
 from container_kit import Workspace
 from container_kit.pipelines import catalog
+from container_kit.pipelines.durable.config import DurableConfig
 from container_kit.pipelines.plan import Plan
-from container_kit.pipelines.runs.config import Store
 from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
 from container_kit.server.app import make_server
@@ -42,7 +42,7 @@ TO_PROD = {"image": "shop:latest", "name": "shop", "deploy_to": "prod"}
 
 
 class Engine:
-    """Counts what would have been deployed; the pipeline around it is the catalog's own."""
+    """Counts deployments; everything else is the pipeline of the catalog."""
 
     def __init__(self) -> None:
         self.deploy = MockStage("deploy", [DEPLOYED])
@@ -65,13 +65,13 @@ def engine() -> Engine:
 async def runs(engine: Engine, tmp_path: Path) -> AsyncIterator[RunService]:
     home = tmp_path / "home"
     home.mkdir()
-    store = Store(f"sqlite:///{home}/runs.db", home)
-    async with RunService(Workspace([tmp_path]), store, find=engine.find).opened() as runs:
+    store = DurableConfig(f"sqlite:///{home}/runs.db", home)
+    async with RunService(Workspace([tmp_path]), store, find=engine.find).open() as runs:
         yield runs
 
 
 class Person:
-    """Says what it is told to say, and remembers what it was asked."""
+    """Answers with a fixed response and records the questions."""
 
     def __init__(self, **says: Any) -> None:
         self.says = says
@@ -107,7 +107,7 @@ BOTH_ERAS = pytest.mark.parametrize("mode", ["legacy", "auto"])
 
 
 @BOTH_ERAS
-async def test_with_consent_it_is_deployed(connect: Connect, engine: Engine, mode: str) -> None:
+async def test_an_approved_deployment_is_executed(connect: Connect, engine: Engine, mode: str) -> None:
     person = yes()
     async with connect(mode, person) as client:
         result = await client.call_tool("deploy", TO_PROD)
@@ -123,7 +123,7 @@ async def test_with_consent_it_is_deployed(connect: Connect, engine: Engine, mod
 @pytest.mark.parametrize(
     "person", [Person(action="decline"), Person(action="cancel"), Person(action="accept", content={"confirm": False})]
 )
-async def test_a_refusal_means_that_nothing_is_deployed(
+async def test_a_rejected_deployment_is_not_executed(
     connect: Connect, engine: Engine, mode: str, person: Person
 ) -> None:
     async with connect(mode, person) as client:
@@ -137,7 +137,7 @@ async def test_a_refusal_means_that_nothing_is_deployed(
 
 
 @BOTH_ERAS
-async def test_without_a_person_nothing_is_deployed_and_the_fault_says_how(
+async def test_without_an_approver_nothing_is_deployed_and_the_fault_leads_to_a_retry(
     connect: Connect, engine: Engine, mode: str
 ) -> None:
     async with connect(mode, None) as client:
@@ -154,7 +154,7 @@ async def test_without_a_person_nothing_is_deployed_and_the_fault_says_how(
 
 
 @BOTH_ERAS
-async def test_other_targets_and_dry_runs_ask_nobody(connect: Connect, engine: Engine, mode: str) -> None:
+async def test_other_targets_and_dry_runs_need_no_approval(connect: Connect, engine: Engine, mode: str) -> None:
     person = yes()
     async with connect(mode, person) as client:
         lab = await client.call_tool("deploy", {**TO_PROD, "deploy_to": "lab"})
@@ -165,7 +165,7 @@ async def test_other_targets_and_dry_runs_ask_nobody(connect: Connect, engine: E
     assert engine.deploy.executions == 1
 
 
-async def test_a_task_waits_for_consent(connect: Connect, engine: Engine) -> None:
+async def test_a_task_awaits_approval(connect: Connect, engine: Engine) -> None:
     async with connect("auto", yes(), extensions=[TaskClient()]) as client:
         task = await call(client, "deploy", TO_PROD)
         assert isinstance(task, dict)
@@ -178,7 +178,7 @@ async def test_a_task_waits_for_consent(connect: Connect, engine: Engine) -> Non
     assert engine.deploy.executions == 1
 
 
-async def test_get_run_tells_the_question_while_it_waits(connect: Connect, engine: Engine) -> None:
+async def test_get_run_shows_the_open_question(connect: Connect, engine: Engine) -> None:
     async with connect("auto", yes(), extensions=[TaskClient()]) as client:
         task = await call(client, "deploy", TO_PROD)
         assert isinstance(task, dict)
@@ -187,14 +187,14 @@ async def test_get_run_tells_the_question_while_it_waits(connect: Connect, engin
         await ask(client, "tasks/cancel", task["taskId"])
         ended = await until(client, task["taskId"])
     assert run.structured_content is not None
-    assert run.structured_content["status"] == "waiting"
+    assert run.structured_content["status"] == "awaiting_approval"
     assert "protected target prod" in run.structured_content["question"]
     assert ended["status"] == "cancelled"
     assert engine.deploy.executions == 0
 
 
 @BOTH_ERAS
-async def test_going_back_behind_a_consent_takes_consent(connect: Connect, engine: Engine, mode: str) -> None:
+async def test_a_rollback_of_an_approved_run_needs_approval(connect: Connect, engine: Engine, mode: str) -> None:
     person = yes()
     async with connect(mode, person) as client:
         deployed = await client.call_tool("deploy", TO_PROD)
@@ -206,14 +206,14 @@ async def test_going_back_behind_a_consent_takes_consent(connect: Connect, engin
         person.says = {"action": "accept", "content": {"confirm": True}}
         assert code_of(await client.call_tool("rollback-run", undo)) is None
     assert engine.deploy.rollbacks == 1
-    assert person.asked[-1].startswith("Undo what was asked as")
+    assert person.asked[-1].startswith("Roll back the approved change")
 
 
 OLD, NEW = "o" * 32, "n" * 32
 
 
 @pytest.mark.parametrize(("keys", "others"), [([OLD], [NEW, OLD]), ([NEW], [OLD]), ([], [])])
-async def test_a_question_is_answered_through_another_server_only_where_it_knows_the_key(
+async def test_another_server_accepts_an_answer_only_with_the_key(
     runs: RunService, engine: Engine, keys: list[str], others: list[str]
 ) -> None:
     async with Client(make_server(runs, ALL, request_state_keys=keys), elicitation_callback=yes()) as client:

@@ -1,4 +1,4 @@
-"""Tools through the real client and server in memory, in both protocol eras, over mocked stages."""
+"""Tools through the real client and server in memory, in both protocol revisions, on mocked stages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAILED = Fault(
 
 
 class Waiting(Stage[Image]):
-    """Builds until somebody is tired of it."""
+    """Runs until it is cancelled."""
 
     def __init__(self) -> None:
         self.started = anyio.Event()
@@ -50,7 +50,7 @@ async def call(client: Client, tool: str, **arguments: JsonValue) -> Any:
         return await client.call_tool(tool, arguments)
 
 
-async def test_a_success_tells_the_run_the_stages_and_the_product(mode: str, workspace: Workspace) -> None:
+async def test_a_success_has_the_run_the_stages_and_the_artifact(mode: str, workspace: Workspace) -> None:
     async with connected(runs_of(workspace, {"build": {"build": IMAGE}}), mode) as client:
         result = await call(client, "build", path=".")
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
@@ -76,7 +76,7 @@ async def test_a_failure_is_a_fault_in_the_text_the_structure_and_the_draft_key(
     assert result.meta[TOOL_FAILURE] == fault
 
 
-async def test_a_next_action_works_as_it_stands(mode: str, workspace: Workspace) -> None:
+async def test_a_next_action_works_unchanged(mode: str, workspace: Workspace) -> None:
     once = runs_of(workspace, {"build": {"build": FAILED}})
     async with connected(once, mode) as client:
         action = (await call(client, "build", path=".")).structured_content["next_actions"][0]
@@ -85,7 +85,7 @@ async def test_a_next_action_works_as_it_stands(mode: str, workspace: Workspace)
         assert not (await call(client, action["tool"], **action["arguments"])).is_error
 
 
-async def test_arguments_that_do_not_fit_are_a_fault_that_repeats_no_value(mode: str, workspace: Workspace) -> None:
+async def test_invalid_arguments_are_a_fault_that_repeats_no_value(mode: str, workspace: Workspace) -> None:
     async with connected(runs_of(workspace, {}), mode) as client:
         result = await call(client, "deploy", image="shop", env={"PASSWORD": ["planted-value"]}, prot=80)
     assert result.structured_content["code"] == "request.invalid"
@@ -94,7 +94,7 @@ async def test_arguments_that_do_not_fit_are_a_fault_that_repeats_no_value(mode:
 
 
 @pytest.mark.parametrize("arguments", [{}, {"path": ".", "image": "shop"}, {"image": "shop", "run": "r"}])
-async def test_a_deploy_takes_exactly_one_target(
+async def test_deploy_takes_exactly_one_image_source(
     mode: str, workspace: Workspace, arguments: dict[str, JsonValue]
 ) -> None:
     async with connected(runs_of(workspace, {}), mode) as client:
@@ -103,7 +103,7 @@ async def test_a_deploy_takes_exactly_one_target(
     assert "exactly one of path, image and run" in result.content[0].text
 
 
-async def test_objects_that_came_as_json_text_are_understood(mode: str, workspace: Workspace) -> None:
+async def test_objects_sent_as_json_text_are_decoded(mode: str, workspace: Workspace) -> None:
     async with connected(runs_of(workspace, {"build": {"build": IMAGE}}), mode) as client:
         result = await call(client, "build", path=".", build_args='{"VERSION": "1"}')
     assert not result.is_error
@@ -133,7 +133,7 @@ async def test_progress_rises_and_reaches_the_total(mode: str, workspace: Worksp
     assert figures == sorted(set(figures))
 
 
-async def test_cancelling_a_call_reaches_the_stage_and_lets_it_clean_up(mode: str, workspace: Workspace) -> None:
+async def test_cancelling_a_call_cancels_the_stage_which_cleans_up(mode: str, workspace: Workspace) -> None:
     stage = Waiting()
     stage.name = "build"  # type: ignore[misc]  # it stands in for that stage
     runs = runs_of(workspace, {"build": {"build": stage}})
@@ -144,15 +144,15 @@ async def test_cancelling_a_call_reaches_the_stage_and_lets_it_clean_up(mode: st
             group.cancel_scope.cancel()
     with anyio.fail_after(5):
         await stage.tidied.wait()
-    [run] = await runs.newest()
+    [run] = await runs.list_runs()
     assert run.status == "cancelled"
 
 
-async def test_a_deploy_goes_on_from_the_image_of_a_run(mode: str, workspace: Workspace) -> None:
+async def test_a_scan_continues_from_the_image_of_a_run(mode: str, workspace: Workspace) -> None:
     runs = runs_of(workspace, {"build": {"build": IMAGE}})
     async with connected(runs, mode) as client:
         built = await call(client, "build", path=".")
         scanned = await call(client, "scan", run=built.structured_content["run"], dry_run=True)
         unknown = await call(client, "scan", run="0" * 24)
     assert scanned.structured_content["code"] == "request.invalid"  # a scan changes nothing: it has no dry run
-    assert unknown.structured_content["code"] == "run.unknown"
+    assert unknown.structured_content["code"] == "run.not_found"

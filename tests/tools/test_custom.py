@@ -1,4 +1,4 @@
-"""A team's own pipelines through MCP, in memory; and what cannot be offered."""
+"""Custom pipelines through MCP, in memory, and unusable modules."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 from mcp.client import Client
 
-from container_kit import WiringError, Workspace
+from container_kit import ConfigurationError, Workspace
 from container_kit.pipelines.runs.service import RunService
-from container_kit.tools.custom import finder, offer_of, own_pipelines
+from container_kit.tools.custom import custom_tool, load_custom_pipelines, pipeline_finder
 from container_kit.tools.registry import ALL
 from support.mcp.tools import connected
 
@@ -40,8 +40,8 @@ def site(tmp_path: Path) -> Path:
 async def test_the_example_is_a_tool_with_a_schema_a_fault_and_a_next_action_that_works(
     example: str, site: Path
 ) -> None:
-    own = own_pipelines([example])
-    runs = RunService(Workspace([site]), find=finder(own))
+    own = load_custom_pipelines([example])
+    runs = RunService(Workspace([site]), find=pipeline_finder(own))
     lines: list[str] = []
 
     async def take(_progress: float, _total: float | None, message: str | None) -> None:
@@ -50,7 +50,7 @@ async def test_the_example_is_a_tool_with_a_schema_a_fault_and_a_next_action_tha
     async def call(client: Client, tool: str, arguments: dict[str, Any]) -> Any:
         return await client.call_tool(tool, arguments, progress_callback=take)
 
-    async with connected(runs, offers=[*ALL, *map(offer_of, own)]) as client:
+    async with connected(runs, tools=[*ALL, *map(custom_tool, own)]) as client:
         tool = next(tool for tool in (await client.list_tools()).tools if tool.name == "check-site")
         failed = await call(client, "check-site", {"site": "public"})
         action = failed.structured_content["next_actions"][0]
@@ -67,7 +67,7 @@ async def test_the_example_is_a_tool_with_a_schema_a_fault_and_a_next_action_tha
     assert any("checked index.html" in line for line in lines)
 
 
-def test_an_installed_package_offers_its_pipelines(
+def test_the_pipelines_of_an_installed_package_are_loaded(
     example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metadata = tmp_path / "site_check-0.1.0.dist-info"
@@ -75,27 +75,27 @@ def test_an_installed_package_offers_its_pipelines(
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: site-check\nVersion: 0.1.0\n")
     (metadata / "entry_points.txt").write_text(f"[container_kit.pipelines]\ncheck-site = {example}:check_site\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert [pipeline.name for pipeline in own_pipelines([])] == ["check-site"]
+    assert [pipeline.name for pipeline in load_custom_pipelines([])] == ["check-site"]
 
 
 @pytest.mark.parametrize(
     ("source", "said"),
     [
         ("raise ValueError('broken')", "broken"),
-        ("x = 1", "holds no pipeline"),
-        ("from container_kit import AtomicPipeline\np = AtomicPipeline('build')", "the name 'build' is taken"),
+        ("x = 1", "contains no pipeline"),
+        ("from container_kit import AtomicPipeline\np = AtomicPipeline('build')", "the name 'build' is already taken"),
     ],
 )
-def test_a_module_that_cannot_be_used_is_refused(
+def test_an_unusable_module_is_rejected(
     source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "unfit_pipelines.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(WiringError, match=said):
-        own_pipelines(["unfit_pipelines"])
+    with pytest.raises(ConfigurationError, match=said):
+        load_custom_pipelines(["unfit_pipelines"])
     sys.modules.pop("unfit_pipelines", None)
 
 
-def test_a_module_that_is_not_there_is_refused() -> None:
-    with pytest.raises(WiringError, match="no_such_module"):
-        own_pipelines(["no_such_module"])
+def test_a_missing_module_is_rejected() -> None:
+    with pytest.raises(ConfigurationError, match="no_such_module"):
+        load_custom_pipelines(["no_such_module"])

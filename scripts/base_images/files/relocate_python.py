@@ -14,6 +14,20 @@ LIBRARY = LOCAL / "lib" / f"python{VERSION}"
 
 # Debian changes these for its layout; all other modules keep its security fixes.
 LAYOUT = re.compile(r"(site\.py|sysconfig\.py|gettext\.py|(sysconfig|distutils|ensurepip|dbm|tkinter)/.*)")
+CHANGES = {
+    "site.py": {
+        r"^    is_virtual_environment = .*?\n\n": "",
+        r"^            if is_virtual_environment:.*?# this one is deprecated for Debian\n": "",
+        r'"dist-packages"\)$': '"site-packages")',
+    },
+    "sysconfig/__init__.py": {
+        r"^    'deb_system': \{.*?^    'posix_local': \{.*?^ +\},\n": "",
+        r"'posix_home', 'posix_local', 'deb_system'\)": "'posix_home')",
+        r"^    if sys\.base_prefix != sys\.prefix or hasattr.*?prefix_scheme = 'posix_local'\n\n": "",
+        r"'prefix': prefix_scheme": "'prefix': 'posix_prefix'",
+    },
+    "ensurepip/__init__.py": {r"^    _ensurepip_is_disabled_in_debian_for_system\(\)\n": ""},
+}
 TESTS = {"test", "tests", "idle_test", "__pycache__"}
 PATH_VARIABLES = re.compile(
     r"prefix|exec_prefix|datarootdir|BINDIR|EXENAME|SCRIPTDIR|MANDIR|INCLUDEDIR|INCLUDEPY|CONFINCLUDE\w*"
@@ -23,8 +37,12 @@ PATH_VARIABLES = re.compile(
 
 def main() -> None:
     """Copy the unchanged modules, then rewrite every record of the old place."""
-    (archive,) = Path(sys.argv[1]).glob("*.orig.tar.?z")
-    copy_modules(archive)
+    archives = list(Path(sys.argv[1]).glob("*.orig.tar.?z"))
+    if archives:
+        copy_modules(archives[0])
+    else:
+        restore_modules()
+    (LIBRARY / "site-packages").mkdir(exist_ok=True)
     replace_frozen_site()
     rewrite_build_variables()
     rewrite_configuration_programs()
@@ -45,7 +63,19 @@ def copy_modules(archive: Path) -> None:
                 target.unlink(missing_ok=True)
                 with source.extractfile(member) as content:  # type: ignore[union-attr] # it is a file
                     target.write_bytes(content.read())
-    (LIBRARY / "site-packages").mkdir(exist_ok=True)
+
+
+def restore_modules() -> None:
+    """Take back Debian's changes to the modules that decide the layout."""
+    for name, changes in CHANGES.items():
+        file = LIBRARY / name
+        text = file.read_text()
+        for pattern, replacement in changes.items():
+            text, count = re.subn(pattern, replacement, text, flags=re.DOTALL | re.MULTILINE)
+            if count == 0:
+                sys.exit(f"{name} does not have the change of Debian that is to be taken back: {pattern}")
+        file.unlink()
+        file.write_text(text)
 
 
 def replace_frozen_site() -> None:
@@ -113,11 +143,20 @@ def rewrite_configuration_programs() -> None:
 
 def write_programs() -> None:
     """Write the small programs that `make install` of an unchanged build writes."""
-    programs = {"pydoc3": "import pydoc\npydoc.cli()\n", "idle3": "from idlelib.pyshell import main\nmain()\n"}
-    for name, text in programs.items():
+    programs = {
+        f"idle{VERSION}": ("from idlelib.pyshell import main\nmain()\n", "idle3"),
+        f"pydoc{VERSION}": ("import pydoc\npydoc.cli()\n", "pydoc3"),
+    }
+    if (LIBRARY / "lib2to3").is_dir():
+        programs[f"2to3-{VERSION}"] = (
+            "import sys\nfrom lib2to3.main import main\nsys.exit(main('lib2to3.fixes'))\n",
+            "2to3",
+        )
+    for name, (text, link) in programs.items():
         file = LOCAL / "bin" / name
         file.write_text(f"#!{LOCAL}/bin/python{VERSION}\n{text}")
         file.chmod(0o755)
+        (LOCAL / "bin" / link).symlink_to(name)
 
 
 if __name__ == "__main__":

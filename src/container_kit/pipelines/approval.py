@@ -1,48 +1,52 @@
-"""Approval points: where a run waits for a person."""
+"""Approval points: positions in a pipeline at which a run waits for the decision of a person."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import FaultCode
 
-APPROVAL_REFUSED = FaultCode(
+APPROVAL_REJECTED = FaultCode(
     "approval.rejected",
-    means="Somebody answered no.",
-    hint="Ask {by} what would have to change; then ask for a new run.",
+    means="A person rejected the change.",
+    hint="Clarify with {decided_by} how the change should differ; then start a new run.",
 )
-APPROVAL_UNANSWERED = FaultCode(
+APPROVAL_TIMED_OUT = FaultCode(
     "approval.timed_out",
-    means="Nobody answered in time, or there was nobody to ask.",
-    hint="Ask for the run again when somebody can answer: {question}",
+    means="Nobody decided in time, or no approver could be reached.",
+    hint="Start the run again when a person can answer: {question}",
 )
 
-FAULTS = (APPROVAL_REFUSED, APPROVAL_UNANSWERED)
+FAULTS = (APPROVAL_REJECTED, APPROVAL_TIMED_OUT)
 
 
 class ApprovalDecision(Artifact):
-    """What somebody said at an approval point."""
+    """The decision at an approval point."""
 
     approved: bool
-    by: str = "somebody"
+    decided_by: str = "somebody"
     comment: str = ""
     cancelled: bool = False
-    """True where the run was cancelled while it waited."""
+    """The run was cancelled while it awaited approval."""
     no_approver: bool = False
-    """True where nobody could be asked after all."""
+    """No person could be asked."""
+
+
+Prompt = Callable[[str, str], Awaitable[ApprovalDecision | None]]
+"""Puts the question of an approval point to a person: point, question. Returns None if no person could be asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A point in a pipeline that is passed only with somebody's consent."""
+    """An approval point of a pipeline."""
 
     name: str
     question: Callable[[Artifacts], str]
-    """The question to put, from the artifacts so far."""
+    """Returns the question from the artifacts so far."""
     when: Callable[[Artifacts], bool] | None = None
-    """Whether consent is needed at all."""
+    """Returns whether approval is required; None means always."""
     timeout: float | None = None
-    """Seconds to wait; None means the pipeline's deadline."""
+    """Seconds to wait; None means until the run's deadline."""

@@ -11,7 +11,7 @@ A = TypeVar("A", bound=BaseModel)
 
 
 class Artifacts:
-    """What was given to a run and made in it: at most one artifact of each type."""
+    """The inputs and outputs of a run: at most one artifact of each type."""
 
     __slots__ = ("_by_type",)
 
@@ -22,7 +22,7 @@ class Artifacts:
         return self._by_type[kind]  # type: ignore[return-value]  # keyed by its own type
 
     def get(self, kind: type[A]) -> A | None:
-        """The artifact of this type, or None where nothing made one."""
+        """Return the artifact of a type; None if there is no such artifact."""
         return self._by_type.get(kind)  # type: ignore[return-value]  # keyed by its own type
 
     def __contains__(self, kind: type[BaseModel]) -> bool:
@@ -32,5 +32,5 @@ class Artifacts:
         return iter(self._by_type.values())
 
     def add(self, artifact: BaseModel) -> None:
-        """Add what a stage made."""
+        """Add the output of a stage."""
         self._by_type[type(artifact)] = artifact

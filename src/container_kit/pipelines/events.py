@@ -1,4 +1,4 @@
-"""Events: what a run tells its listeners, one frozen record each."""
+"""Events of a run, for its listeners."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EventKind = Literal[
 
 
 class Event(Artifact):
-    """One thing that happened in a run. Secrets have been taken out of it."""
+    """One event of a run, without secrets."""
 
     kind: EventKind
     run_id: str
@@ -36,17 +36,17 @@ class Event(Artifact):
     time: float
     """Seconds since the epoch."""
     progress: float
-    """How much of the run is done, 0 to 1; never falls within a run."""
+    """The completed fraction of the run, 0 to 1; never falls within a run."""
     stage: str | None = None
     attempt: int = 1
     message: str = ""
-    """One line for a person; for `stage_output` the raw line."""
+    """One line of text; for `stage_output` the raw line."""
     seconds: float | None = None
-    """How long the finished thing took; for `stage_retrying` the delay before the next attempt."""
+    """The duration of the stage or run that ended; for `stage_retrying` the delay before the next attempt."""
     fault: Fault | None = None
     status: str | None = None
-    """The run's status, with `run_finished`."""
+    """The status of the run, for `run_finished`."""
 
 
 Listener = Callable[[Event], None]
-"""Called on the event loop for each event in order. It must not block, and it ignores kinds that it does not know."""
+"""Called on the event loop for each event in order. It must not block, and must ignore unknown kinds."""

@@ -49,7 +49,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A pipeline that cannot change any more: safe to cache, and to share between runs."""
+    """A pipeline that can no longer change: safe to cache, and to share between runs."""
 
     name: str
     kind: Kind
@@ -68,6 +68,11 @@ class Plan:
         """Yield all steps in order."""
         for group in self.groups:
             yield from group
+
+    @property
+    def read_only(self) -> bool:
+        """Whether no stage changes anything."""
+        return all(step.stage.read_only for step in self.steps())
 
     def request(self, *inputs: BaseModel, id: str | None = None, **options: Any) -> PipelineRequest:  # noqa: A002
         """Create a request from artifacts. `options` are the fields of `PipelineOptions`."""

@@ -1,4 +1,4 @@
-"""What is asked of a pipeline, and what it answers."""
+"""The request and the response of a pipeline."""
 
 from __future__ import annotations
 
@@ -10,53 +10,56 @@ from pydantic import Field, JsonValue, PrivateAttr
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import Fault, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.tool_names import ToolName
 
-StageStatus = Literal["success", "failed", "cancelled", "skipped", "not_run", "rolled_back", "previewed", "unchecked"]
-"""`previewed` and `unchecked` occur in dry runs only; `unchecked` means that a need could not be foretold."""
+StageStatus = Literal[
+    "success", "failed", "cancelled", "skipped", "not_run", "rolled_back", "previewed", "indeterminate"
+]
+"""`previewed` and `indeterminate` occur only in dry runs; `indeterminate` stages depend on unpredictable artifacts."""
 
 RunStatus = Literal["success", "failed", "rolled_back", "rollback_incomplete", "cancelled"]
 
 
-RUN_UNKNOWN = FaultCode(
-    "run.unknown",
+RUN_NOT_FOUND = FaultCode(
+    "run.not_found",
     means="There is no such run, or it was pruned.",
-    hint="List the runs to find the id that is meant.",
+    hint="List the runs to find the right id.",
 )
 
 
-def unknown_run(run_id: str) -> StageFailure:
-    """The failure of an id that is no run's, or not this caller's."""
-    action = NextAction(tool="list-runs", why="see the runs that there are, the newest first")
-    return RUN_UNKNOWN(f"no run {run_id[:64]!r}", next_actions=[action])
+def run_not_found(run_id: str) -> StageFailure:
+    """Return the failure for an id without a run, or with another caller's run."""
+    action = NextAction(tool=ToolName.LIST_RUNS, why="list the runs, newest first")
+    return RUN_NOT_FOUND(f"no run {run_id[:64]!r}", next_actions=[action])
 
 
 def new_run_id() -> str:
-    """An id that cannot be guessed, 96 bits as 24 hexadecimal digits."""
+    """Return a random id of 96 bits, as 24 hexadecimal digits."""
     return secrets.token_hex(12)
 
 
 class PipelineOptions(Artifact):
-    """How one run is to be carried out."""
+    """The options of one run."""
 
     timeout: float | None = Field(default=None, gt=0)
-    """Seconds for the whole run; None means the pipeline's own."""
+    """Seconds for the whole run; None means the timeout of the pipeline."""
     dry_run: bool = False
-    """Go through every stage's validation and say what would be done, changing nothing."""
+    """Validate every stage and preview the changes without making them."""
 
 
 class PipelineRequest(Artifact):
-    """One run that is asked for."""
+    """The request for one run."""
 
     type: str
     """The pipeline's name."""
     input: dict[str, JsonValue] = Field(default_factory=dict)
-    """The fields of the artifacts that the pipeline is given, side by side."""
+    """The fields of all input artifacts."""
     id: str = Field(default_factory=new_run_id)
     options: PipelineOptions = PipelineOptions()
 
 
 class StageResult(Artifact):
-    """How one stage ended."""
+    """The result of one stage."""
 
     name: str
     status: StageStatus
@@ -64,11 +67,11 @@ class StageResult(Artifact):
     seconds: float = 0.0
     fault: Fault | None = None
     notes: tuple[str, ...] = ()
-    """What the stage would do (dry run), or why it was left out."""
+    """The planned changes in a dry run, or the reason why the stage was skipped."""
 
 
 class PipelineResponse(Artifact):
-    """How one run ended."""
+    """The result of one run."""
 
     id: str
     pipeline: str
@@ -77,17 +80,17 @@ class PipelineResponse(Artifact):
     stages: tuple[StageResult, ...]
     seconds: float
     fault: Fault | None = None
-    """Why it did not succeed."""
+    """The reason if the run did not succeed."""
     trace_id: str | None = None
     _artifacts: Artifacts = PrivateAttr(default_factory=Artifacts)
 
     @property
     def artifacts(self) -> Artifacts:
-        """The artifacts that the run was given and made, by type: `response.artifacts[Image]`."""
+        """The inputs and outputs of the run, by type: `response.artifacts[Image]`."""
         return self._artifacts
 
     def stage(self, name: str) -> StageResult:
-        """The result of one stage.
+        """Return the result of one stage.
 
         Raises:
             KeyError: The pipeline has no such stage.
@@ -98,6 +101,6 @@ class PipelineResponse(Artifact):
         raise KeyError(name)
 
     def with_artifacts(self, artifacts: Artifacts) -> PipelineResponse:
-        """The same response, carrying the artifacts."""
+        """Add the artifacts and return the response."""
         self._artifacts = artifacts
         return self

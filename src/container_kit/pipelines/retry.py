@@ -15,10 +15,10 @@ def _if_retryable(fault: Fault) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """When a failed stage is tried again, and after how long. Delays are in seconds.
+    """When a failed stage is retried, and after which delay in seconds.
 
     Raises:
-        WiringError: A figure makes no sense.
+        WiringError: A number is out of range.
     """
 
     max_attempts: int = 1
@@ -26,7 +26,7 @@ class RetryPolicy:
     max_delay: float = 30.0
     multiplier: float = 2.0
     jitter: float = 0.1
-    """The part of a delay by which it varies at random, 0 to 1, so that failed runs do not return in step."""
+    """The fraction of a delay by which it varies at random, 0 to 1, so that failed runs do not retry in step."""
     should_retry: Callable[[Fault], bool] = _if_retryable
 
     def __post_init__(self) -> None:
@@ -46,7 +46,7 @@ class RetryPolicy:
         jitter: float = 0.1,
         should_retry: Callable[[Fault], bool] = _if_retryable,
     ) -> RetryPolicy:
-        """A policy whose delay grows by `multiplier` after each attempt, up to `max_delay`."""
+        """Return a policy whose delay grows by `multiplier` after each attempt, up to `max_delay`."""
         return cls(
             max_attempts=max_attempts,
             initial_delay=initial_delay,
@@ -57,9 +57,9 @@ class RetryPolicy:
         )
 
     def delay_after(self, attempt: int, fault: Fault) -> float | None:
-        """Seconds to wait after this attempt (1 is the first) failed; None means not to try again."""
+        """Return the seconds to wait after a failed attempt (1 is the first); None means no retry."""
         if attempt >= self.max_attempts or not self.should_retry(fault):
             return None
         delay = min(self.initial_delay * self.multiplier ** (attempt - 1), self.max_delay)
-        delay *= 1 + random.uniform(-self.jitter, self.jitter)  # noqa: S311 - spreads load, guards nothing
+        delay *= 1 + random.uniform(-self.jitter, self.jitter)  # noqa: S311 - not for security
         return max(delay, fault.retry_after or 0.0)

@@ -1,4 +1,4 @@
-"""A test pipeline: a pipeline whose stages are replaced by mocks, for tests of a team's own pipelines."""
+"""A test pipeline: mocks replace some stages, for tests of custom pipelines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from container_kit.stages.contract.workspace import Workspace
 
 
 class MockStage(Stage[Any]):
-    """A stage that returns or fails as it was told and counts its calls."""
+    """A stage that returns or raises given outcomes and counts its calls."""
 
     def __init__(self, name: str, outcomes: Sequence[BaseModel | Fault | None]) -> None:
         self.name = name  # type: ignore[misc]  # a mock is named by its instance
@@ -26,47 +26,47 @@ class MockStage(Stage[Any]):
         self.rollbacks = 0
         self._outcomes = outcomes
 
-    async def execute(self, ctx: StageContext, **needs: Any) -> Any:
-        """Give the next outcome; the last one is given again and again."""
+    async def execute(self, ctx: StageContext, **inputs: Any) -> Any:
+        """Return or raise the next outcome; the last one repeats."""
         outcome = self._outcomes[min(self.executions, len(self._outcomes) - 1)]
         self.executions += 1
         if isinstance(outcome, Fault):
             raise StageFailure(outcome)
         return outcome
 
-    async def rollback(self, ctx: StageContext, made: Any) -> None:
+    async def rollback(self, ctx: StageContext, output: Any) -> None:
         """Count the call."""
         self.rollbacks += 1
 
 
 class TestPipeline:
-    """Runs a pipeline with mocks in place of some stages; the wiring, retries and undoing stay real.
+    """Runs a pipeline with mocks for some stages. The wiring, retries and rollback stay real.
 
     Args:
-        pipeline: The pipeline under test; without one, a workflow of the mocks alone in the order they were named.
+        pipeline: The pipeline under test; by default a workflow of only the mocks, in the order of their definition.
     """
 
-    __test__ = False  # it is no test class, whatever pytest makes of its name
+    __test__ = False  # not a test class, although pytest would collect it by its name
 
     def __init__(self, pipeline: Pipeline | None = None) -> None:
         self._pipeline = pipeline or WorkflowPipeline("test")
         self._bare = pipeline is None
         self._mocks: dict[str, MockStage] = {}
         self.events: list[Event] = []
-        """What the runs told, in order."""
+        """The events of the runs, in order."""
 
     def with_mock_stage(
         self, name: str, *, returns: BaseModel | None = None, fails: Fault | Sequence[Fault] | None = None
     ) -> Self:
-        """Replace the stage of this name.
+        """Replace a stage.
 
         Args:
             name: The stage's name.
-            returns: The artifact that it makes; after the faults of `fails`, if that is a sequence.
-            fails: A fault that it always fails with, or the faults of its first attempts.
+            returns: Its output, after the faults of `fails` if that is a sequence.
+            fails: The fault of every attempt, or the faults of the first attempts.
 
         Raises:
-            WiringError: The pipeline has no such stage, or the artifact is not of the type that the stage makes.
+            WiringError: The pipeline has no such stage, or the output has another type than the real one.
         """
         outcomes: list[BaseModel | Fault | None]
         outcomes = [fails] if isinstance(fails, Fault) else [*(fails or ()), returns]
@@ -76,7 +76,7 @@ class TestPipeline:
             expected = step.signature.output
             if isinstance(fails, Fault) or type(returns) is (expected or type(None)):
                 return self
-            raise WiringError(f"stage {name!r} makes {expected and expected.__name__}, not {type(returns).__name__}")
+            raise WiringError(f"stage {name!r} returns {expected and expected.__name__}, not {type(returns).__name__}")
         if not self._bare:
             raise WiringError(f"pipeline {self._pipeline.name!r} has no stage {name!r}")
         output = None if returns is None else type(returns)
@@ -89,5 +89,5 @@ class TestPipeline:
         return await pipeline.run(*given, listeners=[self.events.append], workspace=workspace, **options)
 
     def mock(self, name: str) -> MockStage:
-        """The mock of this name, to ask for its `executions` and `rollbacks`."""
+        """Return a mock, for its `executions` and `rollbacks`."""
         return self._mocks[name]

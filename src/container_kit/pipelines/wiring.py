@@ -1,4 +1,4 @@
-"""Wiring: what each stage needs and makes, read from its signature, and the proof that the parts fit."""
+"""Wiring: the inputs and outputs of stages, read from their signatures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StageInput:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a stage needs for each of its methods, and what it makes."""
+    """The inputs of each method of a stage, and the stage's output."""
 
     execute: tuple[StageInput, ...]
     validate: tuple[StageInput, ...]
@@ -40,7 +40,7 @@ class Signature:
     @property
     def inputs(self) -> tuple[StageInput, ...]:
         """The artifacts that the stage takes, through `resolve` or `execute`."""
-        by_parameter = {need.parameter: need for need in (*self.resolve, *self.execute) if not need.resolved}
+        by_parameter = {item.parameter: item for item in (*self.resolve, *self.execute) if not item.resolved}
         return tuple(by_parameter.values())
 
     @classmethod
@@ -51,40 +51,42 @@ class Signature:
             WiringError: A parameter or the return type is not an artifact, or cannot be resolved.
         """
         kind = type(stage)
-        resolved = _resolved(stage) if kind.resolve is not Stage.resolve else None
+        resolved = _resolved_type(stage) if kind.resolve is not Stage.resolve else None
         return cls(
-            execute=_needs(stage, kind.execute, resolved),
-            validate=_needs(stage, kind.validate, resolved),
-            preview=_needs(stage, kind.preview, resolved),
-            output=_product(stage, kind.execute),
-            resolve=_needs(stage, kind.resolve) if resolved else (),
+            execute=_inputs(stage, kind.execute, resolved),
+            validate=_inputs(stage, kind.validate, resolved),
+            preview=_inputs(stage, kind.preview, resolved),
+            output=_output(stage, kind.execute),
+            resolve=_inputs(stage, kind.resolve) if resolved else (),
         )
 
 
-def arguments(needs: Iterable[StageInput], made: Artifacts, resolved: object = None) -> dict[str, Any]:
+def arguments(inputs: Iterable[StageInput], artifacts: Artifacts, resolved: object = None) -> dict[str, Any]:
     """Return the keyword arguments for a stage's method.
 
     Args:
+        inputs: The parameters.
+        artifacts: The artifacts so far.
         resolved: The result of the stage's `resolve`.
 
     Raises:
         KeyError: A required artifact does not exist (in a dry run, because it could not be predicted).
     """
-    return {need.parameter: resolved if need.resolved else _artifact(need, made) for need in needs}
+    return {item.parameter: resolved if item.resolved else _artifact(item, artifacts) for item in inputs}
 
 
-def _artifact(need: StageInput, made: Artifacts) -> BaseModel | None:
-    return made.get(need.kind) if need.optional else made[need.kind]
+def _artifact(item: StageInput, artifacts: Artifacts) -> BaseModel | None:
+    return artifacts.get(item.kind) if item.optional else artifacts[item.kind]
 
 
-def _resolved(stage: Stage[Any]) -> type[Any]:
+def _resolved_type(stage: Stage[Any]) -> type[Any]:
     hint = _hints(stage, type(stage).resolve).get("return")
     if not isinstance(hint, type) or hint is type(None):
-        raise WiringError(f"{_named(stage)}: resolve must return one class, and say so in its annotation")
+        raise WiringError(f"{_describe(stage)}: the return annotation of resolve must be one class")
     return hint
 
 
-def _needs(stage: Stage[Any], method: Callable[..., Any], resolved: type[Any] | None = None) -> tuple[StageInput, ...]:
+def _inputs(stage: Stage[Any], method: Callable[..., Any], resolved: type[Any] | None = None) -> tuple[StageInput, ...]:
     hints = _hints(stage, method)
     parameters = [
         parameter
@@ -92,11 +94,11 @@ def _needs(stage: Stage[Any], method: Callable[..., Any], resolved: type[Any] | 
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
     if not parameters or hints.get(parameters[0].name) is not StageContext:
-        raise WiringError(f"{_named(stage)}: the first parameter of {method.__name__} must be the StageContext")
-    return tuple(_need(stage, parameter.name, hints.get(parameter.name), resolved) for parameter in parameters[1:])
+        raise WiringError(f"{_describe(stage)}: the first parameter of {method.__name__} must be the StageContext")
+    return tuple(_input(stage, parameter.name, hints.get(parameter.name), resolved) for parameter in parameters[1:])
 
 
-def _need(stage: Stage[Any], parameter: str, hint: Any, resolved: type[Any] | None) -> StageInput:
+def _input(stage: Stage[Any], parameter: str, hint: Any, resolved: type[Any] | None) -> StageInput:
     if resolved is not None and hint is resolved:
         return StageInput(parameter, resolved, optional=False, resolved=True)
     optional = False
@@ -106,17 +108,17 @@ def _need(stage: Stage[Any], parameter: str, hint: Any, resolved: type[Any] | No
         hint = kinds[0] if len(kinds) == 1 else None
     if not _is_model(hint):
         raise WiringError(
-            f"{_named(stage)}: parameter {parameter} must be typed as one artifact (or `artifact | None`)"
+            f"{_describe(stage)}: parameter {parameter} must be typed as one artifact (or `artifact | None`)"
         )
     return StageInput(parameter, hint, optional)
 
 
-def _product(stage: Stage[Any], method: Callable[..., Any]) -> type[BaseModel] | None:
+def _output(stage: Stage[Any], method: Callable[..., Any]) -> type[BaseModel] | None:
     hint = _hints(stage, method).get("return")
     if hint is type(None):
         return None
     if not _is_model(hint):
-        raise WiringError(f"{_named(stage)}: execute must return one artifact or None, and say so in its annotation")
+        raise WiringError(f"{_describe(stage)}: the return annotation of execute must be one artifact or None")
     return typing.cast("type[BaseModel]", hint)
 
 
@@ -125,7 +127,7 @@ def _hints(stage: Stage[Any], method: Callable[..., Any]) -> dict[str, Any]:
         return typing.get_type_hints(method)
     except NameError as error:
         raise WiringError(
-            f"{_named(stage)}: the annotations of {method.__name__} cannot be resolved ({error}); "
+            f"{_describe(stage)}: the annotations of {method.__name__} cannot be resolved ({error}); "
             "define the artifact at the top of its module and import it at run time, not under TYPE_CHECKING"
         ) from error
 
@@ -134,5 +136,5 @@ def _is_model(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, BaseModel)
 
 
-def _named(stage: Stage[Any]) -> str:
+def _describe(stage: Stage[Any]) -> str:
     return f"stage {stage.name!r} ({type(stage).__name__})"

@@ -1,1 +1,1 @@
-"""Layer 4, the process: settings, telemetry, transports and the command line. It contains no stages."""
+"""Layer 4: the process. Settings, telemetry, transports, the web and the command line. It contains no stages."""

@@ -1,4 +1,4 @@
-"""The server: the offered tools on the SDK's MCPServer. No transport is known here."""
+"""The MCP server with its tools, resources and extensions, independent of the transport."""
 
 from __future__ import annotations
 
@@ -15,77 +15,71 @@ from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import Tool as ListedTool
 
 from container_kit.pipelines.runs.service import RunService
-from container_kit.tools.protocol.apps import FOR_VIEWS, WITH_VIEW, RunViewExtension, hide_from_others, shows_a_run
+from container_kit.tools.protocol.apps import VIEW_ONLY, WITH_VIEW, RunViewExtension, hide_view, shows_run
 from container_kit.tools.protocol.completions import add_completions
 from container_kit.tools.protocol.resources import add_prompts, add_resources
-from container_kit.tools.protocol.subscriptions import RunUpdates, living
+from container_kit.tools.protocol.subscriptions import RunUpdates, server_lifespan
 from container_kit.tools.protocol.tasks.extension import TasksExtension
-from container_kit.tools.protocol.tasks.notifications import TaskListening
+from container_kit.tools.protocol.tasks.notifications import TaskNotifications
 from container_kit.tools.protocol.tasks.task import Tasks
-from container_kit.tools.protocol.tool_adapter import SdkTool, sdk_tool
+from container_kit.tools.protocol.tool_adapter import SdkTool
 from container_kit.tools.registry import instructions
 from container_kit.tools.run_view.watch_run import WATCH_RUN
 from container_kit.tools.tool import Tool
 
 
 class Server(MCPServer):
-    """The SDK's server; schemas are made when the tools are first listed.
+    """The SDK's server. The schemas of the arguments are built when the tools are first listed."""
 
-    Args:
-        offered: The tools.
-        options: Of the SDK's server.
-    """
-
-    def __init__(self, name: str, offered: list[SdkTool], **options: Any) -> None:
-        super().__init__(name, tools=list[McpTool](offered), **options)
-        self._offered = offered
+    def __init__(self, name: str, tools: list[SdkTool], **options: Any) -> None:
+        super().__init__(name, tools=list[McpTool](tools), **options)
+        self._tools = tools
 
     async def list_tools(self) -> list[ListedTool]:
-        """What `tools/list` answers."""
-        for tool in self._offered:
-            tool.complete()
+        """Return the tools for `tools/list`."""
+        for tool in self._tools:
+            tool.build_schema()
         return await super().list_tools()
 
 
 def make_server(
     runs: RunService,
-    offers: Iterable[Tool],
+    tools: Iterable[Tool],
     *,
     auth: AuthSettings | None = None,
-    tokens: TokenVerifier | None = None,
+    token_verifier: TokenVerifier | None = None,
     request_state_keys: Sequence[str] = (),
 ) -> MCPServer:
-    """Make a server that offers these tools.
+    """Return a server with these tools.
 
     Args:
-        auth: With `tokens`, what is asked of callers over HTTP; None lets everybody call.
-        tokens: Checks the callers' tokens.
-        state_keys: Shared by servers behind one address; the first seals what a client brings back with an answer.
+        auth: The authentication over HTTP, together with `token_verifier`; None means none.
+        request_state_keys: Keys that protect request state. Servers behind one address share them.
     """
-    offered = {offer.name: offer for offer in offers}
-    tasks = Tasks(runs, offered)
+    by_name = {tool.name: tool for tool in tools}
+    tasks = Tasks(runs, by_name)
     bus = InMemorySubscriptionBus()
     updates = RunUpdates(runs, bus)
     server = Server(
         "container-kit",
         [
-            *(sdk_tool(offer, runs, offered, WITH_VIEW if shows_a_run(offer) else None) for offer in offered.values()),
-            sdk_tool(WATCH_RUN, runs, offered, FOR_VIEWS),
+            *(SdkTool.of(tool, runs, by_name, WITH_VIEW if shows_run(tool) else None) for tool in by_name.values()),
+            SdkTool.of(WATCH_RUN, runs, by_name, VIEW_ONLY),
         ],
         title="Container Kit",
         version=version("container-kit"),
-        instructions=instructions(offered),
+        instructions=instructions(by_name),
         extensions=[TasksExtension(tasks), RunViewExtension()],
-        middleware=[TaskListening(tasks), updates, hide_from_others],
+        middleware=[TaskNotifications(tasks), updates, hide_view],
         subscriptions=bus,
-        lifespan=living,
+        lifespan=server_lifespan,
         request_state_security=RequestStateSecurity(keys=request_state_keys) if request_state_keys else None,
         log_level="WARNING",
         auth=auth,
-        token_verifier=tokens,
+        token_verifier=token_verifier,
     )
     updates.add_to(server)
     add_resources(server, runs)
-    add_completions(server, runs, offered)
-    add_prompts(server, offered)
+    add_completions(server, runs, by_name)
+    add_prompts(server, by_name)
     return server

@@ -1,4 +1,4 @@
-"""Logs go to stderr: stdout belongs to results, and over stdio to the protocol."""
+"""Logging to stderr. Stdout is for results, and over stdio for the protocol."""
 
 from __future__ import annotations
 
@@ -12,54 +12,58 @@ from container_kit.stages.contract import log
 if TYPE_CHECKING:
     from structlog.typing import Processor
 
-Form = Literal["console", "json"]
+LogFormat = Literal["console", "json"]
 
 
-def configure(level: str, form: Form) -> None:
-    """Have structlog and the standard library's loggers write lines to stderr.
+def configure(level: str, log_format: LogFormat) -> None:
+    """Configure structlog and the standard library's loggers to write lines to stderr.
 
     Args:
-        level: The least severe level to write: `debug`, `info`, `warning` or `error`.
-        form: `console` for people, `json` for collectors.
+        level: The lowest level to write: `debug`, `info`, `warning` or `error`.
+        log_format: `console` for people, `json` for log collectors.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    log.configure_with(partial(_configure_structlog, number, form))
+    log.configure_with(partial(_configure_structlog, number, log_format))
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(form))
+    handler.setFormatter(_Formatter(log_format))
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
 
 
 class _Formatter(logging.Formatter):
-    """Writes the lines of other libraries as structlog would; made when there is one."""
+    """Formats records of other libraries like structlog, which is imported with the first record."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, log_format: LogFormat) -> None:
         super().__init__()
-        self._form = form
+        self._log_format = log_format
 
     @cached_property
     def _structured(self) -> logging.Formatter:
         from structlog.processors import format_exc_info
         from structlog.stdlib import ProcessorFormatter
 
-        finish: list[Processor] = [ProcessorFormatter.remove_processors_meta, format_exc_info, _render(self._form)]
-        return ProcessorFormatter(foreign_pre_chain=_shared(), processors=finish)
+        finish: list[Processor] = [
+            ProcessorFormatter.remove_processors_meta,
+            format_exc_info,
+            _renderer(self._log_format),
+        ]
+        return ProcessorFormatter(foreign_pre_chain=_shared_processors(), processors=finish)
 
     def format(self, record: logging.LogRecord) -> str:
         return self._structured.format(record)
 
 
-def _configure_structlog(level: int, form: Form) -> None:
+def _configure_structlog(level: int, log_format: LogFormat) -> None:
     import structlog
 
     structlog.configure(
-        processors=[*_shared(), structlog.processors.format_exc_info, _render(form)],
+        processors=[*_shared_processors(), structlog.processors.format_exc_info, _renderer(log_format)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
 
 
-def _shared() -> list[Processor]:
+def _shared_processors() -> list[Processor]:
     import structlog
 
     return [
@@ -69,9 +73,9 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _render(form: Form) -> Processor:
+def _renderer(log_format: LogFormat) -> Processor:
     import structlog
 
-    if form == "json":
+    if log_format == "json":
         return structlog.processors.JSONRenderer()
     return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""Settings: `CONTAINER_KIT_*` variables, then `container-kit.toml` in the current directory, then defaults."""
+"""Settings from `CONTAINER_KIT_*` variables, `container-kit.toml` in the current directory and defaults."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from container_kit.pipelines.runs.config import Store
+from container_kit.pipelines.durable.config import RESULT_TTL, DurableConfig, Retention
 from container_kit.stages.artifacts.target import Target
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.stages.contract.paths import state_folder
 from container_kit.stages.deploy.targets import Targets
 
@@ -25,108 +25,106 @@ FILE = "container-kit.toml"
 _KEY_BYTES = 32
 
 Names = Annotated[tuple[str, ...], NoDecode]
-"""A list in TOML, comma-separated in a variable."""
+"""A list in TOML; comma-separated in a variable."""
 
 
 class Settings(BaseSettings):
-    """All that an operator can set."""
+    """The settings of an operator."""
 
     model_config = SettingsConfigDict(
         env_prefix="CONTAINER_KIT_", env_nested_delimiter="__", toml_file=FILE, extra="forbid", frozen=True
     )
 
     workspace: Annotated[tuple[Path, ...], NoDecode] = Field(default_factory=lambda: (Path.cwd(),))
-    """Folders that runs may read; in the variable separated as in PATH."""
+    """Folders that runs may access; separated as in PATH in the variable."""
     home: Path = Field(default_factory=state_folder)
-    """Where state is kept."""
+    """The folder of the state."""
     store: str | None = None
-    """Where runs are kept: `postgresql://…`; by default a SQLite file in `home`."""
+    """The database of the runs: `postgresql://…`. Defaults to a SQLite file in `home`."""
     role: Literal["local", "server"] = "local"
-    """`local` carries out the runs that are asked of it; `server` leaves them to workers on the same store."""
+    """`local` executes runs in this process; `server` leaves them to workers on the same store."""
     concurrency: int | None = Field(default=None, ge=1)
-    """How many runs at once over all processes on the store; by default as many as are asked for."""
+    """Maximum number of parallel runs of all processes on the store. Unlimited by default."""
     retention_runs: int = Field(default=1000, ge=1)
-    """How many runs that ended are kept."""
+    """Number of finished runs to keep."""
     retention_days: float = Field(default=30.0, gt=0)
-    """For how many days a run that ended is kept."""
+    """Days to keep a finished run."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["console", "json"] = "console"
 
     toolsets: Names = ()
-    """Toolsets to offer, `default` or `all`; empty means the default ones."""
+    """Names of toolsets, `default` or `all`. Empty means the default toolsets."""
     tools: Names = ()
-    """Single tools to offer, whatever their toolset."""
+    """Names of further tools, from any toolset."""
     exclude_tools: Names = ()
     read_only: bool = False
-    """Offer only tools that change nothing; it wins over every other choice."""
+    """Only tools that change nothing. This overrides every other selection."""
     disable_destructive: bool = False
-    """Offer no tool that may replace or remove what is there."""
+    """No tools that may replace or remove existing things."""
     pipelines: Names = ()
-    """Modules whose pipelines are offered as tools."""
+    """Modules whose pipelines become tools."""
 
     targets: dict[str, Target] = Field(default_factory=dict)
-    """Where applications may be deployed, by name, beside the local engine, which is called `local`."""
+    """Deployment targets by name, in addition to the local engine, whose name is `local`."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     allowed_hosts: Names = ()
-    """Host headers to accept away from loopback, for example `kit.example.org` or `kit.example.org:*`."""
+    """Accepted Host headers other than loopback, such as `kit.example.org` or `kit.example.org:*`."""
     allowed_origins: Names = ()
     auth_token: SecretStr | None = None
-    """A bearer token that every HTTP request must carry."""
+    """The bearer token that every HTTP request needs."""
     request_state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    """Secrets of 32 bytes or more that servers behind one address share: the first seals what a client brings back with
-    a person's answer, the others are still understood. By default each server knows its own alone."""
+    """Keys of at least 32 bytes that servers behind one address share. The first key protects new request state; the
+    others are still accepted, for rotation. By default each server generates its own key."""
     oauth_issuer: str | None = None
-    """An OAuth authorization server whose tokens are accepted."""
+    """The OAuth authorization server whose tokens are accepted."""
     public_url: str | None = None
-    """The URL by which clients reach this server; the audience of OAuth tokens."""
+    """The URL of this server for clients. It is the audience of OAuth tokens."""
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
     max_concurrent_calls: int = Field(default=256, ge=1)
-    """Tool calls that are carried out at once over HTTP; more are refused with 503."""
+    """Maximum number of parallel calls over HTTP. Further ones are rejected with 503."""
     rate_limit_per_minute: int = Field(default=600, ge=1)
-    """HTTP requests a minute from one caller; more are refused with 429."""
+    """HTTP requests per minute from one client. Further ones are rejected with 429."""
 
-    def store_of_runs(self) -> Store:
-        """Where runs are kept."""
+    def run_store(self) -> DurableConfig:
+        """Return the configuration of the store of the runs."""
         home = self.home.expanduser()
-        return Store(
+        return DurableConfig(
             self.store or f"sqlite:///{home / 'runs.db'}",
             home,
             role=self.role,
             concurrency=self.concurrency,
-            retention_runs=self.retention_runs,
-            keep_seconds=self.retention_days * 24 * 3600,
-            targets=self.deployment_targets,
+            retention=Retention(self.retention_runs, self.retention_days * 24 * 3600, RESULT_TTL),
         )
 
     @property
     def deployment_targets(self) -> Targets:
-        """The configured targets."""
+        """Return the configured targets."""
         return tuple(self.targets.values())
 
     @field_validator("request_state_keys")
     @classmethod
-    def _long_and_different(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    def _check_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value().encode()) < _KEY_BYTES for key in value) or len(set(value)) < len(value):
-            raise ValueError(f"each key needs {_KEY_BYTES} bytes or more, and they must differ")
+            raise ValueError(f"each key needs at least {_KEY_BYTES} bytes, and all keys must differ")
         return value
 
     @field_validator("targets", mode="before")
     @classmethod
-    def _named(cls, value: Any) -> Any:
+    def _add_names(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {name: {**one, "name": name} if isinstance(one, dict) else one for name, one in value.items()}
+        return {name: {**item, "name": name} if isinstance(item, dict) else item for name, item in value.items()}
 
     @field_validator("workspace", mode="before")
     @classmethod
-    def _paths(cls, value: Any) -> Any:
+    def _split_paths(cls, value: Any) -> Any:
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
     @field_validator("workspace")
     @classmethod
-    def _folders(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+    def _check_folders(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         for folder in value:
             if not folder.expanduser().is_dir():
                 raise ValueError(f"{folder} is not a directory")
@@ -143,7 +141,7 @@ class Settings(BaseSettings):
         mode="before",
     )
     @classmethod
-    def _comma_separated(cls, value: Any) -> Any:
+    def _split_names(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @classmethod
@@ -152,21 +150,21 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a caller names them
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - callers pass it by name
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments of the command line, then variables, then the file."""
+        """Return the sources by precedence: command line, variables, file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
 def load(**overrides: Any) -> Settings:
-    """Read the settings.
+    """Load the settings.
 
     Args:
-        overrides: Settings of the command line; None is left out.
+        overrides: Settings of the command line; None means not set.
 
     Raises:
-        WiringError: One of them cannot be used; the message names it and repeats no value.
+        ConfigurationError: A setting is invalid. The message names it but repeats no value.
     """
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
@@ -175,6 +173,6 @@ def load(**overrides: Any) -> Settings:
             f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
             for detail in error.errors(include_input=False, include_url=False)
         ]
-        raise WiringError("; ".join(problems)) from None
-    except ValueError as error:  # TOML that cannot be parsed
-        raise WiringError(f"{FILE}: {error}") from error
+        raise ConfigurationError("; ".join(problems)) from None
+    except ValueError as error:  # invalid TOML
+        raise ConfigurationError(f"{FILE}: {error}") from error

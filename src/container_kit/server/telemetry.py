@@ -1,4 +1,4 @@
-"""Telemetry: spans and metrics are exported by OTLP where `OTEL_*` variables ask for it, and else cost nothing."""
+"""Telemetry: export of spans and metrics by OTLP, enabled by `OTEL_*` variables and free of cost otherwise."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
 
 Signal = Literal["traces", "metrics"]
 
 
-def wanted(environment: Mapping[str, str], signal: Signal = "traces") -> bool:
-    """Whether the environment asks for a signal to be exported (the OpenTelemetry environment specification)."""
+def is_export_enabled(environment: Mapping[str, str], signal: Signal = "traces") -> bool:
+    """Return whether the environment enables the export of a signal, by OpenTelemetry's specification."""
     exporter = environment.get(f"OTEL_{signal.upper()}_EXPORTER")
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true" or exporter == "none":
         return False
@@ -21,18 +21,18 @@ def wanted(environment: Mapping[str, str], signal: Signal = "traces") -> bool:
 
 
 def configure() -> None:
-    """Set the exporters up where they are wanted; the SDK is imported only then.
+    """Set up the enabled exporters. The SDK is imported only if there are any.
 
     Raises:
-        WiringError: Export is wanted and the exporter is not installed.
+        ConfigurationError: The exporter is enabled but not installed.
     """
     try:
-        if wanted(os.environ, "traces"):
+        if is_export_enabled(os.environ, "traces"):
             _export_traces()
-        if wanted(os.environ, "metrics"):
+        if is_export_enabled(os.environ, "metrics"):
             _export_metrics()
     except ImportError as error:
-        raise WiringError("OTEL_* asks for export by OTLP: pip install 'container-kit[otlp]'") from error
+        raise ConfigurationError("OTEL_* enables OTLP export: pip install 'container-kit[otlp]'") from error
 
 
 def _service() -> dict[str, str]:
@@ -48,7 +48,7 @@ def _export_traces() -> None:
 
     provider = TracerProvider(resource=Resource.create(_service()))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)  # its own exit handler flushes what is left
+    trace.set_tracer_provider(provider)  # it flushes at exit
 
 
 def _export_metrics() -> None:

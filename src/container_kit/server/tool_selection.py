@@ -1,4 +1,4 @@
-"""What this process offers: the product's tools and a team's own, as the operator chose."""
+"""The tools of this process: built-in and custom ones, as the settings select them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Callable
 
 from container_kit.pipelines.plan import Plan
 from container_kit.server.settings import Settings
-from container_kit.tools.custom import finder, offer_of, own_pipelines
-from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.custom import custom_tool, load_custom_pipelines, pipeline_finder
+from container_kit.tools.registry import ALL, ToolSelection, select_tools
 from container_kit.tools.tool import Tool
 
 
-def offers_of(settings: Settings) -> tuple[tuple[Tool, ...], Callable[[str], Plan]]:
-    """The tools that are offered, and what finds their pipelines.
+def configured_tools(settings: Settings) -> tuple[tuple[Tool, ...], Callable[[str], Plan]]:
+    """Return the selected tools and a function that finds their pipelines.
 
     Raises:
-        WiringError: A name in the settings is none, or an own pipeline cannot be used.
+        ConfigurationError: A name in the settings does not exist, or a custom pipeline cannot be loaded.
     """
-    own = own_pipelines(settings.pipelines)
-    choice = ToolSelection(
+    custom = load_custom_pipelines(settings.pipelines)
+    selection = ToolSelection(
         toolsets=settings.toolsets,
         tools=settings.tools,
         exclude_tools=settings.exclude_tools,
         read_only=settings.read_only,
         disable_destructive=settings.disable_destructive,
     )
-    return chosen((*ALL, *map(offer_of, own)), choice), finder(own, settings.deployment_targets)
+    tools = select_tools((*ALL, *map(custom_tool, custom)), selection)
+    return tools, pipeline_finder(custom, settings.deployment_targets)

@@ -1,4 +1,4 @@
-"""A team's own pipelines as tools: found in installed packages and named modules, offered with no further code."""
+"""Custom pipelines as tools, loaded from the entry points of installed packages and from named modules."""
 
 from __future__ import annotations
 
@@ -13,34 +13,38 @@ from container_kit.pipelines.catalog import names
 from container_kit.pipelines.catalog import plan as from_catalog
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.plan import Plan
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.stages.deploy.targets import Targets
 from container_kit.tools.builtin._fields import DryRun, Timeout
-from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, products_of, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Tool, ToolCall, ToolInput
+from container_kit.tools.pipeline_tool import outputs_of, runs_pipeline
+from container_kit.tools.results.schema import result_schema
+from container_kit.tools.tool import Tool, ToolInput
 
 GROUP = "container_kit.pipelines"
-"""The entry point group; each entry is a `Pipeline`, a list of them, or a function that returns either."""
+"""The entry point group. Each entry is a `Pipeline`, a list of pipelines, or a function that returns either."""
 
 
-def own_pipelines(modules: Sequence[str]) -> tuple[Pipeline, ...]:
-    """The pipelines of installed packages, and those that stand in these modules.
+def load_custom_pipelines(modules: Sequence[str]) -> tuple[Pipeline, ...]:
+    """Load the pipelines of installed packages and of these modules.
 
     Raises:
-        WiringError: A module or an entry point cannot be used, or a name is taken.
+        ConfigurationError: A module or an entry point cannot be used, or a name is already taken.
     """
-    found: dict[str, Pipeline] = {}
-    for where, value in (*_installed(), *_in_modules(modules)):
-        for pipeline in _pipelines(value, where):
-            if found.setdefault(pipeline.name, pipeline) is not pipeline or pipeline.name in names():
-                raise WiringError(f"{where}: the name {pipeline.name!r} is taken")
-    return tuple(found.values())
+    pipelines: dict[str, Pipeline] = {}
+    for origin, value in (*_load_entry_points(), *_load_modules(modules)):
+        for pipeline in _pipelines_in(value, origin):
+            if pipelines.setdefault(pipeline.name, pipeline) is not pipeline or pipeline.name in names():
+                raise ConfigurationError(f"{origin}: the name {pipeline.name!r} is already taken")
+    return tuple(pipelines.values())
 
 
-def finder(own: Iterable[Pipeline], targets: Targets = ()) -> Callable[[str], Plan]:
-    """Finds a pipeline by its name, the team's own ones and those of the catalog, which deploy to these targets."""
-    by_name = {pipeline.name: pipeline.plan() for pipeline in own}
+def pipeline_finder(custom: Iterable[Pipeline], targets: Targets = ()) -> Callable[[str], Plan]:
+    """Return a function that finds a custom pipeline or one of the catalog by name.
+
+    Args:
+        targets: The targets to which pipelines of the catalog deploy.
+    """
+    by_name = {pipeline.name: pipeline.plan() for pipeline in custom}
 
     def find(name: str) -> Plan:
         return by_name[name] if name in by_name else from_catalog(name, targets)
@@ -48,30 +52,27 @@ def finder(own: Iterable[Pipeline], targets: Targets = ()) -> Callable[[str], Pl
     return find
 
 
-def offer_of(pipeline: Pipeline) -> Tool:
-    """A pipeline as a tool: its given artifacts' fields are the arguments, what it makes is the answer."""
-    products = products_of(pipeline.plan())
-    reads = all(step.stage.read_only for step in pipeline.steps())
-    stages = ", ".join(step.name for step in pipeline.steps())
-
-    async def planned(_: ToolCall, asked: ToolInput) -> PipelineCall:
-        return pipeline_call(pipeline.name, asked)
-
+def custom_tool(pipeline: Pipeline) -> Tool:
+    """Return the tool that runs a pipeline. Its arguments are the fields of the pipeline's inputs."""
+    plan = pipeline.plan()
+    outputs = outputs_of(plan)
+    read_only = all(step.stage.read_only for step in plan.steps())
+    stages = ", ".join(step.name for step in plan.steps())
     return Tool(
         name=pipeline.name,
         title=pipeline.name.replace("-", " ").capitalize(),
-        description=f"{pipeline.summary or 'A pipeline of this team.'} Stages: {stages}. "
-        "Next: on failure mend what the fault names and send a next action.",
-        input=_input(pipeline),
-        output=answer_schema(*reversed(products)),
+        description=f"{pipeline.summary or 'A custom pipeline.'} Stages: {stages}. "
+        "Next: on failure, fix what the fault names, then send a next action.",
+        input=_input_model(pipeline),
+        output=result_schema(*reversed(outputs)),
         toolset="custom",
-        effect="read_only" if reads else "destructive",
-        work=runs_pipeline(planned, products),
+        effect="read_only" if read_only else "destructive",
+        handler=runs_pipeline(pipeline.name, outputs),
         open_world=True,
     )
 
 
-def _input(pipeline: Pipeline) -> type[ToolInput]:
+def _input_model(pipeline: Pipeline) -> type[ToolInput]:
     fields: dict[str, Any] = {
         name: (field.annotation, field) for kind in pipeline.inputs for name, field in kind.model_fields.items()
     }
@@ -82,32 +83,32 @@ def _input(pipeline: Pipeline) -> type[ToolInput]:
     return model
 
 
-def _installed() -> Iterator[tuple[str, object]]:
+def _load_entry_points() -> Iterator[tuple[str, object]]:
     for entry in entry_points(group=GROUP):
-        where = f"entry point {entry.name!r}"
+        origin = f"entry point {entry.name!r}"
         try:
-            yield where, entry.load()
+            yield origin, entry.load()
         except Exception as error:
-            raise WiringError(f"{where}: {error}") from error
+            raise ConfigurationError(f"{origin}: {error}") from error
 
 
-def _in_modules(modules: Sequence[str]) -> Iterator[tuple[str, object]]:
+def _load_modules(modules: Sequence[str]) -> Iterator[tuple[str, object]]:
     for name in modules:
         try:
             module = importlib.import_module(name)
         except Exception as error:
-            raise WiringError(f"pipelines module {name!r}: {error}") from error
-        found = [value for value in vars(module).values() if isinstance(value, Pipeline)]
-        if not found:
-            raise WiringError(f"pipelines module {name!r} holds no pipeline")
-        yield f"module {name!r}", found
+            raise ConfigurationError(f"pipelines module {name!r}: {error}") from error
+        pipelines = [value for value in vars(module).values() if isinstance(value, Pipeline)]
+        if not pipelines:
+            raise ConfigurationError(f"pipelines module {name!r} contains no pipeline")
+        yield f"module {name!r}", pipelines
 
 
-def _pipelines(value: object, where: str) -> list[Pipeline]:
+def _pipelines_in(value: object, origin: str) -> list[Pipeline]:
     if callable(value) and not isinstance(value, Pipeline):
         value = value()
-    found = [value] if isinstance(value, Pipeline) else list(value) if isinstance(value, list | tuple) else []
-    pipelines = [item for item in found if isinstance(item, Pipeline)]
-    if not pipelines or len(pipelines) < len(found):
-        raise WiringError(f"{where} is no pipeline and no list of them")
+    values = [value] if isinstance(value, Pipeline) else list(value) if isinstance(value, list | tuple) else []
+    pipelines = [item for item in values if isinstance(item, Pipeline)]
+    if not pipelines or len(pipelines) < len(values):
+        raise ConfigurationError(f"{origin} is not a pipeline or a list of pipelines")
     return pipelines

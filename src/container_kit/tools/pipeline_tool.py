@@ -1,7 +1,8 @@
-"""Tools backed by a pipeline: arguments to a request, the run, its response to an answer."""
+"""Tools backed by a pipeline: turn arguments into a request, run it, and turn the response into a result."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +14,14 @@ from container_kit.pipelines.request import PipelineOptions, PipelineRequest, Pi
 from container_kit.pipelines.runs.client import RunDetached
 from container_kit.stages.contract.fault import FaultCode, StageFailure
 from container_kit.stages.contract.log import logger
-from container_kit.tools.builtin._fields import parsed
-from container_kit.tools.results.fault import failure, invalid_request
-from container_kit.tools.results.success import success
+from container_kit.tools.results.fault import fault_result, invalid_request
+from container_kit.tools.results.success import success_result
 from container_kit.tools.tool import ToolCall, ToolInput, ToolResult
 
 TOOL_CRASHED = FaultCode(
     "tool.crashed",
-    means="A tool raised an exception of its own: a defect in Container Kit.",
-    hint="Report it with the server's log; the arguments are not the cause.",
+    means="A tool raised an unexpected exception (a bug in Container Kit, not in the arguments).",
+    hint="Report it together with the server log; changing the arguments does not help.",
 )
 
 _OPTIONS = frozenset(PipelineOptions.model_fields)
@@ -29,20 +29,24 @@ _OPTIONS = frozenset(PipelineOptions.model_fields)
 
 @dataclass(frozen=True, slots=True)
 class PipelineCall:
-    """Which pipeline a call runs, and on what."""
+    """The pipeline that a tool call runs, with its input and options."""
 
     pipeline: str
     input: dict[str, JsonValue]
     options: PipelineOptions
 
 
-def pipeline_call(pipeline: str, asked: ToolInput, **changes: JsonValue) -> PipelineCall:
-    """Make a plan of a tool's input; fields left out stay so, that the pipeline's own defaults hold.
+Prepare = Callable[[ToolCall, Any], Awaitable[PipelineCall]]
+"""Chooses the pipeline for the validated arguments of a call."""
+
+
+def pipeline_call(pipeline: str, arguments: ToolInput, **changes: JsonValue) -> PipelineCall:
+    """Make the call of a pipeline. Arguments that are not set stay unset, so that the pipeline's defaults apply.
 
     Args:
-        changes: Fields that differ; None leaves one out.
+        changes: Fields that differ from the arguments; None removes a field.
     """
-    fields: dict[str, Any] = {**asked.model_dump(mode="json", exclude_unset=True, exclude_none=True), **changes}
+    fields: dict[str, Any] = {**arguments.model_dump(mode="json", exclude_unset=True, exclude_none=True), **changes}
     options = PipelineOptions.model_validate({key: value for key, value in fields.items() if key in _OPTIONS})
     given = {key: value for key, value in fields.items() if key not in _OPTIONS and value is not None}
     return PipelineCall(pipeline, given, options)
@@ -50,71 +54,96 @@ def pipeline_call(pipeline: str, asked: ToolInput, **changes: JsonValue) -> Pipe
 
 @dataclass(frozen=True, slots=True)
 class RunHandler:
-    """The work of a tool that a run does."""
+    """The handler of a tool whose work is a run."""
 
-    run: Callable[[ToolCall, Any], Awaitable[PipelineResponse]]
-    """Has it done."""
-    products: Callable[[ToolCall, PipelineResponse], Sequence[type[BaseModel]]]
-    """What to tell of what was made."""
+    execute: Callable[[ToolCall, Any], Awaitable[PipelineResponse]]
+    """Execute the run."""
+    outputs: Callable[[ToolCall, PipelineResponse], Sequence[type[BaseModel]]]
+    """Select the artifacts to include in the result."""
 
-    async def __call__(self, call: ToolCall, asked: ToolInput) -> ToolResult:
-        """Have it done, and tell how it ended."""
-        return self.conclude(call, await self.run(call, asked))
+    async def __call__(self, call: ToolCall, arguments: ToolInput) -> ToolResult:
+        """Execute the run and return its result."""
+        return self.to_result(call, await self.execute(call, arguments))
 
-    def conclude(self, call: ToolCall, response: PipelineResponse) -> ToolResult:
-        """Tell how a run ended; the same whenever it is told."""
+    def to_result(self, call: ToolCall, response: PipelineResponse) -> ToolResult:
+        """Return the result of a finished run."""
         if response.fault is not None:
-            return failure(response.fault, call)
-        return success(response, self.products(call, response))
+            return fault_result(response.fault, call)
+        return success_result(response, self.outputs(call, response))
 
 
 def runs_pipeline(
-    planned: Callable[[ToolCall, Any], Awaitable[PipelineCall]], products: Sequence[type[BaseModel]]
+    pipeline: str | Prepare, outputs: Sequence[type[BaseModel]] | Callable[[], Sequence[type[BaseModel]]]
 ) -> RunHandler:
-    """The work of a tool that runs a pipeline."""
+    """Return the handler of a tool that runs a pipeline.
 
-    async def run(call: ToolCall, asked: ToolInput) -> PipelineResponse:
-        made = await planned(call, asked)
-        request = PipelineRequest(type=made.pipeline, input=made.input, options=made.options)
-        return await call.runs.execute_run(request, call.asker)
-
-    return RunHandler(run, lambda _call, _response: products)
-
-
-def products_of(pipeline: Plan) -> list[type[BaseModel]]:
-    """What a pipeline makes, in order."""
-    return [step.signature.output for step in pipeline.steps() if step.signature.output is not None]
-
-
-async def answer(call: ToolCall) -> ToolResult:
-    """Carry out a call. Every failure is an answer.
-
-    Raises:
-        StillRunning: The call's run goes on, and the asker waits no longer.
+    Args:
+        pipeline: The name of the pipeline, or a function that chooses it for each call.
+        outputs: The artifacts to include in the result, or a function that returns them.
     """
 
-    async def work() -> ToolResult:
-        try:
-            asked = call.offer.input.model_validate(parsed(dict(call.arguments), call.offer.input))
-        except ValidationError as error:
-            raise invalid_request(call, error) from None  # the error would repeat the values
-        return await call.offer.work(call, asked)
+    async def execute(call: ToolCall, arguments: ToolInput) -> PipelineResponse:
+        if isinstance(pipeline, str):
+            prepared = pipeline_call(pipeline, arguments)
+        else:
+            prepared = await pipeline(call, arguments)
+        request = PipelineRequest(type=prepared.pipeline, input=prepared.input, options=prepared.options)
+        return await call.runs.execute(request, call.caller)
 
-    return await told(call, work)
+    return RunHandler(execute, lambda _call, _response: outputs() if callable(outputs) else outputs)
 
 
-async def told(call: ToolCall, work: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
-    """What work answers, or the failure that it ended with as an answer.
+def outputs_of(plan: Plan) -> list[type[BaseModel]]:
+    """Return the types of the artifacts that the stages of a plan produce, in order."""
+    return [step.signature.output for step in plan.steps() if step.signature.output is not None]
+
+
+async def execute_call(call: ToolCall) -> ToolResult:
+    """Execute a tool call. Every failure becomes a fault result.
 
     Raises:
-        StillRunning: The call's run goes on, and the asker waits no longer.
+        RunDetached: The run continues, but the caller no longer waits for it.
+    """
+
+    async def execute() -> ToolResult:
+        try:
+            arguments = call.tool.input.model_validate(_decode_json_arguments(dict(call.arguments), call.tool.input))
+        except ValidationError as error:
+            raise invalid_request(call, error) from None  # the original error repeats the values
+        return await call.tool.handler(call, arguments)
+
+    return await faults_as_results(call, execute)
+
+
+async def faults_as_results(call: ToolCall, execute: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
+    """Return the result of a function, or its failure as a fault result.
+
+    Raises:
+        RunDetached: The run continues, but the caller no longer waits for it.
     """
     try:
-        return await work()
+        return await execute()
     except RunDetached:
         raise
-    except StageFailure as stage_failure:
-        return failure(stage_failure.fault, call)
-    except Exception as error:  # noqa: BLE001 - an assistant must be told; the log holds the rest
-        logger("container_kit.tools").exception("tool crashed", tool=call.offer.name)
-        return failure(TOOL_CRASHED(f"{call.offer.name} crashed: {type(error).__name__}").fault, call)
+    except StageFailure as failure:
+        return fault_result(failure.fault, call)
+    except Exception as error:  # noqa: BLE001 - the client gets a fault; the log has the traceback
+        logger("container_kit.tools").exception("tool crashed", tool=call.tool.name)
+        return fault_result(TOOL_CRASHED(f"{call.tool.name} crashed: {type(error).__name__}").fault, call)
+
+
+def _decode_json_arguments(arguments: dict[str, Any], model: type[ToolInput]) -> dict[str, Any]:
+    """Decode objects and lists that a client sent as JSON text."""
+    return {name: _decode_json(value, name, model) for name, value in arguments.items()}
+
+
+def _decode_json(value: Any, name: str, model: type[ToolInput]) -> Any:
+    field = model.model_fields.get(name)
+    if not isinstance(value, str) or field is None or not value.lstrip().startswith(("{", "[")):
+        return value
+    if not any(kind in str(field.annotation) for kind in ("dict", "tuple", "list")):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,11 +1,12 @@
-"""Which tools are offered: the operator's choice."""
+"""The built-in tools, and which of them a server exposes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin.analyze import ANALYZE
 from container_kit.tools.builtin.build import BUILD
 from container_kit.tools.builtin.cancel_run import CANCEL_RUN
@@ -31,9 +32,7 @@ from container_kit.tools.builtin.write_dockerfile import WRITE_DOCKERFILE
 from container_kit.tools.builtin.write_manifests import WRITE_MANIFESTS
 from container_kit.tools.tool import Tool
 
-OPERATE: tuple[Tool, ...] = (LIST_DEPLOYMENTS, DEPLOYMENT_LOGS, VERIFY, ROLLBACK_DEPLOYMENT, REMOVE_DEPLOYMENT)
-"""The tools that look after what was deployed."""
-PIPELINES: tuple[Tool, ...] = (
+ALL: tuple[Tool, ...] = (
     FULL_DEPLOYMENT,
     ANALYZE,
     WRITE_DOCKERFILE,
@@ -44,99 +43,101 @@ PIPELINES: tuple[Tool, ...] = (
     DEPLOY,
     TAG,
     PUSH,
-    *OPERATE,
+    LIST_DEPLOYMENTS,
+    DEPLOYMENT_LOGS,
+    VERIFY,
+    ROLLBACK_DEPLOYMENT,
+    REMOVE_DEPLOYMENT,
     DEPLOY_KUBERNETES,
     VERIFY_KUBERNETES,
     WRITE_MANIFESTS,
+    LIST_RUNS,
+    GET_RUN,
+    RETRY_RUN,
+    CANCEL_RUN,
+    ROLLBACK_RUN,
 )
-"""The tools that run a pipeline, the one for the main job first."""
-RUNS: tuple[Tool, ...] = (LIST_RUNS, GET_RUN, RETRY_RUN, CANCEL_RUN, ROLLBACK_RUN)
-ALL: tuple[Tool, ...] = (*PIPELINES, *RUNS)
-"""All tools of this product."""
+"""All built-in tools. Clients list them in this order, so the most general one comes first."""
 DEFAULT_TOOLSETS = ("build", "scan", "deploy", "runs", "custom")
-"""What is offered where nothing is chosen; every other toolset is offered when it is named."""
+"""The toolsets of a server whose settings select nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSelection:
-    """What an operator wants to be offered."""
+    """The operator's selection of tools."""
 
     toolsets: Sequence[str] = ()
-    """These toolsets, `default` or `all`; with `tools` empty too, the default ones."""
+    """Names of toolsets, `default` or `all`. If `tools` is empty too, the default toolsets apply."""
     tools: Sequence[str] = ()
-    """These tools, whatever their toolset."""
+    """Names of further tools, from any toolset."""
     exclude_tools: Sequence[str] = ()
     read_only: bool = False
-    """Only tools that change nothing, whatever else is chosen."""
+    """Only tools that change nothing. This overrides every other option."""
     disable_destructive: bool = False
 
 
-def chosen(offers: Sequence[Tool], choice: ToolSelection) -> tuple[Tool, ...]:
-    """The tools of a choice, in their order.
+def select_tools(tools: Sequence[Tool], selection: ToolSelection) -> tuple[Tool, ...]:
+    """Return the selected tools in their order.
 
     Raises:
-        WiringError: A name is none, or nothing is left.
+        ConfigurationError: The selection contains an unknown name, or selects no tool.
     """
-    known = {offer.toolset for offer in offers}
-    _refuse_unknown("toolset", choice.toolsets, known | {"default", "all"})
-    names = {offer.name for offer in offers}
-    _refuse_unknown("tool", (*choice.tools, *choice.exclude_tools), names)
-    toolsets = _toolsets(choice, known)
-    left = tuple(offer for offer in offers if _wanted(offer, choice, toolsets))
-    if not left:
-        raise WiringError("the choice of tools leaves none to offer")
-    return left
+    toolsets = {tool.toolset for tool in tools}
+    _reject_unknown("toolset", selection.toolsets, toolsets | {"default", "all"})
+    _reject_unknown("tool", (*selection.tools, *selection.exclude_tools), {tool.name for tool in tools})
+    enabled = _enabled_toolsets(selection, toolsets)
+    selected = tuple(tool for tool in tools if _is_selected(tool, selection, enabled))
+    if not selected:
+        raise ConfigurationError("the settings select no tool")
+    return selected
 
 
-def _toolsets(choice: ToolSelection, known: set[str]) -> set[str]:
-    asked = set(choice.toolsets)
-    if "all" in asked:
-        return known
-    if "default" in asked or not (choice.toolsets or choice.tools):
-        asked |= set(DEFAULT_TOOLSETS)
-    return asked
+def _enabled_toolsets(selection: ToolSelection, existing: set[str]) -> set[str]:
+    enabled = set(selection.toolsets)
+    if "all" in enabled:
+        return existing
+    if "default" in enabled or not (selection.toolsets or selection.tools):
+        enabled |= set(DEFAULT_TOOLSETS)
+    return enabled
 
 
-def _wanted(offer: Tool, choice: ToolSelection, toolsets: set[str]) -> bool:
-    if offer.name in choice.exclude_tools:
+def _is_selected(tool: Tool, selection: ToolSelection, toolsets: set[str]) -> bool:
+    if tool.name in selection.exclude_tools:
         return False
-    if choice.read_only and offer.effect != "read_only":
+    if selection.read_only and tool.effect != "read_only":
         return False
-    if choice.disable_destructive and offer.effect == "destructive":
+    if selection.disable_destructive and tool.effect == "destructive":
         return False
-    return offer.toolset in toolsets or offer.name in choice.tools
+    return tool.toolset in toolsets or tool.name in selection.tools
 
 
-def _refuse_unknown(kind: str, asked: Sequence[str], known: set[str]) -> None:
-    unknown = [name for name in asked if name not in known]
+def _reject_unknown(kind: str, names: Sequence[str], existing: set[str]) -> None:
+    unknown = [name for name in names if name not in existing]
     if unknown:
-        raise WiringError(f"no {kind} {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        raise ConfigurationError(f"there is no {kind} {', '.join(unknown)}; choose from {', '.join(sorted(existing))}")
 
 
-def instructions(offered: Mapping[str, Tool]) -> str:
-    """What an assistant is told of the tools that it has."""
+def instructions(tools: Mapping[str, Tool]) -> str:
+    """Return the instructions of a server with these tools. They mention no other tools."""
     lines = ["Container Kit turns a repository into a healthy, scanned container on this machine."]
-    lines += [line for name, line in _ADVICE if name in offered]
-    if all(offer.effect == "read_only" for offer in offered.values()):
-        lines.append("Only tools that change nothing are offered here.")
+    lines += [line for name, line in _INSTRUCTIONS.items() if name in tools]
+    if all(tool.effect == "read_only" for tool in tools.values()):
+        lines.append("This server is read-only: no tool changes anything.")
     lines.append(
-        "A failure is structured: code, evidence with file:line, hint and next_actions. Repair what the evidence "
-        "names, then send the first next action as it stands. Every answer has a run id; later tools take it as run."
+        "Failures are structured: code, evidence with file:line, hint and next_actions. Fix what the evidence names, "
+        "then send the first next action unchanged. Every result has a run id; pass it as run to later tools."
     )
     return "\n".join(lines)
 
 
-_ADVICE = (
-    ("full-deployment", "To run a repository, call full-deployment with its path; the other tools do single steps."),
-    ("analyze", "To understand a repository first, call analyze."),
-    ("build", "To repair a build: edit the file and line that the fault names, then build again."),
-    ("scan", "Findings come with the changes that remove most of them."),
-    ("deploy", "A deploy by the same name replaces the earlier one only once the new one is healthy."),
-    ("push", "push sends an image to a registry with the credentials of docker login; deploy what it pinned."),
-    (
-        "deploy-kubernetes",
-        "For a cluster call deploy-kubernetes; its failures name the cause with the cluster's own words.",
-    ),
-    ("get-run", "After a lost connection, list-runs and get-run tell how a run ended."),
-    ("retry-run", "retry-run goes on from the failed stage instead of starting over."),
-)
+_INSTRUCTIONS = {
+    ToolName.FULL_DEPLOYMENT: "To run a repository, call full-deployment with its path; other tools do single steps.",
+    ToolName.ANALYZE: "To understand a repository first, call analyze.",
+    ToolName.BUILD: "If a build fails, edit the file and line that the fault names, then build again.",
+    ToolName.SCAN: "Scan findings come with the changes that remove most of them.",
+    ToolName.DEPLOY: "Deploying under an existing name replaces that application once the new container is healthy.",
+    ToolName.PUSH: "push uses the credentials of docker login; deploy the pinned reference that it returns.",
+    ToolName.DEPLOY_KUBERNETES: "To deploy to a cluster, call deploy-kubernetes; a failed rollout names its cause.",
+    ToolName.GET_RUN: "After a lost connection, list-runs and get-run show how a run ended.",
+    ToolName.RETRY_RUN: "retry-run continues from the stage that failed instead of starting over.",
+}

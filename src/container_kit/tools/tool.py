@@ -1,4 +1,4 @@
-"""What a tool is to us: its words, its input, what it changes, and the work behind it. Nothing here knows MCP."""
+"""A tool: its description, input, effect and handler. This module is independent of MCP."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from container_kit.pipelines.runs.service import RunService
 
 Effect = Literal["read_only", "additive", "destructive"]
-"""`reads` changes nothing, `adds` destroys nothing that was there, `replaces` may."""
+"""`read_only` changes nothing, `additive` only adds, `destructive` may replace or remove existing things."""
 
 
 class ToolInput(BaseModel):
-    """The arguments of a tool. Unknown ones are refused, so that a misspelt option is not silently left out."""
+    """The arguments of a tool. Unknown arguments are rejected, so that no misspelt option is ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool answers."""
+    """The result of a tool call."""
 
     text: str
-    """Short, for clients and people that read only text."""
+    """A short text for people and for clients that read only text."""
     data: dict[str, JsonValue]
-    """The structured result; it fits the tool's output schema, or is a fault."""
+    """The structured result. It matches the tool's output schema, or holds the fields of the fault."""
     fault: Fault | None = None
 
 
@@ -42,34 +42,34 @@ class Tool:
     name: str
     title: str
     description: str
-    """When to use it, what it does and what to call next; at most 1.5 KB."""
+    """Purpose, when to use it, what it changes and what to call next; at most 1.5 KB."""
     input: type[ToolInput]
     output: Mapping[str, Any]
-    """The JSON schema of a success's structured content."""
+    """The JSON schema of the structured content of a success."""
     toolset: str
     effect: Effect
-    work: Callable[[ToolCall, Any], Awaitable[ToolResult]]
+    handler: Callable[[ToolCall, Any], Awaitable[ToolResult]]
     """Called with the validated input; may raise `StageFailure`."""
     idempotent: bool = False
-    """Calling it again with the same arguments changes nothing more."""
+    """Repeating the call with the same arguments has no further effect."""
     open_world: bool = False
-    """It may talk to registries or other services outside this machine."""
+    """The tool may contact registries or other services outside this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One call of a tool."""
 
-    offer: Tool
+    tool: Tool
     arguments: Mapping[str, JsonValue]
-    """As the caller sent them."""
+    """The arguments as the client sent them."""
     runs: RunService
-    offered: Mapping[str, Tool]
-    """All tools that the caller may use, by name."""
-    asker: Caller = field(default_factory=Caller)
-    """Who calls, and how the caller waits for the run that the call starts."""
+    tools: Mapping[str, Tool]
+    """All tools that the client may call, by name."""
+    caller: Caller = field(default_factory=Caller)
+    """The identity of the client, and how long it waits for the run."""
 
     @property
     def principal(self) -> str | None:
-        """Who calls, where callers are told apart."""
-        return self.asker.principal
+        """The authenticated principal; None without authentication."""
+        return self.caller.principal

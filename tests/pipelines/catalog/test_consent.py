@@ -1,4 +1,4 @@
-"""Each pipeline that changes a target asks before it does, where the target is protected."""
+"""Each pipeline requires approval before it changes a protected target."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ WITH_TARGET = [
 
 
 @pytest.mark.parametrize("name", WITH_TARGET)
-def test_consent_is_asked_for_before_the_first_stage_that_changes_a_target(name: str) -> None:
+def test_approval_is_required_before_the_first_stage_that_changes_a_target(name: str) -> None:
     pipeline = catalog.plan(name)
     changing = [
         number
         for number, group in enumerate(pipeline.groups)
         if any(step.name not in CHANGE_NO_TARGET for step in group)
     ]
-    asking = [number for number, points in pipeline.approvals.items() if any(p.name == "consent" for p in points)]
-    assert bool(changing) == bool(asking)
-    assert asking[:1] <= changing[:1]
+    approving = [number for number, points in pipeline.approvals.items() if any(p.name == "consent" for p in points)]
+    assert bool(changing) == bool(approving)
+    assert approving[:1] <= changing[:1]
 
 
 @pytest.mark.parametrize("protected", [True, False])
-def test_only_a_protected_target_needs_consent(protected: bool) -> None:
+def test_only_a_protected_target_requires_approval(protected: bool) -> None:
     [(point,)] = catalog.plan("remove-deployment").approvals.values()
     assert point.when is not None
     assert point.when(Artifacts([Target(name="prod", protected=protected)])) is protected

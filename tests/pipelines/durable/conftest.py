@@ -1,4 +1,4 @@
-"""Stores for durable runs: a SQLite file and a database of a real Postgres."""
+"""Stores for durable runs: a SQLite file and a database of a real Postgres server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A Postgres server of this test process's own."""
+    """A Postgres server for all tests of this process."""
     with _postgres() as server:
         yield server
 
@@ -59,7 +59,7 @@ def postgres_url(postgres: Postgres) -> str:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.integration)])
 def store_url(request: pytest.FixtureRequest) -> str:
-    """Each test once on each kind of store."""
+    """Run a test once on each kind of store."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
@@ -73,7 +73,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spawn() -> Iterator[Spawn]:
-    """Starts a function in a process of its own, which ends with the test, whatever happens."""
+    """Start functions in processes that end with the test."""
     started: list[BaseProcess] = []
 
     def start(target: Callable[..., None], *args: object) -> BaseProcess:

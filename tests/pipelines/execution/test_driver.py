@@ -1,4 +1,4 @@
-"""The driver: order, conditions, parallel groups, retries, time, cancellation, undoing and dry runs."""
+"""The driver: order, conditions, parallel groups, retries, deadlines, cancellation, rollback and dry runs."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def meal(kind: type[AtomicPipeline | WorkflowPipeline] = WorkflowPipeline) -> At
     return kind("meal", inputs=Flour).add_stage(Knead()).add_stage(Bake()).add_stage(Serve())
 
 
-def kinds(events: list[Event], *wanted: str) -> list[tuple[str, str | None]]:
-    return [(event.kind, event.stage) for event in events if not wanted or event.kind in wanted]
+def kinds(events: list[Event], *selected: str) -> list[tuple[str, str | None]]:
+    return [(event.kind, event.stage) for event in events if not selected or event.kind in selected]
 
 
-async def test_stages_run_in_order_and_hand_on_what_they_make() -> None:
+async def test_stages_run_in_order_and_pass_on_their_outputs() -> None:
     events: list[Event] = []
     response = await meal().run(Flour(grams=1000), listeners=[events.append])
     assert response.status == "success"
@@ -59,17 +59,17 @@ async def test_stages_run_in_order_and_hand_on_what_they_make() -> None:
     assert (events[0].kind, events[-1].kind, events[-1].status) == ("run_started", "run_finished", "success")
 
 
-async def test_a_condition_that_says_no_skips_its_stage() -> None:
+async def test_a_false_condition_skips_its_stage() -> None:
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(Bake())
-    pipeline.add_conditional_stage(OpenJam(), when=lambda made: made[Bread].loaves > 10).add_stage(Serve())
+    pipeline.add_conditional_stage(OpenJam(), when=lambda artifacts: artifacts[Bread].loaves > 10).add_stage(Serve())
     few, many = await pipeline.run(Flour(grams=500)), await pipeline.run(Flour(grams=5000))
     assert (few.stage("open-jam").status, few.artifacts[Meal].jam) == ("skipped", None)
     assert (many.stage("open-jam").status, many.artifacts[Meal].jam) == ("success", "plum")
 
 
-async def test_a_condition_that_raises_fails_the_run_and_says_whose_it_is() -> None:
+async def test_a_condition_that_raises_fails_the_run_and_names_its_stage() -> None:
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_conditional_stage(
-        Knead(), when=lambda made: made[Jam].kind == ""
+        Knead(), when=lambda artifacts: artifacts[Jam].kind == ""
     )
     response = await pipeline.run(Flour())
     assert response.fault is not None
@@ -97,7 +97,7 @@ async def test_parallel_stages_run_at_the_same_time() -> None:
     assert (response.artifacts[Dough].grams, response.artifacts[Jam].kind) == (1, "fig")
 
 
-async def test_a_failure_in_a_parallel_group_stops_the_others_and_is_the_runs_fault() -> None:
+async def test_a_failure_in_a_parallel_group_cancels_the_others_and_is_the_fault_of_the_run() -> None:
     slow = Prove()
 
     class Fail(Stage[Jam]):
@@ -113,7 +113,7 @@ async def test_a_failure_in_a_parallel_group_stops_the_others_and_is_the_runs_fa
     assert (response.stage("prove").status, slow.tidied) == ("cancelled", True)
 
 
-async def test_a_retryable_failure_is_tried_again_until_it_passes() -> None:
+async def test_a_retryable_failure_is_retried_until_it_succeeds() -> None:
     test = TestPipeline(meal().with_retry(QUICK)).with_mock_stage(
         "bake", returns=Bread(loaves=1), fails=[cold(), cold()]
     )
@@ -122,20 +122,20 @@ async def test_a_retryable_failure_is_tried_again_until_it_passes() -> None:
     assert kinds(test.events, "stage_retrying") == [("stage_retrying", "bake")] * 2
 
 
-async def test_a_failure_that_a_retry_cannot_mend_is_not_tried_again() -> None:
+async def test_a_failure_that_is_not_retryable_is_not_retried() -> None:
     test = TestPipeline(meal().with_retry(QUICK)).with_mock_stage("bake", fails=burnt())
     response = await test.run(Flour())
     assert (response.status, response.stage("bake").attempts) == ("failed", 1)
 
 
-async def test_attempts_end_with_the_policy() -> None:
+async def test_retries_end_at_the_limit_of_the_policy() -> None:
     test = TestPipeline(meal().with_retry(QUICK)).with_mock_stage("bake", fails=cold())
     response = await test.run(Flour())
     assert response.fault is not None
     assert (response.fault.attempts, response.fault.code, test.mock("bake").executions) == (3, "oven.cold", 3)
 
 
-async def test_a_stages_own_policy_takes_the_place_of_the_pipelines() -> None:
+async def test_the_policy_of_a_stage_overrides_that_of_the_pipeline() -> None:
     class Flaky(Stage[Dough]):
         tries = 0
 
@@ -149,7 +149,7 @@ async def test_a_stages_own_policy_takes_the_place_of_the_pipelines() -> None:
     assert stage.tries == 1
 
 
-async def test_a_workflow_keeps_what_is_done_and_says_where_to_resume() -> None:
+async def test_a_workflow_keeps_completed_stages_and_names_the_stage_to_resume_from() -> None:
     pipeline = meal()
     knead = next(pipeline.steps()).stage
     assert isinstance(knead, Knead)
@@ -160,7 +160,7 @@ async def test_a_workflow_keeps_what_is_done_and_says_where_to_resume() -> None:
     assert [stage.status for stage in response.stages] == ["success", "failed", "not_run"]
 
 
-async def test_an_atomic_pipeline_undoes_what_is_done_last_first() -> None:
+async def test_an_atomic_pipeline_rolls_back_completed_stages_last_first() -> None:
     order: list[str] = []
 
     class First(Knead):
@@ -185,7 +185,7 @@ async def test_an_atomic_pipeline_undoes_what_is_done_last_first() -> None:
     assert [stage.status for stage in response.stages] == ["rolled_back", "rolled_back", "failed"]
 
 
-async def test_a_rollback_that_fails_is_tried_three_times_told_and_does_not_stop_the_others() -> None:
+async def test_a_failing_rollback_is_attempted_three_times_and_does_not_stop_the_others() -> None:
     class Stuck(Bake):
         tries = 0
 
@@ -201,7 +201,7 @@ async def test_a_rollback_that_fails_is_tried_three_times_told_and_does_not_stop
     assert kinds(test.events, "rollback_failed") == [("rollback_failed", "stuck")]
 
 
-async def test_the_deadline_stops_the_running_stage_and_its_clean_up_ends_first() -> None:
+async def test_the_deadline_stops_the_running_stage_after_its_clean_up() -> None:
     slow = Prove()
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(slow)
     with anyio.fail_after(5):
@@ -210,7 +210,7 @@ async def test_the_deadline_stops_the_running_stage_and_its_clean_up_ends_first(
     assert (response.fault.code, response.fault.stage, slow.tidied) == ("run.timeout", "prove", True)
 
 
-async def test_a_stages_own_time_limit_can_be_retried() -> None:
+async def test_an_attempt_that_exceeds_its_time_limit_is_retried() -> None:
     slow = Prove()
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(slow, timeout=0.02, retry=QUICK)
     response = await pipeline.run(Flour())
@@ -218,7 +218,7 @@ async def test_a_stages_own_time_limit_can_be_retried() -> None:
     assert (response.fault.code, response.fault.attempts) == ("stage.timeout", 3)
 
 
-async def test_a_cancel_request_stops_the_stage_and_ends_with_a_response() -> None:
+async def test_a_cancelled_run_stops_the_stage_and_returns_a_response() -> None:
     slow, cancellation = Prove(), CancelToken()
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(slow)
     responses: list[PipelineResponse] = []
@@ -234,7 +234,7 @@ async def test_a_cancel_request_stops_the_stage_and_ends_with_a_response() -> No
     assert (responses[0].status, responses[0].stage("prove").status, slow.tidied) == ("cancelled", "cancelled", True)
 
 
-async def test_a_caller_that_goes_away_has_an_atomic_pipeline_undone() -> None:
+async def test_an_atomic_pipeline_is_rolled_back_after_its_caller_disconnects() -> None:
     knead, slow, events = Knead(), Prove(), list[Event]()
     pipeline = AtomicPipeline("meal", inputs=Flour).add_stage(knead).add_stage(slow)
     with anyio.fail_after(5):
@@ -246,7 +246,7 @@ async def test_a_caller_that_goes_away_has_an_atomic_pipeline_undone() -> None:
     assert (events[-1].kind, events[-1].status) == ("run_finished", "cancelled")
 
 
-async def test_a_defect_in_a_stage_is_a_fault_with_the_place() -> None:
+async def test_an_unexpected_exception_is_a_fault_with_its_location() -> None:
     class Broken(Stage[Dough]):
         async def execute(self, ctx: StageContext, flour: Flour) -> Dough:
             return Dough(grams=1 // (flour.grams - 500))
@@ -258,7 +258,7 @@ async def test_a_defect_in_a_stage_is_a_fault_with_the_place() -> None:
     assert (response.fault.evidence[0].where or "").startswith("test_driver.py:")
 
 
-async def test_a_failure_from_a_stages_own_task_group_keeps_its_code() -> None:
+async def test_a_failure_in_a_task_group_of_a_stage_keeps_its_code() -> None:
     class Grouped(Stage[Dough]):
         async def execute(self, ctx: StageContext, flour: Flour) -> Dough:
             async with anyio.create_task_group() as group:
@@ -273,12 +273,12 @@ async def test_a_failure_from_a_stages_own_task_group_keeps_its_code() -> None:
     assert response.fault.code == "bread.burnt"
 
 
-async def test_a_product_of_the_wrong_type_is_the_stages_defect() -> None:
-    class Liar(Stage[Dough]):
+async def test_an_output_of_the_wrong_type_is_a_bug_in_the_stage() -> None:
+    class WrongType(Stage[Dough]):
         async def execute(self, ctx: StageContext, flour: Flour) -> Dough:
             return flour  # type: ignore[return-value]
 
-    response = await WorkflowPipeline("meal", inputs=Flour).add_stage(Liar()).run(Flour())
+    response = await WorkflowPipeline("meal", inputs=Flour).add_stage(WrongType()).run(Flour())
     assert response.fault is not None
     assert "returned Flour instead of Dough" in response.fault.message
 
@@ -301,14 +301,14 @@ async def test_a_dry_run_validates_every_stage_and_executes_none() -> None:
     fine = await pipeline.run(Flour(grams=500), dry_run=True)
     assert (fine.status, fine.dry_run) == ("success", True)
     assert fine.stage("knead").notes == ("knead 500 g of flour",)
-    assert fine.stage("careful").status == "unchecked"
+    assert fine.stage("careful").status == "indeterminate"
     assert "Bread" in fine.stage("careful").notes[0]
     bad = await pipeline.run(Flour(grams=1), dry_run=True)
     assert bad.fault is not None
     assert bad.fault.message == "too little dough"
 
 
-async def test_a_dry_run_executes_what_only_reads() -> None:
+async def test_a_dry_run_executes_stages_that_only_read() -> None:
     class Weigh(Stage[Dough]):
         read_only = True
 
@@ -331,9 +331,9 @@ async def test_secrets_never_reach_events_faults_or_results() -> None:
     events: list[Event] = []
     pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Leaky())
     response = await pipeline.run(Flour(mill={"MILL_PASSWORD": secret}), listeners=[events.append])
-    told = "".join(event.model_dump_json() for event in events) + response.model_dump_json()
-    assert secret not in told
-    assert told.count("[redacted]") >= 4
+    text = "".join(event.model_dump_json() for event in events) + response.model_dump_json()
+    assert secret not in text
+    assert text.count("[redacted]") >= 4
 
 
 async def test_progress_never_falls_and_ends_at_one() -> None:
@@ -344,14 +344,14 @@ async def test_progress_never_falls_and_ends_at_one() -> None:
     assert progress[-1] == 1
 
 
-async def test_a_listener_that_fails_does_not_hurt_the_run() -> None:
+async def test_a_listener_that_raises_does_not_fail_the_run() -> None:
     def broken(event: Event) -> None:
         raise RuntimeError(event.kind)
 
     assert (await meal().run(Flour(), listeners=[broken])).status == "success"
 
 
-async def test_a_response_survives_a_trip_through_json() -> None:
+async def test_a_response_round_trips_through_json() -> None:
     response = await TestPipeline(meal()).with_mock_stage("bake", fails=burnt()).run(Flour())
     again = PipelineResponse.model_validate_json(response.model_dump_json())
     assert again.model_dump() == response.model_dump()

@@ -21,7 +21,7 @@ def test_p95_is_the_nearest_rank() -> None:
     assert metrics.of("p").p95_latency == 19
 
 
-def test_the_success_rate_counts_every_other_ending_as_none() -> None:
+def test_only_success_counts_as_a_success() -> None:
     metrics = PipelineMetrics()
     for status in ("success", "failed", "cancelled", "success"):
         metrics(finished(1, status))
@@ -42,5 +42,5 @@ async def test_stages_are_counted_too_with_their_retries() -> None:
     assert metrics.of("bread").success_rate == 1
 
 
-def test_nothing_was_run_of_an_unknown_pipeline() -> None:
+def test_an_unknown_pipeline_has_no_executions() -> None:
     assert PipelineMetrics().of("none").total_executions == 0

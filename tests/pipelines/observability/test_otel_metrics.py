@@ -1,4 +1,4 @@
-"""Instruments, through the real OpenTelemetry SDK."""
+"""OpenTelemetry metrics, through the real SDK."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ async def test_runs_stages_and_retries_are_measured(monkeypatch: pytest.MonkeyPa
         listen(event)
     data = reader.get_metrics_data()
     assert data is not None
-    found = {}
+    values = {}
     for metric in (m for r in data.resource_metrics for scope in r.scope_metrics for m in scope.metrics):
         for point in metric.data.data_points:
-            named = (metric.name, *sorted(str(value) for value in (point.attributes or {}).values()))
-            found[named] = point.count if isinstance(point, HistogramDataPoint) else point.value
+            key = (metric.name, *sorted(str(value) for value in (point.attributes or {}).values()))
+            values[key] = point.count if isinstance(point, HistogramDataPoint) else point.value
     provider.shutdown()
-    assert found == {
+    assert values == {
         ("container_kit.run.duration", "bread", "success"): 1,
         ("container_kit.run.duration", "bread", "failed"): 1,
         ("container_kit.stage.duration", "bread", "knead"): 2,

@@ -45,7 +45,7 @@ async def test_one_trace_holds_pipeline_stages_and_attempts(spans: InMemorySpanE
     assert {f"{span.context.trace_id:032x}" for span in finished if span.context} == {response.trace_id}
 
 
-async def test_each_retry_is_a_span_and_the_failed_one_carries_the_code(spans: InMemorySpanExporter) -> None:
+async def test_each_retry_is_a_span_and_the_failed_one_has_the_code(spans: InMemorySpanExporter) -> None:
     pipeline = bread().with_retry(RetryPolicy(max_attempts=2, initial_delay=0, jitter=0))
     await TestPipeline(pipeline).with_mock_stage("bake", returns=Bread(loaves=1), fails=[cold()]).run(Flour())
     attempts = {span.name: span for span in spans.get_finished_spans() if span.name == "attempt 1"}
@@ -66,5 +66,5 @@ async def test_a_failed_run_marks_stage_and_pipeline_and_the_fault_names_the_tra
     assert response.fault.trace_id == response.trace_id
 
 
-async def test_without_a_tracer_there_is_no_trace_id() -> None:
+async def test_without_a_tracer_there_is_not_a_trace_id() -> None:
     assert (await bread().run(Flour())).trace_id is None

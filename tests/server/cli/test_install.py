@@ -18,7 +18,7 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ["claude-code", "claude-desktop", "vscode", "cursor", "codex"])
-def test_a_client_gets_an_entry_that_starts_the_server_and_a_second_time_changes_nothing(name: str) -> None:
+def test_an_entry_starts_the_server_and_installing_twice_changes_nothing(name: str) -> None:
     assert main(["install", name]) == 0
     client = clients()[name]
     text = client.file.read_text()
@@ -30,7 +30,7 @@ def test_a_client_gets_an_entry_that_starts_the_server_and_a_second_time_changes
     assert client.file.read_text() == text
 
 
-def test_what_is_there_is_kept_and_copied(somewhere: Path) -> None:
+def test_other_entries_are_kept_and_the_file_is_backed_up(somewhere: Path) -> None:
     before = '{"mcpServers": {"other": {"command": "x"}}, "theme": "dark"}'
     (somewhere / ".mcp.json").write_text(before)
     assert main(["install", "claude-code"]) == 0
@@ -40,7 +40,7 @@ def test_what_is_there_is_kept_and_copied(somewhere: Path) -> None:
     assert (somewhere / ".mcp.json.bak").read_text() == before
 
 
-def test_comments_of_a_toml_file_stay(somewhere: Path) -> None:
+def test_comments_of_a_toml_file_are_kept(somewhere: Path) -> None:
     (somewhere / ".codex").mkdir()
     (somewhere / ".codex" / "config.toml").write_text('# mine\nmodel = "x"')
     assert main(["install", "codex"]) == 0
@@ -52,7 +52,7 @@ def test_comments_of_a_toml_file_stay(somewhere: Path) -> None:
 @pytest.mark.parametrize(
     "before", ['{"mcpServers": {"container-kit": {"command": "mine"}}}', "{ broken", '{"mcpServers": []}', "[]"]
 )
-def test_what_cannot_be_merged_is_left_as_it_was(
+def test_a_file_that_cannot_be_merged_is_not_changed(
     before: str, somewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (somewhere / ".mcp.json").write_text(before)
@@ -61,10 +61,10 @@ def test_what_cannot_be_merged_is_left_as_it_was(
     assert "nothing was changed" in capsys.readouterr().err
 
 
-def test_codex_waits_for_a_build(somewhere: Path) -> None:
+def test_codex_has_a_timeout_long_enough_for_builds(somewhere: Path) -> None:
     assert main(["install", "codex"]) == 0
     [entry] = tomllib.loads((somewhere / ".codex" / "config.toml").read_text())["mcp_servers"].values()
-    assert entry["tool_timeout_sec"] == 3600  # its own default is a minute
+    assert entry["tool_timeout_sec"] == 3600  # the default of Codex is a minute
 
 
 def test_printing_writes_nothing(somewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

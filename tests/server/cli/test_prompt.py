@@ -1,4 +1,4 @@
-"""A run that needs consent asks the person at the terminal, and nobody where there is none."""
+"""A run that needs approval asks at the terminal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def variables(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("said", "code", "built"), [("y", 0, True), ("", 1, False), ("no", 1, False)])
-def test_a_person_is_asked(said: str, code: int, built: bool, variables: dict[str, str], tmp_path: Path) -> None:
+def test_a_protected_deployment_asks_at_the_terminal(
+    said: str, code: int, built: bool, variables: dict[str, str], tmp_path: Path
+) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, str(tmp_path)], cwd=tmp_path, env=variables, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE
@@ -68,7 +70,7 @@ def test_a_person_is_asked(said: str, code: int, built: bool, variables: dict[st
     assert (b"approval.rejected" in shown) is not built
 
 
-def test_without_a_terminal_nothing_is_done(variables: dict[str, str], tmp_path: Path) -> None:
+def test_without_a_terminal_nothing_is_deployed(variables: dict[str, str], tmp_path: Path) -> None:
     ended = subprocess.run(
         [*COMMAND, str(tmp_path)],
         cwd=tmp_path,

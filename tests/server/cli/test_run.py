@@ -1,4 +1,4 @@
-"""`container-kit run` in a process of its own: what it shows, how it is stopped, and that its runs survive."""
+"""`container-kit run` as a separate process: output, interruption and recovery."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUN = [sys.executable, "-m", "container_kit.server.cli.main", "run"]
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
+    """Run a command to its end."""
     variables = environment(folder, **offering(folder))
     return subprocess.run(
         [*RUN, *words], cwd=folder, env=variables, capture_output=True, text=True, timeout=50, check=False
@@ -35,7 +35,7 @@ def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def holding(folder: Path, stderr: int | IO[bytes] = subprocess.PIPE) -> Iterator[subprocess.Popen[bytes]]:
-    """The command that waits for a file `go`."""
+    """Return the command that waits for a file `go`."""
     variables = environment(folder, TERM="xterm", COLUMNS="100", **offering(folder))
     process = subprocess.Popen(
         [*RUN, "hold", "--folder", str(folder)], cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=stderr
@@ -48,13 +48,13 @@ def holding(folder: Path, stderr: int | IO[bytes] = subprocess.PIPE) -> Iterator
 
 
 def listed(folder: Path) -> list[dict[str, Any]]:
-    """All runs, the newest first, as another process tells them."""
+    """Return all runs, newest first, from another process."""
     told = command(folder, "list-runs", "--json")
     assert told.returncode == 0, told.stderr
     return list(json.loads(told.stdout)["runs"])
 
 
-async def test_a_run_that_was_killed_is_finished_by_the_next_one(tmp_path: Path) -> None:
+async def test_the_next_command_finishes_a_killed_run(tmp_path: Path) -> None:
     with holding(tmp_path) as process:
         await there(tmp_path / "begun")
         process.kill()
@@ -68,18 +68,18 @@ async def test_a_run_that_was_killed_is_finished_by_the_next_one(tmp_path: Path)
     assert [run["status"] for run in listed(tmp_path)] == ["success", "success"]
 
 
-async def test_an_interrupt_stops_the_run_and_says_so(tmp_path: Path) -> None:
+async def test_an_interrupt_cancels_the_run_and_is_reported(tmp_path: Path) -> None:
     with holding(tmp_path) as process:
         await there(tmp_path / "begun")
         process.send_signal(signal.SIGINT)
         stdout, stderr = await anyio.to_thread.run_sync(lambda: process.communicate(timeout=50))
     assert (process.returncode, stdout) == (130, b"")
-    assert b"interrupted" in stderr
+    assert b"Interrupted" in stderr
     assert [run["status"] for run in listed(tmp_path)] == ["cancelled"]
     assert not (tmp_path / "done").exists()
 
 
-async def test_a_terminal_shows_one_line_a_stage_live_and_the_result_at_the_end(tmp_path: Path) -> None:
+async def test_a_terminal_shows_one_live_line_per_stage_and_the_result(tmp_path: Path) -> None:
     terminal, its_end = pty.openpty()
     with holding(tmp_path, stderr=its_end) as process:
         os.close(its_end)
@@ -96,12 +96,12 @@ async def test_a_terminal_shows_one_line_a_stage_live_and_the_result_at_the_end(
 
 
 def until(terminal: int, words: str | None) -> str:
-    """What a terminal shows until these words are there, without its control sequences; None reads to the end."""
+    """Read a terminal until these words appear, without control sequences; None reads to the end."""
     shown = ""
     while words is None or words not in shown:
         try:
             part = os.read(terminal, 4096)
-        except OSError:  # nobody writes there any more
+        except OSError:  # the writer has closed it
             break
         if not part:
             break
@@ -109,13 +109,13 @@ def until(terminal: int, words: str | None) -> str:
     return shown
 
 
-def test_an_unknown_tool_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_tool_is_rejected_with_the_existing_ones(tmp_path: Path) -> None:
     refused = command(tmp_path, "bake")
     assert refused.returncode == 2
-    assert "no tool 'bake'; there are full-deployment, analyze" in refused.stderr
+    assert "no tool 'bake'; choose from full-deployment, analyze" in refused.stderr
 
 
-def test_a_fault_says_what_to_type_next(tmp_path: Path) -> None:
+def test_a_fault_shows_the_command_to_type_next(tmp_path: Path) -> None:
     failed = command(tmp_path, "build", "nowhere")
     assert failed.returncode == 1
     assert "path.not_found" in failed.stderr

@@ -1,4 +1,4 @@
-"""Over HTTP: nobody from afar without a token, bounded bodies, rates and calls, Host and Origin checked."""
+"""Protection over HTTP: tokens, limits of bodies, rates and calls, Host and Origin headers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
         ({"CONTAINER_KIT_OAUTH_ISSUER": "https://issuer.example"}, "CONTAINER_KIT_PUBLIC_URL"),
     ],
 )
-def test_a_server_that_would_be_open_to_others_refuses_to_start_and_says_what_to_set(
+def test_a_server_without_protection_does_not_start_on_other_addresses(
     variables: dict[str, str], said: str, tmp_path: Path
 ) -> None:
     ended = subprocess.run(
@@ -58,7 +58,7 @@ def test_a_server_that_would_be_open_to_others_refuses_to_start_and_says_what_to
     assert "planted-token" not in ended.stderr
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with listening("http", tmp_path) as (url, _):
         port = url.rpartition(":")[2].partition("/")[0]
         ended = subprocess.run(
@@ -75,7 +75,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-async def test_with_a_token_only_those_who_bear_it_are_served(tmp_path: Path) -> None:
+async def test_a_server_with_a_token_requires_it(tmp_path: Path) -> None:
     with listening("http", tmp_path, **TOKEN) as (url, _):
         assert post(url, PING)[0] == 401
         assert post(url, PING, Authorization="Bearer wrong")[0] == 401
@@ -90,13 +90,13 @@ async def test_with_a_token_only_those_who_bear_it_are_served(tmp_path: Path) ->
                 assert (await client.list_tools()).tools
 
 
-def test_a_page_in_a_browser_cannot_reach_a_server_on_loopback(tmp_path: Path) -> None:
+def test_web_pages_cannot_reach_a_server_on_loopback(tmp_path: Path) -> None:
     with listening("http", tmp_path) as (url, _):
         assert post(url, PING, Host="evil.example")[0] == 421
         assert post(url, PING, Origin="https://evil.example")[0] == 403
 
 
-async def test_health_readiness_and_metrics_are_told(tmp_path: Path) -> None:
+async def test_health_readiness_and_metrics_are_exposed(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "index.html").write_text("hello")
     with listening("http", tmp_path) as (url, _):
@@ -111,20 +111,20 @@ async def test_health_readiness_and_metrics_are_told(tmp_path: Path) -> None:
     assert 'container_kit_stages_succeeded_total{pipeline="analyze",stage="analyze"} 1' in text.splitlines()
 
 
-def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
+def test_a_body_above_the_limit_is_rejected(tmp_path: Path) -> None:
     with listening("http", tmp_path, CONTAINER_KIT_MAX_BODY_BYTES="2048") as (url, _):
         status, *_ = post(url, {**PING, "params": {"x": "x" * 4096}})
     assert status == 413
 
 
-def test_more_requests_a_minute_than_allowed_are_refused_with_when_to_come_back(tmp_path: Path) -> None:
+def test_requests_above_the_rate_limit_are_rejected_with_retry_after(tmp_path: Path) -> None:
     with listening("http", tmp_path, CONTAINER_KIT_RATE_LIMIT_PER_MINUTE="3") as (url, _):
         statuses = [post(url, PING)[0] for _ in range(3)]
         status, text, headers = post(url, PING)
     assert 429 not in statuses
     assert status == 429
     assert int(headers["retry-after"]) <= 60
-    assert "3 requests a minute" in text
+    assert "3 requests per minute" in text
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def issuer() -> Iterator[Issuer]:
     issuer.close()
 
 
-def test_tokens_of_an_oauth_issuer_are_accepted_for_this_audience_alone(issuer: Issuer, tmp_path: Path) -> None:
+def test_tokens_of_an_oauth_issuer_are_accepted_only_for_this_audience(issuer: Issuer, tmp_path: Path) -> None:
     variables = {"CONTAINER_KIT_OAUTH_ISSUER": issuer.url, "CONTAINER_KIT_PUBLIC_URL": AUDIENCE}
     stranger = Issuer()
     stranger.close()
@@ -158,7 +158,7 @@ def test_tokens_of_an_oauth_issuer_are_accepted_for_this_audience_alone(issuer: 
     assert set(answers.values()) == {401}
 
 
-async def test_who_listens_takes_nobodys_place(tmp_path: Path) -> None:
+async def test_listening_streams_do_not_count_as_parallel_requests(tmp_path: Path) -> None:
     with listening("http", tmp_path, CONTAINER_KIT_MAX_CONCURRENT_CALLS="1") as (url, _), anyio.fail_after(50):
         async with Client(url) as client, client.listen(tools_list_changed=True), Client(url) as other:
             assert (await other.list_tools()).tools

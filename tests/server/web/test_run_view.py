@@ -1,4 +1,4 @@
-"""`/runs` and `/runs/ID`: guarded like the MCP endpoint, and drawn live in real Chromium."""
+"""`/runs` and `/runs/ID`: protected like the MCP endpoint, and drawn live in real Chromium."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sign_in(url: str, token: str, **headers: str) -> tuple[int, str, dict[str, s
     return ask(url, "/runs/sign-in", json.dumps({"token": token}).encode(), **known)
 
 
-def test_with_a_token_nothing_is_told_without_it_and_a_cookie_brings_it(tmp_path: Path) -> None:
+def test_the_pages_require_the_token_which_a_cookie_carries(tmp_path: Path) -> None:
     with listening("http", tmp_path, CONTAINER_KIT_AUTH_TOKEN=TOKEN) as (url, _):
         assert ask(url, "/runs/data")[0] == 401
         assert ask(url, f"/runs/{NONE}/data")[0] == 401
@@ -51,7 +51,7 @@ def test_with_a_token_nothing_is_told_without_it_and_a_cookie_brings_it(tmp_path
         assert ask(url, "/runs", Cookie=cookie.partition(";")[0])[0] == 200
 
 
-def test_other_pages_of_a_browser_can_neither_read_nor_sign_in_nor_frame(tmp_path: Path) -> None:
+def test_other_web_pages_cannot_read_sign_in_or_frame(tmp_path: Path) -> None:
     with listening("http", tmp_path) as (url, _):
         for path in ("/runs", "/runs/data", f"/runs/{NONE}", f"/runs/{NONE}/data"):
             assert ask(url, path, Host="evil.example")[0] == 421
@@ -65,14 +65,14 @@ def test_other_pages_of_a_browser_can_neither_read_nor_sign_in_nor_frame(tmp_pat
     assert "default-src 'none'" in page
 
 
-def test_what_does_not_fit_or_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_an_invalid_query_or_unknown_run_has_a_clear_status(tmp_path: Path) -> None:
     with listening("http", tmp_path) as (url, _):
         status, text, _ = ask(url, f"/runs/{NONE}/data")
-        assert (status, json.loads(text)["code"]) == (404, "run.unknown")
+        assert (status, json.loads(text)["code"]) == (404, "run.not_found")
         assert ask(url, f"/runs/{NONE}/data?lines=nine")[0] == 400
 
 
-async def test_a_run_is_shown_to_its_caller_alone(tmp_path: Path) -> None:
+async def test_a_run_is_shown_only_to_its_principal(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("print()\n")
     issuer = Issuer()
     variables = {"CONTAINER_KIT_OAUTH_ISSUER": issuer.url, "CONTAINER_KIT_PUBLIC_URL": AUDIENCE}
@@ -86,7 +86,7 @@ async def test_a_run_is_shown_to_its_caller_alone(tmp_path: Path) -> None:
         run = answer.structured_content["run"]  # type: ignore[index]
         status, text, headers = sign_in(url, mine)
         assert (status, text) == (204, "")
-        assert "Secure" in headers["set-cookie"].split("; ")  # browsers reach this server by https
+        assert "Secure" in headers["set-cookie"].split("; ")  # browsers reach this server by HTTPS
         cookie = headers["set-cookie"].partition(";")[0]
         assert json.loads(ask(url, f"/runs/{run}/data", Cookie=cookie)[1])["status"] == "success"
         assert ask(url, f"/runs/{run}/data", Authorization=f"Bearer {theirs}")[0] == 404
@@ -98,7 +98,7 @@ def button(page: Page, name: str) -> Locator:
     return page.get_by_role("button", name=re.compile(name))
 
 
-async def test_a_run_is_drawn_live_and_every_part_is_reached_by_keyboard(tmp_path: Path) -> None:
+async def test_a_run_is_drawn_live_and_is_usable_by_keyboard(tmp_path: Path) -> None:
     gates = tmp_path / "gates"
     gates.mkdir()
     with listening("http", tmp_path, **SHOW) as (url, _):
@@ -140,7 +140,7 @@ async def test_a_run_is_drawn_live_and_every_part_is_reached_by_keyboard(tmp_pat
             assert errors == []
 
 
-async def test_light_and_dark_follow_the_browser_and_both_can_be_read(tmp_path: Path) -> None:
+async def test_light_and_dark_follow_the_browser_with_enough_contrast(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("print()\n")
     with listening("http", tmp_path) as (url, _):
         async with Client(url) as client, browser() as running:
@@ -184,7 +184,7 @@ CONTRASTS = """() => {
 }"""
 
 
-async def test_a_person_signs_in_with_the_token_once(tmp_path: Path) -> None:
+async def test_signing_in_once_keeps_the_token(tmp_path: Path) -> None:
     with listening("http", tmp_path, CONTAINER_KIT_AUTH_TOKEN=TOKEN) as (url, _):
         async with browser() as running, page_of(running) as (page, _errors):  # the browser reports each 401
             await page.goto(url.rpartition("/")[0] + "/runs")
@@ -192,7 +192,7 @@ async def test_a_person_signs_in_with_the_token_once(tmp_path: Path) -> None:
             await expect(field).to_be_focused()
             await field.fill("wrong")
             await field.press("Enter")
-            await expect(page.get_by_role("alert")).to_have_text("This token is not accepted.")
+            await expect(page.get_by_role("alert")).to_have_text("Invalid token.")
             await field.fill(TOKEN)
             await field.press("Enter")
             await expect(page.get_by_text("No runs yet")).to_be_visible()

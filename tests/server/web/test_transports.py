@@ -1,4 +1,4 @@
-"""The real server in a process of its own, over each transport and in both protocol eras."""
+"""The real server as a separate process, over each transport and in both protocol revisions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_repository_is_analyzed_over_http(tmp_path: Path) -> None:
     assert result.structured_content["analysis"]["modules"][0]["language"]["value"] == "python"
 
 
-def test_standard_input_that_ends_ends_the_server(tmp_path: Path) -> None:
+def test_closing_stdin_ends_the_server(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, *SERVE],
         cwd=tmp_path,
@@ -58,7 +58,7 @@ def test_standard_input_that_ends_ends_the_server(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout) == (0, b"")
 
 
-def test_a_signal_ends_a_server_whose_client_says_nothing(tmp_path: Path) -> None:
+def test_a_signal_ends_a_server_with_an_idle_client(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, *SERVE],
         cwd=tmp_path,

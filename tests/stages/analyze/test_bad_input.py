@@ -37,7 +37,7 @@ def kinds(analysis: Analysis) -> set[tuple[str, str | None]]:
         ("pubspec.yaml", "name: [", "dart"),
     ],
 )
-def test_a_broken_manifest_is_named_and_still_tells_the_language(
+def test_a_broken_manifest_is_named_and_still_shows_the_language(
     tmp_path: Path, name: str, content: str | bytes, language: str
 ):
     analysis = analyze(lay(tmp_path, **{name: content}))
@@ -47,7 +47,7 @@ def test_a_broken_manifest_is_named_and_still_tells_the_language(
     assert any(entry.startswith(f"{name}: ") for entry in analysis.unread)
 
 
-def test_the_line_of_a_broken_manifest_is_told(tmp_path: Path):
+def test_the_line_of_a_broken_manifest_is_reported(tmp_path: Path):
     analysis = analyze(lay(tmp_path, **{"package.json": '{\n  "name": "x"\n  "version": "1"\n}'}))
 
     assert ("malformed", "package.json:3") in kinds(analysis)
@@ -57,7 +57,7 @@ _COMMENTED = '{\n  // what it is called\n  "name": "x",\n  "require": {"a/b": "1
 
 
 @pytest.mark.parametrize("name", ["package.json", "composer.json"])
-def test_what_a_package_manager_refuses_is_told_and_read_all_the_same(tmp_path: Path, name: str):
+def test_what_a_package_manager_refuses_is_reported_and_read_anyway(tmp_path: Path, name: str):
     analysis = analyze(lay(tmp_path, **{name: _COMMENTED, "server.js": "require('koa')", "index.php": "<?php"}))
 
     assert ("malformed", f"{name}:2") in kinds(analysis)
@@ -79,7 +79,7 @@ def test_a_file_of_a_platform_is_read_in_its_own_format(tmp_path: Path, name: st
     assert [risk for risk in analysis.risks if risk.kind == "malformed"] == []
 
 
-def test_a_script_whose_file_is_not_there_is_told(tmp_path: Path):
+def test_a_script_whose_file_is_not_there_is_reported(tmp_path: Path):
     manifest = '{\n  "scripts": {\n    "start": "node server.js"\n  },\n  "dependencies": {"koa": "2"}\n}'
     analysis = analyze(
         lay(tmp_path, **{"package.json": manifest, "src/index.js": "new (require('koa'))().listen(81)\n"})
@@ -90,20 +90,20 @@ def test_a_script_whose_file_is_not_there_is_told(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "Gemfile", "package.json", "docker-compose.yml", "main.py"])
-def test_a_merge_that_was_not_finished_is_told(tmp_path: Path, name: str):
+def test_a_merge_that_was_not_finished_is_reported(tmp_path: Path, name: str):
     marks = "a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> theirs\n"
     analysis = analyze(lay(tmp_path, **{"requirements.txt": "flask", "main.py": "import flask\n", name: marks}))
 
     assert ("malformed", f"{name}:2") in kinds(analysis)
 
 
-def test_a_heading_of_equal_signs_is_no_merge(tmp_path: Path):
+def test_a_heading_of_equal_signs_is_not_a_merge(tmp_path: Path):
     analysis = analyze(lay(tmp_path, **{"main.py": '"""\nTitle\n=======\n>>>>>>> 1 << 2\n"""\nimport flask\n'}))
 
     assert [risk.kind for risk in analysis.risks if risk.kind == "malformed"] == []
 
 
-def test_main_that_is_not_there_is_told(tmp_path: Path):
+def test_main_that_is_not_there_is_reported(tmp_path: Path):
     manifest = '{\n  "main": "lib/start.js",\n  "dependencies": {"koa": "2"}\n}'
     analysis = analyze(lay(tmp_path, **{"package.json": manifest, "server.js": "new (require('koa'))().listen(81)\n"}))
 
@@ -111,7 +111,7 @@ def test_main_that_is_not_there_is_told(tmp_path: Path):
     assert analysis.modules[0].start_command.value == "node server.js"
 
 
-def test_a_dockerfile_whose_program_is_not_there_is_told(tmp_path: Path):
+def test_a_dockerfile_whose_program_is_not_there_is_reported(tmp_path: Path):
     analysis = analyze(
         lay(tmp_path, **{"Dockerfile": "FROM python:3.14\nCOPY . .\nCMD python run.py\n", "web.py": "import flask\n"})
     )
@@ -266,7 +266,7 @@ def test_ignored_folders_hold_no_modules(tmp_path: Path):
     assert {module.path for module in analyze(lay(tmp_path, **files)).modules} == {".", "old-but-good"}
 
 
-def test_a_secret_is_told_but_not_shown(tmp_path: Path):
+def test_a_secret_is_reported_but_not_shown(tmp_path: Path):
     secret = "ghp_" + "a1B2" * 9
     analysis = analyze(lay(tmp_path, **{".env": f"GITHUB_TOKEN={secret}\n", "package.json": EXPRESS}))
 

@@ -20,7 +20,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
-    if buildx.find() is None:
+    if buildx.find_buildx() is None:
         pytest.skip("docker buildx is not installed")
 
 
@@ -50,7 +50,7 @@ async def test_a_named_builder_builds_with_progress_secrets_and_arguments(
     assert any(line.startswith("step 2/2: RUN") for line in ctx.messages)
 
 
-async def test_its_failures_are_explained_like_all_others(
+async def test_failures_of_buildx_are_explained_like_others(
     stage: BuildImage, ctx: Contexts, write: Write, unique: Callable[[], str], tiny_image: str
 ) -> None:
     with pytest.raises(StageFailure) as caught:
@@ -59,7 +59,7 @@ async def test_its_failures_are_explained_like_all_others(
     assert caught.value.fault.message.startswith("Dockerfile:2: ")
 
 
-async def test_what_the_builder_cannot_do_is_told(
+async def test_an_option_that_the_builder_does_not_support_is_a_fault(
     stage: BuildImage, ctx: Contexts, write: Write, unique: Callable[[], str], tiny_image: str
 ) -> None:
     root = write(Dockerfile=f"FROM {tiny_image}\n")

@@ -17,9 +17,11 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
 from container_kit.stages.build.failures import FAULTS
 from container_kit.stages.contract.fault import Fault, StageFailure
+from container_kit.stages.docker.engine import DockerEngine
+from support.engine.proxy import EngineProxy
 from support.pipelines.contexts import Contexts
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.usefixtures("docker_config")]
 
 Write = Callable[..., Path]
 
@@ -64,34 +66,34 @@ CASES = [
     Case("dockerfile.syntax", DEBIAN + "ENV A=1 B\n", 2, 'can\'t find = in "B"'),
     Case("dockerfile.syntax", DEBIAN + "EXPOSE abc\n", 2, "nvalid containerPort"),
     # the context
-    Case("build.file_missing", DEBIAN + "COPY nope.txt /x\n", 2, "nope.txt does not exist"),
+    Case("build.file_not_found", DEBIAN + "COPY nope.txt /x\n", 2, "nope.txt does not exist"),
     Case(
         "build.file_ignored",
         DEBIAN + "COPY conf/a.txt /x\n",
         2,
-        "conf/a.txt is left out by the pattern conf (.dockerignore:2)",
+        "conf/a.txt is excluded by the pattern conf (.dockerignore:2)",
         {"conf/a.txt": "", ".dockerignore": "*.md\nconf\n"},
     ),
-    Case("build.file_outside_context", DEBIAN + "COPY ../x /x\n", 2, "../x lies outside"),
-    Case("build.file_missing_in_stage", DEBIAN + "COPY --from=debian:bookworm-slim /nosuch /x\n", 2, "/nosuch"),
+    Case("build.file_outside_context", DEBIAN + "COPY ../x /x\n", 2, "../x is outside"),
+    Case("build.file_not_found_in_stage", DEBIAN + "COPY --from=debian:bookworm-slim /nosuch /x\n", 2, "/nosuch"),
     Case(
-        "build.stage_unknown",
+        "build.stage_not_found",
         "FROM debian:bookworm-slim AS build\nFROM debian:bookworm-slim\nCOPY --from=biuld /etc/passwd /p\n",
         3,
         "no stage biuld, but build",
     ),
     # the base image
     Case("build.registry_unreachable", "FROM 127.0.0.1:1/x/y:1\n", 1, "127.0.0.1:1 does not answer"),
-    Case("build.registry_unknown", "FROM nosuch.invalid/x:1\n", 1, "nosuch.invalid cannot be resolved"),
+    Case("build.registry_not_found", "FROM nosuch.invalid/x:1\n", 1, "nosuch.invalid cannot be resolved"),
     Case("build.base_invalid", "FROM Debian:bookworm\n", 1, "must be lowercase"),
     Case("build.base_empty", "ARG BASE\nFROM ${BASE}\n", 2, "${BASE} is empty"),
     Case("build.platform_invalid", "FROM --platform=a/b/c/d debian:bookworm-slim\n", 1, "a/b/c/d is not a platform"),
-    Case("build.user_unknown", DEBIAN + "USER nosuch\nRUN true\n", 3, "no user nosuch"),
+    Case("build.user_not_found", DEBIAN + "USER nosuch\nRUN true\n", 3, "no user nosuch"),
     Case("build.download_failed", DEBIAN + "ADD http://nosuch.invalid/x /x\n", 2, "http://nosuch.invalid/x"),
-    Case("build.secret_missing", DEBIAN + "RUN --mount=type=secret,id=s,required=true true\n", 2, "the secret s"),
+    Case("build.secret_not_found", DEBIAN + "RUN --mount=type=secret,id=s,required=true true\n", 2, "the secret s"),
     Case("build.failed", DEBIAN + "COPY a /etc/passwd/x/\n", 2, "not a directory", {"a": ""}),
     # commands
-    Case("build.no_shell", "FROM scratch\nCOPY a /a\nRUN true\n", 3, "no shell /bin/sh", {"a": ""}),
+    Case("build.shell_not_found", "FROM scratch\nCOPY a /a\nRUN true\n", 3, "no shell /bin/sh", {"a": ""}),
     Case("build.command_not_found", DEBIAN + "RUN frobnicate --now\n", 2, "no command frobnicate"),
     Case(
         "build.not_executable",
@@ -115,18 +117,20 @@ CASES = [
         {"s.sh": "set -e\r\n"},
     ),
     Case("build.shell_syntax", DEBIAN + "RUN echo 'a\n", 2, "Unterminated quoted string"),
-    Case("build.exec_format", DEBIAN + f"RUN {ARM_PROGRAM} && chmod +x /x && /x\n", 2, "another processor"),
-    Case("build.killed", DEBIAN + 'RUN sh -c "kill -9 \\$\\$"\n', 2, "killed"),
+    Case("build.exec_format_error", DEBIAN + f"RUN {ARM_PROGRAM} && chmod +x /x && /x\n", 2, "another architecture"),
+    Case("build.process_killed", DEBIAN + 'RUN sh -c "kill -9 \\$\\$"\n', 2, "killed"),
     Case("build.disk_full", DEBIAN + "RUN dd if=/dev/zero of=/dev/full bs=1k count=1\n", 2, "no space"),
     Case("build.permission_denied", DEBIAN + "USER 1000\nRUN touch /etc/x\n", 3, "/etc/x"),
     Case("build.permission_denied", DEBIAN + "USER 1000\nRUN apt-get update\n", 3, "/var/lib/apt/lists/lock"),
-    Case("build.read_only", DEBIAN + "RUN --mount=type=bind,target=/m touch /m/x\n", 2, "/m/x"),
-    Case("build.step_failed", DEBIAN + "RUN echo bye && exit 9\n", 2, "exit code 9"),
+    Case("build.read_only_filesystem", DEBIAN + "RUN --mount=type=bind,target=/m touch /m/x\n", 2, "/m/x"),
+    Case("build.step_failed", DEBIAN + "RUN echo bye && exit 9\n", 2, "exited with code 9"),
     # apt
-    Case("build.apt_not_updated", DEBIAN + "RUN apt-get install -y hello\n", 2, "lists were not fetched"),
-    Case("build.apt_package_missing", DEBIAN + "RUN apt-get update && apt-get install -y nosuchpkg\n", 2, "nosuchpkg"),
+    Case("build.apt_not_updated", DEBIAN + "RUN apt-get install -y hello\n", 2, "did not fetch them"),
     Case(
-        "build.apt_version_missing", DEBIAN + "RUN apt-get update && apt-get install hello=99.1\n", 2, "99.1 of hello"
+        "build.apt_package_not_found", DEBIAN + "RUN apt-get update && apt-get install -y nosuchpkg\n", 2, "nosuchpkg"
+    ),
+    Case(
+        "build.apt_version_not_found", DEBIAN + "RUN apt-get update && apt-get install hello=99.1\n", 2, "99.1 of hello"
     ),
     Case(
         "build.apt_source_invalid",
@@ -142,10 +146,12 @@ CASES = [
         "no key for the repository http",
     ),
     # pip
-    Case("build.pip_package_missing", PYTHON + "RUN pip install nosuch-package-zz-zz\n", 2, "nosuch-package-zz-zz"),
-    Case("build.pip_version_missing", PYTHON + "RUN pip install six==99.0\n", 2, "six==99.0"),
-    Case("build.pip_conflict", PYTHON + 'RUN pip install "urllib3<1.21" "requests==2.32.3"\n', 2, "contradict"),
-    Case("build.pip_requirements_missing", PYTHON + "RUN pip install -r r.txt\n", 2, "r.txt is not in the image yet"),
+    Case("build.pip_package_not_found", PYTHON + "RUN pip install nosuch-package-zz-zz\n", 2, "nosuch-package-zz-zz"),
+    Case("build.pip_version_not_found", PYTHON + "RUN pip install six==99.0\n", 2, "six==99.0"),
+    Case(
+        "build.pip_conflict", PYTHON + 'RUN pip install "urllib3<1.21" "requests==2.32.3"\n', 2, "requirements conflict"
+    ),
+    Case("build.pip_requirements_not_found", PYTHON + "RUN pip install -r r.txt\n", 2, "r.txt is not in the image yet"),
     Case(
         "build.pip_requirement_invalid",
         PYTHON + "COPY r.txt .\nRUN pip install -r r.txt\n",
@@ -154,7 +160,7 @@ CASES = [
         {"r.txt": "six\nflask=>1\n"},
     ),
     Case(
-        "build.pip_python_version",
+        "build.pip_python_unsupported",
         PYTHON + "COPY p /p\nRUN pip install /p\n",
         3,
         "needs Python >=3.99",
@@ -166,18 +172,18 @@ CASES = [
         2,
         "hash",
     ),
-    Case("build.git_missing", PYTHON + "RUN pip install git+https://example.invalid/x.git\n", 2, "git is needed"),
+    Case("build.git_not_found", PYTHON + "RUN pip install git+https://example.invalid/x.git\n", 2, "git is required"),
     Case(
-        "build.compiler_missing",
+        "build.compiler_not_found",
         PYTHON + "COPY p /p\nRUN pip install setuptools wheel && pip install --no-build-isolation /p\n",
         3,
         "no gcc",
         {"p/setup.py": EXTENSION, "p/x.c": "#include <Python.h>\n"},
     ),
     # npm
-    Case("build.npm_package_missing", NODE + "RUN npm install nosuch-package-zz-zz\n", 3, "nosuch-package-zz-zz"),
-    Case("build.npm_version_missing", NODE + "RUN npm install is-odd@99.0.0\n", 3, "is-odd@99.0.0"),
-    Case("build.npm_lockfile_missing", NODE + "COPY package.json .\nRUN npm ci\n", 4, "needs a lockfile", package()),
+    Case("build.npm_package_not_found", NODE + "RUN npm install nosuch-package-zz-zz\n", 3, "nosuch-package-zz-zz"),
+    Case("build.npm_version_not_found", NODE + "RUN npm install is-odd@99.0.0\n", 3, "is-odd@99.0.0"),
+    Case("build.npm_lockfile_not_found", NODE + "COPY package.json .\nRUN npm ci\n", 4, "needs a lockfile", package()),
     Case(
         "build.npm_lockfile_outdated",
         NODE + "COPY . .\nRUN npm ci\n",
@@ -192,8 +198,8 @@ CASES = [
         "not valid JSON",
         {"package.json": '{"name":"x",}'},
     ),
-    Case("build.npm_manifest_missing", NODE + "RUN npm run build\n", 3, "/a/package.json is not in the image"),
-    Case("build.npm_script_missing", NODE + "COPY . .\nRUN npm run build\n", 4, "no script build", package()),
+    Case("build.npm_manifest_not_found", NODE + "RUN npm run build\n", 3, "/a/package.json is not in the image"),
+    Case("build.npm_script_not_found", NODE + "COPY . .\nRUN npm run build\n", 4, "no script build", package()),
     Case(
         "build.npm_peer_conflict",
         NODE + "COPY . .\nRUN npm install\n",
@@ -202,7 +208,7 @@ CASES = [
         package(dependencies='{"react": "17.0.2", "react-dom": "18.2.0"}'),
     ),
     Case(
-        "build.npm_engine",
+        "build.npm_engine_unsupported",
         NODE + "COPY . .\nRUN npm install --engine-strict\n",
         4,
         "Node version",
@@ -230,8 +236,8 @@ CASES = [
         "did not answer in time",
     ),
     # code
-    Case("build.module_missing", PYTHON + 'RUN python -c "import nosuch"\n', 2, "module nosuch"),
-    Case("build.module_missing", NODE + "RUN node -e \"require('nosuch')\"\n", 3, "module nosuch"),
+    Case("build.module_not_found", PYTHON + 'RUN python -c "import nosuch"\n', 2, "module nosuch"),
+    Case("build.module_not_found", NODE + "RUN node -e \"require('nosuch')\"\n", 3, "module nosuch"),
     Case(
         "build.source_syntax",
         PYTHON + "COPY a.py .\nRUN python -m py_compile a.py\n",
@@ -286,8 +292,8 @@ async def test_a_failed_build_says_what_to_repair_and_where(
 def pushed(docker_api: APIClient, tiny_image: str) -> Callable[..., str]:
     """Pushes the tiny image to a registry: `pushed("HOST:PORT")` gives its name there."""
 
-    def push(registry: str, auth: dict[str, str] | None = None) -> str:
-        name = f"{registry}/app"
+    def push(registry: str, auth: dict[str, str] | None = None, path: str = "app") -> str:
+        name = f"{registry}/{path}"
         docker_api.tag(tiny_image, name, "1")
         said = docker_api.push(name, "1", auth_config=auth)
         docker_api.remove_image(f"{name}:1")
@@ -313,7 +319,7 @@ async def test_a_base_image_without_the_platform(
     pushed(host)
     _list_as_arm_only(host)
     fault = await _failing(stage, ctx, write(Dockerfile=f"FROM {host}/app:arm\nRUN true\n"))
-    assert fault.code == "build.base_platform"
+    assert fault.code == "build.base_platform_unavailable"
 
 
 def _list_as_arm_only(host: str) -> None:
@@ -336,25 +342,54 @@ def _list_as_arm_only(host: str) -> None:
 USERS = "tester:$2y$04$ZRaFv/b2VCu7o8sKvyI.B.kpJDetv.RrWwCwhZ0dmhop62xaKBDZe\n"
 
 
-async def test_a_private_base_image_needs_a_login_and_gets_it_from_the_docker_configuration(
-    stage: BuildImage,
+AUTHS = '{"auths": {"%s": {"auth": "dGVzdGVyOmxldG1laW4="}}}'
+
+
+def _log_in_with_docker(folder: Path, host: str) -> None:
+    (folder / "config.json").write_text(AUTHS % host)
+
+
+def _log_in_with_podman(folder: Path, host: str) -> None:
+    (folder / "containers").mkdir()
+    (folder / "containers" / "auth.json").write_text(AUTHS % f"{host}/team")
+
+
+@pytest.mark.parametrize("log_in_with", [_log_in_with_docker, _log_in_with_podman])
+@pytest.mark.parametrize("podman", [False, True], ids=["session", "classic"])
+async def test_a_private_base_image_builds_with_a_login_of_docker_or_podman(
+    proxy: Callable[..., EngineProxy],
     ctx: Contexts,
     write: Write,
     unique: Callable[[], str],
     registry: Callable[..., str],
     pushed: Callable[..., str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    docker_config: Path,
+    log_in_with: Callable[[Path, str], None],
+    podman: bool,
 ) -> None:
     host = registry(users=USERS)
-    base = pushed(host, {"username": "tester", "password": "letmein"})
+    base = pushed(host, {"username": "tester", "password": "letmein"}, path="team/base")
     root = write(Dockerfile=f"FROM {base}\nRUN true\n")
+    stage = BuildImage(DockerEngine(proxy(podman=podman).host))
     fault = await _failing(stage, ctx, root)
     assert fault.code == "build.base_unauthorized"
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    (tmp_path / "config.json").write_text(f'{{"auths": {{"{host}": {{"auth": "dGVzdGVyOmxldG1laW4="}}}}}}')
+    log_in_with(docker_config, host)
     image = await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag=unique()))
-    assert image.id
+    assert image.builder == ("classic" if podman else "buildkit-session")
+
+
+async def test_credentials_that_cannot_be_read_are_the_fault_of_a_private_base_image(
+    stage: BuildImage,
+    ctx: Contexts,
+    write: Write,
+    registry: Callable[..., str],
+    pushed: Callable[..., str],
+    docker_config: Path,
+) -> None:
+    base = pushed(registry(users=USERS), {"username": "tester", "password": "letmein"})
+    (docker_config / "config.json").write_text('{"credsStore": "missing"}')
+    fault = await _failing(stage, ctx, write(Dockerfile=f"FROM {base}\n"))
+    assert fault.code == "registry.credential_helper_failed"
 
 
 async def test_registries_without_trusted_tls(

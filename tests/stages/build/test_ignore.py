@@ -59,7 +59,7 @@ def test_the_last_pattern_that_matches_decides() -> None:
     assert patterns.which("README-secret.md") is not None
 
 
-def test_comments_blank_lines_and_a_byte_order_mark_are_no_patterns() -> None:
+def test_comments_blank_lines_and_a_byte_order_mark_are_not_patterns() -> None:
     patterns = Patterns.of_ignore_file("\ufeff# a comment\n\n   \n a.txt \r\n")
     assert [pattern.text for pattern in patterns.patterns] == ["a.txt"]
     assert patterns.patterns[0].line == 4
@@ -131,7 +131,7 @@ def test_a_name_that_is_not_text_is_a_fault(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")).write_text("")
     with pytest.raises(StageFailure) as caught:
         _walked(tmp_path, "")
-    assert caught.value.fault.code == "build.context_name"
+    assert caught.value.fault.code == "build.context_name_invalid"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes its user, which needs root")

@@ -29,29 +29,29 @@ def ctx(workspace: Workspace) -> Contexts:
 
 def _refused(ctx: Contexts, root: Path, made: Dockerfile | None = None, **options: object) -> Fault:
     with pytest.raises(StageFailure) as caught:
-        inputs.read(ctx(), Source(path=str(root)), BuildOptions(**options), made)  # type: ignore[arg-type] # fields
+        inputs.read_inputs(ctx(), Source(path=str(root)), BuildOptions(**options), made)  # type: ignore[arg-type] # fields
     return caught.value.fault
 
 
 def test_a_missing_dockerfile_names_those_that_are_there(ctx: Contexts, write: Write) -> None:
     fault = _refused(ctx, write(**{"docker/Dockerfile": "FROM a\n"}))
-    assert fault.code == "dockerfile.missing"
+    assert fault.code == "dockerfile.not_found"
     assert fault.next_actions[0].arguments == {"dockerfile": "docker/Dockerfile"}
 
 
 def test_an_unknown_target_offers_the_nearest_stage(ctx: Contexts, write: Write) -> None:
     fault = _refused(ctx, write(Dockerfile="FROM a AS runtime\n"), target="runtme")
-    assert (fault.code, fault.next_actions[0].arguments) == ("build.target_unknown", {"target": "runtime"})
+    assert (fault.code, fault.next_actions[0].arguments) == ("build.target_not_found", {"target": "runtime"})
 
 
-def test_a_binary_dockerfile_is_told_as_such(ctx: Contexts, write: Write) -> None:
+def test_a_binary_dockerfile_is_a_fault(ctx: Contexts, write: Write) -> None:
     root = write(Dockerfile="")
     for junk in (b"\xff\xfe\x00F", b"FROM a\n\0\0"):
         (root / "Dockerfile").write_bytes(junk)
         assert _refused(ctx, root).code == "dockerfile.unreadable"
 
 
-def test_an_ignore_file_with_a_broken_pattern_is_told(ctx: Contexts, write: Write) -> None:
+def test_an_ignore_file_with_a_broken_pattern_is_a_fault(ctx: Contexts, write: Write) -> None:
     assert (
         _refused(ctx, write(Dockerfile="FROM a\n", **{".dockerignore": "[z-a]\n"})).code == "dockerfile.ignore_invalid"
     )
@@ -79,15 +79,15 @@ def test_nothing_outside_the_workspace_is_read(
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"tag": "No Good"}, "build.tag_invalid"),
+        ({"tag": "No Good"}, "image.reference_invalid"),
         ({"build_args": {"A B": "1"}}, "build.argument_invalid"),
         ({"platforms": ("linux",)}, "build.argument_invalid"),
         ({"builder": "--help"}, None),
         ({"builder": "a b"}, "build.argument_invalid"),
         ({"cache_to": ("type=local,dest=/etc",)}, "build.argument_invalid"),
-        ({"secrets": {"s": "env:CK_NO_SUCH_VARIABLE"}}, "build.secret_missing"),
-        ({"secrets": {"s": "file:nosuch"}}, "build.secret_missing"),
-        ({"secrets": {"s,src=/etc/shadow": "env:HOME"}}, "build.secret_missing"),
+        ({"secrets": {"s": "env:CK_NO_SUCH_VARIABLE"}}, "build.secret_not_found"),
+        ({"secrets": {"s": "file:nosuch"}}, "build.secret_not_found"),
+        ({"secrets": {"s,src=/etc/shadow": "env:HOME"}}, "build.secret_not_found"),
         ({"ca_file": "nosuch.pem"}, "build.ca_file_invalid"),
         ({"ca_file": "Dockerfile"}, "build.ca_file_invalid"),
     ],
@@ -99,12 +99,12 @@ def test_options_that_cannot_work_are_refused(
     if code is not None:
         assert _refused(ctx, root, **options).code == code
     else:
-        inputs.read(ctx(), Source(path=str(root)), BuildOptions(**options), None)  # type: ignore[arg-type] # fields
+        inputs.read_inputs(ctx(), Source(path=str(root)), BuildOptions(**options), None)  # type: ignore[arg-type] # fields
 
 
 def test_a_secret_given_in_clear_is_refused_and_not_repeated(ctx: Contexts, write: Write) -> None:
     fault = _refused(ctx, write(Dockerfile="FROM a\n"), secrets={"s": "hunter2-in-clear"})
-    assert fault.code == "build.secret_missing"
+    assert fault.code == "build.secret_not_found"
     assert "hunter2" not in fault.model_dump_json()
 
 
@@ -112,7 +112,7 @@ def test_the_context_is_the_root_or_the_folder_of_a_modules_own_dockerfile(ctx: 
     root = write(Dockerfile="FROM a\n", **{"api/Dockerfile": "FROM b\n", "web/x": ""})
 
     def read(module: str, made: Dockerfile | None = None, **options: str) -> tuple[str, str, str]:
-        found = inputs.read(ctx(), Source(path=str(root), module=module), BuildOptions(**options), made)  # type: ignore[arg-type] # fields
+        found = inputs.read_inputs(ctx(), Source(path=str(root), module=module), BuildOptions(**options), made)  # type: ignore[arg-type] # fields
         return found.parsed.path, found.context.relative_to(root).as_posix(), found.reference
 
     assert read(".") == ("Dockerfile", ".", "app:latest")
@@ -123,7 +123,7 @@ def test_the_context_is_the_root_or_the_folder_of_a_modules_own_dockerfile(ctx: 
 
 
 @pytest.mark.anyio
-async def test_a_dry_run_foretells_the_image(ctx: Contexts, write: Write) -> None:
+async def test_a_dry_run_predicts_the_image(ctx: Contexts, write: Write) -> None:
     root = write(Dockerfile="FROM a AS x\nEXPOSE 1\nFROM b\nEXPOSE 8080/tcp 53/udp\nUSER app\nHEALTHCHECK CMD true\n")
     preview = await BuildImage().preview(ctx(), Source(path=str(root)), BuildOptions(tag="team/app:2"))
     assert preview.output is not None
@@ -139,21 +139,21 @@ async def test_a_dry_run_foretells_the_image(ctx: Contexts, write: Write) -> Non
 
 
 @pytest.mark.anyio
-async def test_what_only_buildx_can_do_is_a_fault_where_it_is_missing(
+async def test_what_only_buildx_can_do_is_a_fault_if_it_is_missing(
     ctx: Contexts, write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from container_kit.stages.build.engine_builders import BuildRequest
-    from container_kit.stages.build.select_builder import choose
+    from container_kit.stages.build.select_builder import select_builder
     from container_kit.stages.docker.endpoint import Endpoint
 
     monkeypatch.setenv("PATH", str(tmp_path))
     root = write(Dockerfile="FROM a\n")
-    read = inputs.read(ctx(), Source(path=str(root)), BuildOptions(), None)
+    read = inputs.read_inputs(ctx(), Source(path=str(root)), BuildOptions(), None)
     request = BuildRequest(
         root, root, "Dockerfile", "FROM a\n", read.ignore, "a:1", platforms=("linux/amd64", "linux/arm64")
     )
     with pytest.raises(StageFailure) as caught:
-        choose(Endpoint("unix:///none"), request, {})
+        select_builder(Endpoint("unix:///none"), request, {})
     assert caught.value.fault.code == "build.buildx_missing"
     assert "platforms" in caught.value.fault.hint
 

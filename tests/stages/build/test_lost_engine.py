@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(150)]
 Write = Callable[..., Path]
 
 
-async def test_an_engine_killed_in_the_middle_is_a_fault_at_once_and_the_build_works_again_afterwards(
+async def test_an_engine_killed_during_a_build_is_an_immediate_fault_and_the_build_works_again_afterwards(
     private_engine: Callable[..., PrivateEngine], ctx: Contexts, write: Write
 ) -> None:
     private = private_engine()
@@ -55,7 +55,7 @@ async def test_an_engine_killed_in_the_middle_is_a_fault_at_once_and_the_build_w
     assert [one["RepoTags"] for one in private.api.images(name="app")] == [["app:latest"]]
 
 
-async def test_a_full_disk_is_told_as_such(
+async def test_a_full_disk_has_its_own_fault(
     private_engine: Callable[..., PrivateEngine], ctx: Contexts, write: Write
 ) -> None:
     private = private_engine(disk_mb=48)

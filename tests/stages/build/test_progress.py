@@ -36,18 +36,18 @@ CLASSIC = r"""
 """
 
 
-def taken(answer: str) -> tuple[BuildLog, list[str], list[str]]:
-    told: list[str] = []
+def read_log(records: str) -> tuple[BuildLog, list[str], list[str]]:
+    messages: list[str] = []
     printed: list[str] = []
-    log = BuildLog(lambda message, _: told.append(message), printed.append)
-    for line in answer.strip().splitlines():
-        log.take(json.loads(line), lambda _: None)
+    log = BuildLog(lambda message, _: messages.append(message), printed.append)
+    for line in records.strip().splitlines():
+        log.add_record(json.loads(line), lambda _: None)
     log.close()
-    return log, told, printed
+    return log, messages, printed
 
 
-def test_podmans_steps_are_counted_over_its_stages_and_its_chatter_is_no_output() -> None:
-    log, told, printed = taken(PODMAN)
+def test_podmans_steps_are_counted_over_its_stages_and_its_messages_are_not_output() -> None:
+    log, messages, printed = read_log(PODMAN)
     assert [step.instruction for step in log.instructions] == [
         "FROM base:1 AS first",
         "RUN echo one",
@@ -57,12 +57,12 @@ def test_podmans_steps_are_counted_over_its_stages_and_its_chatter_is_no_output(
     ]
     assert [step.cached for step in log.instructions] == [False, False, False, True, False]
     assert printed == ["one", "two"]
-    assert told[-1] == "step 5/5: RUN echo two"
+    assert messages[-1] == "step 5/5: RUN echo two"
     assert log.image_id == "sha256:542826666ae783fb55a02d2ff7cf52430983c0246f1785be6c3cdfdee13564ab"
 
 
-def test_the_classic_builders_steps_are_counted_and_its_chatter_is_no_output() -> None:
-    log, told, printed = taken(CLASSIC)
-    assert told == ["step 1/2: FROM base:1", "step 2/2: RUN echo one"]
+def test_the_classic_builders_steps_are_counted_and_its_messages_are_not_output() -> None:
+    log, messages, printed = read_log(CLASSIC)
+    assert messages == ["step 1/2: FROM base:1", "step 2/2: RUN echo one"]
     assert printed == ["one"]
     assert log.image_id is not None

@@ -244,7 +244,7 @@ async def test_a_proposed_dockerfile_is_built_without_being_written(
     assert sorted(path.name for path in root.iterdir()) == ["a.txt", "b.txt"]
 
 
-async def test_a_dead_engine_is_told_quickly(ctx: Contexts, write: Write, tmp_path: Path) -> None:
+async def test_a_dead_engine_is_a_fault_within_seconds(ctx: Contexts, write: Write, tmp_path: Path) -> None:
     root = write(Dockerfile="FROM scratch\n")
     stage = BuildImage(DockerEngine(f"unix://{tmp_path}/none.sock"))
     with anyio.fail_after(5), pytest.raises(StageFailure) as caught:

@@ -152,7 +152,7 @@ async def test_a_second_build_sends_only_what_changed(
 
 
 @pytest.mark.parametrize("offers", [{"sessions": False}, {"podman": True}], ids=["without sessions", "podman"])
-async def test_secrets_are_refused_at_once_where_they_cannot_be_given(
+async def test_secrets_are_rejected_before_the_build_if_the_builder_does_not_support_them(
     offers: dict[str, bool],
     proxy: Callable[..., EngineProxy],
     ctx: Contexts,

@@ -26,7 +26,7 @@ from container_kit.stages.contract.redaction import MASK, LineRedactor, Redactor
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
     ],
 )
-def test_well_known_credentials_are_hidden_wherever_they_stand(secret: str) -> None:
+def test_well_known_credentials_are_hidden_wherever_they_are(secret: str) -> None:
     assert secret not in Redactor()(f"before {secret} after")
 
 
@@ -51,7 +51,7 @@ def test_a_longer_secret_is_hidden_before_one_that_it_contains() -> None:
 @pytest.mark.parametrize(
     "text", ["step 3/7: RUN pip install", "sha256:" + "ab" * 32, "http://127.0.0.1:8000/", "a@b.c"]
 )
-def test_ordinary_text_is_left_alone(text: str) -> None:
+def test_ordinary_text_is_left_only(text: str) -> None:
     assert Redactor()(text) == text
 
 
@@ -124,7 +124,7 @@ def test_formats_of_providers_are_hidden(secret: str) -> None:
         "-----BEGIN CERTIFICATE-----",
     ],
 )
-def test_text_about_secrets_is_left_alone(text: str) -> None:
+def test_text_about_secrets_is_left_only(text: str) -> None:
     assert Redactor()(text) == text
 
 

@@ -28,7 +28,7 @@ def test_a_missing_path_is_a_fault(tmp_path: Path) -> None:
     assert refused(Workspace([tmp_path]), "nowhere") == "path.not_found"
 
 
-def test_a_file_is_no_directory(tmp_path: Path) -> None:
+def test_a_file_is_not_a_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert refused(Workspace([tmp_path]), "file") == "path.not_a_directory"
 
@@ -52,7 +52,7 @@ def test_a_loop_of_links_is_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "a\nb", "x" * 5000])
-def test_what_is_no_path_is_a_fault(tmp_path: Path, path: str) -> None:
+def test_what_is_not_a_path_is_a_fault(tmp_path: Path, path: str) -> None:
     assert refused(Workspace([tmp_path]), path) == "path.invalid"
 
 

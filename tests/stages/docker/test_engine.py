@@ -120,7 +120,7 @@ def test_a_rootless_socket_is_found(home: Path, monkeypatch: pytest.MonkeyPatch)
         ("tcp://", "engine.address_invalid"),
     ],
 )
-async def test_an_engine_that_cannot_be_called_is_told_within_seconds(host: str, code: str) -> None:
+async def test_an_engine_that_cannot_be_called_is_a_fault_within_seconds(host: str, code: str) -> None:
     engine = DockerEngine(host)
     with anyio.fail_after(8), pytest.raises(StageFailure) as caught:
         await engine.ping()
@@ -131,7 +131,7 @@ async def test_an_engine_that_cannot_be_called_is_told_within_seconds(host: str,
 
 
 @pytest.mark.integration  # it waits out the real limit
-async def test_an_engine_that_accepts_and_says_nothing_is_told_within_seconds(tmp_path: Path) -> None:
+async def test_an_engine_that_accepts_and_never_answers_is_a_fault_within_seconds(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
@@ -140,7 +140,7 @@ async def test_an_engine_that_accepts_and_says_nothing_is_told_within_seconds(tm
     assert caught.value.fault.code == "engine.unreachable"
 
 
-async def test_something_else_than_an_engine_is_told_too(tmp_path: Path) -> None:
+async def test_a_server_that_is_not_an_engine_is_a_fault(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
@@ -160,7 +160,7 @@ async def test_something_else_than_an_engine_is_told_too(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes its user, which needs root")
-def test_a_socket_that_may_not_be_used_is_told_as_such(tmp_path: Path) -> None:
+def test_a_socket_without_permission_has_its_own_fault(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         (tmp_path / "s").chmod(0o600)

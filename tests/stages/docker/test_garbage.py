@@ -10,9 +10,10 @@ import pytest
 from docker import APIClient
 from docker.errors import ImageNotFound
 
+from container_kit.stages.docker import labels
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.docker.garbage import RUN_LABEL, sweep
-from container_kit.stages.docker.tag_journal import TagMove, note
+from container_kit.stages.docker.garbage import sweep
+from container_kit.stages.docker.tag_journal import TagMove, record
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -36,17 +37,17 @@ def there(api: APIClient, image: str) -> bool:
     return True
 
 
-async def test_only_what_forgotten_runs_left_and_nobody_uses_goes(
+async def test_only_unused_objects_of_expired_runs_are_removed(
     docker_api: APIClient, engine: DockerEngine, unique: Callable[[], str]
 ) -> None:
     forgotten, known, tag = unique(), unique(), unique()
     replaced_twice, replaced_once = imported(docker_api, unique()), imported(docker_api, unique())
     named = imported(docker_api, unique(), tag)
     for run, image in ((forgotten, replaced_twice), (forgotten, named), (known, replaced_once)):
-        note(run, TagMove(engine.host, f"{image}-name", image))
-    labels = {RUN_LABEL: forgotten}
-    candidate = docker_api.create_container(tag, ["x"], name=f"{unique()}-candidate", labels=labels)["Id"]
-    kept = docker_api.create_container(tag, ["x"], name=unique(), labels=labels)["Id"]
+        record(run, TagMove(engine.host, f"{image}-name", image))
+    run_labels = {labels.RUN: forgotten}
+    candidate = docker_api.create_container(tag, ["x"], name=f"{unique()}-candidate", labels=run_labels)["Id"]
+    kept = docker_api.create_container(tag, ["x"], name=unique(), labels=run_labels)["Id"]
     gone = await sweep(engine, [forgotten])
     try:
         assert gone == [candidate, replaced_twice]
@@ -65,7 +66,7 @@ async def test_an_image_that_another_run_may_give_its_name_back_stays(
     forgotten, known = unique(), unique()
     image = imported(docker_api, unique())
     for run in (forgotten, known):
-        note(run, TagMove(engine.host, "shop:1", image))
+        record(run, TagMove(engine.host, "shop:1", image))
     assert await sweep(engine, [forgotten]) == []
     assert there(docker_api, image)
     assert await sweep(engine, [known]) == [image]

@@ -64,6 +64,13 @@ CHANGES: tuple[tuple[str, str, str, bool], ...] = (
     ("development-mode", "ENV NODE_ENV=production", "ENV NODE_ENV=development", False),
     ("no-health-check", 'HEALTHCHECK CMD ["node", "-e", "process.exit(0)"]\n', "", True),
     ("health-program-missing", '["node", "-e", "process.exit(0)"]', "curl -f http://localhost:3000/", True),
+    ("health-localhost", "process.exit(0)", "fetch('http://localhost:3000/')", True),
+    ("health-localhost", '["node", "-e", "process.exit(0)"]', "nc -z localhost 3000", True),
+    ("health-localhost", '["node", "-e", "process.exit(0)"]', '["check", "LOCALHOST:3000/health"]', True),
+    ("secret", "USER 10001", "RUN <<EOF\ngit clone https://joe:hunter22@example.com/x\nEOF\nUSER 10001", False),
+    ("secret-copied", "COPY . .", 'COPY [".env", "./"]\nCOPY . .', False),
+    ("lockfile-not-kept", "npm ci --omit=dev", "<<EOF\nset -e\nnpm install\necho done\nEOF", True),
+    ("apt-lists", "USER 10001", "RUN <<EOF\napt-get update\napt-get install -y curl\nEOF\nUSER 10001", False),
 )
 """A rule, what is changed in a good Dockerfile, and whether the problem comes with a patch."""
 
@@ -127,7 +134,7 @@ async def test_a_missing_ignore_file_is_written_and_lets_through_what_is_copied(
     assert not ignore.exists()
 
 
-async def test_two_flaws_of_one_kind_in_one_line_have_ids_of_their_own(ctx: Contexts, source: Source) -> None:
+async def test_two_flaws_of_one_kind_in_one_line_have_ids_as_well(ctx: Contexts, source: Source) -> None:
     review = await _review(ctx, source, GOOD.replace("COPY . .", "COPY one two ./\nCOPY . ."))
     assert [problem.id for problem in review.problems] == ["missing-source:5", "missing-source:5.2"]
 
@@ -140,6 +147,30 @@ async def test_a_modules_own_dockerfile_is_held_against_its_own_folder(ctx: Cont
     source = Source(path=str(tmp_path), module="api")
     review = await ReviewDockerfile().execute(ctx(), source, Analysis(root=str(tmp_path), modules=(api,)))
     assert [problem.id for problem in review.problems if problem.rule == "missing-source"] == ["missing-source:3"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("COPY . .", "COPY <<EOF /etc/users\nUSER root\nEXPOSE 80\nEOF\nCOPY . ."),
+        ("EXPOSE 3000", "ARG PORT=3000\nEXPOSE $PORT"),
+        ("EXPOSE 3000", "EXPOSE 9090\nEXPOSE 3000-3001/tcp"),
+        ("USER 10001:10001", "ARG USER=10001\nUSER ${USER}"),
+        ("\nCMD [", "\nFROM final\nCMD ["),
+        ('"process.exit(0)"', '"/app/localhost.js"'),
+        ('"process.exit(0)"', "\"fetch('https://localhost:3000/')\""),
+        ('["node", "-e", "process.exit(0)"]', "check -H 'Host: localhost' http://127.0.0.1:3000/"),
+        ("FROM node:24-slim\nENV", "FROM node:24-slim\nRUN <<EOF\nrm -f /etc/motd\nEOF\nENV"),
+    ],
+    ids=["heredoc", "port variable", "second port", "user variable", "continued stage", "file name", "certificate",
+        "host header", "script"],
+)  # fmt: skip
+async def test_an_equivalent_dockerfile_has_no_problem_either(
+    old: str, new: str, ctx: Contexts, source: Source
+) -> None:
+    text = GOOD.replace(old, new, 1)
+    text = text.replace("\nFROM node:24-slim\nENV", "\nFROM node:24-slim AS final\nENV")
+    assert [problem.id for problem in (await _review(ctx, source, text)).problems] == []
 
 
 def test_the_documentation_names_every_rule() -> None:

@@ -62,7 +62,7 @@ def test_the_text_is_the_one_that_was_reviewed(case: Case, tmp_path: Path) -> No
         ("bun run src/index.ts", '["bun", "run", "src/index.ts"]'),
     ],
 )
-def test_a_package_manager_is_not_pid_1_where_it_runs_a_program_of_a_package(
+def test_a_package_manager_is_not_pid_1_if_it_runs_a_program_of_a_package(
     start: str, pid_1: str, tmp_path: Path
 ) -> None:
     manager = start.split()[0]

@@ -144,8 +144,8 @@ async def test_a_patch_that_is_not_offered_is_refused(source: Source, ctx: Conte
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [(None, "dockerfile.none_to_review"), ("", "dockerfile.unparsable"), ("COPY\n", "dockerfile.unparsable"),
-        ("# only a comment\n", "dockerfile.unparsable")],
+    [(None, "dockerfile.not_found"), ("", "dockerfile.syntax"), ("COPY\n", "dockerfile.syntax"),
+        ("# only a comment\n", "dockerfile.syntax"), ("ARG A=1\n", "dockerfile.syntax")],
 )  # fmt: skip
 async def test_what_cannot_be_reviewed_is_a_fault(text: str | None, code: str, source: Source, ctx: Contexts) -> None:
     file = Path(source.path) / "Dockerfile"
@@ -155,7 +155,7 @@ async def test_what_cannot_be_reviewed_is_a_fault(text: str | None, code: str, s
     assert raised.value.fault.code == code
 
 
-async def test_hadolint_looks_too_where_it_is_installed(
+async def test_hadolint_looks_too_if_it_is_installed(
     source: Source, ctx: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (Path(source.path) / "Dockerfile").write_text(f"{POOR}RUN cd /tmp\n")

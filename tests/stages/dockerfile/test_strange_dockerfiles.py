@@ -16,7 +16,7 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
 from container_kit.stages.dockerfile.checks import ReviewContext, check
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.formats.dockerfile import read_stages
+from container_kit.stages.formats.dockerfile import parse_dockerfile
 from stages.dockerfile.cases import module
 from support.pipelines.contexts import Contexts
 
@@ -85,12 +85,12 @@ async def test_the_directive_for_another_escape_is_followed(ctx: Contexts, tmp_p
     ],
     ids=["latin-1", "zero", "binary", "large", "utf-16", "no base", "empty from", "blank"],
 )
-async def test_what_is_no_dockerfile_is_refused_and_stays_as_it_is(
+async def test_what_is_not_a_dockerfile_is_refused_and_stays_as_it_is(
     content: bytes, ctx: Contexts, tmp_path: Path
 ) -> None:
     with pytest.raises(StageFailure) as raised:
         await _review(ctx, tmp_path, content)
-    assert raised.value.fault.code in {"dockerfile.none_to_review", "dockerfile.unparsable"}
+    assert raised.value.fault.code in {"dockerfile.unreadable", "dockerfile.syntax"}
     assert (tmp_path / "Dockerfile").read_bytes() == content
 
 
@@ -117,13 +117,13 @@ def test_any_mixture_of_instructions_is_reviewed_or_refused(
 ) -> None:
     text = "\n".join(pieces)
     try:
-        stages = read_stages(text)
+        dockerfile = parse_dockerfile(text)
+        dockerfile.check()
     except StageFailure as failure:
-        assert failure.fault.code == "dockerfile.unparsable"  # noqa: PT017 - one of two outcomes
+        assert failure.fault.code == "dockerfile.syntax"  # noqa: PT017 - one of two outcomes
         return
-    if stages:
-        tree = ContextTree(tmp_path_factory.getbasetemp())
-        web = module("python", port=8000, start_command="python app.py")
-        problems = check(ReviewContext(tuple(text.split("\n")), tuple(stages), web, tree, (), None))
-        assert all(1 <= problem.line <= len(text.split("\n")) for problem in problems)
-        assert len({problem.id for problem in problems}) == len(problems)
+    tree = ContextTree(tmp_path_factory.getbasetemp())
+    web = module("python", port=8000, start_command="python app.py")
+    problems = check(ReviewContext(dockerfile, web, tree, (), None))
+    assert all(1 <= problem.line <= len(text.split("\n")) for problem in problems)
+    assert len({problem.id for problem in problems}) == len(problems)

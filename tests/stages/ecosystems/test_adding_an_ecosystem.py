@@ -73,7 +73,7 @@ async def test_its_tool_folders_are_not_analyzed(source: Source) -> None:
     assert [module.name for module in analyze(Path(source.path)).modules] == ["shop"]
 
 
-async def test_an_image_of_it_tells_the_language_of_a_folder_with_only_a_dockerfile(tmp_path: Path) -> None:
+async def test_its_base_image_shows_the_language_of_a_folder_with_only_a_dockerfile(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text('FROM example.com/glintlang:1\nCMD ["serve"]\n')
     assert analyze(tmp_path).modules[0].language.value == "glint"
 

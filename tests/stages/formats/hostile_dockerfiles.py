@@ -8,8 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from container_kit.stages.fault import StageFailure
-
+from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.formats.dockerfile import configuration_of, parse_dockerfile
 
 N = 1_000_000

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from container_kit.stages.fault import Fault, StageFailure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.formats.dockerfile import (
     KEYWORDS,
     Heredoc,
@@ -179,7 +179,7 @@ def test_a_variable_that_only_the_base_image_can_set_stays_as_written() -> None:
     assert (found.tcp_ports(), found.user) == ((81,), "$APP_USER")
 
 
-def test_what_is_set_names_its_line_and_what_is_not_set_is_none() -> None:
+def test_what_is_set_names_its_line_and_what_is_not_set_has_no_match() -> None:
     parsed = parse_dockerfile('FROM a AS b\nENV A=1\nUSER u\nFROM b\nENV A=2 PORT=80\nCMD ["x"]\nHEALTHCHECK NONE\n')
     found = configuration_of(parsed, parsed.stages[-1])
     assert found.lines == {"ENV A": 5, "ENV PORT": 5, "USER": 3, "CMD": 6, "HEALTHCHECK": 7}
@@ -281,7 +281,7 @@ _PIECES = [*KEYWORDS, *KEYWORDS, "\\", "\n", "\n", " ", "a", "<<E", "\nE\n", "#"
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(_PIECES)))
-def test_lines_of_instructions_lie_in_the_file_and_never_go_back(words: list[str]) -> None:
+def test_lines_of_instructions_lie_in_the_file_and_never_return(words: list[str]) -> None:
     try:
         parsed = parse_dockerfile(text := "FROM a\n" + " ".join(words))
     except StageFailure:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from container_kit.stages.docker_engine import DockerEngine
-from container_kit.stages.fault import StageFailure
 from docker import APIClient
 
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.formats.dockerfile import ImageConfiguration, configuration_of, parse_dockerfile
 from support.buildkit import BuildKit
 
@@ -252,7 +252,7 @@ def test_from_of_copy_means_the_stage_that_buildkit_copies_from(
     assert "127.0.0.1:1" in error if not is_stage else error == ""
 
 
-def test_a_stage_number_that_is_too_high_is_no_stage(buildkit: BuildKit) -> None:
+def test_a_stage_number_that_is_too_high_is_not_a_stage(buildkit: BuildKit) -> None:
     assert parse_dockerfile(SCRATCH).source_stage("5") is None
     assert "invalid stage index 5" in buildkit.build(SCRATCH + "COPY --from=5 /a /b").error
 
@@ -301,7 +301,9 @@ def test_other_instructions_open_no_heredoc(text: str, buildkit: BuildKit) -> No
 
 
 @pytest.mark.parametrize("start", ['COPY <<"E O" /x', "COPY <<'E O' /x", "COPY <<E\\ O /x"])
-def test_a_heredoc_whose_name_has_a_space_fails_as_copy_but_its_body_is_none(start: str, buildkit: BuildKit) -> None:
+def test_a_heredoc_whose_name_has_a_space_fails_as_copy_but_its_body_has_no_match(
+    start: str, buildkit: BuildKit
+) -> None:
     text = f"{SCRATCH}{start}\nEXPOSE 1\nE O\nUSER x\n"
     parsed = parse_dockerfile(text)
     assert [(one.keyword, one.line, one.last_line) for one in parsed.stages[0].instructions] == [

@@ -1,9 +1,7 @@
-"""Real registries, a small image to push, and an environment without anybody's credentials."""
+"""Real registries, a small image to push, and an environment without credentials."""
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,26 +15,8 @@ from support.scan.planted_packages import random_layer
 
 
 @pytest.fixture(autouse=True)
-def docker_config(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty docker configuration; the developer's own credentials are not used."""
-    folder = tmp_path_factory.mktemp("docker-config")
-    for name in ("DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "CONTAINER_KIT_REGISTRY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    return folder
-
-
-@pytest.fixture
-def log_in(docker_config: Path) -> Callable[..., None]:
-    """Writes docker's configuration: `log_in(host, "user", "password")`, with more settings by name."""
-
-    def write(host: str = "", username: str = "", password: str = "", **more: Any) -> None:
-        auth = base64.b64encode(f"{username}:{password}".encode()).decode()
-        auths = {"auths": {host: {"auth": auth}}} if host else {}
-        (docker_config / "config.json").write_text(json.dumps(auths | more))
-
-    return write
+def _without_credentials(docker_config: Path) -> None:
+    """Each test starts without credentials."""
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ async def test_no_or_wrong_credentials_are_unauthorized_before_anything_is_sent(
 
 @pytest.mark.parametrize(
     ("host", "code", "retryable"),
-    [("registry.invalid", "push.registry_unknown", False), ("127.0.0.1:1", "push.registry_unreachable", True)],
+    [("registry.invalid", "push.registry_not_found", False), ("127.0.0.1:1", "push.registry_unreachable", True)],
 )
 async def test_a_registry_that_is_not_there(
     engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, options: Any, host: str, code: str,
@@ -147,7 +147,7 @@ async def test_an_image_that_is_not_there(
 ) -> None:
     missing = Image(id="", reference=f"{unique()}:1")
     fault = await fault_of(PushImage(engine), ctx, missing, options(registry()))
-    assert (fault.code, missing.reference in fault.hint) == ("push.image_missing", True)
+    assert (fault.code, missing.reference in fault.hint) == ("image.not_found", True)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def lost_in_the_middle(
                 while not there.uploading():
                     await anyio.sleep(0.005)
                 leave()
-        assert (faults[0].code, faults[0].retryable) == ("push.registry_lost", True)
+        assert (faults[0].code, faults[0].retryable) == ("push.registry_connection_lost", True)
         assert names(docker_api, made) == [made.reference]
         come_back()
         pushed = await PushImage(engine).execute(ctx(), made, options(there))
@@ -188,8 +188,8 @@ async def test_a_registry_that_dies_in_the_middle_is_retryable_and_nothing_is_re
 async def test_a_registry_that_falls_silent_in_the_middle_is_lost_in_bounded_time_and_takes_the_push_later(
     registry: Registries, lost_in_the_middle: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("container_kit.stages.push.upload._DOUBTED_AFTER", 0.5)
-    monkeypatch.setattr("container_kit.stages.push.registry._WITHIN", (2.0, 2.0))
+    monkeypatch.setattr("container_kit.stages.push.upload._CHECK_AFTER", 0.5)
+    monkeypatch.setattr("container_kit.stages.push.registry._TIMEOUTS", (2.0, 2.0))
     there = registry()
     await lost_in_the_middle(there, there.freeze, there.thaw, within=60)
 
@@ -202,7 +202,7 @@ async def test_a_registry_that_is_slow_is_waited_for(
     options: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("container_kit.stages.push.upload._DOUBTED_AFTER", 0.2)
+    monkeypatch.setattr("container_kit.stages.push.upload._CHECK_AFTER", 0.2)
     there, asked = registry(), 0
     with SlowRegistry(there, silent_for=2.0) as slow:
         pushed = await PushImage(engine).execute(ctx(), image(), options(slow))
@@ -272,7 +272,7 @@ async def test_rollback_leaves_what_somebody_else_pushed_since(
     assert in_registry(there, theirs.repository, "live") == theirs.digest
 
 
-async def test_a_registry_that_forbids_deletion_is_told(
+async def test_a_registry_that_forbids_deletion_is_a_fault(
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, stage = registry(delete=False), PushImage(engine)
@@ -294,7 +294,7 @@ async def test_rollback_with_the_registry_gone_can_be_tried_again(
     assert (failed.value.fault.code, failed.value.fault.retryable) == ("push.registry_unreachable", True)
 
 
-async def test_a_dry_run_says_where_it_would_push(
+async def test_a_dry_run_says_if_it_would_push(
     engine: DockerEngine, ctx: Contexts, registry: Registries, options: Any
 ) -> None:
     there = registry()

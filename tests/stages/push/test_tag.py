@@ -34,7 +34,7 @@ async def test_a_free_name_is_given_and_taken_away_again(
     assert docker_api.inspect_image(named.reference)["Id"] == named.id
 
 
-async def test_a_name_that_was_taken_goes_back_to_its_image_even_after_a_crash(
+async def test_a_moved_tag_is_restored_even_after_a_crash(
     engine: DockerEngine, ctx: Contexts, image: Make, unique: Callable[[], str], docker_api: APIClient
 ) -> None:
     old, new, name = image(), image(), f"{unique()}:3"
@@ -47,7 +47,7 @@ async def test_a_name_that_was_taken_goes_back_to_its_image_even_after_a_crash(
     assert docker_api.inspect_image(name)["Id"] == old.id
 
 
-async def test_a_name_that_somebody_else_moved_since_is_left_alone(
+async def test_a_name_that_somebody_else_moved_since_is_left_only(
     engine: DockerEngine, ctx: Contexts, image: Make, unique: Callable[[], str], docker_api: APIClient
 ) -> None:
     mine, others, name = image(), image(), unique()
@@ -58,16 +58,16 @@ async def test_a_name_that_somebody_else_moved_since_is_left_alone(
 
 
 @pytest.mark.parametrize("name", ["Shop", "shop:a b", "-", "shop@sha256:1"])
-async def test_what_is_no_name_is_refused_before_anything_changes(
+async def test_an_invalid_tag_is_rejected_before_anything_changes(
     engine: DockerEngine, ctx: Contexts, name: str
 ) -> None:
     with pytest.raises(StageFailure) as refused:
         await TagImage(engine).validate(ctx(), TagOptions(name=name))
-    assert refused.value.fault.code == "push.reference_invalid"
+    assert refused.value.fault.code == "image.reference_invalid"
 
 
 async def test_an_image_that_is_gone_is_a_fault(engine: DockerEngine, ctx: Contexts, unique: Callable[[], str]) -> None:
     gone = Image(id="sha256:" + "0" * 64, reference="gone:1")
     with pytest.raises(StageFailure) as refused:
         await TagImage(engine).execute(ctx(), TagOptions(name=unique()), gone)
-    assert refused.value.fault.code == "push.image_missing"
+    assert refused.value.fault.code == "image.not_found"

@@ -140,7 +140,7 @@ async def test_an_identity_token_does_too(
     ("user", "password", "code"),
     [("ann", "wrong-password", "push.unauthorized"), ("reader", PASSWORD, "push.denied")],
 )
-async def test_who_may_not_push_is_told_so(
+async def test_a_user_without_permission_to_push_is_denied(
     engine: DockerEngine, ctx: Contexts, image: Callable[..., Image], registry_with_tokens: Registry,
     log_in: Callable[..., None], user: str, password: str, code: str,
 ) -> None:  # fmt: skip

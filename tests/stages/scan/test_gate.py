@@ -10,7 +10,7 @@ import pytest
 
 from container_kit.stages.artifacts.scan import AllowedFinding, ScanFinding, ScannerRun, ScanPolicy, ScanReport
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.scan.evaluate import conclude
+from container_kit.stages.scan.evaluate import evaluate
 from container_kit.stages.scan.remediation.context import ScanContext
 from container_kit.stages.scan.scanners.base import ScannerResult
 
@@ -28,7 +28,7 @@ def result(*findings: ScanFinding, outcome: Any = None, scanner: str = "one", **
 
 
 def judged(*results: ScannerResult, known: ScanContext | None = None, cap: int = 10, **policy: Any) -> ScanReport:
-    return conclude("shop:1", results, known or ScanContext(), ScanPolicy(**policy), cap)
+    return evaluate("shop:1", results, known or ScanContext(), ScanPolicy(**policy), cap)
 
 
 def refused(*results: ScannerResult, **policy: Any) -> bool:
@@ -78,28 +78,28 @@ def entry(name: str, days: int = 2, **more: str) -> AllowedFinding:
     return AllowedFinding(id=name, reason="known", expires=TODAY + timedelta(days=days), **more)
 
 
-def test_the_gate_tells_what_the_allow_list_lets_pass_beyond_the_cap() -> None:
+def test_the_gate_counts_allowed_findings_beyond_the_cap() -> None:
     many = [vulnerability("CVE-1", package=f"p{number}") for number in range(30)]
     report = judged(result(*many), cap=5, allow=(entry("CVE-1"),))
     assert (
         report.gate_reason
-        == "nothing of severity critical or worse that can be fixed; but for 30 that the policy allows"
+        == "no findings of severity critical or higher that can be fixed; except 30 that the policy allows"
     )
 
 
-def test_an_entry_that_has_expired_is_told_also_where_nothing_is_refused() -> None:
+def test_an_expired_entry_is_reported_even_if_the_gate_passes() -> None:
     report = judged(result(vulnerability("CVE-1", "low")), allow=(entry("CVE-1", days=-2),))
     assert report.gate == "passed"
-    assert f"the entry for CVE-1 has expired on {TODAY - timedelta(days=2)} (known)" in report.gate_reason
+    assert f"the entry for CVE-1 expired on {TODAY - timedelta(days=2)} (known)" in report.gate_reason
 
 
 @pytest.mark.parametrize(("outcome", "told"), [("findings", True), ("unavailable", False)])
-def test_an_entry_that_nothing_needs_is_told_where_a_scanner_looked(outcome: str, told: bool) -> None:
+def test_an_unused_entry_is_reported_if_a_scanner_ran(outcome: str, told: bool) -> None:
     report = judged(result(outcome=outcome), allow=(entry("CVE-1"), entry("CVE-2", package="x")))
-    assert ("the entry for CVE-1 allows nothing that was found: it can go" in report.gate_reason) is told
+    assert ("the entry for CVE-1 matches no finding: remove it" in report.gate_reason) is told
 
 
-def test_an_expired_entry_of_another_package_is_no_excuse() -> None:
+def test_an_expired_entry_of_another_package_does_not_apply() -> None:
     with pytest.raises(StageFailure) as failure:
         judged(result(vulnerability("CVE-1")), allow=(entry("CVE-1", days=-2, package="y"),))
     assert "was allowed" not in failure.value.fault.evidence[0].text
@@ -137,7 +137,7 @@ def test_an_old_database_refuses_what_it_knows() -> None:
     assert refused(result(vulnerability("CVE-1"), outcome="stale"))
 
 
-def test_two_scanners_tell_of_one_vulnerability_once() -> None:
+def test_a_vulnerability_of_two_scanners_is_reported_once() -> None:
     one = result(vulnerability("CVE-1", "medium", fixed=None))
     other = result(vulnerability("GHSA-1", "high", aliases=("CVE-1",), layer="L", found_by=("two",)), scanner="two")
     report = judged(one, other)
@@ -185,7 +185,7 @@ def test_a_refusal_names_each_vulnerability_once() -> None:
     locations = [vulnerability("CVE-1", path=f"{folder}/yarn.lock") for folder in "ab"]
     with pytest.raises(StageFailure) as failure:
         judged(result(*locations))
-    assert failure.value.fault.message == "2 findings of severity critical or worse in shop:1: CVE-1 in x"
+    assert failure.value.fault.message == "2 findings of severity critical or higher in shop:1: CVE-1 in x"
 
 
 def test_a_report_survives_json() -> None:

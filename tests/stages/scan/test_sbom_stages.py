@@ -70,7 +70,7 @@ async def test_a_broken_program_is_passed_over(engine: DockerEngine, ctx: Contex
     stage = GenerateImageSbom(engine, ScannerSettings(search_path=f"{tmp_path}"))
     sbom = await stage.execute(ctx(), Image(id="", reference="debian:bookworm-slim"))
     assert sbom.made_by == "builtin"
-    assert "syft made no list: no disk" in ctx.lines
+    assert "syft failed: no disk" in ctx.lines
 
 
 async def test_a_missing_image_is_a_fault(
@@ -78,7 +78,7 @@ async def test_a_missing_image_is_a_fault(
 ) -> None:
     with pytest.raises(StageFailure) as failed:
         await GenerateImageSbom(engine, only()).execute(ctx(), Image(id="", reference=unique()))
-    assert failed.value.fault.code == "scan.image_missing"
+    assert failed.value.fault.code == "image.not_found"
 
 
 async def test_a_dry_run_lists_nothing_of_an_image_to_come(engine: DockerEngine, ctx: Contexts) -> None:
@@ -87,7 +87,7 @@ async def test_a_dry_run_lists_nothing_of_an_image_to_come(engine: DockerEngine,
     assert sbom.unread == ("dry run: the image is not built yet",)
 
 
-async def test_a_disk_that_cannot_hold_the_image_is_told_with_what_it_takes(
+async def test_a_disk_without_space_for_the_image_is_a_fault_with_the_required_space(
     engine: DockerEngine, ctx: Contexts, imported: Callable[..., Image], small_disk: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -138,7 +138,7 @@ def strange_engine() -> Iterator[DockerEngine]:
         server.shutdown()
 
 
-async def test_an_export_that_is_no_image_is_a_fault(strange_engine: DockerEngine, ctx: Contexts) -> None:
+async def test_an_export_that_is_not_an_image_is_a_fault(strange_engine: DockerEngine, ctx: Contexts) -> None:
     with pytest.raises(StageFailure) as failed:
         await GenerateImageSbom(strange_engine, ScannerSettings(search_path="")).execute(
             ctx(), Image(id="", reference="strange:1")

@@ -78,7 +78,7 @@ async def test_the_gate_stops_a_deployment_and_names_the_base_image_to_change(
     ]
     assert len(fault.next_actions) == 1
     assert f"Dockerfile:2: take a build of {base}:1 that has ck-lib 2.0 or later" in fault.next_actions[0].why
-    assert "removes 1 of the 1 refused" in fault.hint
+    assert "removes 1 of the 1 findings" in fault.hint
 
     (tmp_path / "Dockerfile").write_text(f"FROM {base}:2\nCOPY Dockerfile /app/\n")
     report = await ScanImage(engine, real_scanners).execute(
@@ -238,7 +238,7 @@ async def test_an_image_without_known_packages_is_not_clean(
     planted(severities={})
     report = await ScanImage(engine, real_scanners).execute(ctx(), imported({"app": "a program"}))
     assert (report.outcome, report.gate) == ("unavailable", "not_checked")
-    assert "no package that it knows" in report.gate_reason
+    assert "no package that it supports" in report.gate_reason
 
 
 async def test_no_database_is_unavailable(
@@ -249,7 +249,7 @@ async def test_no_database_is_unavailable(
     assert "trivy image --download-db-only" in report.gate_reason
 
 
-async def test_no_scanner_is_unavailable_and_refused_only_where_one_is_required(
+async def test_a_missing_scanner_fails_the_gate_only_if_one_is_required(
     engine: DockerEngine, ctx: Contexts, imported: Callable[..., Image], tmp_path: Path
 ) -> None:
     image = imported({"app": "a program"})
@@ -287,7 +287,7 @@ async def test_an_image_that_is_not_there_is_a_fault(
     missing = Image(id="", reference=f"{unique()}:nope")
     with pytest.raises(StageFailure) as failed:
         await ScanImage(engine, real_scanners).execute(ctx(), missing)
-    assert failed.value.fault.code == "scan.image_missing"
+    assert failed.value.fault.code == "image.not_found"
 
 
 async def test_cancelling_a_scan_leaves_nothing_behind(

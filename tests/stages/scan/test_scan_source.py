@@ -130,7 +130,7 @@ async def test_without_a_scanner_the_lock_files_are_matched_and_their_change_is_
         ),
     ],
 )
-async def test_what_was_not_read_or_not_compared_is_not_clean(
+async def test_a_folder_with_unread_or_unmatched_packages_is_not_clean(
     ctx: Contexts, tmp_path: Path, exports: Callable[..., Path], file: str, content: str, reason: str
 ) -> None:
     (tmp_path / "requirements.txt").write_text("fine==1.0\n")
@@ -143,7 +143,7 @@ async def test_what_was_not_read_or_not_compared_is_not_clean(
     assert reason in report.gate_reason
 
 
-async def test_old_exports_are_stale_and_without_exports_nothing_is_said(
+async def test_old_exports_are_stale_and_missing_exports_unavailable(
     ctx: Contexts, tmp_path: Path, exports: Callable[..., Path]
 ) -> None:
     (tmp_path / "requirements.txt").write_text("fine==1.0\n")
@@ -156,7 +156,7 @@ async def test_old_exports_are_stale_and_without_exports_nothing_is_said(
     )
 
 
-async def test_a_broken_export_is_told(ctx: Contexts, tmp_path: Path) -> None:
+async def test_a_broken_export_is_reported(ctx: Contexts, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("fine==1.0\n")
     (tmp_path / "osv" / "PyPI").mkdir(parents=True)
     (tmp_path / "osv" / "PyPI" / "all.zip").write_text("cut off")
@@ -177,7 +177,7 @@ async def test_exports_are_found_among_the_state_of_this_program(
     assert [(found.id, found.where) for found in report.findings] == [("PLANTED-ck-lib", "requirements.txt:1")]
 
 
-async def test_what_stands_in_two_lock_files_is_found_in_each(
+async def test_a_package_in_two_lock_files_is_found_in_each(
     ctx: Contexts, vulnerable: Source, real_scanners: ScannerSettings
 ) -> None:
     other = Path(vulnerable.path, "other")
@@ -194,7 +194,7 @@ async def test_what_stands_in_two_lock_files_is_found_in_each(
         ("web/package.json", '{"dependencies": {"x": "1"}}', "web/package.json has no lock file"),
     ],
 )
-async def test_what_trivy_passes_over_without_a_word_is_not_clean(
+async def test_dependencies_that_trivy_skips_silently_are_not_clean(
     ctx: Contexts, vulnerable: Source, real_scanners: ScannerSettings, file: str, content: str, reason: str
 ) -> None:
     Path(vulnerable.path, "requirements.txt").write_text("ck-lib==1.5\n")
@@ -236,7 +236,7 @@ async def test_a_folder_that_is_not_there_is_a_fault(ctx: Contexts, real_scanner
 
 
 @pytest.mark.parametrize("version", ["0.69.4", "0.69.5", "0.69.6"])
-async def test_a_malicious_trivy_is_refused_without_being_run(
+async def test_a_malicious_trivy_is_rejected_without_running_it(
     ctx: Contexts, vulnerable: Source, tmp_path: Path, version: str
 ) -> None:
     """The malicious releases themselves cannot be had; this program bears their build information."""
@@ -256,11 +256,11 @@ async def test_a_malicious_trivy_is_refused_without_being_run(
     ("script", "reason"),
     [
         ('echo \'{"Version": "0.69.4"}\'', "0.69.4 is refused"),
-        ("echo broken", "does not tell its version"),
-        ("echo why >&2; exit 1", "does not tell its version: why"),
+        ("echo broken", "does not report its version"),
+        ("echo why >&2; exit 1", "does not report its version: why"),
     ],
 )
-async def test_a_trivy_that_makes_no_sense_is_unavailable(
+async def test_a_trivy_with_invalid_output_is_unavailable(
     ctx: Contexts, vulnerable: Source, tmp_path: Path, script: str, reason: str
 ) -> None:
     """A stand-in, for the real one does not break."""

@@ -51,7 +51,7 @@ def libraries(sbom: Sbom) -> set[str]:
     }
 
 
-async def test_the_built_in_list_of_a_folder_tells_lines_and_what_it_lacks(
+async def test_the_built_in_list_of_a_folder_has_lines_and_gaps(
     ctx: Contexts, only: Callable[..., ScannerSettings], folder: Path
 ) -> None:
     (folder / "Gemfile.lock").write_text("<<<<<<< HEAD\n")

@@ -1,4 +1,4 @@
-"""A real browser, Debian's Chromium driven by Playwright; and a client's bridge for views in a page of it."""
+"""A real browser, Debian's Chromium with Playwright, and the client side of MCP Apps in one of its pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.node import node, node_packages
 from support.skip_policy import cannot_run
 
 WAIT = 45_000.0
-"""Milliseconds that anything on a page may take on a busy machine."""
+"""Timeout in milliseconds for anything on a page, long enough for a busy machine."""
 expect.set_options(timeout=WAIT)
 _FLAGS = (
     "--no-sandbox",
@@ -33,7 +33,7 @@ _HOST = Path(__file__).parents[2] / "node" / "host" / "host.js"
 
 @contextlib.asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
-    """A browser of the test's own."""
+    """Yield a new browser."""
     program = shutil.which("chromium")
     if program is None:
         cannot_run("no chromium on this machine (Debian's package chromium)")
@@ -47,7 +47,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @contextlib.asynccontextmanager
 async def page_of(running: Browser, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
-    """A page, and the errors that it shows in its console or raises."""
+    """Yield a page and the errors that it logs or raises."""
     page = await running.new_page(**options)
     page.set_default_timeout(WAIT)
     errors: list[str] = []
@@ -60,7 +60,7 @@ async def page_of(running: Browser, **options: Any) -> AsyncIterator[tuple[Page,
 
 
 def bridge_script() -> str:
-    """The official bridge of MCP Apps and the page that uses it, in one file."""
+    """Return the official bridge of MCP Apps and the page that uses it as one script."""
     packages = node_packages("host")
     with tempfile.TemporaryDirectory(prefix="ck-test-") as folder:
         made = Path(folder) / "host.js"

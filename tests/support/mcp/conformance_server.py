@@ -1,6 +1,6 @@
-"""A server with the tools that the conformance suite's task scenarios call, on the product's own tasks and runs.
+"""A server with the tools of the task scenarios of the conformance suite, on real tasks and runs.
 
-`python -m support.mcp.conformance_server FOLDER` serves on a free port, keeps its runs in the folder and says where.
+`python -m support.mcp.conformance_server FOLDER` serves on a free port, prints it, and keeps its runs in the folder.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, 
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server.app import make_server
 from container_kit.server.settings import Settings
-from container_kit.server.web.transports import address, http_app, listen, serve_http
-from container_kit.tools.custom import finder, offer_of
+from container_kit.server.web.transports import http_app, listen, serve_http, url_of
+from container_kit.tools.custom import custom_tool, pipeline_finder
 from container_kit.tools.protocol.tasks.handoff import TASKS
-from container_kit.tools.protocol.tool_adapter import sdk_tool
+from container_kit.tools.protocol.tool_adapter import SdkTool
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
 JOB_FAILED = FaultCode("job.failed", means="The job failed, as it always does.", hint="Do not call it.")
@@ -119,7 +119,7 @@ async def ask_name() -> Elicit[Name]:
 
 
 async def _only_where_declared(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """What the suite calls a tool that requires task support, and one that requires sampling."""
+    """Reject clients that lack the capability of a tool."""
     tool = (ctx.params or {}).get("name") if ctx.method == "tools/call" else None
     if tool == "failing_job":
         require_client_extension(ctx, TASKS)
@@ -128,27 +128,27 @@ async def _only_where_declared(ctx: ServerRequestContext[Any, Any], call_next: C
     return await call_next(ctx)
 
 
-def server_of(runs: RunService, offers: list[Tool]) -> MCPServer:
-    """The product's server with these tools, and two that ask and fail as no tool of the product does."""
-    offered = {offer.name: offer for offer in offers}
-    gone = offered.pop("protocol_error_job")
-    server = make_server(runs, offered.values())
+def server_of(runs: RunService, tools: list[Tool]) -> MCPServer:
+    """Return a server with these tools and two that ask and fail unlike any built-in tool."""
+    by_name = {tool.name: tool for tool in tools}
+    gone = by_name.pop("protocol_error_job")
+    server = make_server(runs, by_name.values())
 
-    async def execute_run(offer: Tool, arguments: dict[str, Any], ctx: Context[Any, Any]) -> Any:
-        tool = sdk_tool(offer, runs, offered)
-        return await tool.run(arguments, Context(request_context=ctx.request_context, mcp_server=server))
+    async def execute_run(tool: Tool, arguments: dict[str, Any], ctx: Context[Any, Any]) -> Any:
+        sdk_tool = SdkTool.of(tool, runs, by_name)
+        return await sdk_tool.run(arguments, Context(request_context=ctx.request_context, mcp_server=server))
 
     async def test_tool_with_task(ctx: Context[Any, Any], person: Annotated[Name, Resolve(ask_name)]) -> CallToolResult:
-        result: CallToolResult = await execute_run(offered["greet_slowly"], {"name": person.name}, ctx)
+        result: CallToolResult = await execute_run(by_name["greet_slowly"], {"name": person.name}, ctx)
         return result
 
     async def protocol_error_job(ctx: Context[Any, Any]) -> CallToolResult:
-        """Its run goes on, and then the server has no such tool any more."""
+        """Detach from a run whose tool the server then no longer has."""
         result: CallToolResult = await execute_run(gone, {}, ctx)
         return result
 
     def test_missing_capability() -> str:
-        """Is never carried out for a client without sampling."""
+        """Require sampling."""
         return "carried out"
 
     server.add_tool(test_missing_capability)
@@ -161,10 +161,10 @@ def server_of(runs: RunService, offers: list[Tool]) -> MCPServer:
 def main(folder: Path) -> None:
     settings = Settings(port=0, home=folder, workspace=(folder,), rate_limit_per_minute=6000)
     own = pipelines()
-    runs = RunService(Workspace([folder]), settings.store_of_runs(), find=finder(own))
-    app = http_app(server_of(runs, [GREET, *map(offer_of, own)]), "http", settings)
+    runs = RunService(Workspace([folder]), settings.run_store(), find=pipeline_finder(own))
+    app = http_app(server_of(runs, [GREET, *map(custom_tool, own)]), "http", settings)
     with listen(settings) as listening:
-        sys.stderr.write(f"serving {address(listening, 'http')}\n")
+        sys.stderr.write(f"serving {url_of(listening, 'http')}\n")
         sys.stderr.flush()
         anyio.run(serve_http, app, runs, listening)
 

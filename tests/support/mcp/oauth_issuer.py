@@ -15,7 +15,7 @@ AUDIENCE = "https://kit.example.org/mcp"
 
 
 class Issuer:
-    """An OAuth issuer's metadata and keys, on a port of its own."""
+    """Serves the metadata and keys of an OAuth issuer on a free port."""
 
     def __init__(self) -> None:
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -1,4 +1,4 @@
-"""Real servers in processes of their own, and clients on them."""
+"""Real servers as separate processes, and clients on them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 SERVE = ["-m", "container_kit.server.cli.main", "serve"]
 ERAS = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 EACH = [("stdio", "legacy"), ("stdio", "auto"), ("sse", "legacy"), ("http", "legacy"), ("http", "auto")]
-"""Each transport with each protocol era that it has (SSE has the older one alone)."""
+"""Each transport with each protocol revision that it has (SSE has only the older one)."""
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    """The variables of a server whose workspace and state are a folder of the test's own."""
+    """Return the variables of a server with its workspace and state in a folder of the test."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
     return {**kept, "CONTAINER_KIT_WORKSPACE": str(folder), "CONTAINER_KIT_HOME": str(folder / ".home"), **more}
 
 
 @contextlib.contextmanager
 def listening(transport: str, folder: Path, *options: str, **variables: str) -> Iterator[tuple[str, int]]:
-    """A server on a free port: its address and process id."""
+    """Start a server on a free port; yield its URL and process id."""
     process = subprocess.Popen(
         [sys.executable, *SERVE, "--transport", transport, "--port", "0", *options],
         cwd=folder,
@@ -54,7 +54,7 @@ def listening(transport: str, folder: Path, *options: str, **variables: str) -> 
 
 @contextlib.asynccontextmanager
 async def client_of(transport: str, folder: Path, mode: str = "auto", **options: Any) -> AsyncIterator[Client]:
-    """A client on a server of its own, over a real transport."""
+    """Yield a client on a new server, over a real transport."""
     if transport == "stdio":
         parameters = StdioServerParameters(command=sys.executable, args=SERVE, cwd=folder, env=environment(folder))
         async with Client(stdio_client(parameters), mode=mode, **options) as client:
@@ -67,7 +67,7 @@ async def client_of(transport: str, folder: Path, mode: str = "auto", **options:
 
 
 def ask(url: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str, dict[str, str]]:
-    """Ask a server by HTTP: the status, the body and the headers of its answer.
+    """Send an HTTP request to a server; return the status, the body and the headers.
 
     Args:
         url: Its MCP endpoint.

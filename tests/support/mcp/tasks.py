@@ -1,4 +1,4 @@
-"""A client's side of the tasks extension."""
+"""The client side of the tasks extension."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDED = ("completed", "cancelled", "failed")
 
 
 class Task(Result):
-    """Any answer about a task, its fields by their names on the wire."""
+    """A task, with its fields by their names on the wire."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -46,7 +46,7 @@ class _Listen(Request[dict[str, Any], str]):
 
 
 class TaskClient(ClientExtension):
-    """Declares the extension; `call` gives the task as it was created."""
+    """Declares the extension; `call` returns a created task."""
 
     identifier = TASKS
 
@@ -67,7 +67,7 @@ class TaskClient(ClientExtension):
 
 
 async def call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any] | CallToolResult:
-    """Call a tool: the task that was made of it, or its result."""
+    """Call a tool; return its task or its result."""
     result: Any = await client.session.call_tool(tool, arguments, allow_claimed=True)
     return dict(result.model_extra) if isinstance(result, Created) else result
 
@@ -78,7 +78,7 @@ async def ask(client: Client, method: str, task_id: str, said: dict[str, Any] | 
 
 
 async def until(client: Client, task_id: str, statuses: Sequence[str] = ENDED) -> dict[str, Any]:
-    """The task once it has one of these statuses, or has ended."""
+    """Wait until a task has one of these statuses or a final one, and return it."""
     return await _until(client.session, task_id, statuses)
 
 

@@ -1,4 +1,4 @@
-"""Tools over mocked stages: the catalog's own pipelines, with stages that return or fail as they are told."""
+"""Tools on mocked stages: the pipelines of the catalog, with stages that return or fail as specified."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ IMAGE = Image(id="sha256:" + "a" * 64, reference="shop:latest", size=52_000_000,
 
 
 def mocked(mocks: dict[str, Mocks]) -> Callable[[str], Plan]:
-    """Finds the catalog's pipelines with some stages replaced.
+    """Return a function that finds the pipelines of the catalog with some stages replaced.
 
     Args:
-        mocks: By pipeline and stage: a stage, what it makes, its fault, or the outcomes of its attempts.
+        mocks: By pipeline and stage: a stage, its output, its fault, or the outcomes of its attempts.
     """
 
     def find(name: str) -> Plan:
@@ -48,13 +48,18 @@ def _stage(name: str, outcome: Stage[Any] | BaseModel | Fault | Sequence[BaseMod
     return MockStage(name, [outcome] if isinstance(outcome, BaseModel) else outcome)
 
 
+def toolset(name: str) -> tuple[Tool, ...]:
+    """Return the tools of one toolset."""
+    return tuple(tool for tool in ALL if tool.toolset == name)
+
+
 def connected(
-    runs: RunService, mode: str = "auto", offers: Sequence[Tool] = ALL, **options: Any
+    runs: RunService, mode: str = "auto", tools: Sequence[Tool] = ALL, **options: Any
 ) -> AbstractAsyncContextManager[Client]:
-    """A client on a server of these runs, in this process."""
-    return Client(make_server(runs, offers), mode=mode, **options)
+    """Return a client on a server with these runs, in this process."""
+    return Client(make_server(runs, tools), mode=mode, **options)
 
 
 def runs_of(workspace: Workspace, mocks: dict[str, Mocks]) -> RunService:
-    """Runs over mocked stages."""
+    """Return runs with mocked stages."""
     return RunService(workspace, find=mocked(mocks))

@@ -1,4 +1,4 @@
-"""A pipeline of a user's own that holds until it is let go, for servers and command lines in processes of their own."""
+"""A custom pipeline that waits for a file, for servers and command lines in other processes."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ hold = AtomicPipeline("hold", inputs=Place).add_stage(Wait())
 
 
 def offering(folder: Path) -> dict[str, str]:
-    """Write the pipeline into a folder; the variables by which a process offers it."""
+    """Write the pipeline into a folder, and return the variables that make a process offer it."""
     (folder / f"{MODULE}.py").write_text(SOURCE)
     return {"PYTHONPATH": str(folder), "CONTAINER_KIT_PIPELINES": MODULE}
 
 
 async def there(file: Path) -> None:
-    """Wait until a file is there."""
+    """Wait until a file exists."""
     with anyio.fail_after(50):
         while not file.exists():
             await anyio.sleep(0.02)

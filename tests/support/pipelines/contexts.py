@@ -11,7 +11,7 @@ from container_kit.stages.contract.workspace import Workspace
 
 
 class Contexts:
-    """Makes stage contexts, and keeps what stages told them.
+    """Creates stage contexts, and records the progress and output of stages.
 
     >>> image = await BuildImage(engine).execute(ctx(stage="build"), source)
     >>> assert "step 1/3" in ctx.messages[0]
@@ -19,9 +19,9 @@ class Contexts:
 
     def __init__(self, run_id: str, workspace: Workspace) -> None:
         self.messages: list[str] = []
-        """The lines of progress."""
+        """The progress messages."""
         self.fractions: list[float | None] = []
-        """The fraction of each."""
+        """The fraction of each message."""
         self.lines: list[str] = []
         """The raw output."""
         self._base = StageContext(
@@ -37,7 +37,7 @@ class Contexts:
         )
 
     def __call__(self, **changes: Any) -> StageContext:
-        """A context; `changes` are fields of `StageContext`, for example `dry_run=True`."""
+        """Return a context; `changes` are fields of `StageContext`, for example `dry_run=True`."""
         return dataclasses.replace(self._base, **changes)
 
     def _progress(self, message: str, fraction: float | None) -> None:

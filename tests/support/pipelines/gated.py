@@ -1,6 +1,6 @@
-"""A pipeline for tests of the run view: its stages wait for files in the folder `gates`, so that a test sets the pace.
+"""A pipeline for tests of the run view: its stages wait for files in the folder `gates`.
 
-`NAME` lets stage NAME go on; `NAME.fail` lets it fail. Every line that a test puts into `NAME.says` goes to its log.
+The file `NAME` lets stage NAME continue; `NAME.fail` makes it fail. Each line in `NAME.says` goes to its log.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Played(Artifact):
 
 
 async def pass_gate(ctx: StageContext, stagehand: Stagehand) -> str:
-    """Wait until the gate opens; tell the lines that are put there."""
+    """Wait until the gate opens, and log the lines of its file."""
     gates = ctx.workspace.directory(stagehand.gates)
-    told = 0
+    logged = 0
     while not (gates / ctx.stage).exists():
-        told = _tell(ctx, gates, told)
+        logged = _log_lines(ctx, gates, logged)
         if (gates / f"{ctx.stage}.fail").exists():
             raise SHOW_STOPPED(
                 f"{ctx.stage} was stopped {HOSTILE}",
@@ -68,22 +68,22 @@ async def pass_gate(ctx: StageContext, stagehand: Stagehand) -> str:
                 gate=f"{ctx.stage}.fail",
             )
         await anyio.sleep(0.02)
-    _tell(ctx, gates, told)
+    _log_lines(ctx, gates, logged)
     return ctx.stage
 
 
-def _tell(ctx: StageContext, gates: Path, told: int) -> int:
+def _log_lines(ctx: StageContext, gates: Path, logged: int) -> int:
     says = gates / f"{ctx.stage}.says"
     lines = says.read_text().splitlines() if says.exists() else []
-    for line in lines[told:]:
+    for line in lines[logged:]:
         ctx.output(line)
-    if len(lines) > told:
+    if len(lines) > logged:
         ctx.progress(f"{len(lines)} lines told")
     return len(lines)
 
 
 class Prepare(Stage[Ready]):
-    """Put everything in its place."""
+    """Prepare the stage."""
 
     read_only = True
 

@@ -1,4 +1,4 @@
-"""A real Postgres of its own for tests: made in a folder, on a port of its own, ended by its process id."""
+"""A real Postgres server for tests: created in a folder, on a free port, ended by its process id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Postgres:
     """One server.
 
     Args:
-        folder: An empty folder for it.
+        folder: An empty folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,11 +30,11 @@ class Postgres:
         self._run("initdb", "-D", str(self._data), "-U", "test", "-A", "trust", "--no-sync", "-E", "UTF8")
 
     def url(self, database: str) -> str:
-        """The address of a database on this server."""
+        """Return the URL of a database on this server."""
         return f"postgresql://test@127.0.0.1:{self._port}/{database}"
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it responds."""
         command = ["-D", str(self._data), "-p", str(self._port), "-k", str(self._data), "-c", "fsync=off"]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]
         self._process = subprocess.Popen(
@@ -45,10 +45,10 @@ class Postgres:
         deadline = time.monotonic() + 20
         while self._try("pg_isready", "-h", "127.0.0.1", "-p", str(self._port)) != 0:
             assert time.monotonic() < deadline, "Postgres did not start"
-            assert self._process.poll() is None, "Postgres ended at once"
+            assert self._process.poll() is None, "Postgres ended immediately"
 
     def stop(self) -> None:
-        """Stop it at once, as a crash would, and wait for its end."""
+        """Stop the server immediately, as a crash would, and wait for its end."""
         if self._process is not None:
             pid = int((self._data / "postmaster.pid").read_text().splitlines()[0])
             os.kill(pid, signal.SIGQUIT)
@@ -56,7 +56,7 @@ class Postgres:
             self._process = None
 
     def create(self, database: str) -> str:
-        """Make a database and return its address."""
+        """Create a database and return its URL."""
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", "test", database)
         return self.url(database)
 
@@ -70,19 +70,19 @@ class Postgres:
 
 
 def newest_binaries() -> Path:
-    """Where Debian keeps the newest server's programs.
+    """Return the folder of the newest server that Debian installed.
 
     Raises:
         FileNotFoundError: No server is installed.
     """
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    if not found:
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not folders:
         raise FileNotFoundError("no Postgres server below /usr/lib/postgresql: apt-get install postgresql")
-    return found[-1]
+    return folders[-1]
 
 
 def _as_postgres() -> list[str]:
-    return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # the server refuses to run as root
+    return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # the server does not run as root
 
 
 def _free_port() -> int:

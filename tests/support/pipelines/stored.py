@@ -1,4 +1,4 @@
-"""A pipeline for tests whose runs are kept in the store: it changes something, or says so."""
+"""A pipeline whose runs are stored: its stage is not declared as read-only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from support.pipelines.gated import Ready, Stagehand, pass_gate
 
 
 class PrepareStored(Stage[Ready]):
-    """Put everything in its place."""
+    """Prepare the stage."""
 
     async def execute(self, ctx: StageContext, stagehand: Stagehand) -> Ready:
         return Ready(by=await pass_gate(ctx, stagehand))

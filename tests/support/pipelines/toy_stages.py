@@ -1,4 +1,4 @@
-"""Small stages and artifacts for the engine's own tests: they do nothing to the world, but for real."""
+"""Small stages and artifacts without effects, for tests of the engine."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Knead(Stage[Dough]):
         ctx.progress("kneading", 0.5)
         return Dough(grams=flour.grams * 2)
 
-    async def rollback(self, ctx: StageContext, made: Dough) -> None:
-        self.undone.append(made)
+    async def rollback(self, ctx: StageContext, output: Dough) -> None:
+        self.undone.append(output)
 
     async def preview(self, ctx: StageContext, flour: Flour) -> Preview[Dough]:
         return Preview((f"knead {flour.grams} g of flour",), Dough(grams=flour.grams * 2))
@@ -81,7 +81,7 @@ class Serve(Stage[Meal]):
 
 
 class Prove(Stage[Bread]):
-    """Wait until somebody is tired of it; `tidied` tells whether the clean-up ran to its end."""
+    """Wait until cancelled; `tidied` is set when the clean-up has ended."""
 
     def __init__(self) -> None:
         self.started = anyio.Event()

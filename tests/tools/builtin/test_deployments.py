@@ -1,4 +1,4 @@
-"""The tools that look after deployments, through a real client, on the engine."""
+"""The toolset `deployments` through a real client, on the engine."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from docker import APIClient
 from container_kit import Workspace
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.registry import ALL, ToolSelection, select_tools
 from support.engine.deployments import App, get
 from support.engine.web_apps import web_image
-from support.mcp.tools import connected
+from support.mcp.tools import connected, toolset
 from support.pipelines.contexts import Contexts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
-OPERATE = chosen(ALL, ToolSelection(toolsets=["deployments"]))
+DEPLOYMENTS = toolset("deployments")
 
 
-async def test_a_deployment_is_listed_read_verified_taken_back_and_removed(
+async def test_a_deployment_is_listed_logged_verified_rolled_back_and_removed(
     workspace: Workspace,
     engine: DockerEngine,
     docker_api: APIClient,
@@ -33,7 +33,7 @@ async def test_a_deployment_is_listed_read_verified_taken_back_and_removed(
 ) -> None:
     app, repository = App(unique(), engine, docker_api, ctx), unique()
     first, second = [await app.deploy(web_image(docker_api, repository, version)) for version in ("v1", "v2")]
-    async with connected(RunService(workspace), offers=OPERATE) as client:
+    async with connected(RunService(workspace), tools=DEPLOYMENTS) as client:
         schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
 
         async def call(tool: str, **arguments: Any) -> dict[str, Any]:
@@ -51,29 +51,29 @@ async def test_a_deployment_is_listed_read_verified_taken_back_and_removed(
         assert foretold["dry_run"]
         assert get(second.host_port) == "v2"
         back = await call("rollback-deployment", version=first.container_name)
-        assert back["rollback_result"]["replaced"] == second.container_name
+        assert back["rollback"]["replaced"] == second.container_name
         assert get(first.host_port) == "v1"
         removed = await call("remove-deployment")
-        assert len(removed["removal_result"]["removed"]) == 2
+        assert len(removed["removal"]["removed"]) == 2
         gone = await client.call_tool("verify", {"name": app.name})
     assert app.containers() == []
     assert gone.is_error
     assert (gone.structured_content or {})["code"] == "deployment.not_found"
 
 
-def test_they_are_offered_only_when_they_are_named() -> None:
-    names = {offer.name for offer in OPERATE}
+def test_the_toolset_is_selected_only_by_name() -> None:
+    names = {tool.name for tool in DEPLOYMENTS}
     assert names == {
         "list-deployments", "deployment-logs", "verify", "rollback-deployment", "remove-deployment"
     }  # fmt: skip
-    assert not names & {offer.name for offer in chosen(ALL, ToolSelection())}
-    assert {offer.name for offer in chosen(ALL, ToolSelection(toolsets=["deployments"], read_only=True))} == {
+    assert not names & {tool.name for tool in select_tools(ALL, ToolSelection())}
+    assert {tool.name for tool in select_tools(ALL, ToolSelection(toolsets=["deployments"], read_only=True))} == {
         "list-deployments", "deployment-logs", "verify"
     }  # fmt: skip
 
 
-async def test_an_unknown_target_is_a_fault_that_names_those_there_are(workspace: Workspace) -> None:
-    async with connected(RunService(workspace), offers=OPERATE) as client:
+async def test_an_unknown_target_is_a_fault_that_names_the_existing_ones(workspace: Workspace) -> None:
+    async with connected(RunService(workspace), tools=DEPLOYMENTS) as client:
         answer = await client.call_tool("list-deployments", {"deploy_to": "nowhere"})
     assert (answer.structured_content or {})["code"] == "target.not_found"
     assert (answer.structured_content or {})["next_actions"][0]["arguments"] == {"deploy_to": "local"}

@@ -1,4 +1,4 @@
-"""The tools for clusters: which pipeline a call becomes, and a full deployment of which only the building is mocked."""
+"""The Kubernetes tools: the pipeline of each call, and a full deployment with a mocked build."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from container_kit.pipelines import catalog
 from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.testing import MockStage
-from container_kit.stages.artifacts.image import Image, ImageReference
+from container_kit.stages.artifacts.image import Image, LocalImage
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.artifacts.target import Limits, Target
@@ -43,7 +43,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServ
 
 @pytest.fixture
 def runs(workspace: Workspace, tmp_path: Path) -> RunService:
-    """Runs with one target, and no engine: what is built, scanned and pushed is made up."""
+    """Return runs with one target and without an engine: build, scan and push are mocked."""
     (tmp_path / "main.py").write_text("print('hello')\n")
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     made = {"build": IMAGE, "scan-image": ScanReport(target="ok", outcome="clean"), "push-image": PUSHED,
@@ -64,13 +64,13 @@ def runs(workspace: Workspace, tmp_path: Path) -> RunService:
 
 
 class Found(Stage[Image]):
-    """The image, as if the engine had it."""
+    """Returns the image without an engine."""
 
     name = "find-image"
     read_only = True
 
-    async def execute(self, ctx: StageContext, wanted: ImageReference) -> Image:
-        return IMAGE.model_copy(update={"reference": wanted.image})
+    async def execute(self, ctx: StageContext, requested: LocalImage) -> Image:
+        return IMAGE.model_copy(update={"reference": requested.image})
 
 
 async def call(runs: RunService, tool: str, **arguments: Any) -> Any:
@@ -98,13 +98,15 @@ async def test_a_full_deployment_to_a_target_of_kind_kubernetes_rolls_out_the_pu
 
 
 @pytest.mark.parametrize("option", [{"port": 8080}, {"env_file": ".env"}, {"read_only": False}])
-async def test_an_option_of_the_local_engine_is_refused_for_a_cluster(runs: RunService, option: dict[str, Any]) -> None:
+async def test_an_option_of_the_local_engine_is_rejected_for_a_cluster(
+    runs: RunService, option: dict[str, Any]
+) -> None:
     result = await call(runs, "full-deployment", path=".", deploy_to="lab", **option)
     assert result.structured_content["code"] == "target.option_unsupported"
     assert next(iter(option)) in result.structured_content["hint"]
 
 
-async def test_an_unknown_target_is_told_before_anything_is_done(runs: RunService) -> None:
+async def test_an_unknown_target_is_reported_before_anything_happens(runs: RunService) -> None:
     result = await call(runs, "full-deployment", path=".", deploy_to="prod")
     assert result.structured_content["code"] == "target.not_found"
 
@@ -112,7 +114,7 @@ async def test_an_unknown_target_is_told_before_anything_is_done(runs: RunServic
 @pytest.mark.parametrize(
     ("option", "limit"), [({"replicas": 3}, 1), ({"memory_limit": "1Gi"}, "192Mi"), ({"max_replicas": 9}, 1)]
 )
-async def test_more_than_the_target_allows_is_refused_with_a_call_that_is_allowed(
+async def test_a_request_above_the_limits_of_a_target_is_rejected_with_an_allowed_call(
     runs: RunService, option: dict[str, Any], limit: object
 ) -> None:
     result = await call(runs, "deploy-kubernetes", image=f"registry.test/ok:1@{DIGEST}", port=8080, **option)
@@ -122,7 +124,7 @@ async def test_more_than_the_target_allows_is_refused_with_a_call_that_is_allowe
 
 
 @pytest.mark.usefixtures("cluster")
-async def test_an_image_by_digest_is_rolled_out_as_it_stands(runs: RunService) -> None:
+async def test_an_image_with_a_digest_is_rolled_out_unchanged(runs: RunService) -> None:
     image = f"registry.test/ok:1@{DIGEST}"
     result = await call(runs, "deploy-kubernetes", image=image, port=8080, name="web")
     assert not result.is_error, result.content
@@ -134,9 +136,7 @@ async def test_an_image_by_digest_is_rolled_out_as_it_stands(runs: RunService) -
     assert "before" not in result.model_dump_json()
 
 
-async def test_an_application_in_a_cluster_is_looked_after_by_the_tools_for_every_target(
-    runs: RunService, cluster: ApiServer
-) -> None:
+async def test_the_deployment_tools_manage_an_application_in_a_cluster(runs: RunService, cluster: ApiServer) -> None:
     image = f"registry.test/ok:1@{DIGEST}"
     assert not (await call(runs, "deploy-kubernetes", image=image, port=8080, name="web")).is_error
     there = await call(runs, "list-deployments", deploy_to="lab")
@@ -147,11 +147,11 @@ async def test_an_application_in_a_cluster_is_looked_after_by_the_tools_for_ever
     log = await call(runs, "deployment-logs", name="web", deploy_to="lab")
     assert log.structured_content["application_log"]["lines"] == ["ready"]
     removed = await call(runs, "remove-deployment", name="web", deploy_to="lab")
-    assert "deployment web" in removed.structured_content["removal_result"]["removed"]
+    assert "deployment web" in removed.structured_content["removal"]["removed"]
     assert cluster.get("deployments", "web") is None
 
 
-async def test_a_dry_run_tells_what_would_be_pushed_and_changed(runs: RunService, cluster: ApiServer) -> None:
+async def test_a_dry_run_lists_the_push_and_the_changes(runs: RunService, cluster: ApiServer) -> None:
     result = await call(runs, "deploy-kubernetes", image="ok:latest", name="web", dry_run=True)
     assert not result.is_error, result.content
     assert "registry.test/team/ok:latest" in result.content[0].text
@@ -159,11 +159,11 @@ async def test_a_dry_run_tells_what_would_be_pushed_and_changed(runs: RunService
 
 
 @pytest.mark.parametrize("wrong", [{"image": "a", "manifests": "k8s"}, {"run": "r", "build": True}, {}])
-async def test_what_does_not_fit_together_is_refused(runs: RunService, wrong: dict[str, Any]) -> None:
+async def test_contradicting_arguments_are_rejected(runs: RunService, wrong: dict[str, Any]) -> None:
     assert (await call(runs, "deploy-kubernetes", **wrong)).structured_content["code"] == "request.invalid"
 
 
-async def test_verifying_a_run_that_deployed_nothing_to_a_cluster_is_told(runs: RunService) -> None:
+async def test_verifying_a_run_without_a_rollout_is_a_fault(runs: RunService) -> None:
     built = await call(runs, "build", path=".")
     result = await call(runs, "verify-kubernetes", run=built.structured_content["run"])
-    assert result.structured_content["code"] == "run.without_deployment"
+    assert result.structured_content["code"] == "run.no_deployment"

@@ -1,4 +1,4 @@
-"""`tag`, `push` and a scan's bill of materials through a client, on the real engine and a real registry."""
+"""`tag`, `push` and SBOMs through a client, on the real engine and a real registry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Callable[..., Registry]]:
-    """Starts registries: `registry()`, `registry({"user": "password"})`."""
+    """Return a function that starts registries: `registry()`, `registry({"user": "password"})`."""
     started: list[Registry] = []
 
     def start(users: dict[str, str] | None = None) -> Registry:
@@ -56,7 +56,7 @@ async def call(client: Client, tool: str, **arguments: Any) -> Any:
         return await client.call_tool(tool, arguments)
 
 
-async def test_an_image_is_named_pushed_and_confirmed(
+async def test_an_image_is_tagged_pushed_and_confirmed(
     workspace: Workspace,
     registry: Callable[..., Registry],
     image: str,
@@ -77,20 +77,20 @@ async def test_an_image_is_named_pushed_and_confirmed(
     docker_api.remove_image(made["reference"])
 
 
-async def test_a_repository_with_a_tag_is_refused_with_the_call_that_works(
+async def test_a_repository_with_a_tag_is_rejected_with_a_call_that_works(
     workspace: Workspace, registry: Callable[..., Registry], image: str, docker_api: APIClient
 ) -> None:
     there = registry()
     async with connected(RunService(workspace)) as client:
         refused = await call(client, "push", image=image, repository=f"{there.host}/shop:7")
-        assert refused.structured_content["code"] == "push.reference_invalid"
+        assert refused.structured_content["code"] == "image.reference_invalid"
         action = refused.structured_content["next_actions"][0]
         pushed = await call(client, action["tool"], **action["arguments"])
     assert pushed.structured_content["pushed_image"]["reference"] == f"{there.host}/shop:7"
     docker_api.remove_image(f"{there.host}/shop:7")
 
 
-async def test_a_registry_that_wants_a_login_is_told_with_what_to_do(
+async def test_a_registry_that_requires_a_login_leads_to_docker_login(
     workspace: Workspace, registry: Callable[..., Registry], image: str
 ) -> None:
     there = registry({"ann": "planted-secret"})
@@ -101,9 +101,7 @@ async def test_a_registry_that_wants_a_login_is_told_with_what_to_do(
     assert f"docker login {there.host}" in refused.content[0].text
 
 
-async def test_a_bill_of_materials_is_read_as_a_resource_and_is_no_part_of_the_answer(
-    workspace: Workspace, image: str
-) -> None:
+async def test_an_sbom_is_a_resource_and_not_part_of_the_result(workspace: Workspace, image: str) -> None:
     async with connected(RunService(workspace)) as client:
         scanned = await call(client, "scan", image=image, sbom=True)
         sbom = scanned.structured_content["sbom"]
@@ -114,7 +112,7 @@ async def test_a_bill_of_materials_is_read_as_a_resource_and_is_no_part_of_the_a
     assert sbom["resource"] in scanned.content[0].text
 
 
-async def test_a_folder_has_a_bill_of_materials_too(workspace: Workspace) -> None:
+async def test_a_folder_has_an_sbom(workspace: Workspace) -> None:
     (workspace.roots[0] / "requirements.txt").write_text("first==1.0\n")
     async with connected(RunService(workspace)) as client:
         scanned = await call(client, "scan", path=".", sbom=True)

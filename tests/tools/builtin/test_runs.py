@@ -1,4 +1,4 @@
-"""The tools about runs, over runs in memory and over a real store."""
+"""The toolset `runs`, on runs in memory and on a real store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from mcp.client import Client
 
 from container_kit import Fault, NextAction, Stage, StageContext, Workspace
-from container_kit.pipelines.runs.config import Store
+from container_kit.pipelines.durable.config import DurableConfig
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.artifacts.image import Image
 from support.mcp.tools import IMAGE, Mocks, connected, mocked
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Flaky(Stage[Image]):
-    """Fails until told otherwise; says what it was given."""
+    """Fails until `works` is set; records its inputs."""
 
     name = "build"
 
@@ -58,8 +58,8 @@ def build() -> Flaky:
 @pytest.fixture
 async def runs(build: Flaky, tmp_path: Path) -> AsyncIterator[RunService]:
     mocks: dict[str, Mocks] = {"build": {"build": build}}
-    store = Store(f"sqlite:///{tmp_path / 'home' / 'runs.db'}", tmp_path / "home")
-    async with RunService(Workspace([tmp_path]), store, find=mocked(mocks)).opened() as opened:
+    store = DurableConfig(f"sqlite:///{tmp_path / 'home' / 'runs.db'}", tmp_path / "home")
+    async with RunService(Workspace([tmp_path]), store, find=mocked(mocks)).open() as opened:
         yield opened
 
 
@@ -68,7 +68,7 @@ async def call(client: Client, tool: str, **arguments: Any) -> Any:
         return await client.call_tool(tool, arguments)
 
 
-async def test_a_failed_run_is_listed_looked_at_and_retried_with_changed_input(runs: RunService, build: Flaky) -> None:
+async def test_a_failed_run_is_listed_shown_and_retried_with_changed_arguments(runs: RunService, build: Flaky) -> None:
     async with connected(runs) as client:
         failed = await call(client, "build", path=".", build_args={"PASSWORD": "planted-value"})
         run = failed.structured_content["resume"]["run_id"]
@@ -106,31 +106,31 @@ async def test_a_running_run_is_cancelled_by_another_call(runs: RunService, buil
     assert results[0].structured_content["code"] == "run.cancelled"
 
 
-async def test_a_run_that_has_ended_is_rolled_back(runs: RunService, build: Flaky) -> None:
+async def test_a_finished_run_is_rolled_back(runs: RunService, build: Flaky) -> None:
     build.works = True
     async with connected(runs) as client:
         built = await call(client, "build", path=".")
         undone = await call(client, "rollback-run", run=built.structured_content["run"])
         seen = await call(client, "get-run", run=built.structured_content["run"])
     assert not undone.is_error, undone.content
-    assert seen.structured_content["status"] in ("rolled_back", "success")  # a stage without rollback stays
+    assert seen.structured_content["status"] in ("rolled_back", "success")  # a stage without rollback keeps its status
 
 
 @pytest.mark.parametrize("tool", ["get-run", "cancel-run", "retry-run", "rollback-run"])
-async def test_an_id_that_is_none_is_a_fault(runs: RunService, tool: str) -> None:
+async def test_an_unknown_run_id_is_a_fault(runs: RunService, tool: str) -> None:
     async with connected(runs) as client:
         result = await call(client, tool, run="0" * 24)
-    assert result.structured_content["code"] == "run.unknown"
+    assert result.structured_content["code"] == "run.not_found"
 
 
-async def test_runs_of_another_caller_are_unknown(runs: RunService) -> None:
+async def test_runs_of_another_principal_are_not_found(runs: RunService) -> None:
     async with connected(runs) as client:
         failed = await call(client, "build", path=".")
     run = failed.structured_content["resume"]["run_id"]
-    assert (await runs.get(run)).status == "failed"
-    with pytest.raises(Exception, match=r"run\.unknown"):
-        await runs.get(run, principal="somebody else")
-    assert await runs.newest(principal="somebody else") == []
+    assert (await runs.backend(run).get(run, None)).status == "failed"
+    with pytest.raises(Exception, match=r"run\.not_found"):
+        await runs.backend(run).get(run, "somebody else")
+    assert await runs.list_runs(principal="somebody else") == []
 
 
 async def test_a_dry_run_leaves_nothing_in_the_store(runs: RunService, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The Apps extension, in both protocol eras: who sees the view's parts, and what the view is told."""
+"""The Apps extension in both protocol revisions: its visibility, and the data of the view."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mcp.client.extension import advertise
 from container_kit import Fault, Workspace
 from container_kit.pipelines.catalog import plan
 from container_kit.pipelines.runs.service import RunService
-from container_kit.tools.custom import finder, offer_of
-from container_kit.tools.protocol.apps import RUN_VIEW
-from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.custom import custom_tool, pipeline_finder
+from container_kit.tools.protocol.apps import RUN_VIEW_URI
+from container_kit.tools.registry import ALL, ToolSelection, select_tools
 from container_kit.tools.run_view import page as view
 from container_kit.tools.run_view.page import page
 from support.mcp.tools import IMAGE, connected, runs_of
@@ -33,33 +33,35 @@ async def listed(client: Client) -> dict[str, dict[str, Any] | None]:
 
 
 @ERAS
-async def test_a_client_without_views_hears_nothing_of_them(mode: str, workspace: Workspace) -> None:
-    async with connected(runs_of(workspace, {}), mode, chosen(ALL, ToolSelection())) as client:
+async def test_a_client_without_views_receives_none(mode: str, workspace: Workspace) -> None:
+    async with connected(runs_of(workspace, {}), mode, select_tools(ALL, ToolSelection())) as client:
         tools = await listed(client)
-    assert list(tools) == [offer.name for offer in chosen(ALL, ToolSelection())]
+    assert list(tools) == [tool.name for tool in select_tools(ALL, ToolSelection())]
     assert set(tools.values()) == {None}
 
 
 @ERAS
-async def test_a_client_with_views_finds_one_with_every_tool_that_shows_a_run(mode: str, workspace: Workspace) -> None:
-    async with connected(runs_of(workspace, {}), mode, chosen(ALL, ToolSelection()), extensions=[VIEWS]) as client:
+async def test_a_client_with_views_receives_one_with_every_tool_that_shows_a_run(
+    mode: str, workspace: Workspace
+) -> None:
+    async with connected(
+        runs_of(workspace, {}), mode, select_tools(ALL, ToolSelection()), extensions=[VIEWS]
+    ) as client:
         tools = await listed(client)
-        read = (await client.read_resource(RUN_VIEW)).contents[0]
+        read = (await client.read_resource(RUN_VIEW_URI)).contents[0]
         resources = {resource.uri: resource for resource in (await client.list_resources()).resources}
-    assert tools.pop("watch-run") == {"ui": {"resourceUri": RUN_VIEW, "visibility": ["app"]}}
+    assert tools.pop("watch-run") == {"ui": {"resourceUri": RUN_VIEW_URI, "visibility": ["app"]}}
     assert tools.pop("list-runs") is None
-    assert all(meta == {"ui": {"resourceUri": RUN_VIEW}} for meta in tools.values())
+    assert all(meta == {"ui": {"resourceUri": RUN_VIEW_URI}} for meta in tools.values())
     assert {"full-deployment", "build", "get-run", "retry-run"} <= set(tools)
     assert read.mime_type == "text/html;profile=mcp-app"
     assert read.text == page()  # type: ignore[union-attr]
     nowhere: dict[str, list[str]] = {"connectDomains": [], "resourceDomains": [], "frameDomains": []}
-    assert resources[RUN_VIEW].meta == {"ui": {"csp": nowhere, "prefersBorder": True}}
+    assert resources[RUN_VIEW_URI].meta == {"ui": {"csp": nowhere, "prefersBorder": True}}
 
 
 @ERAS
-async def test_the_view_is_told_the_graph_the_stages_and_actions_that_can_be_sent(
-    mode: str, workspace: Workspace
-) -> None:
+async def test_the_view_receives_the_graph_the_stages_and_next_actions(mode: str, workspace: Workspace) -> None:
     (workspace.roots[0] / "app.py").write_text("print()\n")
     (workspace.roots[0] / "Dockerfile").write_text("FROM scratch\n")
     runs = runs_of(workspace, {"full-deployment": {"build": BROKEN}, "build": {"build": IMAGE}})
@@ -85,10 +87,10 @@ async def test_the_view_is_told_the_graph_the_stages_and_actions_that_can_be_sen
     ]  # fmt: skip
     assert seen["log"] == {"stage": "build", "lines": [], "first": 1, "total": 0}
     assert unknown.structured_content is not None
-    assert unknown.structured_content["code"] == "run.unknown"
+    assert unknown.structured_content["code"] == "run.not_found"
 
 
-def test_the_page_writes_text_alone_and_asks_for_nothing_from_elsewhere() -> None:
+def test_the_page_inserts_only_text_and_loads_nothing_from_elsewhere() -> None:
     text = page()
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text)
     assert not re.search(r"""(src|href)=["'](?!\$)|https?://(?!www\.w3\.org/2000/svg)|url\(|@import""", text)
@@ -99,8 +101,8 @@ def test_the_page_writes_text_alone_and_asks_for_nothing_from_elsewhere() -> Non
         assert len(file.read_text().splitlines()) <= 260, file.name
 
 
-async def test_a_pipeline_of_a_teams_own_gets_the_view_with_no_further_code(workspace: Workspace) -> None:
+async def test_a_custom_pipeline_has_the_view_without_further_code(workspace: Workspace) -> None:
     async with connected(
-        RunService(workspace, find=finder([show])), "auto", [offer_of(show)], extensions=[VIEWS]
+        RunService(workspace, find=pipeline_finder([show])), "auto", [custom_tool(show)], extensions=[VIEWS]
     ) as client:
-        assert (await listed(client))["show"] == {"ui": {"resourceUri": RUN_VIEW}}
+        assert (await listed(client))["show"] == {"ui": {"resourceUri": RUN_VIEW_URI}}

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from container_kit import Event
-from container_kit.tools.protocol.progress import ProgressFeed, feeding, told
+from container_kit.tools.protocol.progress import ProgressFeed, progress_feed, progress_line
 
 pytestmark = pytest.mark.anyio
 
@@ -29,9 +29,9 @@ class Client:
         return all(a < b for a, b in zip(self.figures, self.figures[1:], strict=False))
 
 
-async def test_the_figure_rises_with_each_notification_though_the_run_stands_still() -> None:
+async def test_the_figure_rises_with_each_notification_even_without_progress() -> None:
     client = Client()
-    async with feeding(client.take) as feed:
+    async with progress_feed(client.take) as feed:
         for number in range(50):
             feed(event(message=f"step {number}", attempt=number))
         feed(event("run_finished", 0.4, stage=None))
@@ -40,16 +40,16 @@ async def test_the_figure_rises_with_each_notification_though_the_run_stands_sti
     assert client.figures[-1] == 100
 
 
-async def test_only_the_end_of_the_run_is_the_total() -> None:
+async def test_only_the_end_of_the_run_reaches_the_total() -> None:
     client = Client()
-    async with feeding(client.take) as feed:
+    async with progress_feed(client.take) as feed:
         feed(event("stage_succeeded", 1.0, seconds=1))
         feed(event("stage_rolled_back", 1.0))
     assert client.rose
     assert client.figures[-1] < 100
 
 
-async def test_a_client_that_takes_nothing_holds_back_nobody_and_costs_a_few_records() -> None:
+async def test_a_blocked_client_delays_nothing_and_the_buffer_stays_small() -> None:
     feed = ProgressFeed()
     stuck = anyio.Event()
 
@@ -64,11 +64,11 @@ async def test_a_client_that_takes_nothing_holds_back_nobody_and_costs_a_few_rec
             await stuck.wait()
             for number in range(10_000):
                 feed(event(message=f"line {number}"))
-            assert len(feed._waiting) == 1
+            assert len(feed._pending) == 1
             group.cancel_scope.cancel()
 
 
-async def test_a_slow_client_hears_the_newest_line_of_a_stage() -> None:
+async def test_a_slow_client_receives_the_newest_line_of_a_stage() -> None:
     client = Client()
     feed = ProgressFeed()
     for number in range(100):
@@ -77,23 +77,23 @@ async def test_a_slow_client_hears_the_newest_line_of_a_stage() -> None:
     assert client.lines == ["build: line 99"]
 
 
-async def test_the_end_is_not_held_up_by_a_client_that_takes_nothing() -> None:
+async def test_a_blocked_client_does_not_delay_the_end() -> None:
     async def never(*_: object) -> None:
         await anyio.sleep_forever()
 
     with anyio.fail_after(5):
-        async with feeding(never) as feed:
+        async with progress_feed(never) as feed:
             feed(event())
 
 
-async def test_raw_output_is_no_progress() -> None:
+async def test_raw_output_is_not_sent_as_progress() -> None:
     client = Client()
-    async with feeding(client.take) as feed:
+    async with progress_feed(client.take) as feed:
         feed(event("stage_output", message="Collecting flask"))
     assert client.lines == []
 
 
-def test_a_line_says_which_stage_and_what() -> None:
-    assert told(event(message="step 3/7: RUN pip install")) == "build: step 3/7: RUN pip install"
-    assert told(event("stage_succeeded", seconds=2.345)) == "build: done in 2.3 s"
-    assert told(event("stage_started", attempt=2)) == "build: attempt 2"
+def test_a_line_names_the_stage_and_the_event() -> None:
+    assert progress_line(event(message="step 3/7: RUN pip install")) == "build: step 3/7: RUN pip install"
+    assert progress_line(event("stage_succeeded", seconds=2.345)) == "build: done in 2.3 s"
+    assert progress_line(event("stage_started", attempt=2)) == "build: attempt 2"

@@ -1,4 +1,4 @@
-"""Resources, prompts and completions through the real client, in both protocol eras."""
+"""Resources, prompts and completions through the real client, in both protocol revisions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mcp_types import PromptReference, ResourceTemplateReference
 
 from container_kit import Workspace
 from container_kit.pipelines.runs.service import RunService
-from container_kit.tools.custom import finder, offer_of
-from container_kit.tools.registry import ALL, ToolSelection, chosen
+from container_kit.tools.custom import custom_tool, pipeline_finder
+from container_kit.tools.registry import ALL, ToolSelection, select_tools
 from support.mcp.tools import IMAGE, connected, runs_of
 from support.pipelines.gated import show
 
@@ -29,25 +29,25 @@ async def test_a_run_its_log_and_its_pipeline_can_be_read(mode: str, workspace: 
     assert (seen["id"], seen["status"]) == (run, "success")
     assert log.text == ""  # type: ignore[union-attr]  # the mock said nothing
     analyze = plan["stages"][1][0]
-    assert (analyze["name"], analyze["needs"], analyze["makes"]) == ("analyze", ["Source"], "Analysis")
+    assert (analyze["name"], analyze["inputs"], analyze["output"]) == ("analyze", ["Source"], "Analysis")
     assert plan["inputs"]["Source"]["required"] == ["path"]
 
 
 @pytest.mark.parametrize("uri", ["run://" + "0" * 24, "run://none/stages/build/log", "pipeline://kitchen"])
-async def test_what_is_not_there_is_said_so(mode: str, workspace: Workspace, uri: str) -> None:
+async def test_a_missing_resource_is_a_not_found_error(mode: str, workspace: Workspace, uri: str) -> None:
     async with connected(runs_of(workspace, {}), mode) as client:
         with pytest.raises(MCPError) as raised:
             await client.read_resource(uri)
     assert raised.value.error.code == -32602
 
 
-async def test_prompts_are_those_whose_tools_are_offered(mode: str, workspace: Workspace) -> None:
-    offers = chosen(ALL, ToolSelection(toolsets=["scan"]))
+async def test_a_server_has_only_the_prompts_of_its_tools(mode: str, workspace: Workspace) -> None:
+    tools = select_tools(ALL, ToolSelection(toolsets=["scan"]))
     async with connected(runs_of(workspace, {}), mode) as client:
         assert [p.name for p in (await client.list_prompts()).prompts] == ["containerize", "repair-run", "review-scan"]
         repair = (await client.get_prompt("repair-run", {"run": "abc"})).messages[0].content
         assert "abc" in repair.text  # type: ignore[union-attr]
-    async with connected(runs_of(workspace, {}), mode, offers) as client:
+    async with connected(runs_of(workspace, {}), mode, tools) as client:
         prompts = (await client.list_prompts()).prompts
         text = (await client.get_prompt("review-scan", {"image": "shop:1"})).messages[0].content
     assert [prompt.name for prompt in prompts] == ["review-scan"]
@@ -74,12 +74,12 @@ async def test_ids_names_and_stages_are_completed(mode: str, workspace: Workspac
     assert names.completion.values == ["full-deployment"]
 
 
-async def test_a_log_is_read_by_range(mode: str, workspace: Workspace) -> None:
+async def test_a_range_of_a_log_is_read(mode: str, workspace: Workspace) -> None:
     (workspace.roots[0] / "gates").mkdir()
     (workspace.roots[0] / "gates" / "prepare.says").write_text("".join(f"line {n}\n" for n in range(1, 1501)))
     for name in ("prepare", "light", "sound", "play"):
         (workspace.roots[0] / "gates" / name).touch()
-    async with connected(RunService(workspace, find=finder([show])), mode, [offer_of(show)]) as client:
+    async with connected(RunService(workspace, find=pipeline_finder([show])), mode, [custom_tool(show)]) as client:
         played = await client.call_tool("show", {"gates": "gates"})
         assert played.structured_content is not None
         uri = f"run://{played.structured_content['run']}/stages/prepare/log"

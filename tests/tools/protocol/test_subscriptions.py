@@ -1,4 +1,4 @@
-"""Notifications about runs that change, to clients that subscribed, in both protocol eras."""
+"""Notifications of changed runs to subscribers, in both protocol revisions."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from mcp_types import ResourceUpdatedNotification
 
 from container_kit import Workspace
 from container_kit.pipelines.runs.service import RunService
-from container_kit.tools.custom import finder, offer_of
-from container_kit.tools.registry import RUNS
+from container_kit.tools.custom import custom_tool, pipeline_finder
 from support.mcp.servers import SERVE, environment
-from support.mcp.tools import connected
+from support.mcp.tools import connected, toolset
 from support.pipelines.gated import show
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.timeout(120),
-    pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning"),  # that is what a client of 2025 sends
+    pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning"),  # clients of revision 2025-11-25 send it
 ]
 
 WAIT = 40
@@ -40,18 +39,18 @@ def gates(tmp_path: Path) -> Path:
 
 
 class Heard:
-    """What a client was told, and a way to wait for more."""
+    """Records the notifications of a client."""
 
     def __init__(self) -> None:
         self.uris: list[str] = []
 
     async def legacy(self, message: Any) -> None:
-        """Hears all that the server sends."""
+        """Record a message of the server."""
         if isinstance(message, ResourceUpdatedNotification):
             self.uris.append(str(message.params.uri))
 
     async def more(self, uri: str, than: int) -> None:
-        """Wait until a resource was told of more often than this."""
+        """Wait until a resource has more notifications than this."""
         with anyio.fail_after(WAIT):
             while self.uris.count(uri) <= than:
                 await anyio.sleep(0.02)
@@ -59,7 +58,7 @@ class Heard:
 
 @asynccontextmanager
 async def subscribed(client: Client, mode: str, heard: Heard, uris: list[str]) -> AsyncIterator[list[str]]:
-    """A subscription in the words of the era; gives what the server will tell of."""
+    """Subscribe in the way of the revision; yield the accepted URIs."""
     if mode == "legacy":
         for uri in uris:
             await client.session.subscribe_resource(uri)
@@ -77,7 +76,7 @@ async def subscribed(client: Client, mode: str, heard: Heard, uris: list[str]) -
 
 
 async def running(client: Client) -> str:
-    """The id of the run that goes on, once its first stage does."""
+    """Return the id of the running run once its first stage runs."""
     with anyio.fail_after(WAIT):
         while True:
             runs = (await client.call_tool("list-runs", {"status": "running"})).structured_content
@@ -87,13 +86,11 @@ async def running(client: Client) -> str:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-async def test_whoever_subscribed_to_a_run_or_a_log_is_told_of_each_change_until_its_end(
-    mode: str, gates: Path
-) -> None:
+async def test_a_subscriber_of_a_run_or_a_log_is_notified_until_the_run_ends(mode: str, gates: Path) -> None:
     heard = Heard()
-    runs = RunService(Workspace([gates.parent]), find=finder([show]))
+    runs = RunService(Workspace([gates.parent]), find=pipeline_finder([show]))
     async with (
-        connected(runs, mode, [offer_of(show), *RUNS], message_handler=heard.legacy) as client,
+        connected(runs, mode, [custom_tool(show), *toolset("runs")], message_handler=heard.legacy) as client,
         anyio.create_task_group() as group,
     ):
         group.start_soon(client.call_tool, "show", {"gates": "gates"})
@@ -110,7 +107,7 @@ async def test_whoever_subscribed_to_a_run_or_a_log_is_told_of_each_change_until
                 (gates / name).touch()
             await heard.more(uri, told)
             with anyio.fail_after(WAIT):
-                while True:  # the last notification comes after the end
+                while True:  # the last notification follows the end
                     read = (await client.read_resource(uri)).contents[0]
                     if json.loads(read.text)["status"] == "success":  # type: ignore[union-attr]
                         break
@@ -118,7 +115,7 @@ async def test_whoever_subscribed_to_a_run_or_a_log_is_told_of_each_change_until
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-async def test_a_run_that_is_not_there_cannot_be_subscribed_to(mode: str, workspace: Workspace) -> None:
+async def test_a_subscription_to_an_unknown_run_is_rejected(mode: str, workspace: Workspace) -> None:
     uri = "run://" + "0" * 24
     async with connected(RunService(workspace), mode) as client:
         if mode == "legacy":
@@ -129,11 +126,11 @@ async def test_a_run_that_is_not_there_cannot_be_subscribed_to(mode: str, worksp
                 assert stream.honored.resource_subscriptions == ["pipeline://build"]
 
 
-async def test_after_unsubscribing_nothing_more_is_told(gates: Path) -> None:
+async def test_there_are_not_notifications_after_unsubscribing(gates: Path) -> None:
     heard = Heard()
-    runs = RunService(Workspace([gates.parent]), find=finder([show]))
+    runs = RunService(Workspace([gates.parent]), find=pipeline_finder([show]))
     async with (
-        connected(runs, "legacy", [offer_of(show), *RUNS], message_handler=heard.legacy) as client,
+        connected(runs, "legacy", [custom_tool(show), *toolset("runs")], message_handler=heard.legacy) as client,
         anyio.create_task_group() as group,
     ):
         group.start_soon(client.call_tool, "show", {"gates": "gates"})
@@ -150,7 +147,7 @@ async def test_after_unsubscribing_nothing_more_is_told(gates: Path) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-async def test_stored_runs_are_told_of_over_stdio_too(mode: str, gates: Path) -> None:
+async def test_stored_runs_are_notified_over_stdio(mode: str, gates: Path) -> None:
     heard = Heard()
     variables = environment(
         gates.parent, PYTHONPATH=str(Path(__file__).parents[2]), CONTAINER_KIT_PIPELINES="support.pipelines.stored"

@@ -1,4 +1,4 @@
-"""Tasks over a real store: long calls, questions, cancelling, listening, and who may ask."""
+"""Tasks on a real store: long calls, questions, cancellation, notifications and access."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 
 from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, StageContext, Workspace
-from container_kit.pipelines.runs.config import Store
+from container_kit.pipelines.durable.config import DurableConfig
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server.app import make_server
-from container_kit.tools.custom import finder, offer_of
+from container_kit.tools.custom import custom_tool, pipeline_finder
 from container_kit.tools.protocol.tasks.task import Tasks
-from container_kit.tools.registry import RUNS
 from support.mcp.tasks import Task, TaskClient, ask, call, listen, until
+from support.mcp.tools import toolset
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ class Boat(Artifact):
 
 
 class Yard:
-    """Where boats are built, each when the test lets it."""
+    """Builds boats when the test allows it."""
 
     def __init__(self) -> None:
         self.begun = anyio.Event()
@@ -74,8 +74,8 @@ async def runs(yard: Yard, tmp_path: Path) -> AsyncIterator[RunService]:
     home.mkdir()
     own = pipelines(yard)
     async with RunService(
-        Workspace([tmp_path]), Store(f"sqlite:///{home}/runs.db", home), find=finder(own)
-    ).opened() as runs:
+        Workspace([tmp_path]), DurableConfig(f"sqlite:///{home}/runs.db", home), find=pipeline_finder(own)
+    ).open() as runs:
         yield runs
 
 
@@ -84,15 +84,15 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 @pytest.fixture
 def connect(runs: RunService, yard: Yard) -> Connect:
-    """Clients on a server with these pipelines; by default they know tasks and have a person."""
-    offers = [*map(offer_of, pipelines(yard)), *RUNS]
+    """Return a function that connects clients, by default with the extension and a person."""
+    tools = [*map(custom_tool, pipelines(yard)), *toolset("runs")]
 
     async def person(_context: Any, _params: Any) -> Any:
         raise AssertionError("a task's questions are not put to the client's callback")
 
     def connected(*extensions: TaskClient, **options: Any) -> AbstractAsyncContextManager[Client]:
         known = extensions or (TaskClient(),)
-        return Client(make_server(runs, offers), extensions=known, **{"elicitation_callback": person, **options})
+        return Client(make_server(runs, tools), extensions=known, **{"elicitation_callback": person, **options})
 
     return connected
 
@@ -104,7 +104,7 @@ async def task_of(client: Client, tool: str = "build-boat", **arguments: Any) ->
     return task_id
 
 
-async def test_a_long_call_is_a_task_whose_result_is_the_one_of_the_call(connect: Connect, yard: Yard) -> None:
+async def test_a_long_call_is_a_task_with_the_result_of_the_call(connect: Connect, yard: Yard) -> None:
     async with connect() as client:
         task = await call(client, "build-boat", {"name": "argo"})
         assert isinstance(task, dict)
@@ -130,9 +130,9 @@ async def test_a_long_call_is_a_task_whose_result_is_the_one_of_the_call(connect
     assert "argo" in result.content[0].text  # type: ignore[union-attr]
 
 
-async def test_a_client_that_does_not_know_tasks_waits_for_the_result(runs: RunService, yard: Yard) -> None:
+async def test_a_client_without_the_extension_waits_for_the_result(runs: RunService, yard: Yard) -> None:
     yard.go.set()
-    async with Client(make_server(runs, list(map(offer_of, pipelines(yard))))) as client:
+    async with Client(make_server(runs, list(map(custom_tool, pipelines(yard))))) as client:
         result = await client.call_tool("build-boat", {"name": "argo"})
         assert result.structured_content is not None
         with pytest.raises(MCPError) as refused:
@@ -140,7 +140,7 @@ async def test_a_client_that_does_not_know_tasks_waits_for_the_result(runs: RunS
     assert refused.value.error.code == -32021
 
 
-async def test_a_fault_completes_the_task_with_next_actions_made_of_its_arguments(connect: Connect, yard: Yard) -> None:
+async def test_a_fault_completes_the_task_with_next_actions(connect: Connect, yard: Yard) -> None:
     async with connect() as client:
         task_id = await task_of(client, name="raft", leaks=True)
         yard.go.set()
@@ -151,7 +151,7 @@ async def test_a_fault_completes_the_task_with_next_actions_made_of_its_argument
     assert ended["result"]["structuredContent"]["resume"]["run_id"] == task_id
 
 
-async def test_a_cancelled_task_is_cancelled_and_stays_so(connect: Connect, yard: Yard) -> None:
+async def test_a_cancelled_task_stays_cancelled(connect: Connect, yard: Yard) -> None:
     async with connect() as client:
         task_id = await task_of(client)
         await yard.begun.wait()
@@ -163,7 +163,7 @@ async def test_a_cancelled_task_is_cancelled_and_stays_so(connect: Connect, yard
     assert yard.built == 0
 
 
-async def test_nobody_but_its_caller_knows_a_task(runs: RunService, connect: Connect, yard: Yard) -> None:
+async def test_a_task_exists_only_for_its_principal(runs: RunService, connect: Connect, yard: Yard) -> None:
     async with connect() as client:
         task_id = await task_of(client)
         for method in ("tasks/get", "tasks/cancel"):
@@ -172,7 +172,7 @@ async def test_nobody_but_its_caller_knows_a_task(runs: RunService, connect: Con
             assert refused.value.error.code == -32602
         tasks = Tasks(runs, {})
         with pytest.raises(MCPError) as refused:
-            await tasks.whole(task_id, "somebody else")
+            await tasks.get(task_id, "somebody else")
         assert refused.value.error.code == -32602
         yard.go.set()
         await until(client, task_id)
@@ -187,7 +187,7 @@ async def test_nobody_but_its_caller_knows_a_task(runs: RunService, connect: Con
         ({"action": "cancel"}, "approval.rejected", 0),
     ],
 )
-async def test_a_task_that_asks_goes_on_with_what_is_said(
+async def test_a_task_with_a_question_continues_with_the_answer(
     connect: Connect, yard: Yard, said: dict[str, Any], code: str | None, built: int
 ) -> None:
     yard.go.set()
@@ -207,7 +207,7 @@ async def test_a_task_that_asks_goes_on_with_what_is_said(
     assert yard.built == built
 
 
-async def test_where_nobody_can_be_asked_a_task_ends_without_consent(connect: Connect, yard: Yard) -> None:
+async def test_a_task_without_an_approver_times_out(connect: Connect, yard: Yard) -> None:
     async with connect(elicitation_callback=None) as client:
         result = await client.call_tool("launch", {"name": "argo"})
     assert result.structured_content is not None
@@ -215,7 +215,7 @@ async def test_where_nobody_can_be_asked_a_task_ends_without_consent(connect: Co
     assert yard.built == 0
 
 
-async def test_whoever_listens_is_told_each_change_to_the_end(connect: Connect, yard: Yard) -> None:
+async def test_a_listener_is_notified_of_each_change_until_the_end(connect: Connect, yard: Yard) -> None:
     told: list[dict[str, Any]] = []
     ended = anyio.Event()
 

@@ -8,17 +8,17 @@ from container_kit.stages.contract.fault import Resume
 from container_kit.tools.builtin.build import BUILD
 from container_kit.tools.builtin.deploy import DEPLOY
 from container_kit.tools.registry import ALL
-from container_kit.tools.results.fault import TEXT_LIMIT, failure, fault_text
+from container_kit.tools.results.fault import TEXT_LIMIT, fault_result, fault_text
 from container_kit.tools.tool import Tool, ToolCall
 
 
 @pytest.fixture
-def offered() -> dict[str, Tool]:
-    return {offer.name: offer for offer in ALL}
+def tools() -> dict[str, Tool]:
+    return {tool.name: tool for tool in ALL}
 
 
-def call(workspace: Workspace, offered: dict[str, Tool], offer: Tool, **arguments: object) -> ToolCall:
-    return ToolCall(offer=offer, arguments=arguments, runs=RunService(workspace), offered=offered)  # type: ignore[arg-type]
+def call(workspace: Workspace, tools: dict[str, Tool], tool: Tool, **arguments: object) -> ToolCall:
+    return ToolCall(tool=tool, arguments=arguments, runs=RunService(workspace), tools=tools)  # type: ignore[arg-type]
 
 
 def fault(**fields: object) -> Fault:
@@ -26,64 +26,64 @@ def fault(**fields: object) -> Fault:
 
 
 def test_a_next_action_without_a_tool_is_the_same_call_with_the_changes(
-    workspace: Workspace, offered: dict[str, Tool]
+    workspace: Workspace, tools: dict[str, Tool]
 ) -> None:
     action = NextAction(why="take a free port", arguments={"port": 8081})
-    asked = call(workspace, offered, DEPLOY, image="shop:1", port=80)
-    answered = failure(fault(next_actions=(action,)), asked)
+    asked = call(workspace, tools, DEPLOY, image="shop:1", port=80)
+    answered = fault_result(fault(next_actions=(action,)), asked)
     assert answered.fault is not None
     [ready] = answered.fault.next_actions
     assert (ready.tool, ready.arguments) == ("deploy", {"image": "shop:1", "port": 8081})
 
 
-def test_another_tool_gets_those_arguments_that_it_knows(workspace: Workspace, offered: dict[str, Tool]) -> None:
+def test_an_action_of_another_tool_keeps_the_arguments_that_tool_accepts(
+    workspace: Workspace, tools: dict[str, Tool]
+) -> None:
     action = NextAction(tool="build", why="build it first")
-    asked = call(workspace, offered, DEPLOY, path="shop", port=80, name="shop")
-    answered = failure(fault(next_actions=(action,)), asked)
+    asked = call(workspace, tools, DEPLOY, path="shop", port=80, name="shop")
+    answered = fault_result(fault(next_actions=(action,)), asked)
     assert answered.fault is not None
     [ready] = answered.fault.next_actions
     assert (ready.tool, ready.arguments) == ("build", {"path": "shop"})
 
 
-def test_another_target_takes_the_place_of_the_one_that_was_asked_for(
-    workspace: Workspace, offered: dict[str, Tool]
-) -> None:
+def test_another_image_source_replaces_the_requested_one(workspace: Workspace, tools: dict[str, Tool]) -> None:
     action = NextAction(why="it is there", arguments={"image": "shop:2"})
-    answered = failure(fault(next_actions=(action,)), call(workspace, offered, DEPLOY, run="abc"))
+    answered = fault_result(fault(next_actions=(action,)), call(workspace, tools, DEPLOY, run="abc"))
     assert answered.fault is not None
     assert answered.fault.next_actions[0].arguments == {"image": "shop:2"}
 
 
-def test_an_action_that_could_not_be_called_is_left_out(workspace: Workspace, offered: dict[str, Tool]) -> None:
+def test_an_action_that_cannot_be_called_is_omitted(workspace: Workspace, tools: dict[str, Tool]) -> None:
     actions = (NextAction(tool="reboot", why="?"), NextAction(why="?", arguments={"flavour": "plum"}))
-    answered = failure(fault(next_actions=actions), call(workspace, offered, BUILD, path="shop"))
+    answered = fault_result(fault(next_actions=actions), call(workspace, tools, BUILD, path="shop"))
     assert answered.fault is not None
     assert answered.fault.next_actions == ()
 
 
-def test_values_of_env_are_never_repeated(workspace: Workspace, offered: dict[str, Tool]) -> None:
+def test_values_of_env_are_never_repeated(workspace: Workspace, tools: dict[str, Tool]) -> None:
     action = NextAction(why="take a free port", arguments={"port": 8081})
-    asked = call(workspace, offered, DEPLOY, image="shop:1", env={"COLOUR": "planted-value"})
+    asked = call(workspace, tools, DEPLOY, image="shop:1", env={"COLOUR": "planted-value"})
     broken = fault(next_actions=(action,), resume=Resume(run_id="r1", stage="deploy"))
-    answered = failure(broken, asked)
+    answered = fault_result(broken, asked)
     assert "planted-value" not in answered.text
     assert "planted-value" not in str(answered.data)
 
 
-def test_what_may_pass_by_itself_leads_to_the_same_call(workspace: Workspace, offered: dict[str, Tool]) -> None:
-    answered = failure(fault(retryable=True, retry_after=5), call(workspace, offered, BUILD, path="shop"))
+def test_a_retryable_fault_leads_to_the_same_call(workspace: Workspace, tools: dict[str, Tool]) -> None:
+    answered = fault_result(fault(retryable=True, retry_after=5), call(workspace, tools, BUILD, path="shop"))
     assert answered.fault is not None
     assert answered.fault.next_actions[0].arguments == {"path": "shop"}
     assert "the same call may succeed after 5 s" in answered.text
 
 
-def test_a_run_that_ran_out_of_time_leads_to_a_call_with_more(workspace: Workspace, offered: dict[str, Tool]) -> None:
-    answered = failure(fault(code="run.timeout"), call(workspace, offered, BUILD, path="shop", timeout=60))
+def test_a_timeout_leads_to_a_call_with_more_time(workspace: Workspace, tools: dict[str, Tool]) -> None:
+    answered = fault_result(fault(code="run.timeout"), call(workspace, tools, BUILD, path="shop", timeout=60))
     assert answered.fault is not None
     assert answered.fault.next_actions[0].arguments == {"path": "shop", "timeout": 120}
 
 
-def test_the_text_fits_and_keeps_the_hint_the_actions_and_the_end_of_the_log() -> None:
+def test_the_text_keeps_the_hint_the_actions_and_the_end_of_the_log_within_the_limit() -> None:
     log = "\n".join(f"line {number}" for number in range(20_000))
     evidence = (
         Evidence(kind="instruction", where="Dockerfile:7", text="RUN pip install"),
@@ -99,7 +99,7 @@ def test_the_text_fits_and_keeps_the_hint_the_actions_and_the_end_of_the_log() -
     assert text.endswith("line 19999")
 
 
-def test_the_structured_fault_has_the_fields_of_the_text(workspace: Workspace, offered: dict[str, Tool]) -> None:
-    answered = failure(fault(hint="Correct the name."), call(workspace, offered, BUILD, path="shop"))
+def test_the_structured_fault_has_the_fields_of_the_text(workspace: Workspace, tools: dict[str, Tool]) -> None:
+    answered = fault_result(fault(hint="Correct the name."), call(workspace, tools, BUILD, path="shop"))
     assert answered.data["code"] == "build.step_failed"
     assert answered.data["hint"] == "Correct the name."

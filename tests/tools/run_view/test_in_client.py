@@ -16,7 +16,7 @@ from mcp.client.extension import advertise
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from playwright.async_api import FrameLocator, Page, expect
 
-from container_kit.tools.protocol.apps import RUN_VIEW
+from container_kit.tools.protocol.apps import RUN_VIEW_URI
 from support.mcp.browser import bridge_script, browser, page_of
 from support.mcp.servers import SERVE, environment
 from support.pipelines.gated import HOSTILE
@@ -28,7 +28,7 @@ TESTS = str(Path(__file__).parents[2])
 
 @dataclass
 class Shown:
-    """A view on a page, and what drives it."""
+    """A view on a page, with its client and gates."""
 
     page: Page
     view: FrameLocator
@@ -44,7 +44,7 @@ def script() -> str:
 
 @contextlib.asynccontextmanager
 async def shown(folder: Path, script: str) -> AsyncIterator[Shown]:
-    """A client that can show views, on a server that offers the show; nothing is shown yet."""
+    """Yield a client that can display views, on a server with the pipeline `show`."""
     gates = folder / "gates"
     gates.mkdir()
     variables = environment(folder, PYTHONPATH=TESTS, CONTAINER_KIT_PIPELINES="support.pipelines.gated")
@@ -67,7 +67,7 @@ async def shown(folder: Path, script: str) -> AsyncIterator[Shown]:
 
 
 async def show(it: Shown, tool: str, given: dict[str, Any], **context: Any) -> None:
-    html = (await it.client.read_resource(RUN_VIEW)).contents[0]
+    html = (await it.client.read_resource(RUN_VIEW_URI)).contents[0]
     await it.page.evaluate("(given) => window.show(...given)", [html.text, tool, given, context])  # type: ignore[union-attr]
 
 
@@ -85,9 +85,9 @@ async def test_a_call_is_shown_live_from_its_start_to_its_fault(tmp_path: Path, 
         await expect(view.locator("#name")).to_have_text("show")
         await expect(view.get_by_role("button", name="prepare: running")).to_be_visible()
         await expect(view.locator("html")).to_have_attribute("data-theme", "dark")
-        group_of_two = view.get_by_role("list", name="At the same time: light, sound")
+        group_of_two = view.get_by_role("list", name="In parallel: light, sound")
         await expect(group_of_two.get_by_role("button")).to_have_count(2)
-        conditional = view.get_by_role("button", name="overture: not yet, only where it is needed")
+        conditional = view.get_by_role("button", name="overture: pending, only if needed")
         await expect(conditional).to_be_visible()
 
         (it.gates / "prepare.says").write_text(f"{HOSTILE}\n\x1b[31mred\x1b[0m\n")
@@ -106,7 +106,7 @@ async def test_a_call_is_shown_live_from_its_start_to_its_fault(tmp_path: Path, 
         await expect(fault).to_contain_text(f"STOP {HOSTILE}")
         await expect(view.get_by_role("button", name="play: failed")).to_have_attribute("aria-pressed", "true")
         await expect(view.get_by_role("button", name="overture: skipped")).to_be_visible()
-        await expect(view.get_by_role("list", name="Attempts that failed").get_by_role("listitem")).to_have_count(1)
+        await expect(view.get_by_role("list", name="Failed attempts").get_by_role("listitem")).to_have_count(1)
         await expect(view.locator("#status")).to_have_text("Failed")
         await expect(view.get_by_role("status")).to_contain_text("Failed")
 
@@ -121,7 +121,7 @@ async def test_a_call_is_shown_live_from_its_start_to_its_fault(tmp_path: Path, 
         assert it.errors == []
 
 
-async def test_a_run_of_the_past_is_shown_and_one_that_never_began_shows_its_fault(tmp_path: Path, script: str) -> None:
+async def test_a_finished_run_is_shown_and_an_invalid_call_shows_its_fault(tmp_path: Path, script: str) -> None:
     async with shown(tmp_path, script) as it:
         for name in ("prepare", "light", "sound", "play"):
             (it.gates / name).touch()

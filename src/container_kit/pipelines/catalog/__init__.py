@@ -1,6 +1,6 @@
-"""The catalog: the pipelines of this product, and the only place that knows their stages.
+"""The catalog: the pipelines of Container Kit. Only this package imports concrete stages.
 
-A pipeline is built, and its stages imported, when it is first asked for.
+A pipeline is built, and its stages are imported, on first use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from container_kit.pipelines.catalog import kubernetes as clusters
 from container_kit.pipelines.catalog.shared import engine
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.plan import Plan
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.stages.deploy.targets import Targets
 
 if TYPE_CHECKING:
@@ -57,19 +57,19 @@ _IN_CLUSTERS: dict[str, Callable[[Targets, DockerEngine], Pipeline]] = {
 }
 
 
-def surroundings() -> tuple[str, ...]:
-    """What decides, beside a run's input, on which engine and cluster it has its effects; blocking."""
+def execution_environment() -> tuple[str, ...]:
+    """Return the settings outside a run's input that decide which engine and cluster it changes. Blocking."""
     from container_kit.stages.docker.endpoint import EndpointError, find_endpoint
 
     try:
         engine = find_endpoint().host
-    except EndpointError as error:  # the stage that needs the engine will say so
+    except EndpointError as error:  # the stage that needs the engine will report it
         engine = str(error)
     return (engine, os.environ.get("KUBECONFIG", ""))
 
 
 async def sweep(run_ids: Sequence[str]) -> list[str]:
-    """Remove what forgotten runs left behind and nobody uses; the ids of what is gone.
+    """Remove unused objects of deleted runs from the engine, and return their ids.
 
     Raises:
         StageFailure: A fault of the engine.
@@ -80,7 +80,7 @@ async def sweep(run_ids: Sequence[str]) -> list[str]:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all pipelines."""
+    """Return the names of all pipelines."""
     return (*_BUILDERS, *_ON_TARGETS, *_IN_CLUSTERS)
 
 
@@ -91,14 +91,14 @@ def pipeline(name: str, targets: Targets = ()) -> Pipeline:
         targets: The configured targets, in addition to the local engine.
 
     Raises:
-        WiringError: There is no such pipeline.
+        ConfigurationError: There is no such pipeline.
     """
     if name in _ON_TARGETS:
         return _ON_TARGETS[name](targets)
     if name in _IN_CLUSTERS:
         return _IN_CLUSTERS[name](targets, engine())
     if name not in _BUILDERS:
-        raise WiringError(f"there is no pipeline {name!r}; the pipelines are {', '.join(names())}")
+        raise ConfigurationError(f"there is no pipeline {name!r}; the pipelines are {', '.join(names())}")
     return _BUILDERS[name]()
 
 
@@ -107,6 +107,6 @@ def plan(name: str, targets: Targets = ()) -> Plan:
     """Return the plan of the pipeline with this name. Plans are shared: they cannot change.
 
     Raises:
-        WiringError: There is no such pipeline.
+        ConfigurationError: There is no such pipeline.
     """
     return pipeline(name, targets).plan()

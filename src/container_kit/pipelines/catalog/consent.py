@@ -1,4 +1,4 @@
-"""Consent to changing a protected target: asked before the first stage that would."""
+"""Approval for changing a protected target, before the first stage that changes it."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ from container_kit.stages.artifacts.target import Target
 
 P = TypeVar("P", bound=Pipeline)
 
-_PATIENCE = minutes(10)
+_TIMEOUT = minutes(10)
 
 
 def with_consent(pipeline: P, question: Callable[[Artifacts], str]) -> P:
-    """Let a pipeline ask here where its target is protected; without consent it changes nothing from here on.
+    """Require approval here if the target is protected. Without it the run changes nothing from here on.
 
     Args:
-        question: The change, as a question without its end: the target and the question mark are put behind it.
+        pipeline: The pipeline.
+        question: Returns the change, to which the target and a question mark are appended.
     """
 
-    def asked(made: Artifacts) -> str:
-        return f"{question(made)} on the protected target {made[Target].name}?"
+    def full_question(artifacts: Artifacts) -> str:
+        return f"{question(artifacts)} on the protected target {artifacts[Target].name}?"
 
-    return pipeline.add_approval("consent", asked, when=_is_protected, timeout=_PATIENCE)
+    return pipeline.add_approval("consent", full_question, when=_is_protected, timeout=_TIMEOUT)
 
 
-def to_deploy(made: Artifacts) -> str:
-    """What is deployed, with what a person needs to know to decide."""
-    image, options, report = made[Image], made[DeployOptions], made.get(ScanReport)
+def to_deploy(artifacts: Artifacts) -> str:
+    """Return the deployment as a change, with the facts for a decision."""
+    image, options, report = artifacts[Image], artifacts[DeployOptions], artifacts.get(ScanReport)
     name = f" as {options.name}" if options.name else ""
-    found = ""
+    scan = ""
     if report is not None:
         totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count)
-        found = f", whose scan found {totals or 'nothing'},"
-    return f"Deploy {image.reference} ({image.id[:19]}){found}{name}"
+        scan = f", whose scan found {totals or 'nothing'},"
+    return f"Deploy {image.reference} ({image.id[:19]}){scan}{name}"
 
 
-def _is_protected(made: Artifacts) -> bool:
-    return made[Target].protected
+def _is_protected(artifacts: Artifacts) -> bool:
+    return artifacts[Target].protected

@@ -57,8 +57,8 @@ def rollback_deployment(targets: Targets) -> Pipeline:
         summary="Roll an application back to an earlier version.",
     )
 
-    def question(made: Artifacts) -> str:
-        return f"Roll {made[ApplicationRef].name} back to an earlier version"
+    def question(artifacts: Artifacts) -> str:
+        return f"Roll {artifacts[ApplicationRef].name} back to an earlier version"
 
     return _changing(_on_target(pipeline, targets, RollbackDeployment(engine()), question))
 
@@ -73,8 +73,8 @@ def remove_deployment(targets: Targets) -> Pipeline:
         summary="Remove an application with all its versions, and its volumes on request.",
     )
 
-    def question(made: Artifacts) -> str:
-        return f"Remove {made[ApplicationRef].name} with all its versions"
+    def question(artifacts: Artifacts) -> str:
+        return f"Remove {artifacts[ApplicationRef].name} with all its versions"
 
     return _changing(_on_target(pipeline, targets, RemoveDeployment(engine()), question))
 
@@ -109,6 +109,8 @@ def _changing(pipeline: P) -> P:
     return pipeline.with_retry(TRANSIENT).with_timeout(minutes(15)).with_concurrency_key(concurrency_key)
 
 
-def concurrency_key(made: Artifacts) -> str:
+def concurrency_key(artifacts: Artifacts) -> str:
     """Return the application that is changed, as the pipelines that deploy it name it."""
-    return f"application {made[ApplicationRef].name.lower()} on {made[TargetSelector].deploy_to or LOCAL.name}"
+    return (
+        f"application {artifacts[ApplicationRef].name.lower()} on {artifacts[TargetSelector].deploy_to or LOCAL.name}"
+    )

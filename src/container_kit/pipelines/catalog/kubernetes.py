@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import with_consent
-from container_kit.pipelines.catalog.shared import TRANSIENT, application, lacks_dockerfile
+from container_kit.pipelines.catalog.shared import TRANSIENT, application, needs_dockerfile
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
-from container_kit.stages.artifacts.image import BuildOptions, ImageReference
+from container_kit.stages.artifacts.image import BuildOptions, LocalImage
 from container_kit.stages.artifacts.kubernetes import (
     Cluster,
     KubernetesApplication,
@@ -40,11 +40,11 @@ def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "deploy-kubernetes",
-        inputs=(ImageReference, KubernetesOptions, TargetSelector),
+        inputs=(LocalImage, KubernetesOptions, TargetSelector),
         summary="Deliver an image to a cluster and roll it out.",
     )
     _with_target(pipeline, targets).add_stage(FindImage(engine)).add_stage(PreflightCluster())
-    return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(75))
+    return _add_rollout(_add_delivery(pipeline, engine)).with_timeout(minutes(75))
 
 
 def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline:
@@ -61,7 +61,7 @@ def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline
     )
     _with_target(pipeline, targets)
     pipeline.add_stage(FindBuiltImage(engine)).add_stage(FindImage(engine)).add_stage(PreflightCluster())
-    return _rolled_out(_delivered(pipeline.add_stage(Analyze()), engine)).with_timeout(minutes(75))
+    return _add_rollout(_add_delivery(pipeline.add_stage(Analyze()), engine)).with_timeout(minutes(75))
 
 
 def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
@@ -70,11 +70,11 @@ def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "deploy-kubernetes-pinned",
-        inputs=(ImageReference, KubernetesOptions, TargetSelector),
+        inputs=(LocalImage, KubernetesOptions, TargetSelector),
         summary="Roll out an image that is in a registry, by its digest.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster(delivers=False))
-    return _rolled_out(pipeline).with_timeout(minutes(65))
+    return _add_rollout(pipeline).with_timeout(minutes(65))
 
 
 def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
@@ -87,7 +87,7 @@ def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
         summary="Apply manifests of a folder, or its kustomization, and watch the rollout.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster(delivers=False))
-    return _rolled_out(pipeline).with_timeout(minutes(65))
+    return _add_rollout(pipeline).with_timeout(minutes(65))
 
 
 def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
@@ -104,9 +104,9 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
         summary="From a repository to a rollout in a cluster: check the cluster, build, scan, deliver, deploy.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster()).add_stage(Analyze())
-    pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=lacks_dockerfile)
+    pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=needs_dockerfile)
     pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine))
-    return _rolled_out(_delivered(pipeline, engine)).with_timeout(minutes(100))
+    return _add_rollout(_add_delivery(pipeline, engine)).with_timeout(minutes(100))
 
 
 def write_manifests() -> Pipeline:
@@ -117,7 +117,7 @@ def write_manifests() -> Pipeline:
 
     pipeline = AtomicPipeline(
         "write-manifests",
-        inputs=(Source, ImageReference, KubernetesOptions, ManifestLayout),
+        inputs=(Source, LocalImage, KubernetesOptions, ManifestLayout),
         summary="Write Kubernetes manifests for a repository: files, a kustomize base, or a Helm chart.",
     )
     pipeline.add_stage(Analyze()).add_stage(MakeManifests()).add_stage(WriteManifests())
@@ -141,27 +141,26 @@ def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
 def _with_target(pipeline: P, targets: Targets) -> P:
     """Choose the target, and ask for approval first if it is protected, because the preflight may change it."""
 
-    def question(made: Artifacts) -> str:
-        source, image = made.get(Source), made.get(ImageReference)
-        if image is not None:
-            return f"Deploy {image.image}"
-        return f"Deploy {(Path(source.path).resolve() / source.module).name if source else 'it'}"
+    def question(artifacts: Artifacts) -> str:
+        source, image = artifacts.get(Source), artifacts.get(LocalImage)
+        what = image.image if image else (Path(source.path).resolve() / source.module).name if source else "it"
+        return f"Deploy {what}"
 
     return with_consent(pipeline.add_stage(ChooseTarget(targets, _KINDS)), question)
 
 
-def _delivered(pipeline: P, engine: DockerEngine) -> P:
+def _add_delivery(pipeline: P, engine: DockerEngine) -> P:
     """Deliver the image to the nodes: push it, or load it into them."""
     from container_kit.stages.deploy.kubernetes.image_delivery.stages import ChooseRegistryName, DeliverImage
     from container_kit.stages.push import PushImage
 
     pipeline.add_stage(ChooseRegistryName())
-    pipeline.add_conditional_stage(PushImage(engine), when=lambda made: made[Cluster].delivery == "registry")
+    pipeline.add_conditional_stage(PushImage(engine), when=lambda artifacts: artifacts[Cluster].delivery == "registry")
     pipeline.add_stage(DeliverImage(engine))
     return pipeline
 
 
-def _rolled_out(pipeline: P) -> P:
+def _add_rollout(pipeline: P) -> P:
     from container_kit.stages.deploy.kubernetes.deploy import DeployToKubernetes
     from container_kit.stages.deploy.kubernetes.manifests.make_manifests import MakeManifests
     from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes
@@ -170,8 +169,8 @@ def _rolled_out(pipeline: P) -> P:
     return pipeline.with_retry(TRANSIENT).with_concurrency_key(concurrency_key)
 
 
-def concurrency_key(made: Artifacts) -> str:
+def concurrency_key(artifacts: Artifacts) -> str:
     """Return the application that is replaced: runs that replace the same one wait for each other."""
-    options = made[KubernetesOptions]
-    target = made[TargetSelector].deploy_to or f"kubernetes {options.kube_context or ''}".strip()
-    return f"application {application(made, options.name)} in {options.namespace or 'the namespace'} on {target}"
+    options = artifacts[KubernetesOptions]
+    target = artifacts[TargetSelector].deploy_to or f"kubernetes {options.kube_context or ''}".strip()
+    return f"application {application(artifacts, options.name)} in {options.namespace or 'the namespace'} on {target}"

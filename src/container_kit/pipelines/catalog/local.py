@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import to_deploy, with_consent
-from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, lacks_dockerfile
+from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, needs_dockerfile
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.stages.artifacts.deployment import DeployOptions
-from container_kit.stages.artifacts.image import BuildOptions, ImageReference
+from container_kit.stages.artifacts.image import BuildOptions, LocalImage
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetSelector
@@ -24,11 +24,11 @@ def deploy(targets: Targets) -> Pipeline:
 
     pipeline = AtomicPipeline(
         "deploy",
-        inputs=(ImageReference, DeployOptions, TargetSelector),
+        inputs=(LocalImage, DeployOptions, TargetSelector),
         summary="Run an image on this machine; replaces the application of the same name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindImage(engine()))
-    return _deployed(pipeline).with_timeout(minutes(15))
+    return _add_deployment(pipeline).with_timeout(minutes(15))
 
 
 def deploy_source(targets: Targets) -> Pipeline:
@@ -42,7 +42,7 @@ def deploy_source(targets: Targets) -> Pipeline:
         summary="Run the newest image built from a folder; replaces the application of the same name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindBuiltImage(engine())).add_stage(FindImage(engine()))
-    return _deployed(pipeline).with_timeout(minutes(15))
+    return _add_deployment(pipeline).with_timeout(minutes(15))
 
 
 def full_deployment(targets: Targets) -> Pipeline:
@@ -58,12 +58,12 @@ def full_deployment(targets: Targets) -> Pipeline:
         summary="From a repository to a healthy container: analyze, build, scan, deploy, verify.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
-    pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=lacks_dockerfile)
+    pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=needs_dockerfile)
     pipeline.add_stage(BuildImage(engine())).add_stage(ScanImage(engine()))
-    return _deployed(pipeline).with_timeout(minutes(45))
+    return _add_deployment(pipeline).with_timeout(minutes(45))
 
 
-def _deployed(pipeline: P) -> P:
+def _add_deployment(pipeline: P) -> P:
     """Ask for approval if the target is protected, then deploy and verify."""
     from container_kit.stages.deploy.local.stage import Deploy
     from container_kit.stages.deploy.local.verify import Verify
@@ -72,7 +72,7 @@ def _deployed(pipeline: P) -> P:
     return pipeline.with_retry(TRANSIENT).with_concurrency_key(concurrency_key)
 
 
-def concurrency_key(made: Artifacts) -> str:
+def concurrency_key(artifacts: Artifacts) -> str:
     """Return the application that is replaced: runs that replace the same one wait for each other."""
-    name = application(made, made[DeployOptions].name)
-    return f"application {name} on {made[TargetSelector].deploy_to or LOCAL.name}"
+    name = application(artifacts, artifacts[DeployOptions].name)
+    return f"application {name} on {artifacts[TargetSelector].deploy_to or LOCAL.name}"

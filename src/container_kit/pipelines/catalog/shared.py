@@ -1,4 +1,4 @@
-"""What pipelines of the catalog have in common."""
+"""Code that the pipelines of the catalog share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.analysis import Analysis
-from container_kit.stages.artifacts.image import BuildOptions, ImageReference
+from container_kit.stages.artifacts.image import BuildOptions, LocalImage
 from container_kit.stages.artifacts.source import Source
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=3
 
 @cache
 def engine() -> DockerEngine:
-    """One engine for all stages, so that its connections and its limit on calls are shared."""
+    """Return the engine of all stages, so that they share its connections and its limit on calls."""
     from container_kit.stages.docker.engine import DockerEngine
 
     return DockerEngine()
 
 
-def application(made: Artifacts, name: str | None) -> str:
-    """What an application is called: as asked, else as its folder or its image."""
-    source, image = made.get(Source), made.get(ImageReference)
+def application(artifacts: Artifacts, name: str | None) -> str:
+    """Return the name of an application: the requested one, or that of its folder or its image."""
+    source, image = artifacts.get(Source), artifacts.get(LocalImage)
     if name is None and source is not None:
         name = (Path(source.path).resolve() / source.module).name
     elif name is None and image is not None:
@@ -36,6 +36,6 @@ def application(made: Artifacts, name: str | None) -> str:
     return (name or "").lower()
 
 
-def lacks_dockerfile(made: Artifacts) -> bool:
-    """Whether one has to be written."""
-    return made[Analysis].dockerfile is None and made[BuildOptions].dockerfile is None
+def needs_dockerfile(artifacts: Artifacts) -> bool:
+    """Return whether a Dockerfile must be written."""
+    return artifacts[Analysis].dockerfile is None and artifacts[BuildOptions].dockerfile is None

@@ -1,5 +1,4 @@
-"""Durable runs: the journal is DBOS on a SQLite file, or on Postgres by URL. Nothing outside this package imports dbos.
+"""Durable runs: DBOS keeps the journal in a SQLite file or in Postgres. Only this package imports dbos and sqlalchemy.
 
-Import `container_kit.pipelines.durable.service` on first use, in a thread: it takes half a second.
-`process_locks` is light.
+Import `service` on first use, in a thread: it takes half a second. `config` and `process_locks` import neither.
 """

@@ -1,4 +1,7 @@
-"""The DBOS engine of this process: configured once, launched on the caller's event loop."""
+"""The DBOS engine of this process: configured once, launched on the caller's event loop.
+
+Only this module touches private attributes of DBOS.
+"""
 
 from __future__ import annotations
 
@@ -11,72 +14,75 @@ from dbos import DBOS, DBOSPortableJSONSerializer
 from dbos import _serialization as dbos_serialization
 
 JOURNAL_VERSION = "journal-1"
-"""Constant: by default DBOS takes a hash of the code, and a new release would leave older runs lying."""
+"""Constant, because DBOS uses a hash of the code by default, and a new release would not resume older runs."""
 WORKFLOW = "run_pipeline"
 
-Carry = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+_QUEUE_POLLING = 0.05
+_MESSAGE_POLLING = 0.1
+
+ExecuteSpec = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Executes a `RunSpec` in JSON form inside the workflow, and returns the response in JSON form."""
 
 
-def _refuse_pickle(_self: object, _text: str) -> NoReturn:
-    raise TypeError("the journal holds JSON only; a pickled row is refused")
+def _reject_pickle(_self: object, _text: str) -> NoReturn:
+    raise TypeError("the journal holds JSON only; a pickled row is rejected")
 
 
-def queue_of(surroundings: str) -> str:
-    """The queue of those processes that may carry out each other's runs."""
-    return f"runs-{surroundings}" if surroundings else "runs"
+def queue_name(environment_id: str) -> str:
+    """Return the queue of the processes that may execute each other's runs."""
+    return f"runs-{environment_id}" if environment_id else "runs"
 
 
-def make(engine: sa.Engine, owner: str, carry: Carry, *, queue: str | None, polling: float) -> Callable[..., Any]:
-    """Configure DBOS and return the one workflow that it knows; its input is a `RunSpec` as JSON.
+def configure(engine: sa.Engine, executor_id: str, execute: ExecuteSpec, *, queue: str | None) -> Callable[..., Any]:
+    """Configure DBOS and return its only workflow.
 
     Args:
-        owner: The executor's id; unique for each process, or two of them would carry out the same steps.
-        carry: Carries out a spec inside the workflow.
-        queue: The queue that this process takes runs from; None where it takes none.
-        polling: Seconds between two looks for messages.
+        engine: The store.
+        executor_id: Unique for each process; with equal ids two processes would execute the same steps.
+        execute: Executes the input of the workflow.
+        queue: The queue to dequeue from; None if this process executes no queued runs.
     """
-    # DBOS unpickles a row that is tagged so, whatever serializer is set: whoever can write a row could run code.
-    dbos_serialization.DefaultSerializer.deserialize = _refuse_pickle  # type: ignore[method-assign,assignment]
+    # DBOS unpickles a row with a pickle tag, with any serializer: write access to a row would allow code execution.
+    dbos_serialization.DefaultSerializer.deserialize = _reject_pickle  # type: ignore[method-assign,assignment]
     DBOS(
         config={
             "name": "container-kit",
             "system_database_url": engine.url.render_as_string(hide_password=False),
             "system_database_engine": engine,
-            "executor_id": owner,
+            "executor_id": executor_id,
             "application_version": JOURNAL_VERSION,
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "CRITICAL",
-            "notification_listener_polling_interval_sec": polling,
+            "notification_listener_polling_interval_sec": _MESSAGE_POLLING,
         }
     )
 
     @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1000)
     async def run_pipeline(spec: dict[str, Any]) -> dict[str, Any]:
-        return await carry(spec)
+        return await execute(spec)
 
     DBOS.listen_queues([queue] if queue else [])
     return run_pipeline
 
 
-async def launch(queue: str, *, concurrency: int | None, polling: float) -> Any:
-    """Start DBOS on this event loop and register the queue, which it returns.
+async def launch(queue: str, *, concurrency: int | None) -> None:
+    """Start DBOS on this event loop and register the queue.
 
     Args:
         queue: Its name.
-        concurrency: How many runs of the queue at once over all processes; None leaves it as the last one who cared
-            set it, at first without a limit. Of one target there is never more than one.
-        polling: Seconds between two looks for queued runs.
+        concurrency: Queued runs at the same time over all processes. None keeps the registered limit; initially there
+            is no limit. Runs with one concurrency key never run at the same time.
     """
     DBOS.launch()
-    return await DBOS.register_queue_async(
+    await DBOS.register_queue_async(
         queue,
         global_concurrency=concurrency,
         partition_concurrency=1,
-        polling_interval_sec=polling,
+        polling_interval_sec=_QUEUE_POLLING,
         on_conflict="never_update" if concurrency is None else "always_update",
     )
 
 
 async def shut_down() -> None:
-    """Stop DBOS; what runs stays in the journal for whoever comes next."""
+    """Stop DBOS. Unfinished runs stay in the journal, for the next process."""
     await anyio.to_thread.run_sync(lambda: DBOS.destroy(destroy_registry=True))

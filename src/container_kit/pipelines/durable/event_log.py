@@ -1,4 +1,4 @@
-"""The event log: the events of all runs in one table, numbered without a gap, read live from any process."""
+"""The event log: one table with the events of all runs, in sequence, which any process can follow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FLUSH_EVERY = 0.03
 _POLL_EVERY = 0.25
 _RETRY_EVERY = 0.5
 _PAGE = 500
-_TOLD_ONCE = frozenset(
+_ONCE = frozenset(
     {
         "run_started",
         "stage_succeeded",
@@ -32,50 +32,51 @@ _TOLD_ONCE = frozenset(
         "approval_resolved",
     }
 )
+"""Events that occur at most once per stage and run."""
 
 
 class EventLog:
-    """Writes events in batches and wakes those of this process that wait for them."""
+    """Writes events in batches and wakes the followers in this process."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._pending: list[dict[str, Any]] = []
-        self._wanted = anyio.Event()
+        self._has_pending = anyio.Event()
         self._written: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
-        self._writing = anyio.Lock()
+        self._write_lock = anyio.Lock()
 
     def append(self, row: dict[str, Any]) -> None:
-        """Take a row to be written soon. Never blocks."""
+        """Add a row for the next batch. Never blocks."""
         self._pending.append(row)
-        self._wanted.set()
+        self._has_pending.set()
 
-    async def keep_writing(self) -> None:
-        """Write what is pending, over and over, until cancelled. A store that is away is tried again."""
+    async def write_batches(self) -> None:
+        """Write pending rows until cancelled. Retries while the store is unavailable."""
         while True:
-            await self._wanted.wait()
+            await self._has_pending.wait()
             await anyio.sleep(_FLUSH_EVERY)
             await self.flush()
 
     async def flush(self) -> None:
-        """Return once all that was appended before is written."""
-        async with self._writing:
-            told = False
+        """Return once all rows appended so far are written."""
+        async with self._write_lock:
+            warned = False
             while self._pending:
-                self._wanted = anyio.Event()
+                self._has_pending = anyio.Event()
                 rows, self._pending = self._pending, []
                 try:
                     await anyio.to_thread.run_sync(self._insert, rows)
                 except SQLAlchemyError as error:
                     self._pending = rows + self._pending
-                    if not told:
-                        told = True
+                    if not warned:
+                        warned = True
                         logger("container_kit.events").warning("events wait for the store", error=str(error)[:200])
                     await anyio.sleep(_RETRY_EVERY)
                 for run_id in {row["run_id"] for row in rows}:
                     self._written.pop(run_id, anyio.Event()).set()
 
     async def follow(self, run_id: str, after: int = 0) -> AsyncIterator[tuple[int, Event]]:
-        """Yield a run's events with their numbers, from the one behind `after` to the last one of the run."""
+        """Yield a run's events with their sequence numbers, from the one after `after` to the last one."""
         while True:
             written = self._written[run_id]
             page = await anyio.to_thread.run_sync(self.read, run_id, after)
@@ -89,22 +90,22 @@ class EventLog:
                     await written.wait()
 
     def read(self, run_id: str, after: int = 0, limit: int = _PAGE) -> Sequence[tuple[int, Event]]:
-        """Read a page of a run's events; blocking."""
+        """Return a page of a run's events. Blocking."""
         table = events_table
         query = sa.select(table.c.seq, table.c.data).where(table.c.run_id == run_id, table.c.seq > after)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(table.c.seq).limit(limit)).all()
         return [(seq, Event.model_validate_json(data)) for seq, data in rows]
 
-    def all(self, run_id: str, after: int = 0) -> list[tuple[int, Event]]:
-        """Read all events of a run, or those behind number `after`; blocking."""
-        found: list[tuple[int, Event]] = []
-        while page := self.read(run_id, found[-1][0] if found else after):
-            found += page
-        return found
+    def read_all(self, run_id: str, after: int = 0) -> list[tuple[int, Event]]:
+        """Return all events of a run after number `after`. Blocking."""
+        events: list[tuple[int, Event]] = []
+        while page := self.read(run_id, events[-1][0] if events else after):
+            events += page
+        return events
 
-    def last(self, run_ids: Sequence[str]) -> dict[str, Event]:
-        """The newest event of each run; blocking."""
+    def latest(self, run_ids: Sequence[str]) -> dict[str, Event]:
+        """Return the newest event of each run. Blocking."""
         table = events_table
         newest = (
             sa.select(table.c.run_id, sa.func.max(table.c.seq).label("seq"))
@@ -118,23 +119,23 @@ class EventLog:
         with self._engine.connect() as connection:
             return {run_id: Event.model_validate_json(data) for run_id, data in connection.execute(query)}
 
-    def questions(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-        """What each of these runs asks and was not answered as far as it told, by approval point; blocking."""
+    def open_questions(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the questions of each run without a resolution in the log, by approval point. Blocking."""
         table = events_table
         kinds = table.c.kind.in_(("approval_requested", "approval_resolved"))
         query = sa.select(table.c.run_id, table.c.data).where(table.c.run_id.in_(run_ids), kinds)
-        asked: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        questions: defaultdict[str, dict[str, str]] = defaultdict(dict)
         with self._engine.connect() as connection:
             for run_id, data in connection.execute(query.order_by(table.c.seq)):
                 event = Event.model_validate_json(data)
                 if event.kind == "approval_requested":
-                    asked[run_id][event.stage or ""] = event.message
+                    questions[run_id][event.stage or ""] = event.message
                 else:
-                    asked[run_id].pop(event.stage or "", None)
-        return dict(asked)
+                    questions[run_id].pop(event.stage or "", None)
+        return dict(questions)
 
-    def forget(self, run_ids: Sequence[str]) -> None:
-        """Delete the events of runs; blocking."""
+    def delete(self, run_ids: Sequence[str]) -> None:
+        """Delete the events of runs. Blocking."""
         with self._engine.begin() as connection:
             connection.execute(sa.delete(events_table).where(events_table.c.run_id.in_(run_ids)))
 
@@ -142,30 +143,30 @@ class EventLog:
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(events_table), rows)
-        except IntegrityError:  # another process has adopted one of these runs and tells its story now
+        except IntegrityError:  # another process has resumed one of these runs and writes its events now
             for row in rows:
                 with suppress(IntegrityError), self._engine.begin() as connection:
                     connection.execute(sa.insert(events_table), row)
 
 
 class RunEvents:
-    """A listener that numbers the events of one run and hands them to the log.
+    """A listener that numbers the events of one run and appends them to the log.
 
-    After a crash it goes on with the next number, and what was told before the crash is not told again.
+    After a crash it continues the sequence and omits events that the log already has.
 
     Args:
-        told: What the log holds of this run already.
+        past: The events of this run in the log.
     """
 
-    def __init__(self, log: EventLog, told: Sequence[tuple[int, Event]] = ()) -> None:
+    def __init__(self, log: EventLog, past: Sequence[tuple[int, Event]] = ()) -> None:
         self._log = log
-        self._seq = told[-1][0] if told else 0
-        self._told = {(event.kind, event.stage) for _, event in told if event.kind in _TOLD_ONCE}
-        self.started_at = next((event.time for _, event in told if event.kind == "run_started"), time.time())
+        self._seq = past[-1][0] if past else 0
+        self._seen = {(event.kind, event.stage) for _, event in past if event.kind in _ONCE}
+        self.started_at = next((event.time for _, event in past if event.kind == "run_started"), time.time())
 
     def __call__(self, event: Event) -> None:
-        """Take one event; raw output goes to the stage's log file and not here."""
-        if event.kind == "stage_output" or self._was_told(event):
+        """Append an event. Raw output belongs to the stage's log file and is omitted."""
+        if event.kind == "stage_output" or self._is_repeated(event):
             return
         self._seq += 1
         self._log.append(
@@ -182,10 +183,10 @@ class RunEvents:
             }
         )
 
-    def _was_told(self, event: Event) -> bool:
-        key = (event.kind, event.stage)
-        if event.kind not in _TOLD_ONCE or key not in self._told:
-            if event.kind in _TOLD_ONCE:
-                self._told.add(key)
+    def _is_repeated(self, event: Event) -> bool:
+        if event.kind not in _ONCE:
             return False
-        return True
+        key = (event.kind, event.stage)
+        repeated = key in self._seen
+        self._seen.add(key)
+        return repeated

@@ -1,4 +1,4 @@
-"""The journal's data: what a run was asked to do and what each step gave, as JSON and nothing else."""
+"""The data of the journal, as JSON: the specs of runs and the outcomes of their steps."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ from container_kit.pipelines.request import PipelineRequest, StageStatus
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.fault import Fault, FaultCode
 
-NOT_JOURNALABLE = FaultCode(
+STAGE_NOT_JOURNALABLE = FaultCode(
     "stage.not_journalable",
-    means="A stage made an artifact that does not survive a trip through JSON, so the run could not be continued.",
-    hint="Give the artifact's fields types that pydantic can write as JSON and read back; the evidence notes which.",
+    means="A stage returned an artifact that does not round-trip through JSON, so the run could not be resumed.",
+    hint="Give the fields of the artifact types that pydantic can write as JSON and read back; the fault names them.",
 )
-PLAN_CHANGED = FaultCode(
+RUN_PLAN_CHANGED = FaultCode(
     "run.plan_changed",
-    means="The pipeline of an older run is gone or has other stages now, so the run cannot be continued.",
-    hint="Ask for a new run; roll this one back first, where it changed something.",
+    means="The pipeline of an older run does not exist or has other stages now, so the run cannot be resumed.",
+    hint="Start a new run. If this run changed something, roll it back first.",
 )
-RUN_ELSEWHERE = FaultCode(
+RUN_ENVIRONMENT_MISMATCH = FaultCode(
     "run.environment_mismatch",
-    means="The run was asked for where another engine, cluster or set of targets is used, so it is not done here.",
-    hint="Retry it from where it was asked for, or from here if it may be done here.",
+    means="The run was started in an environment with another engine, cluster or set of targets.",
+    hint="Retry the run where it was started, or here if this environment is the right one.",
 )
 
 
 class RunSpec(Artifact):
-    """All that is needed to carry out a run in any process."""
+    """All data that any process needs to execute a run."""
 
     pipeline: str
     request: PipelineRequest
     roots: tuple[str, ...]
-    """The workspace of whoever asked."""
+    """The folders of the caller's workspace."""
     plan: tuple[str, ...]
-    """The names of the stages when the run was asked for."""
+    """The names of the stages when the run was started."""
     principal: str | None = None
-    """Who asked, where callers are told apart."""
+    """The caller, if callers are authenticated."""
     seed: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
-    """Envelopes by step id, taken over from the run that this one continues."""
+    """Outcomes by step id from the run that this one retries."""
     retry_of: str | None = None
     rolls_back: str | None = None
-    """The run whose stages are to be undone, in place of running any."""
-    surroundings: str = ""
-    """Tells apart processes whose stages would work on other engines, clusters or targets."""
+    """The run whose stages this run rolls back; it executes none."""
+    environment_id: str = ""
+    """Identifies the engine, cluster and targets of the process that started the run."""
     trace: dict[str, str] = Field(default_factory=dict)
-    """The W3C trace context of whoever asked."""
+    """The caller's W3C trace context."""
     interactive: bool = True
-    """False where nobody can be asked; approval points are not passed then."""
-    note: dict[str, JsonValue] = Field(default_factory=dict)
-    """Kept for whoever asked; it means nothing here."""
+    """Whether a person can decide at approval points; if not, the run fails at them."""
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """Data of the caller, which the engine only stores."""
 
 
-class WrittenEnvelope(Artifact):
-    """An outcome as it stands in the journal."""
+class JournaledOutcome(Artifact):
+    """A step's outcome in the journal."""
 
     status: StageStatus
     output: JsonValue = None
@@ -69,11 +69,11 @@ class WrittenEnvelope(Artifact):
     notes: tuple[str, ...] = ()
 
 
-def write_envelope(outcome: StepOutcome, stage: str) -> dict[str, Any]:
-    """Turn an outcome into JSON; one whose artifact cannot be written becomes a failure."""
+def write_outcome(outcome: StepOutcome, stage: str) -> dict[str, Any]:
+    """Convert an outcome to JSON. If its artifact cannot be written, the outcome becomes a failure."""
     try:
         output = None if outcome.output is None else outcome.output.model_dump(mode="json")
-    except Exception as error:  # noqa: BLE001 - whatever a foreign model raises
+    except Exception as error:  # noqa: BLE001 - a custom model may raise any exception
         outcome, output = _not_journalable(outcome, type(outcome.output), stage, error), None
     return {
         "status": outcome.status,
@@ -85,73 +85,83 @@ def write_envelope(outcome: StepOutcome, stage: str) -> dict[str, Any]:
     }
 
 
-def read_outcome(
-    written: Mapping[str, Any], output: type[BaseModel] | None, stage: str, *, replayed: bool
-) -> StepOutcome:
-    """Turn JSON back into an outcome; one whose artifact cannot be read becomes a failure.
+def read_outcome(row: Mapping[str, Any], output: type[BaseModel] | None, stage: str, *, replayed: bool) -> StepOutcome:
+    """Convert JSON to an outcome. If its artifact cannot be read, the outcome becomes a failure.
 
     Raises:
-        ValidationError: The journal's row is no outcome.
+        ValidationError: The row is not an outcome.
     """
-    row = WrittenEnvelope.model_validate(written)
-    outcome = StepOutcome(row.status, None, row.fault, row.attempts, row.seconds, row.notes, replayed)
-    if output is None or row.output is None:
+    journaled = JournaledOutcome.model_validate(row)
+    outcome = StepOutcome(
+        status=journaled.status,
+        fault=journaled.fault,
+        attempts=journaled.attempts,
+        seconds=journaled.seconds,
+        notes=journaled.notes,
+        replayed=replayed,
+    )
+    if output is None or journaled.output is None:
         return outcome
     try:
-        return replace(outcome, output=output.model_validate(row.output))
-    except Exception as error:  # noqa: BLE001 - whatever a foreign model raises
+        return replace(outcome, output=output.model_validate(journaled.output))
+    except Exception as error:  # noqa: BLE001 - a custom model may raise any exception
         return _not_journalable(outcome, output, stage, error)
 
 
 def _not_journalable(outcome: StepOutcome, output: type[Any], stage: str, error: Exception) -> StepOutcome:
-    fault = NOT_JOURNALABLE(f"{output.__name__} cannot be journaled: {str(error)[:500]}").fault
+    fault = STAGE_NOT_JOURNALABLE(f"{output.__name__} cannot be journaled: {str(error)[:500]}").fault
     fault = fault.model_copy(update={"stage": stage})
     return replace(outcome, status="failed", output=None, fault=fault)
 
 
-def artifacts_of(pipeline: Plan, request: PipelineRequest, steps: Mapping[str, Mapping[str, Any]]) -> Artifacts:
-    """The artifacts of a run, from its journal."""
-    artifacts = Artifacts(pipeline.parse_input(request))
-    for step in pipeline.steps():
-        written = steps.get(f"run:{step.name}")
-        if written is not None:
-            outcome = read_outcome(written, step.signature.output, step.name, replayed=True)
+def read_artifacts(plan: Plan, request: PipelineRequest, steps: Mapping[str, Mapping[str, Any]]) -> Artifacts:
+    """Return the artifacts of a run from the outcomes in its journal."""
+    artifacts = Artifacts(plan.parse_input(request))
+    for step in plan.steps():
+        row = steps.get(f"run:{step.name}")
+        if row is not None:
+            outcome = read_outcome(row, step.signature.output, step.name, replayed=True)
             if outcome.output is not None:
                 artifacts.add(outcome.output)
     return artifacts
 
 
-def plan_of(pipeline: Plan) -> tuple[str, ...]:
-    """The names of a pipeline's stages in order."""
-    return tuple(step.name for step in pipeline.steps())
+def stage_names(plan: Plan) -> tuple[str, ...]:
+    """Return the names of a plan's stages in order."""
+    return tuple(step.name for step in plan.steps())
+
+
+def is_completed(step: str, steps: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether a stage succeeded and was not rolled back since."""
+    row = steps.get(f"run:{step}")
+    return row is not None and row["status"] == "success" and f"undo:{step}" not in steps
 
 
 def seed_for_retry(
-    pipeline: Plan,
+    plan: Plan,
     steps: Mapping[str, Mapping[str, Any]],
     changed: Iterable[type[BaseModel]],
     from_stage: str | None,
 ) -> dict[str, dict[str, Any]]:
-    """The envelopes that a retry takes over: good, not undone, before the failure, independent of what changed.
+    """Return the outcomes that a retry reuses: completed, before the failure, independent of changed inputs.
 
     Args:
-        steps: The old run's envelopes by step id, `run:` and `undo:`.
-        changed: The given artifacts that differ now.
-        from_stage: A stage to start again from, though it succeeded.
+        plan: The plan of both runs.
+        steps: The outcomes of the first run by step id, `run:` and `undo:`.
+        changed: The inputs that differ.
+        from_stage: A stage to execute again although it succeeded.
     """
     stale, seed = set(changed), {}
-    for group in pipeline.groups:
-        kept = {}
+    for group in plan.groups:
+        reused = {}
         for step in group:
-            written = steps.get(f"run:{step.name}")
-            needs = {need.kind for need in step.signature.inputs}
-            good = written is not None and written["status"] == "success" and f"undo:{step.name}" not in steps
-            if written is not None and good and not needs & stale and step.name != from_stage:
-                kept[f"run:{step.name}"] = dict(written)
+            inputs = {need.kind for need in step.signature.inputs}
+            if is_completed(step.name, steps) and not inputs & stale and step.name != from_stage:
+                reused[f"run:{step.name}"] = dict(steps[f"run:{step.name}"])
             elif step.signature.output is not None:
                 stale.add(step.signature.output)
-        seed.update(kept)
+        seed.update(reused)
         skipped = {step.name for step in group if step.when is not None and f"run:{step.name}" not in steps}
-        if len(kept) + len(skipped) < len(group):
+        if len(reused) + len(skipped) < len(group):
             break
     return seed

@@ -1,4 +1,4 @@
-"""Owners: each process that executes runs holds a lock for as long as it lives, so that others know when it died."""
+"""Process locks: each process that executes runs holds a lock while it lives, so that others detect its death."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 
-def new_owner_id() -> str:
-    """An id that no other process has."""
+def new_executor_id() -> str:
+    """Return an id that no other process has."""
     return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
@@ -22,70 +22,72 @@ _PATTERN = "*-*-*"
 
 
 class ProcessLocks(Protocol):
-    """The locks of all owners on one store."""
+    """The locks of all processes on one store."""
 
-    me: str
+    executor_id: str
+    """The id of this process."""
 
-    def take_over(self, owner: str) -> AbstractContextManager[bool]:
-        """A context that tells whether the owner is dead; while it lasts, nobody else is told so."""
+    def probe(self, executor_id: str) -> AbstractContextManager[bool]:
+        """Enter a context with whether a process is dead. Only one process at a time gets True for it."""
         ...
 
-    def others(self) -> set[str]:
-        """The owners that left a trace and may be dead, beside those that the journal names."""
+    def leftovers(self) -> set[str]:
+        """Return processes that may be dead, in addition to those in the journal."""
         ...
 
-    def stay_alive(self) -> None:
-        """Make sure that the own lock is held; called often."""
+    def renew(self) -> None:
+        """Make sure that this process holds its lock. Called often."""
         ...
 
     def close(self) -> None:
-        """Release the own lock."""
+        """Release the lock of this process."""
         ...
 
 
-class FileOwners:
-    """Locks on files in a folder beside a SQLite store; the kernel drops a dead process's lock at once.
+class FileLocks:
+    """Locks on files in a folder next to a SQLite store. The kernel drops the lock of a dead process immediately.
 
     Args:
-        folder: Where the files are.
-        me: The own id; by default one that nobody else has.
+        folder: The folder of the lock files.
+        executor_id: The id of this process; a new one by default.
     """
 
-    def __init__(self, folder: Path, me: str | None = None) -> None:
+    def __init__(self, folder: Path, executor_id: str | None = None) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
-        self.me = me or new_owner_id()
-        self._lock = _held(folder / self.me)
+        self.executor_id = executor_id or new_executor_id()
+        self._lock = _acquire(folder / self.executor_id)
 
     @contextmanager
-    def take_over(self, owner: str) -> Iterator[bool]:
-        """Tell whether the owner is dead. A missing file is a dead owner too."""
-        lock = os.open(self._folder / Path(owner).name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    def probe(self, executor_id: str) -> Iterator[bool]:
+        """Enter a context with whether a process is dead. A process without a file is dead too."""
+        path = self._folder / Path(executor_id).name
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
             yield True
-            (self._folder / Path(owner).name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         finally:
             os.close(lock)
 
-    def others(self) -> set[str]:
-        """Those whose lock file is there; one that was left behind has every later process open the store at once."""
-        return {path.name for path in self._folder.glob(_PATTERN)} - {self.me}
+    def leftovers(self) -> set[str]:
+        """Return the processes with a lock file. A file of a dead process makes each later process open the store."""
+        return {path.name for path in self._folder.glob(_PATTERN)} - {self.executor_id}
 
-    def stay_alive(self) -> None:
-        """Nothing: the kernel holds the lock until the process ends."""
+    def renew(self) -> None:
+        """Do nothing: the kernel holds the lock until the process ends."""
 
     def close(self) -> None:
-        """Release the own lock and its file."""
-        (self._folder / self.me).unlink(missing_ok=True)
+        """Release the lock of this process and remove its file."""
+        (self._folder / self.executor_id).unlink(missing_ok=True)
         os.close(self._lock)
 
     @staticmethod
-    def any_dead(folder: Path) -> bool:
-        """Tell cheaply, without opening the store, whether some process left its lock file behind."""
+    def has_dead_process(folder: Path) -> bool:
+        """Return whether a process died and left its lock file, without opening the store."""
         for path in folder.glob(_PATTERN) if folder.is_dir() else ():
             with contextlib.suppress(BlockingIOError, FileNotFoundError), path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,8 +95,8 @@ class FileOwners:
         return False
 
 
-def _held(path: Path) -> int:
-    """Lock the file at a path. Whoever looks whether its owner is dead has it for a moment, and may remove it."""
+def _acquire(path: Path) -> int:
+    """Lock the file at a path. A process that probes for a dead one holds the lock briefly, and may remove the file."""
     while True:
         lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Adoption: runs of a process that died are taken over, each by one other process, and not for ever."""
+"""Recovery: a process resumes the runs of a process that died, each run a limited number of times."""
 
 from __future__ import annotations
 
@@ -8,89 +8,96 @@ from typing import Any
 
 from dbos import DBOS, WorkflowStatus
 
-from container_kit.pipelines.durable.dbos_engine import WORKFLOW, queue_of
+from container_kit.pipelines.durable.dbos_engine import WORKFLOW, queue_name
 from container_kit.pipelines.durable.process_locks import ProcessLocks
-from container_kit.pipelines.durable.queries import RUN_PARKED
+from container_kit.pipelines.durable.queries import RUN_RECOVERY_EXHAUSTED
 from container_kit.pipelines.events import Event
 from container_kit.stages.contract.log import logger
 
-_DROPPED_AFTER = 5.0
-"""Seconds for which a run may stand in the journal before its own process carries it out."""
+_LOST_AFTER = 5.0
+"""Seconds for which a run may be in the journal before its process executes it."""
 
 
 class Recovery:
-    """Looks for runs whose owner is dead.
+    """Finds and resumes runs that no process executes.
 
     Args:
-        running: The runs that this process carries out.
-        cap: How often one run is taken over; one that is unfinished after that is parked, for a person to look at.
-        tell: Takes the event that says so.
-        surroundings: Those of this process; runs of others are left to processes that share theirs.
+        running: The runs that this process executes.
+        max_attempts: How often one run is resumed. After that it fails with `run.recovery_exhausted`.
+        append_event: Appends the last event of such a run.
+        environment_id: The id of this process. Runs with other ids are left to other processes.
     """
 
     def __init__(
-        self, owners: ProcessLocks, running: Container[str], cap: int, tell: Callable[[Event], Any], surroundings: str
+        self,
+        locks: ProcessLocks,
+        running: Container[str],
+        max_attempts: int,
+        append_event: Callable[[Event], Any],
+        environment_id: str,
     ) -> None:
-        self._owners = owners
+        self._locks = locks
         self._running = running
-        self._cap = cap
-        self._tell = tell
-        self._surroundings = surroundings
+        self._max_attempts = max_attempts
+        self._append_event = append_event
+        self._environment_id = environment_id
         self._suspects: set[str] = set()
 
-    async def look(self) -> list[str]:
-        """Take over what can be; return the ids of the runs.
+    async def recover(self) -> list[str]:
+        """Resume runs without a process, and return their ids.
 
-        A run of this very process that it does not carry out any more was dropped when the store failed it, for
-        example with a full disk; it is taken up again like one of a dead process.
+        A run of this process that it does not execute was lost when the store failed, for example with a full disk.
+        It is resumed like a run of a dead process.
         """
         pending = await DBOS.list_workflows_async(status="PENDING", name=WORKFLOW, load_input=False, load_output=False)
-        dropped = {workflow.workflow_id: workflow for workflow in pending if self._dropped(workflow)}
-        # One that has just ended here may still be listed: only what is seen twice was dropped.
-        adopted = [run for run in dropped if run in self._suspects and await self._adopt(dropped[run])]
-        self._suspects = set(dropped)
-        owners = {workflow.executor_id for workflow in pending} | self._owners.others()
-        for owner in owners - {self._owners.me, None}:
-            with self._owners.take_over(str(owner)) as dead:
+        lost = {workflow.workflow_id: workflow for workflow in pending if self._is_lost(workflow)}
+        # A run that has just ended may still be listed, so a run is lost only if two passes see it.
+        recovered = [run for run in lost if run in self._suspects and await self._resume(lost[run])]
+        self._suspects = set(lost)
+        executors = {workflow.executor_id for workflow in pending} | self._locks.leftovers()
+        for executor in executors - {self._locks.executor_id, None}:
+            with self._locks.probe(str(executor)) as dead:
                 if dead:
-                    adopted += await self._adopt_all(str(owner))
-        return adopted
+                    recovered += await self._resume_all(str(executor))
+        return recovered
 
-    async def leave(self, run_id: str) -> None:
-        """Note that a run is left to others by a process that ends as it should: that is no death to be counted."""
-        await DBOS.update_workflow_attributes_async(run_id, {"left": True}, merge=True)
+    async def release(self, run_id: str) -> None:
+        """Mark a run as released by a clean shutdown, so that its recovery is not counted as a crash."""
+        await DBOS.update_workflow_attributes_async(run_id, {"released": True}, merge=True)
 
-    def _dropped(self, workflow: WorkflowStatus) -> bool:
-        mine = workflow.executor_id == self._owners.me and workflow.workflow_id not in self._running
-        return mine and time.time() - (workflow.updated_at or 0) / 1000 > _DROPPED_AFTER
+    def _is_lost(self, workflow: WorkflowStatus) -> bool:
+        if workflow.executor_id != self._locks.executor_id or workflow.workflow_id in self._running:
+            return False
+        return time.time() - (workflow.updated_at or 0) / 1000 > _LOST_AFTER
 
-    async def _adopt_all(self, owner: str) -> list[str]:
+    async def _resume_all(self, executor_id: str) -> list[str]:
         orphans = await DBOS.list_workflows_async(
-            status="PENDING", name=WORKFLOW, executor_id=owner, load_input=False, load_output=False
+            status="PENDING", name=WORKFLOW, executor_id=executor_id, load_input=False, load_output=False
         )
-        return [orphan.workflow_id for orphan in orphans if await self._adopt(orphan)]
+        return [orphan.workflow_id for orphan in orphans if await self._resume(orphan)]
 
-    async def _adopt(self, orphan: WorkflowStatus) -> bool:
+    async def _resume(self, orphan: WorkflowStatus) -> bool:
         run_id, attributes = orphan.workflow_id, orphan.attributes or {}
-        if attributes.get("surroundings", "") != self._surroundings:
+        if attributes.get("environment_id", "") != self._environment_id:
             return False
-        adoptions = attributes.get("adoptions", 0) + (0 if attributes.get("left") else 1)
-        if adoptions > self._cap:
-            await self._park(orphan)
+        attempts = attributes.get("recovery_attempts", 0) + (0 if attributes.get("released") else 1)
+        if attempts > self._max_attempts:
+            await self._give_up(orphan)
             return False
-        await DBOS.update_workflow_attributes_async(run_id, {"adoptions": adoptions, "left": False}, merge=True)
-        # A run that waits for its target's turn again keeps its place's rules only in its own queue.
-        queue = queue_of(self._surroundings) if orphan.queue_partition_key else None
+        changes = {"recovery_attempts": attempts, "released": False}
+        await DBOS.update_workflow_attributes_async(run_id, changes, merge=True)
+        # Only in its own queue does a run with a concurrency key wait for the others with that key.
+        queue = queue_name(self._environment_id) if orphan.queue_partition_key else None
         await DBOS.resume_workflow_async(run_id, queue_name=queue)
-        logger("container_kit.adoption").warning(
-            "adopted a run that nobody carries out", run=run_id, owner=orphan.executor_id, adoptions=adoptions
+        logger("container_kit.recovery").warning(
+            "resumed a run without a process", run=run_id, executor=orphan.executor_id, attempts=attempts
         )
         return True
 
-    async def _park(self, orphan: WorkflowStatus) -> None:
+    async def _give_up(self, orphan: WorkflowStatus) -> None:
         await DBOS.cancel_workflow_async(orphan.workflow_id)
-        fault = RUN_PARKED(f"the process that carried the run out died {self._cap + 1} times").fault
-        self._tell(
+        fault = RUN_RECOVERY_EXHAUSTED(f"the process of the run died {self._max_attempts + 1} times").fault
+        self._append_event(
             Event(
                 kind="run_finished",
                 run_id=orphan.workflow_id,
@@ -102,4 +109,4 @@ class Recovery:
                 status="failed",
             )
         )
-        logger("container_kit.adoption").error("parked a run that keeps killing its process", run=orphan.workflow_id)
+        logger("container_kit.recovery").error("gave up a run whose process keeps dying", run=orphan.workflow_id)

@@ -1,4 +1,4 @@
-"""The durable runtime: each step is a step of a DBOS workflow, its outcome a row of the journal."""
+"""The durable runtime: each step is a step of a DBOS workflow, and its outcome a row of the journal."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import anyio
 from dbos import DBOS
 
 from container_kit.pipelines.approval import ApprovalDecision
-from container_kit.pipelines.durable.journal import read_outcome, write_envelope
+from container_kit.pipelines.durable.journal import read_outcome, write_outcome
 from container_kit.pipelines.execution.runtime import CancelToken, StepCall, StepOutcome
+
+_NO_TIMEOUT = 1e9
 
 
 class DurableRuntime:
-    """Carries out the steps of the DBOS workflow that it is made in.
+    """Executes the steps of the current DBOS workflow.
 
     Args:
-        seed: Envelopes by step id that are taken as they are.
-        interactive: Whether anybody can be asked.
+        seed: Outcomes by step id that are used without execution.
+        interactive: Whether a person can decide at approval points.
     """
 
     def __init__(
@@ -29,48 +31,48 @@ class DurableRuntime:
         self._seed = seed
         self._interactive = interactive
 
-    async def steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
-        """Carry out the calls, or take their envelopes from the journal."""
+    async def run_steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
+        """Execute the calls, or read their outcomes from the journal."""
         outcomes: dict[str, StepOutcome] = {}
-        todo = [call for call in calls if call.id not in self._seed]
+        pending = [call for call in calls if call.id not in self._seed]
         for call in calls:
             if call.id in self._seed:
                 outcomes[call.id] = read_outcome(self._seed[call.id], call.output, call.stage, replayed=True)
-        # Ids are drawn in plan order before anything is awaited; drawn within the branches, a replay could swap them.
-        slots = [DBOS.reserve_step() for _ in todo]
+        # Reserve ids in plan order before the first await; reserved within the branches, a replay could swap them.
+        slots = [DBOS.reserve_step() for _ in pending]
 
-        async def journaled(slot: Any, call: StepCall) -> None:
-            ran = _Ran()
-            written = await slot.run_async({"name": call.id}, partial(ran.execute_run, call))
-            outcomes[call.id] = read_outcome(written, call.output, call.stage, replayed=not ran.here)
+        async def run_step(slot: Any, call: StepCall) -> None:
+            step = _JournaledStep()
+            row = await slot.run_async({"name": call.id}, partial(step.run, call))
+            outcomes[call.id] = read_outcome(row, call.output, call.stage, replayed=not step.executed)
 
-        if len(todo) == 1:
-            await journaled(slots[0], todo[0])
-        elif todo:
+        if len(pending) == 1:
+            await run_step(slots[0], pending[0])
+        elif pending:
             async with anyio.create_task_group() as group:
-                for slot, call in zip(slots, todo, strict=True):
-                    group.start_soon(journaled, slot, call)
+                for slot, call in zip(slots, pending, strict=True):
+                    group.start_soon(run_step, slot, call)
         return [outcomes[call.id] for call in calls]
 
-    async def answer(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
-        """Wait for somebody's answer, which is journaled too."""
+    async def wait_for_approval(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
+        """Wait for a decision, which is journaled too."""
         if not self._interactive:
             return None
-        answered = await DBOS.recv_async(approval, timeout_seconds=timeout or 10**9)
-        if answered is None:
+        message = await DBOS.recv_async(approval, timeout_seconds=timeout or _NO_TIMEOUT)
+        if message is None:
             return None
-        answer = ApprovalDecision.model_validate(answered)
-        if answer.cancelled:
+        decision = ApprovalDecision.model_validate(message)
+        if decision.cancelled:
             self.cancellation.request()
-        return answer
+        return decision
 
 
-class _Ran:
-    """Whether a step was carried out here or came from the journal."""
+class _JournaledStep:
+    """Records whether a step was executed here or read from the journal."""
 
     def __init__(self) -> None:
-        self.here = False
+        self.executed = False
 
-    async def execute_run(self, call: StepCall) -> dict[str, Any]:
-        self.here = True
-        return write_envelope(await call.work(), call.stage)
+    async def run(self, call: StepCall) -> dict[str, Any]:
+        self.executed = True
+        return write_outcome(await call.work(), call.stage)

@@ -1,4 +1,4 @@
-"""Stage logs: the raw output of stages in files, each with a cap, read by range."""
+"""Stage logs: the raw output of stages in files of limited size."""
 
 from __future__ import annotations
 
@@ -9,41 +9,31 @@ from pathlib import Path
 from typing import BinaryIO
 
 from container_kit.pipelines.events import Event
-from container_kit.stages.contract.artifact import Artifact
+from container_kit.pipelines.run_info import LogPart
 
 HALF = 512 * 1024
 """Bytes of one of the two files of a log: the newest 512 KiB to 1 MiB are kept."""
 
 
-class LogPart(Artifact):
-    """Some lines of a stage's log."""
-
-    lines: tuple[str, ...]
-    first: int
-    """The number of the first line given; 1 is the oldest that is still kept."""
-    total: int
-    """How many lines are kept."""
-
-
 class StageLogs:
-    """The log files of all runs below one folder.
+    """The log files of all runs.
 
     Args:
-        folder: One folder a run is made in it.
+        folder: Contains one folder per run.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def listener(self) -> LogWriter:
-        """A listener that writes one run's output."""
+    def writer(self) -> LogWriter:
+        """Return a listener that writes the output of one run."""
         return LogWriter(self._folder)
 
     def read(self, run_id: str, stage: str, *, first: int | None = None, count: int = 200) -> LogPart:
-        """Read lines of a stage's log; blocking. A log that is not there has no lines.
+        """Return lines of a stage's log. A log that does not exist has no lines. Blocking.
 
         Args:
-            first: The number of the first line wanted, 1 for the oldest; None means the last `count` lines.
+            first: The number of the first line, 1 for the oldest; None means the last `count` lines.
             count: How many lines at most.
         """
         current = _log_path(self._folder, run_id, stage)
@@ -51,21 +41,20 @@ class StageLogs:
         for path in (_older(current), current):
             if path.is_file():
                 lines += path.read_text("utf-8", "replace").splitlines()
-        begin = max(0, len(lines) - count) if first is None else max(0, first - 1)
-        return LogPart(lines=tuple(lines[begin : begin + count]), first=begin + 1, total=len(lines))
+        return LogPart.of(lines, first, count)
 
     def stages(self, run_id: str) -> list[str]:
-        """The stages of a run that have a log."""
+        """Return the stages of a run that have a log."""
         return sorted(path.stem for path in (self._folder / Path(run_id).name).glob("*.log"))
 
-    def forget(self, run_ids: Sequence[str]) -> None:
-        """Delete the logs of runs; blocking."""
+    def delete(self, run_ids: Sequence[str]) -> None:
+        """Delete the logs of runs. Blocking."""
         for run_id in run_ids:
             shutil.rmtree(self._folder / Path(run_id).name, ignore_errors=True)
 
 
 class LogWriter:
-    """Writes the `stage_output` of one run to files; close it when the run ends."""
+    """Writes the `stage_output` events of one run to files. Close it when the run ends."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -89,7 +78,7 @@ class LogWriter:
     def close(self) -> None:
         """Close the files."""
         for file in self._files.values():
-            with suppress(OSError):  # a full disk: the run matters more than its log
+            with suppress(OSError):  # a full disk must not fail the run
                 file.close()
         self._files.clear()
 

@@ -1,6 +1,6 @@
-"""The store: a SQLite file or a Postgres database, and the faults of one that cannot be used.
+"""The store: a SQLite file or a Postgres database, and its faults.
 
-DBOS keeps its journal here. Beside it stands one table of our own, the events, with the version of its layout.
+It holds the journal of DBOS, the table of events, and the version of that table's layout.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailur
 
 STORE_READ_ONLY = FaultCode(
     "store.read_only",
-    means="The store of runs cannot be written.",
-    hint="Give the server's user write permission on {place}, or set CONTAINER_KIT_HOME to a folder of its own.",
+    means="The store of runs is not writable.",
+    hint="Give the server's user write permission on {place}, or set CONTAINER_KIT_HOME to another folder.",
 )
 STORE_CORRUPT = FaultCode(
     "store.corrupt",
-    means="The store of runs is damaged or is no database.",
-    hint="Move {place} away (its runs are lost with it) or restore a backup; a new store is made at the next run.",
+    means="The store of runs is damaged or is not a database.",
+    hint="Move {place} away, which loses its runs, or restore a backup. The next run creates a new store.",
 )
 STORE_DISK_FULL = FaultCode(
     "store.disk_full",
     means="The disk of the store of runs is full.",
-    hint="Free space on the disk of {place}; runs go on where they stood.",
+    hint="Free space on the disk of {place}; runs then resume.",
     retryable=True,
 )
 STORE_NEWER = FaultCode(
     "store.newer",
     means="The store was written by a newer version of Container Kit.",
-    hint="Update Container Kit to the version that made {place}, or use another CONTAINER_KIT_HOME.",
+    hint="Update Container Kit to the version that wrote {place}, or set another CONTAINER_KIT_HOME.",
 )
 STORE_UNREACHABLE = FaultCode(
     "store.unreachable",
-    means="The database of runs does not answer.",
-    hint="Check that the database at {place} runs and that CONTAINER_KIT_STORE is right.",
+    means="The database of runs does not respond.",
+    hint="Check that the database at {place} runs and that CONTAINER_KIT_STORE is correct.",
     retryable=True,
 )
 STORE_ERROR = FaultCode(
     "store.error",
-    means="The database of runs refused a statement for a reason that has no code of its own.",
-    hint="The database's own words are in the evidence.",
+    means="The database of runs rejected a statement for a reason without a specific code.",
+    hint="The evidence has the error of the database.",
 )
 
 FAULTS = (STORE_READ_ONLY, STORE_CORRUPT, STORE_DISK_FULL, STORE_NEWER, STORE_UNREACHABLE, STORE_ERROR)
 
 _LAYOUT = 1
 _BUSY_MS = 30_000
-_LOCKED_AGAIN = 0.01
+_LOCKED_RETRY = 0.01
 
 _metadata = sa.MetaData()
 layout_table = sa.Table("container_kit_layout", _metadata, sa.Column("version", sa.Integer, primary_key=True))
@@ -70,12 +70,11 @@ events_table = sa.Table(
     sa.Column("status", sa.String),
     sa.Column("seconds", sa.Float),
     sa.Column("data", sa.Text, nullable=False),
-    sa.Index("container_kit_events_by_kind", "kind", "pipeline", "stage"),
 )
 
 
 def connect(url: str) -> sa.Engine:
-    """Open a store, making it where it is missing.
+    """Open a store. Creates it if it does not exist.
 
     Args:
         url: `sqlite:///PATH` or `postgresql://…`.
@@ -83,7 +82,7 @@ def connect(url: str) -> sa.Engine:
     Raises:
         StageFailure: One of `FAULTS`.
     """
-    with translated(url):
+    with translate_errors(url):
         if url.startswith("sqlite"):
             engine = _sqlite(Path(url.removeprefix("sqlite:///")))
         else:
@@ -93,16 +92,16 @@ def connect(url: str) -> sa.Engine:
 
 
 @contextmanager
-def translated(url: str) -> Iterator[None]:
-    """Raise what the database says as a fault."""
+def translate_errors(url: str) -> Iterator[None]:
+    """Raise errors of the database as faults."""
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        raise translate(error, url) from error
+        raise failure_of(error, url) from error
 
 
-def translate(error: Exception, url: str) -> StageFailure:
-    """The fault of a database's error."""
+def failure_of(error: Exception, url: str) -> StageFailure:
+    """Return the fault of a database error."""
     place = sa.make_url(url).render_as_string(hide_password=True)
     text = str(error.orig if isinstance(error, DBAPIError) else error)
     code = _code_of(error, text.lower())
@@ -122,7 +121,7 @@ def _code_of(error: Exception, text: str) -> FaultCode:
 
 
 def _with_driver(url: str) -> sa.URL:
-    # In a database without an encoding (SQL_ASCII) the driver would give bytes for text.
+    # In a database without an encoding (SQL_ASCII) the driver would return text as bytes.
     return sa.make_url(url).set(drivername="postgresql+psycopg").update_query_dict({"client_encoding": "utf8"})
 
 
@@ -130,7 +129,7 @@ def _sqlite(path: Path) -> sa.Engine:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = sa.create_engine(f"sqlite:///{path}")
 
-    # Without WAL each step waits for two syncs of the disk; NORMAL loses no committed step when a process dies.
+    # Without WAL each step waits for two disk syncs. NORMAL loses no committed step when a process dies.
     @sa.event.listens_for(engine, "connect")
     def tune(connection: Any, _record: object) -> None:
         connection.isolation_level = "IMMEDIATE"
@@ -143,7 +142,7 @@ def _sqlite(path: Path) -> sa.Engine:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to WAL. Where others open a new file at the same moment, SQLite refuses at once instead of waiting."""
+    """Switch to WAL. If other processes open a new file at the same time, SQLite fails without waiting."""
     end = time.monotonic() + _BUSY_MS / 1000
     while True:
         try:
@@ -151,25 +150,25 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > end:
                 raise
-            time.sleep(_LOCKED_AGAIN)
+            time.sleep(_LOCKED_RETRY)
         else:
             return
 
 
-_ALONE = {
+_EXCLUSIVELY = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": "SELECT pg_advisory_xact_lock(hashtextextended('container_kit_layout', 7))",
 }
-"""What lets one process after the other look for the tables and make them, until its transaction ends."""
+"""Statements that serialize the creation of tables between processes, until the end of the transaction."""
 
 
 def _prepare(engine: sa.Engine, url: str) -> None:
     with engine.begin() as connection:
-        connection.exec_driver_sql(_ALONE[connection.dialect.name])
+        connection.exec_driver_sql(_EXCLUSIVELY[connection.dialect.name])
         _metadata.create_all(connection)
         version = connection.scalar(sa.select(layout_table.c.version))
         if version is None:
             connection.execute(sa.insert(layout_table).values(version=_LAYOUT))
         elif version > _LAYOUT:
             place = sa.make_url(url).render_as_string(hide_password=True)
-            raise STORE_NEWER(f"{place} has layout {version}, this version knows {_LAYOUT}", place=place)
+            raise STORE_NEWER(f"{place} has layout {version}, this version supports up to {_LAYOUT}", place=place)

@@ -1,12 +1,11 @@
-"""A session: one process on one store. It opens what runs need there, looks after them, and closes it again."""
+"""The session of one process on one store: opens it, looks after its runs, and closes it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -14,71 +13,40 @@ import anyio.to_thread
 from dbos import DBOS
 from sqlalchemy.exc import SQLAlchemyError
 
-from container_kit.pipelines.durable import dbos_engine as engine
-from container_kit.pipelines.durable import store
+from container_kit.pipelines.durable import dbos_engine, store
+from container_kit.pipelines.durable.config import DurableConfig, Retention
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.executor import Executor
 from container_kit.pipelines.durable.postgres_locks import PostgresLocks
-from container_kit.pipelines.durable.process_locks import FileOwners, ProcessLocks
+from container_kit.pipelines.durable.process_locks import FileLocks, ProcessLocks
 from container_kit.pipelines.durable.queries import RunQueries
-from container_kit.pipelines.durable.queue_wakeup import Doorbell
 from container_kit.pipelines.durable.recovery import Recovery
-from container_kit.pipelines.durable.retention import Retention, Sweep, prune
+from container_kit.pipelines.durable.retention import prune
 from container_kit.pipelines.durable.stage_logs import StageLogs
-from container_kit.pipelines.events import Event, Listener
-from container_kit.pipelines.plan import Plan
+from container_kit.pipelines.events import Event
 from container_kit.stages.contract.log import logger
 
-Role = Literal["local", "server", "worker"]
-"""`local`: asks for runs and carries them out. `server`: only asks. `worker`: carries out what others ask for."""
-
-
 _WATCH_EVERY = 0.25
-_ADOPT_EVERY = 1.0
+_RECOVER_EVERY = 1.0
 _PRUNE_EVERY = 3600.0
-_POLL_EVERY = 0.1
-_QUEUE_EVERY = 0.05
 
 
 class StoreSession:
-    """What `DurableRuns` works with while its store is open; its arguments are described there."""
+    """The parts that `DurableRuns` uses while its store is open."""
 
     executor: Executor
-    history: RunQueries
+    queries: RunQueries
     logs: StageLogs
     workflow: Callable[..., Any]
     events: EventLog
 
-    _owners: ProcessLocks
+    _locks: ProcessLocks
 
-    def __init__(
-        self,
-        url: str,
-        home: Path,
-        *,
-        role: Role,
-        surroundings: str,
-        concurrency: int | None,
-        adoptions: int,
-        find: Callable[[str], Plan],
-        listeners: Sequence[Listener],
-        retention: Retention,
-        sweep: Sweep,
-    ) -> None:
-        self._url = url
-        self._home = home
-        self._role = role
-        self.surroundings = surroundings
-        self._concurrency = concurrency
-        self._adoptions = adoptions
-        self._find = find
-        self._listeners = listeners
-        self._retention = retention
-        self._sweep = sweep
-        self.bell = Doorbell()
+    def __init__(self, config: DurableConfig) -> None:
+        self._config = config
 
-    async def serve(self, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Open the store, say so, and look after the runs until cancelled.
+    async def run(self, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Open the store, report it as started, and look after its runs until cancelled.
 
         Raises:
             StageFailure: One of `store.FAULTS`.
@@ -86,7 +54,7 @@ class StoreSession:
         await self._open()
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self.events.keep_writing)
+                group.start_soon(self.events.write_batches)
                 group.start_soon(self._watch)
                 task_status.started()
         finally:
@@ -94,71 +62,73 @@ class StoreSession:
                 await self._close()
 
     async def prune(self, retention: Retention) -> list[str]:
-        """Forget runs that ended, with their events, their logs and what they left behind; give their ids."""
-        return await prune(retention, self.history, self.events, self.logs, self._sweep)
+        """Delete runs that ended, with their events, their logs and what they left on the engine; return their ids."""
+        return await prune(retention, self.queries, self.events, self.logs, self._config.sweep)
 
-    def tell(self, event: Event) -> None:
-        """Add an event to the story of a run that nobody carries out."""
-        told = self.events.all(event.run_id)
-        RunEvents(self.events, told)(event)
+    def append_event(self, event: Event) -> None:
+        """Append an event of a run that no process executes."""
+        RunEvents(self.events, self.events.read_all(event.run_id))(event)
 
     async def _open(self) -> None:
+        config = self._config
         await anyio.to_thread.run_sync(self._connect)
         self.events = EventLog(self._database)
-        self.history = RunQueries(self._database, self.events)
-        self.logs = StageLogs(self._home / "logs")
-        self.executor = Executor(self._find, self.events, self.logs, self.history, self._listeners, self.surroundings)
-        self._adoption = Recovery(self._owners, self.executor.running, self._adoptions, self.tell, self.surroundings)
-        queue = engine.queue_of(self.surroundings)
-        self.workflow = engine.make(
-            self._database,
-            self._owners.me,
-            self.executor.carry,
-            queue=queue if self._role != "server" else None,
-            polling=_POLL_EVERY,
+        self.queries = RunQueries(self.events)
+        self.logs = StageLogs(config.home / "logs")
+        self.executor = Executor(config, self.events, self.logs, self.queries)
+        self._recovery = Recovery(
+            self._locks,
+            self.executor.running,
+            config.max_recovery_attempts,
+            self.append_event,
+            config.environment_id,
         )
-        launched = await engine.launch(queue, concurrency=self._concurrency, polling=_QUEUE_EVERY)
-        if self._role == "local":
-            self.bell.listen(launched)
+        queue = dbos_engine.queue_name(config.environment_id)
+        self.workflow = dbos_engine.configure(
+            self._database,
+            self._locks.executor_id,
+            self.executor.execute,
+            queue=None if config.role == "server" else queue,
+        )
+        await dbos_engine.launch(queue, concurrency=config.concurrency)
 
     def _connect(self) -> None:
-        self._database = store.connect(self._url)
-        with store.translated(self._url):
-            sqlite = self._url.startswith("sqlite")
-            self._owners = FileOwners(self._home / "owners") if sqlite else PostgresLocks(self._database.url)
+        config = self._config
+        self._database = store.connect(config.url)
+        with store.translate_errors(config.url):
+            self._locks = PostgresLocks(self._database.url) if config.file is None else FileLocks(config.locks_folder)
 
     async def _close(self) -> None:
-        for run_id in await self.executor.unwind():
-            with suppress(SQLAlchemyError):  # the store may be what went away
-                await self._adoption.leave(run_id)
-        await anyio.to_thread.run_sync(self.bell.stop)
-        await engine.shut_down()
-        await anyio.to_thread.run_sync(self._owners.close)
+        for run_id in await self.executor.stop():
+            with suppress(SQLAlchemyError):  # the store may be unavailable
+                await self._recovery.release(run_id)
+        await dbos_engine.shut_down()
+        await anyio.to_thread.run_sync(self._locks.close)
         await anyio.to_thread.run_sync(self._database.dispose)
 
     async def _watch(self) -> None:
-        next_adoption, next_prune = 0.0, time.monotonic() + _PRUNE_EVERY
-        away = False
+        next_recovery, next_prune = 0.0, time.monotonic() + _PRUNE_EVERY
+        available = True
         while True:
             try:
-                await anyio.to_thread.run_sync(self._owners.stay_alive)
-                await self._hear_cancellations()
-                if self._role != "server" and time.monotonic() >= next_adoption:
-                    await self._adoption.look()
-                    next_adoption = time.monotonic() + _ADOPT_EVERY
+                await anyio.to_thread.run_sync(self._locks.renew)
+                await self._apply_cancellations()
+                if self._config.role != "server" and time.monotonic() >= next_recovery:
+                    await self._recovery.recover()
+                    next_recovery = time.monotonic() + _RECOVER_EVERY
                 if time.monotonic() >= next_prune:
                     next_prune = time.monotonic() + _PRUNE_EVERY
-                    await self.prune(self._retention)
-                if away:
-                    away = False
-                    logger("container_kit.runs").warning("the store answers again")
-            except Exception as error:  # noqa: BLE001 - the store may be away for a while; runs wait for it
-                if not away:
-                    away = True
-                    logger("container_kit.runs").warning("the store does not answer", error=str(error)[:200])
+                    await self.prune(self._config.retention)
+                if not available:
+                    available = True
+                    logger("container_kit.runs").warning("the store is available again")
+            except Exception as error:  # noqa: BLE001 - the store may be unavailable for a while; runs wait for it
+                if available:
+                    available = False
+                    logger("container_kit.runs").warning("the store is unavailable", error=str(error)[:200])
             await anyio.sleep(_WATCH_EVERY)
 
-    async def _hear_cancellations(self) -> None:
+    async def _apply_cancellations(self) -> None:
         running = dict(self.executor.running)
         if not running:
             return

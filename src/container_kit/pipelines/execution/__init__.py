@@ -1,1 +1,1 @@
-"""Execution of a plan: the driver, the stage runner, approvals and the runtimes."""
+"""Executing a plan: the driver decides the order, the stage runner runs stages, a runtime keeps the outcomes."""

@@ -1,10 +1,10 @@
-"""Asking at approval points: a run goes on past them with consent alone."""
+"""The approval gate: a run passes an approval point only with a person's approval."""
 
 from __future__ import annotations
 
 import time
 
-from container_kit.pipelines.approval import APPROVAL_REFUSED, APPROVAL_UNANSWERED, Approval
+from container_kit.pipelines.approval import APPROVAL_REJECTED, APPROVAL_TIMED_OUT, Approval, ApprovalDecision
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.execution.event_emitter import EventEmitter
 from container_kit.pipelines.execution.runtime import Runtime
@@ -12,16 +12,17 @@ from container_kit.pipelines.execution.stage_runner import RUN_CANCELLED
 from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.fault import Fault, NextAction
 from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.tool_names import ToolName
 
-_UNDO = 'Undo what was asked as "{}"?'
+_ROLLBACK_QUESTION = 'Roll back the approved change "{}"?'
 
 
 class ApprovalGate:
-    """Asks for one run.
+    """The approval points of one run.
 
     Args:
-        deadline: Seconds since the epoch; None where the run may take as long as it likes.
-        dry_run: Nothing is asked in one.
+        deadline: Seconds since the epoch; None for a run without a deadline.
+        dry_run: A dry run passes all points without a question.
     """
 
     def __init__(
@@ -38,55 +39,59 @@ class ApprovalGate:
         self._run_id = run_id
         self._plan = plan
         self._runtime = runtime
-        self._reporter = events
+        self._events = events
         self._redact = redact
         self._deadline = deadline
         self._dry_run = dry_run
 
-    async def check(self, number: int, made: Artifacts, *, undoing: bool = False) -> Fault | None:
-        """Ask at the approval points before a group, at all of them together; why the run may not go on.
+    async def check(self, group: int, artifacts: Artifacts, *, rollback: bool = False) -> Fault | None:
+        """Request approval at all points before a group, and return a fault if the run may not continue.
 
         Args:
-            undoing: What is asked is whether to undo what stands behind the points.
+            group: The number of the group.
+            artifacts: The artifacts so far.
+            rollback: Whether to request approval for undoing the stages after the points.
         """
         if self._dry_run:
             return None
-        points = [point for point in self._plan.approvals.get(number, ()) if point.when is None or point.when(made)]
-        asked = [
-            (point, self._redact(_UNDO.format(point.question(made)) if undoing else point.question(made)))
-            for point in points
-        ]
-        for point, question in asked:
-            self._reporter.emit("approval_requested", point.name, message=question)
-        for point, question in asked:
-            fault = await self._answered(point, question)
+        points = [point for point in self._plan.approvals.get(group, ()) if not point.when or point.when(artifacts)]
+        template = _ROLLBACK_QUESTION if rollback else "{}"
+        questions = [(point, self._redact(template.format(point.question(artifacts)))) for point in points]
+        for point, question in questions:
+            self._events.emit("approval_requested", point.name, message=question)
+        for point, question in questions:
+            fault = await self._resolve(point, question)
             if fault is not None:
-                following = self._plan.groups[number : number + 1]
+                following = self._plan.groups[group : group + 1]
                 stage = following[0][0].name if following else None
-                actions = () if undoing else self._once_somebody_can_answer(fault)
+                actions = () if rollback else self._retry_actions(fault)
                 return fault.model_copy(update={"stage": stage, "next_actions": (*actions, *fault.next_actions)})
         return None
 
-    def _once_somebody_can_answer(self, fault: Fault) -> tuple[NextAction, ...]:
-        """To go on from here, which keeps what was made."""
-        if fault.code != APPROVAL_UNANSWERED.code:
+    def _retry_actions(self, fault: Fault) -> tuple[NextAction, ...]:
+        """Return the action that continues the run from here and keeps its artifacts."""
+        if fault.code != APPROVAL_TIMED_OUT.code:
             return ()
-        return (NextAction(tool="retry-run", arguments={"run": self._run_id}, why="go on once somebody can answer"),)
+        arguments = {"run": self._run_id}
+        return (NextAction(tool=ToolName.RETRY_RUN, arguments=arguments, why="continue when a person can answer"),)
 
-    async def _answered(self, approval: Approval, question: str) -> Fault | None:
-        left = None if self._deadline is None else max(0.0, self._deadline - time.time())
-        timeout = min((limit for limit in (left, approval.timeout) if limit is not None), default=None)
-        answer = await self._runtime.answer(approval.name, question, timeout)
+    async def _resolve(self, approval: Approval, question: str) -> Fault | None:
+        remaining = None if self._deadline is None else max(0.0, self._deadline - time.time())
+        timeout = min((limit for limit in (remaining, approval.timeout) if limit is not None), default=None)
+        decision = await self._runtime.wait_for_approval(approval.name, question, timeout)
         if self._runtime.cancellation.requested:
-            return RUN_CANCELLED("the run was cancelled while it waited for an answer").fault
-        if answer is None or answer.no_approver:
-            again = NextAction(why="ask again once somebody can answer")
-            return APPROVAL_UNANSWERED(f"no answer to: {question}", next_actions=[again], question=question).fault
-        said = "approved" if answer.approved else "refused"
-        message = f"{said} by {answer.by} {answer.comment}".rstrip()
-        self._reporter.emit("approval_resolved", approval.name, message=message)
-        if answer.approved:
-            return None
-        show = NextAction(why="show what would be done, changing nothing", arguments={"dry_run": True})
-        reason = f": {answer.comment}" if answer.comment else ""
-        return APPROVAL_REFUSED(f"{answer.by} refused{reason}", next_actions=[show], by=answer.by).fault
+            return RUN_CANCELLED("the run was cancelled while it awaited approval").fault
+        if decision is None or decision.no_approver:
+            again = NextAction(why="ask again when a person can answer")
+            return APPROVAL_TIMED_OUT(f"no decision on: {question}", next_actions=[again], question=question).fault
+        verb = "approved" if decision.approved else "rejected"
+        message = f"{verb} by {decision.decided_by} {decision.comment}".rstrip()
+        self._events.emit("approval_resolved", approval.name, message=message)
+        return None if decision.approved else _rejection(decision)
+
+
+def _rejection(decision: ApprovalDecision) -> Fault:
+    preview = NextAction(why="preview the changes without making them", arguments={"dry_run": True})
+    reason = f": {decision.comment}" if decision.comment else ""
+    message = f"{decision.decided_by} rejected the change{reason}"
+    return APPROVAL_REJECTED(message, next_actions=[preview], decided_by=decision.decided_by).fault

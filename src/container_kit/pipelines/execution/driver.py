@@ -1,7 +1,7 @@
-"""The driver: the only place that decides order, conditions, parallel groups and undoing.
+"""The driver: the only place that decides order, conditions, parallel groups and rollback.
 
-It is deterministic: what it does next depends on the pipeline, the request and the envelopes of earlier steps, and on
-nothing else. Attempts, deadlines and cancellation live inside a step (`attempts`); keeping envelopes is the runtime's.
+It is deterministic: its next step depends only on the plan, the request and the outcomes of earlier steps. The stage
+runner handles attempts, deadlines and cancellation within a step; the runtime keeps the outcomes.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import Stage
 from container_kit.stages.contract.workspace import Workspace
 
-CONDITION_FAILED = FaultCode(
+PIPELINE_CONDITION_FAILED = FaultCode(
     "pipeline.condition_failed",
     means="The condition of a conditional stage raised an exception.",
     hint="Correct the `when` of the stage; it may use only artifacts of earlier stages.",
 )
 ROLLBACK_INCOMPLETE = FaultCode(
     "rollback.incomplete",
-    means="Some stages could not be undone.",
-    hint="Undone: {undone}. Look at the faults of the others, mend the cause and ask for the rollback again.",
+    means="Some stages could not be rolled back.",
+    hint="Rolled back: {undone}. Fix the causes in the faults of the other stages, then roll back again.",
 )
 
 
 @dataclass
 class PipelineRun:
-    """One run on its way.
+    """The execution of one run.
 
     Args:
-        deadline: Seconds since the epoch; None where the run may take as long as it likes.
+        deadline: Seconds since the epoch; None for a run without a deadline.
     """
 
     plan: Plan
@@ -55,7 +55,7 @@ class PipelineRun:
     deadline: float | None = None
     artifacts: Artifacts = field(default_factory=Artifacts)
     results: dict[str, StageResult] = field(default_factory=dict)
-    _done: list[tuple[Step, BaseModel | None]] = field(default_factory=list)
+    _completed: list[tuple[Step, BaseModel | None]] = field(default_factory=list)
     _running: set[str] = field(default_factory=set)
     _rollback_failed: bool = False
 
@@ -87,78 +87,77 @@ class PipelineRun:
         self._started = time.perf_counter()
 
     async def execute(self) -> PipelineResponse:
-        """Carry the run out. A failure is a response, never an exception."""
+        """Execute the run. A failure is a response, never an exception."""
         with span(f"pipeline {self.plan.name}", run_id=self.request.id, pipeline=self.plan.name) as opened:
             self.events.emit("run_started", message=self.plan.name)
-            fault = await self._stages()
+            fault = await self._run_groups()
             if fault is not None:
-                fault = await self._undo_if_atomic(fault)
+                fault = await self._unwind(fault)
                 record_fault(opened, fault)
             return self._response(fault)
 
-    async def roll_back(self, done: Sequence[tuple[Step, BaseModel | None]]) -> PipelineResponse:
-        """Undo the stages of a run that ended, the last one first.
+    async def roll_back(self, completed: Sequence[tuple[Step, BaseModel | None]]) -> PipelineResponse:
+        """Roll back the completed stages of a run that has ended, the last one first.
 
         Args:
-            done: Its successful steps in order, with their outputs.
+            completed: The completed steps in order, with their outputs.
         """
         self.events.emit("run_started", message=f"rolling back {self.plan.name}")
-        fault = await self._consent_to_undo(done)
+        fault = await self._approve_rollback(completed)
         if fault is not None:
             return self._response(fault)
-        self._done = list(done)
-        undone = await self._undo()
+        self._completed = list(completed)
+        undone = await self._roll_back_all()
         fault = None
         if self._rollback_failed:
-            fault = ROLLBACK_INCOMPLETE("some stages could not be undone", undone=", ".join(undone) or "nothing").fault
+            fault = ROLLBACK_INCOMPLETE(
+                "some stages could not be rolled back", undone=", ".join(undone) or "nothing"
+            ).fault
         return self._response(fault)
 
     def reject(self, fault: Fault) -> PipelineResponse:
-        """End the run before it began."""
+        """End the run before its first stage."""
         self.events.emit("run_started", message=self.plan.name)
         return self._response(fault)
 
     async def unwind(self) -> None:
-        """End a run whose caller went away: undo as the pipeline's kind demands. Call it shielded."""
+        """End a run after its caller disconnected. Call it shielded from cancellation."""
         for name in self._running:
             self.results[name] = StageResult(name=name, status="cancelled")
         stopped = min(self._running, default=None)
-        self._response(await self._undo_if_atomic(_cancelled("the caller went away", stopped)))
+        self._response(await self._unwind(_cancelled("the caller disconnected", stopped)))
 
-    async def _stages(self) -> Fault | None:
+    async def _run_groups(self) -> Fault | None:
         try:
-            given = self.plan.parse_input(self.request)
+            inputs = self.plan.parse_input(self.request)
         except StageFailure as failure:
             return failure.fault
-        self._add_secrets(given)
-        for artifact in given:
+        self._add_secrets(inputs)
+        for artifact in inputs:
             self.artifacts.add(artifact)
         for number, group in enumerate(self.plan.groups):
-            fault = await self.approvals.check(number, self.artifacts) or await self._group(group)
+            fault = await self.approvals.check(number, self.artifacts) or await self._run_group(group)
             if fault is not None:
                 return fault
         return await self.approvals.check(len(self.plan.groups), self.artifacts)
 
-    async def _consent_to_undo(self, done: Sequence[tuple[Step, BaseModel | None]]) -> Fault | None:
-        """Undoing a change takes the consent that the change took."""
+    async def _approve_rollback(self, completed: Sequence[tuple[Step, BaseModel | None]]) -> Fault | None:
+        """Request the approvals that the completed stages needed again, for their rollback."""
         try:
-            artifacts = [
-                *self.plan.parse_input(self.request),
-                *(product for _, product in done if product is not None),
-            ]
+            inputs = self.plan.parse_input(self.request)
         except StageFailure as failure:
             return failure.fault
-        for artifact in artifacts:
+        for artifact in (*inputs, *(output for _, output in completed if output is not None)):
             self.artifacts.add(artifact)
-        names = {step.name for step, _ in done}
+        names = {step.name for step, _ in completed}
         for number, group in enumerate(self.plan.groups):
             if names & {step.name for step in group}:
-                fault = await self.approvals.check(number, self.artifacts, undoing=True)
+                fault = await self.approvals.check(number, self.artifacts, rollback=True)
                 if fault is not None:
                     return fault
         return None
 
-    async def _group(self, group: tuple[Step, ...]) -> Fault | None:
+    async def _run_group(self, group: tuple[Step, ...]) -> Fault | None:
         try:
             steps = [step for step in group if self._should_run(step)]
         except StageFailure as failure:
@@ -167,7 +166,7 @@ class PipelineRun:
             return _cancelled("the run was cancelled", group[0].name)
         siblings = CancelToken(self.runtime.cancellation) if len(steps) > 1 else self.runtime.cancellation
         calls = [StepCall(f"run:{s.name}", s.signature.output, partial(self._call, s, siblings)) for s in steps]
-        outcomes = await self.runtime.steps(calls) if calls else []
+        outcomes = await self.runtime.run_steps(calls) if calls else []
         for step, outcome in zip(steps, outcomes, strict=True):
             self._record(step, outcome)
         failed = [outcome.fault for outcome in outcomes if outcome.failed and outcome.fault]
@@ -187,20 +186,20 @@ class PipelineRun:
         if step.when is None:
             return True
         try:
-            wanted = step.when(self.artifacts)
+            needed = step.when(self.artifacts)
         except Exception as error:
             if self.dry_run and isinstance(error, KeyError):
-                self._skip(step, "unchecked", "its condition needs what cannot be foretold")
+                self._skip(step, "indeterminate", "its condition depends on an artifact that a dry run cannot predict")
                 return False
-            raise CONDITION_FAILED(f"the condition of {step.name} failed: {error!r}") from error
-        if not wanted:
+            raise PIPELINE_CONDITION_FAILED(f"the condition of {step.name} failed: {error!r}") from error
+        if not needed:
             self._skip(step, "skipped", "not needed")
-        return wanted
+        return needed
 
-    def _skip(self, step: Step, status: StageStatus, why: str) -> None:
-        self.results[step.name] = StageResult(name=step.name, status=status, notes=(why,))
+    def _skip(self, step: Step, status: StageStatus, reason: str) -> None:
+        self.results[step.name] = StageResult(name=step.name, status=status, notes=(reason,))
         self.events.set_progress(step.name, 1.0)
-        self.events.emit("stage_skipped", step.name, message=f"{step.name}: {why}")
+        self.events.emit("stage_skipped", step.name, message=f"{step.name}: {reason}")
 
     def _record(self, step: Step, outcome: StepOutcome) -> None:
         self.results[step.name] = StageResult(
@@ -216,21 +215,21 @@ class PipelineRun:
         if outcome.output is not None:
             self.artifacts.add(outcome.output)
         if outcome.status == "success":
-            self._done.append((step, outcome.output))
+            self._completed.append((step, outcome.output))
 
-    async def _undo_if_atomic(self, fault: Fault) -> Fault:
-        undone = await self._undo() if self.plan.kind == "atomic" else ()
+    async def _unwind(self, fault: Fault) -> Fault:
+        undone = await self._roll_back_all() if self.plan.kind == "atomic" else ()
         resume_at = undone[-1] if undone else fault.stage
         resume = Resume(run_id=self.request.id, stage=resume_at) if resume_at else None
         return fault.model_copy(update={"rolled_back": undone, "resume": resume})
 
-    async def _undo(self) -> tuple[str, ...]:
+    async def _roll_back_all(self) -> tuple[str, ...]:
         undone = []
-        for step, artifacts in reversed(self._done):
+        for step, output in reversed(self._completed):
             if type(step.stage).rollback is Stage.rollback:
                 continue
-            call = StepCall(f"undo:{step.name}", None, partial(self.stages.rollback, step, artifacts))
-            [outcome] = await self.runtime.steps([call])
+            call = StepCall(f"undo:{step.name}", None, partial(self.stages.rollback, step, output))
+            [outcome] = await self.runtime.run_steps([call])
             if outcome.status == "rolled_back":
                 undone.append(step.name)
                 result = self.results[step.name]
@@ -269,8 +268,8 @@ class PipelineRun:
             return "cancelled"
         return "rolled_back" if fault.rolled_back else "failed"
 
-    def _add_secrets(self, given: Sequence[BaseModel]) -> None:
-        for artifact in given:
+    def _add_secrets(self, inputs: Sequence[BaseModel]) -> None:
+        for artifact in inputs:
             for value in artifact.__dict__.values():
                 if isinstance(value, dict):
                     self.redact.add_variables({str(key): str(item) for key, item in value.items()})

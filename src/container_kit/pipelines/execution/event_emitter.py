@@ -1,4 +1,4 @@
-"""The reporter: turns what happens in a run into events, without secrets, with a progress that never falls."""
+"""Emitting the events of a run: without secrets, and with progress that never falls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from container_kit.stages.contract.redaction import Redactor
 
 
 class EventEmitter:
-    """Tells a run's listeners.
+    """Emits events to the listeners of one run.
 
     Args:
         steps: How many stages the run has.
@@ -28,8 +28,8 @@ class EventEmitter:
         self._fractions: dict[str, float] = {}
         self._progress = 0.0
 
-    def emit(self, kind: EventKind, stage: str | None = None, *, message: str = "", **facts: Any) -> None:
-        """Make an event and pass it to each listener; one that fails is logged and does not hurt the run."""
+    def emit(self, kind: EventKind, stage: str | None = None, *, message: str = "", **fields: Any) -> None:
+        """Pass an event to each listener. A listener that raises is logged and does not fail the run."""
         event = Event(
             kind=kind,
             run_id=self._run_id,
@@ -38,29 +38,19 @@ class EventEmitter:
             progress=self._progress,
             stage=stage,
             message=self._redact(message),
-            **facts,
+            **fields,
         )
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:  # noqa: BLE001 - a listener's defect must not fail a deployment
+            except Exception:  # noqa: BLE001 - a bug in a listener must not fail a deployment
                 logger("container_kit.run").exception("listener failed", listener=repr(listener), kind=kind)
 
     def set_progress(self, stage: str, fraction: float) -> None:
-        """Note how much of a stage is done, 0 to 1."""
+        """Set the completed fraction of a stage, 0 to 1."""
         self._fractions[stage] = min(max(fraction, self._fractions.get(stage, 0.0)), 1.0)
         self._progress = min(max(self._progress, sum(self._fractions.values()) / self._steps), 1.0)
 
     def redact_fault(self, fault: Fault) -> Fault:
-        """The same fault without secrets."""
-        return Fault.model_validate(_cleaned(fault.model_dump(), self._redact))
-
-
-def _cleaned(value: Any, redact: Redactor) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {key: _cleaned(item, redact) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cleaned(item, redact) for item in value]
-    return value
+        """Return the fault without secrets."""
+        return fault.redacted(self._redact)

@@ -1,14 +1,14 @@
-"""The memory runtime: for tests, dry runs and what only reads. Nothing is kept when the process ends."""
+"""The memory runtime, for tests, dry runs and runs that only read. It keeps nothing when the process ends."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 
-from container_kit.pipelines.approval import ApprovalDecision
+from container_kit.pipelines.approval import ApprovalDecision, Prompt
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.execution.driver import PipelineRun
 from container_kit.pipelines.execution.runtime import CancelToken, StepCall, StepOutcome
@@ -16,37 +16,34 @@ from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse
 from container_kit.stages.contract.workspace import Workspace
 
-Ask = Callable[[str, str], Awaitable[ApprovalDecision]]
-"""Puts the question of an approval point to a person: its name, the question."""
-
 
 class MemoryRuntime:
-    """Carries out steps in the caller's task and keeps nothing."""
+    """Executes steps in the caller's task."""
 
-    def __init__(self, cancellation: CancelToken | None = None, ask: Ask | None = None) -> None:
+    def __init__(self, cancellation: CancelToken | None = None, prompt: Prompt | None = None) -> None:
         self.cancellation = cancellation or CancelToken()
-        self._ask = ask
+        self._prompt = prompt
 
-    async def steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
-        """Carry out the calls, several in parallel."""
+    async def run_steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
+        """Execute the calls at the same time."""
         if len(calls) == 1:
             return [await calls[0].work()]
         outcomes: dict[str, StepOutcome] = {}
 
-        async def execute_run(call: StepCall) -> None:
+        async def run_step(call: StepCall) -> None:
             outcomes[call.id] = await call.work()
 
         async with anyio.create_task_group() as group:
             for call in calls:
-                group.start_soon(execute_run, call)
+                group.start_soon(run_step, call)
         return [outcomes[call.id] for call in calls]
 
-    async def answer(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
-        """Put the question to whoever was named; without anybody there is no answer."""
-        if self._ask is None:
+    async def wait_for_approval(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
+        """Prompt a person; without a prompt there is no decision."""
+        if self._prompt is None:
             return None
         with anyio.move_on_after(timeout):
-            return await self._ask(approval, question)
+            return await self._prompt(approval, question)
         return None
 
 
@@ -57,21 +54,25 @@ async def run_in_memory(
     listeners: Sequence[Listener] = (),
     workspace: Workspace | None = None,
     cancellation: CancelToken | None = None,
-    ask: Ask | None = None,
+    prompt: Prompt | None = None,
 ) -> PipelineResponse:
-    """Run a pipeline to its end in this task.
+    """Execute a plan in this task.
 
-    Cancelling the task cancels the run: what the pipeline's kind demands is undone first, shielded.
+    Cancelling the task cancels the run; an atomic run is rolled back first, shielded from the cancellation.
 
     Args:
-        cancellation: Lets another task ask the run to stop; the run then ends with a response.
-        ask: Answers at approval points; without it they are not passed.
+        plan: The plan.
+        request: Its input.
+        listeners: Receive the events.
+        workspace: The folders that stages may read; by default the current folder.
+        cancellation: Lets another task cancel the run, which then ends with a response.
+        prompt: Asks a person at approval points; without it the run fails at them.
     """
     timeout = request.options.timeout or plan.timeout
     run = PipelineRun(
         plan=plan,
         request=request,
-        runtime=MemoryRuntime(cancellation, ask),
+        runtime=MemoryRuntime(cancellation, prompt),
         workspace=workspace or Workspace([Path.cwd()]),
         listeners=listeners,
         deadline=None if timeout is None else time.time() + timeout,
@@ -79,6 +80,6 @@ async def run_in_memory(
     try:
         return await run.execute()
     except anyio.get_cancelled_exc_class():
-        with anyio.CancelScope(shield=True):  # each undo has its own bound
+        with anyio.CancelScope(shield=True):  # each rollback has its own time limit
             await run.unwind()
         raise

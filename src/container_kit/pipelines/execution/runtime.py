@@ -1,4 +1,4 @@
-"""The runtime: where a run's steps are carried out and remembered. The driver decides, the runtime keeps."""
+"""The contract between the driver and a runtime: step calls, their outcomes, and cancellation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from container_kit.stages.contract.fault import Fault
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What came of one step: data, never an exception, so that it can be journaled."""
+    """The outcome of one step: data, never an exception, so that it can be journaled."""
 
     status: StageStatus
     output: BaseModel | None = None
@@ -26,17 +26,17 @@ class StepOutcome:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     replayed: bool = False
-    """True where it came from the journal: its events were told when it was carried out."""
+    """The outcome was read from a journal. Its events were emitted when it was executed."""
 
     @property
     def failed(self) -> bool:
-        """True where the run cannot go on from here."""
+        """Whether the run cannot continue."""
         return self.status in ("failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
 class StepCall:
-    """One step to carry out once."""
+    """One step to execute once."""
 
     id: str
     """Unique in the run and the same on replay: `run:build`, `undo:build`."""
@@ -45,15 +45,15 @@ class StepCall:
 
     @property
     def stage(self) -> str:
-        """The stage's name."""
+        """The name of the stage."""
         return self.id.partition(":")[2]
 
 
 class CancelToken:
-    """Whether work was asked to stop, and the scopes that are to hear of it.
+    """Whether cancellation was requested, and the scopes that it cancels.
 
     Args:
-        parent: A wider cancellation that reaches this work too.
+        parent: A token whose cancellation includes this one.
     """
 
     __slots__ = ("_parent", "_requested", "_scopes")
@@ -65,18 +65,18 @@ class CancelToken:
 
     @property
     def requested(self) -> bool:
-        """True once this or the wider cancellation was requested."""
+        """Whether cancellation of this token or its parent was requested."""
         return self._requested or (self._parent is not None and self._parent.requested)
 
     def request(self) -> None:
-        """Ask the work to stop. Running stages are cancelled; undoing is not."""
+        """Request cancellation. Running stages are cancelled; rollback is not."""
         self._requested = True
         for scope in self._scopes:
             scope.cancel()
 
     @contextmanager
     def linked(self, scope: anyio.CancelScope) -> Iterator[None]:
-        """Have the scope cancelled when the work is, for as long as the block lasts."""
+        """Cancel the scope together with this token within the block."""
         if self.requested:
             scope.cancel()
         self._scopes.add(scope)
@@ -88,14 +88,14 @@ class CancelToken:
 
 
 class Runtime(Protocol):
-    """Carries out steps, each once."""
+    """Executes steps, each once."""
 
     cancellation: CancelToken
 
-    async def steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
-        """Carry out the calls, several at the same time, and return their envelopes in order."""
+    async def run_steps(self, calls: Sequence[StepCall]) -> list[StepOutcome]:
+        """Execute the calls at the same time and return their outcomes in order."""
         ...
 
-    async def answer(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
-        """Wait for the answer at an approval point; None after `timeout` seconds or where nobody can answer."""
+    async def wait_for_approval(self, approval: str, question: str, timeout: float | None) -> ApprovalDecision | None:
+        """Wait for a decision; None after `timeout` seconds or if nobody can decide."""
         ...

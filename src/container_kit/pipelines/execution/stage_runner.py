@@ -1,4 +1,4 @@
-"""One step of a run: a stage's attempts, their deadline and their cancellation; an outcome comes out, always."""
+"""Running one stage: its attempts, their deadline and their cancellation. The result is always an outcome."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ from container_kit.stages.contract.workspace import Workspace
 
 RUN_TIMEOUT = FaultCode(
     "run.timeout",
-    means="The run's deadline passed; the stage that ran then was stopped.",
-    hint="Allow more than {seconds:.0f} s, or look in the stage's log for what took so long.",
+    means="The run's deadline passed; the running stage was stopped.",
+    hint="Allow more than {seconds:.0f} s, or find the slow operation in the stage's log.",
 )
 STAGE_TIMEOUT = FaultCode(
     "stage.timeout",
-    means="One attempt of a stage took longer than the stage may.",
-    hint="One attempt may take {seconds:.0f} s; look in the stage's log for what took so long.",
+    means="One attempt of a stage exceeded its time limit.",
+    hint="One attempt may take {seconds:.0f} s. Find the slow operation in the stage's log.",
     retryable=True,
 )
 RUN_CANCELLED = FaultCode(
     "run.cancelled",
-    means="Somebody asked the run to stop, or another stage of its parallel group failed.",
-    hint="Nothing is wrong with the stage itself; ask for the run again to go on.",
+    means="The run was cancelled, or another stage of the parallel group failed.",
+    hint="The stage itself did not fail. Start the run again to continue.",
 )
 STAGE_CRASHED = FaultCode(
     "stage.crashed",
-    means="A stage raised something that is no StageFailure: a defect in the stage.",
-    hint="Report it with the evidence; the stage's code is wrong, not the input.",
+    means="The stage raised an unexpected exception: a bug in the stage, not in the input.",
+    hint="Report the bug with the evidence.",
 )
 
 FAULTS = (RUN_TIMEOUT, STAGE_TIMEOUT, RUN_CANCELLED, STAGE_CRASHED)
 
-_UNDO_ATTEMPTS = 3
-_UNDO_SECONDS = 120.0
+_ROLLBACK_ATTEMPTS = 3
+_ROLLBACK_TIMEOUT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class StageRunner:
-    """Carries out the steps of one run."""
+    """Runs the stages of one run."""
 
     run_id: str
     plan: Plan
@@ -65,114 +65,115 @@ class StageRunner:
     """Seconds since the epoch."""
     timeout: float | None
 
-    async def execute(self, step: Step, made: Artifacts, cancellation: CancelToken) -> StepOutcome:
-        """Try a stage until it succeeds, the policy gives up, time runs out or the run is cancelled."""
+    async def execute(self, step: Step, artifacts: Artifacts, cancellation: CancelToken) -> StepOutcome:
+        """Run a stage until it succeeds, its retries are used up, its deadline passes or the run is cancelled."""
         started = time.perf_counter()
-        attempt, outcome = 0, None
+        result: BaseModel | Fault | None = None
+        attempt = 0
         with span(f"stage {step.name}", run_id=self.run_id, stage=step.name) as opened:
             with anyio.CancelScope(deadline=self._deadline()) as scope, cancellation.linked(scope):
                 delay: float | None = 0.0
                 while delay is not None:
                     attempt += 1
-                    outcome = await self._once(step, made, attempt)
-                    delay = await self._pause(step, outcome, attempt)
-            if scope.cancelled_caught or (scope.cancel_called and isinstance(outcome, Fault)):
-                outcome = self._complete(self._stopped(step, cancellation).fault, step, attempt)
-            if isinstance(outcome, Fault):
-                record_fault(opened, outcome)
-        return self.emit_result(step, _outcome(outcome, attempt, time.perf_counter() - started))
+                    result = await self._attempt(step, artifacts, attempt)
+                    delay = await self._wait_for_retry(step, result, attempt)
+            if scope.cancelled_caught or (scope.cancel_called and isinstance(result, Fault)):
+                result = self._complete(self._interruption(step, cancellation).fault, step, attempt)
+            if isinstance(result, Fault):
+                record_fault(opened, result)
+        return self.emit_result(step, _outcome(result, attempt, time.perf_counter() - started))
 
-    async def preview(self, step: Step, made: Artifacts) -> StepOutcome:
-        """Validate and preview a stage for a dry run; what only reads is executed."""
+    async def preview(self, step: Step, artifacts: Artifacts) -> StepOutcome:
+        """Validate and preview a stage for a dry run. A stage that only reads is executed."""
         ctx = self._context(step, 1)
         self.events.emit("stage_started", step.name)
         try:
-            resolved = await self._validate(step, ctx, made)
+            resolved = await self._validate(step, ctx, artifacts)
             if step.stage.read_only:
-                preview = Preview(
-                    (), await step.stage.execute(ctx, **arguments(step.signature.execute, made, resolved))
-                )
+                output = await step.stage.execute(ctx, **arguments(step.signature.execute, artifacts, resolved))
+                preview = Preview((), output)
             else:
-                preview = await step.stage.preview(ctx, **arguments(step.signature.preview, made, resolved))
+                preview = await step.stage.preview(ctx, **arguments(step.signature.preview, artifacts, resolved))
         except KeyError as missing:
             needed = getattr(missing.args[0], "__name__", str(missing))
-            return self._previewed(step, StepOutcome("unchecked", notes=(f"needs {needed}, which cannot be foretold",)))
-        except Exception as error:  # noqa: BLE001 - a stage's defect is a fault too
+            note = f"depends on {needed}, which a dry run cannot predict"
+            return self._emit_preview(step, StepOutcome("indeterminate", notes=(note,)))
+        except Exception as error:  # noqa: BLE001 - a bug in a stage is a fault too
             fault = self._complete(self._fault_of(error, step, 1), step, 1)
             return self.emit_result(step, _outcome(fault, 1, 0.0))
         notes = tuple(self.redact(line) for line in preview.changes)
-        return self._previewed(step, StepOutcome("previewed", preview.output, notes=notes))
+        return self._emit_preview(step, StepOutcome("previewed", preview.output, notes=notes))
 
-    async def rollback(self, step: Step, made: BaseModel | None) -> StepOutcome:
-        """Roll one stage back. Deaf to the deadline and to cancellation; bounded all the same."""
-        self.events.emit("stage_rolling_back", step.name, message=f"undoing {step.name}")
+    async def rollback(self, step: Step, output: BaseModel | None) -> StepOutcome:
+        """Roll back one stage. Ignores the deadline and cancellation, but has its own time limit."""
+        self.events.emit("stage_rolling_back", step.name, message=f"rolling back {step.name}")
         fault: Fault | None = None
-        for attempt in range(1, _UNDO_ATTEMPTS + 1):
+        for attempt in range(1, _ROLLBACK_ATTEMPTS + 1):
             try:
                 with span(f"rollback {step.name}", run_id=self.run_id, stage=step.name, attempt=attempt):
-                    with anyio.fail_after(_UNDO_SECONDS):
-                        await step.stage.rollback(self._context(step, attempt), made)
+                    with anyio.fail_after(_ROLLBACK_TIMEOUT):
+                        await step.stage.rollback(self._context(step, attempt), output)
             except TimeoutError:
-                fault = STAGE_TIMEOUT(f"undoing {step.name} took too long", seconds=_UNDO_SECONDS).fault
-            except Exception as error:  # noqa: BLE001 - a stage's defect is a fault too
+                fault = STAGE_TIMEOUT(f"the rollback of {step.name} took too long", seconds=_ROLLBACK_TIMEOUT).fault
+            except Exception as error:  # noqa: BLE001 - a bug in a stage is a fault too
                 fault = self._fault_of(error, step, attempt)
             else:
-                self.events.emit("stage_rolled_back", step.name, message=f"{step.name} was undone")
+                self.events.emit("stage_rolled_back", step.name, message=f"{step.name} was rolled back")
                 return StepOutcome("rolled_back", attempts=attempt)
         assert fault is not None  # noqa: S101 - the loop ran at least once
-        fault = self._complete(fault, step, _UNDO_ATTEMPTS)
+        fault = self._complete(fault, step, _ROLLBACK_ATTEMPTS)
         self.events.emit("rollback_failed", step.name, message=fault.message, fault=fault)
-        return StepOutcome("failed", fault=fault, attempts=_UNDO_ATTEMPTS)
+        return StepOutcome("failed", fault=fault, attempts=_ROLLBACK_ATTEMPTS)
 
-    async def _pause(self, step: Step, outcome: BaseModel | Fault | None, attempt: int) -> float | None:
-        if not isinstance(outcome, Fault):
+    async def _wait_for_retry(self, step: Step, result: BaseModel | Fault | None, attempt: int) -> float | None:
+        if not isinstance(result, Fault):
             return None
-        delay = (step.retry or self.plan.retry).delay_after(attempt, outcome)
+        delay = (step.retry or self.plan.retry).delay_after(attempt, result)
         if delay is not None:
-            message = f"{outcome.message}; trying again in {delay:.1f} s"
-            self.events.emit(
-                "stage_retrying", step.name, message=message, attempt=attempt, seconds=delay, fault=outcome
-            )
+            message = f"{result.message}; retrying in {delay:.1f} s"
+            self.events.emit("stage_retrying", step.name, message=message, attempt=attempt, seconds=delay, fault=result)
             await anyio.sleep(delay)
         return delay
 
-    def _stopped(self, step: Step, cancellation: CancelToken) -> StageFailure:
+    def _interruption(self, step: Step, cancellation: CancelToken) -> StageFailure:
         if cancellation.requested:
             return RUN_CANCELLED(f"{step.name} was stopped because the run was cancelled")
-        return RUN_TIMEOUT(f"the run's time ended during {step.name}", seconds=self.timeout or 0)
+        return RUN_TIMEOUT(f"the run's deadline passed during {step.name}", seconds=self.timeout or 0)
 
-    async def _once(self, step: Step, made: Artifacts, attempt: int) -> BaseModel | Fault | None:
+    async def _attempt(self, step: Step, artifacts: Artifacts, attempt: int) -> BaseModel | Fault | None:
         self.events.emit("stage_started", step.name, message=step.name, attempt=attempt)
         ctx = self._context(step, attempt)
         timeout = step.timeout or step.stage.timeout
         with span(f"attempt {attempt}", stage=step.name, attempt=attempt) as opened:
             try:
                 if timeout is None:
-                    return await self._work(step, ctx, made)
+                    return await self._execute(step, ctx, artifacts)
                 with anyio.move_on_after(timeout):
-                    return await self._work(step, ctx, made)
+                    return await self._execute(step, ctx, artifacts)
                 fault = STAGE_TIMEOUT(f"{step.name} took longer than {timeout:.0f} s", seconds=timeout).fault
-            except Exception as error:  # noqa: BLE001 - a stage's defect is a fault too
+            except Exception as error:  # noqa: BLE001 - a bug in a stage is a fault too
                 fault = self._fault_of(error, step, attempt)
             fault = self._complete(fault, step, attempt)
             record_fault(opened, fault)
             return fault
 
-    async def _work(self, step: Step, ctx: StageContext, made: Artifacts) -> BaseModel | None:
-        resolved = await self._validate(step, ctx, made)
-        return self._checked(step, await step.stage.execute(ctx, **arguments(step.signature.execute, made, resolved)))
+    async def _execute(self, step: Step, ctx: StageContext, artifacts: Artifacts) -> BaseModel | None:
+        resolved = await self._validate(step, ctx, artifacts)
+        return self._check_output(
+            step, await step.stage.execute(ctx, **arguments(step.signature.execute, artifacts, resolved))
+        )
 
-    async def _validate(self, step: Step, ctx: StageContext, made: Artifacts) -> object:
+    async def _validate(self, step: Step, ctx: StageContext, artifacts: Artifacts) -> object:
         """Resolve a stage's inputs and validate them; return the result of `resolve`."""
-        resolved = await step.stage.resolve(ctx, **arguments(step.signature.resolve, made))
-        await step.stage.validate(ctx, **arguments(step.signature.validate, made, resolved))
+        resolved = await step.stage.resolve(ctx, **arguments(step.signature.resolve, artifacts))
+        await step.stage.validate(ctx, **arguments(step.signature.validate, artifacts, resolved))
         return resolved
 
-    def _checked(self, step: Step, product: Any) -> BaseModel | None:
+    def _check_output(self, step: Step, output: Any) -> BaseModel | None:
         expected = step.signature.output
-        if expected is None or type(product) is expected:
-            return product if expected else None
-        raise TypeError(f"{step.name} returned {type(product).__name__} instead of {expected.__name__}")
+        if expected is None or type(output) is expected:
+            return output if expected else None
+        raise TypeError(f"{step.name} returned {type(output).__name__} instead of {expected.__name__}")
 
     def _context(self, step: Step, attempt: int) -> StageContext:
         name = step.name
@@ -196,23 +197,23 @@ class StageRunner:
         )
 
     def emit_result(self, step: Step, outcome: StepOutcome) -> StepOutcome:
-        """Tell how a stage ended, and return its outcome."""
+        """Emit the event of a stage's end, and return its outcome."""
         self.events.set_progress(step.name, 1.0)
-        facts = {"attempt": outcome.attempts, "seconds": outcome.seconds, "fault": outcome.fault}
+        fields = {"attempt": outcome.attempts, "seconds": outcome.seconds, "fault": outcome.fault}
         if outcome.fault is None:
-            self.events.emit("stage_succeeded", step.name, message=f"{step.name} done", **facts)
+            self.events.emit("stage_succeeded", step.name, message=f"{step.name} done", **fields)
         else:
-            self.events.emit("stage_failed", step.name, message=outcome.fault.message, **facts)
+            self.events.emit("stage_failed", step.name, message=outcome.fault.message, **fields)
         return outcome
 
-    def _previewed(self, step: Step, outcome: StepOutcome) -> StepOutcome:
+    def _emit_preview(self, step: Step, outcome: StepOutcome) -> StepOutcome:
         self.events.set_progress(step.name, 1.0)
         self.events.emit("stage_previewed", step.name, message="; ".join(outcome.notes))
         return outcome
 
     def _complete(self, fault: Fault, step: Step, attempt: int) -> Fault:
-        known = {"stage": step.name, "attempts": attempt, "trace_id": current_trace_id()}
-        return self.events.redact_fault(fault.model_copy(update=known))
+        update = {"stage": step.name, "attempts": attempt, "trace_id": current_trace_id()}
+        return self.events.redact_fault(fault.model_copy(update=update))
 
     def _fault_of(self, error: Exception, step: Step, attempt: int) -> Fault:
         failure = _stage_failure(error)
@@ -230,15 +231,15 @@ class StageRunner:
         return anyio.current_time() + max(0.0, self.deadline - time.time())
 
 
-def _outcome(outcome: BaseModel | Fault | None, attempts: int, seconds: float) -> StepOutcome:
-    if isinstance(outcome, Fault):
-        status: StageStatus = "cancelled" if outcome.code == RUN_CANCELLED.code else "failed"
-        return StepOutcome(status, None, outcome, attempts, seconds)
-    return StepOutcome("success", outcome, None, attempts, seconds)
+def _outcome(result: BaseModel | Fault | None, attempts: int, seconds: float) -> StepOutcome:
+    if isinstance(result, Fault):
+        status: StageStatus = "cancelled" if result.code == RUN_CANCELLED.code else "failed"
+        return StepOutcome(status, None, result, attempts, seconds)
+    return StepOutcome("success", result, None, attempts, seconds)
 
 
 def _stage_failure(error: BaseException) -> StageFailure | None:
-    """The failure that was raised, also from within a stage's task group."""
+    """Return the failure that was raised, also from within a stage's task group."""
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(_stage_failure, error.exceptions)), None)
     return error if isinstance(error, StageFailure) else None

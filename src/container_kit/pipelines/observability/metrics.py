@@ -1,4 +1,4 @@
-"""Metrics of runs and stages, kept by a listener."""
+"""Metrics of runs and stages in memory, for the Prometheus endpoint and for tests of pipelines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LATENCIES_KEPT = 1000
 
 
 class MetricsSnapshot(Artifact):
-    """Figures of one pipeline or stage. A cancelled run is counted in `total_executions` and as no success."""
+    """The metrics of one pipeline or stage. A cancelled run counts as an execution and not as a success."""
 
     total_executions: int = 0
     successes: int = 0
@@ -23,7 +23,7 @@ class MetricsSnapshot(Artifact):
 
     @classmethod
     def of(cls, *, total: int, successes: int, retries: int, latencies: Sequence[float]) -> MetricsSnapshot:
-        """Make a snapshot; p95 is the nearest rank of the latencies."""
+        """Create a snapshot; p95 is the nearest rank of the latencies."""
         ordered = sorted(latencies)
         nearest_rank = max(0, -(-95 * len(ordered) // 100) - 1)
         p95 = ordered[nearest_rank] if ordered else 0.0
@@ -31,12 +31,12 @@ class MetricsSnapshot(Artifact):
 
     @property
     def success_rate(self) -> float:
-        """0 to 1; 1 before anything ran."""
+        """0 to 1; 1 before the first execution."""
         return self.successes / self.total_executions if self.total_executions else 1.0
 
 
 class PipelineMetrics:
-    """Counts what it hears. Pass it as a listener; it may listen to many runs at once.
+    """A listener that counts executions. It may be the listener of many runs.
 
     >>> metrics = PipelineMetrics()
     >>> metrics.of("full-deployment").success_rate
@@ -48,7 +48,7 @@ class PipelineMetrics:
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        """Take note of one event."""
+        """Count one event."""
         match event.kind:
             case "run_finished":
                 self._ended(event, None, success=event.status == "success")
@@ -60,12 +60,12 @@ class PipelineMetrics:
                     self._at(event.pipeline, None).retries += 1
 
     def of(self, pipeline: str, stage: str | None = None) -> MetricsSnapshot:
-        """The figures of a pipeline, or of one of its stages."""
+        """Return the metrics of a pipeline, or of one of its stages."""
         with self._lock:
             return self._series.get((pipeline, stage), _Series()).snapshot()
 
-    def known(self) -> list[tuple[str, str | None]]:
-        """The pipelines, and their stages, of which there are figures; None stands for the pipeline as a whole."""
+    def series(self) -> list[tuple[str, str | None]]:
+        """Return the pipelines and stages with metrics; None stands for the whole pipeline."""
         with self._lock:
             return sorted(self._series, key=lambda key: (key[0], key[1] or ""))
 

@@ -1,4 +1,4 @@
-"""Instruments: figures of runs and stages as OpenTelemetry metrics. Without an SDK they cost next to nothing."""
+"""Runs and stages as OpenTelemetry metrics, at almost no cost without an SDK."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Instruments:
-    """A listener that records what it hears.
+    """A listener that records OpenTelemetry metrics.
 
     - `container_kit.run.duration`: seconds of a run, by pipeline and status.
     - `container_kit.stage.duration`: seconds of a stage, by pipeline, stage and, for a failure, `error.type`.
@@ -21,7 +21,7 @@ class Instruments:
 
     @cached_property
     def _meter(self) -> Meter:
-        from opentelemetry import metrics  # with the first event, for a server's start need not wait for it
+        from opentelemetry import metrics  # on the first event, to keep it out of a server's start
 
         return metrics.get_meter("container_kit")
 
@@ -43,16 +43,16 @@ class Instruments:
 
     def __call__(self, event: Event) -> None:
         """Record one event."""
-        about = {"container_kit.pipeline": event.pipeline}
+        attributes = {"container_kit.pipeline": event.pipeline}
         if event.stage is not None:
-            about["container_kit.stage"] = event.stage
+            attributes["container_kit.stage"] = event.stage
         match event.kind:
             case "run_finished":
-                self._runs.record(event.seconds or 0.0, {**about, "container_kit.status": event.status or ""})
+                self._runs.record(event.seconds or 0.0, {**attributes, "container_kit.status": event.status or ""})
             case "stage_succeeded":
-                self._stages.record(event.seconds or 0.0, about)
+                self._stages.record(event.seconds or 0.0, attributes)
             case "stage_failed":
                 code = event.fault.code if event.fault else ""
-                self._stages.record(event.seconds or 0.0, {**about, "error.type": code})
+                self._stages.record(event.seconds or 0.0, {**attributes, "error.type": code})
             case "stage_retrying":
-                self._retries.add(1, about)
+                self._retries.add(1, attributes)

@@ -1,4 +1,4 @@
-"""Spans of a run: pipeline, stage and attempt, with errors as OpenTelemetry records them."""
+"""Spans of a run: pipeline, stage and attempt, with errors in OpenTelemetry's form."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from container_kit.stages.contract.fault import Fault
 def span(name: str, **attributes: AttributeValue) -> Iterator[Span]:
     """Open a span; attribute names get the prefix `container_kit.`, with dots for underscores."""
     provider = trace.get_tracer_provider()
-    if isinstance(provider, trace.ProxyTracerProvider):  # no SDK is set up: a third of a small run would go to no-ops
+    if isinstance(provider, trace.ProxyTracerProvider):  # without an SDK, no-op spans would cost a third of a small run
         yield INVALID_SPAN
         return
-    named = {f"container_kit.{key.replace('_', '.')}": value for key, value in attributes.items()}
-    with provider.get_tracer("container_kit").start_as_current_span(name, attributes=named) as opened:
+    prefixed = {f"container_kit.{key.replace('_', '.')}": value for key, value in attributes.items()}
+    with provider.get_tracer("container_kit").start_as_current_span(name, attributes=prefixed) as opened:
         yield opened
 
 
@@ -33,6 +33,6 @@ def record_fault(opened: Span, fault: Fault) -> None:
 
 
 def current_trace_id() -> str | None:
-    """The current trace's id as 32 hexadecimal digits, or None where nothing is traced."""
+    """Return the id of the current trace as 32 hexadecimal digits; None without a trace."""
     context = trace.get_current_span().get_span_context()
     return f"{context.trace_id:032x}" if context.is_valid else None

@@ -1,1 +1,4 @@
-"""The run service that tools, the command line, the page and workers use."""
+"""The run service: one view of all runs for tools, the command line, the page and workers.
+
+Runs that only read, and dry runs, are in memory. Other runs are in the store.
+"""

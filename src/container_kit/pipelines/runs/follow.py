@@ -1,4 +1,4 @@
-"""Following a stored run for whoever asked for it: its events, and its questions to a person."""
+"""Following a stored run for its caller: events and approval questions."""
 
 from __future__ import annotations
 
@@ -7,41 +7,42 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from container_kit.pipelines.approval import ApprovalDecision
+from container_kit.pipelines.approval import ApprovalDecision, Prompt
 from container_kit.pipelines.events import Event
-from container_kit.pipelines.runs.client import Ask, Caller
+from container_kit.pipelines.runs.client import Caller
 from container_kit.stages.contract.fault import StageFailure
 
 if TYPE_CHECKING:
     from container_kit.pipelines.durable.service import DurableRuns
 
 
-async def followed(durable: DurableRuns, run_id: str, asker: Caller) -> bool:
-    """Tell the asker a run's events; whether it ended before the asker stopped waiting for it."""
+async def follow_run(durable: DurableRuns, run_id: str, caller: Caller) -> bool:
+    """Pass a run's events to its caller. Return whether the run ended before the caller detached."""
     ended = False
-    with anyio.move_on_after(asker.patience):
+    with anyio.move_on_after(caller.detach_after):
         async with anyio.create_task_group() as group:
             async for _, event in durable.events(run_id):
-                asker.on_event(event)
+                caller.on_event(event)
                 if event.kind == "run_finished":
                     ended = True
-                if not asker.interactive or not await _asks(durable, event):
+                if not caller.interactive or not await _awaits_approval(durable, event):
                     continue
-                if asker.ask is None:
+                if caller.prompt is None:
                     break
-                group.start_soon(_answer, durable, event, asker.ask)
-            group.cancel_scope.cancel()  # whoever is still being asked need not answer any more
+                group.start_soon(_ask, durable, event, caller.prompt)
+            group.cancel_scope.cancel()  # open prompts are obsolete
     return ended
 
 
-async def _asks(durable: DurableRuns, event: Event) -> bool:
-    """Whether an event tells a question that still waits; an event may be heard long after it happened."""
+async def _awaits_approval(durable: DurableRuns, event: Event) -> bool:
+    """Return whether an event has a question that is still open; events may be read long after they occurred."""
     if event.kind != "approval_requested":
         return False
-    return event.stage in (await durable.history.get(event.run_id)).questions
+    return event.stage in (await durable.queries.get(event.run_id)).questions
 
 
-async def _answer(durable: DurableRuns, event: Event, ask: Ask) -> None:
-    answer = await ask(event.stage or "", event.message)
-    with suppress(StageFailure):  # it waits no longer
-        await durable.answer(event.run_id, answer or ApprovalDecision(approved=False, no_approver=True), event.stage)
+async def _ask(durable: DurableRuns, event: Event, prompt: Prompt) -> None:
+    decision = await prompt(event.stage or "", event.message)
+    decision = decision or ApprovalDecision(approved=False, no_approver=True)
+    with suppress(StageFailure):  # the run no longer waits
+        await durable.resolve_approval(event.run_id, decision, event.stage)

@@ -1,157 +1,146 @@
-"""Runs that are kept in this process alone: those that only read, and dry runs."""
+"""The memory backend, for runs that only read and for dry runs."""
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import islice
 
 import anyio
+from pydantic import JsonValue
 
-from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Listener
-from container_kit.pipelines.execution.in_memory import Ask, run_in_memory
-from container_kit.pipelines.execution.runtime import CancelToken
+from container_kit.pipelines.execution.in_memory import run_in_memory
 from container_kit.pipelines.plan import Plan
-from container_kit.pipelines.request import PipelineRequest, PipelineResponse, unknown_run
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id, run_not_found
+from container_kit.pipelines.run_info import LogPart, RunInfo, RunState
 from container_kit.pipelines.runs.client import Caller
-from container_kit.pipelines.runs.snapshot import LogPart, MemoryRun, RunState, RunView
+from container_kit.pipelines.runs.memory_run import MemoryRun
 from container_kit.pipelines.runs.stage_states import StageStates
+from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.workspace import Workspace
 
-_KEPT = 200
+RUN_READ_ONLY = FaultCode(
+    "run.read_only",
+    means="The run only read, or was a dry run, so there is nothing to roll back.",
+    hint="Name the run that changed something; list-runs shows the runs.",
+)
 
-
-def _asking(asker: Caller) -> Ask | None:
-    ask = asker.ask
-    if ask is None:
-        return None
-
-    async def answered(approval: str, question: str) -> ApprovalDecision:
-        return await ask(approval, question) or ApprovalDecision(approved=False, no_approver=True)
-
-    return answered
+_RUNS_KEPT = 200
+_STOP_POLLING = 0.05
 
 
 class MemoryRuns:
-    """Runs of this process.
+    """The runs of this process. See `RunBackend` for the methods.
 
     Args:
         workspace: The folders that runs may read.
-        listeners: Hear the events of all runs.
+        listeners: Receive the events of all runs.
     """
 
     def __init__(self, workspace: Workspace, listeners: Sequence[Listener] = ()) -> None:
         self._workspace = workspace
         self._listeners = listeners
-        self._kept: OrderedDict[str, MemoryRun] = OrderedDict()
-        self._cancellations: dict[str, CancelToken] = {}
-
-    async def execute_run(self, pipeline: Plan, request: PipelineRequest, asker: Caller) -> PipelineResponse:
-        """Run to the end. Cancelling this task stops the running stage and undoes what the pipeline's kind demands."""
-        kept = self._keep(MemoryRun(pipeline, request, asker.principal, time.time()))
-        cancellation = self._cancellations[request.id] = CancelToken()
-        try:
-            kept.response = await run_in_memory(
-                pipeline,
-                request,
-                listeners=[kept, asker.on_event, *self._listeners],
-                workspace=self._workspace,
-                cancellation=cancellation,
-                ask=_asking(asker),
-            )
-        finally:
-            del self._cancellations[request.id]
-        return kept.response
+        self._runs: OrderedDict[str, MemoryRun] = OrderedDict()
+        self._active: set[str] = set()
 
     def __contains__(self, run_id: str) -> bool:
-        return run_id in self._kept
+        return run_id in self._runs
 
-    def request(self, run_id: str, principal: str | None) -> PipelineRequest:
-        """What a run was asked to do.
+    async def execute(self, plan: Plan, request: PipelineRequest, caller: Caller) -> PipelineResponse:
+        """Execute a run in the calling task."""
+        run = MemoryRun(plan, request, caller.principal)
+        self._keep(run)
+        self._active.add(request.id)
+        try:
+            run.response = await run_in_memory(
+                plan,
+                request,
+                listeners=[run, caller.on_event, *self._listeners],
+                workspace=self._workspace,
+                cancellation=run.cancellation,
+                prompt=caller.prompt,
+            )
+        finally:
+            self._active.discard(request.id)
+        return run.response
 
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        return self._get(run_id, principal).request
+    async def retry(
+        self,
+        run_id: str,
+        caller: Caller,
+        changes: Mapping[str, JsonValue],
+        from_stage: str | None = None,
+    ) -> PipelineResponse:
+        """Execute the whole run again."""
+        run = self._get(run_id, caller.principal)
+        update = {"id": new_run_id(), "input": {**run.request.input, **changes}}
+        return await self.execute(run.plan, run.request.model_copy(update=update), caller)
 
-    def artifacts(self, run_id: str, principal: str | None) -> Artifacts:
-        """What a run has made.
+    async def roll_back(self, run_id: str, caller: Caller) -> PipelineResponse:
+        """Reject the request: the run changed nothing."""
+        run = self._get(run_id, caller.principal)
+        raise RUN_READ_ONLY(f"run {run_id} of {run.plan.name} changed nothing")
 
-        Raises:
-            StageFailure: `run.unknown`.
-        """
+    async def get(self, run_id: str, principal: str | None) -> RunInfo:
+        """Return one run with its stages."""
+        return self._get(run_id, principal).info()
+
+    async def stage_states(self, run_id: str, principal: str | None) -> tuple[RunInfo, StageStates]:
+        """Return one run and the current states of its stages."""
+        run = self._get(run_id, principal)
+        return run.info(), run.states
+
+    def watch(self, run_id: str, principal: str | None, on_ready: Callable[[], None]) -> AsyncIterator[str | None]:
+        """Yield the stages that change from now on, None for the run itself, until the run has ended."""
+        return self._get(run_id, principal).watch(on_ready)
+
+    async def artifacts(self, run_id: str, principal: str | None) -> Artifacts:
+        """Return the artifacts of a run that has ended."""
         response = self._get(run_id, principal).response
         return response.artifacts if response else Artifacts()
 
-    def get(self, run_id: str, principal: str | None) -> RunView:
-        """One run.
-
-        Raises:
-            StageFailure: `run.unknown`; another caller's run is unknown too.
-        """
-        return self._get(run_id, principal).view()
-
-    def live(self, run_id: str, principal: str | None) -> tuple[RunView, StageStates]:
-        """One run, and how its stages stand.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        kept = self._get(run_id, principal)
-        return kept.view(), kept.live
-
-    async def changes(self, run_id: str, principal: str | None, begun: Callable[[], None]) -> AsyncIterator[str | None]:
-        """The stages that change from now on, None for the run itself, until it has ended.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        async for stage in self._get(run_id, principal).changes(begun):
-            yield stage
-
-    def newest(self, principal: str | None, status: RunState | None, pipeline: str | None, limit: int) -> list[RunView]:
-        """The newest runs that fit, newest first."""
-        views = (kept.view() for kept in reversed(self._kept.values()) if kept.principal == principal)
-        fitting = (v for v in views if status in (None, v.status) and pipeline in (None, v.pipeline))
-        return [view for view, _ in zip(fitting, range(limit), strict=False)]
-
-    def log(self, run_id: str, principal: str | None, stage: str, first: int | None, count: int) -> LogPart:
-        """Lines of a stage's log; None for `first` means the last `count` lines.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
+    async def log(
+        self, run_id: str, principal: str | None, stage: str, first: int | None = None, count: int = 200
+    ) -> LogPart:
+        """Return lines of a stage's log."""
         return self._get(run_id, principal).log(stage, first, count)
 
-    def cancel(self, run_id: str, principal: str | None) -> RunView:
-        """Ask a run to stop; one that has ended stays as it is.
+    async def cancel(self, run_id: str, principal: str | None) -> RunInfo:
+        """Cancel a run."""
+        run = self._get(run_id, principal)
+        run.cancellation.request()
+        return run.info()
 
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        kept = self._get(run_id, principal)
-        if run_id in self._cancellations:
-            self._cancellations[run_id].request()
-        return kept.view()
+    async def list_runs(
+        self, principal: str | None, status: RunState | None, pipeline: str | None, limit: int
+    ) -> list[RunInfo]:
+        """Return the newest runs that match, newest first."""
+        infos = (run.info() for run in reversed(self._runs.values()) if run.principal == principal)
+        matches = (run for run in infos if status in (None, run.status) and pipeline in (None, run.pipeline))
+        return list(islice(matches, limit))
 
     async def stop(self) -> None:
-        """Ask all running runs to stop and wait for their clean-up."""
-        for cancellation in self._cancellations.values():
-            cancellation.request()
-        while self._cancellations:  # noqa: ASYNC110 - seldom, and over in a moment
-            await anyio.sleep(0.05)
+        """Cancel all runs and wait for their clean-up."""
+        for run_id in self._active:
+            self._runs[run_id].cancellation.request()
+        while self._active:  # noqa: ASYNC110 - rare and short
+            await anyio.sleep(_STOP_POLLING)
+
+    async def release(self) -> None:
+        """Cancel all runs: they cannot outlive the process."""
+        await self.stop()
 
     def _get(self, run_id: str, principal: str | None) -> MemoryRun:
-        kept = self._kept.get(run_id)
-        if kept is None or kept.principal != principal:
-            raise unknown_run(run_id)
-        return kept
-
-    def _keep(self, run: MemoryRun) -> MemoryRun:
-        self._kept[run.request.id] = run
-        ended = [run_id for run_id in self._kept if run_id not in self._cancellations and run_id != run.request.id]
-        for run_id in ended[: max(0, len(self._kept) - _KEPT)]:
-            del self._kept[run_id]
+        run = self._runs.get(run_id)
+        if run is None or run.principal != principal:
+            raise run_not_found(run_id)
         return run
+
+    def _keep(self, run: MemoryRun) -> None:
+        self._runs[run.request.id] = run
+        surplus = max(0, len(self._runs) - _RUNS_KEPT)
+        ended = [run_id for run_id in self._runs if run_id not in self._active and run_id != run.request.id]
+        for run_id in ended[:surplus]:
+            del self._runs[run_id]

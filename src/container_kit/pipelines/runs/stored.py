@@ -1,257 +1,261 @@
-"""Runs in the store: they survive this process."""
+"""The durable backend, for runs that change something: they survive this process."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.abc
 import anyio.to_thread
 from pydantic import JsonValue
 
 from container_kit.pipelines.approval import ApprovalDecision
 from container_kit.pipelines.artifacts import Artifacts
-from container_kit.pipelines.events import Event, Listener
+from container_kit.pipelines.durable.config import DurableConfig
+from container_kit.pipelines.events import Event
 from container_kit.pipelines.plan import Plan
-from container_kit.pipelines.request import PipelineRequest, PipelineResponse, unknown_run
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, run_not_found
+from container_kit.pipelines.run_info import LogPart, RunInfo, RunState
 from container_kit.pipelines.runs.client import Caller, RunDetached
-from container_kit.pipelines.runs.config import OpenedStore, Store
-from container_kit.pipelines.runs.follow import followed
-from container_kit.pipelines.runs.snapshot import LogPart, RunState, RunView
+from container_kit.pipelines.runs.follow import follow_run
+from container_kit.pipelines.runs.lazy_store import LazyStore
 from container_kit.pipelines.runs.stage_states import StageStates
-from container_kit.pipelines.runs.views import StoredLives, view_of
-from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.stages.contract.workspace import Workspace
+from container_kit.stages.deploy.targets import Targets
 
 if TYPE_CHECKING:
-    from container_kit.pipelines.durable.queries import RunRecord
     from container_kit.pipelines.durable.service import DurableRuns
 
-_ENDING = 60.0
+_CANCEL_TIMEOUT = 60.0
+_POLLING = 0.05
+_STATES_KEPT = 64
 
 
-class StoredRuns(OpenedStore):
-    """The runs of a store, as one caller's tools see them."""
+class StoredRuns:
+    """The runs of a store. See `RunBackend` for the methods.
 
-    def __init__(self, store: Store, find: Callable[[str], Plan], listeners: Sequence[Listener]) -> None:
-        super().__init__(store, find, listeners)
+    Args:
+        config: The store.
+        workspace: The folders that runs may read.
+        targets: The configured targets of this process.
+    """
+
+    def __init__(self, config: DurableConfig, workspace: Workspace, targets: Targets = ()) -> None:
+        self._find = config.find
+        self._workspace = workspace
+        self._store = LazyStore(config, targets)
         self._started: set[str] = set()
-        self._lives = StoredLives(find)
+        self._states: OrderedDict[str, StageStates] = OrderedDict()
 
-    async def start(self, request: PipelineRequest, workspace: Workspace, asker: Caller) -> str:
-        """Ask for a run.
+    @property
+    def exists(self) -> bool:
+        """Whether there may be runs to read."""
+        return self._store.exists
 
-        Raises:
-            StageFailure: `request.invalid`, or a fault of the store.
-        """
-        durable = await self.open()
-        return await durable.start(
-            request, workspace, principal=asker.principal, interactive=asker.interactive, note=asker.note
+    @property
+    def executing_here(self) -> tuple[str, ...]:
+        """The runs that this process executes, of all callers."""
+        return () if self._store.opened is None else self._store.opened.executing_here
+
+    def attach(self, group: anyio.abc.TaskGroup) -> None:
+        """Open the store in a task group when it is needed."""
+        self._store.attach(group)
+
+    async def execute(self, plan: Plan, request: PipelineRequest, caller: Caller) -> PipelineResponse:
+        """Start a run and follow it."""
+        durable = await self._store.open()
+        run_id = await durable.start(
+            request,
+            self._workspace,
+            principal=caller.principal,
+            interactive=caller.interactive,
+            metadata=caller.metadata,
         )
+        return await self.follow(run_id, caller)
 
-    async def follow(self, run_id: str, asker: Caller) -> PipelineResponse:
-        """Tell a run's events until its end.
+    async def retry(
+        self, run_id: str, caller: Caller, changes: Mapping[str, JsonValue], from_stage: str | None = None
+    ) -> PipelineResponse:
+        """Start a new run from the failed stage of another one, and follow it."""
+        durable, _ = await self._authorize(run_id, caller.principal)
+        new_id = await durable.retry(
+            run_id, changes, from_stage=from_stage, interactive=caller.interactive, metadata=caller.metadata
+        )
+        return await self.follow(new_id, caller)
 
-        Cancelling this task cancels the run and waits for its clean-up, unless `cancels_run` says that it is to go on.
+    async def roll_back(self, run_id: str, caller: Caller) -> PipelineResponse:
+        """Start a run that rolls back another one, and follow it."""
+        durable, _ = await self._authorize(run_id, caller.principal)
+        new_id = await durable.roll_back(run_id, interactive=caller.interactive, metadata=caller.metadata)
+        return await self.follow(new_id, caller)
+
+    async def follow(self, run_id: str, caller: Caller) -> PipelineResponse:
+        """Pass a run's events to the caller until the run ends.
 
         Raises:
-            StillRunning: It goes on, and the asker waits no longer.
+            RunDetached: The run continues without the caller.
         """
-        durable = await self.open()
+        durable = await self._store.open()
         self._started.add(run_id)
         try:
-            if await followed(durable, run_id, asker):
+            if await follow_run(durable, run_id, caller):
                 response = await durable.wait(run_id)
                 self._started.discard(run_id)
                 return response
         except anyio.get_cancelled_exc_class():
-            if asker.cancels_run() and not self._leaving.is_set():
-                with anyio.move_on_after(_ENDING, shield=True):
+            if caller.cancels_run() and not self._store.closing.is_set():
+                with anyio.move_on_after(_CANCEL_TIMEOUT, shield=True):
                     await durable.cancel(run_id)
                     await durable.wait(run_id)
                 self._started.discard(run_id)
             else:
-                self._let_go(durable, run_id)
+                self._detach(durable, run_id)
             raise
         except BaseException:
             self._started.discard(run_id)
             raise
-        self._let_go(durable, run_id)
+        self._detach(durable, run_id)
         raise RunDetached(run_id)
 
-    def _let_go(self, durable: DurableRuns, run_id: str) -> None:
-        if self._group is not None:
-            self._group.start_soon(self._see_out, durable, run_id)
+    async def get(self, run_id: str, principal: str | None) -> RunInfo:
+        """Return one run with its stages."""
+        return (await self.stage_states(run_id, principal))[0]
 
-    async def _see_out(self, durable: DurableRuns, run_id: str) -> None:
-        """Wait for a run that nobody waits for any more, so that the process knows when it may end."""
+    async def summary(self, run_id: str, principal: str | None) -> RunInfo:
+        """Return one run without its stages."""
+        return (await self._authorize(run_id, principal))[1]
+
+    async def stage_states(self, run_id: str, principal: str | None) -> tuple[RunInfo, StageStates]:
+        """Return one run and the current states of its stages."""
+        durable, run = await self._authorize(run_id, principal)
+        states = await self._read_states(durable, run)
+        stages = run.response.stages if run.response else states.results()
+        return run.model_copy(update={"stages": stages}), states
+
+    async def watch(
+        self, run_id: str, principal: str | None, on_ready: Callable[[], None]
+    ) -> AsyncIterator[str | None]:
+        """Yield the stages that change from now on, None for the run itself, until the run has ended."""
+        run, states = await self.stage_states(run_id, principal)
+        on_ready()  # the events after `states.seq` follow
+        if run.finished:
+            return
+        durable = await self._store.open()
+        async for _, event in durable.events(run_id, states.seq):
+            if event.kind != "run_finished":
+                yield event.stage
+        await durable.wait(run_id)  # the last event is written just before the run has ended
+        yield None
+
+    async def events(self, run_id: str, principal: str | None) -> AsyncIterator[Event]:
+        """Yield a run's events from its start to its end, in whichever process it runs."""
+        durable, _ = await self._authorize(run_id, principal)
+        async for _, event in durable.events(run_id):
+            yield event
+
+    async def wait(self, run_id: str, principal: str | None) -> PipelineResponse:
+        """Wait for a run's end and return its response with its artifacts."""
+        durable, _ = await self._authorize(run_id, principal)
+        return await durable.wait(run_id)
+
+    async def artifacts(self, run_id: str, principal: str | None) -> Artifacts:
+        """Return the artifacts of a run so far."""
+        durable, _ = await self._authorize(run_id, principal)
+        return await durable.artifacts(run_id)
+
+    async def metadata(self, run_id: str, principal: str | None) -> Mapping[str, JsonValue]:
+        """Return the data that the caller stored with a run."""
+        durable, _ = await self._authorize(run_id, principal)
+        return (await durable.queries.spec(run_id)).metadata
+
+    async def log(
+        self, run_id: str, principal: str | None, stage: str, first: int | None = None, count: int = 200
+    ) -> LogPart:
+        """Return lines of a stage's log."""
+        durable, _ = await self._authorize(run_id, principal)
+        return await anyio.to_thread.run_sync(lambda: durable.logs.read(run_id, stage, first=first, count=count))
+
+    async def cancel(self, run_id: str, principal: str | None) -> RunInfo:
+        """Cancel a run in any process."""
+        durable, _ = await self._authorize(run_id, principal)
+        await durable.cancel(run_id)
+        return await self.get(run_id, principal)
+
+    async def resolve_approval(
+        self, run_id: str, principal: str | None, approval: str, decision: ApprovalDecision
+    ) -> None:
+        """Resolve an approval point that a run waits at.
+
+        Raises:
+            StageFailure: `run.not_waiting` if the run does not wait at the point.
+        """
+        durable, _ = await self._authorize(run_id, principal)
+        await durable.resolve_approval(run_id, decision, approval)
+
+    async def list_runs(
+        self, principal: str | None, status: RunState | None, pipeline: str | None, limit: int
+    ) -> list[RunInfo]:
+        """Return the newest runs that match, newest first, without their stages."""
+        queries = (await self._store.open()).queries
+        runs = await queries.list_runs(status=status, pipeline=pipeline, principal=principal, limit=limit)
+        return [run for run in runs if run.principal == principal]
+
+    async def stop(self) -> None:
+        """Cancel the runs that were started here, and wait for their clean-up."""
+        if not self._started:
+            return
+        durable = await self._store.open()
+        for run_id in tuple(self._started):
+            await durable.cancel(run_id)
+        while self._started:  # noqa: ASYNC110 - rare and short
+            await anyio.sleep(_POLLING)
+
+    async def drain(self) -> None:
+        """Wait until the runs that were started or are executed here have ended."""
+        while self._started or self.executing_here:  # noqa: ASYNC110 - the runs may be in other processes
+            await anyio.sleep(_POLLING)
+
+    async def release(self) -> None:
+        """Close the store. Unfinished runs stay in it for the next process."""
+        await self._store.close()
+
+    async def _authorize(self, run_id: str, principal: str | None) -> tuple[DurableRuns, RunInfo]:
+        durable = await self._store.open()
+        run = await durable.queries.get(run_id)
+        if run.principal != principal:
+            raise run_not_found(run_id)
+        return durable, run
+
+    async def _read_states(self, durable: DurableRuns, run: RunInfo) -> StageStates:
+        """Return the states of a run's stages. Reads only the events since the last call for the run."""
+        states = self._states.pop(run.id, None) or self._initial_states(run)
+        self._states[run.id] = states
+        if len(self._states) > _STATES_KEPT:
+            self._states.popitem(last=False)
+        for seq, event in await durable.past_events(run.id, states.seq):
+            if seq > states.seq:
+                states.apply(event)
+                states.seq = seq
+        return states
+
+    def _initial_states(self, run: RunInfo) -> StageStates:
         try:
-            with suppress(StageFailure):  # the store is away; whoever asks for the run is told so
+            return StageStates.of(self._find(run.pipeline))
+        except ConfigurationError:  # an old run of a pipeline that no longer exists
+            return StageStates(stage.name for stage in (run.response.stages if run.response else ()))
+
+    def _detach(self, durable: DurableRuns, run_id: str) -> None:
+        if self._store.group is not None:
+            self._store.group.start_soon(self._wait_for_end, durable, run_id)
+
+    async def _wait_for_end(self, durable: DurableRuns, run_id: str) -> None:
+        """Wait for a run without a caller, so that the process stays until the run has ended."""
+        try:
+            with suppress(StageFailure):  # the store is unavailable; later calls report it
                 await durable.wait_for_end(run_id)
         finally:
             self._started.discard(run_id)
-
-    async def stop(self) -> None:
-        """Cancel the runs that were asked for here, and wait for their clean-up."""
-        if not self._started:
-            return
-        durable = await self.open()
-        for run_id in tuple(self._started):
-            await durable.cancel(run_id)
-        while self._started:  # noqa: ASYNC110 - seldom, and over in a moment
-            await anyio.sleep(0.05)
-
-    @property
-    def executing_here(self) -> tuple[str, ...]:
-        """The runs that this process is about."""
-        return () if self._durable is None else self._durable.executing_here
-
-    async def finish(self) -> None:
-        """Wait until the runs that were asked for here, or are carried out here, have ended."""
-        while self._started or self.executing_here:  # noqa: ASYNC110 - as above
-            await anyio.sleep(0.05)
-
-    async def answer(self, run_id: str, principal: str | None, approval: str, answer: ApprovalDecision) -> None:
-        """Answer what a run asks.
-
-        Raises:
-            StageFailure: `run.unknown`, or `run.not_waiting` where it asks nothing of the kind.
-        """
-        await self._record(run_id, principal)
-        await (await self.open()).answer(run_id, answer, approval)
-
-    async def note(self, run_id: str, principal: str | None) -> Mapping[str, JsonValue]:
-        """What its asker had kept with a run.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        await self._record(run_id, principal)
-        return (await (await self.open()).history.spec(run_id)).note
-
-    async def summary(self, run_id: str, principal: str | None) -> RunView:
-        """One run without its stages.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        return view_of(await self._record(run_id, principal), ())
-
-    async def ended(self, run_id: str, principal: str | None) -> PipelineResponse:
-        """How a run ended, with what it made; waits for its end.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        await self._record(run_id, principal)
-        return await (await self.open()).wait(run_id)
-
-    async def events(self, run_id: str, principal: str | None) -> AsyncIterator[Event]:
-        """A run's events from its start to its end, as they happen, wherever it is carried out.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        await self._record(run_id, principal)
-        async for _, event in (await self.open()).events(run_id):
-            yield event
-
-    async def artifacts(self, run_id: str, principal: str | None) -> Artifacts:
-        """What a run has made.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        await self._record(run_id, principal)
-        return await (await self.open()).artifacts(run_id)
-
-    async def get(self, run_id: str, principal: str | None) -> RunView:
-        """One run with its stages.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        return (await self.live(run_id, principal))[0]
-
-    async def live(self, run_id: str, principal: str | None) -> tuple[RunView, StageStates]:
-        """One run with its stages, and how these stand.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        record = await self._record(run_id, principal)
-        live = await self._lives.of(record, await self.open())
-        return view_of(record, record.response.stages if record.response else live.results()), live
-
-    async def changes(self, run_id: str, principal: str | None, begun: Callable[[], None]) -> AsyncIterator[str | None]:
-        """The stages that change from now on, None for the run itself, until it has ended.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        run, live = await self.live(run_id, principal)
-        begun()  # what comes behind the last event that was seen is told
-        if run.finished:
-            return
-        durable = await self.open()
-        async for _, event in durable.events(run_id, live.seq):
-            if event.kind != "run_finished":
-                yield event.stage
-        await durable.wait(run_id)  # its last event is told a moment before it has ended
-        yield None
-
-    async def newest(
-        self, principal: str | None, status: RunState | None, pipeline: str | None, limit: int
-    ) -> list[RunView]:
-        """The newest runs that fit, without their stages."""
-        history = (await self.open()).history
-        records = await history.runs(status=status, pipeline=pipeline, principal=principal, limit=limit)
-        return [view_of(record, ()) for record in records if record.principal == principal]
-
-    async def log(self, run_id: str, principal: str | None, stage: str, first: int | None, count: int) -> LogPart:
-        """Lines of a stage's log.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        await self._record(run_id, principal)
-        logs = (await self.open()).logs
-        part = await anyio.to_thread.run_sync(lambda: logs.read(run_id, stage, first=first, count=count))
-        return LogPart(lines=part.lines, first=part.first, total=part.total)
-
-    async def cancel(self, run_id: str, principal: str | None) -> None:
-        """Ask a run to stop, wherever it is carried out.
-
-        Raises:
-            StageFailure: `run.unknown`.
-        """
-        await self._record(run_id, principal)
-        await (await self.open()).cancel(run_id)
-
-    async def retry(self, run_id: str, asker: Caller, changes: Mapping[str, JsonValue], from_stage: str | None) -> str:
-        """Ask for a run that goes on where this one failed; returns its id.
-
-        Raises:
-            StageFailure: `run.unknown`, `run.not_ended`, `request.invalid`.
-        """
-        await self._record(run_id, asker.principal)
-        durable = await self.open()
-        return await durable.retry(
-            run_id, changes, from_stage=from_stage, interactive=asker.interactive, note=asker.note
-        )
-
-    async def roll_back(self, run_id: str, asker: Caller) -> str:
-        """Ask for a run that undoes this one; returns its id.
-
-        Raises:
-            StageFailure: `run.unknown`, `run.not_ended`.
-        """
-        await self._record(run_id, asker.principal)
-        return await (await self.open()).roll_back(run_id, interactive=asker.interactive, note=asker.note)
-
-    async def _record(self, run_id: str, principal: str | None) -> RunRecord:
-        record = await (await self.open()).history.get(run_id)
-        if record.principal != principal:
-            raise unknown_run(run_id)
-        return record

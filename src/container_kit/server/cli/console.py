@@ -1,4 +1,4 @@
-"""What a person sees of a run at a terminal: one line a stage, live; the fault in full. It goes to stderr."""
+"""Output of a run for a person: one line per stage, and the whole fault. It goes to stderr."""
 
 from __future__ import annotations
 
@@ -9,74 +9,40 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import JsonValue
 
 from container_kit.pipelines.events import Event
 from container_kit.stages.contract.fault import Fault, NextAction
-from container_kit.tools.protocol.progress import told
-from container_kit.tools.registry import RUNS
+from container_kit.tools.protocol.progress import progress_line
+from container_kit.tools.registry import ALL
 from container_kit.tools.tool import ToolResult
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_MARKS = {"running": "▸", "done": "✓", "failed": "✗", "skipped": "-", "undone": "↩", "foretold": "·"}
-_STYLES = {"done": "green", "failed": "bold red", "running": "cyan", "undone": "yellow"}
-_ENDS = {
+_MARKS = {"running": "▸", "done": "✓", "failed": "✗", "skipped": "-", "rolled back": "↩", "preview": "·"}
+_STYLES = {"done": "green", "failed": "bold red", "running": "cyan", "rolled back": "yellow"}
+_FINAL_STATES = {
     "stage_succeeded": "done",
     "stage_failed": "failed",
     "stage_skipped": "skipped",
-    "stage_rolled_back": "undone",
+    "stage_rolled_back": "rolled back",
     "approval_resolved": "done",
-    "stage_previewed": "foretold",
+    "stage_previewed": "preview",
 }
+_MESSAGE_EVENTS = ("stage_progress", "stage_retrying", "stage_failed", "stage_skipped", "stage_previewed")
 _EVIDENCE_LINES = 25
-_OF_A_RUN = frozenset(offer.name for offer in RUNS)
+_RUN_TOOLS = frozenset(tool.name for tool in ALL if tool.toolset == "runs")
 
 
-class Console(Protocol):
-    """Shows a run."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def on_event(self, event: Event) -> None:
-        """Show what happened."""
-
-    def paused(self) -> AbstractContextManager[None]:
-        """Show nothing while the block lasts, for a question."""
-
-    def success(self, answered: ToolResult) -> None:
-        """Show the result."""
-
-    def fault(self, fault: Fault) -> None:
-        """Show why it failed and what to do."""
-
-    def interrupted(self) -> None:
-        """Say that it was stopped."""
-
-    def finishing(self, count: int) -> None:
-        """Say that runs of others, taken over meanwhile, are being finished."""
-
-
-def make_console(*, quiet: bool) -> Console:
-    """A live console on a terminal, else plain lines; a quiet one tells only the end."""
-    if quiet:
-        return PlainConsole(quiet=True)
-    return LiveConsole() if sys.stderr.isatty() else PlainConsole()
-
-
-class PlainConsole:
-    """One line for each thing that happens, for logs and pipes."""
+class Console:
+    """Prints one line per event, for logs and pipes."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._last = ""
+        self._last_line = ""
 
     def __enter__(self) -> Self:
         return self
@@ -84,40 +50,40 @@ class PlainConsole:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is left to do."""
+        """Do nothing; subclasses stop drawing."""
 
     def on_event(self, event: Event) -> None:
-        """Print a line, unless it says what the last one said."""
-        line = told(event)
-        if self._quiet or event.kind in ("stage_output", "run_started") or line == self._last:
+        """Print a line, unless it repeats the last one."""
+        line = progress_line(event)
+        if self._quiet or event.kind in ("stage_output", "run_started") or line == self._last_line:
             return
-        self._last = line
+        self._last_line = line
         print(line, file=sys.stderr, flush=True)  # noqa: T201
 
     def paused(self) -> AbstractContextManager[None]:
-        """Lines do not disturb a question."""
+        """Print nothing during the block, in which a question is asked."""
         return nullcontext()
 
-    def success(self, answered: ToolResult) -> None:
-        """Print the result on stdout."""
-        print(result_text(answered))  # noqa: T201
+    def success(self, result: ToolResult) -> None:
+        """Print a result to stdout."""
+        print(result_text(result))  # noqa: T201
 
     def fault(self, fault: Fault) -> None:
-        """Print the fault on stderr."""
+        """Print a fault and its next actions."""
         print("\n".join(fault_lines(fault)), file=sys.stderr)  # noqa: T201
 
     def interrupted(self) -> None:
-        """Say that it was stopped."""
-        print("interrupted; what had been started was cleaned up", file=sys.stderr)  # noqa: T201
+        """Report that a signal cancelled the run."""
+        print("Interrupted. Everything that had been started was cleaned up.", file=sys.stderr)  # noqa: T201
 
-    def finishing(self, count: int) -> None:
-        """Say so on stderr."""
-        runs = "a run" if count == 1 else f"{count} runs"
-        print(f"finishing {runs} that a process which died had left; Ctrl-C leaves it again", file=sys.stderr)  # noqa: T201
+    def resuming(self, count: int) -> None:
+        """Report that this process resumes runs of crashed processes."""
+        runs = "a run left by a crashed process" if count == 1 else f"{count} runs left by crashed processes"
+        print(f"Resuming {runs}; press Ctrl-C to leave {'it' if count == 1 else 'them'} for later.", file=sys.stderr)  # noqa: T201
 
 
-class LiveConsole(PlainConsole):
-    """One line a stage, redrawn as it goes on."""
+class LiveConsole(Console):
+    """Draws one line per stage and updates it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,18 +101,17 @@ class LiveConsole(PlainConsole):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the last state on the screen."""
         self._live.stop()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Do not redraw while the block lasts."""
+        """Stop drawing during the block."""
         self._live.stop()
         yield
         self._live.start()
 
     def __rich__(self) -> Table:
-        """The lines as they are now."""
+        """Return the current lines."""
         from rich.table import Table
         from rich.text import Text
 
@@ -164,14 +129,12 @@ class LiveConsole(PlainConsole):
         return table
 
     def on_event(self, event: Event) -> None:
-        """Take note; the screen is redrawn by itself."""
-        if event.stage is None or event.kind == "stage_output":
-            return
-        line = self._stages.setdefault(event.stage, _StageLine())
-        line.take(event)
+        """Record an event; the next refresh draws it."""
+        if event.stage is not None and event.kind != "stage_output":
+            self._stages.setdefault(event.stage, _StageLine()).update(event)
 
     def fault(self, fault: Fault) -> None:
-        """Draw the fault."""
+        """Draw a fault in a panel."""
         from rich.panel import Panel
         from rich.text import Text
 
@@ -179,56 +142,64 @@ class LiveConsole(PlainConsole):
         self._rich.print(Panel(Text("\n".join(rest)), title=Text(head), title_align="left", border_style="red"))
 
 
+def make_console(*, quiet: bool) -> Console:
+    """Return a live console on a terminal, else a plain one. A quiet console prints only the result."""
+    if quiet or not sys.stderr.isatty():
+        return Console(quiet=quiet)
+    return LiveConsole()
+
+
 class _StageLine:
     def __init__(self) -> None:
         self.state = "running"
         self.message = ""
         self._started = time.monotonic()
-        self._took: float | None = None
+        self._seconds: float | None = None
 
     @property
     def seconds(self) -> float:
-        return time.monotonic() - self._started if self._took is None else self._took
+        return time.monotonic() - self._started if self._seconds is None else self._seconds
 
-    def take(self, event: Event) -> None:
-        if event.kind in _ENDS:
-            self.state = _ENDS[event.kind]
-            self._took = self.seconds if event.seconds is None else event.seconds
-        if event.kind in ("stage_progress", "stage_retrying", "stage_failed", "stage_skipped", "stage_previewed"):
+    def update(self, event: Event) -> None:
+        if event.kind in _FINAL_STATES:
+            self.state = _FINAL_STATES[event.kind]
+            self._seconds = self.seconds if event.seconds is None else event.seconds
+        if event.kind in _MESSAGE_EVENTS:
             self.message = event.message.partition("\n")[0]
 
 
-def result_text(answered: ToolResult) -> str:
-    """A success for a person; a deployment's address is the last line."""
-    deployment = answered.data.get("deployment")
-    last = f"\ndeployed: {deployment['url']}" if isinstance(deployment, dict) and "dry_run" not in answered.data else ""
-    return answered.text + last
+def result_text(result: ToolResult) -> str:
+    """Return a success as text. The last line is the URL of a deployment."""
+    deployment = result.data.get("deployment")
+    if isinstance(deployment, dict) and "dry_run" not in result.data:
+        return f"{result.text}\ndeployed: {deployment['url']}"
+    return result.text
 
 
 def fault_lines(fault: Fault) -> list[str]:
-    """A fault for a person: what, why, where, and what to type next."""
+    """Return a fault as lines: code, message, evidence, hint, and the commands to type next."""
     where = f" in {fault.stage}" if fault.stage else ""
     lines = [f"{fault.code}{where}", fault.message]
     if fault.attempts > 1:
-        lines.append(f"tried {fault.attempts} times")
-    for fact in fault.evidence:
-        lines.append(f"\n{fact.where or fact.kind}:")
-        lines += [f"  {line}" for line in fact.text.splitlines()[-_EVIDENCE_LINES:]]
+        lines.append(f"attempts: {fault.attempts}")
+    for item in fault.evidence:
+        lines.append(f"\n{item.where or item.kind}:")
+        lines += [f"  {line}" for line in item.text.splitlines()[-_EVIDENCE_LINES:]]
     if fault.rolled_back:
-        lines.append(f"\nundone: {', '.join(fault.rolled_back)}")
+        lines.append(f"\nrolled back: {', '.join(fault.rolled_back)}")
     if fault.hint:
         lines.append(f"\nhint: {fault.hint}")
     for action in fault.next_actions:
-        lines += [f"\n{action.why}:", f"  {command_line(action)}"]
+        lines += [f"\n{action.why}", f"  {command_line(action)}"]
     return lines
 
 
 def command_line(action: NextAction) -> str:
-    """A next action as one would type it."""
+    """Return a next action as a command to type."""
     words = ["container-kit", "run", action.tool]
     arguments = dict(action.arguments)
-    by_position = ("run",) if action.tool in _OF_A_RUN else ("path", "image")
-    target = next((str(arguments.pop(name)) for name in by_position if name in arguments), None)
+    positional = ("run",) if action.tool in _RUN_TOOLS else ("path", "image")
+    target = next((str(arguments.pop(name)) for name in positional if name in arguments), None)
     words += [target] if target else []
     for name, value in arguments.items():
         words += _option(f"--{name.replace('_', '-')}", value)

@@ -1,4 +1,4 @@
-"""`container-kit doctor`: what this machine has, what it lacks and how to get it."""
+"""`container-kit doctor`: check the prerequisites on this machine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import anyio
 
 from container_kit.pipelines import catalog
 from container_kit.pipelines.request import PipelineResponse
-from container_kit.server import logs, settings
+from container_kit.server import logs
 from container_kit.server.cli.console import fault_lines
+from container_kit.server.settings import Settings, load
 from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
 from container_kit.stages.contract.workspace import Workspace
 
@@ -17,50 +18,50 @@ _MARKS = {"ok": ("✓", "green"), "missing": ("-", "yellow"), "problem": ("✗",
 
 
 def doctor(*, as_json: bool) -> int:
-    """Examine the machine and print what was found.
+    """Check the machine and print a report.
 
     Returns:
-        0 where all that is needed is there and works, else 1.
+        0 if everything required works, else 1.
 
     Raises:
-        WiringError: The settings cannot be used.
+        ConfigurationError: The settings are invalid.
     """
-    chosen = settings.load()
-    logs.configure(chosen.log_level, chosen.log_format)
-    response = anyio.run(_examine, chosen)
+    settings = load()
+    logs.configure(settings.log_level, settings.log_format)
+    response = anyio.run(_check, settings)
     if response.fault is not None:
         print("\n".join(fault_lines(response.fault)))  # noqa: T201
         return 1
-    examination = response.artifacts[HostReport]
+    report = response.artifacts[HostReport]
     if as_json:
-        found = {"ready": examination.ready, **examination.model_dump(mode="json")}
-        print(json.dumps(found, indent=2, ensure_ascii=False))  # noqa: T201
+        data = {"ready": report.ready, **report.model_dump(mode="json")}
+        print(json.dumps(data, indent=2, ensure_ascii=False))  # noqa: T201
     else:
-        _show(examination)
-    return 0 if examination.ready else 1
+        _print_report(report)
+    return 0 if report.ready else 1
 
 
-async def _examine(chosen: settings.Settings) -> PipelineResponse:
-    surroundings = DoctorOptions(home=str(chosen.home))
-    return await catalog.pipeline("doctor").run(surroundings, workspace=Workspace(chosen.workspace))
+async def _check(settings: Settings) -> PipelineResponse:
+    options = DoctorOptions(home=str(settings.home))
+    return await catalog.pipeline("doctor").run(options, workspace=Workspace(settings.workspace))
 
 
-def _show(examination: HostReport) -> None:
+def _print_report(report: HostReport) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)  # addresses must stay whole
-    width = max(len(_name(check)) for check in examination.checks)
-    for check in examination.checks:
+    console = Console(highlight=False, soft_wrap=True)  # keep URLs in one piece
+    width = max(len(_title(check)) for check in report.checks)
+    for check in report.checks:
         mark, style = _MARKS[check.outcome]
-        console.print(Text(f"{mark} {_name(check):{width}}  ", style=style) + Text(check.detail, style=""))
+        console.print(Text(f"{mark} {_title(check):{width}}  ", style=style) + Text(check.detail, style=""))
         if check.get:
             console.print(Text(f"{'':{width + 4}}{check.get}", style="dim"))
-    if examination.ready:
-        console.print("ready: all that is needed is there", style="green")
+    if report.ready:
+        console.print("Ready: everything required is available.", style="green")
     else:
-        console.print("not ready: repair what is marked as needed", style="red")
+        console.print('Not ready: fix the items marked "required".', style="red")
 
 
-def _name(check: HostCheck) -> str:
-    return f"{check.name} (needed)" if check.needed and check.outcome != "ok" else check.name
+def _title(check: HostCheck) -> str:
+    return f"{check.name} (required)" if check.needed and check.outcome != "ok" else check.name

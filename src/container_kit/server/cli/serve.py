@@ -11,58 +11,60 @@ import anyio
 from container_kit.pipelines.observability.metrics import PipelineMetrics
 from container_kit.pipelines.observability.otel_metrics import Instruments
 from container_kit.pipelines.runs.service import RunService
-from container_kit.server import logs, settings, telemetry
+from container_kit.server import logs, telemetry
 from container_kit.server.app import make_server
-from container_kit.server.tool_selection import offers_of
+from container_kit.server.settings import load
+from container_kit.server.tool_selection import configured_tools
 from container_kit.server.web import transports
 from container_kit.server.web.auth import auth_settings, token_verifier, transport_security
-from container_kit.server.web.health import add_probes
+from container_kit.server.web.health import add_health_routes
 from container_kit.server.web.run_view import RunPages
 from container_kit.stages.contract.workspace import Workspace
 
+_OPTIONS = ("host", "port", "toolsets", "tools", "exclude_tools", "read_only", "disable_destructive", "pipelines")
 
-def serve(asked: argparse.Namespace) -> int:
-    """Serve MCP until the client goes away or a signal comes.
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve MCP until the client disconnects or a signal arrives.
 
     Raises:
-        WiringError: The settings cannot be used.
+        ConfigurationError: The settings are invalid.
     """
-    names = ("host", "port", "toolsets", "tools", "exclude_tools", "read_only", "disable_destructive", "pipelines")
-    chosen = settings.load(**{name: getattr(asked, name) for name in names})
-    logs.configure(chosen.log_level, chosen.log_format)
+    settings = load(**{name: getattr(options, name) for name in _OPTIONS})
+    logs.configure(settings.log_level, settings.log_format)
     telemetry.configure()
-    offers, find = offers_of(chosen)
+    tools, find = configured_tools(settings)
     metrics = PipelineMetrics()
     runs = RunService(
-        Workspace(chosen.workspace),
-        chosen.store_of_runs(),
+        Workspace(settings.workspace),
+        settings.run_store(),
         listeners=[Instruments(), metrics],
         find=find,
-        targets=chosen.deployment_targets,
+        targets=settings.deployment_targets,
     )
-    if asked.transport == "stdio":
-        _collect_from_now_on()
-        anyio.run(transports.serve_stdio, make_server(runs, offers), runs)
+    if options.transport == "stdio":
+        _enable_garbage_collection()
+        anyio.run(transports.serve_stdio, make_server(runs, tools), runs)
         return 0
-    tokens = token_verifier(chosen)
+    verifier = token_verifier(settings)
     server = make_server(
         runs,
-        offers,
-        auth=auth_settings(chosen),
-        tokens=tokens,
-        request_state_keys=[key.get_secret_value() for key in chosen.request_state_keys],
+        tools,
+        auth=auth_settings(settings),
+        token_verifier=verifier,
+        request_state_keys=[key.get_secret_value() for key in settings.request_state_keys],
     )
-    add_probes(server, runs, metrics, tokens)
-    https = (chosen.public_url or "").startswith("https:")
-    RunPages(runs, tokens, transport_security(chosen), secure=https).add_to(server)
-    app = transports.http_app(server, asked.transport, chosen)
-    with transports.listen(chosen) as listening:
-        _collect_from_now_on()
-        print(f"serving {transports.address(listening, asked.transport)}", file=sys.stderr, flush=True)  # noqa: T201
-        anyio.run(transports.serve_http, app, runs, listening)
+    add_health_routes(server, runs, metrics, verifier)
+    https = (settings.public_url or "").startswith("https:")
+    RunPages(runs, verifier, transport_security(settings), https=https).add_to(server)
+    app = transports.http_app(server, options.transport, settings)
+    with transports.listen(settings) as listener:
+        _enable_garbage_collection()
+        print(f"serving {transports.url_of(listener, options.transport)}", file=sys.stderr, flush=True)  # noqa: T201
+        anyio.run(transports.serve_http, app, runs, listener)
     return 0
 
 
-def _collect_from_now_on() -> None:
-    gc.freeze()  # what was made until now stays for as long as the process
+def _enable_garbage_collection() -> None:
+    gc.freeze()  # objects created at start live as long as the process
     gc.enable()

@@ -4,47 +4,44 @@ from __future__ import annotations
 
 import signal
 import sys
+from dataclasses import replace
 
 import anyio
 
-from container_kit.pipelines.durable.retention import Retention
 from container_kit.pipelines.durable.service import DurableRuns
 from container_kit.pipelines.observability.otel_metrics import Instruments
-from container_kit.server import logs, settings, telemetry
+from container_kit.server import logs, telemetry
+from container_kit.server.settings import Settings, load
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.tools.custom import finder, own_pipelines
+from container_kit.tools.custom import load_custom_pipelines, pipeline_finder
 
 
 def work() -> int:
-    """Carry out what servers ask for on the same store, until a signal comes; others go on with what is unfinished.
+    """Execute runs that servers enqueue on the same store, until a signal. Other workers resume unfinished runs.
 
     Raises:
-        WiringError: The settings cannot be used.
+        ConfigurationError: The settings are invalid.
     """
-    chosen = settings.load()
-    logs.configure(chosen.log_level, chosen.log_format)
+    settings = load()
+    logs.configure(settings.log_level, settings.log_format)
     telemetry.configure()
     try:
-        anyio.run(_until_a_signal, chosen)
+        anyio.run(_work_until_signal, settings)
     except StageFailure as failure:
         print(f"container-kit: {failure}\n{failure.fault.hint}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
 
-async def _until_a_signal(chosen: settings.Settings) -> None:
-    store = chosen.store_of_runs()
-    runs = DurableRuns(
-        store.url,
-        store.home,
+async def _work_until_signal(settings: Settings) -> None:
+    config = replace(
+        settings.run_store(),
         role="worker",
-        find=finder(own_pipelines(chosen.pipelines), chosen.deployment_targets),
-        concurrency=store.concurrency,
+        find=pipeline_finder(load_custom_pipelines(settings.pipelines), settings.deployment_targets),
         listeners=[Instruments()],
-        retention=Retention(keep=store.retention_runs, max_age=store.keep_seconds),
     )
-    async with runs.opened():
-        print("container-kit: working", file=sys.stderr)  # noqa: T201
+    async with DurableRuns(config).open():
+        print("container-kit worker: waiting for runs", file=sys.stderr)  # noqa: T201
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:
                 return

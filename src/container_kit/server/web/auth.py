@@ -1,4 +1,4 @@
-"""Who may call over HTTP: nobody from afar without a token, of this server's own or of an OAuth issuer."""
+"""Authentication over HTTP: a static token or the tokens of an OAuth issuer; none only on loopback."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.transport_security import TransportSecuritySettings
 
 from container_kit.server.settings import Settings
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
 
 if TYPE_CHECKING:
     from jwt import PyJWKClient
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
-_METADATA = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
-_ISSUER_ANSWERS_WITHIN = 5.0
+_METADATA_PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+_ISSUER_TIMEOUT = 5.0
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_NO_ISSUER = "https://no-issuer.invalid"  # the SDK asks for one also where tokens come from nowhere else
+_NO_ISSUER = "https://no-issuer.invalid"  # the SDK requires an issuer even for static tokens
 
 
 class StaticTokenVerifier(TokenVerifier):
-    """The one bearer token of this server."""
+    """Verifies the bearer token from the settings."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """Compare in constant time."""
+        """Return the access of a token, compared in constant time."""
         if not hmac.compare_digest(token.encode(), self._token):
             return None
         return AccessToken(token=token, client_id="token", scopes=[])
 
 
 class JwtVerifier(TokenVerifier):
-    """Signed tokens (RFC 9068) of an OAuth issuer, for this server as their audience.
+    """Verifies signed tokens (RFC 9068) of an OAuth issuer for this server as the audience.
 
     Args:
-        issuer: The authorization server's identifier; its metadata (RFC 8414) names its keys.
+        issuer: The identifier of the authorization server. Its metadata (RFC 8414) names its keys.
         audience: The URL of this server.
     """
 
@@ -54,7 +54,7 @@ class JwtVerifier(TokenVerifier):
         self._keys: PyJWKClient | None = None
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """Check signature, issuer, audience and times; what does not hold is no token."""
+        """Return the access of a token with valid signature, issuer, audience and times; None for any other."""
         return await anyio.to_thread.run_sync(self._verify, token)
 
     def _verify(self, token: str) -> AccessToken | None:
@@ -86,12 +86,12 @@ class JwtVerifier(TokenVerifier):
         from jwt import PyJWKClient
 
         if self._keys is None:
-            self._keys = PyJWKClient(_keys_url(self._issuer), timeout=_ISSUER_ANSWERS_WITHIN)
+            self._keys = PyJWKClient(_keys_url(self._issuer), timeout=_ISSUER_TIMEOUT)
         return self._keys
 
 
 def token_verifier(settings: Settings) -> TokenVerifier | None:
-    """What checks tokens; None where none are asked for."""
+    """Return the verifier of tokens; None if the settings require none."""
     if settings.auth_token is not None:
         return StaticTokenVerifier(settings.auth_token.get_secret_value())
     if settings.oauth_issuer is not None and settings.public_url is not None:
@@ -100,13 +100,15 @@ def token_verifier(settings: Settings) -> TokenVerifier | None:
 
 
 def auth_settings(settings: Settings) -> AuthSettings | None:
-    """The SDK's settings for a resource server.
+    """Return the SDK's settings of a resource server; None without authentication.
 
     Raises:
-        WiringError: An issuer is named and this server's own URL is not.
+        ConfigurationError: An issuer is set, but the URL of this server is not.
     """
     if settings.oauth_issuer is not None and settings.public_url is None:
-        raise WiringError("CONTAINER_KIT_OAUTH_ISSUER needs CONTAINER_KIT_PUBLIC_URL, the audience of its tokens")
+        raise ConfigurationError(
+            "CONTAINER_KIT_OAUTH_ISSUER needs CONTAINER_KIT_PUBLIC_URL, the audience of its tokens"
+        )
     if settings.auth_token is None and settings.oauth_issuer is None:
         return None
     with_issuer = settings.auth_token is None
@@ -120,36 +122,36 @@ def auth_settings(settings: Settings) -> AuthSettings | None:
 
 
 def transport_security(settings: Settings) -> TransportSecuritySettings:
-    """Which Host and Origin headers are accepted: on loopback its own names, else what the operator names.
+    """Return the accepted Host and Origin headers: on loopback the local names, else those from the settings.
 
-    A page of this server itself is among the origins.
+    The server's own pages are always accepted as an origin.
 
     Raises:
-        WiringError: The server would be open to others than this machine; the message says what to set.
+        ConfigurationError: The server would be reachable from other machines without protection.
     """
     if is_loopback(settings.host) and not settings.allowed_hosts:
         names = dict.fromkeys((*_LOOPBACK, f"[{settings.host}]" if ":" in settings.host else settings.host))
         hosts = [name + port for name in names for port in ("", ":*")]
-        return _accepting(hosts, settings.allowed_origins)
+        return _security_settings(hosts, settings.allowed_origins)
     missing = []
     if not is_loopback(settings.host) and token_verifier(settings) is None:
         missing.append("CONTAINER_KIT_AUTH_TOKEN, or CONTAINER_KIT_OAUTH_ISSUER with CONTAINER_KIT_PUBLIC_URL")
     if not settings.allowed_hosts:
-        missing.append("CONTAINER_KIT_ALLOWED_HOSTS (the Host headers to accept, for example kit.example.org:*)")
+        missing.append("CONTAINER_KIT_ALLOWED_HOSTS (the accepted Host headers, for example kit.example.org:*)")
     if missing:
-        raise WiringError(
-            f"to listen on {settings.host}, others than this machine included, set {'; and '.join(missing)}"
+        raise ConfigurationError(
+            f"{settings.host} is reachable from other machines; to listen on it, set {'; and '.join(missing)}"
         )
-    return _accepting(settings.allowed_hosts, settings.allowed_origins)
+    return _security_settings(settings.allowed_hosts, settings.allowed_origins)
 
 
-def _accepting(hosts: Sequence[str], origins: Sequence[str]) -> TransportSecuritySettings:
-    own = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
-    return TransportSecuritySettings(allowed_hosts=list(hosts), allowed_origins=[*own, *origins])
+def _security_settings(hosts: Sequence[str], origins: Sequence[str]) -> TransportSecuritySettings:
+    own_origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
+    return TransportSecuritySettings(allowed_hosts=list(hosts), allowed_origins=[*own_origins, *origins])
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """Return whether only this machine can reach an address."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -157,12 +159,12 @@ def is_loopback(host: str) -> bool:
 
 
 def _keys_url(issuer: str) -> str:
-    for path in _METADATA:
+    for path in _METADATA_PATHS:
         try:
-            with urllib.request.urlopen(issuer.rstrip("/") + path, timeout=_ISSUER_ANSWERS_WITHIN) as answer:  # noqa: S310 - the operator's own URL
-                metadata: dict[str, Any] = json.load(answer)
+            with urllib.request.urlopen(issuer.rstrip("/") + path, timeout=_ISSUER_TIMEOUT) as response:  # noqa: S310 - from the settings
+                metadata: dict[str, Any] = json.load(response)
         except OSError:
             continue
         if metadata.get("issuer") == issuer and isinstance(metadata.get("jwks_uri"), str):
             return str(metadata["jwks_uri"])
-    raise OSError(f"{issuer} tells no keys")
+    raise OSError(f"{issuer} publishes no keys")

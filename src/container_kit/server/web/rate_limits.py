@@ -1,4 +1,4 @@
-"""Limits over HTTP: requests at once and requests a minute, each refused with what the client may do."""
+"""Limits over HTTP: parallel requests and requests per minute. A rejection states when to try again."""
 
 from __future__ import annotations
 
@@ -10,102 +10,104 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_CALLERS_KEPT = 1000
-_MINUTE = 60.0
-_ARRIVES_WITHIN = 20.0
+_CLIENT_LIMIT = 1000
+_WINDOW_SECONDS = 60.0
+_BODY_TIMEOUT = 20.0
 
 
 class RateLimits:
-    """ASGI middleware that bounds POST requests: others are streams that wait, or questions about health.
+    """ASGI middleware that limits POST requests. Other requests are event streams or health checks.
 
-    A request counts once all of it is there, so that one that never arrives takes no other's place.
+    A request counts as running only after its whole body has arrived, so that slow uploads do not block others.
 
     Args:
-        at_once: How many are carried out at the same time.
-        largest_body: Bytes of a body that are waited for; what is larger is refused by the application.
-        a_minute: How many one caller (an address, or a token) may send in a minute.
+        max_concurrent: Maximum number of parallel requests.
+        per_minute: Maximum number of requests per minute from one client (an address or a token).
+        max_body_bytes: Bytes to wait for. The application rejects larger bodies.
     """
 
-    def __init__(self, app: ASGIApp, at_once: int, a_minute: int, largest_body: int) -> None:
+    def __init__(self, app: ASGIApp, max_concurrent: int, per_minute: int, max_body_bytes: int) -> None:
         self._app = app
-        self._largest_body = largest_body
-        self._at_once = at_once
-        self._a_minute = a_minute
+        self._max_concurrent = max_concurrent
+        self._per_minute = per_minute
+        self._max_body_bytes = max_body_bytes
         self._running = 0
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it with 429 or 503."""
+        """Forward a request, or reject it with 408, 429 or 503."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        wait = self._wait(_caller(scope))
+        wait = self._seconds_to_wait(_client_of(scope))
         if wait is not None:
-            await _refusal(429, f"more than {self._a_minute} requests a minute", wait)(scope, receive, send)
+            reason = f"the limit is {self._per_minute} requests per minute"
+            await _rejection(429, reason, wait)(scope, receive, send)
             return
-        if _listens(scope):  # it lasts as long as its client does; the SDK bounds how many there are
+        if _is_listen(scope):  # it lasts as long as the client stays connected; the SDK limits these streams
             await self._app(scope, receive, send)
             return
-        begun = await _arrived(receive, self._largest_body)
-        if begun is None:
-            await _refusal(408, f"the request did not arrive within {_ARRIVES_WITHIN:.0f} s", 1)(scope, receive, send)
+        messages = await _receive_body(receive, self._max_body_bytes)
+        if messages is None:
+            reason = f"the request body did not arrive within {_BODY_TIMEOUT:.0f} s"
+            await _rejection(408, reason, 1)(scope, receive, send)
             return
-        if self._running >= self._at_once:
-            await _refusal(503, f"{self._at_once} requests are being carried out", 1)(scope, receive, send)
+        if self._running >= self._max_concurrent:
+            await _rejection(503, f"{self._max_concurrent} requests are running", 1)(scope, receive, send)
             return
         self._running += 1
         try:
-            await self._app(scope, _again(begun, receive), send)
+            await self._app(scope, _replay(messages, receive), send)
         finally:
             self._running -= 1
 
-    def _wait(self, principal: str) -> float | None:
-        """Seconds until the caller may send again; None where it may now."""
+    def _seconds_to_wait(self, client: str) -> float | None:
+        """Return the seconds until the client may send again; None means now."""
         now = time.monotonic()
-        began, count = self._windows.pop(principal, (now, 0))
-        if now - began >= _MINUTE:
-            began, count = now, 0
-        self._windows[principal] = (began, count + 1)
-        if len(self._windows) > _CALLERS_KEPT:
+        start, count = self._windows.pop(client, (now, 0))
+        if now - start >= _WINDOW_SECONDS:
+            start, count = now, 0
+        self._windows[client] = (start, count + 1)
+        if len(self._windows) > _CLIENT_LIMIT:
             self._windows.popitem(last=False)
-        return None if count < self._a_minute else max(1.0, began + _MINUTE - now)
+        return None if count < self._per_minute else max(1.0, start + _WINDOW_SECONDS - now)
 
 
-def _listens(scope: Scope) -> bool:
-    """Whether a request opens a stream of notifications. In the revisions that have them the SDK checks the header."""
+def _is_listen(scope: Scope) -> bool:
+    """Return whether a request opens a stream of notifications. The SDK checks that the header matches the body."""
     headers = dict(scope["headers"])
-    modern = headers.get(b"mcp-protocol-version", b"").decode("latin-1") in MODERN_PROTOCOL_VERSIONS
-    return modern and headers.get(b"mcp-method") == b"subscriptions/listen"
+    is_modern = headers.get(b"mcp-protocol-version", b"").decode("latin-1") in MODERN_PROTOCOL_VERSIONS
+    return is_modern and headers.get(b"mcp-method") == b"subscriptions/listen"
 
 
-async def _arrived(receive: Receive, largest: int) -> list[Message] | None:
-    """The messages of a request's body, as many as fit; None where they do not come in time."""
-    begun: list[Message] = []
+async def _receive_body(receive: Receive, max_bytes: int) -> list[Message] | None:
+    """Receive the messages of a body, up to a size; None if they do not arrive in time."""
+    messages: list[Message] = []
     size = 0
-    with anyio.move_on_after(_ARRIVES_WITHIN):
-        while size <= largest:
-            begun.append(await receive())
-            size += len(begun[-1].get("body", b""))
-            if not begun[-1].get("more_body"):
+    with anyio.move_on_after(_BODY_TIMEOUT):
+        while size <= max_bytes:
+            messages.append(await receive())
+            size += len(messages[-1].get("body", b""))
+            if not messages[-1].get("more_body"):
                 break
-        return begun
+        return messages
     return None
 
 
-def _again(begun: list[Message], receive: Receive) -> Receive:
-    async def again() -> Message:
-        return begun.pop(0) if begun else await receive()
+def _replay(messages: list[Message], receive: Receive) -> Receive:
+    async def replay() -> Message:
+        return messages.pop(0) if messages else await receive()
 
-    return again
+    return replay
 
 
-def _caller(scope: Scope) -> str:
+def _client_of(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"authorization":
             return str(hash(value))
     return str(scope["client"][0]) if scope["client"] else ""
 
 
-def _refusal(status: int, why: str, wait: float) -> JSONResponse:
-    error = {"code": -32000, "message": f"{why}; send it again after {wait:.0f} s"}
+def _rejection(status: int, reason: str, wait: float) -> JSONResponse:
+    error = {"code": -32000, "message": f"{reason}; try again after {wait:.0f} s"}
     return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers={"Retry-After": f"{wait:.0f}"})

@@ -1,7 +1,7 @@
-"""The transports: stdio, SSE and streamable HTTP, and how they end.
+"""The transports stdio, SSE and streamable HTTP, and their shutdown.
 
-A client that goes away stops nothing that is in the store. SIGINT, a person's, cancels what runs and waits for its
-clean-up; SIGTERM, a machine's, leaves it in the store for the next process to go on with.
+A client that disconnects stops no stored run. SIGINT, from a person, cancels the runs and waits for their cleanup.
+SIGTERM, from a supervisor, leaves them in the store, and the next process resumes them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -18,126 +18,105 @@ import anyio
 
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server.settings import Settings
+from container_kit.server.signals import handle_signals
 from container_kit.server.web.auth import transport_security
 from container_kit.server.web.rate_limits import RateLimits
-from container_kit.stages.contract.fault import WiringError
+from container_kit.stages.contract.fault import ConfigurationError
 
 if TYPE_CHECKING:
     import uvicorn
     from mcp.server import MCPServer
     from starlette.applications import Starlette
 
-Transport = Literal["stdio", "sse", "http"]
-
-_GRACE = 20
+_GRACE_SECONDS = 20
 
 
 def http_app(server: MCPServer, transport: Literal["sse", "http"], settings: Settings) -> Starlette:
-    """The ASGI application of a transport, within its limits.
+    """Return the ASGI application of a transport, with its limits.
 
     Raises:
-        WiringError: It would be open to others without a token.
+        ConfigurationError: The server would be reachable from other machines without protection.
     """
-    make = server.sse_app if transport == "sse" else server.streamable_http_app
-    app = make(
+    make_app = server.sse_app if transport == "sse" else server.streamable_http_app
+    app = make_app(
         host=settings.host,
         max_request_body_size=settings.max_body_bytes,
         transport_security=transport_security(settings),
     )
     app.add_middleware(
         RateLimits,
-        at_once=settings.max_concurrent_calls,
-        a_minute=settings.rate_limit_per_minute,
-        largest_body=settings.max_body_bytes,
+        max_concurrent=settings.max_concurrent_calls,
+        per_minute=settings.rate_limit_per_minute,
+        max_body_bytes=settings.max_body_bytes,
     )
     return app
 
 
-async def until_signalled(work: Callable[[], Awaitable[None]]) -> bool:
-    """Do the work; SIGINT or SIGTERM cancels it.
-
-    Returns:
-        True where a signal did.
-    """
-    with anyio.CancelScope() as scope:
-        async with anyio.create_task_group() as group:
-            group.start_soon(_on_signal, lambda _: scope.cancel())
-            await work()
-            group.cancel_scope.cancel()
-    return scope.cancelled_caught
-
-
-async def _on_signal(react: Callable[[signal.Signals], object]) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for received in signals:
-            react(received)
-
-
 async def _end_runs(runs: RunService, received: signal.Signals) -> None:
     if received == signal.SIGINT:
-        await runs.stop(_GRACE)
-    await runs.leave(_GRACE)
+        await runs.stop(_GRACE_SECONDS)
+    await runs.release(_GRACE_SECONDS)
 
 
 async def serve_stdio(server: MCPServer, runs: RunService) -> None:
-    """Serve one client until it closes standard input and what it asked for has ended, or a signal comes."""
-    async with runs.opened(), anyio.create_task_group() as group:
+    """Serve one client until it closes stdin and its runs have ended, or until a signal arrives."""
+    async with runs.open(), anyio.create_task_group() as group:
 
-        async def leave(received: signal.Signals) -> None:
+        async def shut_down(received: signal.Signals) -> None:
             await _end_runs(runs, received)
-            await anyio.sleep(0.1)  # the answers of what was stopped are on their way
+            await anyio.sleep(0.1)  # the results of the cancelled calls are being written
             sys.stderr.flush()
-            os._exit(0)  # a thread waits for standard input, and nothing else would end it
+            os._exit(0)  # a thread blocks on stdin, and nothing else would end it
 
-        group.start_soon(_on_signal, lambda received: group.start_soon(leave, received))
+        group.start_soon(handle_signals, lambda received: group.start_soon(shut_down, received))
         await server.run_stdio_async()
-        await runs.finish()
+        await runs.drain()
         group.cancel_scope.cancel()
 
 
-async def serve_http(app: Starlette, runs: RunService, listening: socket.socket) -> None:
-    """Serve an application on a socket until a signal comes."""
-    server = _uvicorn(app)
-    async with runs.opened(), anyio.create_task_group() as group:
+async def serve_http(app: Starlette, runs: RunService, listener: socket.socket) -> None:
+    """Serve an application on a socket until a signal arrives."""
+    server = _uvicorn_server(app)
+    async with runs.open(), anyio.create_task_group() as group:
 
-        async def leave(received: signal.Signals) -> None:
+        async def shut_down(received: signal.Signals) -> None:
             await _end_runs(runs, received)
             server.should_exit = True
 
-        group.start_soon(_on_signal, lambda received: group.start_soon(leave, received))
-        await server.serve([listening])
+        group.start_soon(handle_signals, lambda received: group.start_soon(shut_down, received))
+        await server.serve([listener])
         group.cancel_scope.cancel()
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Open the socket that the settings name.
+    """Open the socket to listen on.
 
     Raises:
-        WiringError: The address or port cannot be had.
+        ConfigurationError: The address or port is not available.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listening = socket.create_server((settings.host, settings.port), family=family)
+        listener = socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
-        raise WiringError(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}") from error
-    # asyncio leaves Nagle's algorithm on for sockets that name no protocol; each answer then waits 40 ms for an ACK.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted inherits it
-    return listening
+        raise ConfigurationError(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}") from error
+    # asyncio leaves Nagle's algorithm on for sockets that name no protocol; each response then waits 40 ms for an ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
+    return listener
 
 
-def address(listening: socket.socket, transport: str) -> str:
-    """The URL of the endpoint of a transport on this socket."""
-    host, port = listening.getsockname()[:2]
+def url_of(listener: socket.socket, transport: str) -> str:
+    """Return the URL of the endpoint of a transport on this socket."""
+    host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/{'sse' if transport == 'sse' else 'mcp'}"
 
 
-def _uvicorn(app: Starlette) -> uvicorn.Server:
+def _uvicorn_server(app: Starlette) -> uvicorn.Server:
     import uvicorn
 
-    class Server(uvicorn.Server):
+    class ServerWithoutSignals(uvicorn.Server):
         @contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
-            """Signals are ours: runs are stopped before connections are closed."""
+            """Leave signals to `shut_down`, which ends the runs before the connections."""
             yield
 
-    return Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
+    return ServerWithoutSignals(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.detection.detector import Detector
+from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile
 from container_kit.stages.ecosystems.facets.detection.module_folder import NOT_THE_APPLICATION, Folder
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join
 
@@ -262,7 +263,7 @@ def _bare(tree: ModuleTree, path: str, inner: frozenset[str], *, alone: bool) ->
     found = _named(folder, programs)
     if found is None and alone:
         found = _most(folder, programs) or _named(folder, others) or _globbed(folder, others)
-        if found in others and _SERVED.search(folder.text("Dockerfile")):  # whatever scripts set it up
+        if found in others and _is_served(folder):  # the pages are the application, not the scripts around them
             found = next((one for one in others if one.name in {"platform", "static"} and _named(folder, [one])), found)
         elif found is not None and found.name == "platform":  # scripts beside a Dockerfile are the application
             found = _globbed(folder, others) or found
@@ -271,10 +272,16 @@ def _bare(tree: ModuleTree, path: str, inner: frozenset[str], *, alone: bool) ->
     return Candidate(path, [found], bare=True) if found else None
 
 
-_SERVED = re.compile(r"^FROM\s+(?:--\S+\s+)?(?:\S+/)?(?:nginx|httpd|caddy)(?:[:@\s]|$)", re.MULTILINE | re.IGNORECASE)
-"""The image of a web server for pages."""
+_SERVER_IMAGES = re.compile(r"(?:\S+/)?(?:nginx|httpd|caddy)(?:[:@]\S*)?")
+"""Images of web servers for static pages."""
 _LAST_RESORT = 85
 """The rank from which an ecosystem's files are found beside any other's: shell scripts, pages, platforms' files."""
+
+
+def _is_served(folder: Folder) -> bool:
+    """Return whether the Dockerfile of a folder is based on a web server for static pages."""
+    bases = read_dockerfile("Dockerfile", folder.text("Dockerfile")).bases
+    return any(_SERVER_IMAGES.fullmatch(base) for base in bases)
 
 
 def _named(folder: Folder, choices: Iterable[Detector]) -> Detector | None:

@@ -59,7 +59,7 @@ class Image(Artifact):
     """The image that the tag pointed to before; a rollback restores it. Equals `id` if the build changed nothing."""
 
 
-class ImageReference(Artifact):
+class LocalImage(Artifact):
     """An image that exists in the local engine."""
 
     image: str

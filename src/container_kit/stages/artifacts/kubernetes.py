@@ -14,114 +14,114 @@ class KubernetesOptions(Artifact):
     """How an application is deployed to a cluster. Every text is checked before it reaches a manifest."""
 
     name: str | None = None
-    """The application's name, a DNS label; by default the module's or the image's."""
+    """The application's name, a DNS label; defaults to the module's or the image's name."""
     namespace: str | None = None
-    """By default that of the kubeconfig's context, else `default`."""
+    """Defaults to the namespace of the kubeconfig context, else `default`."""
     kube_context: str | None = None
-    """The kubeconfig's context; by default its current one."""
+    """The kubeconfig context; defaults to the current context."""
     create_namespace: bool = False
-    """Make the namespace, enforcing Pod Security `restricted`, where it is missing."""
+    """Create the namespace if it does not exist, with Pod Security `restricted` enforced."""
     manifests: str | None = None
-    """A file or folder (also with a kustomization.yaml) of the user's own manifests, relative to the source; nothing is
+    """A file or folder of user manifests (or with a kustomization.yaml), relative to the source; nothing is
     generated then."""
     registry: str | None = None
-    """Where the image is pushed, for example `registry.example.com/team`; by default what the context offers."""
+    """The registry to push to, for example `registry.example.com/team`; defaults to the cluster's registry."""
     pull_secret: str | None = None
     """The name of a Secret of type kubernetes.io/dockerconfigjson in the namespace."""
     replicas: int = Field(default=2, ge=1, le=500)
     max_replicas: int | None = Field(default=None, ge=1, le=500)
-    """Above `replicas` it makes an autoscaler (HPA) on cpu."""
+    """A value above `replicas` creates an autoscaler (HPA) on CPU."""
     port: int | None = Field(default=None, ge=1, le=65535)
-    """The port that the application listens on; by default from the analysis or the image's EXPOSE."""
+    """The port that the application listens on; defaults to the analysis or the image's EXPOSE."""
     health_path: str | None = None
-    """The path that the probes GET; by default that of the analysis, else a TCP probe is used."""
+    """The path that the probes GET; defaults to the analysis, else a TCP probe is used."""
     startup_timeout: int = Field(default=60, ge=5, le=3600)
-    """How long a start may take: the startup probe's budget."""
+    """Seconds for the startup probe to succeed."""
     cpu: str = "100m"
     cpu_limit: str = "1"
     memory: str = "128Mi"
     memory_limit: str = "256Mi"
     """Quantities; requests must not exceed limits."""
     env: dict[str, str] = Field(default_factory=dict)
-    """Literal values; one that looks like a secret is refused."""
+    """Literal values; values that look like secrets are rejected."""
     secret_env: dict[str, str] = Field(default_factory=dict)
-    """From variable to `SECRET/KEY`: a reference to a Secret that is in the namespace."""
+    """Variables mapped to `SECRET/KEY`, a Secret in the namespace."""
     config_env: dict[str, str] = Field(default_factory=dict)
-    """From variable to `CONFIGMAP/KEY`."""
+    """Variables mapped to `CONFIGMAP/KEY`."""
     command: tuple[str, ...] = ()
     """Replaces the image's ENTRYPOINT."""
     args: tuple[str, ...] = ()
     """Replaces the image's CMD."""
     writable_paths: tuple[str, ...] = ()
-    """Folders beside /tmp that get an emptyDir, for the root file system is read-only."""
+    """Folders in addition to /tmp that get an emptyDir, because the root file system is read-only."""
     run_as_user: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    """By default the image's numeric user, else 10001."""
+    """Defaults to the image's numeric user, else 10001."""
     labels: dict[str, str] = Field(default_factory=dict)
     host: str | None = None
-    """A host name makes an Ingress."""
+    """A host name creates an Ingress."""
     ingress_class: str | None = None
     ingress_namespace: str = "ingress-nginx"
-    """The namespace of the ingress controller, which the NetworkPolicy lets in."""
+    """The namespace of the ingress controller, which the NetworkPolicy admits."""
     tls_secret: str | None = None
     """A Secret of type kubernetes.io/tls for the host."""
     egress_ports: tuple[int, ...] = (443,)
-    """TCP ports that the pods may connect to beside DNS and the services that the analysis found."""
+    """TCP ports that the pods may connect to, in addition to DNS and the services of the analysis."""
     force_conflicts: bool = False
     """Take ownership of fields that another field manager owns, such as kubectl after `rollout undo`."""
     rollout_timeout: float = Field(default=300.0, gt=0, le=3600)
-    """Seconds within which the rollout must have succeeded."""
+    """Seconds for the rollout to succeed."""
     on_first_failure: Literal["delete", "scale_to_zero", "keep"] = "delete"
-    """What undo does with a Deployment that had no earlier revision."""
+    """The rollback of a Deployment without an earlier revision."""
 
 
 class Cluster(Artifact):
-    """A cluster that was looked at before anything was built for it."""
+    """A cluster that passed the preflight checks."""
 
     context: str
     server: str
     version: str
-    """As the API tells it, for example `v1.36.1`."""
+    """The version that the API reports, for example `v1.36.1`."""
     namespace: str
     namespace_uid: str | None = None
-    """Set where the namespace was made for this deployment, so that it can be taken away again."""
+    """Set if the namespace was created for this deployment, so that a rollback can remove it."""
     delivery: Literal["registry", "kind", "k3d", "minikube", "shared"]
-    """How an image gets to its nodes; `shared` where they use the local engine's images."""
+    """The delivery method of images to the nodes; `shared` if they use the local engine's images."""
     registry: str | None = None
-    """The registry that the cluster's own documentation (local-registry-hosting) or the options name."""
+    """The registry that the cluster's documentation (local-registry-hosting) or the options name."""
     checks: tuple[Check, ...] = ()
 
 
 class ClusterImage(Artifact):
-    """An image that the cluster's nodes can have."""
+    """An image that the cluster's nodes can pull or have."""
 
     reference: str
-    """`repository:tag@sha256:…` from a registry; `repository:tag` where it was loaded into the nodes."""
+    """`repository:tag@sha256:…` from a registry; `repository:tag` if it was loaded into the nodes."""
     pull_policy: Literal["Always", "IfNotPresent"] = "Always"
     delivered_by: str = ""
 
 
 class Manifests(Artifact):
-    """The objects to apply, in the order of applying."""
+    """The objects to apply, in order."""
 
     name: str
     namespace: str
     objects: tuple[dict[str, JsonValue], ...]
     generated: bool = True
-    """False where they are the user's own."""
+    """False for user manifests."""
     notes: tuple[str, ...] = ()
-    """What a reader should know: a choice that was made, a thing that was left out."""
+    """Notes for the reader, such as decisions and omissions."""
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
-        """The objects of one kind."""
+        """Return the objects of one kind."""
         return [found for found in self.objects if found.get("kind") == kind]
 
 
 class ManifestLayout(Artifact):
-    """How manifests are written."""
+    """Options of written manifests."""
 
     layout: Layout = "files"
     folder: str = "k8s"
-    """Relative to the source's root."""
+    """Relative to the source root."""
 
 
 class ManifestFiles(Artifact):
@@ -132,13 +132,13 @@ class ManifestFiles(Artifact):
     layout: Layout
     files: dict[str, str]
     folder: str = ""
-    """Where they were written; empty where they were not."""
+    """The folder of the written files; empty if they were not written."""
     replaced: dict[str, str | None] = Field(default_factory=dict)
-    """What stood in each file before; None where there was none."""
+    """The previous content of each file; None for new files."""
 
 
 class Applied(Artifact):
-    """One object that was applied, and what was there before."""
+    """One applied object, and its previous state."""
 
     kind: str
     api_version: str

@@ -1,4 +1,4 @@
-"""Pushing an image to a registry, and naming one."""
+"""Pushes and tags of images: their options and results."""
 
 from typing import Literal
 
@@ -8,29 +8,29 @@ from container_kit.stages.contract.artifact import Artifact
 
 
 class PushOptions(Artifact):
-    """Where an image is pushed to. Credentials are never part of it: they are found where docker keeps them."""
+    """Options of a push. They never contain credentials, which are read from where Docker keeps them."""
 
     repository: str = Field(min_length=1, max_length=255)
-    """`[registry[:port]/]path`, for example `registry.example.com/team/shop`; without a registry it is Docker Hub."""
+    """`[registry[:port]/]path`, for example `registry.example.com/team/shop`. The registry defaults to Docker Hub."""
     tag: str | None = None
-    """By default that of the image's own reference."""
+    """Defaults to the tag of the image's reference."""
 
 
 class TagOptions(Artifact):
-    """How an image is named."""
+    """Options of a tag."""
 
     name: str = Field(min_length=1, max_length=400)
-    """`name[:tag]`; without a tag it is `latest`. An image that bears it already loses it."""
+    """`name[:tag]`. The tag defaults to `latest`, and is moved from any image that has it."""
 
 
 class TaggedImage(Artifact):
-    """An image under another name."""
+    """An image with another tag."""
 
     reference: str
     """`name:tag`."""
     image_id: str
     previous_id: str | None = None
-    """What the name meant before; it gets the name back on rollback."""
+    """The image that the tag pointed to before; a rollback restores it."""
 
 
 class PushedImage(Artifact):
@@ -39,7 +39,7 @@ class PushedImage(Artifact):
     reference: str
     """`registry/path:tag`."""
     pinned: str
-    """`registry/path@sha256:…`: what to deploy, for nobody can move it."""
+    """`registry/path@sha256:…`. Deploy this reference, because it always names the same image."""
     registry: str
     """`host[:port]`; Docker Hub is `docker.io`."""
     repository: str
@@ -48,16 +48,16 @@ class PushedImage(Artifact):
     digest: str
     """The manifest's digest, as the registry itself confirmed it after the push."""
     confirmed_by: Literal["registry", "engine"]
-    """Who asked the registry: we ourselves, or the engine where it can be reached from there alone."""
+    """The reader of the digest: this machine, or the engine if only the engine can reach the registry."""
     image_id: str
     manifest_size: int = 0
-    """Bytes of the manifest."""
+    """The size of the manifest in bytes."""
     layers_pushed: int = 0
     layers_there_before: int = 0
     previous_digest: str | None = None
-    """What the tag named before; None where it was free."""
+    """The manifest that the tag named before; None if the tag did not exist."""
     was_there: bool = False
-    """Whether the registry is known to have had this very manifest before, perhaps under another tag."""
+    """Whether the registry is known to have had the same manifest before, possibly under another tag."""
     local_tag: str | None = None
-    """The name that the push gave the image in the engine, where it did not have it before."""
+    """The tag that the push added to the image in the engine; None if the image had it before."""
     seconds: float = 0.0

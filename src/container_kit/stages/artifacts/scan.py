@@ -1,4 +1,4 @@
-"""Scanning: the policy, the findings, what to change, and what the gate said of them."""
+"""Scans: the policy, the findings, the changes that remove them, and the report."""
 
 from datetime import date
 from typing import Literal
@@ -9,40 +9,40 @@ from container_kit.stages.contract.artifact import Artifact
 
 Severity = Literal["unknown", "low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("unknown", "low", "medium", "high", "critical")
-"""From the least to the worst."""
+"""From the lowest to the highest."""
 Outcome = Literal["clean", "findings", "unavailable", "stale"]
-"""`clean` only where a scanner with a current database looked and found nothing; never by absence of a scanner."""
+"""`clean` means that a scanner with a current database ran and found nothing, never that no scanner is installed."""
 
 
 class AllowedFinding(Artifact):
-    """A finding that the gate lets pass, for a reason and a time."""
+    """A finding that the policy accepts for a limited time."""
 
     id: str
-    """Its id, or one of its aliases."""
+    """The id of the finding, or one of its aliases."""
     reason: str = Field(min_length=1)
     expires: date
-    """The last day, for example `2026-12-31`; afterwards the finding counts again."""
+    """The last day, for example `2026-12-31`. The finding counts again afterwards."""
     package: str | None = None
-    """Only in this package; None means in any."""
+    """The only package that the entry applies to; None means all packages."""
 
 
 class ScanPolicy(Artifact):
-    """What the gate refuses."""
+    """The policy that the gate applies."""
 
     fail_on: Severity | None = "critical"
-    """Refuse findings of this severity or worse; None lets everything pass."""
+    """Fail on findings of this severity or higher; None allows all findings."""
     only_fixable: bool = True
-    """Refuse only those vulnerabilities that a fixed version exists for."""
+    """Fail only on vulnerabilities that a newer version fixes."""
     require_scanner: bool = False
-    """Refuse when no scanner could look (outcome unavailable or stale)."""
+    """Fail if no scanner with a current database is available (outcome `unavailable` or `stale`)."""
     allow: tuple[AllowedFinding, ...] = ()
 
 
 class SbomOptions(Artifact):
-    """Whether a bill of materials is made."""
+    """Options of the software bill of materials."""
 
     sbom: bool = False
-    """Also list the packages that are in the image, or that the folder's lock files pin."""
+    """Also list the packages in the image, or those that the folder's lock files pin."""
 
 
 class ScanFinding(Artifact):
@@ -60,53 +60,53 @@ class ScanFinding(Artifact):
     """The package's type in a package URL: `deb`, `apk`, `rpm`, `pypi`, `npm`, `maven`, `golang`, …"""
     installed: str | None = None
     fixed: str | None = None
-    """The lowest version above the installed one that fixes it; None where there is none yet."""
+    """The lowest version above the installed one that fixes it; None if no version does yet."""
     path: str | None = None
-    """The file in the image, or below the folder, that shows it."""
+    """The file in the image or folder that shows it."""
     where: str | None = None
-    """`file:line` of the manifest or instruction that brought it, as far as known."""
+    """`file:line` of the manifest or instruction that introduced it, if known."""
     layer: str | None = None
     """The layer's digest (its uncompressed content, `diff_id`)."""
     instruction: str | None = None
-    """The instruction that made that layer."""
+    """The instruction that created the layer."""
     change: str | None = None
-    """What to change, and where, to be rid of it; None where nothing is known that helps."""
+    """The change that removes it, with the place; None if no change is known."""
     found_by: tuple[str, ...] = ()
     allowed: str | None = None
-    """Why the policy lets it pass, and until when; None where no entry does."""
+    """The reason and expiry date of the policy's entry that accepts it; None if no entry does."""
 
 
 class Change(Artifact):
-    """One change that makes findings go away; a report lists those that remove most of the worst first."""
+    """One change that removes findings. A report lists those first that remove most of the worst."""
 
     kind: Literal["base_image", "system_packages", "manifest", "dockerfile", "misconfiguration", "secret"]
     where: str | None = None
-    """`file:line` of what to edit."""
+    """`file:line` to edit."""
     change: str
     removes: int
-    """How many findings go away with it."""
+    """The number of findings that it removes."""
     worst: Severity
     ids: tuple[str, ...]
-    """Their ids, the worst first, at most twenty."""
+    """The ids of these findings, the worst first, at most twenty."""
 
 
 class ScannerRun(Artifact):
-    """What one scanner did."""
+    """The run of one scanner."""
 
     scanner: str
     version: str | None = None
     outcome: Outcome
     scope: Literal["vulnerabilities", "dockerfile"] = "vulnerabilities"
     packages: int | None = None
-    """How many packages it looked at, where it tells."""
+    """The number of packages that it checked, if it reports it."""
     database: str | None = None
-    """When its database was made, as an ISO date and time."""
+    """The creation time of its database, in ISO 8601."""
     detail: str = ""
-    """Why it was unavailable or stale or saw only a part, and how to get it."""
+    """The reason why it was unavailable, stale or incomplete, and how to fix that."""
 
 
 class ScanReport(Artifact):
-    """What all scanners together found."""
+    """The findings of all scanners."""
 
     target: str
     """The image reference or the folder."""
@@ -115,12 +115,12 @@ class ScanReport(Artifact):
     findings: tuple[ScanFinding, ...] = ()
     """The worst first, capped; `totals` counts all."""
     omitted: int = 0
-    """How many findings the cap left out."""
+    """The number of findings that the cap removed."""
     changes: tuple[Change, ...] = ()
-    """What to change, what removes most of the worst first; of all findings, those that the cap left out too."""
+    """The changes for all findings, including those that the cap removed; the best first."""
     scanners: tuple[ScannerRun, ...] = ()
     gate: Literal["passed", "refused", "not_checked"] = "passed"
-    """`not_checked` where no scanner with a current database could look."""
+    """`not_checked` if no scanner with a current database ran."""
     gate_reason: str = ""
 
 
@@ -131,11 +131,11 @@ class Sbom(Artifact):
     """The image reference or the folder."""
     format: Literal["cyclonedx"] = "cyclonedx"
     spec_version: str
-    """The version of the CycloneDX specification that the document follows."""
+    """The version of the CycloneDX specification."""
     made_by: str
-    """`syft`, `trivy` or `builtin`, with its version."""
+    """The generator: `syft`, `trivy` or `builtin`."""
     components: int
     unread: tuple[str, ...] = ()
-    """What is there but not in the document, one line each, as far as known."""
+    """Known gaps of the document, one line each."""
     document: str
-    """The JSON document itself, often some hundred kilobytes: offer it as a resource, not in a text."""
+    """The JSON document, often some hundred kilobytes: offer it as a resource, not as text."""

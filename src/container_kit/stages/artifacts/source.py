@@ -1,12 +1,12 @@
-"""The source tree a run starts from."""
+"""The source tree that a run starts from."""
 
 from container_kit.stages.contract.artifact import Artifact
 
 
 class Source(Artifact):
-    """A folder that holds what is to be containerized."""
+    """A folder with an application to containerize."""
 
     path: str
-    """As the caller gave it; a stage resolves it with `ctx.workspace.directory(source.path)`."""
+    """As the caller gave it. A stage resolves it with `ctx.workspace.directory(source.path)`."""
     module: str = "."
     """The deployable module to build and deploy, as a path relative to `path`; `.` is the root."""

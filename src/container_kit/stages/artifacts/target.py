@@ -1,4 +1,4 @@
-"""Where applications are deployed: the targets that an operator configured, and the one that a run asks for."""
+"""Deployment targets: the ones that an operator configured, and the one that a run requests."""
 
 from typing import Literal, Self
 
@@ -10,7 +10,7 @@ TargetKind = Literal["local", "kubernetes"]
 
 
 class Limits(Artifact):
-    """The most that one application may be given."""
+    """The maximum resources of one application."""
 
     memory_mb: int | None = Field(default=None, ge=16)
     cpus: float | None = Field(default=None, gt=0)
@@ -22,16 +22,17 @@ class Target(Artifact):
 
     name: str = Field(default="local", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
     kind: TargetKind = "local"
-    """`local` is this machine's engine."""
+    """`local` is the engine of this machine."""
     protected: bool = False
-    """Whether a person has to consent to each change."""
+    """Whether a person must approve each change."""
     limits: Limits = Limits()
     context: str | None = None
-    """The kubeconfig's context; by default its current one."""
+    """The kubeconfig context. Defaults to the current context."""
     namespace: str | None = None
-    """By default that of the context."""
+    """Defaults to the namespace of the context."""
     registry: str | None = None
-    """Where images are pushed for it, for example `registry.example.com/team`; by default what the context offers."""
+    """The registry that images are pushed to, for example `registry.example.com/team`. Defaults to the delivery method
+    of the context."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -41,7 +42,7 @@ class Target(Artifact):
 
 
 class TargetSelector(Artifact):
-    """The target that a run asks for."""
+    """The target that a run requests."""
 
     deploy_to: str | None = None
-    """Its name; by default the local engine, which is called `local`."""
+    """The target's name. Defaults to `local`, the local engine."""

@@ -1,4 +1,4 @@
-"""Building with the buildx plugin of the docker command line: other platforms, remote builders, cache export."""
+"""Builds with the buildx plugin of the docker command: other platforms, remote builders, cache export."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from container_kit.stages.build.engine_builders import BuildRequest, Take
+from container_kit.stages.build.engine_builders import BuildRequest, OnRecord
 from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.redaction import looks_secret
-from container_kit.stages.docker.endpoint import Endpoint
+from container_kit.stages.docker.credentials import Credentials
+from container_kit.stages.docker.endpoint import Endpoint, docker_configuration_folder
 
 BUILDX_MISSING = FaultCode(
     "build.buildx_missing",
-    means="Other platforms, a named builder or cache export need the buildx plugin of the docker command line.",
-    hint="Install the plugin (Debian: docker-buildx; https://docs.docker.com/go/buildx), or leave out {options}.",
+    means="Other platforms, a named builder and cache export need the buildx plugin of the docker command.",
+    hint="Install the plugin (Debian: docker-buildx; https://docs.docker.com/go/buildx), or omit {options}.",
 )
 BUILDX_UNSUPPORTED = FaultCode(
     "build.buildx_unsupported",
-    means="The builder that buildx uses cannot do what was asked, such as several platforms at once.",
-    hint="Name another builder (`docker buildx create --driver docker-container`), or turn on the engine's containerd "
+    means="The buildx builder does not support a requested option, such as several platforms.",
+    hint="Name another builder (`docker buildx create --driver docker-container`), or enable the engine's containerd "
     "image store.",
 )
 
 FAULTS = (BUILDX_MISSING, BUILDX_UNSUPPORTED)
 
-_STOPPED_WITHIN = 3.0
+_EXIT_TIMEOUT = 3.0
 
 
-def find() -> list[str] | None:
-    """The command that runs buildx, or None where it is not installed."""
+def find_buildx() -> list[str] | None:
+    """Return the command that runs buildx; None if it is not installed."""
     docker = shutil.which("docker")
     if docker is None:
         return None
-    probe = [docker, "buildx", "version"]
-    found = subprocess.run(probe, capture_output=True, timeout=10, check=False)  # noqa: S603 (an argv of our own)
-    return [docker, "buildx"] if found.returncode == 0 else None
+    result = subprocess.run([docker, "buildx", "version"], capture_output=True, timeout=10, check=False)  # noqa: S603
+    return [docker, "buildx"] if result.returncode == 0 else None
 
 
 class BuildxBuilder:
-    """One build by buildx. What may be secret goes by file or environment, never by arguments that `ps` shows."""
+    """One build with buildx. Secrets are passed in files or variables, because `ps` shows arguments."""
 
     name = "buildx"
 
@@ -59,37 +59,42 @@ class BuildxBuilder:
         self._process: subprocess.Popen[bytes] | None = None
         self._aborted = threading.Event()
 
-    def run(self, take: Take) -> None:
-        """As in `Builder`."""
-        with tempfile.TemporaryDirectory(prefix="container-kit-") as folder:
-            metadata = Path(folder) / "metadata.json"
-            argv = [*self._command, *self._arguments(metadata), *self._secrets(Path(folder))]
+    def run(self, on_record: OnRecord) -> None:
+        """Build as `Builder.run` does."""
+        with tempfile.TemporaryDirectory(prefix="container-kit-") as name:
+            folder = Path(name)
+            metadata = folder / "metadata.json"
+            argv = [*self._command, *self._arguments(metadata), *self._secrets(folder)]
             argv += ["--", str(self._request.context)]
-            self._process = subprocess.Popen(argv, env=self._environment(), stderr=subprocess.PIPE)  # noqa: S603 (argv)
+            environment = self._environment(folder)
+            self._process = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE)  # noqa: S603 (an argv)
             if self._aborted.is_set():
                 self.abort()
             with self._process as process:
-                said = "".join(_records(process.stderr, take)) if process.stderr else ""
+                messages = "".join(_records(process.stderr, on_record)) if process.stderr else ""
             if self._aborted.is_set():
                 raise ConnectionAbortedError("the build was cancelled")
             if process.returncode != 0:
-                take({"error": said.strip().removeprefix("ERROR: ") or f"buildx ended with {process.returncode}"})
+                message = messages.strip().removeprefix("ERROR: ")
+                on_record({"error": message or f"buildx exited with code {process.returncode}"})
             else:
-                digest = (json.loads(metadata.read_text()) if metadata.exists() else {}).get(
-                    "containerimage.config.digest"
-                )
-                take({"aux": {"ID": digest or self._request.tag}})  # older ones do not say it
+                on_record({"aux": {"ID": self._image_id(metadata)}})
 
     def abort(self) -> None:
-        """As in `Builder`."""
+        """Stop the build."""
         self._aborted.set()
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(_STOPPED_WITHIN)
+                process.wait(_EXIT_TIMEOUT)
                 return
             process.kill()
+
+    def _image_id(self, metadata: Path) -> str:
+        """Read the id of the image; older versions of buildx do not write it, so the tag stands for it."""
+        written = json.loads(metadata.read_text()) if metadata.exists() else {}
+        return str(written.get("containerimage.config.digest") or self._request.tag)
 
     def _arguments(self, metadata: Path) -> Iterator[str]:
         request = self._request
@@ -112,36 +117,64 @@ class BuildxBuilder:
             yield f"--build-arg={name}" if looks_secret(name) else f"--build-arg={name}={value}"
 
     def _secrets(self, folder: Path) -> Iterator[str]:
-        """Put the secrets into files of a private folder."""
+        """Write the secrets to files in a private folder."""
         for number, (id_, value) in enumerate(self._request.secrets.items()):
             path = folder / f"secret-{number}"
             path.write_bytes(value)
             yield f"--secret=id={id_},src={path}"
 
-    def _environment(self) -> dict[str, str]:
-        # Only names that look secret: a caller's LD_PRELOAD or PATH would change the program itself.
+    def _environment(self, folder: Path) -> dict[str, str]:
+        # Only arguments with secret names: an LD_PRELOAD or PATH of the caller would change the program itself.
         secret = {name: value for name, value in self._request.build_args.items() if looks_secret(name)}
-        return {**os.environ, **secret, "DOCKER_HOST": self._endpoint.host}
+        environment = {**os.environ, **secret, "DOCKER_HOST": self._endpoint.host}
+        if self._request.base_credentials:
+            environment["DOCKER_CONFIG"] = str(docker_config_with(self._request.base_credentials, folder))
+        return environment
 
 
-def _records(stream: IO[bytes], take: Take) -> Iterator[str]:
-    """Hand on the JSON records of a stream, whether on one line each or on many, and return what is none."""
-    waiting, decoder = "", json.JSONDecoder()
+def docker_config_with(credentials: Iterable[Credentials], folder: Path) -> Path:
+    """Create a Docker configuration that has further credentials and is otherwise the user's.
+
+    The docker command knows neither Podman's logins nor CONTAINER_KIT_REGISTRY. Its plugins, contexts and builders are
+    linked, so that they work as usual.
+    """
+    original, config = docker_configuration_folder(), folder / "docker-config"
+    config.mkdir(mode=0o700)
+    for entry in original.iterdir() if original.is_dir() else ():
+        if entry.name != "config.json":
+            (config / entry.name).symlink_to(entry.resolve())
+    settings: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        settings = json.loads((original / "config.json").read_text(encoding="utf-8"))
+    auths = settings.setdefault("auths", {})
+    for found in credentials:
+        pair = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
+        token = {"identitytoken": found.identity_token} if found.identity_token else {}
+        auths[found.server_address] = {"auth": pair, **token}
+        settings.get("credHelpers", {}).pop(found.server_address, None)
+    settings.pop("credsStore", None)  # the docker command would ignore the `auths` of a configuration with a store
+    (config / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return config
+
+
+def _records(stream: IO[bytes], on_record: OnRecord) -> Iterator[str]:
+    """Pass on the JSON records of a stream, each on one line or on many, and yield the rest of the text."""
+    pending, decoder = "", json.JSONDecoder()
     for line in stream:
-        waiting += line.decode(errors="replace")
-        if not waiting.startswith("{"):
-            yield waiting
-            waiting = ""
+        pending += line.decode(errors="replace")
+        if not pending.startswith("{"):
+            yield pending
+            pending = ""
             continue
-        with suppress(ValueError):  # not all of it is here yet
-            record, end = decoder.raw_decode(waiting)
-            waiting = waiting[end:].lstrip()
-            take(_as_trace(record))
-    yield waiting
+        with suppress(ValueError):  # the record is not complete yet
+            record, end = decoder.raw_decode(pending)
+            pending = pending[end:].lstrip()
+            on_record(_as_trace(record))
+    yield pending
 
 
 def _as_trace(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a record of buildx into the form in which the engine's API tells the same."""
+    """Convert a record of buildx to a record of the Engine API."""
     from container_kit.stages.build.buildkit.messages import StatusResponse
 
     vertexes = [

@@ -1,4 +1,4 @@
-"""One build on the Engine's API: the request, its streamed answer, and breaking it off."""
+"""Builders on the Engine API: the build request, its streamed response, and its cancellation."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from container_kit.stages.build.buildkit.session import Credentials, Session, SessionContent
+from container_kit.stages.build.base_credentials import registry_config
+from container_kit.stages.build.buildkit.session import FindCredentials, Session, SessionContent, anonymous
 from container_kit.stages.build.context.build_context import walk
 from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.context.tar import write_tar
+from container_kit.stages.docker.credentials import Credentials
 from container_kit.stages.docker.endpoint import Endpoint, EngineConnection
 
-Take = Callable[[dict[str, Any]], None]
-"""Takes one JSON record of the engine's answer, in the order of arrival."""
+OnRecord = Callable[[dict[str, Any]], None]
+"""Receives each JSON record of the builder, in order."""
+WriteBody = Callable[[Callable[[bytes], None]], None]
+"""Writes a request's body in pieces."""
 
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What is to be built, all paths resolved."""
+    """One build, with all paths resolved."""
 
     context: Path
     dockerfile_folder: Path
@@ -38,17 +42,20 @@ class BuildRequest:
     build_args: Mapping[str, str] = field(default_factory=dict, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    credentials: Credentials = field(default=lambda _: ("", ""), repr=False)
+    find_credentials: FindCredentials = anonymous
+    """Finds credentials when BuildKit requests them."""
+    base_credentials: tuple[Credentials, ...] = ()
+    """The credentials for the registries of the base images, for builders that need them with the request."""
     no_cache: bool = False
     platforms: tuple[str, ...] = ()
     builder: str | None = None
-    """The name of a builder of buildx."""
+    """The name of a buildx builder."""
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query that every builder of the engine understands."""
+        """The query parameters that every builder of the engine supports."""
         query = {
             "t": self.tag,
             "target": self.target or "",
@@ -62,7 +69,7 @@ class BuildRequest:
         return {name: value for name, value in query.items() if value}
 
 
-class EngineRefused(Exception):
+class BuildRejected(Exception):
     """The engine answered a build request with an HTTP error."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -72,37 +79,37 @@ class EngineRefused(Exception):
 
 
 class Builder(Protocol):
-    """A way to have an image built. One object is one build."""
+    """A way to build an image. One object is one build."""
 
     name: str
-    """As `Image.builder` says it."""
+    """The value of `Image.builder`."""
 
-    def run(self, take: Take) -> None:
-        """Build, blocking until the answer ends.
+    def run(self, on_record: OnRecord) -> None:
+        """Build. It blocks until the response ends.
 
         Raises:
-            EngineRefused: The engine did not take the request.
+            BuildRejected: The engine rejected the request.
             StageFailure: The context cannot be sent.
-            OSError: The connection broke (also after `abort`).
+            OSError: The connection broke, possibly because of `abort`.
         """
 
     def abort(self) -> None:
-        """Stop the build from another thread: `run` ends soon."""
+        """Stop the build from another thread. `run` then ends soon."""
 
 
 class SessionBuilder:
-    """BuildKit with a session: only what changed travels; secrets and private base images work."""
+    """BuildKit with a session: it transfers only changed files, and supports secrets and private base images."""
 
     name = "buildkit-session"
 
     def __init__(self, endpoint: Endpoint, request: BuildRequest) -> None:
         self._request = request
         folders = {"context": request.context, "dockerfile": request.dockerfile_folder}
-        self._session = Session(endpoint, SessionContent(folders, request.secrets, request.credentials))
+        self._session = Session(endpoint, SessionContent(folders, request.secrets, request.find_credentials))
         self._exchange = _Exchange(EngineConnection(endpoint))
 
-    def run(self, take: Take) -> None:
-        """As in `Builder`; `SessionRefused` where the engine has no sessions."""
+    def run(self, on_record: OnRecord) -> None:
+        """Build as `Builder.run` does. It raises `SessionRefused` if the engine has no sessions."""
         query = {
             **self._request.parameters,
             "version": "2",
@@ -113,20 +120,20 @@ class SessionBuilder:
         }
         try:
             self._session.open()
-            self._exchange.run(query, None, take)
+            self._exchange.run(query, {}, None, on_record)
         finally:
             self._session.close()
             if self._session.failure is not None:
                 raise self._session.failure
 
     def abort(self) -> None:
-        """As in `Builder`."""
+        """Stop the build."""
         self._exchange.abort()
         self._session.abort()
 
 
 class TarBuilder:
-    """A builder that takes the whole context with the request: BuildKit without a session, or the classic one."""
+    """A builder that receives the whole context with the request: BuildKit without a session, or the classic one."""
 
     def __init__(self, endpoint: Endpoint, request: BuildRequest, *, buildkit: bool) -> None:
         self.name = "buildkit" if buildkit else "classic"
@@ -134,43 +141,48 @@ class TarBuilder:
         self._exchange = _Exchange(EngineConnection(endpoint))
         self._version = {"version": "2", "buildid": uuid.uuid4().hex} if buildkit else {}
 
-    def run(self, take: Take) -> None:
-        """As in `Builder`."""
+    def run(self, on_record: OnRecord) -> None:
+        """Build as `Builder.run` does."""
         request = self._request
         path = request.dockerfile_folder / request.dockerfile_name
         inside = path.is_relative_to(request.context)
         name = path.relative_to(request.context).as_posix() if inside else ".container-kit.Dockerfile"
 
-        def send(write: Callable[[bytes], None]) -> None:
+        def write_body(write: Callable[[bytes], None]) -> None:
             write_tar(walk(request.context, request.ignore), {name: request.dockerfile}, write)
 
-        self._exchange.run({**self._request.parameters, **self._version, "dockerfile": name}, send, take)
+        headers = {"Content-Type": "application/x-tar", "Transfer-Encoding": "chunked"}
+        if request.base_credentials:
+            headers["X-Registry-Config"] = registry_config(request.base_credentials)
+        self._exchange.run({**request.parameters, **self._version, "dockerfile": name}, headers, write_body, on_record)
 
     def abort(self) -> None:
-        """As in `Builder`."""
+        """Stop the build."""
         self._exchange.abort()
 
 
 class _Exchange:
-    """`POST /build` and its answer, line by line."""
+    """`POST /build` and its response, line by line."""
 
     def __init__(self, connection: EngineConnection) -> None:
         self._connection = connection
         self._aborted = threading.Event()
 
-    def run(self, query: Mapping[str, str], body: Callable[[Callable[[bytes], None]], None] | None, take: Take) -> None:
+    def run(
+        self, query: Mapping[str, str], headers: Mapping[str, str], write_body: WriteBody | None, on_record: OnRecord
+    ) -> None:
         try:
             if self._aborted.is_set():
                 raise ConnectionAbortedError("the build was cancelled")
-            self._send(f"/build?{urlencode(query)}", body)
+            self._send(f"/build?{urlencode(query)}", headers, write_body)
             response = self._connection.getresponse()
             if response.status != http.client.OK:
-                raise EngineRefused(response.status, _message(response.read()))
+                raise BuildRejected(response.status, _message(response.read()))
             for line in response:
-                take(json.loads(line))
+                on_record(json.loads(line))
         except (http.client.HTTPException, ValueError, AttributeError) as error:
-            # a cut answer: an incomplete chunk, half a record, or a connection that abort closed under http.client
-            raise ConnectionResetError(f"the engine's answer broke off: {error}") from error
+            # a response cut short: an incomplete chunk, half a record, or a connection that `abort` closed
+            raise ConnectionResetError(f"the engine's response broke off: {error}") from error
         finally:
             self._connection.close()
 
@@ -178,19 +190,19 @@ class _Exchange:
         self._aborted.set()
         self._connection.abort()
 
-    def _send(self, url: str, body: Callable[[Callable[[bytes], None]], None] | None) -> None:
+    def _send(self, url: str, headers: Mapping[str, str], write_body: WriteBody | None) -> None:
         connection = self._connection
         connection.putrequest("POST", url)
-        if body is None:
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        if write_body is None:
             connection.putheader("Content-Length", "0")
             connection.endheaders()
             return
-        connection.putheader("Content-Type", "application/x-tar")
-        connection.putheader("Transfer-Encoding", "chunked")
         connection.endheaders()
-        # An engine that refuses early closes while we still send; what it says can be read all the same.
+        # An engine that rejects the request early closes the connection; its response can still be read.
         with suppress(BrokenPipeError, ConnectionResetError):
-            body(lambda piece: connection.send(b"%x\r\n%s\r\n" % (len(piece), piece)))
+            write_body(lambda piece: connection.send(b"%x\r\n%s\r\n" % (len(piece), piece)))
             connection.send(b"0\r\n\r\n")
 
 

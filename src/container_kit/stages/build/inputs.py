@@ -1,4 +1,4 @@
-"""What a build starts from: the caller's words checked and made a `BuildRequest`, before anything is changed."""
+"""The inputs of a build, read and checked before anything changes."""
 
 from __future__ import annotations
 
@@ -13,63 +13,57 @@ from pathlib import Path
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import ca_certificates as authorities
-from container_kit.stages.build import reference
-from container_kit.stages.build import secrets as build_secrets
+from container_kit.stages.build import ca_certificates, secrets
 from container_kit.stages.build.context.ignore import Patterns
-from container_kit.stages.build.dockerfile import ParsedDockerfile, parse
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.stages.docker.image_reference import IMAGE_REFERENCE_INVALID, ImageReference, read_tag
+from container_kit.stages.formats.dockerfile import (
+    DOCKERFILE_NOT_FOUND,
+    DOCKERFILE_SYNTAX,
+    DOCKERFILE_UNREADABLE,
+    ParsedDockerfile,
+    is_dockerfile_name,
+    parse_dockerfile,
+)
 
-DOCKERFILE_MISSING = FaultCode(
-    "dockerfile.missing",
-    means="There is no Dockerfile where one was looked for.",
-    hint="Name the Dockerfile (`dockerfile`), or have one generated.",
-)
-DOCKERFILE_UNREADABLE = FaultCode(
-    "dockerfile.unreadable",
-    means="The Dockerfile cannot be read, or is no text.",
-    hint="Make {path} a readable text file in UTF-8.",
-)
 IGNORE_INVALID = FaultCode(
     "dockerfile.ignore_invalid",
-    means="A line of .dockerignore is no pattern.",
+    means="A line of .dockerignore is not a valid pattern.",
     hint="Correct the pattern in {path}.",
 )
-TAG_INVALID = FaultCode(
-    "build.tag_invalid",
-    means="The tag is not a valid image reference.",
-    hint="Use lower-case letters, digits, `-`, `_`, `.` and `/`, for example {example}.",
-)
-TARGET_UNKNOWN = FaultCode(
-    "build.target_unknown",
-    means="The Dockerfile has no stage of that name.",
+TARGET_NOT_FOUND = FaultCode(
+    "build.target_not_found",
+    means="The Dockerfile has no stage with that name.",
     hint="Use one of the stages of {path}: {stages}.",
 )
 ARGUMENT_INVALID = FaultCode(
     "build.argument_invalid",
-    means="A build argument, platform, builder or cache is not in the form that it needs.",
+    means="A build argument, platform, builder or cache is not in the required form.",
     hint="Correct {what}: {form}.",
 )
 
 FAULTS = (
-    DOCKERFILE_MISSING,
+    DOCKERFILE_NOT_FOUND,
     DOCKERFILE_UNREADABLE,
+    DOCKERFILE_SYNTAX,
     IGNORE_INVALID,
-    TAG_INVALID,
-    TARGET_UNKNOWN,
+    IMAGE_REFERENCE_INVALID,
+    TARGET_NOT_FOUND,
     ARGUMENT_INVALID,
-    *build_secrets.FAULTS,
+    *secrets.FAULTS,
 )
 
 _USUAL_NAMES = ("Dockerfile", "dockerfile", "Containerfile")
-_LARGEST_DOCKERFILE = 1 << 20
+_MAX_DOCKERFILE = 1 << 20
+_MAX_LISTED = 20
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """One build, everything about it read and checked."""
+    """The inputs of one build, read and checked."""
 
     root: Path
     """The resolved source folder."""
@@ -78,24 +72,25 @@ class Inputs:
     content: str = field(repr=False)
     """The Dockerfile's text."""
     reference: str
+    """`name:tag` of the image."""
     ignore: Patterns
     ignore_path: str
-    """Where the ignore patterns stand, relative to the root."""
+    """The path of the ignore file, relative to the root."""
     secrets: Mapping[str, bytes] = field(repr=False)
     redact: Redactor
-    """Hides the secrets of this build."""
+    """Redacts the secrets of this build."""
     file: Path | None = None
-    """The Dockerfile on disk; None for one that was only proposed."""
+    """The Dockerfile on disk; None for a proposal."""
     rewritten: bool = False
-    """Whether `content` differs from what is on disk."""
+    """Whether `content` differs from the file on disk."""
     ignore_text: str = ""
-    """The ignore file's content."""
+    """The content of the ignore file."""
 
     @contextlib.contextmanager
     def dockerfile_folder(self) -> Iterator[tuple[Path, str]]:
-        """The folder and name of the Dockerfile; one that was only proposed is put in a folder for the while."""
+        """Yield the folder and name of the Dockerfile. A proposal is written to a temporary folder."""
         if self.file is not None and not self.rewritten:
-            real = self.file.resolve()  # a link is not followed by the engine
+            real = self.file.resolve()  # the engine does not follow a link
             yield real.parent, real.name
             return
         with tempfile.TemporaryDirectory(prefix="container-kit-") as folder:
@@ -105,29 +100,29 @@ class Inputs:
             yield Path(folder), "Dockerfile"
 
 
-def read(ctx: StageContext, source: Source, options: BuildOptions, dockerfile: Dockerfile | None) -> Inputs:
-    """Read and check everything that a build needs but the engine. It blocks for small files only.
+def read_inputs(ctx: StageContext, source: Source, options: BuildOptions, generated: Dockerfile | None) -> Inputs:
+    """Read and check all inputs of a build. It blocks, but reads only small files.
 
     Raises:
-        StageFailure: One of `FAULTS`, of the workspace's or of the Dockerfile's.
+        StageFailure: One of `FAULTS`, or a fault of the workspace.
     """
     root = ctx.workspace.directory(source.path)
-    module = _below(ctx, root, source.module)
-    file, content = _dockerfile(ctx, root, module, options, dockerfile)
-    context = _context(ctx, root, module, options, dockerfile, file)
-    path = _relative(file, root) if file is not None else (dockerfile.path if dockerfile else "Dockerfile")
-    parsed = parse(content, path)
+    module = _folder_below(ctx, root, source.module)
+    file, content = _read_dockerfile(ctx, root, module, options, generated)
+    context = _find_context(ctx, root, module, options, generated, file)
+    path = _relative(file, root) if file is not None else (generated.path if generated else "Dockerfile")
+    parsed = parse_dockerfile(content, path, options.build_args)
     parsed.check()
     _check_target(parsed, options.target)
     _check_forms(options)
-    secrets = build_secrets.read(ctx, root, options.secrets)
-    redact = build_secrets.redactor(options.build_args, secrets)
+    build_secrets = secrets.read_secrets(ctx, root, options.secrets)
+    redact = secrets.redactor(options.build_args, build_secrets)
     if options.ca_file is not None:
-        secrets |= build_secrets.read_authorities(ctx, root, options.ca_file)
-        content = authorities.inject(content, parsed)
-    proposed = dockerfile.ignore if dockerfile is not None and file is None else None
-    ignore_file = _ignore_file(context, file)
-    text = proposed if proposed is not None else (_text(ignore_file, root) if ignore_file else "")
+        build_secrets |= secrets.read_ca_certificates(ctx, root, options.ca_file)
+        content = ca_certificates.inject(content, parsed)
+    proposed = generated.ignore if generated is not None and file is None else None
+    ignore_file = _find_ignore_file(context, file)
+    ignore_text = proposed if proposed is not None else (_read_text(ignore_file, root) if ignore_file else "")
     ignore_path = _relative(ignore_file, root) if ignore_file else ".dockerignore"
     return Inputs(
         root=root,
@@ -135,119 +130,124 @@ def read(ctx: StageContext, source: Source, options: BuildOptions, dockerfile: D
         parsed=parsed,
         content=content,
         reference=_reference(root, source.module, options.tag),
-        ignore=_patterns(text, ignore_path),
+        ignore=_parse_patterns(ignore_text, ignore_path),
         ignore_path=ignore_path,
-        secrets=secrets,
+        secrets=build_secrets,
         rewritten=options.ca_file is not None,
         redact=redact,
         file=file,
-        ignore_text=text,
+        ignore_text=ignore_text,
     )
 
 
-def _below(ctx: StageContext, root: Path, relative: str) -> Path:
+def _folder_below(ctx: StageContext, root: Path, relative: str) -> Path:
     return root if relative in {"", "."} else ctx.workspace.directory(str(root / relative))
 
 
-def _dockerfile(
-    ctx: StageContext, root: Path, module: Path, options: BuildOptions, made: Dockerfile | None
+def _read_dockerfile(
+    ctx: StageContext, root: Path, module: Path, options: BuildOptions, generated: Dockerfile | None
 ) -> tuple[Path | None, str]:
-    """Find the Dockerfile: the one asked for, the one made, the module's, the root's."""
-    if options.dockerfile is None and made is not None and not made.written:
-        return None, made.content
-    asked = options.dockerfile or (made.path if made is not None else None)
-    if asked is not None:
-        candidates = [root / asked]
+    """Read the Dockerfile: the requested one, the generated one, the module's, or the root's."""
+    if options.dockerfile is None and generated is not None and not generated.written:
+        return None, generated.content
+    requested = options.dockerfile or (generated.path if generated is not None else None)
+    if requested is not None:
+        candidates = [root / requested]
     else:
         candidates = [folder / name for folder in dict.fromkeys((module, root)) for name in _USUAL_NAMES]
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None:
-        raise _missing(root, module, asked)
-    ctx.workspace.directory(str(found.resolve().parent))
-    return found, _text(found, root)
+    file = next((path for path in candidates if path.is_file()), None)
+    if file is None:
+        raise _not_found(root, module, requested or "Dockerfile")
+    ctx.workspace.directory(str(file.resolve().parent))
+    return file, _read_text(file, root)
 
 
-def _missing(root: Path, module: Path, asked: str | None) -> StageFailure:
-    locations = sorted(
-        _relative(path, root)
-        for folder in dict.fromkeys((root, module, *(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")))
-        for path in folder.glob("*ockerfile*")
-        if path.is_file() and not path.name.endswith(".dockerignore")
-    )[:20]
-    near = difflib.get_close_matches(asked or "Dockerfile", locations, 3, 0.3)
-    actions = [NextAction(why=f"{path} is there; build with it.", arguments={"dockerfile": path}) for path in near]
-    if not locations:
-        actions = [NextAction(tool="write-dockerfile", why="Have a Dockerfile written, then build again.")]
-    looked = asked or "Dockerfile"
-    evidence = [Evidence(kind="file", text=f"{looked} does not exist", where=looked)]
-    return DOCKERFILE_MISSING(f"there is no {looked} in {root}", evidence=evidence, next_actions=actions)
+def _not_found(root: Path, module: Path, requested: str) -> StageFailure:
+    existing = sorted(_existing_dockerfiles(root, module))[:_MAX_LISTED]
+    similar = difflib.get_close_matches(requested, existing, 3, 0.3)
+    actions = [NextAction(why=f"{path} exists; build with it.", arguments={"dockerfile": path}) for path in similar]
+    if not existing:
+        actions = [NextAction(tool=ToolName.WRITE_DOCKERFILE, why="Generate a Dockerfile, then build again.")]
+    evidence = [Evidence(kind="file", text=f"{requested} does not exist", where=requested)]
+    return DOCKERFILE_NOT_FOUND(f"there is no {requested} in {root}", evidence=evidence, next_actions=actions)
 
 
-def _text(path: Path, root: Path) -> str:
+def _existing_dockerfiles(root: Path, module: Path) -> Iterator[str]:
+    """Find the Dockerfiles in the root, the module and the folders of the root."""
+    folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    for folder in dict.fromkeys((root, module, *folders)):
+        with contextlib.suppress(OSError):
+            yield from (_relative(path, root) for path in folder.iterdir() if _is_dockerfile(path))
+
+
+def _is_dockerfile(path: Path) -> bool:
+    return is_dockerfile_name(path.name) and path.is_file()
+
+
+def _read_text(path: Path, root: Path) -> str:
     shown = _relative(path, root)
     try:
-        if path.stat().st_size > _LARGEST_DOCKERFILE:
-            raise DOCKERFILE_UNREADABLE(f"{shown} is over {_LARGEST_DOCKERFILE >> 20} MB", path=shown)
+        if path.stat().st_size > _MAX_DOCKERFILE:
+            raise DOCKERFILE_UNREADABLE(f"{shown} is larger than {_MAX_DOCKERFILE >> 20} MiB", path=shown)
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         evidence = [Evidence(kind="file", text=str(error), where=shown)]
         raise DOCKERFILE_UNREADABLE(
-            f"{shown} cannot be read as text", evidence=evidence, next_actions=[_after_edit(shown)], path=shown
+            f"{shown} cannot be read as text", evidence=evidence, next_actions=[_edit_and_retry(shown)], path=shown
         ) from error
     if "\0" in content:
-        raise DOCKERFILE_UNREADABLE(f"{shown} is binary", next_actions=[_after_edit(shown)], path=shown)
+        raise DOCKERFILE_UNREADABLE(f"{shown} is binary", next_actions=[_edit_and_retry(shown)], path=shown)
     return content
 
 
-def _context(
-    ctx: StageContext, root: Path, module: Path, options: BuildOptions, made: Dockerfile | None, file: Path | None
+def _find_context(
+    ctx: StageContext, root: Path, module: Path, options: BuildOptions, generated: Dockerfile | None, file: Path | None
 ) -> Path:
     if options.context is not None:
-        return _below(ctx, root, options.context)
-    modules_own = made is None and options.dockerfile is None and file is not None and file.parent == module
-    return module if modules_own else root
+        return _folder_below(ctx, root, options.context)
+    of_module = generated is None and options.dockerfile is None and file is not None and file.parent == module
+    return module if of_module else root
 
 
-def _ignore_file(context: Path, file: Path | None) -> Path | None:
-    """The Dockerfile's own ignore file wins over the context's, as with BuildKit."""
-    own = [file.with_name(f"{file.name}.dockerignore")] if file is not None else []
-    return next((path for path in [*own, context / ".dockerignore"] if path.is_file()), None)
+def _find_ignore_file(context: Path, file: Path | None) -> Path | None:
+    """Find the Dockerfile's ignore file, else the one of the context, as BuildKit does."""
+    specific = [file.with_name(f"{file.name}.dockerignore")] if file is not None else []
+    return next((path for path in [*specific, context / ".dockerignore"] if path.is_file()), None)
 
 
-def _patterns(text: str, path: str) -> Patterns:
+def _parse_patterns(text: str, path: str) -> Patterns:
     try:
         return Patterns.of_ignore_file(text)
     except ValueError as error:
-        raise IGNORE_INVALID(f"{path}: {error}", next_actions=[_after_edit(path)], path=path) from error
+        raise IGNORE_INVALID(f"{path}: {error}", next_actions=[_edit_and_retry(path)], path=path) from error
 
 
-def _after_edit(path: object) -> NextAction:
+def _edit_and_retry(path: str) -> NextAction:
     return NextAction(why=f"Correct {path}, then make the same call again.")
 
 
 def _reference(root: Path, module: str, tag: str | None) -> str:
-    own = reference.from_folder(root.name if module in {"", "."} else f"{root.name}-{module}")
+    default = str(ImageReference.from_folder(root.name if module in {"", "."} else f"{root.name}-{module}"))
     if tag is None:
-        return own
+        return default
     try:
-        return reference.complete(tag)
-    except ValueError as error:
-        actions = [NextAction(why="Use a valid name.", arguments={"tag": own})]
-        raise TAG_INVALID(str(error), next_actions=actions, example=own) from error
+        return str(read_tag(tag))
+    except StageFailure as failure:
+        action = NextAction(why="Use a valid name.", arguments={"tag": default})
+        raise StageFailure(failure.fault.model_copy(update={"next_actions": (action,)})) from failure
 
 
 def _check_target(parsed: ParsedDockerfile, target: str | None) -> None:
-    names = [stage.name.lower() for stage in parsed.stages if stage.name]
-    numbers = [str(number) for number in range(len(parsed.stages))]
-    if target is None or target.lower() in {*names, *numbers}:
+    if target is None or parsed.stage(target) is not None or _is_number(target, len(parsed.stages)):
         return
-    near = difflib.get_close_matches(target.lower(), names, 1, 0.0)
-    actions = [NextAction(why=f"The stage {name} exists.", arguments={"target": name}) for name in near]
+    names = [stage.name for stage in parsed.stages if stage.name]
+    similar = difflib.get_close_matches(target.lower(), names, 1, 0.0)
+    actions = [NextAction(why=f"The stage {name} exists.", arguments={"target": name}) for name in similar]
     if not names:
         actions = [NextAction(why="No stage has a name; build the last one.", arguments={"target": None})]
-    stages = ", ".join(names) or "none has a name; leave target out"
+    stages = ", ".join(names) or "no stage has a name, so omit target"
     evidence = [Evidence(kind="value", text=f"stages: {stages}", where=parsed.path)]
-    raise TARGET_UNKNOWN(
+    raise TARGET_NOT_FOUND(
         f"{parsed.path} has no stage {target!r}",
         evidence=evidence,
         next_actions=actions,
@@ -256,12 +256,12 @@ def _check_target(parsed: ParsedDockerfile, target: str | None) -> None:
     )
 
 
-# A cache in a local folder would be a path that escapes the workspace.
-_CACHE = (r"[\w./:@-]+|type=(registry|inline|gha|s3|azblob)(,\S*)?", "a cache lies in a registry, gha, s3 or azblob")
+# A cache in a local folder would be a path outside the workspace.
+_CACHE = (r"[\w./:@-]+|type=(registry|inline|gha|s3|azblob)(,\S*)?", "a cache is in a registry, gha, s3 or azblob")
 _FORMS = {
-    "build_args": (r"[A-Za-z_][A-Za-z0-9_]*", "a name is of letters, digits and `_`"),
+    "build_args": (r"[A-Za-z_][A-Za-z0-9_]*", "a name consists of letters, digits and `_`"),
     "platforms": (r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_]+)?", "a platform is OS/ARCHITECTURE, for example linux/arm64"),
-    "builder": (r"[\w.-]+", "a builder's name is of letters, digits, `.`, `-` and `_`"),
+    "builder": (r"[\w.-]+", "the name of a builder consists of letters, digits, `.`, `-` and `_`"),
     "cache_from": _CACHE,
     "cache_to": _CACHE,
 }
@@ -273,6 +273,11 @@ def _check_forms(options: BuildOptions) -> None:
         for text in [value] if isinstance(value, str) else value or ():
             if not re.fullmatch(expression, text):
                 raise ARGUMENT_INVALID(f"{text[:100]!r} in {what}: {form}", what=what, form=form)
+
+
+def _is_number(target: str, stages: int) -> bool:
+    """Return whether a target is the number of a stage, which some builders accept."""
+    return target.isascii() and target.isdigit() and int(target[:9]) < stages
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a build is given that must not show: secrets and authorities, read where the caller says they are."""
+"""The secrets and CA certificates of a build, read from the variables and files that the caller names."""
 
 from __future__ import annotations
 
@@ -7,40 +7,42 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from container_kit.stages.build import ca_certificates as authorities
+from container_kit.stages.build import ca_certificates
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.contract.stage import StageContext
 
-SECRET_MISSING = FaultCode(
-    "build.secret_missing",
-    means="A build secret comes from a variable or file that is not there, or one that is needed was not given.",
-    hint="Give the secret {id} as `env:NAME` or `file:PATH`, naming what the server's process can read.",
+SECRET_NOT_FOUND = FaultCode(
+    "build.secret_not_found",
+    means="The variable or file of a build secret does not exist, or a required secret was not given.",
+    hint="Give the secret {id} as `env:NAME` or `file:PATH`, with a name that the server process can read.",
 )
 CA_FILE_INVALID = FaultCode(
     "build.ca_file_invalid",
-    means="The file of authorities is missing or is no PEM file.",
-    hint="Give a PEM file with `-----BEGIN CERTIFICATE-----` blocks; {file} is none.",
+    means="The file with CA certificates does not exist or is not a PEM file.",
+    hint="Give a PEM file with `-----BEGIN CERTIFICATE-----` blocks instead of {file}.",
 )
 
-FAULTS = (SECRET_MISSING, CA_FILE_INVALID)
+FAULTS = (SECRET_NOT_FOUND, CA_FILE_INVALID)
 
 
-def read(ctx: StageContext, root: Path, wanted: Mapping[str, str]) -> dict[str, bytes]:
+def read_secrets(ctx: StageContext, root: Path, places: Mapping[str, str]) -> dict[str, bytes]:
     """Read the secrets.
 
     Args:
-        wanted: From a secret's id to `env:NAME` or `file:PATH`, relative to the root and inside the workspace.
+        ctx: The run.
+        root: The source folder.
+        places: Ids mapped to `env:NAME` or `file:PATH`. A path is relative to the root and inside the workspace.
 
     Raises:
-        StageFailure: `build.secret_missing`, or one of the workspace's.
+        StageFailure: `build.secret_not_found`, or a fault of the workspace.
     """
-    return {id_: _secret(ctx, root, id_, place) for id_, place in wanted.items()}
+    return {id_: _read_secret(ctx, root, id_, place) for id_, place in places.items()}
 
 
-def _secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
-    if not re.fullmatch(r"[\w.-]+", id_):  # a comma would be another field of buildx's --secret
-        raise SECRET_MISSING(f"{id_[:100]!r} is not a secret's id: use letters, digits, `.`, `-` and `_`", id="ID")
+def _read_secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
+    if not re.fullmatch(r"[\w.-]+", id_):  # a comma would start another field of buildx's --secret
+        raise SECRET_NOT_FOUND(f"{id_[:100]!r} is not a valid id: use letters, digits, `.`, `-` and `_`", id="ID")
     kind, _, name = place.partition(":")
     if kind == "env" and name in os.environ:
         return os.environ[name].encode()
@@ -50,40 +52,37 @@ def _secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise SECRET_MISSING(
-                f"the secret {id_} cannot be read from the file {name}", next_actions=[_again(id_)], id=id_
+            raise SECRET_NOT_FOUND(
+                f"the secret {id_} cannot be read from the file {name}", next_actions=[_retry(id_)], id=id_
             ) from error
-    # Whatever follows an unknown kind may be the secret itself: it is not repeated.
-    says = f"the variable {name} is not set" if kind == "env" else "it must be given as `env:NAME` or `file:PATH`"
-    raise SECRET_MISSING(f"the secret {id_} cannot be read: {says}", next_actions=[_again(id_)], id=id_)
+    # The text after an unknown kind may be the secret itself, so the message does not repeat it.
+    reason = f"the variable {name} is not set" if kind == "env" else "give it as `env:NAME` or `file:PATH`"
+    raise SECRET_NOT_FOUND(f"the secret {id_} cannot be read: {reason}", next_actions=[_retry(id_)], id=id_)
 
 
-def _again(id_: str) -> NextAction:
-    return NextAction(why=f"Have the secret {id_} where the server can read it, then make the same call again.")
+def _retry(id_: str) -> NextAction:
+    return NextAction(why=f"Make the secret {id_} available to the server process, then make the same call again.")
 
 
-def read_authorities(ctx: StageContext, root: Path, name: str) -> dict[str, bytes]:
-    """Read the PEM file of the authorities to trust, and add the usual ones: secrets by their ids.
+def read_ca_certificates(ctx: StageContext, root: Path, name: str) -> dict[str, bytes]:
+    """Read a PEM file with CA certificates, and return the build secrets that make RUN instructions trust them.
 
     Raises:
-        StageFailure: `build.ca_file_invalid`, or one of the workspace's.
+        StageFailure: `build.ca_file_invalid`, or a fault of the workspace.
     """
     path = (root / Path(name).expanduser()).resolve()
     ctx.workspace.directory(str(path.parent))
     try:
-        own = path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise CA_FILE_INVALID(f"{name} cannot be read: {error.strerror}", file=name) from error
     try:
-        return authorities.secrets(own)
+        return ca_certificates.trust_secrets(content)
     except ValueError as error:
-        raise CA_FILE_INVALID(f"{name} holds no certificate in PEM format", file=name) from error
+        raise CA_FILE_INVALID(f"{name} contains no certificate in PEM format", file=name) from error
 
 
 def redactor(arguments: Mapping[str, str], secrets: Mapping[str, bytes]) -> Redactor:
-    """Hide the secrets, line by line too, and the values of build arguments whose names look secret."""
+    """Create the redactor of a build: it hides the secrets and the build arguments whose names look secret."""
     values = [value for name, value in arguments.items() if looks_secret(name)]
-    for secret in secrets.values():
-        text = secret.decode(errors="replace").strip()
-        values += [text, *(line.strip() for line in text.splitlines() if len(line.strip()) >= 8)]
-    return Redactor(values)
+    return Redactor([*values, *(secret.decode(errors="replace").strip() for secret in secrets.values())])

@@ -1,4 +1,4 @@
-"""Choosing how to build: from what the engine says of itself, and what was asked for."""
+"""Selection of the builder, from the engine's headers and the requested options."""
 
 from __future__ import annotations
 
@@ -9,61 +9,62 @@ from container_kit.stages.build.engine_builders import Builder, BuildRequest, Se
 from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.docker.endpoint import Endpoint
 
-SECRETS_IMPOSSIBLE = FaultCode(
+SECRETS_UNSUPPORTED = FaultCode(
     "build.secrets_unsupported",
-    means="The engine builds without BuildKit sessions, so it cannot be given secrets or further authorities.",
-    hint="Build on a Docker Engine (DOCKER_HOST), name a buildx builder, or do without `secrets` and `ca_file`.",
+    means="The engine builds without BuildKit sessions, so it cannot receive secrets or CA certificates.",
+    hint="Build on a Docker Engine (DOCKER_HOST), name a buildx builder, or omit `secrets` and `ca_file`.",
 )
-FAULTS = (SECRETS_IMPOSSIBLE,)
+FAULTS = (SECRETS_UNSUPPORTED,)
 
 
-def choose(endpoint: Endpoint, request: BuildRequest, engine: Mapping[str, str]) -> Builder:
-    """Choose a builder.
+def select_builder(endpoint: Endpoint, request: BuildRequest, engine: Mapping[str, str]) -> Builder:
+    """Select the builder of a request.
 
-    buildx where only it can do what was asked for; the classic builder on Podman and on engines that are not Linux;
-    BuildKit with a session otherwise (`without_session` follows where that is refused).
+    buildx for options that only buildx supports; the classic builder on Podman and on engines that are not Linux;
+    otherwise BuildKit with a session (if the engine refuses the session, use `select_without_session`).
 
     Args:
         endpoint: The engine.
-        request: What is to be built.
-        engine: The headers of its answer to a ping.
+        request: The build.
+        engine: The headers of the engine's response to a ping.
 
     Raises:
         StageFailure: `build.buildx_missing`, `build.secrets_unsupported`.
     """
-    if wanted := _only_by_buildx(request):
-        command = buildx.find()
+    if options := _buildx_options(request):
+        command = buildx.find_buildx()
         if command is None:
-            raise buildx.BUILDX_MISSING(f"{wanted} needs docker buildx, which is not installed", options=wanted)
+            raise buildx.BUILDX_MISSING(f"{options} needs docker buildx, which is not installed", options=options)
         return buildx.BuildxBuilder(command, endpoint, request)
-    if "libpod-api-version" in engine or engine.get("ostype", "linux") != "linux":
-        _refuse_secrets(request, "Podman's socket" if "libpod-api-version" in engine else "this engine")
+    is_podman = "libpod-api-version" in engine
+    if is_podman or engine.get("ostype", "linux") != "linux":
+        _reject_secrets(request, "Podman's socket" if is_podman else "this engine")
         return TarBuilder(endpoint, request, buildkit=False)
     return SessionBuilder(endpoint, request)
 
 
-def without_session(endpoint: Endpoint, request: BuildRequest) -> Builder:
-    """The builder for an engine that refuses sessions.
+def select_without_session(endpoint: Endpoint, request: BuildRequest) -> Builder:
+    """Select the builder for an engine that refuses sessions.
 
     Raises:
         StageFailure: `build.secrets_unsupported`.
     """
-    _refuse_secrets(request, "what answers at this address")
+    _reject_secrets(request, "the server at this address")
     return TarBuilder(endpoint, request, buildkit=True)
 
 
-def _refuse_secrets(request: BuildRequest, who: str) -> None:
+def _reject_secrets(request: BuildRequest, engine: str) -> None:
     if request.secrets:
         names = ", ".join(sorted(request.secrets))
-        raise SECRETS_IMPOSSIBLE(f"{who} offers no BuildKit session, by which secrets are given: {names}")
+        raise SECRETS_UNSUPPORTED(f"{engine} offers no BuildKit session, which secrets require: {names}")
 
 
-def _only_by_buildx(request: BuildRequest) -> str:
-    """Name the options that only buildx understands."""
-    wanted = {
+def _buildx_options(request: BuildRequest) -> str:
+    """List the requested options that only buildx supports."""
+    options = {
         "platforms": len(request.platforms) > 1,
         "builder": request.builder,
         "cache_from": request.cache_from,
         "cache_to": request.cache_to,
     }
-    return ", ".join(name for name, value in wanted.items() if value)
+    return ", ".join(name for name, value in options.items() if value)

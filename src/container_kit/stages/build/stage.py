@@ -1,4 +1,4 @@
-"""The stage that turns a source tree into an image."""
+"""The stage that builds an image from a source tree."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ import anyio.to_thread
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import buildx, credentials, failures, images, inputs
-from container_kit.stages.build import dockerfile as dockerfiles
-from container_kit.stages.build import select_builder as choice
+from container_kit.stages.build import buildx, failures, inputs, select_builder
+from container_kit.stages.build.base_credentials import BaseCredentials
 from container_kit.stages.build.buildkit.progress import BuildLog
 from container_kit.stages.build.buildkit.session import SessionRefused
-from container_kit.stages.build.context import build_context as context
-from container_kit.stages.build.engine_builders import Builder, BuildRequest, EngineRefused
+from container_kit.stages.build.context import build_context
+from container_kit.stages.build.engine_builders import Builder, BuildRejected, BuildRequest
+from container_kit.stages.build.failures.base import BASE_UNAUTHORIZED
+from container_kit.stages.build.images import predict, untag_built
 from container_kit.stages.build.inputs import Inputs
-from container_kit.stages.contract.fault import Fault, StageFailure
-from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.docker import tag_journal as replaced
+from container_kit.stages.docker import credentials, images, labels, tag_journal
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.docker.labels import SOURCE
 from container_kit.stages.docker.tag_journal import TagMove
 
-_CLEANED_WITHIN = 10.0
+_CLEANUP_TIMEOUT = 10.0
 
 
 class BuildImage(Stage[Image]):
@@ -43,11 +42,11 @@ class BuildImage(Stage[Image]):
         *PATH_FAULTS,
         *ENGINE_FAULTS,
         *inputs.FAULTS,
-        *dockerfiles.FAULTS,
-        *context.FAULTS,
+        *build_context.FAULTS,
         *buildx.FAULTS,
-        *choice.FAULTS,
+        *select_builder.FAULTS,
         *failures.FAULTS,
+        *credentials.FAULTS,
     )
 
     def __init__(self, engine: DockerEngine | None = None) -> None:
@@ -60,8 +59,8 @@ class BuildImage(Stage[Image]):
         options: BuildOptions = BuildOptions(),  # noqa: B008 (frozen)
         dockerfile: Dockerfile | None = None,
     ) -> None:
-        """Check the source, the options, the Dockerfile's syntax, the secrets, and that the engine is there."""
-        await anyio.to_thread.run_sync(inputs.read, ctx, source, options, dockerfile)
+        """Check the source, the options, the Dockerfile's syntax and the secrets, and ping the engine."""
+        await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
         await self._engine.ping()
 
     async def execute(
@@ -76,45 +75,51 @@ class BuildImage(Stage[Image]):
         Raises:
             StageFailure: One of `faults`.
         """
-        read = await anyio.to_thread.run_sync(inputs.read, ctx, source, options, dockerfile)
-        began = time.monotonic()
+        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
+        started = time.monotonic()
         try:
-            return await self._build(ctx, options, read, began)
+            image = await self._build(ctx, options, read)
         except StageFailure as failure:
-            raise StageFailure(_redacted(failure.fault, read.redact)) from failure
+            raise StageFailure(failure.fault.redacted(read.redact)) from failure
+        return image.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
-    async def _build(self, ctx: StageContext, options: BuildOptions, read: Inputs, began: float) -> Image:
-        about = await self._engine.ping()
-        before = await self._engine.call(lambda api: images.id_of(api, read.reference))
-        before = replaced.note(ctx.run_id, TagMove(self._engine.host, read.reference, before)).image
-        relay = _Relay(ctx, read)
+    async def _build(self, ctx: StageContext, options: BuildOptions, read: Inputs) -> Image:
+        headers = await self._engine.ping()
+        previous = await self._engine.call(lambda api: images.image_id(api, read.reference))
+        previous = tag_journal.record(ctx.run_id, TagMove(self._engine.host, read.reference, previous)).image
+        base_credentials = BaseCredentials(read.parsed)
         built = ""
         try:
-            builder, log = await self._run(ctx, options, read, about, relay)
+            builder, log = await self._run(ctx, options, read, headers, base_credentials)
             if log.error is not None:
-                raise failures.explain(log, read)
+                raise _explain(log, read, base_credentials)
             if log.image_id is None:
-                raise self._engine.lost(ConnectionResetError("the engine's answer ended before the build did"))
+                raise self._engine.connection_lost(ConnectionResetError("the response ended before the build did"))
             built = log.image_id
         finally:
             if not built:
-                await self._clean(ctx, read, before)
-        facts = await self._engine.call(lambda api: images.describe(api, built))
+                await self._clean_up(ctx, read, previous)
+        details = await self._engine.call(lambda api: api.inspect_image(built))
         steps = log.instructions
-        return Image(
-            reference=read.reference,
-            **facts,
-            steps=len(steps),
-            cached_steps=sum(1 for step in steps if step.cached),
-            seconds=round(time.monotonic() - began, 3),
-            builder=builder.name,
-            source=str(read.root),
-            previous_id=before,
+        return images.describe(details, read.reference).model_copy(
+            update={
+                "steps": len(steps),
+                "cached_steps": sum(1 for step in steps if step.cached),
+                "builder": builder.name,
+                "source": str(read.root),
+                "previous_id": previous,
+            }
         )
 
     async def _run(
-        self, ctx: StageContext, options: BuildOptions, read: Inputs, about: Mapping[str, str], relay: _Relay
+        self,
+        ctx: StageContext,
+        options: BuildOptions,
+        read: Inputs,
+        headers: Mapping[str, str],
+        base_credentials: BaseCredentials,
     ) -> tuple[Builder, BuildLog]:
+        relay = _Relay(ctx, read)
         with read.dockerfile_folder() as (folder, name):
             request = BuildRequest(
                 context=read.context,
@@ -125,46 +130,50 @@ class BuildImage(Stage[Image]):
                 tag=read.reference,
                 target=options.target,
                 build_args=options.build_args,
-                labels={SOURCE: str(read.root)},
+                labels={labels.SOURCE: str(read.root)},
                 secrets=read.secrets,
-                credentials=credentials.for_registry,
+                find_credentials=base_credentials.find,
+                base_credentials=tuple(await base_credentials.find_all()),
                 no_cache=options.no_cache,
                 platforms=options.platforms,
                 builder=options.builder,
                 cache_from=options.cache_from,
                 cache_to=options.cache_to,
             )
-            builder = choice.choose(self._engine.endpoint, request, about)
+            builder = select_builder.select_builder(self._engine.endpoint, request, headers)
             try:
                 return builder, await self._run_builder(builder, relay)
             except SessionRefused as refused:
                 ctx.log.info("no BuildKit session, sending the whole context", reason=str(refused))
-                builder = choice.without_session(self._engine.endpoint, request)
+                builder = select_builder.select_without_session(self._engine.endpoint, request)
                 return builder, await self._run_builder(builder, relay)
 
     async def _run_builder(self, builder: Builder, relay: _Relay) -> BuildLog:
         log = BuildLog(relay.progress, relay.output)
         try:
             await self._engine.stream(lambda: relay.run(builder, log), builder.abort)
-        except EngineRefused as refused:
-            log.error = refused.message
+        except BuildRejected as rejected:
+            log.error = rejected.message
         except OSError as error:
-            raise self._engine.lost(error) from error
+            raise self._engine.connection_lost(error) from error
         log.close()
         relay.flush()
         return log
 
-    async def _clean(self, ctx: StageContext, read: Inputs, before: str | None) -> None:
-        """After a failure or a cancel: undo a tag that the engine set all the same, and forget the note."""
+    async def _clean_up(self, ctx: StageContext, read: Inputs, previous: str | None) -> None:
+        """Undo a tag that the engine moved although the build failed or was cancelled, and drop its record."""
         source = str(read.root)
-        with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANED_WITHIN), suppress(StageFailure):
-            await self._engine.call(lambda api: images.untag_built(api, read.reference, source, before))
-            replaced.forget(ctx.run_id, self._engine.host, read.reference)
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANUP_TIMEOUT), suppress(StageFailure):
+            await self._engine.call(lambda api: untag_built(api, read.reference, source, previous))
+            tag_journal.drop(ctx.run_id, self._engine.host, read.reference)
 
     async def rollback(self, ctx: StageContext, made: Image) -> None:
-        """Give the reference back to the image that it named before; remove the image that was made."""
-        await self._engine.call(lambda api: images.restore(api, made.reference, made.id, made.previous_id))
-        replaced.forget(ctx.run_id, self._engine.host, made.reference)
+        """Point the tag to the previous image again, and remove the built image."""
+        if made.id:
+            await self._engine.call(
+                lambda api: images.restore_tag(api, made.reference, made.id, made.previous_id, keep_image=False)
+            )
+        tag_journal.drop(ctx.run_id, self._engine.host, made.reference)
 
     async def preview(
         self,
@@ -173,44 +182,52 @@ class BuildImage(Stage[Image]):
         options: BuildOptions = BuildOptions(),  # noqa: B008 (frozen)
         dockerfile: Dockerfile | None = None,
     ) -> Preview[Image]:
-        """Say what would be built."""
-        read = await anyio.to_thread.run_sync(inputs.read, ctx, source, options, dockerfile)
-        return Preview((f"build {read.reference} from {read.context}",), images.foretold(read, options))
+        """Return the reference and the context of the build, and the predicted image."""
+        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
+        return Preview((f"build {read.reference} from {read.context}",), predict(read, options))
+
+
+def _explain(log: BuildLog, read: Inputs, base_credentials: BaseCredentials) -> StageFailure:
+    """Create the fault of a failed build. Unreadable credentials explain why a registry denied access."""
+    failure = failures.explain(log, read)
+    if failure.fault.code == BASE_UNAUTHORIZED and base_credentials.failure is not None:
+        return base_credentials.failure
+    return failure
 
 
 class _Relay:
-    """Carries progress and output from the builder's thread to the run's event loop, a batch for each record."""
+    """Passes progress and output from the builder's thread to the event loop of the run, one batch for each record."""
 
     def __init__(self, ctx: StageContext, read: Inputs) -> None:
         self._ctx = ctx
         self._redact = read.redact
-        self._waiting: list[tuple[str, float | None] | str] = []
+        self._pending: list[tuple[str, float | None] | str] = []
 
     def run(self, builder: Builder, log: BuildLog) -> None:
         """Run a build in this thread."""
 
-        def trace(data: bytes) -> Any:
+        def parse_trace(data: bytes) -> Any:
             from container_kit.stages.build.buildkit.messages import StatusResponse
 
             return StatusResponse.FromString(data)
 
-        def take(record: dict[str, Any]) -> None:
-            log.take(record, trace)
-            if self._waiting:
+        def on_record(record: dict[str, Any]) -> None:
+            log.add_record(record, parse_trace)
+            if self._pending:
                 anyio.from_thread.run_sync(self.flush)
 
-        builder.run(take)
+        builder.run(on_record)
 
     def progress(self, message: str, fraction: float | None) -> None:
-        self._waiting.append((message, fraction))
+        self._pending.append((message, fraction))
 
     def output(self, line: str) -> None:
-        self._waiting.append(line)
+        self._pending.append(line)
 
     def flush(self) -> None:
-        """Tell what is waiting; on the event loop."""
-        waiting, self._waiting = self._waiting, []
-        for item in waiting:
+        """Emit the pending items. Call it on the event loop."""
+        pending, self._pending = self._pending, []
+        for item in pending:
             if isinstance(item, str):
                 self._ctx.output(self._clean(item))
             else:
@@ -218,16 +235,3 @@ class _Relay:
 
     def _clean(self, text: str) -> str:
         return self._ctx.redact(self._redact(text))
-
-
-def _redacted(fault: Fault, clean: Redactor) -> Fault:
-    """Take the build's secrets out of a fault."""
-
-    def cleaned(value: Any) -> Any:
-        if isinstance(value, str):
-            return clean(value)
-        if isinstance(value, dict):
-            return {name: cleaned(one) for name, one in value.items()}
-        return [cleaned(one) for one in value] if isinstance(value, list | tuple) else value
-
-    return Fault.model_validate(cleaned(fault.model_dump()))

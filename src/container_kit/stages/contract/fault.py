@@ -3,8 +3,9 @@
 Exceptions::
 
     ContainerKitError
-    ├── WiringError        a pipeline, stage or setting that cannot work; raised at construction
-    └── StageFailure       carries a `Fault`; the only exception that leaves a stage or an adapter
+    ├── ConfigurationError   a setting, argument or name that cannot work; raised at start
+    │   └── WiringError      a pipeline whose stages do not fit together; raised at construction
+    └── StageFailure         carries a `Fault`; the only exception that leaves a stage or an adapter
 
 A fault code is stable and dotted, with the family first: `path.not_found`, `engine.unreachable`, `dockerfile.syntax`,
 `build.step_failed`, `deploy.port_in_use`, `run.timeout`. Codes are `FaultCode` objects, declared in the adapter that
@@ -13,7 +14,7 @@ detects the problem. A stage lists the codes it can raise in `Stage.faults`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue
@@ -68,13 +69,29 @@ class Fault(Artifact):
     """The stages that were rolled back, in that order."""
     trace_id: str | None = None
 
+    def redacted(self, redact: Callable[[str], str]) -> Fault:
+        """Return the fault with each of its texts redacted."""
+        return Fault.model_validate(_redact_texts(self.model_dump(), redact))
+
+
+def _redact_texts(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redact_texts(item, redact) for key, item in value.items()}
+    return [_redact_texts(item, redact) for item in value] if isinstance(value, list | tuple) else value
+
 
 class ContainerKitError(Exception):
     """The root of all exceptions of this package."""
 
 
-class WiringError(ContainerKitError):
-    """A pipeline, stage or setting that cannot work. Raised at construction."""
+class ConfigurationError(ContainerKitError):
+    """A setting, a command line argument or a name that cannot work. Raised at start."""
+
+
+class WiringError(ConfigurationError):
+    """A pipeline whose stages do not fit together. Raised at construction."""
 
 
 class StageFailure(ContainerKitError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure, WiringError
+from container_kit.stages.contract.fault import ConfigurationError, Evidence, FaultCode, NextAction, StageFailure
 
 PATH_NOT_FOUND = FaultCode(
     "path.not_found", means="The path does not exist.", hint="Use the path of an existing folder."
@@ -17,7 +17,7 @@ PATH_NOT_A_DIRECTORY = FaultCode(
     means="The path is a file, but a folder is required.",
     hint="Give the folder of the repository, for example {parent}.",
 )
-PATH_OUTSIDE = FaultCode(
+PATH_OUTSIDE_WORKSPACE = FaultCode(
     "path.outside_workspace",
     means="The path, after following symbolic links, is outside the allowed folders.",
     hint="Use a path below {roots}, or ask the operator to add the folder to CONTAINER_KIT_WORKSPACE.",
@@ -31,7 +31,7 @@ PATH_INVALID = FaultCode(
     "path.invalid", means="The text is not a valid path.", hint="Use a plain path without control characters."
 )
 
-FAULTS = (PATH_NOT_FOUND, PATH_NOT_A_DIRECTORY, PATH_OUTSIDE, PATH_UNREADABLE, PATH_INVALID)
+FAULTS = (PATH_NOT_FOUND, PATH_NOT_A_DIRECTORY, PATH_OUTSIDE_WORKSPACE, PATH_UNREADABLE, PATH_INVALID)
 
 
 class Workspace:
@@ -41,12 +41,12 @@ class Workspace:
         roots: Folders that a caller may name, including everything below them.
 
     Raises:
-        WiringError: `roots` is empty.
+        ConfigurationError: `roots` is empty.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
         if not roots:
-            raise WiringError("a workspace needs at least one root")
+            raise ConfigurationError("a workspace needs at least one root")
         self.roots = tuple(root.resolve() for root in roots)
 
     def directory(self, path: str) -> Path:
@@ -96,7 +96,7 @@ class Workspace:
             raise PATH_INVALID(f"{path[:80]!r} cannot be resolved: {error}") from error
         if not any(resolved.is_relative_to(root) for root in self.roots):
             roots = ", ".join(str(root) for root in self.roots)
-            raise PATH_OUTSIDE(f"{path} is outside the workspace", roots=roots)
+            raise PATH_OUTSIDE_WORKSPACE(f"{path} is outside the workspace", roots=roots)
         return resolved
 
 
@@ -114,7 +114,7 @@ def below(root: Path, path: str) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # a name too long, a link loop, a NUL byte
         raise PATH_INVALID(f"{path[:80]!r} is not a valid path") from error
     if not resolved.is_relative_to(root):
-        raise PATH_OUTSIDE(f"{path[:200]} is outside the source", roots=str(root))
+        raise PATH_OUTSIDE_WORKSPACE(f"{path[:200]} is outside the source", roots=str(root))
     return resolved
 
 

@@ -1,4 +1,4 @@
-"""Until when languages and distributions get security fixes, and which of them a base image is."""
+"""The end of security fixes for languages and distributions, and for base images."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ LAST_FIXES: dict[str, dict[str, str]] = {
         "3.22": "2027-05-01",
     },
 }
-"""Last day of security fixes by series, ISO dates, as the projects publish them; of Debian its long-term ones."""
+"""The last day of security fixes by series, as the projects publish it; for Debian, of long-term support."""
 
 _IMAGES = (
     ("python", r"(?:^|/)python:(\d+\.\d+)"),
@@ -142,19 +142,19 @@ _IMAGES = (
 
 
 def ended(family: str, series: str, today: date | None = None) -> str | None:
-    """The day of the last security fixes, ISO, where it has passed.
+    """Return the last day of security fixes (ISO 8601) if it has passed.
 
     Args:
         family: A key of `LAST_FIXES`.
-        series: For example `3.8`; as exact as the family's own.
-        today: By default this day.
+        series: For example `3.8`, as in the table.
+        today: Defaults to the current date.
     """
     last = LAST_FIXES.get(family, {}).get(series)
     return last if last and date.fromisoformat(last) < (today or date.today()) else None  # noqa: DTZ011 - a day, not a moment
 
 
 def of_image(reference: str, today: date | None = None) -> str | None:
-    """Say what a base image holds that gets no more security fixes: `python 3.8 has had none since 2024-10-07`."""
+    """Describe the part of a base image without security fixes: `python 3.8 has had no security fixes since …`."""
     for family, pattern in _IMAGES:
         found = re.search(pattern, reference)
         last = ended(family, found[1], today) if found else None

@@ -34,7 +34,7 @@ APPLICATION_NOT_FOUND = FaultCode(
 VERSION_NOT_FOUND = FaultCode(
     "deployment.version_not_found",
     means="The application has no such version to show or to roll back to.",
-    hint="Name a kept version: {kept}; or deploy an older image again by its name.",
+    hint="Name a kept version of {name}: {kept}; or deploy an older image again by its name.",
 )
 
 
@@ -65,5 +65,6 @@ def version_not_found(name: str, version: str | None, kept: Sequence[str]) -> St
     return VERSION_NOT_FOUND(
         f"{name} has no {requested}",
         next_actions=[NextAction(why=f"{other} is kept", arguments={"version": other}) for other in kept[:3]],
+        name=name,
         kept=", ".join(kept[:20]) or "none",
     )

@@ -1,1 +1,4 @@
-"""The adapter to the Docker Engine API, and what every user of it needs: image references, credentials and labels."""
+"""The adapter to the Docker Engine API, with image references, registry credentials and image inspection.
+
+No stage that changes anything belongs here; the rooms above own those.
+"""

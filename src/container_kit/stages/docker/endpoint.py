@@ -1,4 +1,4 @@
-"""Where the Docker Engine listens, found as the docker command line finds it, and plain connections to it."""
+"""The address of the Docker Engine, found as the docker command finds it, and plain connections to it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from urllib.parse import urlsplit
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _TCP_PORT, _TLS_PORT = 2375, 2376
-_ENDED_WITHIN = 2.0
+_EXIT_TIMEOUT = 2.0
 
 
 class EndpointError(ValueError):
-    """An address, a context or TLS files that cannot be used; the text says which and why."""
+    """An address, a context or TLS files that cannot be used; the text names the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """The PEM files of a TLS connection; `ca` None means the system's authorities, `verify` False means none at all."""
+    """The PEM files of a TLS connection. `ca` None means the system's CAs; `verify` False disables the check."""
 
     ca: Path | None = None
     cert: Path | None = None
@@ -34,10 +34,10 @@ class TlsFiles:
     verify: bool = True
 
     def context(self) -> ssl.SSLContext:
-        """Make the client side of TLS.
+        """Create the context for the client side of TLS.
 
         Raises:
-            EndpointError: A file is missing or is not what it should be.
+            EndpointError: A file is missing or not valid.
         """
         try:
             context = ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
@@ -52,25 +52,25 @@ class TlsFiles:
 
 
 @dataclass(slots=True)
-class Wire:
-    """One open connection to the engine: a socket, and the ssh process behind it where there is one."""
+class Connection:
+    """One open connection to the engine: a socket, and the ssh process behind it for `ssh://`."""
 
     sock: socket.socket
     process: subprocess.Popen[bytes] | None = None
 
     def abort(self) -> None:
-        """Break the connection from any thread; whoever reads or writes it wakes up."""
+        """Break the connection from any thread. Threads that read or write it wake up."""
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Break the connection and end what was behind it."""
+        """Break the connection and end the ssh process."""
         self.abort()
         self.sock.close()
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(_ENDED_WITHIN)
+                self.process.wait(_EXIT_TIMEOUT)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -78,40 +78,42 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An engine's address: `unix://PATH`, `tcp://HOST:PORT` (with TLS where files are given) or `ssh://[USER@]HOST`."""
+    """An engine's address: `unix://PATH`, `tcp://HOST:PORT` (with TLS if files are given) or `ssh://[USER@]HOST`."""
 
     host: str
     tls: TlsFiles | None = None
 
-    def dial(self, timeout: float | None) -> Wire:
-        """Open a connection, without TLS yet.
+    def dial(self, timeout: float | None) -> Connection:
+        """Open a connection, still without TLS.
 
         Raises:
-            OSError: Nobody listens there.
-            EndpointError: The address is of no known kind.
+            OSError: Nothing listens at the address.
+            EndpointError: The scheme of the address is unknown.
         """
         url = urlsplit(self.host)
         if url.scheme == "unix":
-            return Wire(_dial_unix(url.netloc + url.path, timeout))
+            return Connection(_dial_unix(url.netloc + url.path, timeout))
         if url.scheme in {"tcp", "http", "https"} and url.hostname:
-            return Wire(_dial_tcp(url.hostname, url.port or (_TLS_PORT if self.tls else _TCP_PORT), timeout))
+            return Connection(_dial_tcp(url.hostname, url.port or (_TLS_PORT if self.tls else _TCP_PORT), timeout))
         if url.scheme == "ssh" and url.hostname:
             return _dial_ssh(self.host, timeout)
-        raise EndpointError(f"{self.host!r} is not an engine's address (unix://, tcp:// or ssh://)")
+        raise EndpointError(f"{self.host!r} is not the address of an engine (unix://, tcp:// or ssh://)")
 
     @property
     def server_name(self) -> str | None:
-        """The name that the engine's certificate must bear; None without TLS."""
+        """The name that the engine's certificate must have; None without TLS."""
         return urlsplit(self.host).hostname if self.tls else None
 
-    def secure(self, wire: Wire) -> Wire:
-        """Put TLS on a fresh connection where the address asks for it; this blocks for the handshake."""
+    def secure(self, connection: Connection) -> Connection:
+        """Start TLS on a new connection if the endpoint has TLS files. It blocks for the handshake."""
         if self.tls is None:
-            return wire
+            return connection
         try:
-            return Wire(self.tls.context().wrap_socket(wire.sock, server_hostname=self.server_name), wire.process)
+            return Connection(
+                self.tls.context().wrap_socket(connection.sock, server_hostname=self.server_name), connection.process
+            )
         except BaseException:
-            wire.close()
+            connection.close()
             raise
 
 
@@ -119,7 +121,7 @@ class EngineConnection(http.client.HTTPConnection):
     """One HTTP connection to the engine, which another thread may abort.
 
     Args:
-        endpoint: Where to connect.
+        endpoint: The engine's address.
         timeout: Seconds for each read and write; None waits for as long as the connection lives.
         connect_timeout: Seconds to connect.
     """
@@ -128,24 +130,24 @@ class EngineConnection(http.client.HTTPConnection):
         super().__init__("docker", timeout=timeout)
         self._endpoint = endpoint
         self._connect_timeout = connect_timeout
-        self._wire: Wire | None = None
+        self._connection: Connection | None = None
 
     def connect(self) -> None:
-        """Connect now; the first request does it otherwise."""
-        self._wire = self._endpoint.secure(self._endpoint.dial(self._connect_timeout))
-        self._wire.sock.settimeout(self.timeout)
-        self.sock = self._wire.sock
+        """Connect now; otherwise the first request connects."""
+        self._connection = self._endpoint.secure(self._endpoint.dial(self._connect_timeout))
+        self._connection.sock.settimeout(self.timeout)
+        self.sock = self._connection.sock
 
     def abort(self) -> None:
         """Break the connection from any thread."""
-        if self._wire is not None:
-            self._wire.abort()
+        if self._connection is not None:
+            self._connection.abort()
 
     def close(self) -> None:
-        """Close it and what is behind it."""
+        """Close the connection and end the ssh process behind it."""
         super().close()
-        if self._wire is not None:
-            self._wire.close()
+        if self._connection is not None:
+            self._connection.close()
 
 
 def _dial_unix(path: str, timeout: float | None) -> socket.socket:
@@ -166,8 +168,8 @@ def _dial_tcp(host: str, port: int, timeout: float | None) -> socket.socket:
     return sock
 
 
-def _dial_ssh(host: str, timeout: float | None) -> Wire:
-    """Reach a remote engine through the user's own ssh, as the docker command line does."""
+def _dial_ssh(host: str, timeout: float | None) -> Connection:
+    """Connect to a remote engine through the user's ssh, as the docker command does."""
     url = urlsplit(host)
     ours, theirs = socket.socketpair()
     command = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={int(timeout or 30)}", "-T"]
@@ -183,29 +185,29 @@ def _dial_ssh(host: str, timeout: float | None) -> Wire:
         ours.close()
         raise
     ours.settimeout(timeout)
-    return Wire(ours, process)
+    return Connection(ours, process)
 
 
 def find_endpoint(host: str | None = None) -> Endpoint:
-    """Find the engine as the docker command line does.
+    """Find the engine as the docker command does.
 
-    In this order: `host`, DOCKER_HOST (with DOCKER_TLS_VERIFY, DOCKER_CERT_PATH), DOCKER_CONTEXT, the current context
-    of the docker configuration, the system's socket, a rootless engine's, Docker Desktop's, Podman's.
+    The order of precedence: `host`, DOCKER_HOST (with DOCKER_TLS_VERIFY, DOCKER_CERT_PATH), DOCKER_CONTEXT, the current
+    context of Docker's configuration, the system's socket, a rootless engine's, Docker Desktop's, Podman's.
 
     Raises:
-        EndpointError: The context named does not exist, or its files cannot be read.
+        EndpointError: The context does not exist, or its files cannot be read.
     """
     host = host or os.environ.get("DOCKER_HOST")
     if host:
         return Endpoint(_with_scheme(host), _tls_from_environment() if host.startswith(("tcp", "http")) else None)
     context = os.environ.get("DOCKER_CONTEXT") or _configuration().get("currentContext")
     if context and context != "default":
-        return _of_context(str(context))
+        return _from_context(str(context))
     return Endpoint(next((f"unix://{path}" for path in _usual_sockets() if path.exists()), DEFAULT_HOST))
 
 
 def docker_configuration_folder() -> Path:
-    """The folder of the docker command line's configuration: DOCKER_CONFIG, else `~/.docker`."""
+    """Return the folder of the docker command's configuration: DOCKER_CONFIG, else `~/.docker`."""
     return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
 
 
@@ -220,7 +222,7 @@ def _configuration() -> dict[str, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _of_context(name: str) -> Endpoint:
+def _from_context(name: str) -> Endpoint:
     from docker.context import ContextAPI
     from docker.errors import DockerException
 
@@ -243,8 +245,8 @@ def _tls_from_environment() -> TlsFiles | None:
     if not verify and not folder:
         return None
     files = {name: Path(folder or docker_configuration_folder()) / f"{name}.pem" for name in ("ca", "cert", "key")}
-    found = {name: path if path.exists() else None for name, path in files.items()}
-    return TlsFiles(found["ca"], found["cert"], found["key"], verify=verify)
+    existing = {name: path if path.exists() else None for name, path in files.items()}
+    return TlsFiles(existing["ca"], existing["cert"], existing["key"], verify=verify)
 
 
 def _usual_sockets() -> list[Path]:

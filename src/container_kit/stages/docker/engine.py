@@ -1,4 +1,4 @@
-"""The adapter to Docker Engine: one connection, calls in threads with a limit, foreign errors made faults."""
+"""The adapter to Docker Engine: calls in a limited number of threads, and translation of foreign errors to faults."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ ENGINE_UNREACHABLE = FaultCode(
     hint="Start Docker Engine, or point DOCKER_HOST at one ({host}); `container-kit doctor` shows what is missing.",
     retryable=True,
 )
-ENGINE_ADDRESS = FaultCode(
+ENGINE_ADDRESS_INVALID = FaultCode(
     "engine.address_invalid",
-    means="DOCKER_HOST, the docker context or the TLS files do not name an engine that could be called.",
-    hint="Correct DOCKER_HOST, DOCKER_CERT_PATH or the docker context (`docker context ls`).",
+    means="DOCKER_HOST, the Docker context or the TLS files are not valid.",
+    hint="Correct DOCKER_HOST, DOCKER_CERT_PATH or the Docker context (`docker context ls`).",
 )
-ENGINE_LOST = FaultCode(
+ENGINE_CONNECTION_LOST = FaultCode(
     "engine.connection_lost",
-    means="The engine answered at first and then the connection broke: it stopped or was restarted.",
-    hint="Wait until the engine at {host} runs again, then retry; what was half made is cleaned up then.",
+    means="The engine answered at first, then the connection broke: the engine stopped or was restarted.",
+    hint="Wait until the engine at {host} runs again, then retry. The retry cleans up unfinished work.",
     retryable=True,
 )
-ENGINE_DENIED = FaultCode(
+ENGINE_PERMISSION_DENIED = FaultCode(
     "engine.permission_denied",
-    means="The engine's socket is there, but this user may not use it.",
+    means="The engine's socket exists, but this user has no permission to use it.",
     hint="Add the user to the group that owns {host}, or use a rootless engine.",
 )
 ENGINE_DISK_FULL = FaultCode(
@@ -50,69 +50,76 @@ ENGINE_DISK_FULL = FaultCode(
 )
 ENGINE_ERROR = FaultCode(
     "engine.error",
-    means="The engine refused a call for a reason that has no code of its own.",
-    hint="The engine's own words are in the evidence.",
+    means="The engine rejected a call for a reason without a separate code.",
+    hint="See the engine's message in the evidence.",
 )
 
-FAULTS = (ENGINE_UNREACHABLE, ENGINE_ADDRESS, ENGINE_LOST, ENGINE_DENIED, ENGINE_DISK_FULL, ENGINE_ERROR)
+FAULTS = (
+    ENGINE_UNREACHABLE,
+    ENGINE_ADDRESS_INVALID,
+    ENGINE_CONNECTION_LOST,
+    ENGINE_PERMISSION_DENIED,
+    ENGINE_DISK_FULL,
+    ENGINE_ERROR,
+)
 
-_CALLS_AT_ONCE = 8
-_STREAMS_AT_ONCE = 16
-_ANSWERS_WITHIN = 5.0
-_ASKED_EVERY = 10.0
-_MISSES = 2
+_MAX_CALLS = 8
+_MAX_STREAMS = 16
+_PING_TIMEOUT = 5.0
+_PING_INTERVAL = 10.0
+_MAX_MISSED_PINGS = 2
 
 
 class DockerEngine:
-    """A Docker Engine, found as the docker command line finds it; connected at the first call.
+    """A Docker Engine, found as the docker command finds it. It connects at the first call.
 
     Args:
         host: As in DOCKER_HOST, for example `unix:///var/run/docker.sock`; None finds it (`find_endpoint`).
-        timeout: Seconds that one ordinary call may take.
+        timeout: Seconds for one ordinary call.
     """
 
     def __init__(self, host: str | None = None, timeout: float = 60) -> None:
-        self._asked_for = host
+        self._requested_host = host
         self._timeout = timeout
         self._client: APIClient | None = None
         self._connecting = threading.Lock()
-        self._calls = anyio.CapacityLimiter(_CALLS_AT_ONCE)
-        self._streams = anyio.CapacityLimiter(_STREAMS_AT_ONCE)
+        self._calls = anyio.CapacityLimiter(_MAX_CALLS)
+        self._streams = anyio.CapacityLimiter(_MAX_STREAMS)
 
     @cached_property
     def endpoint(self) -> Endpoint:
-        """Where the engine listens.
+        """The engine's endpoint.
 
         Raises:
-            EndpointError: Its address cannot be used.
+            EndpointError: The address cannot be used.
         """
-        return find_endpoint(self._asked_for)
+        return find_endpoint(self._requested_host)
 
     @property
     def host(self) -> str:
-        """The engine's address, as in DOCKER_HOST; what was asked for where that cannot be used."""
+        """The engine's address, as in DOCKER_HOST; the requested address if that cannot be used."""
         try:
             return self.endpoint.host
         except EndpointError:
-            return self._asked_for or "an unusable address"
+            return self._requested_host or "an unusable address"
 
     async def call(self, work: Callable[[APIClient], T]) -> T:
         """Run blocking work with the SDK's low-level client in a thread.
 
         Args:
-            work: Called with the client; it must return in bounded time, for a thread cannot be cancelled.
+            work: Called with the client. It must return in bounded time, because a thread cannot be cancelled. It
+                handles `docker.errors.NotFound` and similar answers that mean something to the caller.
 
         Raises:
-            StageFailure: One of `FAULTS`. `docker.errors.NotFound` and other answers that the caller should judge are
-                passed through `work`'s own handling first.
+            StageFailure: One of `FAULTS`.
         """
-        return await self._in_thread(lambda: self._blocking(work))
+        return await self._in_thread(lambda: self._run(work))
 
     async def ping(self) -> dict[str, str]:
-        """Ask whether the engine is there, within a few seconds.
+        """Ping the engine, with a time limit of a few seconds.
 
         Returns:
-            The answer's headers, names in lower case: `api-version`, `builder-version`, `libpod-api-version`, …
+            The headers of the response, with names in lower case: `api-version`, `builder-version`, …
 
         Raises:
             StageFailure: `engine.unreachable`, `engine.permission_denied` or `engine.address_invalid`.
@@ -120,56 +127,56 @@ class DockerEngine:
         return await self._in_thread(self._ping)
 
     async def stream(self, work: Callable[[], T], abort: Callable[[], None]) -> T:
-        """Run long blocking work on connections of its own in a thread; a cancel aborts it and waits for its end.
+        """Run long blocking work with separate connections in a thread. Cancellation aborts it and waits for its end.
 
-        The engine is asked now and then whether it still lives, so that one that hangs cannot hold the work for ever.
+        The engine is pinged regularly, so that an engine that hangs does not block the work forever.
 
         Args:
             work: May take as long as it needs.
-            abort: Called from another thread when it should stop; `work` then ends soon.
+            abort: Called from another thread to stop the work, which then ends soon.
 
         Raises:
-            StageFailure: `engine.connection_lost` if the engine stopped answering; what `work` raises passes through.
+            StageFailure: `engine.connection_lost` if the engine stopped answering. Exceptions of `work` pass through.
         """
         lost: list[StageFailure] = []
 
         async def watch() -> None:
-            lost.append(await self._falls_silent())
+            lost.append(await self._wait_until_silent())
             abort()
 
         async def abort_at_the_end() -> None:
             try:
                 await anyio.sleep_forever()
             finally:
-                abort()  # the thread then ends; the call that waits for it does so even when cancelled
+                abort()  # the thread then ends; `run_sync` waits for it even when cancelled
 
         async with anyio.create_task_group() as group:
             group.start_soon(abort_at_the_end)
             group.start_soon(watch)
-            outcome = await anyio.to_thread.run_sync(_captured, work, limiter=self._streams)
+            outcome = await anyio.to_thread.run_sync(_capture, work, limiter=self._streams)
             group.cancel_scope.cancel()
         await anyio.lowlevel.checkpoint_if_cancelled()
         if isinstance(outcome, _Raised):
             raise (lost[0] if lost else outcome.error) from outcome.error
         return outcome
 
-    async def _falls_silent(self) -> StageFailure:
-        """Wait until the engine has not answered several times in a row."""
+    async def _wait_until_silent(self) -> StageFailure:
+        """Wait until the engine has missed several pings in a row."""
         missed = 0
         while True:
-            await anyio.sleep(_ASKED_EVERY)
+            await anyio.sleep(_PING_INTERVAL)
             try:
                 await self.ping()
                 missed = 0
             except StageFailure as failure:
                 missed += 1
-                if missed >= _MISSES:
-                    return self.lost(failure)
+                if missed >= _MAX_MISSED_PINGS:
+                    return self.connection_lost(failure)
 
-    def lost(self, error: Exception) -> StageFailure:
-        """Make the fault of a connection that broke."""
+    def connection_lost(self, error: Exception) -> StageFailure:
+        """Create the fault of a broken connection."""
         evidence = [Evidence(kind="value", text=str(error)[:2000] or type(error).__name__)]
-        return ENGINE_LOST(f"the connection to {self.host} broke", evidence=evidence, host=self.host)
+        return ENGINE_CONNECTION_LOST(f"the connection to {self.host} broke", evidence=evidence, host=self.host)
 
     def close(self) -> None:
         """Close idle connections. The engine can be used again afterwards."""
@@ -179,25 +186,25 @@ class DockerEngine:
                 self._client = None
 
     def connection(self, timeout: float | None = None) -> EngineConnection:
-        """Make an unconnected HTTP connection of the caller's own, for streams and upgrades. It does not block.
+        """Create a separate HTTP connection for streams and upgrades. It does not connect yet.
 
         Args:
             timeout: Seconds for each read and write; None for streams that may be silent for long.
         """
-        return EngineConnection(self.endpoint, timeout, _ANSWERS_WITHIN)
+        return EngineConnection(self.endpoint, timeout, _PING_TIMEOUT)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(work, limiter=self._calls)
 
-    def _blocking(self, work: Callable[[APIClient], T]) -> T:
+    def _run(self, work: Callable[[APIClient], T]) -> T:
         from docker.errors import DockerException
 
         try:
-            return work(self._connected())
+            return work(self._get_client())
         except (DockerException, OSError) as error:
             raise self.translate(error) from error
 
-    def _connected(self) -> APIClient:
+    def _get_client(self) -> APIClient:
         with self._connecting:
             if self._client is None:
                 self._client = self._connect(self._ping().get("api-version"))
@@ -211,15 +218,15 @@ class DockerEngine:
             return APIClient(base_url=self.host, **options)
         from container_kit.stages.docker.transport import DialingAdapter
 
-        client = APIClient(base_url="tcp://docker:2375", **options)  # the adapter dials elsewhere
-        client.mount("http://docker:2375", DialingAdapter(self.endpoint, _ANSWERS_WITHIN))
+        client = APIClient(base_url="tcp://docker:2375", **options)  # the adapter connects to the endpoint instead
+        client.mount("http://docker:2375", DialingAdapter(self.endpoint, _PING_TIMEOUT))
         return client
 
     def _ping(self) -> dict[str, str]:
         try:
-            connection = self.connection(_ANSWERS_WITHIN)
+            connection = self.connection(_PING_TIMEOUT)
         except EndpointError as error:
-            raise ENGINE_ADDRESS(str(error)) from error
+            raise ENGINE_ADDRESS_INVALID(str(error)) from error
         try:
             connection.request("GET", "/_ping")
             response = connection.getresponse()
@@ -233,21 +240,21 @@ class DockerEngine:
     def _no_answer(self, error: Exception) -> StageFailure:
         evidence = [Evidence(kind="value", text=str(error)[:2000] or type(error).__name__)]
         if isinstance(error, EndpointError):
-            return ENGINE_ADDRESS(str(error))
+            return ENGINE_ADDRESS_INVALID(str(error))
         if isinstance(error, PermissionError):
-            return ENGINE_DENIED(f"no permission to use {self.host}", evidence=evidence, host=self.host)
+            return ENGINE_PERMISSION_DENIED(f"no permission to use {self.host}", evidence=evidence, host=self.host)
         return ENGINE_UNREACHABLE(f"no answer from the engine at {self.host}", evidence=evidence, host=self.host)
 
     def translate(self, error: Exception) -> StageFailure:
-        """Make a fault of what the SDK or the socket raised."""
+        """Translate an exception of the SDK or the socket to a fault."""
         text = str(error)
         evidence = [Evidence(kind="value", text=text[:2000])]
         if "no space left on device" in text.lower():
             return ENGINE_DISK_FULL("the engine's disk is full", evidence=evidence)
-        if _is_connection_trouble(error):
-            return self.lost(error)
+        if _is_connection_error(error):
+            return self.connection_lost(error)
         if "permission denied" in text.lower() and "socket" in text.lower():
-            return ENGINE_DENIED(f"no permission to use {self.host}", evidence=evidence, host=self.host)
+            return ENGINE_PERMISSION_DENIED(f"no permission to use {self.host}", evidence=evidence, host=self.host)
         return ENGINE_ERROR(_first_line(text), evidence=evidence)
 
 
@@ -256,15 +263,15 @@ class _Raised:
     error: Exception
 
 
-def _captured(work: Callable[[], T]) -> T | _Raised:
-    """Run work; an error comes back as a value, so that it is not wrapped by the tasks around it."""
+def _capture(work: Callable[[], T]) -> T | _Raised:
+    """Run work and return its exception as a value, so that the task group does not wrap it."""
     try:
         return work()
-    except Exception as error:  # noqa: BLE001 (raised again by the caller)
+    except Exception as error:  # noqa: BLE001 - raised again by the caller
         return _Raised(error)
 
 
-def _is_connection_trouble(error: Exception) -> bool:
+def _is_connection_error(error: Exception) -> bool:
     import requests.exceptions as requests
     from docker.errors import APIError, DockerException
 

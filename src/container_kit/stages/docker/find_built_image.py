@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from container_kit.stages.artifacts.image import ImageReference
+from container_kit.stages.artifacts.image import LocalImage
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.stage import Stage, StageContext
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
+from container_kit.stages.docker import images, labels
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.docker.labels import SOURCE
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -23,7 +24,7 @@ IMAGE_NOT_BUILT = FaultCode(
 )
 
 
-class FindBuiltImage(Stage[ImageReference]):
+class FindBuiltImage(Stage[LocalImage]):
     """Find the newest image that was built from the folder."""
 
     read_only = True
@@ -32,8 +33,8 @@ class FindBuiltImage(Stage[ImageReference]):
     def __init__(self, engine: DockerEngine | None = None) -> None:
         self._engine = engine or DockerEngine()
 
-    async def execute(self, ctx: StageContext, source: Source) -> ImageReference:
-        """Find images by their source label.
+    async def execute(self, ctx: StageContext, source: Source) -> LocalImage:
+        """Look for images whose label `io.container-kit.source` names the folder.
 
         Raises:
             StageFailure: `image.not_built` with the call that builds one, or a fault of the path or the engine.
@@ -43,30 +44,22 @@ class FindBuiltImage(Stage[ImageReference]):
         if reference is None:
             raise IMAGE_NOT_BUILT(
                 f"no image was built from {source.path}",
-                next_actions=[NextAction(tool="build", why=f"build an image from {source.path}")],
+                next_actions=[NextAction(tool=ToolName.BUILD, why=f"build an image from {source.path}")],
                 path=source.path,
             )
-        return ImageReference(image=reference)
+        return LocalImage(image=reference)
 
 
 def _newest(api: APIClient, folder: str) -> str | None:
-    """Return the image that was tagged last; a cached image may have been created long ago."""
-    images = api.images(filters={"label": f"{SOURCE}={folder}"})
-    if not images:
+    """Return the most recently tagged image. Its creation time does not count: a cached build keeps an old one."""
+    candidates = api.images(filters={"label": f"{labels.SOURCE}={folder}"})
+    if not candidates:
         return None
-    newest = max(images, key=lambda image: (bool(_tags(image)), _last_tagged(api, image["Id"]), image["Created"]))
-    return next(iter(_tags(newest)), str(newest["Id"]))
+    newest = max(candidates, key=lambda one: (bool(images.tags(one)), _tagged_at(api, one["Id"]), one["Created"]))
+    return next(iter(images.tags(newest)), str(newest["Id"]))
 
 
-def _tags(image: dict[str, Any]) -> list[str]:
-    return [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
-
-
-def _last_tagged(api: APIClient, image: str) -> str:
-    """Return when the image was last tagged, as sortable text; engines without that record report the year 1."""
-    from docker.errors import NotFound
-
-    try:
-        return str((api.inspect_image(image).get("Metadata") or {}).get("LastTagTime") or "")
-    except NotFound:
-        return ""
+def _tagged_at(api: APIClient, image: str) -> str:
+    """Return when the image was last tagged, as text that sorts. Engines that do not record it return the year 1."""
+    details = images.inspect(api, image) or {}
+    return str((details.get("Metadata") or {}).get("LastTagTime") or "")

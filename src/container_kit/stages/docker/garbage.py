@@ -1,4 +1,4 @@
-"""Leftovers: what forgotten runs left in the local engine and nobody uses."""
+"""Garbage collection: removes what expired runs left in the local engine and nothing uses."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from container_kit.stages.docker import tag_journal as replaced
+from container_kit.stages.docker import images, labels, tag_journal
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.docker.labels import RUN
 
 if TYPE_CHECKING:
     from docker import APIClient
 
+_STOPPED = ["created", "exited", "dead"]
+
 
 async def sweep(engine: DockerEngine, run_ids: Sequence[str]) -> list[str]:
-    """Remove stopped candidates that bear a label of these runs, and untagged images that they took the name from.
+    """Remove the stopped candidates of these runs, and the images that they left without a tag.
 
-    What serves, what is kept to go back to and what has a name is left alone.
+    Serving containers, containers kept for rollback and tagged images stay.
 
     Returns:
-        The ids of what was removed.
+        The ids of the removed objects.
 
     Raises:
         StageFailure: A fault of the engine.
@@ -31,26 +32,17 @@ async def sweep(engine: DockerEngine, run_ids: Sequence[str]) -> list[str]:
 def _sweep(api: APIClient, run_ids: set[str], host: str) -> list[str]:
     from docker.errors import APIError
 
-    gone: list[str] = []
-    for container in api.containers(all=True, filters={"label": RUN, "status": ["created", "exited", "dead"]}):
+    removed: list[str] = []
+    for container in api.containers(all=True, filters={"label": labels.RUN, "status": _STOPPED}):
         candidate = any(name.endswith("-candidate") for name in container.get("Names") or ())
-        if candidate and container["Labels"][RUN] in run_ids:
-            with suppress(APIError):  # it is being removed, or was started meanwhile
+        if candidate and container["Labels"][labels.RUN] in run_ids:
+            with suppress(APIError):  # it is being removed, or was started in the meantime
                 api.remove_container(container["Id"], v=True)
-                gone.append(container["Id"])
-    for image in replaced.drop_runs(run_ids, host):
-        if _is_unnamed(api, image):
-            with suppress(APIError):  # a container needs it still
+                removed.append(container["Id"])
+    for image in tag_journal.drop_runs(run_ids, host):
+        details = images.inspect(api, image)
+        if details is not None and not images.tags(details):
+            with suppress(APIError):  # a container still uses it
                 api.remove_image(image)
-                gone.append(image)
-    return gone
-
-
-def _is_unnamed(api: APIClient, image: str) -> bool:
-    from docker.errors import NotFound
-
-    try:
-        found = api.inspect_image(image)
-    except NotFound:
-        return False
-    return not found.get("RepoTags")
+                removed.append(image)
+    return removed

@@ -1,99 +1,175 @@
-"""Names of images in registries (the distribution specification's grammar, docker's defaults)."""
+"""Image references, with the grammar of github.com/distribution/reference and Docker's defaults."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
 from container_kit.stages.contract.fault import FaultCode, NextAction
 
-INVALID = FaultCode(
-    "push.reference_invalid",
-    means="The text is no name of an image in a registry.",
-    hint="Give `[registry[:port]/]path` in lower case and a tag of letters, digits, `.`, `_` and `-`; {reason}.",
+IMAGE_REFERENCE_INVALID = FaultCode(
+    "image.reference_invalid",
+    means="The text is not a valid image reference.",
+    hint="Use `[registry[:port]/]path[:tag]` with a path in lower case and a tag of letters, digits, `.`, `_` and `-`; "
+    "{reason}.",
 )
 
 DOCKER_HUB = "docker.io"
-_HOST = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9-]+)*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?\Z")
-_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z")
-_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}\Z")
+_HUB_HOSTS = frozenset({"index.docker.io", "registry-1.docker.io"})
+_OFFICIAL = "library/"
+
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
+_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_MAX_PATH = 255
+_MAX_FROM_FOLDER = 60
+
+
+class ImageReferenceError(ValueError):
+    """A text that is not a valid image reference; the text of the error names the wrong part."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """One tag in a registry."""
+class ImageReference:
+    """The name of an image in a registry, complete with Docker's defaults."""
 
     registry: str
+    """`host[:port]`; Docker Hub is `docker.io`."""
     path: str
-    tag: str
+    """The path of the repository in the registry, for example `library/debian`."""
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Parse `[registry/]path[:tag][@digest]`.
+
+        Raises:
+            ImageReferenceError: The text is not a valid reference.
+        """
+        name, has_digest, digest = text.partition("@")
+        folders, slash, last = name.rpartition("/")
+        last, has_tag, tag = last.partition(":")
+        first, has_registry, rest = f"{folders}{slash}{last}".partition("/")
+        if has_registry and _is_registry(first):
+            registry, path = DOCKER_HUB if first in _HUB_HOSTS else first, rest
+        else:
+            registry, path = DOCKER_HUB, f"{folders}{slash}{last}"
+        if registry == DOCKER_HUB and "/" not in path and path:
+            _reject_image_id(path)
+            path = f"{_OFFICIAL}{path}"
+        return cls(
+            _check(_REGISTRY, registry, "registry"),
+            _check(_PATH, path, "path"),
+            _check(_TAG, tag, "tag") if has_tag else None,
+            _check(_DIGEST, digest, "digest") if has_digest else None,
+        )
+
+    @classmethod
+    def from_folder(cls, name: str) -> ImageReference:
+        """Create a valid reference from any text, such as the name of a folder; `app:latest` if nothing is usable."""
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower().encode("ascii", "ignore").decode()).strip("-")
+        return cls(DOCKER_HUB, f"{_OFFICIAL}{plain[:_MAX_FROM_FOLDER].strip('-') or 'app'}", "latest")
 
     @property
     def name(self) -> str:
-        """`registry/path`, as docker writes it: Docker Hub is left out."""
+        """The repository as Docker displays it: without `docker.io/` and `library/`."""
         if self.registry == DOCKER_HUB:
-            return self.path.removeprefix("library/")
+            return self.path.removeprefix(_OFFICIAL)
         return f"{self.registry}/{self.path}"
 
     @property
-    def reference(self) -> str:
-        """`registry/path:tag`."""
-        return f"{self.name}:{self.tag}"
+    def short_name(self) -> str:
+        """The last component of the path: `shop` for `registry.example/team/shop:1`."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def tagged(self) -> ImageReference:
+        """The reference with a tag, `latest` if it has neither a tag nor a digest."""
+        return self if self.tag or self.digest else replace(self, tag="latest")
+
+    def __str__(self) -> str:
+        """Return the reference as Docker displays it."""
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.name}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+    def with_tag(self, tag: str) -> ImageReference:
+        """Return the reference to another tag of the repository.
+
+        Raises:
+            ImageReferenceError: The tag is not valid.
+        """
+        return replace(self, tag=_check(_TAG, tag, "tag"), digest=None)
+
+    def with_digest(self, digest: str) -> ImageReference:
+        """Return the reference to a manifest of the repository."""
+        return replace(self, tag=None, digest=digest)
 
 
-def target(repository: str, tag: str) -> Target:
-    """Read a repository's name and a tag.
+def _is_registry(first: str) -> bool:
+    """Return whether the first part of a name is a registry, as Docker decides it."""
+    return first == "localhost" or "." in first or ":" in first or first != first.lower()
+
+
+def _reject_image_id(path: str) -> None:
+    if _IMAGE_ID.fullmatch(path):
+        raise ImageReferenceError("64 hexadecimal digits are an image id")
+
+
+def _check(pattern: re.Pattern[str], text: str, part: str) -> str:
+    if not pattern.fullmatch(text) or (pattern is _PATH and len(text) > _MAX_PATH):
+        raise ImageReferenceError(f"{text[:80]!r} is not a valid {part}")
+    return text
+
+
+def read_tag(text: str) -> ImageReference:
+    """Read `name[:tag]` as a caller gives it; the tag defaults to `latest`.
 
     Raises:
-        StageFailure: `push.reference_invalid`.
+        StageFailure: `image.reference_invalid`.
     """
-    first, slash, rest = repository.partition("/")
-    is_host = bool(slash) and (first == "localhost" or "." in first or ":" in first)
-    registry, path = (first, rest) if is_host else (DOCKER_HUB, repository)
-    if registry in {"index.docker.io", "registry-1.docker.io"}:
-        registry = DOCKER_HUB
-    if registry == DOCKER_HUB and "/" not in path:
-        path = f"library/{path}"
-    _check(_HOST, registry, "registry")
-    if ":" in path.rpartition("/")[2] or "@" in path:
-        raise INVALID(
-            f"{repository[:200]!r} bears a tag or digest",
-            next_actions=_apart(repository),
-            reason="the tag is given apart",
+    reference = _read(text)
+    if reference.digest is not None:
+        raise IMAGE_REFERENCE_INVALID(f"{text[:200]!r} has a digest", reason="omit the digest")
+    return reference.tagged
+
+
+def read_repository(repository: str, tag: str) -> ImageReference:
+    """Read a repository and a tag as a caller gives them separately.
+
+    Raises:
+        StageFailure: `image.reference_invalid`.
+    """
+    reference = _read(repository)
+    if reference.tag is not None or reference.digest is not None:
+        raise IMAGE_REFERENCE_INVALID(
+            f"{repository[:200]!r} has a tag or digest",
+            next_actions=[_separate(reference)],
+            reason="give the tag separately",
         )
-    _check(_PATH, path, "path")
-    _check(_TAG, tag, "tag")
-    return Target(registry, path, tag)
+    try:
+        return reference.with_tag(tag)
+    except ImageReferenceError as error:
+        raise IMAGE_REFERENCE_INVALID(f"{tag[:200]!r} is not a valid tag: {error}", reason=str(error)) from error
 
 
-def named(name: str) -> Target:
-    """Read `name[:tag]`.
-
-    Raises:
-        StageFailure: `push.reference_invalid`.
-    """
-    folder, slash, last = name.rpartition("/")
-    last, _, tag = last.partition(":")
-    return target(f"{folder}{slash}{last}", tag or "latest")
+def _read(text: str) -> ImageReference:
+    try:
+        return ImageReference.parse(text)
+    except ImageReferenceError as error:
+        message = f"{text[:200]!r} is not a valid image reference: {error}"
+        raise IMAGE_REFERENCE_INVALID(message, reason=str(error)) from error
 
 
-def _apart(repository: str) -> list[NextAction]:
-    """The call with the tag given apart; a digest is not for a pusher to choose."""
-    folder, slash, last = repository.partition("@")[0].rpartition("/")
-    name, colon, tag = last.partition(":")
-    arguments: dict[str, JsonValue] = {"repository": f"{folder}{slash}{name}"}
-    if colon:
-        arguments["tag"] = tag
-    return [NextAction(why="Give the repository and the tag apart.", arguments=arguments)]
-
-
-def tag_of(reference: str) -> str:
-    """The tag in `name:tag`; `latest` where there is none."""
-    last = reference.partition("@")[0].rpartition("/")[2]
-    return last.partition(":")[2] or "latest"
-
-
-def _check(pattern: re.Pattern[str], text: str, part: str) -> None:
-    if not pattern.match(text):
-        raise INVALID(f"{text[:80]!r} is no {part} of an image's name", reason=f"the {part} is what is wrong here")
+def _separate(reference: ImageReference) -> NextAction:
+    """Suggest the call with the tag as a separate argument. The registry decides the digest."""
+    arguments: dict[str, JsonValue] = {"repository": reference.name}
+    if reference.tag:
+        arguments["tag"] = reference.tag
+    return NextAction(why="Give the repository and the tag separately.", arguments=arguments)

@@ -1,7 +1,7 @@
-"""Notes of which image a run takes a name from, kept on this machine before the engine moves the name.
+"""The tag journal: which image a tag pointed to before a run moved it, recorded on this machine before the move.
 
-A stage that dies between the moving of a name and its entry in the journal is run again, and sees its own image under
-the name; the note tells what was there before. It also tells what a run may have left without a name.
+If a stage dies after it moved a tag and before its result is journaled, it runs again and finds its own image under
+the tag. The record then names the image to restore. The records also name the images that a run left untagged.
 """
 
 from __future__ import annotations
@@ -9,63 +9,63 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from container_kit.stages.contract.paths import state_folder
+
 
 @dataclass(frozen=True, slots=True)
 class TagMove:
-    """A name in an engine, and the image that bore it before a run."""
+    """A tag in an engine, and the image that it pointed to before a run."""
 
     engine: str
     """The engine's address."""
     reference: str
     """`name:tag`."""
     image: str | None
-    """The image's id; None where the name was free."""
+    """The image's id; None if the tag did not exist."""
 
 
-def note(run: str, replaced: TagMove) -> TagMove:
-    """Note what a run is about to replace; the note that is there already counts, and is returned. Blocking.
+def record(run: str, move: TagMove) -> TagMove:
+    """Record a move that a run is about to make, and return the first record of this run and tag. It blocks.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The record cannot be written.
     """
-    path = _folder() / _file(run, replaced.engine, replaced.reference)
-    if known := _read(path):
-        return known
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps(asdict(replaced)))
-    fresh.rename(path)
-    return replaced
+    path = _file(run, move.engine, move.reference)
+    if first := _read(path):
+        return first
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(asdict(move)))
+    draft.replace(path)
+    return move
 
 
-def forget(run: str, engine: str, reference: str) -> None:
-    """Drop the note of a name: the run left it as it was."""
-    (_folder() / _file(run, engine, reference)).unlink(missing_ok=True)
+def drop(run: str, engine: str, reference: str) -> None:
+    """Drop the record of a tag that points to its former image again."""
+    _file(run, engine, reference).unlink(missing_ok=True)
 
 
 def drop_runs(runs: Iterable[str], engine: str) -> list[str]:
-    """Drop all notes of some runs; return the images in the engine that no note of another run names."""
+    """Drop all records of some runs, and return the images that no record of another run names."""
     files = [path for run in runs for path in _folder().glob(f"{_digest(run)}-*.json")]
-    forgotten = [(path, known) for path in files if (known := _read(path)) and known.engine == engine]
-    for path, _ in forgotten:
+    dropped = [(path, move) for path in files if (move := _read(path)) and move.engine == engine]
+    for path, _ in dropped:
         path.unlink(missing_ok=True)
-    still = {known.image for path in _folder().glob("*.json") if (known := _read(path))}
-    return sorted({known.image for _, known in forgotten if known.image} - still)
+    remaining = {move.image for path in _folder().glob("*.json") if (move := _read(path))}
+    return sorted({move.image for _, move in dropped if move.image} - remaining)
 
 
 def _folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"container-kit-{os.getuid()}" / "replaced"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    return state_folder() / "tags"
 
 
-def _file(run: str, engine: str, reference: str) -> str:
-    return f"{_digest(run)}-{_digest(f'{engine} {reference}')}.json"
+def _file(run: str, engine: str, reference: str) -> Path:
+    return _folder() / f"{_digest(run)}-{_digest(f'{engine} {reference}')}.json"
 
 
 def _digest(text: str) -> str:

@@ -1,7 +1,7 @@
-"""The docker SDK's requests on connections that our endpoint dials.
+"""The Docker SDK's requests over connections that an endpoint opens.
 
-The SDK's own ssh needs paramiko, where the user's ssh has their keys and settings; and its TLS lets REQUESTS_CA_BUNDLE
-win over the engine's own authority.
+The SDK's ssh support needs paramiko and does not use the keys and settings of the user's ssh. Its TLS support lets
+REQUESTS_CA_BUNDLE override the engine's certificate authority.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-from container_kit.stages.docker.endpoint import Endpoint, Wire
+from container_kit.stages.docker.endpoint import Connection, Endpoint
 
 
 class DialingAdapter(HTTPAdapter):
-    """Sends the requests of a `requests` session through connections that an endpoint dials.
+    """Sends the requests of a `requests` session over connections that an endpoint opens.
 
     Args:
         endpoint: The engine.
@@ -25,30 +25,30 @@ class DialingAdapter(HTTPAdapter):
     """
 
     def __init__(self, endpoint: Endpoint, timeout: float) -> None:
-        self._wires: list[Wire] = []
+        self._connections: list[Connection] = []
         self._pool = HTTPConnectionPool("docker", maxsize=8)
-        self._pool.ConnectionCls = _connection_class(endpoint, timeout, self._wires)
+        self._pool.ConnectionCls = _connection_class(endpoint, timeout, self._connections)
         super().__init__()
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
-        """The one pool, whatever the URL."""
+        """Return the only pool, for every URL."""
         return self._pool
 
     def close(self) -> None:
-        """End the connections and what is behind them."""
+        """Close the connections and end the ssh processes behind them."""
         self._pool.close()
-        for wire in self._wires:
+        for connection in self._connections:
             with contextlib.suppress(OSError):
-                wire.close()
-        self._wires.clear()
+                connection.close()
+        self._connections.clear()
         super().close()
 
 
-def _connection_class(endpoint: Endpoint, timeout: float, wires: list[Wire]) -> type[HTTPConnection]:
-    class Connection(HTTPConnection):
+def _connection_class(endpoint: Endpoint, timeout: float, connections: list[Connection]) -> type[HTTPConnection]:
+    class EndpointConnection(HTTPConnection):
         def _new_conn(self) -> Any:
-            wire = endpoint.secure(endpoint.dial(timeout))
-            wires.append(wire)
-            return wire.sock
+            connection = endpoint.secure(endpoint.dial(timeout))
+            connections.append(connection)
+            return connection.sock
 
-    return Connection
+    return EndpointConnection

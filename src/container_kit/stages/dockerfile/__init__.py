@@ -1,4 +1,4 @@
-"""The Dockerfile room: writes one from an analysis, reviews one that is there. Known to others by its stages alone."""
+"""Stages that generate, review and patch a Dockerfile. Other packages import only the stages."""
 
 from container_kit.stages.dockerfile.patches import ApplyPatches
 from container_kit.stages.dockerfile.review import ReviewDockerfile

@@ -1,4 +1,4 @@
-"""Asks the engine which base images it holds and which a registry would give it."""
+"""The base images that an engine has, or can pull from a registry."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _SECONDS = 6
-"""For one question to a registry; a network that swallows packets costs this once."""
+"""The time limit of a request to a registry; only the first request to an unreachable network waits for it."""
 
 
-async def survey(engine: DockerEngine, choices: Sequence[Sequence[str]]) -> Availability:
-    """Find out which references a host can have, asking no more than a choice needs.
+async def find_available(engine: DockerEngine, choices: Sequence[Sequence[str]]) -> Availability:
+    """Return which references the engine has or can pull, with as few requests as possible.
 
     Args:
-        engine: Where the images would be.
+        engine: The engine that would hold the images.
         choices: The candidates of each choice, the preferred one first.
 
     Returns:
-        What is known; nothing is where no engine answers, for a Dockerfile can be written without one.
+        The available references; an empty result if no engine answers, because a Dockerfile can be written without it.
     """
     try:
-        return await engine.call(lambda client: _survey(client, choices))
+        return await engine.call(lambda client: _find_available(client, choices))
     except StageFailure:
         return Availability()
 
 
-def _survey(client: APIClient, choices: Sequence[Sequence[str]]) -> Availability:
+def _find_available(client: APIClient, choices: Sequence[Sequence[str]]) -> Availability:
     present = {tag for image in client.images() for tag in image.get("RepoTags") or ()}
     digests: dict[str, str] = {}
-    answers = True
+    reachable = True
     for choice in choices:
         for reference in choice:
-            if answers and reference not in digests:
-                answers, digest = _digest(client, reference)
+            if reachable and reference not in digests:
+                reachable, digest = _digest(client, reference)
                 if digest:
                     digests[reference] = digest
             if reference in present or reference in digests:
@@ -48,14 +48,14 @@ def _survey(client: APIClient, choices: Sequence[Sequence[str]]) -> Availability
 
 
 def _digest(client: APIClient, reference: str) -> tuple[bool, str | None]:
-    """Ask the reference's registry through the engine, which knows its mirrors and proxies."""
+    """Query the registry through the engine, which has the settings for mirrors and proxies."""
     import requests
 
     url = f"{client.base_url}/v{client.api_version}/distribution/{reference}/json"
     try:
-        answer = client.get(url, timeout=_SECONDS)
+        response = client.get(url, timeout=_SECONDS)
     except requests.RequestException:
         return False, None
-    if answer.ok:
-        return True, answer.json().get("Descriptor", {}).get("digest")
-    return answer.status_code in {401, 403, 404}, None
+    if response.ok:
+        return True, response.json().get("Descriptor", {}).get("digest")
+    return response.status_code in {401, 403, 404}, None

@@ -1,4 +1,4 @@
-"""Writing files into a source tree: completely or not at all, and never over a person's work."""
+"""Write files into a source tree, completely or not at all, without replacing a person's work."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write(root: Path, path: str, content: str, *, run_id: str, overwrite: bool) 
             files.rename_inside(str(root), path, kept.rpartition("/")[2])
         files.write_inside(str(root), path, content.encode(), replace=_exists_in(root, path))
         return kept if _exists_in(root, kept) else None
-    except FileExistsError as error:  # it appeared in the meantime
+    except FileExistsError as error:  # it was created in the meantime
         raise _exists(root, path) from error
     except OSError as error:
         raise _unwritable(root, path, error) from error

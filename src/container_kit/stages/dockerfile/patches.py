@@ -21,36 +21,36 @@ from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.dockerfile import files
-from container_kit.stages.dockerfile.review import NONE_THERE, checksum
+from container_kit.stages.dockerfile.review import checksum
 from container_kit.stages.dockerfile.write import put, undo
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree, TextFile
-from container_kit.stages.formats.dockerfile import UNPARSABLE, read_stages
+from container_kit.stages.formats.dockerfile import DOCKERFILE_NOT_FOUND, DOCKERFILE_SYNTAX, parse_dockerfile
 
 CHANGED = FaultCode(
     "dockerfile.changed",
-    means="The Dockerfile is no longer the text that was reviewed.",
+    means="The Dockerfile changed since its review.",
     hint="Review {path} again and choose from the new patches.",
 )
 PATCH_UNKNOWN = FaultCode(
     "dockerfile.patch_unknown",
-    means="The review has no patch by that id.",
+    means="The review has no patch with that id.",
     hint="Choose from these: {ids}.",
 )
 PATCHES_OVERLAP = FaultCode(
     "dockerfile.patches_overlap",
     means="Two of the chosen patches change the same lines.",
-    hint="Apply {first} alone, review again, then apply what is left.",
+    hint="Apply only {first}, review again, then apply the other patches.",
 )
 
 
 class ApplyPatches(Stage[Dockerfile]):
-    """Apply chosen patches of a review to the Dockerfile; the text before is kept beside it."""
+    """Apply chosen patches of a review to the Dockerfile. The previous text is kept in a file next to it."""
 
     faults: ClassVar[tuple[FaultCode, ...]] = (
         *PATH_FAULTS,
         *files.FAULTS,
-        NONE_THERE,
-        UNPARSABLE,
+        DOCKERFILE_NOT_FOUND,
+        DOCKERFILE_SYNTAX,
         CHANGED,
         PATCH_UNKNOWN,
         PATCHES_OVERLAP,
@@ -59,7 +59,7 @@ class ApplyPatches(Stage[Dockerfile]):
     async def validate(
         self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchSelection | None = None
     ) -> None:
-        """Check that the text is the reviewed one and that the patches fit together."""
+        """Check that the Dockerfile is the reviewed one and that the patches do not overlap."""
         await anyio.to_thread.run_sync(_patched, ctx.workspace.directory(source.path), review, choice, ctx.run_id)
 
     async def execute(
@@ -68,38 +68,41 @@ class ApplyPatches(Stage[Dockerfile]):
         """Write the patched Dockerfile.
 
         Raises:
-            StageFailure: One of `faults`; the file is then as it was.
+            StageFailure: One of `faults`; the file is then unchanged.
         """
         root = ctx.workspace.directory(source.path)
-        made = await anyio.to_thread.run_sync(_patched, root, review, choice, ctx.run_id)
+        patched = await anyio.to_thread.run_sync(_patched, root, review, choice, ctx.run_id)
         with anyio.CancelScope(shield=True):
-            written = await anyio.to_thread.run_sync(put, root, made, ctx.run_id, True)
+            written = await anyio.to_thread.run_sync(put, root, patched, ctx.run_id, True)
         return written  # noqa: RET504 - a cancel scope may swallow, so the type checker wants it here
 
-    async def rollback(self, ctx: StageContext, made: Dockerfile) -> None:
-        """Put the text back that was there before, unless somebody edited the file since."""
+    async def rollback(self, ctx: StageContext, patched: Dockerfile) -> None:
+        """Restore the previous text, unless the file was edited since."""
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(undo, ctx.workspace, made)
+            await anyio.to_thread.run_sync(undo, ctx.workspace, patched)
 
     async def preview(
         self, ctx: StageContext, source: Source, review: DockerfileReview, choice: PatchSelection | None = None
     ) -> Preview[Dockerfile]:
-        """Foretell the patched text."""
+        """Return the patched text without writing it."""
         root = ctx.workspace.directory(source.path)
-        made = await anyio.to_thread.run_sync(_patched, root, review, choice, ctx.run_id)
-        return Preview((f"change {made.path} in {len(made.reasons)} places",), made)
+        patched = await anyio.to_thread.run_sync(_patched, root, review, choice, ctx.run_id)
+        return Preview((f"change {patched.path} in {len(patched.reasons)} places",), patched)
 
 
 def _patched(root: Path, review: DockerfileReview, choice: PatchSelection | None, run_id: str) -> Dockerfile:
     choice = choice or PatchSelection()
     original = _reviewed_text(ContextTree(root), review, choice, run_id)
     chosen = _chosen(review, choice)
-    content = _apply(original.text, [(one.id, one.patch) for one in chosen if one.patch and one.patch.file is None])
-    read_stages(content)
-    ignore = next((one.patch.replacement for one in chosen if one.patch and one.patch.file), None)
+    content = _apply(
+        original.text,
+        [(problem.id, problem.patch) for problem in chosen if problem.patch and problem.patch.file is None],
+    )
+    parse_dockerfile(content, review.path).check()
+    ignore = next((problem.patch.replacement for problem in chosen if problem.patch and problem.patch.file), None)
     reasons = tuple(
-        Reason(decision=one.message, rationale=one.rationale, locations=(f"{review.path}:{one.line}",))
-        for one in chosen
+        Reason(decision=problem.message, rationale=problem.rationale, locations=(f"{review.path}:{problem.line}",))
+        for problem in chosen
     )
     return Dockerfile(
         path=review.path,
@@ -114,14 +117,14 @@ def _patched(root: Path, review: DockerfileReview, choice: PatchSelection | None
 def _reviewed_text(tree: ContextTree, review: DockerfileReview, choice: PatchSelection, run_id: str) -> TextFile:
     original = tree.original(review.path)
     if original is None:
-        raise NONE_THERE(f"{review.path} is not there")
+        raise DOCKERFILE_NOT_FOUND(f"{review.path} does not exist, or is not text")
     if checksum(original.text) != review.checksum:
         kept = tree.original(f"{review.path}.{run_id}.orig")
         if kept is None or checksum(kept.text) != review.checksum:
-            raise CHANGED(f"{review.path} was changed since it was reviewed", path=review.path)
-        original = kept  # this run was repeated after a crash: what it wrote is made again
+            raise CHANGED(f"{review.path} changed since its review", path=review.path)
+        original = kept  # a run repeated after a crash: start again from its original
     if choice.checksum not in {None, review.checksum}:
-        raise CHANGED(f"{review.path} is not the text that the patches were chosen for", path=review.path)
+        raise CHANGED(f"{review.path} is not the text that the patches were chosen from", path=review.path)
     return original
 
 
@@ -134,20 +137,20 @@ def _chosen(review: DockerfileReview, choice: PatchSelection) -> list[Dockerfile
         return [offered[name] for name in dict.fromkeys(choice.ids)]
     fitting: list[DockerfileProblem] = []
     for problem in offered.values():
-        if not any(_meet(problem.patch, other.patch) for other in fitting):
+        if not any(_overlap(problem.patch, other.patch) for other in fitting):
             fitting.append(problem)
     return fitting
 
 
-def _meet(one: Patch | None, other: Patch | None) -> bool:
-    """Tell whether two patches change the same lines; lines put before one that is changed do not."""
-    if one is None or other is None or one.file != other.file:
+def _overlap(patch: Patch | None, other: Patch | None) -> bool:
+    """Return whether two patches change the same lines. Lines inserted before a changed line do not count."""
+    if patch is None or other is None or patch.file != other.file:
         return False
-    return one.first_line <= other.last_line and other.first_line <= one.last_line
+    return patch.first_line <= other.last_line and other.first_line <= patch.last_line
 
 
 def _apply(text: str, patches: list[tuple[str, Patch]]) -> str:
-    """Apply patches from the last line to the first, so that line numbers stay true."""
+    """Apply patches from the last line to the first, so that line numbers stay valid."""
     lines = text.split("\n")
     upper = len(lines) + 1
     for name, patch in sorted(patches, key=lambda item: (item[1].first_line, item[1].last_line), reverse=True):

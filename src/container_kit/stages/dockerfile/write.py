@@ -1,4 +1,4 @@
-"""The stage that writes a Dockerfile for a source tree that has none."""
+"""The stage that generates a Dockerfile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.dockerfile import files
-from container_kit.stages.dockerfile.base_availability import survey
+from container_kit.stages.dockerfile.base_availability import find_available
 from container_kit.stages.dockerfile.generate.plan import SOURCE_IGNORED, DockerfilePlan, plan
 from container_kit.stages.ecosystems.facets.generation import questions as unsettled
 from container_kit.stages.ecosystems.facets.generation.base_images import BasePolicy
@@ -28,9 +28,9 @@ class WriteDockerfile(Stage[Dockerfile]):
     """Write a Dockerfile and a .dockerignore from what the analysis found.
 
     Args:
-        policy: Which base images are used.
-        engine: Asked which base images are there and, through it, what registries have; where none answers, the usual
-            ones are taken.
+        policy: The base images to use.
+        engine: Reports which base images it has and which its registries offer. The default base images are used if
+            no engine answers.
     """
 
     faults: ClassVar[tuple[FaultCode, ...]] = (*PATH_FAULTS, *unsettled.FAULTS, SOURCE_IGNORED, *files.FAULTS)
@@ -42,7 +42,7 @@ class WriteDockerfile(Stage[Dockerfile]):
     async def validate(
         self, ctx: StageContext, source: Source, analysis: Analysis, options: DockerfileOptions | None = None
     ) -> None:
-        """Check that the analysis suffices and that nobody's Dockerfile is in the way.
+        """Check that the analysis is sufficient and that no Dockerfile of a person would be replaced.
 
         Raises:
             StageFailure: One of `faults`.
@@ -56,44 +56,44 @@ class WriteDockerfile(Stage[Dockerfile]):
     async def execute(
         self, ctx: StageContext, source: Source, analysis: Analysis, options: DockerfileOptions | None = None
     ) -> Dockerfile:
-        """Write `Dockerfile` beside the module and, where there is none, `.dockerignore` at the root.
+        """Write `Dockerfile` in the module's folder and, if there is no `.dockerignore`, one at the root.
 
-        An earlier file that was generated and not edited is replaced; any other is left alone, or kept beside the new
-        one where the options say overwrite.
+        A generated file that was not edited is replaced. Any other file is kept: with `overwrite` under another name
+        next to the new one, otherwise the stage fails.
 
         Raises:
-            StageFailure: One of `faults`; nothing was written then.
+            StageFailure: One of `faults`; nothing is written then.
         """
         options = options or DockerfileOptions()
         proposal = await self._proposal(ctx, source, analysis, options)
         if not options.write:
             return proposal
         root = ctx.workspace.directory(source.path)
-        with anyio.CancelScope(shield=True):  # two small files: sooner done than undone
+        with anyio.CancelScope(shield=True):  # two small files: finishing is faster than undoing
             written = await anyio.to_thread.run_sync(put, root, proposal, ctx.run_id, options.overwrite)
         ctx.progress(f"wrote {written.path}" + (" and .dockerignore" if written.ignore else ""), 1.0)
         return written
 
-    async def rollback(self, ctx: StageContext, made: Dockerfile) -> None:
-        """Take away what was written, unless somebody edited it since, and put back what it replaced.
+    async def rollback(self, ctx: StageContext, dockerfile: Dockerfile) -> None:
+        """Remove the written files, unless they were edited since, and restore the replaced file.
 
         Raises:
             StageFailure: `dockerfile.unwritable`.
         """
-        if made.written:
+        if dockerfile.written:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(undo, ctx.workspace, made)
+                await anyio.to_thread.run_sync(undo, ctx.workspace, dockerfile)
 
     async def preview(
         self, ctx: StageContext, source: Source, analysis: Analysis, options: DockerfileOptions | None = None
     ) -> Preview[Dockerfile]:
-        """Foretell the files, writing nothing."""
+        """Return the files without writing them."""
         options = options or DockerfileOptions()
         proposal = await self._proposal(ctx, source, analysis, options)
-        says = [f"write {proposal.path} ({len(proposal.content.splitlines())} lines)"] if options.write else []
+        changes = [f"write {proposal.path} ({len(proposal.content.splitlines())} lines)"] if options.write else []
         if options.write and proposal.ignore:
-            says.append("write .dockerignore")
-        return Preview(tuple(says), proposal)
+            changes.append("write .dockerignore")
+        return Preview(tuple(changes), proposal)
 
     async def _proposal(
         self,
@@ -104,16 +104,16 @@ class WriteDockerfile(Stage[Dockerfile]):
     ) -> Dockerfile:
         root = ctx.workspace.directory(source.path)
 
-        def work() -> DockerfilePlan:
+        def create_plan() -> DockerfilePlan:
             return plan(analysis, source.module, ContextTree(root), options, self._policy)
 
-        planned = await anyio.to_thread.run_sync(work)
-        available = await survey(self._engine, planned.choices())
-        return await anyio.to_thread.run_sync(planned.dockerfile, available)
+        dockerfile_plan = await anyio.to_thread.run_sync(create_plan)
+        available = await find_available(self._engine, dockerfile_plan.choices())
+        return await anyio.to_thread.run_sync(dockerfile_plan.dockerfile, available)
 
 
 def put(root: Path, proposal: Dockerfile, run_id: str, overwrite: bool) -> Dockerfile:
-    """Write a proposal's files into a tree: both or none.
+    """Write the files of a proposal into a tree: both or neither.
 
     Raises:
         StageFailure: One of `files.FAULTS`.
@@ -129,13 +129,13 @@ def put(root: Path, proposal: Dockerfile, run_id: str, overwrite: bool) -> Docke
     return written
 
 
-def undo(workspace: Workspace, made: Dockerfile) -> None:
-    """Take away what was written, unless somebody edited it since, and put back what it replaced."""
-    if Path(made.root).is_dir():  # a tree that is gone needs no undoing
-        _remove(workspace.directory(made.root), made)
+def undo(workspace: Workspace, dockerfile: Dockerfile) -> None:
+    """Remove the written files, unless they were edited since, and restore the replaced file."""
+    if Path(dockerfile.root).is_dir():  # a removed tree has nothing to undo
+        _remove(workspace.directory(dockerfile.root), dockerfile)
 
 
-def _remove(root: Path, made: Dockerfile) -> None:
-    files.remove(root, made.path, made.content, made.replaced)
-    if made.ignore is not None:
-        files.remove(root, made.ignore_path, made.ignore, None)
+def _remove(root: Path, dockerfile: Dockerfile) -> None:
+    files.remove(root, dockerfile.path, dockerfile.content, dockerfile.replaced)
+    if dockerfile.ignore is not None:
+        files.remove(root, dockerfile.ignore_path, dockerfile.ignore, None)

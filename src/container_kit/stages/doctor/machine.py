@@ -1,4 +1,4 @@
-"""This machine: Python, and the folders that Container Kit reads and writes."""
+"""Checks of this machine: Python, and the folders that Container Kit reads and writes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _EXPORTS = "Put exports of OSV there, as {folder}/PyPI/all.zip: https://google.g
 
 
 async def python() -> list[HostCheck]:
-    """Tell which Python runs this; a wrong one would not have come so far."""
+    """Report the Python version. An unsupported version cannot run this code."""
     detail = f"{platform.python_version()} at {sys.executable}, on {platform.platform(terse=True)}"
     return [HostCheck(name="python", outcome="ok", detail=detail, needed=True)]
 
 
 async def workspace(root: Path) -> list[HostCheck]:
-    """Look whether a workspace root can be read."""
+    """Check that a workspace root is readable."""
     return [await anyio.to_thread.run_sync(_workspace, root, abandon_on_cancel=True)]
 
 
@@ -42,7 +42,7 @@ def _workspace(root: Path) -> HostCheck:
 
 
 async def state_folder(home: Path) -> list[HostCheck]:
-    """Look whether state can be kept."""
+    """Check that the state folder is writable."""
     return [await anyio.to_thread.run_sync(_state_folder, home, abandon_on_cancel=True)]
 
 
@@ -54,13 +54,13 @@ def _state_folder(home: Path) -> HostCheck:
     elif not os.access(nearest, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         detail, repair = f"this user may not write to {nearest}", "Set CONTAINER_KIT_HOME to a folder of this user."
     else:
-        detail = "writable" if nearest == home else "made at the first run"
+        detail = "writable" if nearest == home else "created at the first run"
         return HostCheck(name=name, outcome="ok", detail=detail, needed=True)
     return HostCheck(name=name, outcome="problem", detail=detail, get=repair, needed=True)
 
 
 async def advisories(folder: Path) -> list[HostCheck]:
-    """Look for the exports of OSV that the built-in matcher compares packages with."""
+    """Check for the exports of OSV that the built-in matcher uses."""
     return [await anyio.to_thread.run_sync(_advisories, folder, abandon_on_cancel=True)]
 
 
@@ -70,5 +70,5 @@ def _advisories(folder: Path) -> HostCheck:
         exported = sorted({export.parent.name for export in folder.glob("*/*")})
     if exported:
         return HostCheck(name=ADVISORIES, outcome="ok", detail=f"{', '.join(exported)} in {folder}")
-    detail = f"without a scanner, vulnerabilities are not looked for: no exports of OSV can be read in {folder}"
+    detail = f"without a scanner, there is no check for vulnerabilities: no readable exports of OSV in {folder}"
     return HostCheck(name=ADVISORIES, outcome="missing", detail=detail, get=_EXPORTS.format(folder=folder))

@@ -1,4 +1,4 @@
-"""Programs that Container Kit uses where they are there: which, in what version, and how to get them."""
+"""Checks of optional programs: their versions, and how to install them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:[-+][0-9A-Za-z.+-]+)?")
 _TRIVY_STAMP = re.compile(
     rb"mod\tgithub\.com/aquasecurity/trivy\tv([0-9][0-9A-Za-z.+-]*)|trivy/pkg/version[/a-z]*\.ver(?:sion)?=([0-9][0-9A-Za-z.+-]*)"
 )
-_MALICIOUS_TRIVY = frozenset({"0.69.4", "0.69.5", "0.69.6"})  # CVE-2026-33634: to run them is the harm
+_MALICIOUS_TRIVY = frozenset({"0.69.4", "0.69.5", "0.69.6"})  # CVE-2026-33634: they must not run
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that may be there."""
+    """An optional program."""
 
     name: str
     command: tuple[str, ...]
-    """What tells its version."""
+    """The command that prints its version."""
     use: str
-    """What is not done without it."""
+    """The effect if it is missing."""
     get: str
 
 
@@ -61,14 +61,14 @@ PROGRAMS = (
     Program(
         "kubectl",
         ("kubectl", "version", "--client"),
-        "a cluster can be looked at only through Container Kit",
+        "clusters can only be inspected with Container Kit",
         "https://kubernetes.io/docs/tasks/tools/#kubectl",
     ),
 )
 
 
-async def look(program: Program) -> list[HostCheck]:
-    """Look for one program and ask its version."""
+async def check(program: Program) -> list[HostCheck]:
+    """Check one program, and read its version."""
     path = shutil.which(program.command[0])
     if path is None:
         return [_missing(program)]
@@ -77,10 +77,10 @@ async def look(program: Program) -> list[HostCheck]:
         if stamp in _MALICIOUS_TRIVY:
             detail = f"{stamp} at {path} is one of the malicious releases (CVE-2026-33634); it is never run"
             return [HostCheck(name=program.name, outcome="problem", detail=detail, get=f"Remove it. {program.get}")]
-    return [await _asked(program, path)]
+    return [await _check_version(program, path)]
 
 
-async def _asked(program: Program, path: str) -> HostCheck:
+async def _check_version(program: Program, path: str) -> HostCheck:
     try:
         done = await anyio.run_process(
             [path, *program.command[1:]], check=False, cwd="/", stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT
@@ -88,13 +88,13 @@ async def _asked(program: Program, path: str) -> HostCheck:
     except OSError as error:
         detail = f"{path} cannot be started: {error.strerror}"
         return HostCheck(name=program.name, outcome="problem", detail=detail, get=program.get)
-    said = done.stdout.decode("utf-8", "replace")
-    version = _VERSION.search(said)
+    output = done.stdout.decode("utf-8", "replace")
+    version = _VERSION.search(output)
     if done.returncode == 0 and version:
         return HostCheck(name=program.name, outcome="ok", detail=f"{version.group()} at {path}")
-    if program.command[0] != program.name:  # a plugin that its program does not know
+    if program.command[0] != program.name:  # the plugin is not installed
         return _missing(program)
-    detail = f"{path} does not tell its version: {(said.strip().splitlines() or ['it says nothing'])[-1][:200]}"
+    detail = f"could not read the version of {path}: {(output.strip().splitlines() or ['no output'])[-1][:200]}"
     return HostCheck(name=program.name, outcome="problem", detail=detail, get=program.get)
 
 
@@ -104,7 +104,7 @@ def _missing(program: Program) -> HostCheck:
 
 
 def _trivy_stamp(path: Path) -> str | None:
-    """The version that Trivy's build wrote into the program, without running it."""
+    """Read the version from Trivy's program file, without running it."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             found = _TRIVY_STAMP.search(content)

@@ -1,4 +1,4 @@
-"""Naming and pushing images: the engine sends them, the registry confirms them, and what fails is taken back."""
+"""The stages that tag and push images, with the registry client that confirms a push and undoes a failed one."""
 
 from container_kit.stages.push.stage import PushImage
 from container_kit.stages.push.tag import TagImage

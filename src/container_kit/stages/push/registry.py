@@ -1,4 +1,4 @@
-"""A registry's own interface (OCI distribution specification 1.1), to read a push back and to undo it."""
+"""A client of a registry's API (OCI distribution specification 1.1), to confirm a push and to undo it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.docker.credentials import Credentials
-from container_kit.stages.docker.image_reference import DOCKER_HUB, Target
+from container_kit.stages.docker.image_reference import DOCKER_HUB, ImageReference
 
 if TYPE_CHECKING:
     from requests import Session
@@ -26,23 +26,23 @@ _MANIFESTS = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
-_WITHIN = (5.0, 20.0)
-"""Seconds to connect, and for each piece of an answer."""
-_MOST_BYTES = 8 * 2**20
+_TIMEOUTS = (5.0, 20.0)
+"""Seconds to connect, and for each piece of a response."""
+_MAX_BYTES = 8 * 2**20
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
-class Unreachable(Exception):
-    """The registry cannot be reached from here; the text says why."""
+class RegistryUnreachable(Exception):
+    """The registry cannot be reached from this machine; the text gives the reason."""
 
 
-class Refused(Exception):
-    """The registry refused a request.
+class RegistryError(Exception):
+    """The registry answered with an HTTP error.
 
     Args:
         status: The HTTP status.
-        text: What it said, in one line.
+        text: The registry's message, in one line.
     """
 
     def __init__(self, status: int, text: str) -> None:
@@ -51,27 +51,27 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Response:
     status: int
     headers: Mapping[str, str]
     content: bytes
 
     def json(self) -> dict[str, Any]:
         try:
-            told = json.loads(self.content)
+            loaded = json.loads(self.content)
         except ValueError:
             return {}
-        return told if isinstance(told, dict) else {}
+        return loaded if isinstance(loaded, dict) else {}
 
-    def good(self) -> _Answer:
+    def raise_for_status(self) -> _Response:
         if self.status < 400:
             return self
-        raise Refused(self.status, " ".join(self.content[:4000].decode(errors="replace").split())[:500])
+        raise RegistryError(self.status, " ".join(self.content[:4000].decode(errors="replace").split())[:500])
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """A manifest as it lies in the registry."""
+class RegistryManifest:
+    """A manifest in the registry."""
 
     digest: str
     media_type: str = ""
@@ -80,15 +80,15 @@ class Manifest:
 
 @dataclass(slots=True)
 class Registry:
-    """One repository in a registry. Its calls block, each for a bounded time.
+    """One repository in a registry. Its calls block for a bounded time.
 
     Args:
-        target: The repository.
-        credentials: What to show.
-        insecure: Whether the engine treats the registry as insecure: HTTP is tried, and no certificate is checked.
+        reference: A tag in the repository.
+        credentials: The credentials to use.
+        insecure: Whether the engine treats the registry as insecure: HTTP is tried, and certificates are not checked.
     """
 
-    target: Target
+    reference: ImageReference
     credentials: Credentials
     insecure: bool = False
     _session: Session | None = None
@@ -96,104 +96,104 @@ class Registry:
     _authorization: str = field(default="", repr=False)
 
     def check(self) -> None:
-        """Ask whether the registry is there and takes the credentials.
+        """Check that the registry answers and accepts the credentials.
 
         Raises:
-            Unreachable: It is not there.
-            Refused: With status 401 or 403, the credentials are not good.
+            RegistryUnreachable: The registry does not answer.
+            RegistryError: With status 401 or 403, the registry rejects the credentials.
         """
-        self._call("GET", "/v2/").good()
+        self._call("GET", "/v2/").raise_for_status()
 
-    def head(self, reference: str) -> Manifest | None:
-        """Ask for the digest of a tag or digest; None where the registry does not know it.
+    def head(self, name: str) -> RegistryManifest | None:
+        """Return the digest of a tag or digest; None if it does not exist.
 
         Raises:
-            Unreachable: No answer.
-            Refused: An answer that tells nothing.
+            RegistryUnreachable: The registry does not answer.
+            RegistryError: The registry answers with another error.
         """
-        answer = self._call("HEAD", self._manifest(reference))
-        if answer.status == 404:
+        response = self._call("HEAD", self._manifest(name))
+        if response.status == 404:
             return None
-        digest = answer.good().headers.get("Docker-Content-Digest", "")
-        return Manifest(digest) if digest else self.get(reference)
+        digest = response.raise_for_status().headers.get("Docker-Content-Digest", "")
+        return RegistryManifest(digest) if digest else self.get(name)
 
-    def get(self, reference: str) -> Manifest | None:
-        """Read a manifest; its digest is computed here."""
-        answer = self._call("GET", self._manifest(reference))
-        if answer.status == 404:
+    def get(self, name: str) -> RegistryManifest | None:
+        """Read a manifest, and compute its digest."""
+        response = self._call("GET", self._manifest(name))
+        if response.status == 404:
             return None
-        content = answer.good().content
+        content = response.raise_for_status().content
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        return Manifest(digest, answer.headers.get("Content-Type", ""), content)
+        return RegistryManifest(digest, response.headers.get("Content-Type", ""), content)
 
-    def put(self, tag: str, manifest: Manifest) -> None:
-        """Let a tag name a manifest."""
+    def put(self, tag: str, manifest: RegistryManifest) -> None:
+        """Point a tag to a manifest."""
         headers = {"Content-Type": manifest.media_type}
-        self._call("PUT", self._manifest(tag), data=manifest.content, headers=headers).good()
+        self._call("PUT", self._manifest(tag), data=manifest.content, headers=headers).raise_for_status()
 
-    def delete(self, reference: str) -> None:
-        """Delete a tag, or a manifest with all its tags; what is not there is no error."""
-        answer = self._call("DELETE", self._manifest(reference))
-        if answer.status != 404:
-            answer.good()
+    def delete(self, name: str) -> None:
+        """Delete a tag, or a manifest with all its tags, if it exists."""
+        response = self._call("DELETE", self._manifest(name))
+        if response.status != 404:
+            response.raise_for_status()
 
-    def tags(self, at_most: int) -> list[str]:
-        """List tags; where there are more, an arbitrary part of them."""
-        told = self._call("GET", f"/v2/{self.target.path}/tags/list?n={at_most}").good().json()
-        return [str(tag) for tag in told.get("tags") or ()]
+    def tags(self, limit: int) -> list[str]:
+        """List at most as many tags as the limit allows, in arbitrary order."""
+        listed = self._call("GET", f"/v2/{self.reference.path}/tags/list?n={limit}").raise_for_status().json()
+        return [str(tag) for tag in listed.get("tags") or ()]
 
     def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
             self._session.close()
 
-    def _manifest(self, reference: str) -> str:
-        return f"/v2/{self.target.path}/manifests/{reference}"
+    def _manifest(self, name: str) -> str:
+        return f"/v2/{self.reference.path}/manifests/{name}"
 
-    def _call(self, method: str, path: str, **more: Any) -> _Answer:
-        headers = {"Accept": _MANIFESTS, **more.pop("headers", {})}
+    def _call(self, method: str, path: str, **options: Any) -> _Response:
+        headers = {"Accept": _MANIFESTS, **options.pop("headers", {})}
         for attempt in (1, 2):
-            known = {"Authorization": self._authorization} if self._authorization else {}
-            answer = self._request(method, path, headers=headers | known, **more)
-            if answer.status != 401 or attempt == 2 or not self._authorize(answer, path):
-                return answer
+            authorization = {"Authorization": self._authorization} if self._authorization else {}
+            response = self._request(method, path, headers=headers | authorization, **options)
+            if response.status != 401 or attempt == 2 or not self._authorize(response, path):
+                return response
         raise AssertionError("unreachable")
 
-    def _request(self, method: str, path: str, **more: Any) -> _Answer:
+    def _request(self, method: str, path: str, **options: Any) -> _Response:
         reasons: list[str] = []
         for base in [self._base] if self._base else self._bases():
             try:
-                answer = self._fetch(method, base + path, **more)
-            except Unreachable as error:
+                response = self._fetch(method, base + path, **options)
+            except RegistryUnreachable as error:
                 reasons.append(str(error))
                 continue
             self._base = base
-            return answer
-        raise Unreachable("; ".join(reasons))
+            return response
+        raise RegistryUnreachable("; ".join(reasons))
 
-    def _fetch(self, method: str, url: str, **more: Any) -> _Answer:
-        """Make one request; of its answer at most some megabytes are read."""
+    def _fetch(self, method: str, url: str, **options: Any) -> _Response:
+        """Send one request, and read at most a few megabytes of its response."""
         import requests
         import urllib3
 
         if self._session is None:
             self._session = requests.Session()
-            self._session.auth = lambda request: request  # else a .netrc would replace what we show
-        more |= {"timeout": _WITHIN, "stream": True} | self._trust()
+            self._session.auth = lambda request: request  # otherwise a .netrc replaces the credentials
+        options |= {"timeout": _TIMEOUTS, "stream": True} | self._trust()
         try:
-            with self._session.request(method, url, **more) as answer:
-                content = answer.raw.read(_MOST_BYTES, decode_content=True)
+            with self._session.request(method, url, **options) as response:
+                content = response.raw.read(_MAX_BYTES, decode_content=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(_reason(error)) from error
-        return _Answer(answer.status_code, answer.headers, content)
+            raise RegistryUnreachable(_reason(error)) from error
+        return _Response(response.status_code, response.headers, content)
 
     def _bases(self) -> list[str]:
-        host = "registry-1.docker.io" if self.target.registry == DOCKER_HUB else self.target.registry
+        host = "registry-1.docker.io" if self.reference.registry == DOCKER_HUB else self.reference.registry
         return [f"https://{host}", *([f"http://{host}"] if self.insecure else [])]
 
     def _trust(self) -> dict[str, Any]:
-        """The authorities and the certificate that docker has for this registry."""
-        folder = _CERTIFICATES / self.target.registry
+        """Return the CA and the client certificate that Docker has for this registry."""
+        folder = _CERTIFICATES / self.reference.registry
         authorities, certificates = sorted(folder.glob("*.crt")), sorted(folder.glob("*.cert"))
         trust: dict[str, Any] = {"verify": str(authorities[0]) if authorities else not self.insecure}
         if certificates:
@@ -201,12 +201,12 @@ class Registry:
         if trust["verify"] is False:
             import urllib3
 
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the engine's operator chose it
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the engine's operator allows it
         return trust
 
-    def _authorize(self, answer: _Answer, path: str) -> bool:
-        """Do what a 401 asks for; False where we have nothing to show."""
-        challenge = answer.headers.get("WWW-Authenticate", "")
+    def _authorize(self, response: _Response, path: str) -> bool:
+        """Answer the challenge of a 401, and return whether there are credentials for it."""
+        challenge = response.headers.get("WWW-Authenticate", "")
         scheme, _, rest = challenge.partition(" ")
         if scheme.lower() == "bearer":
             token = self._token(dict(_PARAMETER.findall(rest)), path)
@@ -219,20 +219,21 @@ class Registry:
         """Get a token (distribution specification, "Token Authentication"), by OAuth2 for an identity token."""
         realm = challenge.get("realm", "")
         if not realm.startswith(("https://", "http://" if self.insecure else "https://")):
-            raise Refused(401, "the registry sends credentials to a place that is not safe")
-        scope = "" if path == "/v2/" else f"repository:{self.target.path}:pull,push,delete"
-        wanted = {"service": challenge.get("service", "")} | ({"scope": scope} if scope else {})
+            raise RegistryError(401, "the registry's token server does not use HTTPS")
+        scope = "" if path == "/v2/" else f"repository:{self.reference.path}:pull,push,delete"
+        query = {"service": challenge.get("service", "")} | ({"scope": scope} if scope else {})
         if self.credentials.identity_token:
-            form = wanted | {"grant_type": "refresh_token", "refresh_token": self.credentials.identity_token}
-            told = self._fetch("POST", realm, data=form | {"client_id": "container-kit"}).good().json()
+            form = query | {"grant_type": "refresh_token", "refresh_token": self.credentials.identity_token}
+            response = self._fetch("POST", realm, data=form | {"client_id": "container-kit"})
         else:
-            shown = {"Authorization": _basic(self.credentials)} if self.credentials.password else {}
-            told = self._fetch("GET", realm, params=wanted, headers=shown).good().json()
-        return str(told.get("token") or told.get("access_token") or "")
+            headers = {"Authorization": _basic(self.credentials)} if self.credentials.password else {}
+            response = self._fetch("GET", realm, params=query, headers=headers)
+        granted = response.raise_for_status().json()
+        return str(granted.get("token") or granted.get("access_token") or "")
 
 
 def is_insecure(registry: str, engine: dict[str, Any]) -> bool:
-    """Tell whether an engine treats a registry as insecure.
+    """Return whether an engine treats a registry as insecure.
 
     Args:
         registry: `host[:port]`.
@@ -258,7 +259,7 @@ def _basic(credentials: Credentials) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost reason, in one line."""
+    """Return the innermost reason, in one line."""
     while (inner := error.__cause__ or error.__context__) is not None and isinstance(inner, Exception):
         error = inner
     return " ".join(str(error).split())[:300] or type(error).__name__

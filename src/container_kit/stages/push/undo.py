@@ -1,4 +1,4 @@
-"""Taking a push back: the tag names again what it named before, and what was not there goes."""
+"""Undoing a push: the tag names its previous manifest again, and a new manifest is deleted."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from contextlib import suppress
 
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.contract.fault import Evidence, FaultCode
-from container_kit.stages.push.registry import Refused, Registry
+from container_kit.stages.push.registry import Registry, RegistryError
 
 CANNOT_UNDO = FaultCode(
     "push.cannot_undo",
-    means="The registry does not let the pushed tag be taken back.",
-    hint="Allow deletion at {registry} (for docker-registry `storage.delete.enabled`), or delete {reference} by hand.",
+    means="The registry does not allow the pushed tag to be removed.",
+    hint="Allow deletion at {registry} (for docker-registry `storage.delete.enabled`), or delete {reference} manually.",
 )
 
 
-_MOST_TAGS = 50
+_MAX_TAGS = 50
 
 
 def undo(registry: Registry, pushed: PushedImage) -> None:
-    """Take a push back. Found undone, or moved on by somebody else, it is left as it is.
+    """Undo a push. A tag that names another manifest by now is left alone.
 
     Raises:
         StageFailure: `push.cannot_undo`.
-        Unreachable: The registry does not answer.
+        RegistryUnreachable: The registry does not answer.
     """
     try:
-        now = registry.head(pushed.tag)
-        if now is None or now.digest != pushed.digest or pushed.previous_digest == pushed.digest:
+        current = registry.head(pushed.tag)
+        if current is None or current.digest != pushed.digest or pushed.previous_digest == pushed.digest:
             return
         previous = registry.get(pushed.previous_digest) if pushed.previous_digest else None
         if previous is None:
-            _remove(registry, pushed)
+            _delete_tag(registry, pushed)
         else:
             registry.put(pushed.tag, previous)
-            _remove_manifest(registry, pushed)
-    except Refused as error:
+            _delete_manifest(registry, pushed)
+    except RegistryError as error:
         raise CANNOT_UNDO(
             f"{pushed.reference} stays in the registry: {error}",
             evidence=[Evidence(kind="http", text=str(error), where=pushed.registry)],
@@ -44,29 +44,29 @@ def undo(registry: Registry, pushed: PushedImage) -> None:
         ) from error
 
 
-def _remove(registry: Registry, pushed: PushedImage) -> None:
-    """Remove a tag. Registries that cannot delete a tag alone delete its manifest, if it is nobody else's."""
+def _delete_tag(registry: Registry, pushed: PushedImage) -> None:
+    """Delete a tag. If the registry can only delete manifests, delete the manifest unless another tag names it."""
     try:
         registry.delete(pushed.tag)
-    except Refused:
-        if not _is_ours_alone(registry, pushed):
+    except RegistryError:
+        if not _is_exclusive(registry, pushed):
             raise
         registry.delete(pushed.digest)
 
 
-def _remove_manifest(registry: Registry, pushed: PushedImage) -> None:
-    """Remove what no tag names any more; where that is refused, it only takes room."""
-    with suppress(Refused):
-        if _is_ours_alone(registry, pushed):
+def _delete_manifest(registry: Registry, pushed: PushedImage) -> None:
+    """Delete a manifest that no tag names. If the registry refuses, the manifest only takes space."""
+    with suppress(RegistryError):
+        if _is_exclusive(registry, pushed):
             registry.delete(pushed.digest)
 
 
-def _is_ours_alone(registry: Registry, pushed: PushedImage) -> bool:
-    """Whether the manifest came with this push and no other tag names it; of too many tags it is not known."""
+def _is_exclusive(registry: Registry, pushed: PushedImage) -> bool:
+    """Return whether this push created the manifest and no other tag names it; False if there are too many tags."""
     if pushed.was_there:
         return False
-    others = [tag for tag in registry.tags(_MOST_TAGS + 1) if tag != pushed.tag]
-    if len(others) > _MOST_TAGS:
+    others = [tag for tag in registry.tags(_MAX_TAGS + 1) if tag != pushed.tag]
+    if len(others) > _MAX_TAGS:
         return False
-    found = (registry.head(tag) for tag in others)
-    return all(manifest is None or manifest.digest != pushed.digest for manifest in found)
+    manifests = (registry.head(tag) for tag in others)
+    return all(manifest is None or manifest.digest != pushed.digest for manifest in manifests)

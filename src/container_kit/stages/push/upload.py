@@ -1,4 +1,4 @@
-"""Having the engine push: its stream of JSON lines, progress, and its end."""
+"""The upload of an image by the engine: its stream of JSON records, and progress."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ import anyio.to_thread
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.docker.endpoint import EndpointError, EngineConnection
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.docker.image_reference import Target
+from container_kit.stages.docker.image_reference import ImageReference
 
-_SILENT_FOR = 900.0
-"""Seconds after which an engine that says nothing is given up, though the registry answers."""
-_DOUBTED_AFTER = 30.0
-"""Seconds of silence after which the registry is asked for a sign of life."""
-_GONE = "the registry no longer answers: connection refused or i/o timeout"
-_WAITING = re.compile(r"Retrying in (\d+) second")
-_ENDED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: (\d+)")
-_TOLD_EVERY = 0.05
+_READ_TIMEOUT = 900.0
+"""Seconds of silence after which the upload fails, even if the registry answers."""
+_CHECK_AFTER = 30.0
+"""Seconds of silence after which the registry is checked."""
+_REGISTRY_SILENT = "the registry no longer answers: connection refused or i/o timeout"
+_RETRYING = re.compile(r"Retrying in (\d+) second")
+_PODMAN_RESULT = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: (\d+)")
+_REPORTED_STEP = 0.05
+"""The least growth of progress that is reported."""
 
 
-class EngineSaid(Exception):
-    """The engine said that the push failed; `started` tells whether layers were on their way."""
+class PushError(Exception):
+    """The engine reported that the push failed; `started` is true if layers were being sent."""
 
     def __init__(self, text: str, *, started: bool) -> None:
         super().__init__(text)
@@ -38,162 +39,156 @@ class EngineSaid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
-    """What the engine says that it pushed."""
+class UploadResult:
+    """The result of the upload, as the engine reports it."""
 
     digest: str
     manifest_size: int
     pushed: int
-    there_before: int
+    existing: int
 
 
 @dataclass(slots=True)
 class _Layers:
-    """What is known of the layers so far, by their short ids."""
+    """The state of the layers, by their short ids."""
 
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """How much of each has been sent, and of how much."""
+    """The sent bytes of each layer, and its size."""
     pushed: set[str] = field(default_factory=set)
-    there: set[str] = field(default_factory=set)
+    existing: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
-    waits: dict[str, int] = field(default_factory=dict)
-    told: float = -1.0
-    heard: float = field(default_factory=time.monotonic)
-    """When the engine spoke last."""
+    retries: dict[str, int] = field(default_factory=dict)
+    reported: float = -1.0
+    last_event: float = field(default_factory=time.monotonic)
+    """The time of the engine's last record."""
 
     @property
     def fraction(self) -> float:
-        """How much is done, as far as layers have told their size."""
-        done = len(self.pushed | self.there) + sum(
+        """The completed part, as far as the sizes of the layers are known."""
+        done = len(self.pushed | self.existing) + sum(
             min(sent / whole, 1.0) for layer, (sent, whole) in self.sizes.items() if whole and layer not in self.pushed
         )
         return min(done / max(len(self.seen), 1), 1.0)
 
 
 async def upload(
-    ctx: StageContext, engine: DockerEngine, target: Target, auth_header: str, still_there: Callable[[], bool]
-) -> Uploaded:
-    """Push a tag that the engine has. Cancelling breaks the connection, upon which the engine stops.
+    ctx: StageContext, engine: DockerEngine, reference: ImageReference, auth_header: str, is_alive: Callable[[], bool]
+) -> UploadResult:
+    """Push a tag of the engine. Cancellation breaks the connection, and the engine then stops.
 
     Args:
         ctx: The run, for progress.
         engine: The engine.
-        target: The tag.
-        auth_header: X-Registry-Auth.
-        still_there: Asks the registry for a sign of life; called in a thread when the engine waits for it.
+        reference: The tag.
+        auth_header: The value of X-Registry-Auth.
+        is_alive: Checks whether the registry answers. It is called in a thread if the engine waits for the registry.
 
     Raises:
-        EngineSaid: The push failed.
-        StageFailure: The engine's own faults.
+        PushError: The push failed.
+        StageFailure: A fault of the engine.
     """
     await engine.ping()
-    sending = _Sending(ctx, engine.connection(_SILENT_FOR), still_there)
-    url = f"/images/{quote(target.name)}/push?tag={quote(target.tag)}"
+    upload = _Upload(ctx, engine.connection(_READ_TIMEOUT), is_alive)
+    url = f"/images/{quote(reference.name)}/push?tag={quote(reference.tag or '')}"
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(sending.watch)
-            await anyio.to_thread.run_sync(sending.run, url, auth_header, abandon_on_cancel=True)
+            tasks.start_soon(upload.watch)
+            await anyio.to_thread.run_sync(upload.run, url, auth_header, abandon_on_cancel=True)
             tasks.cancel_scope.cancel()
     finally:
-        sending.connection.abort()
-    if sending.uploaded is not None:
-        return sending.uploaded
-    if isinstance(sending.error, EngineSaid):
-        raise sending.error
-    raise engine.translate(sending.error or http.client.IncompleteRead(b"")) from sending.error
+        upload.connection.abort()
+    if upload.result is not None:
+        return upload.result
+    if isinstance(upload.error, PushError):
+        raise upload.error
+    raise engine.translate(upload.error or http.client.IncompleteRead(b"")) from upload.error
 
 
 @dataclass(slots=True)
-class _Sending:
-    """The engine at work, and how it ended."""
+class _Upload:
+    """One upload, and its result or first error."""
 
     ctx: StageContext
     connection: EngineConnection
-    still_there: Callable[[], bool]
+    is_alive: Callable[[], bool]
     layers: _Layers = field(default_factory=_Layers)
-    uploaded: Uploaded | None = None
+    result: UploadResult | None = None
     error: Exception | None = None
-    """The first; what follows from it does not count."""
 
     def run(self, url: str, auth_header: str) -> None:
         """Push in this thread."""
         try:
             self.connection.request("POST", url, headers={"X-Registry-Auth": auth_header})
-            events = _events(self.connection.getresponse())
-            self.uploaded = _follow(self.ctx, events, self.layers, self.still_there)
-        except (EngineSaid, OSError, http.client.HTTPException, EndpointError) as error:
+            self.result = self._follow(_records(self.connection.getresponse()))
+        except (PushError, OSError, http.client.HTTPException, EndpointError) as error:
             self.error = self.error or error
-        except (ValueError, AttributeError) as error:  # half a record, or a connection that was closed under it
+        except (ValueError, AttributeError) as error:  # half a record, or a connection that `abort` closed
             self.error = self.error or ConnectionResetError(str(error))
         finally:
             self.connection.close()
 
     async def watch(self) -> None:
-        """Break off when the engine says nothing and the registry does not answer either."""
+        """Abort the upload if the engine is silent and the registry does not answer either."""
         silent = False
-        while not (silent and not await anyio.to_thread.run_sync(self.still_there, abandon_on_cancel=True)):
-            await anyio.sleep(_DOUBTED_AFTER / 2)
-            silent = time.monotonic() - self.layers.heard > _DOUBTED_AFTER
-        self.error = EngineSaid(_GONE, started=True)
+        while not (silent and not await anyio.to_thread.run_sync(self.is_alive, abandon_on_cancel=True)):
+            await anyio.sleep(_CHECK_AFTER / 2)
+            silent = time.monotonic() - self.layers.last_event > _CHECK_AFTER
+        self.error = PushError(_REGISTRY_SILENT, started=True)
         self.connection.abort()
 
+    def _follow(self, records: Iterator[dict[str, Any]]) -> UploadResult:
+        digest, size, layers = "", 0, self.layers
+        for record in records:
+            layers.last_event = time.monotonic()
+            if error := (record.get("errorDetail") or {}).get("message") or record.get("error"):
+                raise PushError(str(error), started=bool(layers.sizes or layers.retries))
+            status = str(record.get("status") or "")
+            if match := _PODMAN_RESULT.search(status):  # Podman sends no aux
+                digest, size = match.group(1), int(match.group(2))
+            aux = record.get("aux") or {}
+            if "Digest" in aux:
+                digest, size = str(aux["Digest"]), int(aux.get("Size") or 0)
+            if layer := str(record.get("id") or ""):
+                self._update_layer(layer, status, record.get("progressDetail") or {})
+        if not digest:
+            raise http.client.IncompleteRead(b"")  # neither a result nor an error: the engine stopped
+        return UploadResult(digest, size, len(layers.pushed), len(layers.existing))
 
-def _events(answer: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
-    if answer.status != http.client.OK:
-        raise EngineSaid(answer.read(4000).decode(errors="replace"), started=False)
-    for line in answer:
+    def _update_layer(self, layer: str, status: str, detail: dict[str, Any]) -> None:
+        layers = self.layers
+        layers.seen.add(layer)
+        if status == "Pushing" and detail.get("total"):
+            layers.sizes[layer] = (int(detail.get("current") or 0), int(detail["total"]))
+        elif status == "Pushed":
+            layers.pushed.add(layer)
+        elif status == "Layer already exists" or status.startswith("Mounted from"):
+            layers.existing.add(layer)
+        elif retrying := _RETRYING.match(status):
+            self._check_registry(layer, int(retrying.group(1)))
+            return
+        if layers.fraction - layers.reported >= _REPORTED_STEP:
+            layers.reported = layers.fraction
+            done = len(layers.pushed | layers.existing)
+            message = f"{done} of {len(layers.seen)} layers pushed"
+            anyio.from_thread.run_sync(self.ctx.progress, message, layers.fraction)
+
+    def _check_registry(self, layer: str, seconds: int) -> None:
+        """Check the registry when the engine starts to wait. The engine waits longer each time and gives no reason."""
+        is_new = seconds > self.layers.retries.get(layer, 0)
+        self.layers.retries[layer] = seconds
+        if not is_new:
+            return
+        message = f"the registry did not accept a layer; trying again in {seconds} s"
+        anyio.from_thread.run_sync(self.ctx.progress, message)
+        if not self.is_alive():
+            raise PushError(_REGISTRY_SILENT, started=True)
+
+
+def _records(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
+    if response.status != http.client.OK:
+        raise PushError(response.read(4000).decode(errors="replace"), started=False)
+    for line in response:
         if line.strip():
-            event = json.loads(line)
-            if isinstance(event, dict):
-                yield event
-
-
-def _follow(
-    ctx: StageContext, events: Iterator[dict[str, Any]], layers: _Layers, still_there: Callable[[], bool]
-) -> Uploaded:
-    digest, size = "", 0
-    for event in events:
-        layers.heard = time.monotonic()
-        if error := (event.get("errorDetail") or {}).get("message") or event.get("error"):
-            raise EngineSaid(str(error), started=bool(layers.sizes or layers.waits))
-        aux = event.get("aux") or {}
-        status = str(event.get("status") or "")
-        if ended := _ENDED.search(status):  # Podman gives no aux
-            digest, size = ended.group(1), int(ended.group(2))
-        if "Digest" in aux:
-            digest, size = str(aux["Digest"]), int(aux.get("Size") or 0)
-        if layer := str(event.get("id") or ""):
-            _note(ctx, layers, layer, status, event.get("progressDetail") or {}, still_there)
-    if not digest:
-        raise http.client.IncompleteRead(b"")  # neither an end nor an error: the engine is gone
-    return Uploaded(digest, size, len(layers.pushed), len(layers.there))
-
-
-def _note(
-    ctx: StageContext, layers: _Layers, layer: str, status: str, detail: dict[str, Any], still_there: Callable[[], bool]
-) -> None:
-    layers.seen.add(layer)
-    if status == "Pushing" and detail.get("total"):
-        layers.sizes[layer] = (int(detail.get("current") or 0), int(detail["total"]))
-    elif status == "Pushed":
-        layers.pushed.add(layer)
-    elif status == "Layer already exists" or status.startswith("Mounted from"):
-        layers.there.add(layer)
-    elif waiting := _WAITING.match(status):
-        _doubt(ctx, layers, layer, int(waiting.group(1)), still_there)
-        return
-    if layers.fraction - layers.told >= _TOLD_EVERY:
-        layers.told = layers.fraction
-        done = len(layers.pushed | layers.there)
-        anyio.from_thread.run_sync(ctx.progress, f"{done} of {len(layers.seen)} layers pushed", layers.fraction)
-
-
-def _doubt(ctx: StageContext, layers: _Layers, layer: str, seconds: int, still_there: Callable[[], bool]) -> None:
-    """The engine waits, each time longer, and says not why; a registry that is gone must not take a minute to tell."""
-    begins = seconds > layers.waits.get(layer, 0)
-    layers.waits[layer] = seconds
-    if not begins:
-        return
-    anyio.from_thread.run_sync(ctx.progress, f"the registry did not take a layer; trying again in {seconds} s")
-    if not still_there():
-        raise EngineSaid(_GONE, started=True)
+            record = json.loads(line)
+            if isinstance(record, dict):
+                yield record

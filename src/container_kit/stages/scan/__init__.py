@@ -1,4 +1,7 @@
-"""Scanning images and folders: every scanner that is there, one report, one gate."""
+"""The stages that scan images and folders: every installed scanner, one report, one gate.
+
+A scanner is one module in `scanners`; the built-in matcher is in `builtin`.
+"""
 
 from container_kit.stages.scan.sbom_stages import GenerateImageSbom, GenerateSourceSbom
 from container_kit.stages.scan.scan_image import ScanImage

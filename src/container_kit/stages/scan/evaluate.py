@@ -1,4 +1,4 @@
-"""From what the scanners said to a report that has passed the gate."""
+"""Evaluation of a scan: from the scanners' results to a report that has passed the gate."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from datetime import UTC, datetime
 
 from container_kit.stages.artifacts.scan import ScanPolicy, ScanReport
 from container_kit.stages.scan import gate
-from container_kit.stages.scan.remediation.advice import advise
+from container_kit.stages.scan.remediation.advice import plan_remediation
 from container_kit.stages.scan.remediation.context import ScanContext
-from container_kit.stages.scan.report import compose, merged
+from container_kit.stages.scan.report import compose, merge_findings
 from container_kit.stages.scan.scanners.base import ScannerResult
 
 
-def conclude(
+def evaluate(
     target: str, results: Sequence[ScannerResult], known: ScanContext, policy: ScanPolicy, cap: int
 ) -> ScanReport:
-    """Merge the findings, say where each comes from, and judge them. It reads manifests, hence blocks.
+    """Merge the findings, plan their remediation, and apply the policy. It reads manifests, so it blocks.
 
     Raises:
-        StageFailure: What the gate raises.
+        StageFailure: A fault of the gate.
     """
     today = datetime.now(UTC).date()
-    found = gate.allow(merged(results), policy, today)
-    told, changes = advise(found, known)
-    report = compose(target, results, told, changes, cap)
-    refused, repairs = advise((finding for finding in found if gate.refuses(policy, finding)), known)
-    return gate.judge(report, found, gate.Refused(refused, repairs), policy, today)
+    findings = gate.mark_allowed(merge_findings(results), policy, today)
+    planned, changes = plan_remediation(findings, known)
+    report = compose(target, results, planned, changes, cap)
+    violations = plan_remediation((finding for finding in findings if gate.violates(policy, finding)), known)
+    return gate.apply_policy(report, findings, gate.Violations(*violations), policy, today)

@@ -1,4 +1,4 @@
-"""Exporting an image from the engine, once for all scanners, whatever the engine's address is."""
+"""The export of an image from the engine to a file, once for all scanners."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import anyio
@@ -18,31 +17,24 @@ import anyio.to_thread
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import Evidence, FaultCode
+from container_kit.stages.docker import images
 from container_kit.stages.docker.endpoint import EndpointError, EngineConnection
 from container_kit.stages.docker.engine import DockerEngine
 
-if TYPE_CHECKING:
-    from docker import APIClient
-
-IMAGE_MISSING = FaultCode(
-    "scan.image_missing",
-    means="The image to scan is not in the engine.",
-    hint="Build {reference} first, or load it into the engine at {host}.",
-)
 DISK_FULL = FaultCode(
     "scan.disk_full",
-    means="The disk of temporary files cannot hold the exported image.",
+    means="The disk with temporary files has no space for the exported image.",
     hint="Free space in {folder}, or set TMPDIR to a folder with {needed} free.",
 )
-FAULTS = (IMAGE_MISSING, DISK_FULL)
+FAULTS = (images.IMAGE_NOT_FOUND, DISK_FULL)
 
 _CHUNK = 2**20
-_SILENT_FOR = 120.0
+_READ_TIMEOUT = 120.0
 
 
 @asynccontextmanager
 async def scratch_folder() -> AsyncIterator[Path]:
-    """An empty folder that is gone afterwards, whatever happens."""
+    """Create an empty folder, and remove it afterwards."""
     folder = Path(await anyio.to_thread.run_sync(lambda: tempfile.mkdtemp(prefix="container-kit-scan-")))
     try:
         yield folder
@@ -51,43 +43,30 @@ async def scratch_folder() -> AsyncIterator[Path]:
             await anyio.to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-async def find(engine: DockerEngine, image: Image) -> str:
-    """Give the id of an image that the engine has.
+async def find_image_id(engine: DockerEngine, image: Image) -> str:
+    """Return the id of an image in the engine.
 
     Raises:
-        StageFailure: `scan.image_missing`, or the engine's.
+        StageFailure: `image.not_found`, or a fault of the engine.
     """
-
-    def inspect(api: APIClient) -> str | None:
-        from docker.errors import ImageNotFound
-
-        try:
-            return str(api.inspect_image(image.id or image.reference)["Id"])
-        except ImageNotFound:
-            return None
-
-    found = await engine.call(inspect)
+    found = await engine.call(lambda api: images.image_id(api, image.id or image.reference))
     if found is None:
-        raise IMAGE_MISSING(
-            f"the engine has no image {image.reference} {image.id}".rstrip(),
-            reference=image.reference,
-            host=engine.host,
-        )
+        raise images.not_found(image.reference or image.id, engine.host)
     return found
 
 
 async def export(engine: DockerEngine, image: Image, folder: Path) -> Path:
-    """Write an image into a file as `docker save` does. Cancelling breaks the connection, so that both ends stop.
+    """Write an image to a file as `docker save` does. Cancellation breaks the connection, so that both ends stop.
 
     Raises:
-        StageFailure: One of `FAULTS`, or the engine's.
+        StageFailure: One of `FAULTS`, or a fault of the engine.
     """
-    name = await find(engine, image)
+    name = await find_image_id(engine, image)
     path = folder / "image.tar"
-    download = _Download(engine.connection(_SILENT_FOR), f"/images/{quote(name, safe='')}/get", path)
+    download = _Download(engine.connection(_READ_TIMEOUT), f"/images/{quote(name, safe='')}/get", path)
     try:
         status = await anyio.to_thread.run_sync(download.run, abandon_on_cancel=True)
-    except _LocalDisk as error:
+    except _LocalDiskError as error:
         raise DISK_FULL(
             f"{image.reference} cannot be exported for scanning: {error}",
             evidence=[Evidence(kind="value", text=str(error), where=str(path))],
@@ -103,8 +82,8 @@ async def export(engine: DockerEngine, image: Image, folder: Path) -> Path:
     return path
 
 
-class _LocalDisk(Exception):
-    """Our own disk failed, not the engine."""
+class _LocalDiskError(Exception):
+    """The disk of this machine failed, not the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +93,22 @@ class _Download:
     path: Path
 
     def run(self) -> int:
-        """Copy the engine's answer into the file; return its status."""
+        """Copy the engine's response to the file, and return its status."""
         try:
             self.connection.request("GET", self.url)
-            answer = self.connection.getresponse()
-            if answer.status == http.client.OK:
-                self._copy(answer)
-            return answer.status
+            response = self.connection.getresponse()
+            if response.status == http.client.OK:
+                self._copy(response)
+            return response.status
         finally:
             self.connection.close()
 
-    def _copy(self, answer: http.client.HTTPResponse) -> None:
+    def _copy(self, response: http.client.HTTPResponse) -> None:
         try:
             with self.path.open("wb") as file:
-                while chunk := answer.read(_CHUNK):
+                while chunk := response.read(_CHUNK):
                     file.write(chunk)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS}:
-                raise _LocalDisk(error.strerror) from error
+                raise _LocalDiskError(error.strerror) from error
             raise

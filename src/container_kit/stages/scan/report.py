@@ -1,4 +1,4 @@
-"""Making one report of what several scanners found: deduplicated, sorted, capped, with totals of all."""
+"""One report from the results of several scanners: deduplicated, sorted, capped, with totals."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from container_kit.stages.artifacts.scan import (
 from container_kit.stages.scan.scanners.base import ScannerResult
 
 
-def merged(results: Iterable[ScannerResult]) -> list[ScanFinding]:
-    """Every finding once, the worst first; what several scanners found bears all their names."""
+def merge_findings(results: Iterable[ScannerResult]) -> list[ScanFinding]:
+    """Merge the findings of all scanners, the worst first. A finding of several scanners names all of them."""
     found: dict[tuple[object, ...], ScanFinding] = {}
     for finding in (finding for result in results for finding in result.findings):
         key = _identity(finding)
-        found[key] = _united(found[key], finding) if key in found else finding
+        found[key] = _combine(found[key], finding) if key in found else finding
     return sorted(found.values(), key=_order)
 
 
 def _identity(finding: ScanFinding) -> tuple[object, ...]:
     if finding.kind == "vulnerability":
-        pinned_in = None if finding.layer else finding.path  # each lock file of a folder has to be changed for itself
+        pinned_in = None if finding.layer else finding.path  # each lock file needs its own change
         return (_common_id(finding), finding.package, finding.installed, pinned_in)
     return (finding.kind, finding.id, finding.where)
 
 
 def _common_id(finding: ScanFinding) -> str:
-    """The CVE where there is one, for that is the name that all databases know."""
+    """Return the CVE if there is one, because all databases use it."""
     names = (finding.id, *finding.aliases)
     return next((name for name in names if name.startswith("CVE-")), finding.id)
 
 
-def _united(one: ScanFinding, other: ScanFinding) -> ScanFinding:
-    """Keep the first scanner's words, fill in what it does not know, and believe the worse severity."""
-    worse = max(one.severity, other.severity, key=SEVERITIES.index)
+def _combine(first: ScanFinding, other: ScanFinding) -> ScanFinding:
+    """Keep the first scanner's texts, add what it does not have, and use the higher severity."""
+    worse = max(first.severity, other.severity, key=SEVERITIES.index)
     known = {
         name: getattr(other, name)
         for name in ("fixed", "path", "where", "layer", "title", "ecosystem")
-        if not getattr(one, name) and getattr(other, name)
+        if not getattr(first, name) and getattr(other, name)
     }
-    names = (*one.aliases, other.id, *other.aliases)
+    names = (*first.aliases, other.id, *other.aliases)
     known |= {
         "severity": worse,
-        "aliases": tuple(dict.fromkeys(name for name in names if name != one.id)),
-        "found_by": tuple(dict.fromkeys((*one.found_by, *other.found_by))),
+        "aliases": tuple(dict.fromkeys(name for name in names if name != first.id)),
+        "found_by": tuple(dict.fromkeys((*first.found_by, *other.found_by))),
     }
-    return one.model_copy(update=known)
+    return first.model_copy(update=known)
 
 
 def _order(finding: ScanFinding) -> tuple[object, ...]:
-    """The worst first, what can be fixed before what cannot, then by name."""
+    """Return the sort key: the worst first, fixable before others, then by name."""
     rank = -SEVERITIES.index(finding.severity)
     return (
         rank,
@@ -69,13 +69,13 @@ def _order(finding: ScanFinding) -> tuple[object, ...]:
 
 
 def totals(findings: Iterable[ScanFinding]) -> dict[Severity, int]:
-    """How many there are of each severity, the worst first; those of which there is none are left out."""
+    """Count the findings by severity, the worst first, without zeros."""
     counted = Counter(finding.severity for finding in findings)
     return {name: counted[name] for name in reversed(SEVERITIES) if counted[name]}
 
 
 def outcome(results: Sequence[ScannerResult]) -> Outcome:
-    """What all came to: clean only where a scanner for vulnerabilities with a current database found nothing."""
+    """Return the combined outcome: clean only if a vulnerability scanner with a current database found nothing."""
     runs = [result.run for result in results if result.run.scope == "vulnerabilities"]
     if any(result.findings for result in results):
         return "findings"
@@ -91,7 +91,7 @@ def compose(
     changes: tuple[Change, ...],
     cap: int,
 ) -> ScanReport:
-    """Make the report, its gate still open."""
+    """Create the report, without the result of the gate."""
     return ScanReport(
         target=target,
         outcome=outcome(results),

@@ -18,31 +18,35 @@ from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.docker import engine as docker_engine
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.scan import gate
-from container_kit.stages.scan import image_export as archive
+from container_kit.stages.scan import gate, image_export
 from container_kit.stages.scan.builtin import image_inventory as inventory
 from container_kit.stages.scan.builtin import scanner as builtin
-from container_kit.stages.scan.evaluate import conclude
+from container_kit.stages.scan.evaluate import evaluate
 from container_kit.stages.scan.remediation import layers
 from container_kit.stages.scan.remediation.context import ScanContext
-from container_kit.stages.scan.remediation.lineage import lineage
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, together, unavailable
+from container_kit.stages.scan.remediation.lineage import read_lineage
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, gather_results, unavailable
 from container_kit.stages.scan.scanners.grype import Grype
 from container_kit.stages.scan.scanners.hadolint import lint
 from container_kit.stages.scan.scanners.trivy import Trivy
-from container_kit.stages.scan.source_tree import ScanTree, tree_of
+from container_kit.stages.scan.source_tree import ScanTarget, find_source_tree
 
 
 class ScanImage(Stage[ScanReport]):
-    """Look for known vulnerabilities, secrets and Dockerfile problems in an image, and let it pass the policy or not.
+    """Scan an image for known vulnerabilities, secrets and Dockerfile problems, and apply the policy.
 
     Args:
-        engine: Where the image is.
-        settings: Where scanners and databases are.
+        engine: The engine that has the image.
+        settings: The settings of the scanners.
     """
 
     read_only: ClassVar[bool] = True
-    faults: ClassVar[tuple[FaultCode, ...]] = (*gate.FAULTS, *archive.FAULTS, *docker_engine.FAULTS, *workspace.FAULTS)
+    faults: ClassVar[tuple[FaultCode, ...]] = (
+        *gate.FAULTS,
+        *image_export.FAULTS,
+        *docker_engine.FAULTS,
+        *workspace.FAULTS,
+    )
 
     def __init__(self, engine: DockerEngine, settings: ScannerSettings | None = None) -> None:
         self._engine = engine
@@ -57,61 +61,63 @@ class ScanImage(Stage[ScanReport]):
         dockerfile: Dockerfile | None = None,
         options: BuildOptions | None = None,
     ) -> ScanReport:
-        """Scan with every scanner that is there.
+        """Scan with every installed scanner.
 
         Args:
             ctx: The run.
-            image: The image; in a dry run it may not be built yet, then nothing can be looked at.
-            policy: What to refuse; None means the default policy.
-            source: The tree that it was built from, to name lines in it; None means the one that the image names.
-            dockerfile: The Dockerfile that it was built with, where one was written.
-            options: What was asked of the build: the Dockerfile's path, the target, build arguments.
+            image: The image. In a dry run it may not be built yet, and nothing is scanned.
+            policy: The policy; None means the default policy.
+            source: The tree that it was built from, to name lines in it; None means the tree that the image names.
+            dockerfile: The Dockerfile that it was built with, if it was generated.
+            options: The options of the build: the Dockerfile's path, the target, build arguments.
 
         Raises:
-            StageFailure: One of `faults`. A missing scanner is none of them: the report says `unavailable`.
+            StageFailure: One of `faults`. A missing scanner is not a fault; the report says `unavailable`.
         """
         policy = policy or ScanPolicy()
-        tree = await anyio.to_thread.run_sync(tree_of, ctx, image, source, dockerfile, options or BuildOptions())
+        tree = await anyio.to_thread.run_sync(
+            find_source_tree, ctx, image, source, dockerfile, options or BuildOptions()
+        )
         if ctx.dry_run and not image.id:
             results = [unavailable("image", "dry run: the image is not built yet")]
-            return conclude(image.reference, results, ScanContext(), policy, self._settings.cap)
-        async with archive.scratch_folder() as folder:
-            results, known = await self._look(ctx, image, folder, tree)
-        return await anyio.to_thread.run_sync(conclude, image.reference, results, known, policy, self._settings.cap)
+            return evaluate(image.reference, results, ScanContext(), policy, self._settings.cap)
+        async with image_export.scratch_folder() as folder:
+            results, known = await self._run_scanners(ctx, image, folder, tree)
+        return await anyio.to_thread.run_sync(evaluate, image.reference, results, known, policy, self._settings.cap)
 
-    async def _look(
-        self, ctx: StageContext, image: Image, folder: Path, tree: ScanTree
+    async def _run_scanners(
+        self, ctx: StageContext, image: Image, folder: Path, tree: ScanTarget
     ) -> tuple[list[ScannerResult], ScanContext]:
-        if self._is_blind():
-            await archive.find(self._engine, image)
+        if self._has_no_scanner():
+            await image_export.find_image_id(self._engine, image)
             exported = folder / "nothing"
         else:
             ctx.progress(f"exporting {image.reference} for scanning")
-            exported = await archive.export(self._engine, image, folder)
-        looks: list[Callable[[], Awaitable[ScannerResult]]] = [
+            exported = await image_export.export(self._engine, image, folder)
+        scans: list[Callable[[], Awaitable[ScannerResult]]] = [
             lambda: Trivy(self._settings, folder).image(ctx, exported),
             lambda: Grype(self._settings, folder).image(ctx, exported),
         ]
         if tree.content:
-            looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, tree.root or folder))
-        results = await together(looks)
-        if not any(result.looked for result in results if result.run.scope == "vulnerabilities"):
+            scans.append(lambda: lint(self._settings, tree.content, tree.dockerfile, tree.root or folder))
+        results = await gather_results(scans)
+        if not any(result.completed for result in results if result.run.scope == "vulnerabilities"):
             read = partial(inventory.read, exported)
             results.append(await builtin.scan(self._settings, ctx, "the image's layers", read))
-        return results, await anyio.to_thread.run_sync(_what_is_known, exported, tree)
+        return results, await anyio.to_thread.run_sync(_create_context, exported, tree)
 
-    def _is_blind(self) -> bool:
-        """Whether nothing is there that could look into an image, so that exporting it is of no use."""
+    def _has_no_scanner(self) -> bool:
+        """Return whether nothing could scan an image, so that its export is useless."""
         return self._settings.exports is None and not any(map(self._settings.program, ("trivy", "grype")))
 
 
-def _what_is_known(exported: Path, tree: ScanTree) -> ScanContext:
-    configuration = layers.configuration(exported)
-    line = lineage(tree.content, tree.target, tree.build_args) if tree.content else None
+def _create_context(exported: Path, tree: ScanTarget) -> ScanContext:
+    configuration = layers.read_configuration(exported)
+    lineage = read_lineage(tree.content, tree.target, tree.build_args) if tree.content else None
     return ScanContext(
         root=tree.root,
         module=tree.module,
         dockerfile=tree.dockerfile,
-        lineage=line,
-        origins=layers.origins(configuration, line) if configuration else {},
+        lineage=lineage,
+        origins=layers.find_origins(configuration, lineage) if configuration else {},
     )

@@ -18,23 +18,23 @@ from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.scan import gate
 from container_kit.stages.scan.builtin import scanner as builtin
 from container_kit.stages.scan.builtin import source_inventory
-from container_kit.stages.scan.evaluate import conclude
+from container_kit.stages.scan.evaluate import evaluate
 from container_kit.stages.scan.image_export import scratch_folder
 from container_kit.stages.scan.remediation.context import ScanContext
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, looked, together
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, gather_results
 from container_kit.stages.scan.scanners.grype import Grype
 from container_kit.stages.scan.scanners.hadolint import lint
 from container_kit.stages.scan.scanners.trivy import Trivy
-from container_kit.stages.scan.source_tree import ScanTree, tree_of
+from container_kit.stages.scan.source_tree import ScanTarget, find_source_tree
 
-_MOST_GAPS = 10
+_MAX_GAPS = 10
 
 
 class ScanSource(Stage[ScanReport]):
-    """Look for vulnerable dependencies, secrets, misconfigurations and Dockerfile problems in a folder.
+    """Scan a folder for vulnerable dependencies, secrets, misconfigurations and Dockerfile problems.
 
     Args:
-        settings: Where scanners and databases are.
+        settings: The settings of the scanners.
     """
 
     read_only: ClassVar[bool] = True
@@ -44,7 +44,7 @@ class ScanSource(Stage[ScanReport]):
         self._settings = settings or ScannerSettings()
 
     async def validate(self, ctx: StageContext, source: Source) -> None:
-        """Check that the folder is there and may be read."""
+        """Check that the folder exists and is readable."""
         ctx.workspace.directory(source.path)
 
     async def execute(
@@ -54,36 +54,38 @@ class ScanSource(Stage[ScanReport]):
         policy: ScanPolicy | None = None,
         options: BuildOptions | None = None,
     ) -> ScanReport:
-        """Scan with every scanner that is there.
+        """Scan with every installed scanner.
 
         Args:
             ctx: The run.
-            source: The folder; its module's manifests are looked at first.
-            policy: What to refuse; None means the default policy.
-            options: Names the Dockerfile where it is not `Dockerfile`.
+            source: The folder. The manifests of its module are searched first.
+            policy: The policy; None means the default policy.
+            options: The options of the build, which name the Dockerfile.
 
         Raises:
-            StageFailure: One of `faults`. A missing scanner is none of them: the report says `unavailable`.
+            StageFailure: One of `faults`. A missing scanner is not a fault; the report says `unavailable`.
         """
         folder = ctx.workspace.directory(source.path)
         no_image = Image(id="", reference="")
-        tree = await anyio.to_thread.run_sync(tree_of, ctx, no_image, source, None, options or BuildOptions())
+        tree = await anyio.to_thread.run_sync(find_source_tree, ctx, no_image, source, None, options or BuildOptions())
         async with scratch_folder() as scratch:
-            results = await self._look(ctx, folder, scratch, tree)
+            results = await self._run_scanners(ctx, folder, scratch, tree)
         known = ScanContext(root=folder, module=source.module, dockerfile=tree.dockerfile)
         return await anyio.to_thread.run_sync(
-            conclude, str(folder), results, known, policy or ScanPolicy(), self._settings.cap
+            evaluate, str(folder), results, known, policy or ScanPolicy(), self._settings.cap
         )
 
-    async def _look(self, ctx: StageContext, folder: Path, scratch: Path, tree: ScanTree) -> list[ScannerResult]:
-        looks: list[Callable[[], Awaitable[ScannerResult]]] = [
+    async def _run_scanners(
+        self, ctx: StageContext, folder: Path, scratch: Path, tree: ScanTarget
+    ) -> list[ScannerResult]:
+        scans: list[Callable[[], Awaitable[ScannerResult]]] = [
             lambda: Trivy(self._settings, scratch).source(ctx, folder),
             lambda: Grype(self._settings, scratch).source(ctx, folder),
         ]
         if tree.content:
-            looks.append(lambda: lint(self._settings, tree.content, tree.dockerfile, folder))
-        results = await together(looks)
-        if not any(result.looked for result in results if result.run.scope == "vulnerabilities"):
+            scans.append(lambda: lint(self._settings, tree.content, tree.dockerfile, folder))
+        results = await gather_results(scans)
+        if not any(result.completed for result in results if result.run.scope == "vulnerabilities"):
             read = partial(source_inventory.read, folder)
             results.append(await builtin.scan(self._settings, ctx, "the folder's lock files", read))
         elif any(result.run.outcome == "clean" for result in results):
@@ -93,8 +95,8 @@ class ScanSource(Stage[ScanReport]):
 
 
 def _with_gaps(result: ScannerResult, gaps: Sequence[str]) -> ScannerResult:
-    """Scanners pass over what names no version without a word; then finding nothing is not clean."""
+    """Add the gaps to a clean result. Scanners skip dependencies without versions silently, so it is not clean."""
     if not gaps or result.run.outcome != "clean" or result.run.scope != "vulnerabilities":
         return result
-    told = "; ".join(gaps[:_MOST_GAPS])
-    return looked(result.run, result.findings, unseen=told, stale=False)
+    unseen = "; ".join(gaps[:_MAX_GAPS])
+    return completed(result.run, result.findings, unseen=unseen, stale=False)

@@ -1,4 +1,4 @@
-"""The source tree behind an image: where its Dockerfile and manifests are."""
+"""The source tree of a scan: its root, module and Dockerfile."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import StageContext
 
-_MOST_BYTES = 2**20
+_MAX_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class ScanTree:
-    """A source tree as far as a scan needs it."""
+class ScanTarget:
+    """The part of a source tree that a scan needs."""
 
     root: Path | None = None
     module: str = "."
     dockerfile: str = "Dockerfile"
     """Relative to the root."""
     content: str = ""
-    """The Dockerfile's; empty where there is none that can be read."""
+    """The Dockerfile's text; empty if there is no readable Dockerfile."""
     target: str | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
 
 
-def tree_of(
+def find_source_tree(
     ctx: StageContext, image: Image, source: Source | None, dockerfile: Dockerfile | None, options: BuildOptions
-) -> ScanTree:
+) -> ScanTarget:
     """Find the tree that an image was built from.
 
     Raises:
-        StageFailure: The source that was given lies outside the workspace or cannot be read. One that only the image
-            names is left out instead.
+        StageFailure: The given source is outside the workspace or cannot be read. A source that only the image names
+            is ignored instead.
     """
     root: Path | None = None
     if source is not None:
@@ -47,7 +47,7 @@ def tree_of(
             root = ctx.workspace.directory(image.source)
     module = source.module if source else "."
     name, content = _dockerfile(root, module, dockerfile, options)
-    return ScanTree(root, module, name, content, options.target, options.build_args)
+    return ScanTarget(root, module, name, content, options.target, options.build_args)
 
 
 def _dockerfile(root: Path | None, module: str, written: Dockerfile | None, options: BuildOptions) -> tuple[str, str]:
@@ -61,7 +61,7 @@ def _dockerfile(root: Path | None, module: str, written: Dockerfile | None, opti
 
 
 def _usual(module: str) -> list[str]:
-    """Where a build looks for it: in the module's folder first."""
+    """List the paths where a build finds the Dockerfile: in the module's folder first."""
     folders = dict.fromkeys((PurePosixPath(module), PurePosixPath()))
     return [str(folder / name) for folder in folders for name in ("Dockerfile", "dockerfile", "Containerfile")]
 
@@ -72,6 +72,6 @@ def _read(root: Path, name: str) -> str:
         return ""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(_MOST_BYTES)
+            return file.read(_MAX_BYTES)
     except OSError:
         return ""

@@ -1,4 +1,4 @@
-"""`build`: an image from a repository's Dockerfile."""
+"""`build`: build an image from a repository."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.image import Image
-from container_kit.tools.builtin._fields import CaFile, DryRun, ModulePath, SourcePath, Timeout
-from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Tool, ToolCall, ToolInput
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import (
+    CaFile,
+    DockerfilePath,
+    DryRun,
+    ModulePath,
+    NewImageName,
+    SourcePath,
+    Timeout,
+)
+from container_kit.tools.pipeline_tool import runs_pipeline
+from container_kit.tools.results.schema import result_schema
+from container_kit.tools.tool import Tool, ToolInput
 
 
 class BuildInput(ToolInput):
-    """What to build, and how."""
+    """The arguments of `build`."""
 
     path: SourcePath
     module: ModulePath = "."
-    tag: Annotated[str, Field(description="name[:tag]; default: folder name")] | None = None
-    dockerfile: Annotated[str, Field(description="Relative to path")] | None = None
-    target: Annotated[str, Field(description="Stage to stop at")] | None = None
-    build_args: Annotated[dict[str, str], Field(description="No secrets: they stay in the image")] = Field(
+    tag: NewImageName | None = None
+    dockerfile: DockerfilePath | None = None
+    target: Annotated[str, Field(description="Stage to build")] | None = None
+    build_args: Annotated[dict[str, str], Field(description="No secrets: the image keeps them")] = Field(
         default_factory=dict
     )
     secrets: Annotated[dict[str, str], Field(description="id: env:NAME or file:PATH, never the value")] = Field(
@@ -33,23 +42,19 @@ class BuildInput(ToolInput):
     timeout: Timeout | None = None
 
 
-async def _planned(_: ToolCall, asked: BuildInput) -> PipelineCall:
-    return pipeline_call("build", asked)
-
-
 BUILD = Tool(
-    name="build",
+    name=ToolName.BUILD,
     title="Build an image",
     description=(
-        "Build an image from the repository's Dockerfile (write-dockerfile makes one). A failure names "
-        "instruction, line, exit code and log tail: edit that file, then send the fault's next action. Next: scan "
-        "or deploy with run set to the answer's run."
+        "Build an image from the repository's Dockerfile (write-dockerfile generates one). A failure names "
+        "instruction, line, exit code and log tail: edit that file, then send the next action. Next: scan or "
+        "deploy with this result's run."
     ),
     input=BuildInput,
-    output=answer_schema(Image),
+    output=result_schema(Image),
     toolset="build",
     effect="additive",
-    work=runs_pipeline(_planned, (Image,)),
+    handler=runs_pipeline("build", (Image,)),
     idempotent=True,
     open_world=True,
 )

@@ -1,4 +1,4 @@
-"""`deploy-kubernetes`: an image, a repository or a user's own manifests as a rollout in a cluster."""
+"""`deploy-kubernetes`: roll out an image, a repository or existing manifests to a cluster."""
 
 from __future__ import annotations
 
@@ -11,70 +11,80 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.artifacts.scan import ScanReport
-from container_kit.tools.builtin._fields import FailOn, OneTarget, gate, image_of
-from container_kit.tools.builtin._kubernetes_fields import ApplicationInput, Context, OnFirstFailure, TargetName
-from container_kit.tools.builtin.deploy import application_name
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import FailOn, scan_policy
+from container_kit.tools.builtin._image_source import ImageSourceInput, application_name, image_of_run
+from container_kit.tools.builtin._kubernetes_fields import (
+    KubeContext,
+    KubernetesAppInput,
+    KubernetesTarget,
+    OnFirstFailure,
+)
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
+from container_kit.tools.results.schema import result_schema
 from container_kit.tools.tool import Tool, ToolCall
 
 
-class DeployKubernetesInput(ApplicationInput, OneTarget):
-    """What to deploy, where, and how."""
+class DeployKubernetesInput(KubernetesAppInput, ImageSourceInput):
+    """The arguments of `deploy-kubernetes`."""
 
     build: Annotated[bool, Field(description="Analyze, build and scan path first")] = False
     fail_on: FailOn = "critical"
-    manifests: Annotated[str, Field(description="Own files, folder or kustomization below path")] | None = None
-    deploy_to: TargetName | None = None
-    kube_context: Context | None = None
+    manifests: Annotated[str, Field(description="Existing files, folder or kustomization, relative to path")] | None = (
+        None
+    )
+    deploy_to: KubernetesTarget | None = None
+    kube_context: KubeContext | None = None
     create_namespace: bool = False
     registry: (
-        Annotated[str, Field(description="host[:port][/path] to push to; kind, k3d, minikube need none")] | None
+        Annotated[str, Field(description="host[:port][/path] to push to; not needed for kind, k3d, minikube")] | None
     ) = None
-    force_conflicts: Annotated[bool, Field(description="Take fields that others manage, such as kubectl")] = False
+    force_conflicts: Annotated[bool, Field(description="Take over fields managed by others, e.g. kubectl")] = False
     on_first_failure: OnFirstFailure = "delete"
-    rollout_timeout: Annotated[float, Field(gt=0, le=3600)] = 300.0
+    rollout_timeout: Annotated[float, Field(gt=0, le=3600, description="Seconds for the rollout")] = 300.0
 
     @model_validator(mode="after")
-    def _of_a_folder(self) -> DeployKubernetesInput:
+    def _require_path(self) -> DeployKubernetesInput:
         if self.path is None and (self.build or self.manifests is not None):
             raise ValueError("build and manifests need path")
         return self
 
 
-async def _planned(call: ToolCall, asked: DeployKubernetesInput) -> PipelineCall:
-    if asked.build:
-        made = pipeline_call("full-deployment-kubernetes", asked, build=None)
-        return PipelineCall(made.pipeline, gate(made.input), made.options)
-    left_out = dict.fromkeys(("build", "fail_on"))
-    if asked.manifests is not None:
-        return pipeline_call("deploy-manifests", asked, **left_out)
-    if asked.path is not None:
-        return pipeline_call("deploy-kubernetes-source", asked, **left_out)
-    if asked.image is not None and "@sha256:" in asked.image:
-        return pipeline_call("deploy-kubernetes-pinned", asked, **left_out, module=None)
-    if asked.run is not None:
-        image = await image_of(call, asked.run)
-        name = asked.name or application_name(image)
-        return pipeline_call("deploy-kubernetes", asked, **left_out, module=None, run=None, image=image.id, name=name)
-    return pipeline_call("deploy-kubernetes", asked, **left_out, module=None)
+async def _prepare(call: ToolCall, arguments: DeployKubernetesInput) -> PipelineCall:
+    if arguments.build:
+        prepared = pipeline_call("full-deployment-kubernetes", arguments, build=None)
+        return PipelineCall(prepared.pipeline, scan_policy(prepared.input), prepared.options)
+    unused = dict.fromkeys(("build", "fail_on"))
+    if arguments.manifests is not None:
+        return pipeline_call("deploy-manifests", arguments, **unused)
+    if arguments.path is not None:
+        return pipeline_call("deploy-kubernetes-source", arguments, **unused)
+    if arguments.image is not None and "@sha256:" in arguments.image:
+        return pipeline_call("deploy-kubernetes-pinned", arguments, **unused, module=None)
+    if arguments.run is not None:
+        image = await image_of_run(call, arguments.run)
+        name = arguments.name or application_name(image)
+        changes = {"module": None, "run": None, "image": image.id, "name": name}
+        return pipeline_call("deploy-kubernetes", arguments, **unused, **changes)
+    return pipeline_call("deploy-kubernetes", arguments, **unused, module=None)
 
 
-_PRODUCTS = (Image, ScanReport, PushedImage, KubernetesDeployment, Verification)
+_OUTPUTS = (Image, ScanReport, PushedImage, KubernetesDeployment, Verification)
 
 DEPLOY_KUBERNETES = Tool(
-    name="deploy-kubernetes",
+    name=ToolName.DEPLOY_KUBERNETES,
     title="Deploy to Kubernetes",
     description=(
-        "Roll out to a cluster and say within seconds why it fails: image (name@sha256:... from a registry as it "
-        "stands, else one of the local engine, which is pushed or loaded), run, path for the newest image built from "
-        "it (build=true builds it first), or manifests below path. Checked on the server before anything changes; a "
-        "failed rollout is undone. Next: verify-kubernetes, or mend what the fault names; rollback-run goes back."
+        "Roll out an application to a Kubernetes cluster and report within seconds why a rollout fails. Pass image "
+        "(name@sha256:... is used from its registry; any other image is pushed or loaded from the local engine), run, "
+        "path for the newest image built from that folder (build=true builds it first), or path with manifests. "
+        "The API server validates everything before anything changes; a failed rollout is undone. Next: "
+        "verify-kubernetes; on failure, fix what the fault names. rollback-run restores the previous version."
     ),
     input=DeployKubernetesInput,
-    output=answer_schema(KubernetesDeployment, Verification, Image, PushedImage, ScanReport),
+    output=result_schema(KubernetesDeployment, Verification, Image, PushedImage, ScanReport),
     toolset="kubernetes",
     effect="destructive",
-    work=runs_pipeline(_planned, _PRODUCTS),
+    handler=runs_pipeline(_prepare, _OUTPUTS),
     open_world=True,
 )

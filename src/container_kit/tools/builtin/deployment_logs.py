@@ -1,4 +1,4 @@
-"""`deployment-logs`: the end of what an application printed."""
+"""`deployment-logs`: read the log of a deployed application."""
 
 from __future__ import annotations
 
@@ -7,36 +7,33 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.deployments import ApplicationLog
-from container_kit.tools.builtin.deploy import TargetName
-from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Tool, ToolCall, ToolInput
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import DeployedName, TargetName
+from container_kit.tools.pipeline_tool import runs_pipeline
+from container_kit.tools.results.schema import result_schema
+from container_kit.tools.tool import Tool, ToolInput
 
 
 class DeploymentLogsInput(ToolInput):
-    """Which part of which log."""
+    """The arguments of `deployment-logs`."""
 
-    name: Annotated[str, Field(description="Name that it was deployed by")]
-    version: Annotated[str, Field(description="As list-deployments names it; default: what serves")] | None = None
-    lines: Annotated[int, Field(ge=1, le=2000)] = 100
+    name: DeployedName
+    version: Annotated[str, Field(description="Version from list-deployments; default: the active one")] | None = None
+    lines: Annotated[int, Field(ge=1, le=2000, description="Number of last lines")] = 100
     deploy_to: TargetName | None = None
 
 
-async def _planned(_: ToolCall, asked: DeploymentLogsInput) -> PipelineCall:
-    return pipeline_call("deployment-logs", asked)
-
-
 DEPLOYMENT_LOGS = Tool(
-    name="deployment-logs",
+    name=ToolName.DEPLOYMENT_LOGS,
     title="Read a deployment's log",
     description=(
-        "The last lines that a deployed application printed, without secrets. "
-        "Next: mend what they show and deploy again, or rollback-deployment."
+        "Read the last log lines of a deployed application, with secrets redacted. Use it when an application "
+        "misbehaves. Changes nothing. Next: fix what the lines show and deploy again, or rollback-deployment."
     ),
     input=DeploymentLogsInput,
-    output=answer_schema(ApplicationLog),
+    output=result_schema(ApplicationLog),
     toolset="deployments",
     effect="read_only",
-    work=runs_pipeline(_planned, (ApplicationLog,)),
+    handler=runs_pipeline("deployment-logs", (ApplicationLog,)),
     idempotent=True,
 )

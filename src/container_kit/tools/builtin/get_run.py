@@ -1,71 +1,70 @@
-"""`get-run`: one run, and a part of a stage's log."""
+"""`get-run`: show a run and lines of a stage's log."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 from typing import Annotated
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from container_kit.pipelines.runs.snapshot import LogPart, RunView
+from container_kit.pipelines.run_info import RunInfo
 from container_kit.stages.contract.fault import FaultCode, NextAction
-from container_kit.tools.results.run_json import RUN_SCHEMA, run_data, run_lines
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import RunId
+from container_kit.tools.results.run_json import RUN_SCHEMA, log_json, run_json, run_lines
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
-AnyRun = Annotated[str, Field(description="Run id")]
+_TEXT_LIMIT = 40_000
 
-
-STAGE_UNKNOWN = FaultCode(
-    "run.stage_unknown", means="The run has no stage of that name.", hint="Name one of its stages: {names}."
+STAGE_NOT_FOUND = FaultCode(
+    "run.stage_not_found",
+    means="The run has no stage with that name.",
+    hint="Pass the name of one of its stages: {names}.",
 )
 
 
 class GetRunInput(ToolInput):
-    """Which run, and what of its log."""
+    """The arguments of `get-run`."""
 
-    run: AnyRun
-    stage: Annotated[str, Field(description="Show this stage's log")] | None = None
-    first: Annotated[int, Field(ge=1, description="First line; default: the last lines")] | None = None
+    run: RunId
+    stage: Annotated[str, Field(description="Include the log of this stage")] | None = None
+    first: Annotated[int, Field(ge=1, description="First line; default: the last")] | None = None
     lines: Annotated[int, Field(ge=1, le=500)] = 100
 
 
-async def _get(call: ToolCall, asked: GetRunInput) -> ToolResult:
-    run = await call.runs.get(asked.run, call.principal)
-    data, lines = run_data(run), run_lines(run)
-    if asked.stage is not None:
-        _refuse_unknown_stage(run, asked.stage)
-        part = await call.runs.log(run.id, asked.stage, first=asked.first, count=asked.lines, principal=call.principal)
-        data["log"] = log_data(part)
+async def _get(call: ToolCall, arguments: GetRunInput) -> ToolResult:
+    backend = call.runs.backend(arguments.run)
+    run = await backend.get(arguments.run, call.principal)
+    data, lines = run_json(run), run_lines(run)
+    if arguments.stage is not None:
+        _require_stage(run, arguments.stage)
+        part = await backend.log(run.id, call.principal, arguments.stage, arguments.first, arguments.lines)
+        data["log"] = log_json(part)
         last = part.first + len(part.lines) - 1
-        shown = f"lines {part.first} to {last} of {part.total}:" if part.lines else f"none of its {part.total} lines"
-        lines += [f"log of {asked.stage}, {shown}", *part.lines]
-    return ToolResult("\n".join(lines)[-40_000:], data)
+        shown = f"lines {part.first} to {last} of {part.total}:" if part.lines else f"none of {part.total} lines"
+        lines += [f"log of {arguments.stage}, {shown}", *part.lines]
+    return ToolResult("\n".join(lines)[-_TEXT_LIMIT:], data)
 
 
-def _refuse_unknown_stage(run: RunView, stage: str) -> None:
-    names = [one.name for one in run.stages]
+def _require_stage(run: RunInfo, stage: str) -> None:
+    names = [result.name for result in run.stages]
     if stage not in names:
-        near = get_close_matches(stage, names, 1, 0.0)
-        actions = [NextAction(why=f"{name} is one of its stages", arguments={"stage": name}) for name in near]
-        raise STAGE_UNKNOWN(f"run {run.id} has no stage {stage!r}", next_actions=actions, names=", ".join(names))
-
-
-def log_data(part: LogPart) -> dict[str, JsonValue]:
-    """A part of a log."""
-    return {"lines": list(part.lines), "first": part.first, "total": part.total}
+        similar = get_close_matches(stage, names, 1, 0.0)
+        actions = [NextAction(why=f"{name} is a stage of the run.", arguments={"stage": name}) for name in similar]
+        raise STAGE_NOT_FOUND(f"run {run.id} has no stage {stage!r}", next_actions=actions, names=", ".join(names))
 
 
 GET_RUN = Tool(
-    name="get-run",
-    title="Look at a run",
+    name=ToolName.GET_RUN,
+    title="Show a run",
     description=(
-        "How a run stands or ended: stages, fault, evidence, question; with stage, lines of its log. Use it after "
-        "a lost connection. Next: retry-run, rollback-run or cancel-run."
+        "Show a run: stages, fault, evidence, question; with stage, lines of its log. Use it after a lost "
+        "connection. Changes nothing. Next: retry-run, rollback-run or cancel-run."
     ),
     input=GetRunInput,
     output=RUN_SCHEMA,
     toolset="runs",
     effect="read_only",
-    work=_get,
+    handler=_get,
     idempotent=True,
 )

@@ -1,4 +1,4 @@
-"""`list-runs`: the newest runs."""
+"""`list-runs`: list the newest runs."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.pipelines.runs.snapshot import RunState
-from container_kit.tools.results.run_json import RUN_SCHEMA, run_data, run_line
+from container_kit.pipelines.run_info import RunState
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.results.run_json import RUN_SCHEMA, run_json, run_line
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
 
 class ListRunsInput(ToolInput):
-    """Which runs."""
+    """The arguments of `list-runs`."""
 
     status: RunState | None = None
     pipeline: str | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 20
 
 
-async def _list(call: ToolCall, asked: ListRunsInput) -> ToolResult:
-    runs = await call.runs.newest(
-        principal=call.principal, status=asked.status, pipeline=asked.pipeline, limit=asked.limit
+async def _list(call: ToolCall, arguments: ListRunsInput) -> ToolResult:
+    runs = await call.runs.list_runs(
+        principal=call.principal, status=arguments.status, pipeline=arguments.pipeline, limit=arguments.limit
     )
     text = "\n".join(run_line(run) for run in runs) or "no runs"
-    return ToolResult(text, {"runs": [run_data(run) for run in runs]})
+    return ToolResult(text, {"runs": [run_json(run) for run in runs]})
 
 
 LIST_RUNS = Tool(
-    name="list-runs",
+    name=ToolName.LIST_RUNS,
     title="List runs",
-    description="The newest runs, newest first, with status and id. Next: get-run for one of them.",
+    description="List runs with id and status, newest first. Changes nothing. Next: get-run for one of them.",
     input=ListRunsInput,
     output={"type": "object", "properties": {"runs": {"type": "array", "items": RUN_SCHEMA}}, "required": ["runs"]},
     toolset="runs",
     effect="read_only",
-    work=_list,
+    handler=_list,
     idempotent=True,
 )

@@ -1,4 +1,4 @@
-"""`patch-dockerfile`: chosen patches of a review, applied."""
+"""`patch-dockerfile`: apply patches of a review."""
 
 from __future__ import annotations
 
@@ -7,36 +7,33 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import DryRun, ModulePath, SourcePath
-from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Tool, ToolCall, ToolInput
+from container_kit.tools.pipeline_tool import runs_pipeline
+from container_kit.tools.results.schema import result_schema
+from container_kit.tools.tool import Tool, ToolInput
 
 
 class PatchDockerfileInput(ToolInput):
-    """Whose Dockerfile, and which patches."""
+    """The arguments of `patch-dockerfile`."""
 
     path: SourcePath
     module: ModulePath = "."
-    ids: Annotated[tuple[str, ...], Field(description="Problems' ids; none: all patches that fit together")] = ()
-    checksum: Annotated[str, Field(description="The review's; refuses a file edited since")] | None = None
+    ids: Annotated[tuple[str, ...], Field(description="Ids of problems; default: all compatible patches")] = ()
+    checksum: Annotated[str, Field(description="From the review; rejects a file edited since")] | None = None
     dry_run: DryRun = False
 
 
-async def _planned(_: ToolCall, asked: PatchDockerfileInput) -> PipelineCall:
-    return pipeline_call("patch-dockerfile", asked)
-
-
 PATCH_DOCKERFILE = Tool(
-    name="patch-dockerfile",
+    name=ToolName.PATCH_DOCKERFILE,
     title="Patch a Dockerfile",
     description=(
-        "Apply patches that review-dockerfile offered. The file before is kept beside it as Dockerfile.RUN.orig; "
-        "rollback-run puts it back. Nothing is written where a patch no longer fits. Next: build."
+        "Apply patches that review-dockerfile proposed. The original is kept as Dockerfile.RUN.orig; rollback-run "
+        "restores it. If a patch no longer applies, nothing is written. Next: build."
     ),
     input=PatchDockerfileInput,
-    output=answer_schema(Dockerfile),
+    output=result_schema(Dockerfile),
     toolset="dockerfile",
     effect="destructive",
-    work=runs_pipeline(_planned, (Dockerfile,)),
+    handler=runs_pipeline("patch-dockerfile", (Dockerfile,)),
 )

@@ -1,4 +1,4 @@
-"""`push`: an image to a registry, and the digest that the registry confirms."""
+"""`push`: push an image to a registry."""
 
 from __future__ import annotations
 
@@ -7,44 +7,46 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.push import PushedImage
-from container_kit.tools.builtin._fields import DryRun, OneTarget, Timeout, image_of
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import DryRun, Timeout
+from container_kit.tools.builtin._image_source import ImageSourceInput, image_of_run
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
+from container_kit.tools.results.schema import result_schema
 from container_kit.tools.tool import Tool, ToolCall
 
 
-class PushInput(OneTarget):
-    """What to push, and where to."""
+class PushInput(ImageSourceInput):
+    """The arguments of `push`."""
 
     repository: Annotated[str, Field(description="[registry[:port]/]path, without a tag")]
-    tag: Annotated[str, Field(description="Default: the image's own")] | None = None
+    tag: Annotated[str, Field(description="Default: the tag of the image")] | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None
 
 
-async def _planned(call: ToolCall, asked: PushInput) -> PipelineCall:
-    if asked.path is not None:
-        return pipeline_call("push-source", asked)
-    if asked.run is None:
-        return pipeline_call("push", asked)
-    image = await image_of(call, asked.run)
-    return pipeline_call("push", asked, run=None, image=image.id, tag=asked.tag or image.reference.rpartition(":")[2])
+async def _prepare(call: ToolCall, arguments: PushInput) -> PipelineCall:
+    if arguments.path is not None:
+        return pipeline_call("push-source", arguments)
+    if arguments.run is None:
+        return pipeline_call("push", arguments)
+    image = await image_of_run(call, arguments.run)
+    tag = arguments.tag or image.reference.rpartition(":")[2]
+    return pipeline_call("push", arguments, run=None, image=image.id, tag=tag)
 
 
 PUSH = Tool(
-    name="push",
+    name=ToolName.PUSH,
     title="Push an image to a registry",
     description=(
-        "Push an image (image, the run that built it, or path for the newest image built from it) to a registry. "
-        "Credentials are those of docker login or of the server's environment, never arguments. The digest is read "
-        "back from the registry. Next: deploy pushed_image.pinned, which nobody can move; rollback-run takes the "
-        "push back."
+        "Push an image to a registry and confirm its digest there. Pass image, the run that built it, or path for the "
+        "newest image built from that folder. Credentials come from docker login or the server's environment, never "
+        "from arguments. Next: deploy pushed_image.pinned, an immutable reference; rollback-run undoes the push."
     ),
     input=PushInput,
-    output=answer_schema(PushedImage),
+    output=result_schema(PushedImage),
     toolset="registry",
     effect="destructive",
-    work=runs_pipeline(_planned, (PushedImage,)),
+    handler=runs_pipeline(_prepare, (PushedImage,)),
     idempotent=True,
     open_world=True,
 )

@@ -1,4 +1,4 @@
-"""`remove-deployment`: an application goes, with all its versions."""
+"""`remove-deployment`: remove a deployed application."""
 
 from __future__ import annotations
 
@@ -7,37 +7,33 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.deployments import RemovalResult
-from container_kit.tools.builtin._fields import DryRun
-from container_kit.tools.builtin.deploy import TargetName
-from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Tool, ToolCall, ToolInput
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import DeployedName, DryRun, TargetName
+from container_kit.tools.pipeline_tool import runs_pipeline
+from container_kit.tools.results.schema import result_schema
+from container_kit.tools.tool import Tool, ToolInput
 
 
 class RemoveDeploymentInput(ToolInput):
-    """What to remove."""
+    """The arguments of `remove-deployment`."""
 
-    name: Annotated[str, Field(description="Name that it was deployed by")]
-    volumes: Annotated[bool, Field(description="Its stored data too; it cannot be had back")] = False
+    name: DeployedName
+    volumes: Annotated[bool, Field(description="Also delete its volumes; this cannot be undone")] = False
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
 
 
-async def _planned(_: ToolCall, asked: RemoveDeploymentInput) -> PipelineCall:
-    return pipeline_call("remove-deployment", asked)
-
-
 REMOVE_DEPLOYMENT = Tool(
-    name="remove-deployment",
+    name=ToolName.REMOVE_DEPLOYMENT,
     title="Remove a deployment",
     description=(
-        "Stop and remove an application with all its versions; its volumes and images stay unless volumes is true. "
-        "Next: list-deployments shows what is left."
+        "Stop and remove an application with all its versions. Its images stay, and its volumes stay unless volumes "
+        "is true. Next: list-deployments shows what remains."
     ),
     input=RemoveDeploymentInput,
-    output=answer_schema(RemovalResult),
+    output=result_schema(RemovalResult),
     toolset="deployments",
     effect="destructive",
-    work=runs_pipeline(_planned, (RemovalResult,)),
+    handler=runs_pipeline("remove-deployment", (RemovalResult,)),
     idempotent=True,
 )

@@ -1,4 +1,4 @@
-"""`retry-run`: go on where a run failed."""
+"""`retry-run`: retry a run from the stage that failed."""
 
 from __future__ import annotations
 
@@ -8,51 +8,52 @@ from pydantic import BaseModel, Field, JsonValue
 
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.contract.fault import FaultCode
-from container_kit.tools.builtin._fields import gate
-from container_kit.tools.builtin.get_run import AnyRun
-from container_kit.tools.pipeline_tool import RunHandler, products_of
-from container_kit.tools.results.schema import answer_schema
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import RunId, scan_policy
+from container_kit.tools.pipeline_tool import RunHandler, outputs_of
+from container_kit.tools.results.schema import result_schema
 from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
-NOT_OFFERED = FaultCode(
+PIPELINE_DISABLED = FaultCode(
     "run.pipeline_disabled",
-    means="The run's pipeline is not among those that may be run here.",
-    hint="The operator decides which tools are offered; {pipeline} is not.",
+    means="The tool that runs this pipeline is not enabled on this server.",
+    hint="The operator selects the tools of this server; {pipeline} is not one of them.",
 )
 
 
 class RetryRunInput(ToolInput):
-    """Which run, and what is different now."""
+    """The arguments of `retry-run`."""
 
-    run: AnyRun
-    input: Annotated[dict[str, JsonValue], Field(description="Arguments that change, as of the run's tool")] = Field(
+    run: RunId
+    input: Annotated[dict[str, JsonValue], Field(description="Arguments of the run's tool to change")] = Field(
         default_factory=dict
     )
-    from_stage: Annotated[str, Field(description="Default: the failed one")] | None = None
+    from_stage: Annotated[str, Field(description="Default: the stage that failed")] | None = None
 
 
-async def _retry(call: ToolCall, asked: RetryRunInput) -> PipelineResponse:
-    run = await call.runs.get(asked.run, call.principal)
-    if run.pipeline.removesuffix("-source") not in call.offered:
-        raise NOT_OFFERED(f"{run.pipeline} cannot be retried", pipeline=run.pipeline)
-    return await call.runs.retry(run.id, gate(asked.input), call.asker, from_stage=asked.from_stage)
+async def _retry(call: ToolCall, arguments: RetryRunInput) -> PipelineResponse:
+    backend = call.runs.backend(arguments.run)
+    run = await backend.get(arguments.run, call.principal)
+    if run.pipeline.removesuffix("-source") not in call.tools:
+        raise PIPELINE_DISABLED(f"{run.pipeline} cannot be retried on this server", pipeline=run.pipeline)
+    return await backend.retry(run.id, call.caller, scan_policy(arguments.input), arguments.from_stage)
 
 
-def _products(call: ToolCall, response: PipelineResponse) -> list[type[BaseModel]]:
-    return products_of(call.runs.find(response.pipeline))
+def _outputs(call: ToolCall, response: PipelineResponse) -> list[type[BaseModel]]:
+    return outputs_of(call.runs.find(response.pipeline))
 
 
 RETRY_RUN = Tool(
-    name="retry-run",
+    name=ToolName.RETRY_RUN,
     title="Retry a run",
     description=(
-        "Run again from the failed stage with changed arguments; what was made is kept, secrets are remembered. "
-        "Use it once the cause is mended. Next: as after the run's own tool."
+        "Run again from the failed stage, with changed arguments. Completed stages are kept and secrets "
+        "remembered. Use it once the cause is fixed. Next: as after the run's own tool."
     ),
     input=RetryRunInput,
-    output=answer_schema(),
+    output=result_schema(),
     toolset="runs",
     effect="destructive",
-    work=RunHandler(_retry, _products),
+    handler=RunHandler(_retry, _outputs),
     open_world=True,
 )

@@ -1,38 +1,35 @@
-"""`review-dockerfile`: what is wrong with a Dockerfile that is there, with patches."""
+"""`review-dockerfile`: find problems in a Dockerfile."""
 
 from __future__ import annotations
 
 from container_kit.stages.artifacts.dockerfile import DockerfileReview
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import ModulePath, SourcePath
-from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Tool, ToolCall, ToolInput
+from container_kit.tools.pipeline_tool import runs_pipeline
+from container_kit.tools.results.schema import result_schema
+from container_kit.tools.tool import Tool, ToolInput
 
 
 class ReviewDockerfileInput(ToolInput):
-    """Whose Dockerfile."""
+    """The arguments of `review-dockerfile`."""
 
     path: SourcePath
     module: ModulePath = "."
 
 
-async def _planned(_: ToolCall, asked: ReviewDockerfileInput) -> PipelineCall:
-    return pipeline_call("review-dockerfile", asked)
-
-
 REVIEW_DOCKERFILE = Tool(
-    name="review-dockerfile",
+    name=ToolName.REVIEW_DOCKERFILE,
     title="Review a Dockerfile",
     description=(
-        "Find what is wrong with the repository's Dockerfile: wrong port, root, secrets, lockfile not kept, cache "
-        "order, missing files, development servers and more, held against the code; hadolint's rules too where it is "
-        "installed. Each problem has line, reason and, where one is safe, a patch. Changes nothing. "
+        "Find problems in the repository's Dockerfile by comparing it with the code: wrong port, root user, secrets, "
+        "ignored lockfile, cache order, missing files, development server and more; also hadolint's rules if hadolint "
+        "is installed. Each problem has line, reason and, if a safe one exists, a patch. Changes nothing. "
         "Next: patch-dockerfile with the ids to apply."
     ),
     input=ReviewDockerfileInput,
-    output=answer_schema(DockerfileReview),
+    output=result_schema(DockerfileReview),
     toolset="dockerfile",
     effect="read_only",
-    work=runs_pipeline(_planned, (DockerfileReview,)),
+    handler=runs_pipeline("review-dockerfile", (DockerfileReview,)),
     idempotent=True,
 )

@@ -1,4 +1,4 @@
-"""`rollback-deployment`: an earlier version serves again."""
+"""`rollback-deployment`: switch an application back to an earlier version."""
 
 from __future__ import annotations
 
@@ -7,36 +7,32 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.deployments import RollbackResult
-from container_kit.tools.builtin._fields import DryRun
-from container_kit.tools.builtin.deploy import TargetName
-from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
-from container_kit.tools.tool import Tool, ToolCall, ToolInput
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import DeployedName, DryRun, TargetName
+from container_kit.tools.pipeline_tool import runs_pipeline
+from container_kit.tools.results.schema import result_schema
+from container_kit.tools.tool import Tool, ToolInput
 
 
 class RollbackDeploymentInput(ToolInput):
-    """What to go back to."""
+    """The arguments of `rollback-deployment`."""
 
-    name: Annotated[str, Field(description="Name that it was deployed by")]
-    version: Annotated[str, Field(description="Version, image or image id; default: the one before")] | None = None
+    name: DeployedName
+    version: Annotated[str, Field(description="Version, image or image id; default: the previous one")] | None = None
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
 
 
-async def _planned(_: ToolCall, asked: RollbackDeploymentInput) -> PipelineCall:
-    return pipeline_call("rollback-deployment", asked)
-
-
 ROLLBACK_DEPLOYMENT = Tool(
-    name="rollback-deployment",
-    title="Go back to an earlier version",
+    name=ToolName.ROLLBACK_DEPLOYMENT,
+    title="Roll back a deployment",
     description=(
-        "Let an earlier version of an application serve again, within about a second; the version that served is kept. "
-        "Next: verify. An image that is not kept any more is deployed again with deploy."
+        "Switch an application back to an earlier version within about a second. The current version is kept. If the "
+        "version you want is no longer kept, call deploy with its image. Next: verify."
     ),
     input=RollbackDeploymentInput,
-    output=answer_schema(RollbackResult),
+    output=result_schema(RollbackResult),
     toolset="deployments",
     effect="destructive",
-    work=runs_pipeline(_planned, (RollbackResult,)),
+    handler=runs_pipeline("rollback-deployment", (RollbackResult,)),
 )

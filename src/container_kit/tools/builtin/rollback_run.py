@@ -1,32 +1,33 @@
-"""`rollback-run`: undo what a run did."""
+"""`rollback-run`: undo a run."""
 
 from __future__ import annotations
 
 from container_kit.pipelines.request import PipelineResponse
-from container_kit.tools.builtin.get_run import AnyRun
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import RunId
 from container_kit.tools.pipeline_tool import RunHandler
-from container_kit.tools.results.schema import answer_schema
+from container_kit.tools.results.schema import result_schema
 from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 
 class RollbackRunInput(ToolInput):
-    """Which run."""
+    """The arguments of `rollback-run`."""
 
-    run: AnyRun
+    run: RunId
 
 
-async def _roll_back(call: ToolCall, asked: RollbackRunInput) -> PipelineResponse:
-    return await call.runs.roll_back(asked.run, call.asker)
+async def _roll_back(call: ToolCall, arguments: RollbackRunInput) -> PipelineResponse:
+    return await call.runs.backend(arguments.run).roll_back(arguments.run, call.caller)
 
 
 ROLLBACK_RUN = Tool(
-    name="rollback-run",
-    title="Roll a run back",
-    description="Undo the stages of a run that has ended: its deployment goes back to the one before. Next: get-run.",
+    name=ToolName.ROLLBACK_RUN,
+    title="Roll back a run",
+    description="Undo a finished run. Its deployment returns to the previous version. Next: get-run.",
     input=RollbackRunInput,
-    output=answer_schema(),
+    output=result_schema(),
     toolset="runs",
     effect="destructive",
-    work=RunHandler(_roll_back, lambda _call, _response: ()),
+    handler=RunHandler(_roll_back, lambda _call, _response: ()),
     idempotent=True,
 )

@@ -1,4 +1,4 @@
-"""`tag`: another name for an image of the local engine."""
+"""`tag`: give an image another name."""
 
 from __future__ import annotations
 
@@ -7,40 +7,42 @@ from typing import Annotated
 from pydantic import Field
 
 from container_kit.stages.artifacts.push import TaggedImage
-from container_kit.tools.builtin._fields import DryRun, OneTarget, Timeout, image_of
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._fields import DryRun, Timeout
+from container_kit.tools.builtin._image_source import ImageSourceInput, image_of_run
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
+from container_kit.tools.results.schema import result_schema
 from container_kit.tools.tool import Tool, ToolCall
 
 
-class TagInput(OneTarget):
-    """What to name, and how."""
+class TagInput(ImageSourceInput):
+    """The arguments of `tag`."""
 
-    name: Annotated[str, Field(description="name[:tag]; what bore it before loses it")]
+    name: Annotated[str, Field(description="New name[:tag]; moved from any image that has it")]
     dry_run: DryRun = False
     timeout: Timeout | None = None
 
 
-async def _planned(call: ToolCall, asked: TagInput) -> PipelineCall:
-    if asked.path is not None:
-        return pipeline_call("tag-source", asked)
-    if asked.run is None:
-        return pipeline_call("tag", asked)
-    return pipeline_call("tag", asked, run=None, image=(await image_of(call, asked.run)).id)
+async def _prepare(call: ToolCall, arguments: TagInput) -> PipelineCall:
+    if arguments.path is not None:
+        return pipeline_call("tag-source", arguments)
+    if arguments.run is None:
+        return pipeline_call("tag", arguments)
+    return pipeline_call("tag", arguments, run=None, image=(await image_of_run(call, arguments.run)).id)
 
 
 TAG = Tool(
-    name="tag",
-    title="Name an image",
+    name=ToolName.TAG,
+    title="Tag an image",
     description=(
-        "Give an image of the local engine (image, the run that built it, or path for the newest image built from "
-        "it) another name. Next: push it, or deploy it by that name; rollback-run gives the name back to what bore "
-        "it before."
+        "Give an image in the local engine another name. Pass image, the run that built it, or path for the newest "
+        "image built from that folder. If the name exists, it moves to this image; rollback-run moves it back. "
+        "Next: push it, or deploy it by that name."
     ),
     input=TagInput,
-    output=answer_schema(TaggedImage),
+    output=result_schema(TaggedImage),
     toolset="registry",
     effect="destructive",
-    work=runs_pipeline(_planned, (TaggedImage,)),
+    handler=runs_pipeline(_prepare, (TaggedImage,)),
     idempotent=True,
 )

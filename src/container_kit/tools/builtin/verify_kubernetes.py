@@ -1,4 +1,4 @@
-"""`verify-kubernetes`: what can be seen of an application in a cluster."""
+"""`verify-kubernetes`: check an application in a cluster."""
 
 from __future__ import annotations
 
@@ -9,61 +9,62 @@ from pydantic import Field, model_validator
 from container_kit.stages.artifacts.deployment import Verification
 from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.contract.fault import FaultCode, NextAction
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import Timeout
-from container_kit.tools.builtin._kubernetes_fields import Context, Namespace, TargetName
+from container_kit.tools.builtin._kubernetes_fields import KubeContext, KubernetesTarget, Namespace
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
-from container_kit.tools.results.schema import answer_schema
+from container_kit.tools.results.schema import result_schema
 from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
 RUN_WITHOUT_DEPLOYMENT = FaultCode(
-    "run.without_deployment",
-    means="The run deployed nothing to a cluster.",
-    hint="Give the id of a run that did, or name and namespace of the application.",
+    "run.no_deployment",
+    means="The run has not deployed anything to a cluster.",
+    hint="Pass the id of a run that did, or the name and namespace of the application.",
 )
 
 
 class VerifyKubernetesInput(ToolInput):
-    """Which application: the run that deployed it, or its name."""
+    """The arguments of `verify-kubernetes`."""
 
-    run: Annotated[str, Field(description="Run that deployed it")] | None = None
-    name: Annotated[str, Field(description="Its Deployment's")] | None = None
+    run: Annotated[str, Field(description="Id of the run that deployed it")] | None = None
+    name: Annotated[str, Field(description="Name of its Deployment")] | None = None
     namespace: Namespace | None = None
-    kube_context: Context | None = None
-    deploy_to: TargetName | None = None
+    kube_context: KubeContext | None = None
+    deploy_to: KubernetesTarget | None = None
     timeout: Timeout | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> VerifyKubernetesInput:
+    def _require_run_or_name(self) -> VerifyKubernetesInput:
         if (self.run is None) == (self.name is None):
-            raise ValueError("give exactly one of run and name")
+            raise ValueError("pass exactly one of run and name")
         return self
 
 
-async def _planned(call: ToolCall, asked: VerifyKubernetesInput) -> PipelineCall:
-    if asked.run is None:
-        return pipeline_call("verify-kubernetes", asked)
-    made = (await call.runs.artifacts(asked.run, call.principal)).get(KubernetesDeployment)
-    if made is None or not made.deployments:
-        raise RUN_WITHOUT_DEPLOYMENT(
-            f"run {asked.run} deployed nothing to a cluster",
-            next_actions=[NextAction(why="deploy first", tool="deploy-kubernetes")] if "path" in call.arguments else [],
-        )
-    where = {"namespace": made.namespace, "kube_context": made.context}
-    return pipeline_call("verify-kubernetes", asked, run=None, name=made.deployments[0], **where)
+async def _prepare(call: ToolCall, arguments: VerifyKubernetesInput) -> PipelineCall:
+    if arguments.run is None:
+        return pipeline_call("verify-kubernetes", arguments)
+    artifacts = await call.runs.backend(arguments.run).artifacts(arguments.run, call.principal)
+    deployed = artifacts.get(KubernetesDeployment)
+    if deployed is None or not deployed.deployments:
+        action = NextAction(tool=ToolName.LIST_RUNS, arguments={"status": "success"}, why="Find the run that deployed.")
+        raise RUN_WITHOUT_DEPLOYMENT(f"run {arguments.run} has not deployed to a cluster", next_actions=[action])
+    changes = {"name": deployed.deployments[0], "namespace": deployed.namespace, "kube_context": deployed.context}
+    return pipeline_call("verify-kubernetes", arguments, run=None, **changes)
 
 
 VERIFY_KUBERNETES = Tool(
-    name="verify-kubernetes",
+    name=ToolName.VERIFY_KUBERNETES,
     title="Verify an application in a cluster",
     description=(
-        "Look at an application in a cluster: replicas, restarts, endpoints, an HTTP answer through the API server, "
-        "ingress and TLS. What could not be checked is told as not_checked, never as ok. Next: mend what failed."
+        "Check an application in a cluster: replicas, restarts, endpoints, an HTTP request through the API server, "
+        "ingress and TLS. Checks that were not possible are reported as not_checked, never as ok. Changes nothing. "
+        "Next: fix what failed and deploy-kubernetes again."
     ),
     input=VerifyKubernetesInput,
-    output=answer_schema(Verification, KubernetesDeployment),
+    output=result_schema(Verification, KubernetesDeployment),
     toolset="kubernetes",
     effect="read_only",
-    work=runs_pipeline(_planned, (Verification, KubernetesDeployment)),
+    handler=runs_pipeline(_prepare, (Verification, KubernetesDeployment)),
     idempotent=True,
     open_world=True,
 )

@@ -1,1 +1,1 @@
-"""The MCP side of the tools; nothing else in `tools` imports mcp."""
+"""The MCP side of the tools. Outside this package, nothing in `tools` imports mcp."""

@@ -1,4 +1,4 @@
-"""The Apps extension: clients that can show a page get the live run view with each tool that starts or shows a run."""
+"""The Apps extension: clients that can display a page show the live run view with every tool that concerns one run."""
 
 from __future__ import annotations
 
@@ -12,55 +12,54 @@ from mcp.server.mcpserver.resources import FunctionResource
 
 from container_kit.tools.tool import Tool
 
-RUN_VIEW = "ui://container-kit/run.html"
-"""The address of the page."""
-FOR_VIEWS: dict[str, Any] = {"ui": {"resourceUri": RUN_VIEW, "visibility": ["app"]}}
-"""The mark of a tool that views call and assistants do not see."""
-WITH_VIEW: dict[str, Any] = {"ui": {"resourceUri": RUN_VIEW}}
-"""The mark of a tool whose calls are shown in the view."""
+RUN_VIEW_URI = "ui://container-kit/run.html"
+VIEW_ONLY: dict[str, Any] = {"ui": {"resourceUri": RUN_VIEW_URI, "visibility": ["app"]}}
+"""The metadata of a tool that only views call. Models do not see it."""
+WITH_VIEW: dict[str, Any] = {"ui": {"resourceUri": RUN_VIEW_URI}}
+"""The metadata of a tool whose calls are shown in the view."""
 
 
 class RunViewExtension(Extension):
-    """Announces the extension and brings the page, which asks for no origin and no permission."""
+    """Announces the extension and serves the page, which needs no origin and no permission."""
 
     identifier = "io.modelcontextprotocol/ui"
 
     def resources(self) -> Sequence[ResourceBinding]:
-        """The page."""
-        nowhere: dict[str, list[str]] = {"connectDomains": [], "resourceDomains": [], "frameDomains": []}
+        """Return the page."""
+        no_domains: dict[str, list[str]] = {"connectDomains": [], "resourceDomains": [], "frameDomains": []}
         page = FunctionResource(
-            uri=RUN_VIEW,
+            uri=RUN_VIEW_URI,
             name="run-view",
             title="Live run view",
-            description="A run as a graph, live: stages, logs, the fault and what to do next",
+            description="A live graph of a run: stages, logs, the fault and the next actions",
             mime_type="text/html;profile=mcp-app",
-            meta={"ui": {"csp": nowhere, "prefersBorder": True}},
-            fn=_page,
+            meta={"ui": {"csp": no_domains, "prefersBorder": True}},
+            fn=_read_page,
         )
         return (ResourceBinding(page),)
 
 
-async def _page() -> str:
-    from container_kit.tools.run_view.page import page  # read when somebody asks for it
+async def _read_page() -> str:
+    from container_kit.tools.run_view.page import page  # most clients never read it
 
     return await anyio.to_thread.run_sync(page)
 
 
-def shows_a_run(offer: Tool) -> bool:
-    """Whether a tool's answer is about one run."""
-    return bool({"run", "id"} & set(offer.output.get("required", ())))
+def shows_run(tool: Tool) -> bool:
+    """Return whether the result of a tool is about one run."""
+    return bool({"run", "id"} & set(tool.output.get("required", ())))
 
 
-async def hide_from_others(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Middleware: a client that cannot show views hears nothing of them, so that no assistant pays for the words."""
+async def hide_view(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Remove the view from tool lists of clients that cannot display it, to save context. This is a middleware."""
     result = await call_next(ctx)
     if ctx.method != "tools/list" or not isinstance(result, dict):
         return result
-    from mcp.server.apps import client_supports_apps  # no server need wait for it at its start
+    from mcp.server.apps import client_supports_apps  # imported late, to keep the start fast
 
     if client_supports_apps(ctx):
         return result
-    return {**result, "tools": [_without_view(tool) for tool in result["tools"] if tool.get("_meta") != FOR_VIEWS]}
+    return {**result, "tools": [_without_view(tool) for tool in result["tools"] if tool.get("_meta") != VIEW_ONLY]}
 
 
 def _without_view(tool: dict[str, Any]) -> dict[str, Any]:

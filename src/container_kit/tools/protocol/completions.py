@@ -1,4 +1,4 @@
-"""Completion of run ids, of the names of pipelines and of stages, for arguments of prompts and resources."""
+"""Completion of run ids, pipeline names and stage names in the arguments of prompts and resources."""
 
 from __future__ import annotations
 
@@ -10,49 +10,50 @@ from mcp.server import MCPServer
 from mcp_types import Completion, CompletionArgument, CompletionContext
 
 from container_kit.pipelines.runs.service import RunService
-from container_kit.stages.contract.fault import StageFailure, WiringError
+from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.tools.pipeline_tool import RunHandler
-from container_kit.tools.protocol.identity import current_caller
+from container_kit.tools.protocol.identity import current_principal
 from container_kit.tools.tool import Tool
 
-_AT_ONCE = 100
+_LIMIT = 100
 
 
-def add_completions(server: MCPServer, runs: RunService, offered: Mapping[str, Tool]) -> None:
-    """Add them; a caller's own runs alone are offered to it."""
+def add_completions(server: MCPServer, runs: RunService, tools: Mapping[str, Tool]) -> None:
+    """Add completions to a server. A client sees only its own runs."""
 
     async def complete(_ref: Any, argument: CompletionArgument, context: CompletionContext | None) -> Completion:
-        known: list[str] = []
+        candidates: list[str] = []
         if argument.name in ("id", "run"):
-            known = await _run_ids(runs)
+            candidates = await _run_ids(runs)
         elif argument.name == "name":
-            known = _pipelines(offered)
+            candidates = _pipelines(tools)
         elif argument.name == "stage":
-            known = await _stages(runs, offered, (context.arguments or {}).get("id") if context else None)
-        fitting = [value for value in known if value.startswith(argument.value)]
-        return Completion(values=fitting[:_AT_ONCE], total=len(fitting), has_more=len(fitting) > _AT_ONCE)
+            candidates = await _stages(runs, tools, (context.arguments or {}).get("id") if context else None)
+        matches = [candidate for candidate in candidates if candidate.startswith(argument.value)]
+        return Completion(values=matches[:_LIMIT], total=len(matches), has_more=len(matches) > _LIMIT)
 
     decorate: Any = server.completion
     decorate()(complete)
 
 
 async def _run_ids(runs: RunService) -> list[str]:
-    """The newest runs, those first that ended badly: they are what a person asks about."""
-    newest = await runs.newest(principal=current_caller(), limit=_AT_ONCE)
+    """Return the newest runs, failed runs first, because those are looked up most."""
+    newest = await runs.list_runs(principal=current_principal(), limit=_LIMIT)
     return [run.id for run in sorted(newest, key=lambda run: run.fault is None)]
 
 
-async def _stages(runs: RunService, offered: Mapping[str, Tool], run_id: str | None) -> list[str]:
-    """The stages of a run, or of all pipelines where no run is known yet."""
+async def _stages(runs: RunService, tools: Mapping[str, Tool], run_id: str | None) -> list[str]:
+    """Return the stages of a run, or of all pipelines if the run is not known."""
     if run_id:
         with suppress(StageFailure):
-            return [stage.name for stage in (await runs.get(run_id, current_caller())).stages]
-    found: set[str] = set()
-    for name in _pipelines(offered):
-        with suppress(WiringError):  # a tool that does more than run one pipeline of its name
-            found |= {step.name for step in runs.find(name).steps()}
-    return sorted(found)
+            run = await runs.backend(run_id).get(run_id, current_principal())
+            return [stage.name for stage in run.stages]
+    names: set[str] = set()
+    for pipeline in _pipelines(tools):
+        with suppress(ConfigurationError):  # the tool has no pipeline of the same name
+            names |= {step.name for step in runs.find(pipeline).steps()}
+    return sorted(names)
 
 
-def _pipelines(offered: Mapping[str, Tool]) -> list[str]:
-    return [offer.name for offer in offered.values() if isinstance(offer.work, RunHandler) and offer.toolset != "runs"]
+def _pipelines(tools: Mapping[str, Tool]) -> list[str]:
+    return [tool.name for tool in tools.values() if isinstance(tool.handler, RunHandler) and tool.toolset != "runs"]

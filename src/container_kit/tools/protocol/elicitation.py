@@ -1,4 +1,4 @@
-"""A run's questions to a person, as MCP puts them: an elicitation in either protocol era."""
+"""Approval questions of a run as MCP elicitations, in both protocol revisions."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from container_kit.pipelines.approval import ApprovalDecision
-from container_kit.pipelines.runs.client import Ask
-from container_kit.pipelines.runs.snapshot import RunView
+from container_kit.pipelines.approval import ApprovalDecision, Prompt
+from container_kit.pipelines.run_info import RunInfo
 
+_PERSON = "a person"
 _FORM: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "confirm": {"type": "boolean", "title": "Go on", "description": "Nothing is done without your consent"},
-        "comment": {"type": "string", "title": "Comment", "description": "Told to whoever asked"},
+        "confirm": {"type": "boolean", "title": "Approve", "description": "Nothing happens without your approval"},
+        "comment": {"type": "string", "title": "Comment", "description": "Shown to the requester"},
     },
     "required": ["confirm"],
 }
 
 
-def has_person(request: ServerRequestContext[Any, Any]) -> bool:
-    """Whether the client says that it can put a form to a person."""
+def can_elicit(request: ServerRequestContext[Any, Any]) -> bool:
+    """Return whether the client can show a form to a person."""
     capabilities = request.session.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
-def asks_at_once(request: ServerRequestContext[Any, Any]) -> Ask | None:
-    """What asks while the call lasts; None in the era in which a call is answered with the question."""
+def inline_prompt(request: ServerRequestContext[Any, Any]) -> Prompt | None:
+    """Return a function that asks during the call; None in revisions in which the question is the call's result."""
     if request.protocol_version in MODERN_PROTOCOL_VERSIONS:
         return None
 
-    async def ask(_approval: str, question: str) -> ApprovalDecision | None:
+    async def prompt(_approval: str, question: str) -> ApprovalDecision | None:
         try:
-            said = await request.session.elicit_form(question, _FORM, request.request_id)
-        except (MCPError, ValidationError):  # it cannot after all
+            result = await request.session.elicit_form(question, _FORM, request.request_id)
+        except (MCPError, ValidationError):  # the client declared the capability but cannot do it
             return None
-        return answer_of(said)
+        return parse_decision(result)
 
-    return ask
+    return prompt
 
 
-def input_requests(run: RunView) -> InputRequests:
-    """All that a run asks, by approval point."""
+def input_requests(run: RunInfo) -> InputRequests:
+    """Return the open questions of a run, by approval."""
     return {
         approval: ElicitRequest(params=ElicitRequestFormParams(message=question, requested_schema=_FORM))
         for approval, question in run.questions.items()
     }
 
 
-def input_required(run: RunView) -> InputRequiredResult:
-    """The answer to a call whose run waits for a person; the client sends the call again with what was said."""
+def input_required(run: RunInfo) -> InputRequiredResult:
+    """Return the result of a call whose run awaits approval. The client repeats the call with the answers."""
     return InputRequiredResult(input_requests=input_requests(run), request_state=run.id)
 
 
-def answer_of(said: object) -> ApprovalDecision | None:
-    """What a person said; None where it is no answer to our form."""
+def parse_decision(response: object) -> ApprovalDecision | None:
+    """Return the decision in an elicitation result; None if it does not fit the form."""
     try:
-        result = said if isinstance(said, ElicitResult) else ElicitResult.model_validate(said)
+        result = response if isinstance(response, ElicitResult) else ElicitResult.model_validate(response)
     except ValidationError:
         return None
     if result.action != "accept":
-        how = "declined" if result.action == "decline" else "dismissed without an answer"
-        return ApprovalDecision(approved=False, by="a person", comment=how)
+        reason = "declined" if result.action == "decline" else "dismissed"
+        return ApprovalDecision(approved=False, decided_by=_PERSON, comment=reason)
     content = result.content or {}
     confirmed, comment = content.get("confirm"), content.get("comment")
     if not isinstance(confirmed, bool):
         return None
-    return ApprovalDecision(approved=confirmed, by="a person", comment=comment if isinstance(comment, str) else "")
+    return ApprovalDecision(approved=confirmed, decided_by=_PERSON, comment=comment if isinstance(comment, str) else "")

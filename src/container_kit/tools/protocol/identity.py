@@ -1,4 +1,4 @@
-"""Who calls, where callers are told apart: the same words for a message of the protocol and for a page."""
+"""The principal of a request, in one format for protocol messages and web pages."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from mcp.server.auth.provider import AccessToken, principal_components
 from mcp.server.request_state import compact_json
 
 
-def caller_of(token: AccessToken | None) -> str | None:
-    """The caller who bears a token, as the SDK's `authenticated_principal` says it."""
+def principal_of(token: AccessToken | None) -> str | None:
+    """Return the principal of a token in the format of the SDK's `authenticated_principal`."""
     return None if token is None else compact_json(principal_components(token))
 
 
-def current_caller() -> str | None:
-    """The caller of the request that is being answered."""
-    return caller_of(get_access_token())
+def current_principal() -> str | None:
+    """Return the principal of the current request."""
+    return principal_of(get_access_token())

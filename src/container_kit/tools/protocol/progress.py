@@ -1,4 +1,4 @@
-"""Progress: from a run's events to notifications whose figure rises strictly, at the client's own pace."""
+"""Progress notifications: strictly rising figures from a run's events, at the client's pace."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Send = Callable[[float, float, str], Awaitable[None]]
 """Sends one notification: progress, total, message."""
 
 TOTAL = 100.0
-_PAUSE = 0.1
-_PATIENCE = 1.0
-_QUIET = frozenset({"stage_output", "run_started"})
+_INTERVAL = 0.1
+_FLUSH_TIMEOUT = 1.0
+_SILENT = frozenset({"stage_output", "run_started"})
 
 
 class ProgressFeed:
-    """Takes events without blocking and keeps the newest of each kind and stage until the client can take them.
+    """Buffers the newest event of each kind and stage until the client accepts it.
 
-    It holds a few records however slow the client is, and the run never waits for it.
+    The buffer stays small however slow the client is, and the run never waits for the client.
 
     Args:
         on_first: Called with the first event.
@@ -29,57 +29,57 @@ class ProgressFeed:
 
     def __init__(self, on_first: Callable[[], object] | None = None) -> None:
         self._on_first = on_first
-        self._waiting: dict[tuple[str, str | None, int], Event] = {}
-        self._news = anyio.Event()
+        self._pending: dict[tuple[str, str | None, int], Event] = {}
+        self._changed = anyio.Event()
         self._last = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
-        if event.kind in _QUIET:
+        """Buffer an event. Does not block."""
+        if event.kind in _SILENT:
             return
         key = (event.kind, event.stage, event.attempt)
-        self._waiting.pop(key, None)  # the newest goes to the end
-        self._waiting[key] = event
-        self._news.set()
+        self._pending.pop(key, None)  # move the key to the end
+        self._pending[key] = event
+        self._changed.set()
         if self._on_first is not None:
             self._on_first()
             self._on_first = None
 
     @property
-    def began(self) -> bool:
-        """Whether there was an event."""
+    def has_started(self) -> bool:
+        """Return whether there was an event."""
         return self._on_first is None
 
     async def send_to(self, send: Send) -> None:
-        """Send what has happened, a few times a second, until cancelled."""
+        """Send buffered events several times a second, until cancelled."""
         while True:
-            await self._news.wait()
+            await self._changed.wait()
             await self.flush(send)
-            await anyio.sleep(_PAUSE)
+            await anyio.sleep(_INTERVAL)
 
     async def flush(self, send: Send) -> None:
-        """Send what waits."""
-        self._news = anyio.Event()
-        while self._waiting:
-            event = self._waiting.pop(next(iter(self._waiting)))
-            self._last = _risen(self._last, event)
-            await send(self._last, TOTAL, told(event))
+        """Send all buffered events."""
+        self._changed = anyio.Event()
+        while self._pending:
+            event = self._pending.pop(next(iter(self._pending)))
+            self._last = _next_figure(self._last, event)
+            await send(self._last, TOTAL, progress_line(event))
 
 
 @asynccontextmanager
-async def feeding(send: Send) -> AsyncIterator[ProgressFeed]:
-    """A feed that is sent for as long as the block lasts; what is left then is sent if the client takes it soon."""
+async def progress_feed(send: Send) -> AsyncIterator[ProgressFeed]:
+    """Yield a feed that is sent during the block. The rest is sent at the end, if the client accepts it in time."""
     async with anyio.create_task_group() as group:
         feed = ProgressFeed(lambda: group.start_soon(feed.send_to, send))
         yield feed
-        if feed.began:
-            with anyio.move_on_after(_PATIENCE):
+        if feed.has_started:
+            with anyio.move_on_after(_FLUSH_TIMEOUT):
                 await feed.flush(send)
             group.cancel_scope.cancel()
 
 
-def told(event: Event) -> str:
-    """One line for a person."""
+def progress_line(event: Event) -> str:
+    """Return one line about an event."""
     stage = event.stage or event.pipeline
     match event.kind:
         case "stage_succeeded":
@@ -94,9 +94,9 @@ def told(event: Event) -> str:
             return event.message or event.kind.replace("_", " ")
 
 
-def _risen(last: float, event: Event) -> float:
-    """A figure above the last one; only the run's end reaches the total."""
+def _next_figure(last: float, event: Event) -> float:
+    """Return a figure above the last one. Only the end of the run reaches the total."""
     if event.kind == "run_finished":
         return TOTAL
-    wanted = event.progress * (TOTAL - 1)
-    return wanted if wanted > last else last + (TOTAL - last) / 1000
+    figure = event.progress * (TOTAL - 1)
+    return figure if figure > last else last + (TOTAL - last) / 1000

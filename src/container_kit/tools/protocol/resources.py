@@ -1,9 +1,10 @@
-"""Resources and prompts: runs, their logs and the pipelines, to be read without a tool."""
+"""Resources and prompts: runs, logs, SBOMs and pipelines that clients can read without a tool call."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from mcp.server import MCPServer
@@ -13,93 +14,96 @@ from mcp.server.request_state import authenticated_principal
 
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.artifacts.scan import Sbom
-from container_kit.stages.contract.fault import StageFailure, WiringError
-from container_kit.tools.results.pipeline_json import plan_data
-from container_kit.tools.results.run_json import run_data
+from container_kit.stages.contract.fault import ConfigurationError, StageFailure
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.results.pipeline_json import plan_json
+from container_kit.tools.results.run_json import run_json
 from container_kit.tools.tool import Tool
 
 _LOG_LINES = 1000
 _CYCLONEDX = "application/vnd.cyclonedx+json"
+_JSON = "application/json"
 
 
 def add_resources(server: MCPServer, runs: RunService) -> None:
-    """Add what can be read: `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `run://{id}/sbom`, `pipeline://{name}`."""
+    """Add `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `run://{id}/sbom` and `pipeline://{name}`."""
 
     async def run(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - the name in the template
-        try:
-            return json.dumps(run_data(await runs.get(id, authenticated_principal(ctx.request_context))))
-        except StageFailure as failure:
-            raise ResourceNotFoundError(str(failure)) from failure
+        with _not_found_errors():
+            return json.dumps(run_json(await runs.backend(id).get(id, authenticated_principal(ctx.request_context))))
 
     async def log(id: str, stage: str, ctx: Context[Any, Any], first: int = 0, lines: int = _LOG_LINES) -> str:  # noqa: A002 - as above
         principal = authenticated_principal(ctx.request_context)
         count = max(1, min(lines, _LOG_LINES))
-        try:
-            part = await runs.log(id, stage, first=first or None, count=count, principal=principal)
-        except StageFailure as failure:
-            raise ResourceNotFoundError(str(failure)) from failure
+        with _not_found_errors():
+            part = await runs.backend(id).log(id, principal, stage, first or None, count)
         return "\n".join(part.lines)
 
     async def sbom(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - as above
-        try:
-            made = (await runs.artifacts(id, authenticated_principal(ctx.request_context))).get(Sbom)
-        except StageFailure as failure:
-            raise ResourceNotFoundError(str(failure)) from failure
-        if made is None:
-            raise ResourceNotFoundError(f"run {id} made no bill of materials; call scan with sbom")
-        return made.document
+        with _not_found_errors():
+            artifacts = await runs.backend(id).artifacts(id, authenticated_principal(ctx.request_context))
+        document = artifacts.get(Sbom)
+        if document is None:
+            raise ResourceNotFoundError(f"run {id} has no SBOM; call scan with sbom=true")
+        return document.document
 
     def pipeline(name: str) -> str:
-        try:
-            return json.dumps(plan_data(runs.find(name)))
-        except WiringError as error:
-            raise ResourceNotFoundError(str(error)) from error
+        with _not_found_errors():
+            return json.dumps(plan_json(runs.find(name)))
 
     add: Any = server.resource
-    json_type, plain = "application/json", "text/plain"
-    add("run://{id}", name="run", description="How a run stands or ended", mime_type=json_type)(run)
+    add("run://{id}", name="run", description="The status of a run", mime_type=_JSON)(run)
     add(
         "run://{id}/stages/{stage}/log{?first,lines}",
         name="log",
-        description="Lines of a stage's log; by default the last ones",
-        mime_type=plain,
+        description="Lines of a stage's log; default: the last lines",
+        mime_type="text/plain",
     )(log)
-    add("run://{id}/sbom", name="sbom", description="Bill of materials (CycloneDX)", mime_type=_CYCLONEDX)(sbom)
+    add("run://{id}/sbom", name="sbom", description="The SBOM of a scan (CycloneDX)", mime_type=_CYCLONEDX)(sbom)
     add(
         "pipeline://{name}",
         name="pipeline",
-        description="Its plan: stages, what each needs and makes, input",
-        mime_type=json_type,
+        description="The plan of a pipeline: stages with their inputs and output, and the inputs of a run",
+        mime_type=_JSON,
     )(pipeline)
 
 
-def add_prompts(server: MCPServer, offered: Mapping[str, Tool]) -> None:
-    """Add prompts for those jobs whose tools are offered."""
+@contextmanager
+def _not_found_errors() -> Iterator[None]:
+    """Raise failures as the SDK's error for resources."""
+    try:
+        yield
+    except (StageFailure, ConfigurationError) as error:
+        raise ResourceNotFoundError(str(error)) from error
+
+
+def add_prompts(server: MCPServer, tools: Mapping[str, Tool]) -> None:
+    """Add the prompts whose tools the server has."""
 
     def containerize(path: str) -> str:
         return (
-            f"Containerize the repository at {path}: call full-deployment with dry_run first, tell me what it would "
-            "do, then call it. If it fails, mend the file that the fault names and send its first next action."
+            f"Containerize the repository at {path}. Call full-deployment with dry_run first and show me what it would "
+            "do, then call it. If it fails, fix the file that the fault names and send its first next action."
         )
 
     def repair_run(run: str) -> str:
         return (
-            f"Run {run} failed. Call get-run for it, with the failed stage for its log. Explain the cause in one "
-            "sentence with file:line, mend it, and call retry-run."
+            f"Run {run} failed. Call get-run with the failed stage to read its log. Explain the cause in one sentence "
+            "with file:line, fix it, then call retry-run."
         )
 
     def review_scan(image: str) -> str:
         return (
-            f"Scan {image} with scan. List what matters, the worst first, and propose the fewest changes that remove "
-            "most of it, each with the file and line to edit. Say so if no scanner could look."
+            f"Scan {image} with scan. List the important findings, worst first, and propose the fewest changes that "
+            "remove most of them, each with the file and line to edit. Say so if no scanner was available."
         )
 
-    prompts: tuple[tuple[str, str, Any, str], ...] = (
-        ("full-deployment", "containerize", containerize, "From a repository to a running container"),
-        ("retry-run", "repair-run", repair_run, "Find out why a run failed, mend it, go on"),
-        ("scan", "review-scan", review_scan, "Review the vulnerabilities of an image"),
+    prompts: tuple[tuple[ToolName, str, Any, str], ...] = (
+        (ToolName.FULL_DEPLOYMENT, "containerize", containerize, "Turn a repository into a running container"),
+        (ToolName.RETRY_RUN, "repair-run", repair_run, "Find out why a run failed, fix it and retry"),
+        (ToolName.SCAN, "review-scan", review_scan, "Review the vulnerabilities of an image"),
     )
     for tool, name, prompt, description in prompts:
-        if tool in offered:
+        if tool in tools:
             add: Any = server.prompt(name=name, description=description)
             add(prompt)

@@ -1,6 +1,6 @@
-"""`notifications/resources/updated`: whoever subscribed to a run or to a stage's log is told that it changed.
+"""`notifications/resources/updated` for runs and their logs.
 
-In the revision of 2026 a client listens by `subscriptions/listen`; before, it subscribed to each resource.
+In protocol revision 2026-07-28 a client uses `subscriptions/listen`; in earlier ones it subscribes to each resource.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ from mcp_types import INVALID_PARAMS, EmptyResult, SubscribeRequestParams, Unsub
 
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import StageFailure
+from container_kit.tools.protocol.sdk_internals import add_request_handler, connection_of
 
-_OF_A_RUN = re.compile(r"run://([^/?]+)(?:/stages/([^/?]+)/log)?(?:\?.*)?")
-_PAUSE = 0.2
-"""Seconds between two notifications about one resource, which may each stand for many changes."""
-_AT_ONCE = 32
-"""Runs that one connection can be told of."""
-_KEPT = "container-kit/subscriptions"
+_RUN_URI = re.compile(r"run://([^/?]+)(?:/stages/([^/?]+)/log)?(?:\?.*)?")
+_INTERVAL = 0.2
+"""Seconds between two notifications about one resource. One notification can stand for many changes."""
+_LIMIT = 32
+"""Subscriptions of one connection."""
+_STATE_KEY = "container-kit/subscriptions"
 
-Tell = Callable[[str], Awaitable[None]]
+Notify = Callable[[str], Awaitable[None]]
 
 
 class RunUpdates:
-    """Tells of changes.
+    """Notifies clients of changes of runs.
 
     Args:
-        bus: Brings changes to the streams that listen for them.
+        bus: Delivers changes to the streams of `subscriptions/listen`.
     """
 
     def __init__(self, runs: RunService, bus: SubscriptionBus) -> None:
@@ -47,115 +48,115 @@ class RunUpdates:
         self._bus = bus
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Middleware around `subscriptions/listen`: what the caller may see of runs is looked after while it lasts."""
-        wanted = _listened(ctx)
-        if not wanted:
+        """Watch the runs that a `subscriptions/listen` names while it lasts. This is a middleware."""
+        uris = _requested_uris(ctx)
+        if not uris:
             return await call_next(ctx)
         principal = authenticated_principal(ctx)
-        theirs = [uri for uri in wanted if _OF_A_RUN.fullmatch(uri)]
-        known = [uri for uri in theirs[:_AT_ONCE] if await self._is_known(uri, principal)]
-        honoured = [uri for uri in wanted if uri in known or uri not in theirs]
+        run_uris = [uri for uri in uris if _RUN_URI.fullmatch(uri)]
+        watched = [uri for uri in run_uris[:_LIMIT] if await self._exists(uri, principal)]
+        honoured = [uri for uri in uris if uri in watched or uri not in run_uris]
         params = dict(ctx.params or {})
         params["notifications"] = {**params["notifications"], "resourceSubscriptions": honoured}
         result: HandlerResult = None
-        refusal: MCPError | None = None
+        rejection: MCPError | None = None
         async with anyio.create_task_group() as group:
-            for uri in known:
-                await group.start(self._keep_telling, uri, principal, self._publish)  # before it is acknowledged
+            for uri in watched:
+                await group.start(self._watch, uri, principal, self._publish)  # before the acknowledgement
             try:
                 result = await call_next(replace(ctx, params=params))
-            except MCPError as error:  # it would come out of the group as a group of errors
-                refusal = error
+            except MCPError as error:  # the task group would wrap it in an exception group
+                rejection = error
             group.cancel_scope.cancel()
-        if refusal is not None:
-            raise refusal
+        if rejection is not None:
+            raise rejection
         return result
 
     def add_to(self, server: MCPServer) -> None:
-        """Serve `resources/subscribe` and `resources/unsubscribe`, which the SDK leaves to us."""
-        lowlevel = server._lowlevel_server  # it has no other way to serve these two
-        lowlevel.add_request_handler("resources/subscribe", SubscribeRequestParams, self._subscribe)
-        lowlevel.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
+        """Serve `resources/subscribe` and `resources/unsubscribe`."""
+        add_request_handler(server, "resources/subscribe", SubscribeRequestParams, self._subscribe)
+        add_request_handler(server, "resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
 
     async def _subscribe(self, ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
         uri, principal = str(params.uri), authenticated_principal(ctx)
-        connection = ctx.session._connection  # what belongs to a client for longer than a request is kept there
-        subscribed: dict[str, anyio.CancelScope] = connection.state.setdefault(_KEPT, {})
-        if uri in subscribed or not _OF_A_RUN.fullmatch(uri):
-            return EmptyResult()  # what is no run's does not change
-        if len(subscribed) >= _AT_ONCE:
-            raise MCPError(INVALID_PARAMS, f"{_AT_ONCE} subscriptions are as many as a connection can have")
-        if not await self._is_known(uri, principal):
-            raise MCPError(INVALID_PARAMS, f"no resource {uri[:200]}", {"uri": uri})
-        scope = subscribed[uri] = anyio.CancelScope()
+        connection = connection_of(ctx)
+        subscriptions: dict[str, anyio.CancelScope] = connection.state.setdefault(_STATE_KEY, {})
+        if uri in subscriptions or not _RUN_URI.fullmatch(uri):
+            return EmptyResult()  # other resources never change
+        if len(subscriptions) >= _LIMIT:
+            raise MCPError(INVALID_PARAMS, f"a connection can have at most {_LIMIT} subscriptions")
+        if not await self._exists(uri, principal):
+            raise MCPError(INVALID_PARAMS, f"there is no resource {uri[:200]}", {"uri": uri})
+        scope = subscriptions[uri] = anyio.CancelScope()
         connection.exit_stack.callback(scope.cancel)
 
-        async def tell(task_status: TaskStatus[None]) -> None:
+        async def watch(task_status: TaskStatus[None]) -> None:
             with scope:
-                await self._keep_telling(uri, principal, connection.send_resource_updated, task_status=task_status)
-            subscribed.pop(uri, None)
-            with suppress(RuntimeError):  # where it was cancelled before it had begun
+                await self._watch(uri, principal, connection.send_resource_updated, task_status=task_status)
+            subscriptions.pop(uri, None)
+            with suppress(RuntimeError):  # already started, unless it was cancelled before
                 task_status.started()
 
-        await ctx.lifespan_context.start(lambda *, task_status: tell(task_status))
+        await ctx.lifespan_context.start(lambda *, task_status: watch(task_status))
         return EmptyResult()
 
     async def _unsubscribe(self, ctx: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams) -> EmptyResult:
-        subscribed = ctx.session._connection.state.get(_KEPT, {})
-        if str(params.uri) in subscribed:
-            subscribed.pop(str(params.uri)).cancel()
+        subscriptions = connection_of(ctx).state.get(_STATE_KEY, {})
+        if str(params.uri) in subscriptions:
+            subscriptions.pop(str(params.uri)).cancel()
         return EmptyResult()
 
     async def _publish(self, uri: str) -> None:
         await self._bus.publish(ResourceUpdated(uri=uri))
 
-    async def _is_known(self, uri: str, principal: str | None) -> bool:
+    async def _exists(self, uri: str, principal: str | None) -> bool:
         try:
-            await self._runs.get(_parts(uri)[0], principal)
+            run_id, _ = _parse_uri(uri)
+            await self._runs.backend(run_id).get(run_id, principal)
         except StageFailure:
             return False
         return True
 
-    async def _keep_telling(
-        self, uri: str, principal: str | None, tell: Tell, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
+    async def _watch(
+        self, uri: str, principal: str | None, notify: Notify, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
     ) -> None:
-        """Tell of each change until the run has ended; many at once are one."""
-        news = _News()
+        """Notify of changes until the run has finished. Changes in quick succession share one notification."""
+        changes = _Changes()
         async with anyio.create_task_group() as group:
-            await group.start(self._hear, uri, principal, news)
+            await group.start(self._collect, uri, principal, changes)
             task_status.started()
-            while news.heard or not news.ended:
-                await news.any.wait()
-                news.any = anyio.Event()
-                if news.heard:
-                    news.heard = False
-                    await tell(uri)
-                    await anyio.sleep(_PAUSE)
+            while changes.pending or not changes.ended:
+                await changes.signal.wait()
+                changes.signal = anyio.Event()
+                if changes.pending:
+                    changes.pending = False
+                    await notify(uri)
+                    await anyio.sleep(_INTERVAL)
 
-    async def _hear(
-        self, uri: str, principal: str | None, news: _News, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
+    async def _collect(
+        self, uri: str, principal: str | None, changes: _Changes, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
     ) -> None:
-        run_id, stage = _parts(uri)
-        async for touched in self._runs.changes(run_id, principal, task_status.started):
-            if stage is None or touched in (stage, None):
-                news.heard = True
-                news.any.set()
-        news.ended = True
-        news.any.set()
+        run_id, stage = _parse_uri(uri)
+        async for changed_stage in self._runs.backend(run_id).watch(run_id, principal, task_status.started):
+            if stage is None or changed_stage in (stage, None):
+                changes.pending = True
+                changes.signal.set()
+        changes.ended = True
+        changes.signal.set()
 
 
-class _News:
-    """What was heard and not told yet."""
+class _Changes:
+    """Changes of a resource that the client has not been notified of."""
 
     def __init__(self) -> None:
-        self.any = anyio.Event()
-        self.heard = False
+        self.signal = anyio.Event()
+        self.pending = False
         self.ended = False
 
 
 @asynccontextmanager
-async def living(_: MCPServer) -> AsyncIterator[anyio.abc.TaskGroup]:
-    """The server's lifespan: a place for what goes on between requests."""
+async def server_lifespan(_: MCPServer) -> AsyncIterator[anyio.abc.TaskGroup]:
+    """Yield a task group for work that outlives a request. It is the lifespan of the server."""
     async with anyio.create_task_group() as group:
         try:
             yield group
@@ -163,13 +164,14 @@ async def living(_: MCPServer) -> AsyncIterator[anyio.abc.TaskGroup]:
             group.cancel_scope.cancel()
 
 
-def _parts(uri: str) -> tuple[str, str | None]:
-    found = _OF_A_RUN.fullmatch(uri)
-    assert found is not None  # noqa: S101 - it was matched before
-    return found[1], found[2]
+def _parse_uri(uri: str) -> tuple[str, str | None]:
+    """Return the run id and the stage of a URI that matches."""
+    match = _RUN_URI.fullmatch(uri)
+    assert match is not None  # noqa: S101 - callers have matched it
+    return match[1], match[2]
 
 
-def _listened(ctx: ServerRequestContext[Any, Any]) -> list[str]:
-    wanted = (ctx.params or {}).get("notifications") if ctx.method == "subscriptions/listen" else None
-    uris = wanted.get("resourceSubscriptions") if isinstance(wanted, dict) else None
+def _requested_uris(ctx: ServerRequestContext[Any, Any]) -> list[str]:
+    filters = (ctx.params or {}).get("notifications") if ctx.method == "subscriptions/listen" else None
+    uris = filters.get("resourceSubscriptions") if isinstance(filters, dict) else None
     return list(dict.fromkeys(map(str, uris))) if isinstance(uris, list) else []

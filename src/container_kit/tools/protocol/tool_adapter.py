@@ -1,11 +1,11 @@
-"""The seam to the MCP SDK: an offer as an SDK tool, an answer as a tool result."""
+"""The adapter to the MCP SDK: a tool as an SDK tool, and a result as an SDK result."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
@@ -19,132 +19,133 @@ from starlette.requests import HTTPConnection
 
 from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.service import RunService
-from container_kit.tools.pipeline_tool import RunHandler, answer, told
-from container_kit.tools.protocol.elicitation import answer_of, asks_at_once, has_person, input_required
-from container_kit.tools.protocol.progress import ProgressFeed, feeding
-from container_kit.tools.protocol.tasks.handoff import GRACE, TaskContext
+from container_kit.tools.pipeline_tool import RunHandler, execute_call, faults_as_results
+from container_kit.tools.protocol.elicitation import can_elicit, inline_prompt, input_required, parse_decision
+from container_kit.tools.protocol.progress import ProgressFeed, progress_feed
+from container_kit.tools.protocol.sdk_internals import is_cancel_requested
+from container_kit.tools.protocol.tasks.handoff import GRACE_SECONDS, TaskContext
 from container_kit.tools.results.schema import input_schema
-from container_kit.tools.results.success import success
+from container_kit.tools.results.success import success_result
 from container_kit.tools.tool import Tool, ToolCall, ToolResult
 
 TOOL_FAILURE = "io.modelcontextprotocol/toolFailure"
-"""The draft key under which a client finds a failure's fields."""
+"""The draft `_meta` key that holds the fields of a fault."""
 
 
 class SdkTool(McpTool):
-    """An SDK tool whose arguments are checked by us, so that bad ones are faults too and no value is repeated."""
+    """An SDK tool that validates its arguments itself, so that invalid ones become faults without any value."""
 
     _call: ToolCall = PrivateAttr()
 
-    def complete(self) -> None:
-        """Make the schema of the arguments, which takes a while and only a list of tools needs."""
-        self.parameters = self.parameters or input_schema(self._call.offer.input)
+    @classmethod
+    def of(cls, tool: Tool, runs: RunService, tools: Mapping[str, Tool], meta: Mapping[str, Any] | None = None) -> Self:
+        """Return the SDK's form of a tool, without the schema of its arguments.
+
+        Args:
+            tools: All tools of the server, by name.
+            meta: The `_meta` of the tool, as extensions define it.
+        """
+        sdk_tool = cls(
+            fn=tool.handler,
+            name=tool.name,
+            title=tool.title,
+            description=tool.description,
+            parameters={},
+            fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=dict(tool.output)),
+            is_async=True,
+            annotations=_annotations(tool),
+            meta=None if meta is None else dict(meta),
+        )
+        sdk_tool._call = ToolCall(tool=tool, arguments={}, runs=runs, tools=tools)
+        return sdk_tool
+
+    def build_schema(self) -> None:
+        """Build the schema of the arguments. It takes a while, and only lists of tools need it."""
+        self.parameters = self.parameters or input_schema(self._call.tool.input)
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult | InputRequiredResult:
-        """Carry out a call, with progress for a client that asked for it."""
+        """Execute a call, with progress if the client requested it."""
         request = context.request_context
-        async with feeding(request.session.report_progress) as feed:
-            asker = _asker(request, feed, self.name, arguments)
-            call = replace(self._call, arguments=arguments, asker=asker)
+        async with progress_feed(request.session.report_progress) as feed:
+            call = replace(self._call, arguments=arguments, caller=_caller(request, feed, self.name, arguments))
             try:
-                answered = await (_resumed(call, context) if context.request_state else answer(call))
-            except RunDetached as still:
-                return await _postponed(call, request, still.run_id)
-        return tool_result(answered)
+                result = await (_resume(call, context) if context.request_state else execute_call(call))
+            except RunDetached as detached:
+                return await _detached_result(call, request, detached.run_id)
+        return call_tool_result(result)
 
 
-def _asker(request: ServerRequestContext[Any, Any], feed: ProgressFeed, tool: str, arguments: dict[str, Any]) -> Caller:
-    """How the client of a request waits, and what it can do for a person."""
+def _caller(
+    request: ServerRequestContext[Any, Any], feed: ProgressFeed, tool: str, arguments: dict[str, Any]
+) -> Caller:
+    """Return how the client of a request waits for a run, and whether it can ask a person."""
     return Caller(
         principal=authenticated_principal(request),
         on_event=feed,
-        patience=GRACE if isinstance(request, TaskContext) else None,
-        interactive=has_person(request),
-        ask=asks_at_once(request),
-        cancels_run=partial(_asked_to_stop, request),
-        note={"tool": tool, "arguments": arguments},
+        detach_after=GRACE_SECONDS if isinstance(request, TaskContext) else None,
+        interactive=can_elicit(request),
+        prompt=inline_prompt(request),
+        cancels_run=partial(_is_cancelled_by_client, request),
+        metadata={"tool": tool, "arguments": arguments},
     )
 
 
-async def _postponed(
+async def _detached_result(
     call: ToolCall, request: ServerRequestContext[Any, Any], run_id: str
 ) -> CallToolResult | InputRequiredResult:
-    """What answers a call for now."""
+    """Return the interim result of a call whose run continues."""
     if isinstance(request, TaskContext):
-        request.handing.run_id = run_id
-        return CallToolResult(content=[])  # a task takes its place
+        request.handoff.run_id = run_id
+        return CallToolResult(content=[])  # the extension returns a task instead
     return input_required(await call.runs.stored(run_id).summary(run_id, call.principal))
 
 
-async def _resumed(call: ToolCall, context: Context[Any, Any]) -> ToolResult:
-    """Go on with a call that was answered with questions, now that the client has what was said to them."""
-    run_id, work = context.request_state or "", call.offer.work
+async def _resume(call: ToolCall, context: Context[Any, Any]) -> ToolResult:
+    """Continue a call that the client repeats with answers to the run's questions."""
+    run_id, handler = context.request_state or "", call.tool.handler
 
     async def resume() -> ToolResult:
         stored = call.runs.stored(run_id)
         run = await stored.summary(run_id, call.principal)
-        for approval, said in (context.input_responses or {}).items():
-            answered = answer_of(said)
-            if approval in run.questions and answered is not None:
-                await stored.answer(run_id, call.principal, approval, answered)
-        response = await stored.follow(run_id, call.asker)
-        return work.conclude(call, response) if isinstance(work, RunHandler) else success(response, ())
+        for approval, answer in (context.input_responses or {}).items():
+            decision = parse_decision(answer)
+            if approval in run.questions and decision is not None:
+                await stored.resolve_approval(run_id, call.principal, approval, decision)
+        response = await stored.follow(run_id, call.caller)
+        return handler.to_result(call, response) if isinstance(handler, RunHandler) else success_result(response, ())
 
-    return await told(call, resume)
-
-
-def sdk_tool(
-    offer: Tool, runs: RunService, offered: Mapping[str, Tool], meta: Mapping[str, Any] | None = None
-) -> SdkTool:
-    """The SDK's form of an offer, to be completed before it is listed.
-
-    Args:
-        meta: What clients are told beside it, as extensions define it.
-    """
-    tool = SdkTool(
-        fn=offer.work,
-        name=offer.name,
-        title=offer.title,
-        description=offer.description,
-        parameters={},
-        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=dict(offer.output)),
-        is_async=True,
-        annotations=_annotations(offer),
-        meta=None if meta is None else dict(meta),
-    )
-    tool._call = ToolCall(offer=offer, arguments={}, runs=runs, offered=offered)
-    return tool
+    return await faults_as_results(call, resume)
 
 
-def tool_result(answered: ToolResult) -> CallToolResult:
-    """The SDK's form of an answer; a fault's fields stand under a draft key too."""
-    failed = answered.fault is not None
+def call_tool_result(result: ToolResult) -> CallToolResult:
+    """Return the SDK's form of a result. The fields of a fault are also under a draft key."""
+    is_error = result.fault is not None
     return CallToolResult(
-        content=[TextContent(type="text", text=answered.text)],
-        structured_content=answered.data,
-        is_error=failed,
-        _meta={TOOL_FAILURE: answered.data} if failed else None,
+        content=[TextContent(type="text", text=result.text)],
+        structured_content=result.data,
+        is_error=is_error,
+        _meta={TOOL_FAILURE: result.data} if is_error else None,
     )
 
 
-def _asked_to_stop(request: ServerRequestContext[Any, Any]) -> bool:
-    """Whether a call that was cancelled was so by its client, and not by a connection that broke.
+def _is_cancelled_by_client(request: ServerRequestContext[Any, Any]) -> bool:
+    """Return whether the client cancelled the call, as opposed to losing the connection.
 
-    Over HTTP in the revision of 2026 to close the response is how a client cancels.
+    Over HTTP in protocol revision 2026-07-28, closing the response cancels the call.
     """
     if isinstance(request.request, HTTPConnection) and request.protocol_version in MODERN_PROTOCOL_VERSIONS:
         return True
-    return bool(request.session._request_outbound.cancel_requested.is_set())
+    return is_cancel_requested(request)
 
 
-def _annotations(offer: Tool) -> ToolAnnotations:
-    if offer.effect == "read_only":
-        return ToolAnnotations(read_only_hint=True, open_world_hint=offer.open_world)
+def _annotations(tool: Tool) -> ToolAnnotations:
+    if tool.effect == "read_only":
+        return ToolAnnotations(read_only_hint=True, open_world_hint=tool.open_world)
     return ToolAnnotations(
         read_only_hint=False,
-        destructive_hint=offer.effect == "destructive",
-        idempotent_hint=offer.idempotent or None,
-        open_world_hint=offer.open_world,
+        destructive_hint=tool.effect == "destructive",
+        idempotent_hint=tool.idempotent or None,
+        open_world_hint=tool.open_world,
     )

@@ -1,1 +1,1 @@
-"""Results of tool calls: successes, faults, summaries and schemas."""
+"""Results of tool calls: successes, faults, summaries and schemas. Nothing here executes a run."""

@@ -1,4 +1,4 @@
-"""A pipeline's plan as data: its groups in order, what each stage needs and makes, what a run is given."""
+"""The plan of a pipeline as JSON: its groups in order, the inputs and output of each stage, and the inputs of a run."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from container_kit.tools.results.schema import input_schema
 from container_kit.tools.results.success import compact
 
 
-def plan_data(pipeline: Plan) -> dict[str, JsonValue]:
-    """The whole plan, for an assistant or a person who wants to know what a run would do."""
-    steps = {step.name: step for step in pipeline.steps()}
+def plan_json(plan: Plan) -> dict[str, JsonValue]:
+    """Return the whole plan, for clients that show what a run would do."""
+    steps = {step.name: step for step in plan.steps()}
     data: dict[str, Any] = {
-        "name": pipeline.name,
-        "kind": pipeline.kind,
-        "summary": pipeline.summary,
-        "timeout": pipeline.timeout,
-        "stages": [[point | _wiring(steps.get(point["name"])) for point in group] for group in groups(pipeline)],
-        "inputs": {kind.__name__: _fields(kind) for kind in pipeline.inputs},
+        "name": plan.name,
+        "kind": plan.kind,
+        "summary": plan.summary,
+        "timeout": plan.timeout,
+        "stages": [[node | _wiring(steps.get(node["name"])) for node in group] for group in groups(plan)],
+        "inputs": {kind.__name__: _fields(kind) for kind in plan.inputs},
     }
-    plan: dict[str, JsonValue] = compact(data)
-    return plan
+    result: dict[str, JsonValue] = compact(data)
+    return result
 
 
-def groups(pipeline: Plan) -> list[list[dict[str, Any]]]:
-    """The stages in order, those of a group side by side; an approval point is a group of its own."""
-    drawn: list[list[dict[str, Any]]] = []
-    for number, group in enumerate(pipeline.groups):
-        drawn += _approvals(pipeline, number)
-        drawn.append([_stage(step) for step in group])
-    return drawn + _approvals(pipeline, len(pipeline.groups))
+def groups(plan: Plan) -> list[list[dict[str, Any]]]:
+    """Return the groups of parallel stages in order; each approval is a group."""
+    result: list[list[dict[str, Any]]] = []
+    for number, group in enumerate(plan.groups):
+        result += _approvals(plan, number)
+        result.append([_stage(step) for step in group])
+    return result + _approvals(plan, len(plan.groups))
 
 
-def _approvals(pipeline: Plan, number: int) -> list[list[dict[str, Any]]]:
+def _approvals(plan: Plan, number: int) -> list[list[dict[str, Any]]]:
     return [
         [{"name": approval.name, "kind": "approval", "conditional": approval.when is not None}]
-        for approval in pipeline.approvals.get(number, ())
+        for approval in plan.approvals.get(number, ())
     ]
 
 
@@ -50,9 +50,10 @@ def _stage(step: Step) -> dict[str, Any]:
 def _wiring(step: Step | None) -> dict[str, Any]:
     if step is None:
         return {}
+    output = step.signature.output
     return {
-        "needs": [need.kind.__name__ for need in step.signature.inputs],
-        "makes": step.signature.output.__name__ if step.signature.output else None,
+        "inputs": [stage_input.kind.__name__ for stage_input in step.signature.inputs],
+        "output": output.__name__ if output else None,
         "read_only": step.stage.read_only,
         "faults": [code.code for code in step.stage.faults],
     }

@@ -1,4 +1,4 @@
-"""Runs as structured answers."""
+"""Runs as JSON and as text."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from container_kit.pipelines.runs.snapshot import RunView
+from container_kit.pipelines.run_info import LogPart, RunInfo
 from container_kit.stages.contract.fault import Fault, NextAction
-from container_kit.tools.results.success import compact, stage_data
+from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.results.success import compact, stage_json
 
 RUN_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -18,36 +19,41 @@ RUN_SCHEMA: dict[str, Any] = {
 }
 
 
-def run_data(run: RunView) -> dict[str, JsonValue]:
-    """A run without what is empty."""
+def run_json(run: RunInfo) -> dict[str, JsonValue]:
+    """Return a run without empty fields."""
     data: dict[str, JsonValue] = compact(
         {
             "id": run.id,
             "pipeline": run.pipeline,
             "status": run.status,
-            "created": iso(run.created),
-            "updated": iso(run.updated),
+            "created": iso_time(run.created),
+            "updated": iso_time(run.updated),
             "message": run.message,
             "question": run.question,
             "retry_of": run.retry_of,
             "rolls_back": run.rolls_back,
-            "fault": _fault_data(run.id, run.fault) if run.fault else None,
+            "fault": _fault_json(run.id, run.fault) if run.fault else None,
         }
     )
     if not run.finished:
         data |= {"progress": round(run.progress, 3), "stage": run.stage}
     if run.stages:
-        data["stages"] = [stage_data(stage) for stage in run.stages]
+        data["stages"] = [stage_json(stage) for stage in run.stages]
     return data
 
 
-def _fault_data(run_id: str, fault: Fault) -> dict[str, Any]:
-    """A fault whose actions can be sent without knowing the arguments of the call that failed."""
+def log_json(part: LogPart) -> dict[str, JsonValue]:
+    """Return lines of a log."""
+    return {"lines": list(part.lines), "first": part.first, "total": part.total}
+
+
+def _fault_json(run_id: str, fault: Fault) -> dict[str, Any]:
+    """Return a fault whose next actions do not depend on the arguments of the failed call."""
     actions = tuple(
         action
         if action.tool
         else NextAction(
-            tool="retry-run",
+            tool=ToolName.RETRY_RUN,
             arguments={"run": run_id} | ({"input": dict(action.arguments)} if action.arguments else {}),
             why=action.why,
         )
@@ -56,25 +62,25 @@ def _fault_data(run_id: str, fault: Fault) -> dict[str, Any]:
     return fault.model_copy(update={"next_actions": actions}).model_dump(mode="json")
 
 
-def run_line(run: RunView) -> str:
-    """One line about a run."""
-    ended = f"{run.pipeline}: {run.status}"
-    message = run.message.removeprefix(ended)  # the last message of a run that ended says the same
-    return f"{run.id} {iso(run.created)} {ended} {message}".rstrip()
+def run_line(run: RunInfo) -> str:
+    """Return one line about a run."""
+    head = f"{run.pipeline}: {run.status}"
+    message = run.message.removeprefix(head)  # the last message of a finished run repeats it
+    return f"{run.id} {iso_time(run.created)} {head} {message}".rstrip()
 
 
-def run_lines(run: RunView) -> list[str]:
-    """A run and its stages."""
+def run_lines(run: RunInfo) -> list[str]:
+    """Return lines about a run, its stages and its fault."""
     lines = [run_line(run)]
     for stage in run.stages:
-        took = f" {stage.seconds:.1f} s" if stage.seconds else ""
+        seconds = f" {stage.seconds:.1f} s" if stage.seconds else ""
         attempts = f", {stage.attempts} attempts" if stage.attempts > 1 else ""
-        lines.append(f"- {stage.name}: {stage.status}{took}{attempts}")
-    lines += [f"asks: {run.question}"] if run.question else []
+        lines.append(f"- {stage.name}: {stage.status}{seconds}{attempts}")
+    lines += [f"question: {run.question}"] if run.question else []
     lines += [f"fault {run.fault.code}: {run.fault.message}", f"hint: {run.fault.hint}"] if run.fault else []
     return lines
 
 
-def iso(time: float) -> str:
-    """Seconds since the epoch as an ISO 8601 time in UTC."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def iso_time(seconds: float) -> str:
+    """Return seconds since the epoch as an ISO 8601 time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

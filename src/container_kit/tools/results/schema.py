@@ -1,4 +1,4 @@
-"""JSON schemas that are small enough to be sent to an assistant in every session."""
+"""JSON schemas, small enough to be part of every session's context."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-_NOISE = frozenset({"title", "exclusiveMinimum", "minimum", "maximum"})
-"""What a model need not know beforehand: bounds are told in a fault if they are ever overstepped."""
-_PLAIN_DEFAULTS: tuple[Any, ...] = (None, [], {}, False, ".")
-
-
+_OMITTED = frozenset({"title", "exclusiveMinimum", "minimum", "maximum"})
+"""Keywords that are left out. A fault names a bound when an argument exceeds it."""
+_OMITTED_DEFAULTS: tuple[Any, ...] = (None, [], {}, False, ".")
 _JSON_TYPES: dict[Any, str] = {
     str: "string",
     bool: "boolean",
@@ -25,46 +23,46 @@ _JSON_TYPES: dict[Any, str] = {
 
 
 def input_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a tool's arguments: no titles, no `null` alternatives, definitions inlined."""
+    """Return the schema of a tool's arguments without titles, `null` alternatives and references."""
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
-    trimmed: dict[str, Any] = _trimmed(schema, definitions)
-    for known in ("description", "additionalProperties"):  # that unknown arguments are refused is told by a fault
-        trimmed.pop(known, None)
+    trimmed: dict[str, Any] = _trim(schema, definitions)
+    for key in ("description", "additionalProperties"):  # a fault reports unknown arguments
+        trimmed.pop(key, None)
     return trimmed
 
 
-def answer_schema(product: type[BaseModel] | None = None, *more: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a pipeline tool's answer: how the run went, and what it made.
+def result_schema(main: type[BaseModel] | None = None, *others: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of the result of a pipeline tool: the run, its stages and the artifacts.
 
     Args:
-        product: What it is called for, shown with the fields that it always has.
-        more: What else it makes; another tool shows the fields.
+        main: The artifact that the tool is called for, listed with its required fields.
+        others: Further artifacts, listed without fields; the tools made for them list those.
     """
     properties: dict[str, Any] = {
         "run": {"type": "string"},
         "stages": {"type": "array"},
     }
-    if product is not None:
-        properties[product_name(product)] = _shallow(product)
-    properties |= {product_name(kind): {"type": "object"} for kind in more}
+    if main is not None:
+        properties[result_key(main)] = _shallow_schema(main)
+    properties |= {result_key(kind): {"type": "object"} for kind in others}
     return {"type": "object", "properties": properties, "required": ["run", "stages"]}
 
 
-def product_name(kind: type[BaseModel]) -> str:
-    """The key of an artifact in an answer: its class's name in snake_case."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
+def result_key(kind: type[BaseModel]) -> str:
+    """Return the key of an artifact in a result: its class name in snake_case, without the suffix `Result`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__.removesuffix("Result")).lower()
 
 
 def sbom_uri(run_id: str) -> str:
-    """The resource that holds the bill of materials that a run made."""
+    """Return the URI of the resource that holds the SBOM of a run."""
     return f"run://{run_id}/sbom"
 
 
-def _shallow(model: type[BaseModel]) -> dict[str, Any]:
-    """The fields that it always has; read from the annotations, for a whole schema would be built at every start."""
-    always = {name: field.annotation for name, field in model.model_fields.items() if field.is_required()}
-    return {"type": "object", "properties": {name: _json_type(kind) for name, kind in always.items()}}
+def _shallow_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a schema of the required fields. It is read from annotations, since full schemas slow the start."""
+    required = {name: field.annotation for name, field in model.model_fields.items() if field.is_required()}
+    return {"type": "object", "properties": {name: _json_type(kind) for name, kind in required.items()}}
 
 
 def _json_type(annotation: Any) -> dict[str, Any]:
@@ -76,33 +74,38 @@ def _json_type(annotation: Any) -> dict[str, Any]:
     return {"type": _JSON_TYPES[origin]} if origin in _JSON_TYPES else {}
 
 
-def _trimmed(value: Any, definitions: dict[str, Any]) -> Any:
+def _trim(value: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(value, list):
-        return [_trimmed(item, definitions) for item in value]
+        return [_trim(item, definitions) for item in value]
     if not isinstance(value, dict):
         return value
-    value = _resolved(value, definitions)
-    options = [option for option in value.get("anyOf", ()) if option != {"type": "null"}]
-    if len(options) == 1:
-        rest = {key: item for key, item in value.items() if key != "anyOf"}
-        value = {**_resolved(options[0], definitions), **rest}
+    value = _without_null(_resolve(value, definitions), definitions)
     return {
-        key: {name: _trimmed(field, definitions) for name, field in item.items()}
-        if key == "properties"
-        else _any_if_empty(_trimmed(item, definitions))
-        if key == "additionalProperties"
-        else _trimmed(item, definitions)
+        key: _trim_keyword(key, item, definitions)
         for key, item in value.items()
-        if key not in _NOISE and not (key == "default" and item in _PLAIN_DEFAULTS)
+        if key not in _OMITTED
+        and not (key == "default" and item in _OMITTED_DEFAULTS)
+        and not (key == "type" and "enum" in value)
     }
 
 
-def _any_if_empty(schema: Any) -> Any:
-    """Any value at all, in the spelling that validators want."""
-    return True if schema == {} else schema
+def _trim_keyword(key: str, value: Any, definitions: dict[str, Any]) -> Any:
+    if key == "properties":
+        return {name: _trim(field, definitions) for name, field in value.items()}
+    trimmed = _trim(value, definitions)
+    return True if key == "additionalProperties" and trimmed == {} else trimmed  # some validators reject {}
 
 
-def _resolved(value: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+def _without_null(value: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Replace `anyOf` of one type and null by that type."""
+    options = [option for option in value.get("anyOf", ()) if option != {"type": "null"}]
+    if len(options) != 1:
+        return value
+    rest = {key: item for key, item in value.items() if key != "anyOf"}
+    return {**_resolve(options[0], definitions), **rest}
+
+
+def _resolve(value: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     reference = value.get("$ref")
     if not isinstance(reference, str):
         return value

@@ -1,1 +1,1 @@
-"""The page that shows a run, and the tool that opens it in a client."""
+"""The live run view: the page and the tool that feeds it."""

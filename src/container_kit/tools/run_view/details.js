@@ -1,7 +1,7 @@
-// Below the graph: the fault with its evidence and what to do next, and the log of the chosen stage.
+// Below the graph: the fault with its evidence and next actions, and the log of the selected stage.
 
 const CONTROL = /\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007]*\u0007|[\u0000-\u0008\u000b-\u001f\u007f]/g;
-const KEPT = 5000;
+const LINE_LIMIT = 5000;
 
 async function copy(text, button, shown) {
   try {
@@ -9,7 +9,7 @@ async function copy(text, button, shown) {
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = "Copy"), 1500);
   } catch {
-    getSelection().selectAllChildren(shown); // the client does not let it: one keystroke is left to do
+    getSelection().selectAllChildren(shown); // the client denies access to the clipboard; the selection leaves one keystroke to do
   }
 }
 
@@ -23,7 +23,7 @@ function drawFault(fault, say) {
   const facts = [
     fault.stage && `in ${fault.stage}`,
     fault.attempts > 1 && `${fault.attempts} attempts`,
-    fault.rolled_back?.length && `undone: ${fault.rolled_back.join(", ")}`,
+    fault.rolled_back?.length && `rolled back: ${fault.rolled_back.join(", ")}`,
     fault.retryable && "the same call may succeed later",
   ].filter(Boolean);
   const parts = [
@@ -32,52 +32,52 @@ function drawFault(fault, say) {
   ];
   if (fault.hint) parts.push(make("p", { class: "hint" }, fault.hint));
   if (fault.next_actions?.length) {
-    const actions = fault.next_actions.map((action) => actionOf(action, say));
-    parts.push(make("h3", {}, "What to do next"), make("ol", { class: "next" }, ...actions));
+    const actions = fault.next_actions.map((action) => drawAction(action, say));
+    parts.push(make("h3", {}, "Next actions"), make("ol", { class: "next" }, ...actions));
   }
-  if (fault.evidence?.length) parts.push(make("h3", {}, "Evidence"), ...fault.evidence.map(evidenceOf));
+  if (fault.evidence?.length) parts.push(make("h3", {}, "Evidence"), ...fault.evidence.map(drawEvidence));
   $("fault").replaceChildren(...parts);
 }
 
-function evidenceOf(fact) {
-  const title = [fact.kind.replace("_", " "), fact.where].filter(Boolean).join(" · ");
-  const text = make("pre", { tabindex: "0", "aria-label": title }, fact.text.replace(CONTROL, ""));
+function drawEvidence(item) {
+  const title = [item.kind.replace("_", " "), item.where].filter(Boolean).join(" · ");
+  const text = make("pre", { tabindex: "0", "aria-label": title }, item.text.replace(CONTROL, ""));
   return make("figure", {}, make("figcaption", {}, title), text);
 }
 
-function actionOf(action, say) {
+function drawAction(action, say) {
   const call = `${action.tool} ${JSON.stringify(action.arguments ?? {}, null, 1).replace(/\n\s*/g, " ")}`;
   const shown = make("pre", {}, call);
   const button = make("button", { type: "button", class: "quiet" }, "Copy");
   button.addEventListener("click", () => copy(call, button, shown));
   const row = make("div", { class: "row" }, button);
   if (say) {
-    const hand = make("button", { type: "button", class: "quiet" }, "Ask the assistant to do it");
-    hand.addEventListener("click", () => say(`Please call ${call}\n(${action.why})`));
-    row.append(hand);
+    const ask = make("button", { type: "button", class: "quiet" }, "Ask the assistant to do it");
+    ask.addEventListener("click", () => say(`Please call ${call}\n(${action.why})`));
+    row.append(ask);
   }
   return make("li", {}, make("p", {}, action.why), shown, row);
 }
 
 class Log {
-  constructor(changed) {
+  constructor(onRequest) {
     this.clear(undefined);
     this.follow = true;
-    this.changed = changed;
+    this.onRequest = onRequest;
     const box = $("lines");
     box.addEventListener("scroll", () => {
-      if (box.scrollTop < this.top - 4) this.setFollow(false); // a person went up to read
+      if (box.scrollTop < this.top - 4) this.setFollow(false); // scrolled up by hand
       this.top = box.scrollTop;
     });
     $("follow").addEventListener("click", () => this.setFollow(!this.follow));
-    $("earlier").addEventListener("click", () => changed({ earlier: Math.max(1, this.first - 500) }));
+    $("earlier").addEventListener("click", () => onRequest({ earlier: Math.max(1, this.first - 500) }));
   }
 
   setFollow(on) {
     if (this.follow === on) return;
     this.follow = on;
     $("follow").setAttribute("aria-pressed", String(on));
-    if (on) this.changed({});
+    if (on) this.onRequest({});
   }
 
   clear(stage) {
@@ -86,10 +86,10 @@ class Log {
     this.lines = [];
     this.top = 0;
     $("lines").replaceChildren();
-    this.tell(0);
+    this.drawRange(0);
   }
 
-  take({ stage, lines, first, total }) {
+  update({ stage, lines, first, total }) {
     if (stage !== this.stage) this.clear(stage);
     const end = this.first + this.lines.length;
     const last = first + lines.length;
@@ -100,11 +100,11 @@ class Log {
       if (first < this.first) this.prepend(lines.slice(0, this.first - first), first);
       if (last > end) this.append(lines.slice(lines.length - (last - end)), end);
     }
-    this.tell(total);
+    this.drawRange(total);
     if (this.follow) this.toEnd();
   }
 
-  overlaps(lines, first) { // numbers move when the oldest lines are dropped
+  overlaps(lines, first) { // line numbers shift when the oldest lines are dropped
     const at = Math.max(first, this.first);
     const [theirs, ours] = [lines[at - first], this.lines[at - this.first]];
     return theirs === undefined || ours === undefined || theirs === ours;
@@ -120,7 +120,7 @@ class Log {
   append(lines, number) {
     this.lines.push(...lines);
     $("lines").append(...lines.map((line, index) => row(line, number + index)));
-    if (this.follow && this.lines.length > KEPT) this.drop(this.lines.length - KEPT);
+    if (this.follow && this.lines.length > LINE_LIMIT) this.drop(this.lines.length - LINE_LIMIT);
   }
 
   drop(count) {
@@ -143,7 +143,7 @@ class Log {
     this.top = $("lines").scrollTop;
   }
 
-  tell(total) {
+  drawRange(total) {
     const any = this.lines.length > 0;
     $("lines").hidden = !any;
     $("no-lines").hidden = any;

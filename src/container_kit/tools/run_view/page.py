@@ -1,6 +1,6 @@
-"""The live run view: one HTML page without dependencies, put together from this folder's files when it is asked for.
+"""The live run view: one HTML page without dependencies, assembled from the files of this folder.
 
-Nothing but its own script and style may run in it, and in an assistant's client it may talk to the client alone.
+Its content security policy allows only its own script and style. In an MCP client the page talks only to the client.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 _SCRIPTS = ("source.js", "graph.js", "details.js", "page.js")
 
-Connect = Literal["'none'", "'self'"]
+ConnectSource = Literal["'none'", "'self'"]
 
 
 @cache
-def page(connect: Connect = "'none'") -> str:
-    """The page; reads files, so it blocks the first time.
+def page(connect: ConnectSource = "'none'") -> str:
+    """Return the page. The first call reads files and blocks.
 
     Args:
-        connect: Where its script may send requests: nowhere, or to the server that it came from.
+        connect: The CSP source to which the script may send requests: none, or the server of the page.
     """
-    style = _text("page.css")
-    script = "(() => {\n" + "".join(map(_text, _SCRIPTS)) + "})();\n"
-    filled = _text("page.html").replace("{{policy}}", policy(script, style, connect))
-    return filled.replace("{{style}}", style).replace("{{script}}", script)
+    style = _read("page.css")
+    script = "(() => {\n" + "".join(map(_read, _SCRIPTS)) + "})();\n"
+    html = _read("page.html").replace("{{policy}}", content_security_policy(script, style, connect))
+    return html.replace("{{style}}", style).replace("{{script}}", script)
 
 
-def policy(script: str, style: str, connect: Connect) -> str:
-    """The content security policy that lets exactly this script and this style in."""
+def content_security_policy(script: str, style: str, connect: ConnectSource) -> str:
+    """Return the content security policy that allows exactly this script and this style."""
     return (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; connect-src {connect}; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _text(name: str) -> str:
-    return (_HERE / name).read_text("utf-8")
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:

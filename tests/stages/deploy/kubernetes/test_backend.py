@@ -44,7 +44,7 @@ async def test_an_application_is_listed_with_its_versions(
     ]
 
 
-async def test_going_back_rolls_the_version_before_out_again(
+async def test_rolling_back_rolls_the_version_before_out_again(
     place: KubernetesBackend, kubeconfig: str, ctx: Contexts, cluster: ApiServer
 ) -> None:
     await deployed(kubeconfig, ctx, "1")
@@ -59,7 +59,9 @@ async def test_going_back_rolls_the_version_before_out_again(
     assert await deployed(kubeconfig, ctx, "3"), "and the next deployment meets no conflict"
 
 
-async def test_going_back_to_what_fails_leaves_what_serves(kubeconfig: str, ctx: Contexts, cluster: ApiServer) -> None:
+async def test_rolling_back_to_what_fails_leaves_what_serves(
+    kubeconfig: str, ctx: Contexts, cluster: ApiServer
+) -> None:
     await deployed(kubeconfig, ctx, "1")
     await deployed(kubeconfig, ctx, "2")
     before = cluster.get("deployments", "web")
@@ -80,7 +82,7 @@ async def test_going_back_to_what_fails_leaves_what_serves(kubeconfig: str, ctx:
     assert after["spec"] == before["spec"]
 
 
-async def test_a_version_that_is_not_there_is_told_with_those_that_are(
+async def test_a_version_that_is_not_there_is_reported_with_those_that_are(
     place: KubernetesBackend, kubeconfig: str, ctx: Contexts
 ) -> None:
     await deployed(kubeconfig, ctx, "1")
@@ -114,7 +116,7 @@ async def test_removing_takes_what_we_made_and_nothing_else(
     assert (await place.remove(ctx(), "web", RemovalOptions())).removed == ()
 
 
-async def test_an_application_that_is_not_there_is_told(place: KubernetesBackend, ctx: Contexts) -> None:
+async def test_an_application_that_is_not_there_is_reported(place: KubernetesBackend, ctx: Contexts) -> None:
     with pytest.raises(StageFailure, match=r"deployment\.not_found"):
         await place.list("nothing")
     with pytest.raises(StageFailure, match=r"deployment\.not_found"):

@@ -96,7 +96,7 @@ async def test_a_failed_first_rollout_says_why_and_leaves_nothing(
     await until(lambda: cluster.watches == 0)
 
 
-async def test_the_last_words_of_the_container_are_told(
+async def test_the_last_words_of_the_container_are_reported(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     fault = await failed(stage, ctx, manifests("crash"))
@@ -152,7 +152,7 @@ async def test_undoing_a_first_deployment_removes_it_or_scales_it_to_zero(
     assert cluster.get("deployments", "web") is None
 
 
-async def test_what_was_made_anew_by_somebody_else_is_not_deleted(
+async def test_what_was_made_again_by_somebody_else_is_not_deleted(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     made = await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
@@ -173,7 +173,7 @@ async def test_the_same_again_changes_nothing_and_succeeds(
     assert cluster.get("deployments", "web")["metadata"]["generation"] == generation  # type: ignore[index]
 
 
-async def test_an_ingress_that_is_asked_for_no_more_is_removed_and_comes_back_on_undo(
+async def test_an_ingress_that_is_requested_no_more_is_removed_and_comes_back_on_undo(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     await execute(stage, ctx(), quick(manifests(host="a.example.com")), KubernetesOptions(), CLUSTER)
@@ -207,7 +207,7 @@ async def test_fields_of_others_are_taken_over_when_asked(
     assert made.image == "registry.test/ok:8"
 
 
-async def test_an_immutable_selector_is_told_as_such(stage: DeployToKubernetes, ctx: Contexts) -> None:
+async def test_an_immutable_selector_is_reported_as_such(stage: DeployToKubernetes, ctx: Contexts) -> None:
     await execute(stage, ctx(), quick(manifests()), KubernetesOptions(), CLUSTER)
     changed = quick(manifests())
     spec = changed.of_kind("Deployment")[0]["spec"]
@@ -217,7 +217,7 @@ async def test_an_immutable_selector_is_told_as_such(stage: DeployToKubernetes, 
     assert "spec.selector" in fault.hint
 
 
-async def test_invalid_content_is_told_with_its_field(stage: DeployToKubernetes, ctx: Contexts) -> None:
+async def test_invalid_content_is_reported_with_its_field(stage: DeployToKubernetes, ctx: Contexts) -> None:
     wrong = quick(manifests())
     wrong.of_kind("Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["imagePullPolicies"] = "Always"
     fault = await failed(stage, ctx, wrong)
@@ -225,7 +225,7 @@ async def test_invalid_content_is_told_with_its_field(stage: DeployToKubernetes,
     assert "imagePullPolicies" in str(fault.evidence)
 
 
-async def test_a_missing_permission_is_told_before_anything_is_changed(
+async def test_a_missing_permission_is_reported_before_anything_is_changed(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.denied.add(("patch", "deployments"))
@@ -235,7 +235,7 @@ async def test_a_missing_permission_is_told_before_anything_is_changed(
     assert cluster.get("serviceaccounts", "web") is None
 
 
-async def test_pods_that_the_namespace_will_refuse_are_told_by_the_servers_warning(
+async def test_pods_that_the_namespace_will_refuse_are_reported_by_the_servers_warning(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
@@ -274,7 +274,7 @@ async def test_an_apply_that_breaks_in_the_middle_is_undone(
     assert [kind for kind in KINDS if cluster.get(kind, "web")] == []
 
 
-async def test_a_cancelled_rollout_goes_back_and_closes_its_watches(
+async def test_a_cancelled_rollout_rolls_back_and_closes_its_watches(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.speed = 0.01
@@ -286,7 +286,7 @@ async def test_a_cancelled_rollout_goes_back_and_closes_its_watches(
     await until(lambda: cluster.watches == 0)
 
 
-async def test_a_watch_that_became_too_old_begins_anew(
+async def test_a_watch_that_became_too_old_begins_again(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.paused = True
@@ -318,7 +318,7 @@ async def test_a_rollout_that_is_never_decided_ends_with_its_state(
     assert cluster.get("deployments", "web") is None
 
 
-async def test_a_preview_tells_the_changed_fields_and_changes_nothing(
+async def test_a_preview_shows_the_changed_fields_and_changes_nothing(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     first = await preview(stage, ctx(dry_run=True), quick(manifests()), KubernetesOptions(), CLUSTER)
@@ -351,7 +351,7 @@ async def test_what_is_not_watched_is_said(stage: DeployToKubernetes, ctx: Conte
     assert "StatefulSet/db was applied, but not watched" in made.warnings
 
 
-async def test_a_cluster_that_does_not_answer_is_told_with_its_context(
+async def test_a_cluster_that_does_not_answer_is_reported_with_its_context(
     kubeconfig: str, ctx: Contexts, tmp_path: Path
 ) -> None:
     path = tmp_path / "config"
@@ -364,7 +364,7 @@ async def test_a_cluster_that_does_not_answer_is_told_with_its_context(
     assert "context test" in caught.value.fault.hint
 
 
-async def test_an_undo_that_the_api_refuses_in_part_tells_what_is_left_and_can_be_asked_for_again(
+async def test_an_undo_that_the_api_refuses_in_part_shows_what_is_left_and_can_be_requested_again(
     stage: DeployToKubernetes, cluster: ApiServer, ctx: Contexts
 ) -> None:
     await execute(stage, ctx(), quick(manifests(version="1")), KubernetesOptions(), CLUSTER)

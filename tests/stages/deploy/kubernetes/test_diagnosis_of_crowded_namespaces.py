@@ -43,12 +43,12 @@ def test_a_quota_that_going_pods_will_free_is_waited_for() -> None:
     assert isinstance(story.quiet(60), Succeeded)
 
 
-def test_a_quota_that_nothing_will_free_is_told_at_once() -> None:
+def test_a_quota_that_nothing_will_free_is_reported_immediately() -> None:
     story = second_rollout()
     told(story.event(0.4, "FailedCreate", f"Error creating: {QUOTA}", about="ReplicaSet/web-2"), "quota")
 
 
-def test_what_an_older_replica_set_lacks_is_no_fault_of_the_new_one() -> None:
+def test_what_an_older_replica_set_has_no_is_not_a_fault_of_the_new_one() -> None:
     """The controller takes ReplicaFailure from any ReplicaSet where the new one has none."""
     story = second_rollout()
     words = QUOTA.replace("web-2-x", "web-1-x")
@@ -56,7 +56,7 @@ def test_what_an_older_replica_set_lacks_is_no_fault_of_the_new_one() -> None:
     assert story.quiet(100) is None
 
 
-def test_creations_that_were_refused_until_all_pods_were_made_are_no_fault() -> None:
+def test_creations_that_were_refused_until_all_pods_were_made_are_not_fault() -> None:
     story = Story()
     story.deployment(0.01, observed=False)
     story.replica_set(0.02, replicas=0)
@@ -88,7 +88,7 @@ def test_an_event_about_an_earlier_object_of_the_same_name_says_nothing() -> Non
                      uid="rs1"), "quota")  # fmt: skip
 
 
-def test_an_event_that_is_listed_again_is_no_news() -> None:
+def test_an_event_that_is_listed_again_is_not_a_news() -> None:
     """A watch that begins anew lists what is there: a failed pull from before a good one stays in the past."""
     story = Story().begins()
     words = PULL + "dial tcp 10.0.0.1:443: i/o timeout"
@@ -121,7 +121,7 @@ def test_a_port_of_the_node_that_stays_taken_is_named() -> None:
     assert "hostPort" in told(story.quiet(10.2), "unschedulable").hint
 
 
-def test_a_claim_that_does_not_exist_is_told_without_waiting_for_a_node() -> None:
+def test_a_claim_that_does_not_exist_is_reported_without_waiting_for_a_node() -> None:
     story = Story()
     story.deployment(0.01, observed=False)
     story.replica_set(0.02)
@@ -203,7 +203,7 @@ def test_a_start_that_the_runtime_refuses_is_classed_by_its_words(words: str, ca
 
 
 @pytest.mark.parametrize(("kind", "cause"), [("startup", "probe_startup"), ("liveness", "probe_liveness")])
-def test_a_probe_that_killed_is_told_although_the_event_was_lost(kind: str, cause: str) -> None:
+def test_a_probe_that_killed_is_reported_although_the_event_was_lost(kind: str, cause: str) -> None:
     story = Story()
     story.container[f"{kind}Probe"] = READINESS
     story.begins()
@@ -234,7 +234,7 @@ def test_a_probe_that_speaks_the_wrong_scheme_is_decided_within_its_budget() -> 
     told(story.quiet(6), "probe_readiness")
 
 
-def test_a_kubelet_that_pulls_too_much_at_once_is_waited_for() -> None:
+def test_a_kubelet_that_pulls_too_much_immediately_is_waited_for() -> None:
     story = Story(deadline=600).begins()
     for t in (1, 12):
         assert story.event(t, "Failed", PULL + "pull QPS exceeded", container="app") is None

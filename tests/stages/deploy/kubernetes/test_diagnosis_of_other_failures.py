@@ -30,7 +30,7 @@ QUOTA = (
 ACCOUNT = 'pods "web-1-" is forbidden: error looking up service account shop/robot: serviceaccount "robot" not found'
 
 
-def test_a_quota_that_is_used_up_is_told_by_the_replica_sets_event() -> None:
+def test_a_quota_that_is_used_up_is_reported_by_the_replica_sets_event() -> None:
     story = Story()
     story.deployment(0.01, observed=False)
     story.replica_set(0.02)
@@ -39,7 +39,7 @@ def test_a_quota_that_is_used_up_is_told_by_the_replica_sets_event() -> None:
     assert "limits.memory=1Gi" in fault.evidence[0].text
 
 
-def test_a_quota_that_is_used_up_is_told_by_the_deployments_condition_alone() -> None:
+def test_a_quota_that_is_used_up_is_reported_by_the_deployments_condition_only() -> None:
     story = Story()
     story.deployment(0.01, observed=False)
     story.replica_set(0.02)
@@ -55,7 +55,7 @@ def test_a_missing_service_account_is_named() -> None:
     assert "robot" in told(event, "service_account_not_found").hint
 
 
-def test_a_limit_range_that_refuses_the_pods_is_told_with_the_apis_words() -> None:
+def test_a_limit_range_that_refuses_the_pods_is_reported_with_the_apis_words() -> None:
     story = Story()
     story.deployment(0.01, observed=False)
     story.replica_set(0.02)
@@ -113,14 +113,14 @@ def test_an_images_own_name_does_not_class_its_failure() -> None:
     told(story.quiet(50), "image_refused")
 
 
-def test_a_network_failure_is_told_at_once_when_it_comes_twice() -> None:
+def test_a_network_failure_is_reported_immediately_when_it_comes_twice() -> None:
     story = Story().begins()
     words = 'Failed to pull image "registry.test/web:1": dial tcp 10.0.0.1:443: connect: connection refused'
     assert story.event(1.0, "Failed", words, container="app") is None
     told(story.event(3.0, "Failed", words, container="app"), "image_refused")
 
 
-def test_a_command_that_is_not_there_is_told_at_its_first_start() -> None:
+def test_a_command_that_is_not_there_is_reported_at_its_first_start() -> None:
     story = Story()
     story.container["command"] = ["serve-it"]
     story.begins()
@@ -130,7 +130,7 @@ def test_a_command_that_is_not_there_is_told_at_its_first_start() -> None:
     assert "serve-it" in told(verdict, "command_not_found").hint
 
 
-def test_a_command_that_is_not_there_is_told_by_the_event_before_the_status() -> None:
+def test_a_command_that_is_not_there_is_reported_by_the_event_before_the_status() -> None:
     story = Story().begins()
     words = (
         "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create "
@@ -139,7 +139,7 @@ def test_a_command_that_is_not_there_is_told_by_the_event_before_the_status() ->
     told(story.event(1.2, "Failed", words, container="app"), "command_not_found")
 
 
-def test_a_pod_whose_sandbox_cannot_be_made_is_told_after_half_a_minute() -> None:
+def test_a_pod_whose_sandbox_cannot_be_made_is_reported_after_half_a_minute() -> None:
     story = Story(deadline=600).begins()
     words = "Failed to create pod sandbox: plugin type=calico failed: no IP addresses available"
     assert story.event(1, "FailedCreatePodSandBox", words) is None
@@ -147,7 +147,7 @@ def test_a_pod_whose_sandbox_cannot_be_made_is_told_after_half_a_minute() -> Non
     told(story.quiet(32), "sandbox_failed")
 
 
-def test_an_apply_that_the_api_refused_is_told_by_the_benchmark_too(tmp_path: Path) -> None:
+def test_an_apply_that_the_api_refused_is_reported_by_the_benchmark_too(tmp_path: Path) -> None:
     causes = [{"reason": "FieldValueInvalid", "message": "field is immutable", "field": "spec.selector"}]
     status = {"code": 422, "reason": "Invalid", "message": "invalid", "details": {"causes": causes}}
     path = tmp_path / "refused.jsonl"
@@ -157,13 +157,13 @@ def test_an_apply_that_the_api_refused_is_told_by_the_benchmark_too(tmp_path: Pa
     assert json.loads(printed)["class"] == "immutable"
 
 
-def test_a_start_that_fails_for_the_architecture_is_told_as_such() -> None:
+def test_a_start_that_fails_for_the_architecture_is_reported_as_such() -> None:
     story = Story().begins()
     state = ended(128, "StartError", "failed to create containerd task: exec /app: exec format error")
     told(story.pod(2.0, state=state), "bad_arch")
 
 
-def test_a_write_to_the_read_only_root_is_told_with_the_folder() -> None:
+def test_a_write_to_the_read_only_root_is_reported_with_the_folder() -> None:
     story = Story().begins()
     words = "OSError: [Errno 30] Read-only file system: '/srv/cache'"
     story.pod(2.0, state=ended(1, message=words))
@@ -178,12 +178,12 @@ def test_a_write_to_the_read_only_root_is_told_with_the_folder() -> None:
         "container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root",
     ],
 )
-def test_an_image_that_runs_as_root_is_told_at_once(words: str) -> None:
+def test_an_image_that_runs_as_root_is_reported_immediately(words: str) -> None:
     story = Story().begins()
     told(story.pod(1.6, state={"waiting": {"reason": "CreateContainerConfigError", "message": words}}), "runs_as_root")
 
 
-def test_a_missing_key_is_told_with_its_config_map() -> None:
+def test_a_missing_key_is_reported_with_its_config_map() -> None:
     story = Story().begins()
     words = "couldn't find key PORT in ConfigMap shop/settings"
     story.event(1, "Failed", f"Error: {words}", container="app")
@@ -191,14 +191,14 @@ def test_a_missing_key_is_told_with_its_config_map() -> None:
     assert "ConfigMap shop/settings with key PORT" in fault.hint
 
 
-def test_a_volume_that_cannot_be_attached_is_told_after_its_grace() -> None:
+def test_a_volume_that_cannot_be_attached_is_reported_after_its_grace() -> None:
     story = Story().begins()
     words = 'AttachVolume.Attach failed for volume "pvc-1" : rpc error: volume does not exist'
     assert story.event(1, "FailedAttachVolume", words) is None
     told(story.quiet(6), "volume_not_found")
 
 
-def test_a_startup_probe_is_told_when_its_budget_is_used_up() -> None:
+def test_a_startup_probe_is_reported_when_its_budget_is_used_up() -> None:
     story = Story()
     story.container["startupProbe"] = {**READINESS, "failureThreshold": 5}
     story.begins()
@@ -220,7 +220,7 @@ def test_a_program_that_answers_5xx_for_a_minute_is_not_ready() -> None:
     assert "server error" in told(story.quiet(70), "probe_readiness").hint
 
 
-def test_the_progress_deadline_is_told_with_the_cause_that_was_still_waited_for() -> None:
+def test_the_progress_deadline_is_reported_with_the_cause_that_was_still_waited_for() -> None:
     story = Story(deadline=10)
     story.container["readinessProbe"] = READINESS
     story.begins()
@@ -230,7 +230,7 @@ def test_the_progress_deadline_is_told_with_the_cause_that_was_still_waited_for(
     told(story.deadline_passes(11), "probe_readiness")
 
 
-def test_a_progress_deadline_without_any_sign_is_told_as_such() -> None:
+def test_a_progress_deadline_without_any_sign_is_reported_as_such() -> None:
     story = Story(deadline=10)
     story.container["readinessProbe"] = {**READINESS, "initialDelaySeconds": 600}
     story.begins()
@@ -248,14 +248,14 @@ def test_a_probe_within_its_budget_is_not_blamed_for_the_deadline() -> None:
     told(story.deadline_passes(11), "progress_deadline")
 
 
-def test_pods_that_a_node_throws_out_again_and_again_are_told() -> None:
+def test_pods_that_a_node_throws_out_again_and_again_are_reported() -> None:
     story = Story().begins()
     words = "Pod ephemeral local storage usage exceeds the total limit of containers 64Mi."
     assert story.pod(3, name="web-1-a", phase="Failed", reason="Evicted", message=words) is None
     told(story.pod(5, name="web-1-b", phase="Failed", reason="Evicted", message=words), "evicted")
 
 
-def test_a_service_that_selects_no_pod_is_told_although_all_pods_are_ready() -> None:
+def test_a_service_that_selects_no_pod_is_reported_although_all_pods_are_ready() -> None:
     story = Story().begins()
     labels = {"kubernetes.io/service-name": "shop"}
     story.at(0.2, "EndpointSlice", {"metadata": {"name": "shop-x", "labels": labels}, "endpoints": None})
@@ -282,7 +282,7 @@ def test_every_code_has_its_own_hint() -> None:
     assert len(set(hints)) == len(hints)
 
 
-def test_a_deadline_that_is_seen_before_its_cause_is_told_with_the_cause() -> None:
+def test_a_deadline_that_is_seen_before_its_cause_is_reported_with_the_cause() -> None:
     """Each kind has its own watch, and one may be a little behind another."""
     story = Story(deadline=10).begins()
     gave_up = {"status": "False", "reason": "ProgressDeadlineExceeded", "message": "has timed out progressing."}

@@ -71,7 +71,7 @@ DECISIVE = [
 
 
 @pytest.mark.parametrize(("name", "cause", "is_decisive", "grace"), DECISIVE)
-def test_a_recorded_failure_is_told_within_a_second_of_its_decisive_signal(
+def test_a_recorded_failure_is_reported_within_a_second_of_its_decisive_signal(
     name: str, cause: str, is_decisive: Any, grace: float
 ) -> None:
     signal = next(seen["t"] for seen in recorded(name) if is_decisive(seen))

@@ -83,7 +83,7 @@ def test_a_secret_that_is_made_in_time_is_a_success() -> None:
     assert succeeded(story, 4)
 
 
-def test_a_cache_that_is_not_filled_yet_is_no_missing_volume() -> None:
+def test_a_cache_that_is_not_filled_yet_is_not_a_missing_volume() -> None:
     story = Story().begins()
     words = 'MountVolume.SetUp failed for volume "v" : failed to sync configmap cache: timed out waiting'
     for second in (1, 2, 4):
@@ -156,7 +156,7 @@ def test_events_from_before_the_apply_say_nothing() -> None:
     assert succeeded(story, 3)
 
 
-def test_restarts_from_before_the_apply_are_no_crash() -> None:
+def test_restarts_from_before_the_apply_are_not_crash() -> None:
     story = Story(since=datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)).begins()
     last = {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2025-12-24T08:00:00Z"}}
     assert succeeded(story, 1, restartCount=7, lastState=last)

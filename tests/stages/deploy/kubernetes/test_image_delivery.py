@@ -76,7 +76,7 @@ def test_an_image_whose_name_says_no_registry_needs_one() -> None:
         ("minikube", "minikube", "minikube image load a:1 --profile minikube"),
     ],
 )
-def test_each_loader_is_told_its_cluster(delivery: str, context: str, command: str) -> None:
+def test_each_loader_is_reported_its_cluster(delivery: str, context: str, command: str) -> None:
     assert load_command(on(delivery, context), "a:1") == command.split()
 
 
@@ -160,7 +160,7 @@ async def test_an_image_that_was_pushed_already_is_not_pushed_again(ctx: Context
     assert made.reference == f"registry.test/shop/web:1.4@{digest}"
 
 
-async def test_a_preview_tells_where_the_image_would_go(ctx: Contexts) -> None:
+async def test_a_preview_shows_where_the_image_would_go(ctx: Contexts) -> None:
     stage = DeliverImage()
     pushed = await stage.preview(ctx(dry_run=True), IMAGE, on("registry", registry="registry.test"), OPTIONS)
     assert pushed.changes == ("name the image registry.test/web:1.4, by its digest",)

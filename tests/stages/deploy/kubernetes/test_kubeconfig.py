@@ -56,7 +56,7 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
     assert found.user.client_cert == str(below / "me.crt")
 
 
-def test_no_file_is_a_fault_that_names_where_it_was_looked_for(tmp_path: Path) -> None:
+def test_no_file_is_a_fault_that_names_if_it_was_looked_for(tmp_path: Path) -> None:
     fault = refused(None, str(tmp_path / "nowhere"))
     assert fault.code == "kubernetes.kubeconfig_not_found"
     assert "nowhere" in fault.hint
@@ -83,7 +83,7 @@ def test_no_current_context_is_a_fault(tmp_path: Path) -> None:
         "contexts: [{name: x, context: {}}]\ncurrent-context: x",
     ],
 )
-def test_a_file_that_is_no_kubeconfig_is_named(content: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_kubeconfig_is_named(content: str, tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(content)
     fault = refused(None, str(path))

@@ -47,7 +47,7 @@ async def test_what_is_there_comes_first_and_then_each_change(kubeconfig: str, c
     ]  # fmt: skip
 
 
-async def test_what_vanished_while_a_watch_was_too_old_is_told(kubeconfig: str, cluster: ApiServer) -> None:
+async def test_what_vanished_while_a_watch_was_too_old_is_reported(kubeconfig: str, cluster: ApiServer) -> None:
     cluster.add("v1", "Pod", "a", "shop")
 
     def vanish() -> None:
@@ -59,7 +59,7 @@ async def test_what_vanished_while_a_watch_was_too_old_is_told(kubeconfig: str, 
     assert {(one.obj["metadata"]["name"], one.deleted) for one in seen} == {("a", False), ("a", True), ("b", False)}
 
 
-async def test_nothing_is_told_twice_when_a_watch_begins_anew(kubeconfig: str, cluster: ApiServer) -> None:
+async def test_nothing_is_reported_twice_when_a_watch_begins_again(kubeconfig: str, cluster: ApiServer) -> None:
     cluster.add("v1", "Pod", "a", "shop")
 
     def compact() -> None:

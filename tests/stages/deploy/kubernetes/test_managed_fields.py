@@ -98,7 +98,7 @@ def test_any_content_is_read_back(content: Json) -> None:
     assert found.get("data") == content
 
 
-def test_changes_are_told_by_path() -> None:
+def test_changes_are_reported_by_path() -> None:
     (before,) = manifests(env={"A": "1"}).of_kind("Deployment")
     (after,) = manifests(env={"A": "2", "B": "x"}, replicas=3).of_kind("Deployment")
     container = "Deployment/web: spec.template.spec.containers[web].env"
@@ -111,7 +111,7 @@ def test_changes_are_told_by_path() -> None:
     assert changes(None, after) == ["Deployment/web: new"]
 
 
-def test_values_of_secrets_are_not_told() -> None:
+def test_values_of_secrets_are_not_reported() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "stringData": {"a": "hunter22"}}
     other = {**secret, "stringData": {"a": "hunter23", "b": "hunter24"}}
     assert "hunter" not in " ".join(changes(secret, other))

@@ -193,7 +193,7 @@ def test_a_worker_needs_neither_port_nor_service() -> None:
     assert of_kind(found, "NetworkPolicy")["spec"]["ingress"] == []
 
 
-def test_an_unknown_port_is_asked_for() -> None:
+def test_an_unknown_port_is_requested() -> None:
     with pytest.raises(StageFailure, match="port_not_found"):
         made(KubernetesOptions())
 

@@ -198,7 +198,7 @@ def test_a_wrong_value_is_refused_with_its_fields_name_and_the_rule(field: str, 
         ("!!python/object/apply:os.system ['true']", "python"),
     ],
 )  # fmt: skip
-def test_yaml_that_is_no_manifest_is_refused(content: str, says: str) -> None:
+def test_yaml_that_is_not_a_manifest_is_refused(content: str, says: str) -> None:
     with pytest.raises(StageFailure, match="yaml_invalid") as caught:
         read(content, "web.yaml")
     assert "web.yaml" in caught.value.fault.message
@@ -215,7 +215,7 @@ SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("path", ["\x00", "a\x00b", "a\nb", "\ud800", "x" * 300, "../x", "/etc", "a/../../x"])
-async def test_a_path_that_leads_elsewhere_or_is_none_is_a_fault(path: str, ctx: Contexts, tmp_path: Path) -> None:
+async def test_a_path_that_leads_elsewhere_or_has_no_match_is_a_fault(path: str, ctx: Contexts, tmp_path: Path) -> None:
     found = Manifests(name="web", namespace="shop", objects=(SERVICE,))  # type: ignore[arg-type]
     with pytest.raises(StageFailure, match=r"path\."):
         await execute(WriteManifests(), ctx(), found, Source(path=str(tmp_path)), ManifestLayout(folder=path))

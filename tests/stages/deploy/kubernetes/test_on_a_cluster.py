@@ -99,7 +99,7 @@ async def test_an_application_is_deployed_broken_restored_and_removed(run: Run) 
         assert await api.find(f"/apis/apps/v1/namespaces/{run.namespace}/deployments/web") is None
 
 
-async def test_an_image_that_does_not_exist_is_told(run: Run) -> None:
+async def test_an_image_that_does_not_exist_is_reported(run: Run) -> None:
     missing = ClusterImage(reference=f"{IMAGE.rpartition(':')[0]}:no-such-tag" if REAL else "registry.test/img-404:1")
     fault = await run.fails("img-404", image=missing)
     assert fault.code == "kubernetes.image_not_found"

@@ -49,7 +49,7 @@ async def test_wrong_options_are_refused_before_the_cluster_is_asked(
     assert cluster.requests == []
 
 
-async def test_only_what_the_deployment_takes_is_asked_for(
+async def test_only_what_the_deployment_takes_is_requested(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.denied |= {("patch", "ingresses"), ("create", "horizontalpodautoscalers"), ("patch", "networkpolicies")}
@@ -59,7 +59,7 @@ async def test_only_what_the_deployment_takes_is_asked_for(
         assert missing in fault.hint
 
 
-async def test_missing_permissions_are_told_together(
+async def test_missing_permissions_are_reported_together(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.denied |= {("patch", "deployments"), ("watch", "pods"), ("get", "pods/log")}
@@ -70,7 +70,7 @@ async def test_missing_permissions_are_told_together(
     assert "log" not in fault.hint, "that one is only helpful"
 
 
-async def test_a_permission_that_only_helps_is_no_fault(
+async def test_a_permission_that_only_helps_is_not_a_fault(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     cluster.denied.add(("get", "pods/log"))
@@ -137,7 +137,7 @@ async def test_the_pull_secret_must_be_there_and_be_one(
     assert await prepared(stage, ctx, pull_secret="regcred")
 
 
-async def test_a_quota_that_leaves_no_room_is_told_with_the_resource(
+async def test_a_quota_that_leaves_no_room_is_reported_with_the_resource(
     stage: PreflightCluster, cluster: ApiServer, ctx: Contexts
 ) -> None:
     status = {
@@ -177,7 +177,7 @@ async def test_no_way_to_deliver_an_image_is_a_fault(stage: PreflightCluster, ct
 
 
 @pytest.mark.parametrize(("context", "program"), [("kind-test", "kind"), ("k3d-test", "k3d"), ("minikube", "minikube")])
-async def test_the_context_tells_how_images_are_loaded(
+async def test_the_context_shows_how_images_are_loaded(
     context: str, program: str, stage: PreflightCluster, ctx: Contexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

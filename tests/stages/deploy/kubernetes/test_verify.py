@@ -47,7 +47,7 @@ async def test_what_runs_well_is_healthy(
     assert found.url == "https://a.example.com/"
 
 
-async def test_an_ingress_that_no_controller_took_up_is_told(
+async def test_an_ingress_that_no_controller_took_up_is_reported(
     kubeconfig: str, ctx: Contexts, deployed: KubernetesDeployment
 ) -> None:
     found = await verified(kubeconfig, ctx, deployed)
@@ -69,7 +69,7 @@ async def test_a_pod_that_crashes_is_not_healthy(
     assert "CrashLoopBackOff" in next(check.detail for check in found.checks if check.name == "restarts")
 
 
-async def test_fewer_replicas_than_asked_for_are_not_healthy(
+async def test_fewer_replicas_than_requested_are_not_healthy(
     kubeconfig: str, cluster: ApiServer, ctx: Contexts, deployed: KubernetesDeployment
 ) -> None:
     live = cluster.get("deployments", "web")
@@ -96,7 +96,7 @@ async def test_a_service_without_endpoints_is_not_healthy(
         ((503, '{"kind": "Status", "message": "error trying to reach service"}'), "not_checked"),
     ],
 )
-async def test_the_answer_through_the_proxy_is_told_apart_from_the_proxys_own(
+async def test_the_answer_through_the_proxy_is_distinguished_from_the_proxys_own(
     answer: tuple[int, str],
     outcome: str,
     kubeconfig: str,

@@ -69,7 +69,7 @@ async def test_only_this_machine_reaches_the_port(app: App, web: Web, docker_api
     assert ports == [{"HostIp": "127.0.0.1", "HostPort": str(made.host_port)}]
 
 
-async def test_an_image_with_a_user_of_its_own_keeps_it(app: App, web: Web, docker_api: APIClient) -> None:
+async def test_an_image_with_a_user_as_well_keeps_it(app: App, web: Web, docker_api: APIClient) -> None:
     made = await app.deploy(web("own-user", User="1000:1000"))
     assert docker_api.inspect_container(made.container_id)["Config"]["User"] == "1000:1000"
 
@@ -101,7 +101,7 @@ async def test_rollback_of_a_first_deployment_leaves_nothing(app: App, web: Web)
     assert app.containers() == []
 
 
-async def test_rollback_leaves_a_later_deployment_alone(app: App, web: Web) -> None:
+async def test_rollback_leaves_a_later_deployment_only(app: App, web: Web) -> None:
     first = await app.deploy(web("v1"))
     await app.deploy(web("v2"))
     await app.stage.rollback(app.ctx(), first)
@@ -173,7 +173,7 @@ async def test_a_volume_outlives_its_container(app: App, web: Web, docker_api: A
     assert docker_api.inspect_volume(f"{app.name}-state")
 
 
-async def test_variables_come_from_the_file_and_the_options_and_are_never_told(
+async def test_variables_come_from_the_file_and_the_options_and_are_never_reported(
     app: App, web: Web, tmp_path: Path
 ) -> None:
     (tmp_path / "prod.env").write_text('# secrets\nexport PLANTED="s3cret-of-the-file"\nOTHER=1\n')
@@ -198,7 +198,9 @@ async def test_a_cancelled_deployment_leaves_the_old_version_and_nothing_else(ap
     assert len(app.containers()) == 1
 
 
-async def test_two_deployments_of_one_application_at_once_both_succeed_one_after_the_other(app: App, web: Web) -> None:
+async def test_two_deployments_of_one_application_immediately_both_succeed_one_after_the_other(
+    app: App, web: Web
+) -> None:
     images = [web("v1"), web("v2")]
     async with anyio.create_task_group() as group:
         for image in images:

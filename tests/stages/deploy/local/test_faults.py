@@ -46,14 +46,14 @@ def _arguments(fault: Fault) -> dict[str, Any]:
     return dict(fault.next_actions[0].arguments)
 
 
-async def test_a_container_that_exits_tells_its_exit_code_and_its_last_words(app: App, web: Web) -> None:
+async def test_a_container_that_exits_shows_its_exit_code_and_its_last_words(app: App, web: Web) -> None:
     fault = await _refused(app, web, web("exits", ["8000", "exits"]))
     assert fault.code == "deploy.exited"
     assert _evidence(fault, "exit_code") == "1"
     assert "no configuration: giving up" in _evidence(fault, "log")
 
 
-async def test_a_container_that_is_never_healthy_tells_the_last_answer(app: App, web: Web) -> None:
+async def test_a_container_that_is_never_healthy_shows_the_last_answer(app: App, web: Web) -> None:
     fault = await _refused(app, web, web("sick", ["8000", "sick"]))
     assert fault.code == "deploy.unhealthy"
     assert "503" in _evidence(fault, "http")
@@ -113,7 +113,7 @@ async def test_writing_to_the_read_only_root_offers_what_works(app: App, web: We
     assert get(made.host_port) == "writes"
 
 
-async def test_a_denied_file_is_told_with_the_user(app: App, web: Web) -> None:
+async def test_a_denied_file_is_reported_with_the_user(app: App, web: Web) -> None:
     fault = await _refused(app, web, web("denied", ["8000", "denied"]))
     assert fault.code == "deploy.permission_denied"
     assert "65534" in fault.message
@@ -125,7 +125,7 @@ async def test_another_protocol_than_http_offers_the_tcp_probe(app: App, web: We
     assert _arguments(fault) == {"probe": "tcp"}
 
 
-async def test_a_program_for_another_processor_is_told(app: App, web: Web) -> None:
+async def test_a_program_for_another_processor_is_reported(app: App, web: Web) -> None:
     # An ELF header for another machine: e_machine 0xB7 is AArch64 (System V ABI, ELF header).
     header = "\\x7fELF\\x02\\x01\\x01" + "\\x00" * 9 + "\\x02\\x00\\xb7\\x00\\x01\\x00\\x00\\x00" + "\\x00" * 40
     command = ["sh", "-c", f"printf '{header}' >/tmp/x; chmod +x /tmp/x; cp /tmp/x /dev/shm/x; exec /dev/shm/x"]
@@ -236,7 +236,7 @@ async def test_more_than_the_target_allows_is_refused_and_a_default_is_lowered_t
     assert (host["Memory"], host["NanoCpus"]) == (64 << 20, 500_000_000)
 
 
-async def test_a_port_that_nothing_tells_is_asked_for(app: App, web: Web) -> None:
+async def test_a_port_that_nothing_shows_is_requested(app: App, web: Web) -> None:
     silent = web("silent", ["8000", "silent"]).model_copy(update={"ports": ()})
     with pytest.raises(StageFailure) as failure:
         await app.deploy(silent, health_timeout=2.0)
@@ -245,7 +245,7 @@ async def test_a_port_that_nothing_tells_is_asked_for(app: App, web: Web) -> Non
     assert app.containers() == []
 
 
-async def test_of_several_ports_that_nothing_tells_each_is_offered(app: App, web: Web) -> None:
+async def test_of_several_ports_that_nothing_shows_each_is_offered(app: App, web: Web) -> None:
     program = "import http.server, socket, sys, runpy\nother = socket.create_server(('0.0.0.0', 9001))\n"
     program += "sys.argv = ['/app.py', '9000']\nrunpy.run_path('/app.py', run_name='__main__')"
     both = web("both", Cmd=["python", "-c", program])
@@ -285,7 +285,7 @@ async def test_a_version_that_falls_ill_on_the_public_port_gives_it_back(app: Ap
     assert get(good.host_port) == "v1"
 
 
-async def test_a_way_back_that_somebody_removed_is_told(app: App, web: Web) -> None:
+async def test_a_way_back_that_somebody_removed_is_reported(app: App, web: Web) -> None:
     first = await app.deploy(web("v1"))
     second = await app.deploy(web("v2"))
     app.api.remove_container(first.container_id, force=True)
@@ -296,7 +296,7 @@ async def test_a_way_back_that_somebody_removed_is_told(app: App, web: Web) -> N
     assert get(second.host_port) == "v2"
 
 
-async def test_a_proxy_that_hangs_is_started_anew_with_the_old_version_and_takes_the_next_one(
+async def test_a_proxy_that_hangs_is_started_again_with_the_old_version_and_takes_the_next_one(
     app: App, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await app.deploy(web("v1"), zero_downtime=True)

@@ -11,7 +11,7 @@ from container_kit.stages.deploy.local.lock import hold_lock
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_second_deployment_of_an_application_is_told_that_it_is_busy_and_comes_next() -> None:
+async def test_a_second_deployment_of_an_application_is_reported_that_it_is_busy_and_comes_next() -> None:
     app = f"ck-test-{uuid.uuid4().hex[:10]}"
     with anyio.fail_after(30):
         async with hold_lock("unix:///none", app):

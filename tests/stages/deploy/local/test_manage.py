@@ -60,7 +60,9 @@ def operator(app: App) -> Operator:
     return Operator(app)
 
 
-async def test_the_list_shows_what_serves_and_what_can_be_gone_back_to(app: App, operator: Operator, web: Web) -> None:
+async def test_the_list_shows_what_serves_and_what_can_be_rolled_back_to(
+    app: App, operator: Operator, web: Web
+) -> None:
     first = await app.deploy(web("v1"))
     second = await app.deploy(web("v2"))
     found = await operator.list()
@@ -73,7 +75,7 @@ async def test_the_list_shows_what_serves_and_what_can_be_gone_back_to(app: App,
     assert app.name in {one.name for one in everything.applications}
 
 
-async def test_an_application_that_was_stopped_by_hand_is_told_so(app: App, operator: Operator, web: Web) -> None:
+async def test_an_application_that_was_stopped_by_hand_is_reported_so(app: App, operator: Operator, web: Web) -> None:
     made = await app.deploy(web("v1"))
     app.api.stop(made.container_id, timeout=2)
     found = await operator.list()
@@ -87,7 +89,7 @@ async def test_an_unknown_application_is_a_fault_that_names_those_there_are(oper
         assert failure.value.fault.code == "deployment.not_found"
 
 
-async def test_the_log_is_that_of_the_version_asked_for_without_secrets(app: App, operator: Operator, web: Web) -> None:
+async def test_the_log_is_that_of_the_version_requested_without_secrets(app: App, operator: Operator, web: Web) -> None:
     first = await app.deploy(web("v1"), env={"PLANTED": "s3cret-of-the-call"})
     await app.deploy(web("v2"))
     assert (await operator.log()).lines == ("starting v2 with nothing",)
@@ -96,7 +98,9 @@ async def test_the_log_is_that_of_the_version_asked_for_without_secrets(app: App
     assert log.lines == ("starting v1 with [redacted]",)
 
 
-async def test_any_kept_version_can_be_gone_back_to_by_name_image_or_id(app: App, operator: Operator, web: Web) -> None:
+async def test_any_kept_version_can_be_rolled_back_to_by_name_image_or_id(
+    app: App, operator: Operator, web: Web
+) -> None:
     made = [await app.deploy(web(version)) for version in ("v1", "v2", "v3")]
     port = made[0].host_port
     assert (await operator.rollback()).replaced == made[2].container_name
@@ -111,7 +115,7 @@ async def test_any_kept_version_can_be_gone_back_to_by_name_image_or_id(app: App
     assert {one["Id"] for one in app.containers()} == {one.container_id for one in made}
 
 
-async def test_going_back_can_be_undone(app: App, operator: Operator, web: Web) -> None:
+async def test_rolling_back_can_be_undone(app: App, operator: Operator, web: Web) -> None:
     await app.deploy(web("v1"))
     second = await app.deploy(web("v2"))
     back = await operator.rollback()
@@ -120,7 +124,7 @@ async def test_going_back_can_be_undone(app: App, operator: Operator, web: Web) 
     assert app.running() == [second.container_name]
 
 
-async def test_a_stopped_application_can_be_gone_back_to_an_earlier_version(
+async def test_a_stopped_application_can_be_rolled_back_to_an_earlier_version(
     app: App, operator: Operator, web: Web
 ) -> None:
     first = await app.deploy(web("v1"))

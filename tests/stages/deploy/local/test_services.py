@@ -14,7 +14,6 @@ from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.deployments import ApplicationRef, RemovalOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.local.backend import LocalBackend
 from container_kit.stages.deploy.local.spec import resolve_spec
 from container_kit.stages.deploy.local.stage import Deploy
 from container_kit.stages.deploy.manage import RemoveDeployment
@@ -50,7 +49,7 @@ def run(app: App, container: str, *command: str) -> str:
 
 
 async def remove(app: App, *, volumes: bool) -> tuple[str, ...]:
-    stage = RemoveDeployment({"local": lambda target: LocalBackend(app.engine, target)})
+    stage = RemoveDeployment(app.engine)
     removal = RemovalOptions(volumes=volumes)
     return (await stage.execute(app.ctx(), LOCAL, ApplicationRef(name=app.name), removal)).removed
 

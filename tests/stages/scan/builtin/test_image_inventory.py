@@ -86,7 +86,7 @@ async def test_what_an_upper_layer_deletes_is_not_installed(inventory: Callable[
     assert _brief(found) == {("pypi", "kept", "1", "layer0"), ("npm", "f", "1", "layer1")}
 
 
-async def test_a_whiteout_hides_nothing_of_its_own_layer(inventory: Callable[..., Inventory]) -> None:
+async def test_a_whiteout_hides_nothing_in_the_same_layer(inventory: Callable[..., Inventory]) -> None:
     found = await anyio.to_thread.run_sync(
         inventory,
         {f"{SITE}/x-1.dist-info/METADATA": metadata("x", "1")},
@@ -108,7 +108,7 @@ async def test_a_package_belongs_to_the_layer_that_brought_this_version(inventor
     }
 
 
-async def test_a_hard_link_tells_what_its_other_name_tells(inventory: Callable[..., Inventory]) -> None:
+async def test_a_hard_link_has_the_packages_of_its_other_name(inventory: Callable[..., Inventory]) -> None:
     cached = "root/.cache/archive/x-1.dist-info/METADATA"
     found = await anyio.to_thread.run_sync(
         inventory,
@@ -120,11 +120,11 @@ async def test_a_hard_link_tells_what_its_other_name_tells(inventory: Callable[.
 
 async def test_rpm_is_said_to_be_unread(inventory: Callable[..., Inventory]) -> None:
     found = await anyio.to_thread.run_sync(inventory, {"var/lib/rpm/rpmdb.sqlite": b"\0"})
-    assert found.unread == ("the packages of rpm are not read",)
+    assert found.unread == ("packages of rpm cannot be read",)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a tar", image_archive({"a": "b"})[:700]])
-async def test_junk_is_no_archive(tmp_path: Path, content: bytes) -> None:
+async def test_random_bytes_are_not_an_archive(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "image.tar"
     path.write_bytes(content)
     with pytest.raises(UnreadableArchive):

@@ -76,7 +76,7 @@ UNREAD = {
     "script": ["com.google.guava:guava has no exact", "org.slf4j:slf4j-api has no exact"],
     "catalog": ["com.google.guava:guava has no exact", "spring-boot-starter-web has no exact"],
     "go116": ["only since Go 1.17"],
-    "maven": ["spring-boot-starter-web gets", "com.example:shared gets", "what its dependencies bring"],
+    "maven": ["spring-boot-starter-web gets", "com.example:shared gets", "it does not list transitive dependencies"],
     "mix": ["tool comes from git"],
 }
 
@@ -104,14 +104,14 @@ def test_exactly_what_a_file_pins_is_read(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", EXPECTED)
-def test_what_names_no_version_is_told(kind: str) -> None:
+def test_a_package_without_a_version_is_reported(kind: str) -> None:
     found = [e.reason for e in entries(sample(kind).name, sample(kind).read_text()) if isinstance(e, Unread)]
     assert len(found) == len(UNREAD.get(kind, []))
     assert all(part in reason for part, reason in zip(UNREAD.get(kind, []), found, strict=True))
 
 
 @pytest.mark.parametrize("kind", sorted(EXPECTED.keys() - {"maven", "catalog"}))
-def test_each_package_names_the_line_where_it_begins(kind: str) -> None:
+def test_each_package_names_the_line_if_it_begins(kind: str) -> None:
     lines = sample(kind).read_text().splitlines()
     found = sorted(packages(kind), key=lambda package: package.line)
     ends = [package.line for package in found[1:]] + [len(lines) + 1]
@@ -160,7 +160,7 @@ def test_pinned_requirements_of_pip_are_read(line: str, version: str) -> None:
     "line",
     ["flask", "flask>=2", "flask~=2.0", "flask==2.*", "flask @ https://example.invalid/flask.whl", "flask<3 # ==2.0"],
 )
-def test_requirements_without_an_exact_version_are_told(line: str) -> None:
+def test_requirements_without_an_exact_version_are_reported(line: str) -> None:
     (found,) = entries("requirements.txt", line)
     assert found == Unread("flask has no exact version", 1)
 
@@ -176,11 +176,11 @@ def test_requirements_without_an_exact_version_are_told(line: str) -> None:
         "-c constraints.txt",
     ],
 )
-def test_what_is_no_requirement_of_its_own_is_passed_over(line: str) -> None:
+def test_options_and_comments_of_requirements_are_skipped(line: str) -> None:
     assert entries("requirements.txt", line) == []
 
 
-def test_an_included_file_that_is_not_read_is_told() -> None:
+def test_an_included_file_that_is_not_read_is_reported() -> None:
     assert entries("requirements.txt", "-r ../base.txt") == [Unread("../base.txt is not read", 1)]
 
 
@@ -219,7 +219,7 @@ def test_a_malformed_file_is_refused(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["a" + " " * 500_000 + "x", "a.-_" * 500_000, "a>1," * 500_000, "a==1" + " " * 500_000 + "!"]
 )
-def test_a_requirement_without_an_end_is_told_in_the_time_of_reading_it(text: str) -> None:
+def test_an_endless_requirement_is_reported_in_linear_time(text: str) -> None:
     """Work that grows with the square of its length would end in the time limit."""
     (found,) = entries("requirements.txt", text)
     assert isinstance(found, Unread)

@@ -41,7 +41,7 @@ def test_last_affected_is_affected(version: str, hit: bool) -> None:
     assert match(found.affected[0], Package("pypi", "x", version)).affected is hit
 
 
-def test_versions_that_are_listed_are_hit_and_commits_are_left_alone() -> None:
+def test_versions_that_are_listed_are_hit_and_commits_are_left_only() -> None:
     found = advisory({"introduced": "0"}, kind="GIT", versions=("1.0",))
     assert match(found.affected[0], Package("pypi", "x", "1.0")).affected is True
     assert match(found.affected[0], Package("pypi", "x", "1.1")).affected is False
@@ -124,7 +124,7 @@ async def test_an_export_of_records_that_are_old_is_as_new_as_it_was_packed(tmp_
 
 
 @pytest.mark.anyio
-async def test_an_export_may_bear_further_parts_of_its_release(tmp_path: Path) -> None:
+async def test_the_name_of_an_export_may_have_further_parts_of_its_release(tmp_path: Path) -> None:
     record = {"id": "USN-1", "affected": [{"package": {"ecosystem": "Ubuntu:22.04:LTS", "name": "x"}}]}
     (tmp_path / "Ubuntu:22.04:LTS").mkdir()
     (tmp_path / "Ubuntu:22.04:LTS" / "1.json").write_text(json.dumps(record))
@@ -134,7 +134,7 @@ async def test_an_export_may_bear_further_parts_of_its_release(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("text", ["ID=ubuntu\nVERSION_ID=../../etc\n", "ID=../x\nVERSION_ID=1\n", "VERSION_ID=1\n"])
-def test_a_system_that_is_none_is_not_believed(text: str) -> None:
+def test_an_unknown_system_has_no_ecosystem(text: str) -> None:
     assert system(text) is None
 
 

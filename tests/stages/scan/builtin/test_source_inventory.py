@@ -79,7 +79,7 @@ async def test_links_that_lead_out_are_not_followed(root: Path, tmp_path: Path, 
     assert found.unread == ("requirements.txt cannot be read: a symbolic link leads out of the source tree",)
 
 
-async def test_files_that_cannot_be_read_are_told_and_the_others_read(root: Path, write: Callable[..., None]) -> None:
+async def test_unreadable_files_are_reported_and_the_others_read(root: Path, write: Callable[..., None]) -> None:
     write(
         **{
             "go.mod": "module x\ngo 1.22\nrequire good v1.0.0\n",
@@ -98,7 +98,7 @@ async def test_files_that_cannot_be_read_are_told_and_the_others_read(root: Path
     assert set(found.unread) == {
         "a/package-lock.json:2 cannot be read: not JSON: Expecting value",
         "b/package-lock.json cannot be read: packages.node_modules/x.version: Input should be a valid string",
-        "c/poetry.lock cannot be read: it has not the form of such a file",
+        "c/poetry.lock cannot be read: its structure is not valid",
         "d/yarn.lock:1 cannot be read: no lock file of Yarn",
         "e/bun.lockb is a lock file that the built-in matcher cannot read",
         "f/Cargo.lock cannot be read: not a regular file",
@@ -142,7 +142,7 @@ async def test_files_that_cannot_be_read_are_told_and_the_others_read(root: Path
         ({"mix.exs": 'defp deps do\n  [{:phoenix, "~> 1.7"}]\nend\n'}, "mix.exs"),
     ],
 )
-async def test_a_manifest_that_nothing_pins_is_told(
+async def test_a_manifest_that_nothing_pins_is_reported(
     root: Path, write: Callable[..., None], files: dict[str, str], unlocked: str | None
 ) -> None:
     write(**files)
@@ -151,14 +151,12 @@ async def test_a_manifest_that_nothing_pins_is_told(
     assert all(line.startswith(f"{unlocked} has no lock file, so ") for line in found.unread)
 
 
-async def test_exact_versions_count_where_nothing_pins_and_not_beside_a_lock_file(
-    root: Path, write: Callable[..., None]
-) -> None:
+async def test_exact_versions_count_only_without_a_lock_file(root: Path, write: Callable[..., None]) -> None:
     script = "dependencies {\n  implementation 'a:b:1.0'\n}\n"
     write(**{"x/build.gradle": script, "y/build.gradle": script, "y/gradle.lockfile": "a:b:1.1=runtimeClasspath\n"})
     found = await inventory(root)
     assert locations(found) == {"a:b x/build.gradle:2", "a:b y/gradle.lockfile:1"}
-    assert found.unread == ("x/build.gradle has no lock file, so only the exact versions that stand in it are known",)
+    assert found.unread == ("x/build.gradle has no lock file, so only its exact versions are known",)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +170,7 @@ async def test_exact_versions_count_where_nothing_pins_and_not_beside_a_lock_fil
         ("MOST_TOGETHER", 5, "more than 0 MiB of lock files and manifests: the rest was not read"),
     ],
 )
-async def test_bounds_are_told(
+async def test_exceeded_limits_are_reported(
     root: Path, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch, bound: str, most: int, told: str
 ) -> None:
     write(**{f"{folder}/requirements.txt": "long-name==1\n" for folder in ("a", "b", "c", "a/b")})
@@ -180,7 +178,7 @@ async def test_bounds_are_told(
     assert told in (await inventory(root)).unread
 
 
-async def test_names_that_are_no_text_are_told(root: Path) -> None:
+async def test_names_that_are_not_text_are_reported(root: Path) -> None:
     os.mkdir(os.fsencode(root) + b"/\xff")  # noqa: PTH102 - a Path has no such name
     names = ("\\ud800", "", "@scope/")
     packages = ", ".join(f'"node_modules/{name}": {{"version": "1"}}' for name in names)
@@ -189,7 +187,7 @@ async def test_names_that_are_no_text_are_told(root: Path) -> None:
     assert found.packages == ()
     assert set(found.unread) == {
         "'\\udcff' is passed over: its name is not UTF-8",
-        "package-lock.json:1: a package without a proper name or version",
+        "package-lock.json:1: a package without a valid name or version",
     }
 
 
@@ -197,7 +195,7 @@ BITS = ['"', "{", "}", "[", "]", ":", ",", "\n", " ", "@", "/", "\\ud800", "0", 
 
 
 @pytest.mark.parametrize("kind", sorted(path.name for path in SAMPLES.iterdir()))
-async def test_a_damaged_file_is_read_or_told_and_never_a_crash(root: Path, kind: str) -> None:
+async def test_a_damaged_file_is_read_or_reported_and_never_a_crash(root: Path, kind: str) -> None:
     (lock,) = (SAMPLES / kind).iterdir()
     damage = random.Random(kind)
     for number in range(40):

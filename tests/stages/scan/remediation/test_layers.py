@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from container_kit.stages.scan.remediation.layers import Configuration, Origin, origins
-from container_kit.stages.scan.remediation.lineage import Lineage, lineage, parse
+from container_kit.stages.scan.remediation.layers import Configuration, Origin, find_origins
+from container_kit.stages.scan.remediation.lineage import read_lineage
 
 
 def of(*history: str, empty: tuple[int, ...] = ()) -> Configuration:
@@ -16,7 +16,7 @@ def of(*history: str, empty: tuple[int, ...] = ()) -> Configuration:
 
 
 def traced(content: str, *history: str, empty: tuple[int, ...] = ()) -> list[tuple[int | None, bool | None]]:
-    found = origins(of(*history, empty=empty), lineage(content))
+    found = find_origins(of(*history, empty=empty), read_lineage(content))
     return [(origin.line, origin.from_base) for origin in found.values()]
 
 
@@ -58,8 +58,8 @@ def test_buildkit_is_understood() -> None:
         "RUN |2 TOKEN=hunter2 B= pip install x # buildkit",
     ],
 )
-def test_values_of_build_arguments_are_not_told(created_by: str) -> None:
-    assert origins(of(created_by), None)["L0"] == Origin("RUN pip install x")
+def test_values_of_build_arguments_are_not_shown(created_by: str) -> None:
+    assert find_origins(of(created_by), None)["L0"] == Origin("RUN pip install x")
 
 
 def test_labels_that_the_builder_adds_do_not_confuse() -> None:
@@ -74,30 +74,14 @@ def test_a_stage_on_a_stage_counts_both() -> None:
 @pytest.mark.parametrize(
     "history", [("base", "RUN /bin/sh -c quite another thing"), ("COPY a b", "RUN /bin/sh -c make", "COPY c d"), ()]
 )
-def test_a_dockerfile_that_did_not_make_the_image_is_not_believed(history: tuple[str, ...]) -> None:
+def test_a_dockerfile_that_does_not_match_the_history_is_not_used(history: tuple[str, ...]) -> None:
     found = traced("FROM base\nCOPY a b\nRUN make\n", *history)
     assert found == [UNKNOWN] * len(history)
 
 
-def test_layers_that_do_not_fit_the_history_are_left_alone() -> None:
+def test_layers_that_do_not_fit_the_history_are_left_only() -> None:
     odd = Configuration.model_validate({"history": [{"created_by": "x"}], "rootfs": {"diff_ids": ["L0", "L1"]}})
-    assert origins(odd, None) == {}
-
-
-def test_continued_lines_comments_and_heredocs_are_counted() -> None:
-    content = "# first\nFROM a\nRUN one \\\n  # aside\n\n  two\nRUN <<END\nFROM inside\nEND\n"
-    content += "COPY <<'A' <<B /x/\n1\nA\n2\nB\nUSER u\n"
-    assert [(step.line, step.keyword) for step in parse(content)] == [
-        (2, "FROM"),
-        (3, "RUN"),
-        (7, "RUN"),
-        (10, "COPY"),
-        (15, "USER"),
-    ]
-
-
-def test_the_escape_directive_is_honoured() -> None:
-    assert [step.text for step in parse("# escape=`\nFROM a\nRUN one `\n two\\\n")] == ["a", "one   two\\"]
+    assert find_origins(odd, None) == {}
 
 
 @pytest.mark.parametrize(
@@ -116,12 +100,11 @@ def test_the_escape_directive_is_honoured() -> None:
 def test_the_base_image_is_found(
     content: str, target: str | None, arguments: dict[str, str], base: str, line: int
 ) -> None:
-    found = lineage(content, target, arguments)
+    found = read_lineage(content, target, arguments)
     assert found is not None
     assert (found.base, found.base_line) == (base, line)
 
 
 @pytest.mark.parametrize(("content", "target"), [("", None), ("RUN x\n", None), ("FROM a\n", "missing")])
-def test_no_stage_has_no_base(content: str, target: str | None) -> None:
-    found: Lineage | None = lineage(content, target)
-    assert found is None
+def test_a_dockerfile_without_the_stage_has_no_lineage(content: str, target: str | None) -> None:
+    assert read_lineage(content, target) is None

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from container_kit.stages.artifacts.scan import Change, ScanFinding
-from container_kit.stages.scan.remediation.advice import advise
+from container_kit.stages.scan.remediation.advice import plan_remediation
 from container_kit.stages.scan.remediation.context import ScanContext
-from container_kit.stages.scan.remediation.manifests import ManifestEntry, Manifests
+from container_kit.stages.scan.remediation.manifests import ManifestEntry, ManifestIndex
 
 SAMPLES = Path(__file__).parents[1] / "builtin" / "lockfiles"
 
@@ -52,15 +52,15 @@ def test_the_line_that_requires_a_package_is_found(
     tree: Callable[..., Path], ecosystem: str, package: str, name: str, lines: str, number: int
 ) -> None:
     root = tree(**{name: lines})
-    found = Manifests(root).find(ecosystem, package)
+    found = ManifestIndex(root).find(ecosystem, package)
     assert found is not None
     assert (found.where, found.direct) == (f"{name}:{number}", True)
 
 
 def test_a_module_comes_first_then_the_root_then_the_others(tree: Callable[..., Path]) -> None:
     root = tree(**{f"{folder}requirements.txt": "flask==1\n" for folder in ("", "a/", "z/")})
-    assert Manifests(root, "z").find("pypi", "flask") == ManifestEntry("z/requirements.txt:1", direct=True)
-    assert Manifests(root).find("pypi", "flask") == ManifestEntry("requirements.txt:1", direct=True)
+    assert ManifestIndex(root, "z").find("pypi", "flask") == ManifestEntry("z/requirements.txt:1", direct=True)
+    assert ManifestIndex(root).find("pypi", "flask") == ManifestEntry("requirements.txt:1", direct=True)
 
 
 def test_a_manifest_that_is_a_link_out_of_the_tree_is_not_read(
@@ -70,11 +70,11 @@ def test_a_manifest_that_is_a_link_out_of_the_tree_is_not_read(
     outside.write_text("flask==1\n")
     root = tree()
     (root / "requirements.txt").symlink_to(outside)
-    assert Manifests(root).find("pypi", "flask") == ManifestEntry("requirements.txt", direct=False)
+    assert ManifestIndex(root).find("pypi", "flask") == ManifestEntry("requirements.txt", direct=False)
 
 
 def advised(root: Path, *findings: ScanFinding) -> tuple[tuple[ScanFinding, ...], tuple[Change, ...]]:
-    return advise(findings, ScanContext(root=root))
+    return plan_remediation(findings, ScanContext(root=root))
 
 
 def finding(package: str, installed: str, ecosystem: str, path: str | None, **more: str | None) -> ScanFinding:
@@ -184,7 +184,7 @@ def compiled(tree: Callable[..., Path]) -> Path:
     )
 
 
-def test_a_compiled_requirements_file_is_compiled_anew(compiled: Path) -> None:
+def test_a_compiled_requirements_file_is_compiled_again(compiled: Path) -> None:
     told, _ = advised(
         compiled,
         finding("flask", "2.0", "pypi", "requirements/web.txt", where="requirements/web.txt:1"),
@@ -203,7 +203,7 @@ def test_a_package_of_an_image_is_led_to_what_its_requirements_were_compiled_fro
     assert told[0].where == "requirements/web.in:1"
 
 
-def test_of_several_fixed_versions_of_a_package_the_highest_is_asked_for(tree: Callable[..., Path]) -> None:
+def test_the_highest_of_several_fixed_versions_of_a_package_is_required(tree: Callable[..., Path]) -> None:
     root = tree(**{"requirements.txt": "ck-lib==1.0\n"})
     fixes = ("1.5", "1.10", "1.9")
     findings = [finding("ck-lib", "1.0", "pypi", None, id=f"CVE-{fixed}", fixed=fixed) for fixed in fixes]
@@ -213,7 +213,7 @@ def test_of_several_fixed_versions_of_a_package_the_highest_is_asked_for(tree: C
 
 def test_system_packages_of_an_unknown_dockerfile_are_one_change() -> None:
     findings = [finding(f"lib{number}", "1", "deb", None, layer="sha256:1") for number in range(10)]
-    _, (change,) = advise(findings, ScanContext())
+    _, (change,) = plan_remediation(findings, ScanContext())
     assert change.removes == 10
     assert change.change.startswith("take a base image that has lib0 9.0.0, lib1 9.0.0")
     assert change.change.endswith("or later, and 2 more packages, or upgrade them in the Dockerfile")

@@ -81,7 +81,7 @@ async def test_matches_become_findings(scan: Any, grype: Callable[..., ScannerSe
     assert report.scanners[1].version == "0.121.2"
 
 
-async def test_no_match_is_clean_where_there_are_packages(scan: Any, grype: Callable[..., ScannerSettings]) -> None:
+async def test_no_match_is_clean_if_the_image_has_packages(scan: Any, grype: Callable[..., ScannerSettings]) -> None:
     report = await scan(grype(), WITH_PACKAGES)
     assert (report.outcome, report.gate, report.scanners[1].packages) == ("clean", "passed", 1)
 
@@ -100,11 +100,11 @@ async def test_an_old_database_is_stale(scan: Any, grype: Callable[..., ScannerS
     ("answers", "reason"),
     [
         ({"status": {"error": "no database there"}}, "no vulnerability database (no database there)"),
-        ({"status": "junk"}, "`grype db status` gave no readable answer"),
-        ({"scan": "junk"}, "answer cannot be read"),
+        ({"status": "junk"}, "`grype db status` has no valid output"),
+        ({"scan": "junk"}, "output is not valid"),
     ],
 )
-async def test_a_grype_that_makes_no_sense_is_unavailable(
+async def test_a_grype_with_invalid_output_is_unavailable(
     scan: Any, grype: Callable[..., ScannerSettings], answers: dict[str, Any], reason: str
 ) -> None:
     report = await scan(grype(**answers), WITH_PACKAGES)

@@ -16,10 +16,10 @@ from container_kit.stages.artifacts.analysis import DeploymentFile
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts, read_dockerfile
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.facets.detection.module_tree import Listing, ModuleTree, join
+from container_kit.stages.formats.dockerfile import is_dockerfile_name
 
 MAX_FILES = 200
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
-_DOCKERFILE = re.compile(r"(?:[Dd]ockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.[Dd]ockerfile")
 _MANIFEST_HOMES = re.compile(
     r"(?:^|/)(?:k8s|kubernetes|manifests|deploy|deployment|deployments|kube|kustomize|base|overlays)(?:/|$)"
 )
@@ -32,7 +32,7 @@ _NAMED = {
     "kustomization.yaml": "kubernetes",
 }
 _WORKLOAD = re.compile(r"(?:[\w.-]*-)?(?:k8s|kubernetes|deployment|service)\.ya?ml")
-_TELLING = re.compile(r"ocker|ontainer|rocfile|yaml$|yml$", re.MULTILINE)
+_TELLING = re.compile(r"docker|container|procfile|yaml$|yml$", re.MULTILINE | re.IGNORECASE)
 """What one of the names in a folder has to hold for any of them to matter."""
 
 Kind = Literal["dockerfile", "dockerignore", "compose", "kubernetes", "helm", "procfile", "devcontainer"]
@@ -191,11 +191,7 @@ def _kinds(tree: ModuleTree, folder: str, listing: Listing) -> Iterator[tuple[st
     for name in listing.files:
         if kind := _NAMED.get(name):
             yield join(folder, name), kind  # type: ignore[misc] # the table's values are all kinds
-        elif (
-            "ocker" in name
-            and _DOCKERFILE.fullmatch(name)
-            and not name.endswith((".md", ".yml", ".yaml", ".dockerignore"))
-        ) or name == "Containerfile":
+        elif is_dockerfile_name(name):
             yield join(folder, name), "dockerfile"
         elif "compose" in name and _COMPOSE.fullmatch(name):
             yield join(folder, name), "compose"

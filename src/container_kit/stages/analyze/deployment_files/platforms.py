@@ -12,6 +12,7 @@ from container_kit.stages.artifacts.analysis import Role
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join, within
+from container_kit.stages.formats.dockerfile import is_dockerfile_name
 
 _ROLES: dict[str, Role] = {"web": "web", "worker": "worker", "static": "static"}
 _WEB = re.compile(r"^web:\s*(\S.*)$", re.MULTILINE)
@@ -149,7 +150,9 @@ def _vercel(data: dict[str, Any]) -> Iterator[Blueprint]:
     for name, service in services.items() if isinstance(services, dict) else ():
         entry = _text(service, "entrypoint") or ""
         if root := _text(service, "root"):
-            yield Blueprint(name, "private", root, dockerfile=entry if "ockerfile" in entry else None)
+            yield Blueprint(
+                name, "private", root, dockerfile=entry if is_dockerfile_name(entry.rpartition("/")[2]) else None
+            )
 
 
 def _app_runner(data: dict[str, Any]) -> Iterator[Blueprint]:

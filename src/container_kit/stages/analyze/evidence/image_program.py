@@ -25,7 +25,7 @@ def missing_program(folder: Folder, facts: DockerfileFacts) -> str | None:
     found = _RUNS.fullmatch(facts.command[0]) if facts.command else None
     if found is None or not all(_STOCK.fullmatch(base) for base in facts.bases):
         return None
-    steps = [step.strip() for run in facts.runs for step in re.split(r"&&|;", re.sub(r"^(?:--\S+\s+)+", "", run))]
+    steps = [step.strip() for run in facts.runs for step in re.split(r"&&|;", run)]
     scripts = folder.json("package.json").get("scripts") if folder.has("package.json") else None
     if any(step and not _INSTALLS.match(step) for step in steps) or (
         isinstance(scripts, dict) and any(_MAKES.match(str(name)) for name in scripts)

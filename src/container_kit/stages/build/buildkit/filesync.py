@@ -1,7 +1,8 @@
-"""Sending a folder over a session: all entries first, then the content of those that the engine does not have.
+"""Transfer of a folder over a session: all entries first, then the content of files that the engine does not have.
 
-The protocol is that of fsutil (github.com/tonistiigi/fsutil, `send.go`): STAT packets in walking order, an empty one at
-the end; the engine asks by number (REQ) for files that are new or changed; DATA packets, an empty one ends a file; FIN.
+The protocol is fsutil's (github.com/tonistiigi/fsutil, `send.go`): STAT packets in walk order with an empty one at the
+end. The engine requests new and changed files by number (REQ). DATA packets follow; an empty one ends a file. FIN ends
+the transfer.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from urllib.parse import unquote_plus
 from container_kit.stages.build.buildkit import messages as protocol
 from container_kit.stages.build.context.build_context import ContextEntry, changed, unreadable, walk
 from container_kit.stages.build.context.ignore import Patterns
-from container_kit.stages.build.context.symlinks import follow
+from container_kit.stages.build.context.symlinks import follow_links
 
 if TYPE_CHECKING:
     from grpclib.server import Stream
@@ -27,21 +28,21 @@ if TYPE_CHECKING:
 _BATCH = 1 << 17
 _PIECE = 1 << 16
 
-# os.FileMode of Go: the type and the special bits sit at the top
+# In Go's os.FileMode, the type and the special bits are the highest bits.
 _GO_DIRECTORY, _GO_SYMLINK = 1 << 31, 1 << 27
 _GO_SPECIAL = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
 
 
 async def send_folder(stream: Stream[Any, Any], folders: Mapping[str, Path]) -> None:
-    """Answer one DiffCopy call.
+    """Serve one DiffCopy call.
 
     Args:
-        stream: The call; its metadata names the folder and the patterns.
-        folders: The folders that may be asked for.
+        stream: The call. Its metadata names the folder and the patterns.
+        folders: The folders that the engine may request.
 
     Raises:
         StageFailure: A file cannot be read.
-        GRPCError: A folder that is not offered.
+        GRPCError: The folder does not exist.
     """
     from grpclib import GRPCError, Status
 
@@ -49,7 +50,7 @@ async def send_folder(stream: Stream[Any, Any], folders: Mapping[str, Path]) -> 
     root = folders.get(name)
     if root is None:
         raise GRPCError(Status.NOT_FOUND, f"no folder {name}")
-    included = _values(stream, "include-patterns") + follow(root, _values(stream, "followpaths"))
+    included = _values(stream, "include-patterns") + follow_links(root, _values(stream, "followpaths"))
     exclude = Patterns.of(_values(stream, "exclude-patterns"))
     await stream.send_initial_metadata()
     await _Transfer(stream, root, exclude, Patterns.of(included) if included else None).run()
@@ -64,10 +65,10 @@ def _values(stream: Stream[Any, Any], key: str) -> list[str]:
 
 
 class _Transfer:
-    """One folder on its way.
+    """The transfer of one folder.
 
-    Packets are framed here and written in batches to grpclib's inner stream: its `send_message` costs 50 µs each, and a
-    context may have 100,000.
+    Packets are framed here and written in batches to grpclib's inner stream, because `send_message` costs 50 µs and a
+    context may have 100,000 packets.
     """
 
     def __init__(self, stream: Stream[Any, Any], root: Path, exclude: Patterns, include: Patterns | None) -> None:
@@ -75,10 +76,10 @@ class _Transfer:
         self._root = root
         self._entries = walk(root, exclude, include)
         self._paths: list[str | None] = []
-        """By number, the files that can be asked for."""
-        self._asked: deque[int] = deque()
+        """The files that the engine can request, by number; None for other entries."""
+        self._requested: deque[int] = deque()
         self._finished = False
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def run(self) -> None:
         reading = asyncio.create_task(self._read())
@@ -86,19 +87,19 @@ class _Transfer:
             stats = self._stats()
             while batch := _batch(stats):
                 await self._write(batch)
-                await self._answer()  # the engine writes files while the walk goes on
+                await self._send_contents()  # the engine writes files during the walk
             while not self._finished:
-                self._news.clear()
-                if not self._asked:
-                    await self._news.wait()
-                await self._answer()
+                self._changed.clear()
+                if not self._requested:
+                    await self._changed.wait()
+                await self._send_contents()
                 if reading.done():
                     reading.result()
             await self._write(_batch(iter([protocol.Packet(type=protocol.PACKET_FIN).SerializeToString()])))
         finally:
             reading.cancel()
 
-    async def _answer(self) -> None:
+    async def _send_contents(self) -> None:
         contents = self._contents()
         while batch := _batch(contents):
             await self._write(batch)
@@ -107,17 +108,17 @@ class _Transfer:
         try:
             async for packet in self._stream:
                 if packet.type == protocol.PACKET_REQ:
-                    self._asked.append(packet.id)
+                    self._requested.append(packet.id)
                 elif packet.type in {protocol.PACKET_FIN, protocol.PACKET_ERR}:
                     break
-                self._news.set()
+                self._changed.set()
         finally:
             self._finished = True
-            self._news.set()
+            self._changed.set()
 
     async def _write(self, batch: bytes) -> None:
         await self._stream._stream.send_data(batch)
-        await asyncio.sleep(0)  # let what came in be read
+        await asyncio.sleep(0)  # process received packets
 
     def _stats(self) -> Iterator[bytes]:
         for entry in self._entries:
@@ -127,8 +128,8 @@ class _Transfer:
         yield protocol.Packet(type=protocol.PACKET_STAT).SerializeToString()
 
     def _contents(self) -> Iterator[bytes]:
-        while self._asked:
-            number = self._asked.popleft()
+        while self._requested:
+            number = self._requested.popleft()
             path = self._paths[number] if number < len(self._paths) else None
             if path is not None:
                 for piece in _pieces(self._root, path):
@@ -137,7 +138,7 @@ class _Transfer:
 
 
 def _batch(packets: Iterator[bytes]) -> bytes:
-    """Take packets worth one write, each behind the length prefix of gRPC; empty where there are none left."""
+    """Frame packets for one write, each with the length prefix of gRPC; empty if no packets are left."""
     batch = bytearray()
     for packet in packets:
         batch += struct.pack(">BI", 0, len(packet)) + packet
@@ -147,7 +148,7 @@ def _batch(packets: Iterator[bytes]) -> bytes:
 
 
 def _pieces(root: Path, path: str) -> Iterator[bytes]:
-    """Read a file in pieces, with as few calls as can be: there may be 100,000 files."""
+    """Read a file in pieces, with as few calls as possible, because there may be 100,000 files."""
     try:
         descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -185,10 +186,10 @@ def _stat(entry: ContextEntry) -> dict[str, Any]:
 
 
 def _xattrs(full: str) -> list[dict[str, Any]]:
-    """Read extended attributes; those of the kernel's own bookkeeping stay behind."""
+    """Read extended attributes, without those that belong to the kernel or to SELinux."""
     try:
         names = os.listxattr(full, follow_symlinks=False)
         kept = [name for name in names if not name.startswith(("system.", "security.selinux"))]
         return [{"key": name, "value": os.getxattr(full, name, follow_symlinks=False)} for name in kept]
     except OSError:
-        return []  # a file system without them, or an attribute that only root may read
+        return []  # the file system has none, or only root may read one

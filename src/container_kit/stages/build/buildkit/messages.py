@@ -1,7 +1,7 @@
 """The protobuf messages that BuildKit and its clients exchange, by their field numbers.
 
-The numbers are facts of the wire (github.com/moby/buildkit: `api/services/control`, `session/*`;
-github.com/tonistiigi/fsutil: `types`); fields that are not used here are left out and skipped by the runtime.
+The numbers are those of the protocol (github.com/moby/buildkit: `api/services/control`, `session/*`;
+github.com/tonistiigi/fsutil: `types`). Unused fields are omitted; the runtime skips them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _SCALARS: dict[str, descriptor_pb2.FieldDescriptorProto.Type.ValueType] = {
     "bool": _FIELD.TYPE_BOOL,
     "int64": _FIELD.TYPE_INT64,
     "uint32": _FIELD.TYPE_UINT32,
-    "int32": _FIELD.TYPE_INT32,  # an enumeration travels as this
+    "int32": _FIELD.TYPE_INT32,  # also the encoding of an enumeration
 }
 
-# message: (field, number, type); a type with `[]` is repeated, one that is no scalar is a message of this table.
+# message: (field, number, type). A type with `[]` is repeated; a type that is not a scalar is a message of this table.
 _MESSAGES: dict[str, tuple[tuple[str, int, str], ...]] = {
     # google.protobuf.Timestamp
     "Timestamp": (("seconds", 1, "int64"), ("nanos", 2, "int32")),
-    # moby.buildkit.v1.StatusResponse and its parts: the engine's trace of a build
+    # moby.buildkit.v1.StatusResponse and its parts, the engine's trace of a build
     "Vertex": (
         ("digest", 1, "string"),
         ("name", 3, "string"),
@@ -65,7 +65,7 @@ _MESSAGES: dict[str, tuple[tuple[str, int, str], ...]] = {
         ("size", 5, "int64"),
         ("mod_time", 6, "int64"),
         ("linkname", 7, "string"),
-        ("xattrs", 10, "Xattr[]"),  # a map travels as its entries
+        ("xattrs", 10, "Xattr[]"),  # a map is encoded as its entries
     ),
     "Packet": (("type", 1, "int32"), ("stat", 2, "Stat"), ("id", 3, "uint32"), ("data", 4, "bytes")),
 }

@@ -1,8 +1,8 @@
-"""A BuildKit session: the engine calls back over an upgraded connection and asks for files, secrets and credentials.
+"""A BuildKit session: the engine calls back over an upgraded connection for files, secrets and credentials.
 
 The engine is the gRPC client and this side the server, on a connection that this side opened (`POST /session`, upgraded
-to h2c). It is served on a thread of its own, for gRPC framing, walking folders and reading files would hold up the
-event loop of everybody else.
+to h2c). A separate thread serves it, because gRPC framing, walking folders and reading files would block the event
+loop.
 """
 
 from __future__ import annotations
@@ -11,113 +11,119 @@ import asyncio
 import hashlib
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from container_kit.stages.docker.endpoint import Endpoint, Wire
+from container_kit.stages.docker.credentials import Credentials
+from container_kit.stages.docker.endpoint import Connection, Endpoint
 
 if TYPE_CHECKING:
     from grpclib.const import Handler
     from grpclib.server import Stream
 
-_UPGRADED_WITHIN = 10.0
-_ENDED_WITHIN = 3.0
+_UPGRADE_TIMEOUT = 10.0
+_JOIN_TIMEOUT = 3.0
 _WINDOW = 1 << 20
 
-Credentials = Callable[[str], tuple[str, str]]
-"""From a registry's host to user name and secret; two empty texts where there are none."""
+FindCredentials = Callable[[str], Awaitable[Credentials]]
+"""Finds the credentials for the host of a registry."""
+
+
+async def anonymous(host: str) -> Credentials:
+    """Return empty credentials for a registry."""
+    return Credentials(host)
 
 
 class SessionRefused(Exception):
-    """What answered does not offer sessions: Podman, or a proxy that strips upgrades."""
+    """The server offers no sessions: Podman, or a proxy that strips upgrades."""
 
 
 @dataclass(frozen=True)
 class SessionContent:
-    """What the engine may ask for."""
+    """The content that the engine may request."""
 
     folders: Mapping[str, Path]
-    """The local folders by the names that the frontend uses: `context`, `dockerfile`."""
+    """The local folders by the frontend's names for them: `context`, `dockerfile`."""
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    credentials: Credentials = field(default=lambda _: ("", ""), repr=False)
+    find_credentials: FindCredentials = anonymous
 
     @property
     def shared_key(self) -> str:
-        """The same for each build of the same folder, so that the engine keeps what it has of it."""
+        """A key for each folder. The engine keeps the folder's content under it for the next build."""
         identity = f"{uuid.getnode()}:{self.folders['context']}"
         return "container-kit-" + hashlib.sha256(identity.encode()).hexdigest()
 
 
 class Session:
-    """One session. `open` starts it; `abort` and `close` may be called from any thread, at any time."""
+    """One session. `open` starts it; any thread may call `abort` and `close` at any time."""
 
     def __init__(self, endpoint: Endpoint, content: SessionContent) -> None:
         self.id = uuid.uuid4().hex
         self.failure: Exception | None = None
-        """Why a request of the engine could not be answered, where the reason is on this side."""
+        """The first error on this side that made a request of the engine fail."""
         self._endpoint = endpoint
         self._content = content
         self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name=f"buildkit-session-{self.id[:8]}", daemon=True)
-        self._wire: Wire | None = None
+        self._connection: Connection | None = None
         self._closed = False
 
     def open(self) -> None:
-        """Connect and begin to serve; it blocks until the engine agreed.
+        """Connect and start to serve. It blocks until the engine accepts the upgrade.
 
         Raises:
             SessionRefused: The engine offers no sessions.
             OSError: The engine does not answer.
         """
         self._thread.start()
-        self._opened.result(_UPGRADED_WITHIN + 5)
+        self._opened.result(_UPGRADE_TIMEOUT + 5)
 
     def abort(self) -> None:
         """Break the connection."""
         self._closed = True
-        if self._wire is not None:
-            self._wire.abort()
+        if self._connection is not None:
+            self._connection.abort()
 
     def close(self) -> None:
         """Break the connection and wait for the thread."""
         self.abort()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(_ENDED_WITHIN)
+            self._thread.join(_JOIN_TIMEOUT)
 
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except Exception as error:  # noqa: BLE001 (it belongs to whoever opened the session)
+        except Exception as error:  # noqa: BLE001 - raised in the thread that opened the session
             if not self._opened.done():
                 self._opened.set_exception(error)
             elif not isinstance(error, OSError) and not self._closed:
-                self._failed(error)
+                self._record_failure(error)
 
     async def _serve(self) -> None:
         from grpclib.config import Configuration
         from grpclib.server import Server
 
-        services = Services(self._content, self._failed)
+        services = Services(self._content, self._record_failure)
         config = Configuration(http2_connection_window_size=_WINDOW, http2_stream_window_size=_WINDOW)
-        # grpclib listens for itself; its own test helper makes the protocol of one connection in this way too
+        # grpclib has no public way to serve one existing connection; its test helper uses the same method.
         protocol = Server([services], config=config)._protocol_factory()
         upgrade = _Upgrade(self._request(list(services.__mapping__())), protocol)
-        wire = self._wire = self._endpoint.dial(_UPGRADED_WITHIN)
+        connection = self._connection = self._endpoint.dial(_UPGRADE_TIMEOUT)
         try:
-            await _connected(wire, self._endpoint, upgrade)
+            await _attach(connection, self._endpoint, upgrade)
             if self._closed:
                 return
-            async with asyncio.timeout(_UPGRADED_WITHIN):
-                await upgrade.agreed
+            async with asyncio.timeout(_UPGRADE_TIMEOUT):
+                await upgrade.accepted
             self._opened.set_result(None)
             await upgrade.lost
         finally:
             upgrade.end()
-            wire.close()
+            connection.close()
 
     def _request(self, methods: list[str]) -> bytes:
         lines = [
@@ -133,23 +139,23 @@ class Session:
         ]
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
-    def _failed(self, error: Exception) -> None:
+    def _record_failure(self, error: Exception) -> None:
         self.failure = self.failure or error
 
 
-async def _connected(wire: Wire, endpoint: Endpoint, upgrade: _Upgrade) -> None:
-    wire.sock.setblocking(False)
+async def _attach(connection: Connection, endpoint: Endpoint, upgrade: _Upgrade) -> None:
+    connection.sock.setblocking(False)
     tls = endpoint.tls.context() if endpoint.tls else None
     loop = asyncio.get_running_loop()
-    await loop.create_connection(lambda: upgrade, sock=wire.sock, ssl=tls, server_hostname=endpoint.server_name)
+    await loop.create_connection(lambda: upgrade, sock=connection.sock, ssl=tls, server_hostname=endpoint.server_name)
 
 
 class _Upgrade(asyncio.Protocol):
-    """Asks for the upgrade, then hands the connection's bytes to gRPC."""
+    """Requests the upgrade, then passes the connection's bytes to gRPC."""
 
     def __init__(self, request: bytes, inner: asyncio.Protocol) -> None:
         loop = asyncio.get_running_loop()
-        self.agreed: asyncio.Future[None] = loop.create_future()
+        self.accepted: asyncio.Future[None] = loop.create_future()
         self.lost: asyncio.Future[None] = loop.create_future()
         self._request = request
         self._inner = inner
@@ -161,7 +167,7 @@ class _Upgrade(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        if self.agreed.done():
+        if self.accepted.done():
             self._inner.data_received(data)
             return
         self._head += data
@@ -170,15 +176,15 @@ class _Upgrade(asyncio.Protocol):
             return
         status = head.split(b"\r\n", 1)[0].decode(errors="replace")
         if " 101 " not in f"{status} " or self._transport is None:
-            self.agreed.set_exception(SessionRefused(status))
+            self.accepted.set_exception(SessionRefused(status))
             return
-        self._inner.connection_made(cast("asyncio.Transport", _Gathering(self._transport)))
-        self.agreed.set_result(None)
+        self._inner.connection_made(cast("asyncio.Transport", _BufferedTransport(self._transport)))
+        self.accepted.set_result(None)
         if rest:
             self._inner.data_received(rest)
 
     def end(self) -> None:
-        """Let go of the connection, also where the engine refused the upgrade and keeps it open."""
+        """Close the connection, even if the engine refused the upgrade and keeps it open."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -189,31 +195,31 @@ class _Upgrade(asyncio.Protocol):
         self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.agreed.done() and self.agreed.exception() is None:
+        if self.accepted.done() and self.accepted.exception() is None:
             self._inner.connection_lost(exc)
-        elif not self.agreed.done():
-            self.agreed.set_exception(exc or SessionRefused("the connection was closed"))
+        elif not self.accepted.done():
+            self.accepted.set_exception(exc or SessionRefused("the connection was closed"))
         if not self.lost.done():
             self.lost.set_result(None)
 
 
-class _Gathering:
-    """A transport that sends what is written in one go of the event loop at once: HTTP/2 writes frames of 16 KB."""
+class _BufferedTransport:
+    """A transport that sends all writes of one event loop iteration together, because HTTP/2 writes frames of 16 KB."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[bytes] = []
+        self._pending: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        if not self._waiting:
+        if not self._pending:
             self._loop.call_soon(self._flush)
-        self._waiting.append(data)
+        self._pending.append(data)
 
     def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._transport.write(b"".join(waiting))
+        pending, self._pending = self._pending, []
+        if pending:
+            self._transport.write(b"".join(pending))
 
     def close(self) -> None:
         self._flush()
@@ -224,11 +230,11 @@ class _Gathering:
 
 
 class Services:
-    """The methods that a session offers, as grpclib wants them."""
+    """The gRPC methods of a session, for grpclib."""
 
-    def __init__(self, content: SessionContent, failed: Callable[[Exception], None]) -> None:
+    def __init__(self, content: SessionContent, record_failure: Callable[[Exception], None]) -> None:
         self._content = content
-        self._failed = failed
+        self._record_failure = record_failure
 
     def __mapping__(self) -> dict[str, Handler]:
         from grpclib.const import Cardinality, Handler
@@ -274,8 +280,9 @@ class Services:
         from container_kit.stages.build.buildkit.messages import CredentialsResponse
 
         request: Any = await stream.recv_message()
-        username, secret = self._content.credentials(request.host)
-        await stream.send_message(CredentialsResponse(username=username, secret=secret))
+        credentials = await self._content.find_credentials(request.host)
+        secret = credentials.identity_token or credentials.password
+        await stream.send_message(CredentialsResponse(username=credentials.username, secret=secret))
 
     async def _diff_copy(self, stream: Stream[Any, Any]) -> None:
         from grpclib import GRPCError, Status
@@ -287,6 +294,6 @@ class Services:
                 await send_folder(stream, self._content.folders)
         except GRPCError:
             raise
-        except Exception as error:  # whatever it is, the build ends and tells it
-            self._failed(error)
+        except Exception as error:  # any error ends the build, which reports it
+            self._record_failure(error)
             raise GRPCError(Status.ABORTED, "the build context could not be sent") from error

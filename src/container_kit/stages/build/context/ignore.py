@@ -1,8 +1,8 @@
-"""`.dockerignore` and include patterns, by the rules of Docker's own matcher.
+"""`.dockerignore` and include patterns, by the rules of Docker's matcher.
 
 A pattern is cleaned like a path and matched against the path relative to the root: `*` and `?` stop at `/`, `**` does
-not. A pattern that matches a folder holds for all below it; the last pattern that holds decides; `!` re-includes
-(https://docs.docker.com/build/concepts/context/#dockerignore-files).
+not. A pattern that matches a folder applies to everything below it. The last pattern that applies decides; `!` includes
+again (https://docs.docker.com/build/concepts/context/#dockerignore-files).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cached_property
 from container_kit.stages.formats.glob import STAR, AnyPath, CharacterClass, Simulation, Token, path_expression
 
 NONE = -1
-"""The decision where no pattern holds."""
+"""The decision if no pattern applies."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Pattern:
     """One pattern, cleaned."""
 
     text: str
-    """As it was written."""
+    """As written."""
     negated: bool
     parts: tuple[str, ...]
     line: int = 0
-    """Where it was written, from 1; 0 where that is not a file."""
+    """The line in its file, from 1; 0 if it does not come from a file."""
 
     @cached_property
     def expression(self) -> str | None:
@@ -41,7 +41,7 @@ class Pattern:
         return Simulation(_tokens("/".join(self.parts)))
 
     def may_match_below(self, folder: Sequence[str]) -> bool:
-        """Tell whether the pattern could match something inside a folder, or the folder's own parents."""
+        """Return whether the pattern could match something inside a folder, or a parent of the folder."""
         for own, name in zip(self.parts, folder, strict=False):
             if "**" in own:
                 return True
@@ -51,10 +51,10 @@ class Pattern:
 
 
 class Patterns:
-    """Patterns in their order, compiled to one expression.
+    """Patterns in order, compiled to one expression.
 
     Raises:
-        ValueError: A pattern cannot be read; the text names it.
+        ValueError: A pattern is not valid; the text names it.
     """
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
@@ -73,7 +73,7 @@ class Patterns:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Patterns:
-        """Compile patterns that come one by one, `!` marking a negation."""
+        """Compile patterns that are given one by one; `!` marks a negation."""
         return cls(pattern for text in texts if (pattern := _pattern(text)) is not None)
 
     @classmethod
@@ -85,14 +85,14 @@ class Patterns:
         )
 
     def decide(self, path: str, of_parent: int = NONE) -> int:
-        """Find the pattern that decides over a path.
+        """Find the pattern that decides about a path.
 
         Args:
-            path: Relative to the root, `/` between names.
-            of_parent: The decision over its folder.
+            path: Relative to the root, with `/` as the separator.
+            of_parent: The decision about its folder.
 
         Returns:
-            The pattern's place in `patterns`, or `NONE`.
+            The pattern's index in `patterns`, or `NONE`.
         """
         decision = of_parent
         match = self._find(path) if self._find is not None else None
@@ -104,16 +104,16 @@ class Patterns:
         return decision
 
     def holds(self, decision: int) -> bool:
-        """Tell whether a decision means that the path is matched (ignored, or included)."""
+        """Return whether a decision means that the path is matched (excluded, or included)."""
         return decision != NONE and not self.patterns[decision].negated
 
     def reopens_below(self, folder: str, decision: int) -> bool:
-        """Tell whether a later `!` pattern could take something inside a matched folder back."""
+        """Return whether a later `!` pattern could match something inside a matched folder."""
         names = folder.split("/")
         return any(index > decision and pattern.may_match_below(names) for index, pattern in self._negations)
 
     def which(self, path: str) -> Pattern | None:
-        """Find the pattern that ignores a path, or None where it is not ignored."""
+        """Find the pattern that excludes a path; None if it is not excluded."""
         decision, so_far = NONE, ""
         for name in path.split("/"):
             so_far = f"{so_far}/{name}" if so_far else name

@@ -1,4 +1,4 @@
-"""Following symbolic links in the paths that a COPY names, so that what they point to travels too."""
+"""Symbolic links in the paths of COPY, whose targets must be transferred too."""
 
 from __future__ import annotations
 
@@ -9,53 +9,52 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _WILDCARD = re.compile(r"[*?\[]")
-_LINKS_AT_MOST = 255
+_MAX_LINKS = 255
 
 
-def follow(root: Path, paths: Sequence[str]) -> list[str]:
-    """Resolve the paths that the frontend asks for into include patterns.
+def follow_links(root: Path, paths: Sequence[str]) -> list[str]:
+    """Resolve the paths that the frontend requests to include patterns.
 
-    A link's own path stays in the list, and where it points to is added; a link that leads outside stays inside, as if
-    the root were `/`.
+    The list has the path of each link and of its target. A link that leads outside is resolved as if the root were `/`.
 
     Args:
         root: The folder that the paths are relative to.
-        paths: As COPY names them; they may hold wildcards.
+        paths: The paths as COPY names them, with wildcards.
     """
-    found: dict[str, None] = {}
-    waiting = [posixpath.normpath("/" + path).lstrip("/") for path in paths]
-    budget = _LINKS_AT_MOST
-    while waiting:
-        path = waiting.pop(0)
-        if path in found:
+    resolved: dict[str, None] = {}
+    pending = [posixpath.normpath("/" + path).lstrip("/") for path in paths]
+    budget = _MAX_LINKS
+    while pending:
+        path = pending.pop(0)
+        if path in resolved:
             continue
         if not path:
-            return ["**"]  # the root itself: everything
-        found[path] = None
-        for link, target in _targets(root, path):
-            found[link] = None
+            return ["**"]  # the root itself
+        resolved[path] = None
+        for link, target in _first_links(root, path):
+            resolved[link] = None
             budget -= 1
             if budget > 0:
-                waiting.append(target)
-    return list(found)
+                pending.append(target)
+    return list(resolved)
 
 
-def _targets(root: Path, path: str) -> list[tuple[str, str]]:
-    """The first link on the way of a path, and where it leads with the rest of the path behind it."""
+def _first_links(root: Path, path: str) -> list[tuple[str, str]]:
+    """Find the first link in a path, or those that match its first wildcard, each with the path that it leads to."""
     names = path.split("/")
     for depth, name in enumerate(names):
         parent = posixpath.join("", *names[:depth]) if depth else ""
         rest = names[depth + 1 :]
         if _WILDCARD.search(name):
-            found = _links_like(root, parent, name)
+            links = _matching_links(root, parent, name)
         else:
-            found = [name] if (root / parent / name).is_symlink() else []
-        if found or _WILDCARD.search(name):
-            return [(posixpath.join(parent, link), _aim(root, parent, link, rest)) for link in found]
+            links = [name] if (root / parent / name).is_symlink() else []
+        if links or _WILDCARD.search(name):
+            return [(posixpath.join(parent, link), _target(root, parent, link, rest)) for link in links]
     return []
 
 
-def _links_like(root: Path, parent: str, pattern: str) -> list[str]:
+def _matching_links(root: Path, parent: str, pattern: str) -> list[str]:
     from container_kit.stages.build.context.ignore import Patterns
 
     matcher = Patterns.of([pattern])
@@ -66,7 +65,7 @@ def _links_like(root: Path, parent: str, pattern: str) -> list[str]:
         return []
 
 
-def _aim(root: Path, parent: str, name: str, rest: Sequence[str]) -> str:
-    target = os.readlink(root / parent / name)  # noqa: PTH115 (text, as it is)
+def _target(root: Path, parent: str, name: str, rest: Sequence[str]) -> str:
+    target = os.readlink(root / parent / name)  # noqa: PTH115 - the text as written
     base = target if target.startswith("/") else posixpath.join("/", parent, target)
     return posixpath.normpath(posixpath.join("/", base.lstrip("/"), *rest)).lstrip("/")

@@ -1,4 +1,4 @@
-"""The build context as a tar stream, for builders that take it with the request."""
+"""The build context as a tar stream, for builders that receive it with the request."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ _CHUNK = 1 << 18
 
 
 class _Sink(io.RawIOBase):
-    """Hands what is written on in pieces of a useful size."""
+    """Collects written data and sends it in larger pieces."""
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self._send = send
-        self._waiting = bytearray()
+        self._pending = bytearray()
 
     def write(self, data: object) -> int:
         piece = cast("bytes", data)
-        self._waiting += piece
-        if len(self._waiting) >= _CHUNK:
+        self._pending += piece
+        if len(self._pending) >= _CHUNK:
             self.flush()
         return len(piece)
 
     def flush(self) -> None:
-        if self._waiting:
-            self._send(bytes(self._waiting))
-            self._waiting.clear()
+        if self._pending:
+            self._send(bytes(self._pending))
+            self._pending.clear()
 
 
 def write_tar(entries: Iterable[ContextEntry], extra: Mapping[str, str], send: Callable[[bytes], None]) -> None:
-    """Write a context as a GNU tar: owner root, whole seconds, for the engine trips over a leading PAX header.
+    """Write a context as a GNU tar with owner root and whole seconds. The engine fails on a leading PAX header.
 
     Args:
-        entries: What is in it.
-        extra: More text files, from path to content; they win over entries of the same path.
-        send: Takes the stream, piece by piece.
+        entries: The content of the context.
+        extra: Further text files, as paths mapped to contents. They replace entries with the same path.
+        send: Receives the stream piece by piece.
 
     Raises:
-        StageFailure: A file cannot be read or changed meanwhile.
+        StageFailure: A file cannot be read, or changed in the meantime.
     """
     sink = _Sink(send)
     with tarfile.open(fileobj=sink, mode="w|", format=tarfile.GNU_FORMAT, bufsize=_CHUNK) as archive:
@@ -73,13 +73,13 @@ def _add(archive: tarfile.TarFile, entry: ContextEntry) -> None:
         return
     header.size = entry.stat.st_size
     try:
-        file = Path(entry.full).open("rb")  # noqa: SIM115 (closed below; only opening is translated)
+        file = Path(entry.full).open("rb")  # noqa: SIM115 - closed below; only errors of opening are translated
     except FileNotFoundError as error:
         raise changed(entry.path) from error
     except OSError as error:
         raise unreadable(entry.path, error) from error
     with file:
-        archive.addfile(header, _Exactly(file, entry))
+        archive.addfile(header, _ExactReader(file, entry))
 
 
 def _type(entry: ContextEntry) -> bytes:
@@ -88,8 +88,8 @@ def _type(entry: ContextEntry) -> bytes:
     return tarfile.DIRTYPE if stat.S_ISDIR(entry.stat.st_mode) else tarfile.SYMTYPE
 
 
-class _Exactly(io.RawIOBase):
-    """Reads a file that must not shrink while the archive waits for as many bytes as its header says."""
+class _ExactReader(io.RawIOBase):
+    """Reads a file and rejects one that shrank, because the header has its original size."""
 
     def __init__(self, file: io.BufferedReader, entry: ContextEntry) -> None:
         self._file = file

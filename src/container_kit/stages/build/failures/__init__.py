@@ -1,4 +1,4 @@
-"""Why a build failed: what the builder and the failing step said, turned into a fault with a repair."""
+"""Explanation of failed builds: one module of patterns for each source of failures."""
 
 from container_kit.stages.build.failures.explain import FAULTS, explain
 

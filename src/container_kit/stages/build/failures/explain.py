@@ -1,4 +1,4 @@
-"""From a failed build to its fault."""
+"""Explanation of a failed build: from the builder's log to a fault."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ import re
 
 from container_kit.stages.build.buildkit.progress import BuildLog, BuildStep
 from container_kit.stages.build.buildx import BUILDX_UNSUPPORTED
-from container_kit.stages.build.dockerfile import Instruction, ParsedDockerfile
 from container_kit.stages.build.failures import base, copying, network, packages, process
 from container_kit.stages.build.failures.pattern import Failure, FailurePattern, edit_and_retry
 from container_kit.stages.build.inputs import Inputs
 from container_kit.stages.contract.fault import FaultCode, StageFailure
 from container_kit.stages.docker.engine import ENGINE_DISK_FULL
+from container_kit.stages.formats.dockerfile import BuildStage, Instruction, ParsedDockerfile
 
 STEP_FAILED = FaultCode(
     "build.step_failed",
-    means="A RUN instruction ended with an exit code other than 0, for a reason that has no code of its own.",
+    means="A RUN instruction exited with a code other than 0, for a reason without a separate code.",
     hint="Read the end of the log in the evidence, and correct {where}.",
 )
 BUILD_FAILED = FaultCode(
     "build.failed",
-    means="The builder gave up for a reason that has no code of its own.",
-    hint="Read the builder's own words in the evidence, and correct {where}.",
+    means="The build failed for a reason without a separate code.",
+    hint="Read the builder's message in the evidence, and correct {where}.",
 )
 
-_OUTPUT_SIGNS: tuple[FailurePattern, ...] = (*network.SIGNS, *packages.SIGNS, *process.SIGNS)
+_OUTPUT_PATTERNS: tuple[FailurePattern, ...] = (*network.PATTERNS, *packages.PATTERNS, *process.PATTERNS)
 
 FAULTS: tuple[FaultCode, ...] = (
     STEP_FAILED,
     BUILD_FAILED,
     *base.FAULTS,
     *copying.FAULTS,
-    *(sign.code for sign in _OUTPUT_SIGNS),
+    *(pattern.code for pattern in _OUTPUT_PATTERNS),
 )
 
 _EXIT_CODE = re.compile(r"(?:exit code|returned a non-zero code|exit status):? (\d+)")
-_COUNTED = {"FROM", "RUN", "COPY", "ADD", "WORKDIR"}
+_NUMBERED = ("RUN", "COPY", "ADD", "WORKDIR")
 _PULLED = re.compile(r"/v2/(?:library/)?([^\s\"]+?)/(?:manifests|blobs)/")
-_NOT_BY_THIS_BUILDER = re.compile(r"is not supported for the \S+ driver|no builder \S+ found")
+_UNSUPPORTED = re.compile(r"is not supported for the \S+ driver|failed to find driver|no builder \S+ found")
 _POSITION = re.compile(r"\[(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<of>\d+)\] ")
 
 
 def explain(log: BuildLog, inputs: Inputs) -> StageFailure:
-    """Make the fault of a build that ended with an error."""
+    """Create the fault of a build that ended with an error."""
     step = log.failed or _last_step(log)
     error = log.error or (step.error if step else "") or "the builder gave no reason"
     exit_code = _EXIT_CODE.search(error)
-    instruction = _instruction(step, inputs.parsed) if step is not None else None
+    instruction = _find_instruction(step, inputs.parsed) if step is not None else None
     failure = Failure(
         error=error,
         output="\n".join(step.tail) if step is not None else "",
@@ -55,84 +55,89 @@ def explain(log: BuildLog, inputs: Inputs) -> StageFailure:
         exit_code=int(exit_code[1]) if exit_code else None,
         shown=(step.instruction or "") if step is not None else "",
     )
-    return _classified(failure)
+    return _explain_builder(failure) if failure.exit_code is None else _explain_command(failure)
 
 
-def _classified(failure: Failure) -> StageFailure:
-    if failure.exit_code is None:
-        return _of_builder(failure)
-    for sign in _OUTPUT_SIGNS:
-        if found := sign.explain(failure, f"{failure.output}\n{failure.error}"):
-            return found
-    says = f"{failure.where}: the command ended with exit code {failure.exit_code}"
+def _explain_command(failure: Failure) -> StageFailure:
+    """Explain a command of the build that failed."""
+    for pattern in _OUTPUT_PATTERNS:
+        if fault := pattern.explain(failure, f"{failure.output}\n{failure.error}"):
+            return fault
+    message = f"{failure.where}: the command exited with code {failure.exit_code}"
     repair = STEP_FAILED.hint.format(where=failure.where)
-    return STEP_FAILED(says, evidence=failure.evidence(), next_actions=[edit_and_retry(repair)], where=failure.where)
+    return STEP_FAILED(message, evidence=failure.evidence(), next_actions=[edit_and_retry(repair)], where=failure.where)
 
 
-def _of_builder(failure: Failure) -> StageFailure:
-    """Explain what no command in the build said, but the builder itself."""
+def _explain_builder(failure: Failure) -> StageFailure:
+    """Explain an error of the builder itself."""
     if "no space left on device" in failure.error.lower():
         return ENGINE_DISK_FULL("the engine's disk is full", evidence=failure.evidence())
     for explanation in (base.explain_secret, base.explain_stage, base.explain_frontend, copying.explain):
-        if found := explanation(failure):
-            return found
-    if re.search(
-        r"is not supported for the (?P<driver>\S+) driver|failed to find driver|no builder \S+ found", failure.error
-    ):
+        if fault := explanation(failure):
+            return fault
+    if _UNSUPPORTED.search(failure.error):
         return BUILDX_UNSUPPORTED(failure.error.splitlines()[0][:300], evidence=failure.evidence())
-    located = failure.at(instruction) if (instruction := _base_of(failure)) else failure
-    for sign in base.SIGNS:
-        if found := sign.explain(located, failure.error):
-            return found
+    located = failure.at(instruction) if (instruction := _find_base(failure)) else failure
+    for pattern in base.PATTERNS:
+        if fault := pattern.explain(located, failure.error):
+            return fault
     return BUILD_FAILED(f"{failure.where}: {_short(failure.error)}", evidence=failure.evidence(), where=failure.where)
 
 
-def _base_of(failure: Failure) -> Instruction | None:
-    """Find the FROM (or `--from`) whose image the builder's words are about, where they name no line."""
+def _find_base(failure: Failure) -> Instruction | None:
+    """Find the FROM, ADD or `--from` whose image the builder's message names, if it names no line."""
     if failure.instruction is not None:
         return None
     pulled = _PULLED.search(failure.error)
     if pulled is not None:
-        froms = [one for one in failure.inputs.parsed.instructions if one.word == "FROM" or "--from=" in one.rest]
-        return next((one for one in froms if pulled[1] in one.rest), None)
+        return next((one for one in _pulling(failure.inputs.parsed) if pulled[1] in one.source), None)
     words = [word for word in re.split(r"[\s\"()]+", failure.error.replace(": ", " ")) if len(word) > 2]
-    bases = [one for one in failure.inputs.parsed.instructions if one.word in {"FROM", "ADD"}]
-    return next((one for one in bases for word in words if word.removeprefix("docker.io/library/") in one.rest), None)
+    names = [word.removeprefix("docker.io/library/") for word in words]
+    bases = [one for one in failure.inputs.parsed.instructions if one.keyword in {"FROM", "ADD"}]
+    return next((one for one in bases if any(name in one.source for name in names)), None)
+
+
+def _pulling(parsed: ParsedDockerfile) -> list[Instruction]:
+    """List the instructions that may pull an image."""
+    return [one for one in parsed.instructions if one.keyword == "FROM" or one.flag("from") is not None]
 
 
 def _last_step(log: BuildLog) -> BuildStep | None:
-    """The classic builder names no step: the last that began is the one that failed."""
+    """Return the last step of the classic builder, which does not name the failed one."""
     return next(reversed(log.instructions), None) if log.classic else None
 
 
-def _instruction(step: BuildStep, parsed: ParsedDockerfile) -> Instruction | None:
-    """Find the line of a step: by its place in its stage, else by its text."""
+def _find_instruction(step: BuildStep, parsed: ParsedDockerfile) -> Instruction | None:
+    """Find the instruction of a step by its number in its stage, else by its text."""
     if step.instruction is None:
         return None
-    place = _POSITION.match(step.name)
-    if place is not None:
-        for number, stage in enumerate(parsed.stages):
-            if place["stage"] in {stage.name, f"stage-{number}"} or (
-                place["stage"] is None and len(parsed.stages) == 1
-            ):
-                counted = [one for one in stage.instructions if one.word in _COUNTED]
-                if counted and any(counted[0].arguments.split()[0] == s.name for s in parsed.stages[:number]):
-                    counted = counted[1:]  # a stage that continues another one has no FROM step
-                if len(counted) == int(place["of"]):
-                    return counted[int(place["number"]) - 1]
-    shown = _plain(step.instruction)
-    return next((one for one in parsed.instructions if _plain(one.text) == shown), None)
+    if position := _POSITION.match(step.name):
+        for stage in parsed.stages:
+            numbered = _numbered(stage)
+            if _is_named(stage, position["stage"], parsed) and len(numbered) == int(position["of"]):
+                return numbered[int(position["number"]) - 1]
+    shown = _without_spaces(step.instruction)
+    return next((one for one in parsed.instructions if _without_spaces(one.source) == shown), None)
+
+
+def _numbered(stage: BuildStage) -> list[Instruction]:
+    """List the instructions that BuildKit numbers. FROM is one of them unless it continues another stage."""
+    return [*([stage.start] if stage.parent is None else []), *stage.of(*_NUMBERED)]
+
+
+def _is_named(stage: BuildStage, name: str | None, parsed: ParsedDockerfile) -> bool:
+    if name is None:
+        return len(parsed.stages) == 1
+    return name.lower() in {stage.name, f"stage-{stage.number}"}
 
 
 def _quoted_line(error: str, parsed: ParsedDockerfile) -> Instruction | None:
-    """Find the line that the builder names in its words."""
-    found = re.search(r"(?:[Dd]ockerfile|parse error)[^\n]*?(?:line |:)(\d+)", error)
-    if found is None:
-        return None
-    return next((one for one in parsed.instructions if one.line <= int(found[1]) <= one.last_line), None)
+    """Find the instruction on the line that the builder's message names."""
+    line = re.search(r"(?:[Dd]ockerfile|parse error)[^\n]*?(?:line |:)(\d+)", error)
+    return parsed.at(int(line[1])) if line else None
 
 
-def _plain(text: str) -> str:
+def _without_spaces(text: str) -> str:
     return "".join(text.split()).replace("\\", "").lower()
 
 

@@ -1,4 +1,4 @@
-"""The form of a known failure: what it looks like, and what is said of it."""
+"""Patterns of known failures: the text that identifies one, and its fault."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from container_kit.stages.build.dockerfile import Instruction
 from container_kit.stages.build.inputs import Inputs
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.formats.dockerfile import Instruction
 
-_LOG_SHOWN = 3000
+_MAX_LOG = 3000
 
 
 @dataclass(frozen=True)
@@ -19,43 +19,43 @@ class Failure:
     """One failed build, as far as it is known."""
 
     error: str
-    """The builder's own words."""
+    """The builder's message."""
     output: str
-    """The end of what the failing step printed."""
+    """The last lines of the failed step's output."""
     inputs: Inputs
     instruction: Instruction | None
-    """Where it failed; None where that is not known."""
+    """The failed instruction; None if it is unknown."""
     exit_code: int | None = None
     shown: str = ""
-    """The step as the builder shows it."""
+    """The step as the builder displays it."""
 
     @property
     def where(self) -> str:
-        """`Dockerfile:LINE`, or the Dockerfile where the line is not known."""
+        """`Dockerfile:LINE`, or the Dockerfile if the line is unknown."""
         path = self.inputs.parsed.path
         return f"{path}:{self.instruction.line}" if self.instruction is not None else path
 
-    def evidence(self, telling: str = "") -> list[Evidence]:
-        """The instruction, the exit code, the end of the log (from the telling words on), the builder's words."""
-        found: list[Evidence] = []
+    def evidence(self, match: str = "") -> list[Evidence]:
+        """List the instruction, the exit code, the log around the matched text, and the builder's message."""
+        evidence: list[Evidence] = []
         if self.instruction is not None or self.shown:
-            text = self.instruction.text if self.instruction is not None else self.shown
-            found.append(Evidence(kind="instruction", text=text[:1000], where=self.where))
+            text = " ".join(self.instruction.source.split()) if self.instruction is not None else self.shown
+            evidence.append(Evidence(kind="instruction", text=text[:1000], where=self.where))
         if self.exit_code is not None:
-            found.append(Evidence(kind="exit_code", text=str(self.exit_code)))
+            evidence.append(Evidence(kind="exit_code", text=str(self.exit_code)))
         if self.output:
-            found.append(Evidence(kind="log", text=self._log(telling), where=self.shown[:100] or None))
-        found.append(Evidence(kind="value", text=self.error[:1000], where="the builder"))
-        return found
+            evidence.append(Evidence(kind="log", text=self._log(match), where=self.shown[:100] or None))
+        evidence.append(Evidence(kind="value", text=self.error[:1000], where="the builder"))
+        return evidence
 
     def at(self, instruction: Instruction) -> Failure:
-        """The same failure, found to be an instruction's."""
+        """Return the same failure, located at an instruction."""
         return replace(self, instruction=instruction)
 
-    def _log(self, telling: str) -> str:
-        at = self.output.find(telling) if telling else -1
-        start = len(self.output) - _LOG_SHOWN
-        return self.output[max(0, start if at < 0 else min(start, at - 300)) :][:_LOG_SHOWN]
+    def _log(self, match: str) -> str:
+        at = self.output.find(match) if match else -1
+        start = len(self.output) - _MAX_LOG
+        return self.output[max(0, start if at < 0 else min(start, at - 300)) :][:_MAX_LOG]
 
 
 Actions = Callable[[Failure, re.Match[str]], Sequence[NextAction]]
@@ -64,38 +64,38 @@ When = Callable[[Failure, re.Match[str]], bool]
 
 @dataclass(frozen=True)
 class FailurePattern:
-    """A text that gives one kind of failure away.
+    """A text that identifies one kind of failure.
 
-    `says` and the hint of `code` may use the pattern's named groups, and `{where}`.
+    `message` and the hint of `code` may use the named groups of the expression, and `{where}`.
     """
 
     code: FaultCode
-    pattern: re.Pattern[str]
-    says: str
+    expression: re.Pattern[str]
+    message: str
     actions: Actions | None = None
     when: When | None = None
-    """What must hold besides."""
+    """A further condition."""
 
     def explain(self, failure: Failure, text: str) -> StageFailure | None:
-        """Make the fault if the text shows this sign."""
-        match = self.pattern.search(text)
+        """Create the fault if the text matches."""
+        match = self.expression.search(text)
         if match is None or (self.when is not None and not self.when(failure, match)):
             return None
         facts: dict[str, Any] = {name: (value or "").strip() for name, value in match.groupdict().items()}
         facts["where"] = failure.where
         actions = list(self.actions(failure, match)) if self.actions else []
         return self.code(
-            " ".join(f"{failure.where}: {self.says.format(**facts)}".split()),
+            " ".join(f"{failure.where}: {self.message.format(**facts)}".split()),
             evidence=failure.evidence(match.group(0)),
             next_actions=actions or [edit_and_retry(self.code.hint.format(**facts))],
             **facts,
         )
 
 
-def sign(
+def pattern(
     code: str,
-    pattern: str,
-    says: str,
+    expression: str,
+    message: str,
     *,
     means: str,
     hint: str,
@@ -103,11 +103,11 @@ def sign(
     actions: Actions | None = None,
     when: When | None = None,
 ) -> FailurePattern:
-    """Declare a sign with the code that it alone gives."""
+    """Declare a pattern together with its fault code."""
     fault = FaultCode(code, means=means, hint=hint, retryable=retryable)
-    return FailurePattern(fault, re.compile(pattern, re.MULTILINE), says, actions, when)
+    return FailurePattern(fault, re.compile(expression, re.MULTILINE), message, actions, when)
 
 
 def edit_and_retry(repair: str) -> NextAction:
-    """The action of a repair that is an edit: the same call, afterwards."""
+    """Create the action for a repair that is an edit: the same call, after the edit."""
     return NextAction(why=f"{repair} Then make the same call again.")

@@ -15,7 +15,7 @@ from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.ports import find_holder, free_port
 from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.docker import labels
-from container_kit.stages.docker.find_image import IMAGE_NOT_FOUND, image_not_found
+from container_kit.stages.docker.images import IMAGE_NOT_FOUND, not_found
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -49,7 +49,7 @@ async def start(ctx: StageContext, containers: Containers, spec: ContainerSpec, 
         created = await containers.engine.call(lambda api: _create(api, ctx, network, spec, port))
     except StageFailure as failure:
         if "no such image" in _text(failure).lower():
-            raise image_not_found(spec.image) from failure
+            raise not_found(spec.image, containers.engine.host) from failure
         raise
     try:
         await containers.with_networks(lambda: containers.start(created))

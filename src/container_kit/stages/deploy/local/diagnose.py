@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.ports import Listener, container_socket_tables, parse_listeners
 from container_kit.stages.deploy.local.probe import ProbeResult
@@ -154,7 +155,7 @@ def exited(snapshot: FailureSnapshot) -> StageFailure:
 
 def redeploy_action(edit: str) -> NextAction:
     """Propose to build and deploy the repository again after an edit; dropped if no repository was given."""
-    return NextAction(tool="full-deployment", why=f"{edit}; then this builds and deploys it again")
+    return NextAction(tool=ToolName.FULL_DEPLOYMENT, why=f"{edit}; then this builds and deploys it again")
 
 
 def _out_of_memory(spec: ContainerSpec, evidence: list[Evidence]) -> StageFailure:

@@ -1,4 +1,4 @@
-"""Own checks of a Dockerfile: against the analysis and the tree, which a linter does not know. One file a subject."""
+"""The checks that compare a Dockerfile with the analysis and the source tree, which a linter does not know."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _CHECKS: tuple[Callable[[ReviewContext], Iterator[DockerfileProblem]], ...] = (
 
 
 def check(file: ReviewContext) -> tuple[DockerfileProblem, ...]:
-    """Run every check; the result is in the order of lines, and each problem has an id of its own."""
-    found = sorted((problem for look in _CHECKS for problem in look(file)), key=lambda p: (p.line, p.rule))
-    seen: dict[str, int] = {}
-    told = []
-    for problem in found:
-        seen[problem.id] = number = seen.get(problem.id, 0) + 1
-        told.append(problem if number == 1 else problem.model_copy(update={"id": f"{problem.id}.{number}"}))
-    return tuple(told)
+    """Run every check, and return the problems in the order of lines, each with a unique id."""
+    problems = sorted((problem for run in _CHECKS for problem in run(file)), key=lambda p: (p.line, p.rule))
+    counts: dict[str, int] = {}
+    unique = []
+    for problem in problems:
+        counts[problem.id] = number = counts.get(problem.id, 0) + 1
+        unique.append(problem if number == 1 else problem.model_copy(update={"id": f"{problem.id}.{number}"}))
+    return tuple(unique)

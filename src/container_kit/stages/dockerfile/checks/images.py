@@ -1,4 +1,4 @@
-"""Base images: pinned to a version, still maintained, and in the last stage without a compiler."""
+"""Base images: pinned to a version, still maintained, and without a compiler in the last stage."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ _USUAL = {
     "debian": ("trixie",),
     "alpine": ("3.23",),
 }
-"""The versions to name in place of none, the best first; the image stays as full as it was."""
+"""The versions to suggest, the best first. The image keeps its variant."""
 _BUILDERS = re.compile(
     r"(?:^|/)(?:golang|rust|gradle|maven|gcc|composer|haskell|dart|crystal)(?::|$)|-jdk|/sdk(?::|$)|(?:^|/)(?:openjdk)(?::|$)"
 )
 
 
 def _unpinned(file: ReviewContext) -> Iterator[DockerfileProblem]:
-    named = {stage.name for stage in file.stages}
     for stage in file.stages:
         name, tag = _name_and_tag(stage.base)
-        if stage.base in named or stage.base == "scratch" or "$" in stage.base or tag not in {"", "latest"}:
+        if stage.parent is not None or not stage.is_resolved or stage.base == "scratch" or tag not in {"", "latest"}:
             continue
-        wanted = _tag(file, name.removeprefix("docker.io/").removeprefix("library/"))
+        version = _version(file, name.removeprefix("docker.io/").removeprefix("library/"))
         patch = None
-        if wanted:
-            patch = substitute(file, stage.start, rf"{re.escape(name)}(?::latest)?(?=\s|$)", f"{name}:{wanted}")
+        if version:
+            patch = substitute(file, stage.start, rf"{re.escape(name)}(?::latest)?(?=\s|$)", f"{name}:{version}")
         yield problem(
             "unpinned-base",
             stage.start,
             "warning",
-            f"{stage.base} names no version",
-            "the same commit is another image tomorrow, and may stop building",
+            f"{stage.base} has no version",
+            "the same commit builds another image tomorrow, and may stop building",
             patch,
         )
 
@@ -51,23 +50,22 @@ def _name_and_tag(reference: str) -> tuple[str, str]:
     return (name, tag) if separator and "/" not in tag else (reference, "")
 
 
-def _tag(file: ReviewContext, image: str) -> str | None:
+def _version(file: ReviewContext, image: str) -> str | None:
     if image not in _USUAL:
         return None
-    language = {"javascript": "node", "typescript": "node", "go": "golang"}
+    images = {"javascript": "node", "typescript": "node", "go": "golang"}
     module = file.module
-    spoken = module.language.value or "" if module else ""
-    declared = module.language_version.value if module and language.get(spoken, spoken) == image else None
+    language = module.language.value or "" if module else ""
+    declared = module.language_version.value if module and images.get(language, language) == image else None
     return preferred(declared, _USUAL[image])[0]
 
 
 def _ended(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
-        ended = of_image(stage.base)
+        ended = of_image(stage.base) if stage.parent is None else None
         if ended:
-            yield problem(
-                "end-of-life-base", stage.start, "warning", f"{stage.base}: {ended}", "known holes in it stay open"
-            )
+            rationale = "known vulnerabilities in it stay open"
+            yield problem("end-of-life-base", stage.start, "warning", f"{stage.base}: {ended}", rationale)
 
 
 def _compiler(file: ReviewContext) -> Iterator[DockerfileProblem]:
@@ -75,15 +73,15 @@ def _compiler(file: ReviewContext) -> Iterator[DockerfileProblem]:
     installs = [
         run
         for run in last.of("RUN")
-        if re.search(r"\b(?:build-essential|build-base)\b", run.text)
-        and not re.search(r"apt-get (?:purge|remove|autoremove)|apk del", run.text)
+        if re.search(r"\b(?:build-essential|build-base)\b", run.script)
+        and not re.search(r"apt-get (?:purge|remove|autoremove)|apk del", run.script)
     ]
-    rationale = "build in a stage of its own and copy the result: smaller, and of less use to an intruder"
+    rationale = "build in a separate stage and copy the result: the image is smaller and gives an attacker fewer tools"
     if _BUILDERS.search(base) and last.of("CMD", "ENTRYPOINT"):
-        message = f"what is shipped rests on {base}, which is made for building"
+        message = f"the last stage is based on {base}, an image for building"
         yield problem("compiler-in-image", last.start, "info", message, rationale)
     for run in installs:
-        yield problem("compiler-in-image", run, "info", "a compiler is in the image that is shipped", rationale)
+        yield problem("compiler-in-image", run, "info", "the last stage contains a compiler", rationale)
 
 
 CHECKS = (_unpinned, _ended, _compiler)

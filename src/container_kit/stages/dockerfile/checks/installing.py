@@ -1,4 +1,4 @@
-"""Package managers in RUN: the lockfile is kept to, and a distribution's lists do not stay in the image."""
+"""Package managers in RUN: they follow the lockfile, and the package lists of a distribution are removed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from container_kit.stages.formats.dockerfile import BuildStage, Instruction
 
 INSTALL = re.compile(
     r"\b(npm (ci|install|i)\b|yarn( install)?$|pnpm (install|i)\b|bun install|pip3? install|uv sync|poetry install"
-    r"|bundle install|composer install|go mod download|cargo fetch|mix deps\.get|dotnet restore)"
+    r"|bundle install|composer install|go mod download|cargo fetch|mix deps\.get|dotnet restore)",
+    re.MULTILINE,
 )
 _LOOSE = (
-    ("package-lock.json", re.compile(r"\bnpm (?:install|i)(?=\s*(?:$|&&|;|--omit|--production|--only))"), "npm ci"),
+    (
+        "package-lock.json",
+        re.compile(r"\bnpm (?:install|i)(?=\s*(?:$|&&|;|--omit|--production|--only))", re.MULTILINE),
+        "npm ci",
+    ),
     ("yarn.lock", re.compile(r"\byarn install(?!.*--(?:frozen-lockfile|immutable))"), "yarn install --frozen-lockfile"),
     ("pnpm-lock.yaml", re.compile(r"\bpnpm (?:install|i)\b(?!.*--frozen-lockfile)"), "pnpm install --frozen-lockfile"),
     ("bun.lock", re.compile(r"\bbun install(?!.*--frozen-lockfile)"), "bun install --frozen-lockfile"),
@@ -23,7 +28,7 @@ _LOOSE = (
     ("composer.lock", re.compile(r"\bcomposer update\b"), "composer install"),
     ("mix.lock", re.compile(r"\bmix deps\.get(?!.*--check-locked)"), "mix deps.get --check-locked"),
 )
-"""For a lockfile: what may leave it, and what keeps to it."""
+"""For each lockfile: the commands that may depart from it, and the command that follows it."""
 _LISTS = re.compile(r"rm -r?f?r? .*?/var/lib/apt/lists|/var/lib/apt|/var/cache/apt")
 
 
@@ -32,59 +37,64 @@ def _lockfile(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         for run in stage.of("RUN"):
             for lockfile, loose, strict in _LOOSE:
-                if lockfile in names and loose.search(run.text):
+                if lockfile in names and loose.search(run.script):
                     yield _loose(file, stage, run, lockfile, loose.sub(strict, file.source(run)))
 
 
 def _loose(file: ReviewContext, stage: BuildStage, run: Instruction, lockfile: str, text: str) -> DockerfileProblem:
     copied = _copied(stage, run, lockfile)
-    told = f"{lockfile} is there, but " + ("versions may differ from it" if copied else "it is not copied before this")
+    effect = "versions may differ from it" if copied else "it is not copied before this instruction"
     patch = replace(run, text) if copied and text != file.source(run) else None
-    return problem("lockfile-not-kept", run, "warning", told, "the same commit then gives different images", patch)
+    rationale = "the same commit then builds different images"
+    return problem("lockfile-not-kept", run, "warning", f"{lockfile} exists, but {effect}", rationale, patch)
 
 
 def _copied(stage: BuildStage, run: Instruction, name: str) -> bool:
-    """Tell whether a lockfile is in the image when an instruction runs."""
-    words = [word for copy in stage.of("COPY", "ADD") if copy.first_line < run.first_line for word in copy.value[:-1]]
+    """Return whether a lockfile is in the image when an instruction runs."""
+    words = [word for copy in stage.of("COPY", "ADD") if copy.line < run.line for word in copy.context_sources]
     stem = name.split(".")[0].split("-")[0]
     return any(word.strip("./") in {"", name} or ("*" in word and word.strip("./").startswith(stem)) for word in words)
 
 
 def _apt_lists(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for run in file.last.of("RUN"):
-        if not re.search(r"\bapt(?:-get)? install\b", run.text) or _LISTS.search(" ".join((*run.flags, run.text))):
+        if not re.search(r"\bapt(?:-get)? install\b", run.script) or _LISTS.search(" ".join((*run.flags, run.script))):
             continue
-        text, plain = file.source(run), not run.json and "<<" not in run.text
+        text, plain = file.source(run), not run.is_json and not run.heredocs
         last = text.rpartition("\n")[2].strip()
         simple = plain and last and not last.startswith("#") and not re.search(r"[;|#]|(?<!&)&(?!&)", last)
         patch = replace(run, f"{text.rstrip()} \\\n    && rm -rf /var/lib/apt/lists/*") if simple else None
-        rationale = "they make the layer bigger and are of no use: another RUN cannot take them out again"
+        rationale = "they make the layer larger, and a later RUN cannot remove them from it"
         yield problem("apt-lists", run, "info", "the package lists stay in the image", rationale, patch)
 
 
 def _apt_update_alone(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
         for number, run in enumerate(stage.instructions):
-            if run.word != "RUN" or not re.fullmatch(r"apt(?:-get)? (?:-\S+ )*update(?: -\S+)*", run.text.strip()):
+            if run.keyword != "RUN" or not re.fullmatch(r"apt(?:-get)? (?:-\S+ )*update(?: -\S+)*", run.text.strip()):
                 continue
             yield problem(
                 "apt-update-alone",
                 run,
                 "warning",
-                "apt-get update has a RUN of its own",
-                "its layer stays cached while the packages move on: a later install then asks for files that are gone",
+                "apt-get update has a separate RUN",
+                "its layer stays cached after the repository changes: a later install requests files that no longer "
+                "exist",
                 _joined(file, stage.instructions[number : number + 2]),
             )
 
 
 def _joined(file: ReviewContext, pair: tuple[Instruction, ...]) -> Patch | None:
-    if len(pair) < 2 or pair[1].word != "RUN" or pair[0].flags or pair[1].flags or pair[1].json:
+    if len(pair) < 2:
         return None
-    text = re.sub(r"(?i)^\s*run\s+", "", file.source(pair[1]))
-    if pair[1].first_line != pair[0].last_line + 1 or not re.match(r"apt(?:-get)? ", text):
+    update, install = pair
+    if install.keyword != "RUN" or update.flags or install.flags or install.is_json:
         return None
-    joined = f"{file.source(pair[0]).rstrip()} \\\n    && {text}"
-    return Patch(first_line=pair[0].first_line, last_line=pair[1].last_line, replacement=joined)
+    text = re.sub(r"(?i)^\s*run\s+", "", file.source(install))
+    if install.line != update.last_line + 1 or not re.match(r"apt(?:-get)? ", text):
+        return None
+    joined = f"{file.source(update).rstrip()} \\\n    && {text}"
+    return Patch(first_line=update.line, last_line=install.last_line, replacement=joined)
 
 
 CHECKS = (_lockfile, _apt_lists, _apt_update_alone)

@@ -1,52 +1,64 @@
-"""What a check looks at, and how it says what it found."""
+"""The input of a check, and the problems and patches that it creates."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from container_kit.stages.artifacts.analysis import Module
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.formats.dockerfile import BuildStage, Instruction
+from container_kit.stages.formats.dockerfile import (
+    BuildStage,
+    ImageConfiguration,
+    Instruction,
+    ParsedDockerfile,
+    configuration_of,
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReviewContext:
-    """A Dockerfile and all that is known around it."""
+    """A Dockerfile with its module and its build context."""
 
-    lines: tuple[str, ...]
-    stages: tuple[BuildStage, ...]
+    dockerfile: ParsedDockerfile
     module: Module | None
     tree: ContextTree
     """The build context."""
     manifests: tuple[str, ...]
-    """The module's manifests that lie in the build context, relative to it."""
+    """The module's manifests in the build context, relative to it."""
     ignored: tuple[str, ...] | None
-    """The patterns of the ignore file; None where there is none."""
+    """The patterns of the ignore file; None without an ignore file."""
 
-    def source(self, instruction: Instruction) -> str:
-        """The lines of an instruction as they are."""
-        return "\n".join(self.lines[instruction.first_line - 1 : instruction.last_line])
+    @property
+    def stages(self) -> tuple[BuildStage, ...]:
+        """The stages, in order."""
+        return self.dockerfile.stages
 
     @property
     def last(self) -> BuildStage:
-        """The stage that is shipped."""
-        return self.stages[-1]
+        """The stage that the build returns."""
+        return self.dockerfile.stages[-1]
+
+    @cached_property
+    def configuration(self) -> ImageConfiguration:
+        """The configuration of the last stage's image."""
+        return configuration_of(self.dockerfile, self.last)
+
+    def source(self, instruction: Instruction) -> str:
+        """Return the lines of an instruction as written."""
+        return self.dockerfile.source_of(instruction)
 
     def start(self) -> Instruction | None:
-        """What starts the application: the last CMD, or the last ENTRYPOINT where there is no CMD."""
-        found = self.last.of("CMD") or self.last.of("ENTRYPOINT")
-        return found[-1] if found else None
+        """Return the instruction that starts the application: the last CMD, or the last ENTRYPOINT without a CMD."""
+        instructions = self.last.of("CMD") or self.last.of("ENTRYPOINT")
+        return instructions[-1] if instructions else None
 
     def base(self, stage: BuildStage) -> str:
-        """The image that a stage rests on, through other stages, with the global arguments' defaults put in."""
-        earlier = {known.name: known for known in self.stages[: self.stages.index(stage)] if known.name}
-        seen = 0
-        while stage.base in earlier and seen < len(self.stages):
-            stage, seen = earlier[stage.base], seen + 1
-        return stage.base
+        """Return the base image of a stage, also if it continues another stage."""
+        return self.dockerfile.base_stage(stage).base
 
 
 def problem(
@@ -57,11 +69,11 @@ def problem(
     rationale: str,
     patch: Patch | None = None,
 ) -> DockerfileProblem:
-    """A problem at an instruction."""
+    """Create the problem of an instruction."""
     return DockerfileProblem(
-        id=f"{rule}:{where.first_line}",
+        id=f"{rule}:{where.line}",
         rule=rule,
-        line=where.first_line,
+        line=where.line,
         severity=severity,
         message=message,
         rationale=rationale,
@@ -70,17 +82,17 @@ def problem(
 
 
 def replace(instruction: Instruction, text: str) -> Patch:
-    """Put a text in an instruction's place."""
-    return Patch(first_line=instruction.first_line, last_line=instruction.last_line, replacement=text)
+    """Replace an instruction by a text."""
+    return Patch(first_line=instruction.line, last_line=instruction.last_line, replacement=text)
 
 
 def before(instruction: Instruction, text: str) -> Patch:
-    """Put a text before an instruction."""
-    return Patch(first_line=instruction.first_line, last_line=instruction.first_line - 1, replacement=text)
+    """Insert a text before an instruction."""
+    return Patch(first_line=instruction.line, last_line=instruction.line - 1, replacement=text)
 
 
 def substitute(file: ReviewContext, instruction: Instruction, old: str, new: str) -> Patch | None:
-    """Replace what a pattern finds in an instruction's own lines; None where that changes nothing."""
+    """Replace the matches of a pattern in an instruction's lines; return None if nothing changes."""
     text = file.source(instruction)
     changed = re.sub(old, new, text)
     return replace(instruction, changed) if changed != text else None

@@ -39,7 +39,7 @@ def read_patterns(text: str) -> list[str]:
 
 
 def is_ignored(path: str, patterns: Sequence[str]) -> bool:
-    """Tell whether Docker leaves a path out of the context, itself or with a folder above it."""
+    """Return whether Docker leaves a path out of the context, itself or with a folder above it."""
     from docker.utils.build import PatternMatcher
 
     matcher = PatternMatcher(list(patterns))

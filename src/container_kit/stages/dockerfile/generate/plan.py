@@ -41,7 +41,7 @@ class DockerfilePlan:
         """Return the base images that could be used, each choice in its order of preference."""
         bases = Bases(self.policy, Availability())
         self.generator(self.app, bases)
-        return tuple(dict.fromkeys(bases.asked))
+        return tuple(dict.fromkeys(bases.choices))
 
     def dockerfile(self, availability: Availability) -> Dockerfile:
         """Generate the files for a host.
@@ -62,13 +62,13 @@ class DockerfilePlan:
         )
 
     def _ignore(self, recipe: Recipe) -> str | None:
-        """The ignore file; None where somebody wrote one, which then must let through what is copied."""
-        there = self.app.tree.text(".dockerignore")
-        if there is None or is_own(there):
+        """Return the ignore file; None if the project has one, which must let the copied files through."""
+        existing = self.app.tree.text(".dockerignore")
+        if existing is None or is_own(existing):
             return ignore_text(recipe.ignore, self.app.manifests)
         for path in self.app.manifests:
-            if is_ignored(path, read_patterns(there)):
-                evidence = [Evidence(kind="file", text=there[:2000], where=".dockerignore")]
+            if is_ignored(path, read_patterns(existing)):
+                evidence = [Evidence(kind="file", text=existing[:2000], where=".dockerignore")]
                 raise SOURCE_IGNORED(f".dockerignore keeps out {path}", evidence=evidence, path=path)
         return None
 
@@ -93,7 +93,7 @@ def plan(
 
 
 def _recipe_of(app: App) -> RecipeGenerator | None:
-    """Return the recipe of the package manager, else of the language; None if there is none."""
+    """Return the recipe of the package manager, else of the language; None if it does not exist."""
     languages = catalog().languages
     if app.role == "static":
         return languages[_STATIC].recipe

@@ -40,7 +40,7 @@ def dockerfile_text(recipe: Recipe, port: int | None, health: str | None) -> str
     Args:
         recipe: What an ecosystem's generator made.
         port: The TCP port; None for what does not serve.
-        health: The path of a health endpoint, where one is known.
+        health: The path of a health endpoint, if one is known.
     """
     blocks = [_build(build) for build in recipe.builds]
     blocks.append(_runtime(recipe.runtime, port, health))
@@ -53,7 +53,7 @@ def signed(text: str) -> str:
 
 
 def is_own(text: str) -> bool:
-    """Tell whether a text was generated here and has not been edited since."""
+    """Return whether a text was generated here and has not been edited since."""
     first, _, rest = text.partition("\n")
     return first.startswith(_OWN) and f"checksum {_checksum(rest)}." in first
 

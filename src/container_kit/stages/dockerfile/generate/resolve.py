@@ -110,13 +110,13 @@ def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, s
 
 
 def _program(module: Module) -> str | None:
-    """The start command; what is behind it where it is a script, or a task of a package manager that no image has."""
+    """Return the start command; the program behind it if that is a script or a task of a package manager."""
     start = module.start_command.value
     return module.start_program.value or start if start and _HIDING.fullmatch(start) else start
 
 
 def _compiled(module: Module) -> bool:
-    """Tell whether the build itself makes the one program to run, so that no command is needed."""
+    """Return whether the build itself makes the one program to run, so that no command is needed."""
     language = catalog().languages.get(module.language.value or "")
     return language is not None and language.compiled and module.package_manager.value is not None
 
@@ -137,7 +137,7 @@ def _port(module: Module, role: Role, options: DockerfileOptions) -> int | None:
 
 
 def _unprivileged(port: int) -> int:
-    """The port that a server of our own choice listens on: a web server's usual one is root's."""
+    """Return the port that the added server listens on: only root can use ports below 1024."""
     return port if port >= 1024 else _PORT_BY_VARIABLE
 
 
@@ -154,7 +154,7 @@ def _refuse_unusable(module: Module, options: DockerfileOptions) -> None:
         raise NAME_UNUSABLE(f"the build command of {module.path} is {build[:80]!r}", what="build command")
     for image in options.base_images.values():
         if not _IMAGE.fullmatch(image):
-            raise NAME_UNUSABLE(f"{image[:80]!r} is no reference of an image", what="base image")
+            raise NAME_UNUSABLE(f"{image[:80]!r} is not an image reference", what="base image")
 
 
 def _refuse_malformed(analysis: Analysis, module: Module) -> None:
@@ -166,7 +166,7 @@ def _refuse_malformed(analysis: Analysis, module: Module) -> None:
 
 
 def _manifests(analysis: Analysis, module: Module, tree: ContextTree, workspace: Workspace | None) -> tuple[str, ...]:
-    """The module's own and, in a workspace, those of all members: a lockfile is checked against all of them."""
+    """Return the module's manifests and, in a workspace, those of all members: the lock file covers them all."""
     paths = [*(workspace.manifests(module.path) if workspace else ()), *module.manifests]
     if analysis.workspace_tool and not workspace:
         paths += [path for other in analysis.modules for path in other.manifests]

@@ -28,13 +28,13 @@ def describe_elixir(folder: Folder, draft: ModuleDraft) -> None:
     draft.locked = folder.has("mix.lock")
     draft.language.add("elixir", "declared", place)
     draft.package_manager.add("mix", "declared", place)
-    if found := re.search(r"\bapp:\s*:(\w+)", text):
-        draft.name = found[1]
-    if found := re.search(r"\belixir:\s*\"([^\"]+)\"", text):
-        draft.version.add(found[1], "declared", folder.place("mix.exs", found[0]))
-    for found in re.finditer(r"\{:(\w+),\s*((?:\"|git|path|in_umbrella)[^}]*)", re.sub(r"#.*", "", text)):
-        into = draft.tools if re.search(r"only:\s*\[?:(?:dev|test)", found[2]) else draft.dependencies
-        into.setdefault(found[1], folder.place("mix.exs", found[0].partition("\n")[0]))
+    if match := re.search(r"\bapp:\s*:(\w+)", text):
+        draft.name = match[1]
+    if match := re.search(r"\belixir:\s*\"([^\"]+)\"", text):
+        draft.version.add(match[1], "declared", folder.place("mix.exs", match[0]))
+    for match in re.finditer(r"\{:(\w+),\s*((?:\"|git|path|in_umbrella)[^}]*)", re.sub(r"#.*", "", text)):
+        into = draft.tools if re.search(r"only:\s*\[?:(?:dev|test)", match[2]) else draft.dependencies
+        into.setdefault(match[1], folder.place("mix.exs", match[0].partition("\n")[0]))
     if "phoenix" in draft.dependencies and not folder.has_folder("apps"):
         draft.start.add("mix phx.server", "framework", place, confidence=0.82)
         draft.start.add(f"_build/prod/rel/{draft.name}/bin/{draft.name} start", "framework", place, confidence=0.5)
@@ -52,7 +52,7 @@ def describe_elixir(folder: Folder, draft: ModuleDraft) -> None:
 
 
 def umbrella(folder: Folder) -> tuple[str, list[str]] | None:
-    """The applications of an umbrella project."""
+    """Return the applications of an umbrella project."""
     if "apps_path" not in folder.text("mix.exs"):
         return None
     home = folder.tree.folders.get(f"{folder.path}/apps".lstrip("/"))
@@ -68,8 +68,10 @@ def describe_gleam(folder: Folder, draft: ModuleDraft) -> None:
     draft.name = str(data.get("name") or folder.base)
     draft.language.add("gleam", "declared", place)
     draft.package_manager.add("gleam", "declared", place)
-    wanted = data.get("gleam")
-    draft.version.add(wanted if isinstance(wanted, str) else None, "declared", folder.place("gleam.toml", "gleam ="))
+    required = data.get("gleam")
+    draft.version.add(
+        required if isinstance(required, str) else None, "declared", folder.place("gleam.toml", "gleam =")
+    )
     dependencies = data.get("dependencies")
     for name in dependencies if isinstance(dependencies, dict) else ():
         draft.dependencies[name] = folder.place("gleam.toml", name)

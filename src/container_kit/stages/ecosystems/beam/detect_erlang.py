@@ -67,8 +67,8 @@ def _release_command(text: str, name: str, *, rebar: bool) -> str:
 def _dependencies(text: str, *, rebar: bool) -> list[str]:
     if not rebar:
         return re.findall(r"\w+", " ".join(re.findall(r"^DEPS\s*\+?=(.*)$", text, re.MULTILINE)))
-    found = re.search(r"\{\s*deps\s*,\s*\[(.*?)\]\s*\}\s*\.", text, re.DOTALL)
-    return re.findall(r"(?:^|[\[,{])\s*(\w+)(?=\s*(?:,\s*[\"{]|\s*[,}\]]|\s*$))", found[1]) if found else []
+    match = re.search(r"\{\s*deps\s*,\s*\[(.*?)\]\s*\}\s*\.", text, re.DOTALL)
+    return re.findall(r"(?:^|[\[,{])\s*(\w+)(?=\s*(?:,\s*[\"{]|\s*[,}\]]|\s*$))", match[1]) if match else []
 
 
 DETECTORS = (

@@ -17,8 +17,8 @@ def mix(text: str) -> Iterator[Entry]:
     if not text.lstrip().startswith("%{"):
         raise Malformed("no lock file of Mix")
     for number, line in enumerate(text.splitlines(), start=1):
-        found = _HEX.match(line)
-        if found and found[2] == "hex":
-            yield Package("hex", found[3], found[4], line=number)
-        elif found:
-            yield Unread(f"{found[1]} comes from {found[2]}", number)
+        match = _HEX.match(line)
+        if match and match[2] == "hex":
+            yield Package("hex", match[3], match[4], line=number)
+        elif match:
+            yield Unread(f"{match[1]} comes from {match[2]}", number)

@@ -83,6 +83,6 @@ def gleam(app: App, bases: Bases) -> Recipe:
 
 
 def _name(app: App) -> str:
-    """The application's name, which is also its release's."""
+    """Return the application's name, which is also its release's."""
     named = re.search(r"app:\s*:(\w+)", app.tree.text(app.inside("mix.exs")) or "")
     return named[1] if named else re.sub(r"\W", "_", app.module.name)

@@ -43,8 +43,8 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.manifests.extend([manifest] if manifest else [])
     draft.locked = True  # the system's packages are not pinned by the project
     for path in sources[:60]:
-        if found := _INCLUDES.search(folder.source(path)):
-            draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0].strip()))
+        if match := _INCLUDES.search(folder.source(path)):
+            draft.dependencies.setdefault(match[1].lower(), folder.place(path, match[0].strip()))
     if "drogon" in draft.dependencies:
         _claim_listeners(folder, draft, sources)
     elif not draft.dependencies and (server := folder.find(_ACCEPTS, *_CPP, ".c", ".h")):
@@ -107,13 +107,13 @@ def _has_main(folder: Folder, path: str) -> bool:
 
 
 def _target(folder: Folder, manifest: str, text: str, main: str | None) -> tuple[str | None, bool]:
-    """The program that the build makes, and whether the build file names it."""
+    """Return the program that the build makes, and whether the build file names it."""
     if manifest == "CMakeLists.txt":
         project = re.search(r"project\s*\(\s*([\w.-]+)", text, re.IGNORECASE)
         inner = [folder.text(path) for path in folder.files("CMakeLists.txt", limit=12, depth=3)]
-        for one in [text, *inner]:
-            if target := re.search(r"add_executable\s*\(\s*([\w${}.-]+)", one, re.IGNORECASE):
-                return _expanded(target[1], one, project[1] if project else ""), True
+        for build_file in [text, *inner]:
+            if target := re.search(r"add_executable\s*\(\s*([\w${}.-]+)", build_file, re.IGNORECASE):
+                return _expanded(target[1], build_file, project[1] if project else ""), True
         return None, False
     if manifest == "meson.build":
         target = re.search(r"(?:executable|build_target)\s*\(\s*'([^']+)'", text)
@@ -131,8 +131,8 @@ def _target(folder: Folder, manifest: str, text: str, main: str | None) -> tuple
 def _expanded(name: str, text: str, project: str) -> str:
     if "PROJECT_NAME" in name:
         return project
-    if found := re.search(rf"set\s*\(\s*{re.escape(name.strip('${}'))}\s+([\w.-]+)", text):
-        return found[1]
+    if match := re.search(rf"set\s*\(\s*{re.escape(name.strip('${}'))}\s+([\w.-]+)", text):
+        return match[1]
     return name
 
 

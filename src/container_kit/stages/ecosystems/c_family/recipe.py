@@ -69,7 +69,7 @@ def c_family(app: App, bases: Bases) -> Recipe:
         "WORKDIR /app",
         app.copy_source(),
         *app.enter(),
-        f"RUN {chain(_build(app), 'mkdir -p /out/lib', f'cp {_made(app)} /out/app')}",
+        f"RUN {chain(_build(app), 'mkdir -p /out/lib', f'cp {_binary(app)} /out/app')}",
         "# What the program loads beside the C library goes with it.",
         f'SHELL ["/bin/bash", "-o", "pipefail", "-c"]\nRUN {{ {_SHARED}; }} || test -z "$(ls /out/lib)"',
     )
@@ -91,10 +91,10 @@ def c_family(app: App, bases: Bases) -> Recipe:
 
 
 def _libraries(app: App) -> tuple[str, ...]:
-    """The packages behind what the build file looks for, and those that the analysis knows."""
+    """Return the packages that the build file looks for, and those that the analysis found."""
     text = "\n".join(app.tree.text(app.inside(name)) or "" for name in ("CMakeLists.txt", "meson.build"))
-    asked = [word.lower() for found in _ASKED.finditer(text) for word in (found[1] or found[2]).split()]
-    known = [_LIBRARIES[word] for word in asked if word in _LIBRARIES]
+    requested = [word.lower() for match in _ASKED.finditer(text) for word in (match[1] or match[2]).split()]
+    known = [_LIBRARIES[word] for word in requested if word in _LIBRARIES]
     return tuple(dict.fromkeys((*known, *build_packages(app.packages))))
 
 
@@ -106,8 +106,8 @@ def _build(app: App) -> str:
     return app.build or "make"
 
 
-def _made(app: App) -> str:
-    """The file that the build leaves, relative to the module's folder."""
+def _binary(app: App) -> str:
+    """Return the file that the build leaves, relative to the module's folder."""
     words = app.command().arguments if app.start else ()
     if not words or not re.fullmatch(r"(?:\./)?[\w+./-]+", words[0]) or ".." in words[0]:
         raise START_UNKNOWN(f"the program that {app.module.path} builds is unknown", path=app.module.path)

@@ -39,9 +39,9 @@ def crystal(app: App, bases: Bases) -> Recipe:
 
 
 def _named(app: App, pattern: str, usual: str) -> str:
-    """What a pattern finds in the start command or the build command."""
+    """Return the match of a pattern in the start command or the build command."""
     for line in (app.start, app.build):
-        found = re.search(pattern, line or "")
-        if found:
-            return found[1]
+        match = re.search(pattern, line or "")
+        if match:
+            return match[1]
     return usual

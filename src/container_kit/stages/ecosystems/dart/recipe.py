@@ -37,17 +37,17 @@ def dart(app: App, bases: Bases) -> Recipe:
 
 
 def _named(app: App, pattern: str, usual: str) -> str:
-    """What a pattern finds in the start command or the build command."""
+    """Return the match of a pattern in the start command or the build command."""
     for line in (app.start, app.build):
-        found = re.search(pattern, line or "")
-        if found:
-            return found[1]
+        match = re.search(pattern, line or "")
+        if match:
+            return match[1]
     return usual
 
 
 def build_flutter_site(app: App, bases: Bases) -> Build:
     """Return the stage that builds a Flutter application for the web."""
-    base = bases.pick(_FLUTTER, rationale="Flutter has no image of its own; this is the one that is in general use")
+    base = bases.pick(_FLUTTER, rationale="Flutter publishes no image; this one is in general use")
     lines = (
         "WORKDIR /app",
         *app.copy_manifests(),

@@ -77,8 +77,8 @@ def _read_imports(folder: Folder, draft: ModuleDraft, maps: tuple[str, str], ent
         for name in table_in(folder.json(path), "imports"):
             draft.dependencies.setdefault(name.strip("/@").rpartition("/")[2].lower(), folder.place(path, f'"{name}"'))
     for path in filter(None, (entry, folder.first("deps.ts", "src/deps.ts"))):
-        for found in _IMPORT.finditer(folder.source(path)):
-            draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
+        for match in _IMPORT.finditer(folder.source(path)):
+            draft.dependencies.setdefault(match[1].lower(), folder.place(path, match[0]))
 
 
 def _claim_start(folder: Folder, draft: ModuleDraft, tasks: dict[str, tuple[Any, str]], entry: str | None) -> None:
@@ -107,9 +107,9 @@ def _claim_start(folder: Folder, draft: ModuleDraft, tasks: dict[str, tuple[Any,
 
 def _claim_program(draft: ModuleDraft, program: str, place: str) -> None:
     draft.program.add(program, "declared", place)
-    if found := re.search(r"\bdeno serve\b(?:.*--port[ =](\d{2,5})\b)?", program):
+    if match := re.search(r"\bdeno serve\b(?:.*--port[ =](\d{2,5})\b)?", program):
         draft.role.add("web", "declared", place, confidence=0.9)
-        draft.port.add(int(found[1] or 8000), "declared", place, confidence=0.92 if found[1] else 0.75)
+        draft.port.add(int(match[1] or 8000), "declared", place, confidence=0.92 if match[1] else 0.75)
 
 
 def _is_deno(folder: Folder) -> bool:

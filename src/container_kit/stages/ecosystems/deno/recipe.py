@@ -22,7 +22,7 @@ _LINKED = "the C library that the program was linked against"
 
 
 def deno(app: App, bases: Bases) -> Recipe:
-    """Make the recipe for a Deno server, compiled to one program, for the cache of modules has no place in an image."""
+    """Make the recipe for a Deno server, compiled to one program so that the image needs no cache of modules."""
     base = bases.pick(Base("denoland/deno:2"), rationale="Deno's own")
     task = re.match(r"deno task (\S+)", app.start or "")
     line = str(_tasks(app).get(task[1], app.start)) if task else app.start or ""
@@ -34,7 +34,7 @@ def deno(app: App, bases: Bases) -> Recipe:
         "--allow-env",
         "--allow-read",
     ]
-    asked = shell_words(options)
+    permissions = shell_words(options)
     frozen = " --frozen" if app.has("deno.lock") else ""
     lines = (
         *environment({"DENO_DIR": "/cache/deno"}),
@@ -47,7 +47,7 @@ def deno(app: App, bases: Bases) -> Recipe:
             "/cache/deno",
             chain(
                 app.build or "",
-                f"deno compile{frozen} {asked} --output /out/app {shell_word(started[2])}",
+                f"deno compile{frozen} {permissions} --output /out/app {shell_word(started[2])}",
             ),
         ),
     )

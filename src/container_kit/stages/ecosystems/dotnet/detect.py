@@ -22,7 +22,7 @@ _LANGUAGES = {".csproj": "csharp", ".fsproj": "fsharp", ".vbproj": "vb"}
 
 
 def describe(folder: Folder, draft: ModuleDraft) -> None:
-    """Read the project file: its SDK tells a web application from a program and a library."""
+    """Read the project file: its SDK distinguishes web applications, programs and libraries."""
     path = (folder.matching("*.csproj", "*.fsproj", "*.vbproj") or [""])[0]
     if not path:
         _describe_solution(folder, draft) if folder.matching("*.sln", "*.slnx") else _describe_sources(folder, draft)
@@ -35,13 +35,13 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     project = folder.xml(path)
     text = folder.text(path)
     sdk = (project.get("Sdk") if project is not None else None) or "".join(re.findall(r'Sdk="([^"]+)"', text)[:1])
-    for found in re.finditer(r'<(?:PackageReference|FrameworkReference)\s[^>]*Include="([^"]+)"', text):
-        draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
-    for found in re.finditer(r'<ProjectReference\s[^>]*Include="(?:[^"]*[\\/])?([^"\\/]+proj)"', text):
-        draft.tools.setdefault(found[1].lower(), folder.place(path, found[0]))
+    for match in re.finditer(r'<(?:PackageReference|FrameworkReference)\s[^>]*Include="([^"]+)"', text):
+        draft.dependencies.setdefault(match[1].lower(), folder.place(path, match[0]))
+    for match in re.finditer(r'<ProjectReference\s[^>]*Include="(?:[^"]*[\\/])?([^"\\/]+proj)"', text):
+        draft.tools.setdefault(match[1].lower(), folder.place(path, match[0]))
     for listed, pattern in (("paket.references", r"^\s*([\w.]+)"), ("packages.config", r'<package\s+id="([^"]+)"')):
-        for found in re.finditer(pattern, folder.text(listed), re.MULTILINE):
-            draft.dependencies.setdefault(found[1].lower(), folder.place(listed, found[1]))
+        for match in re.finditer(pattern, folder.text(listed), re.MULTILINE):
+            draft.dependencies.setdefault(match[1].lower(), folder.place(listed, match[1]))
     _read_version(folder, draft, path, text)
     _claim_application(folder, draft, path, project, sdk)
 
@@ -72,8 +72,8 @@ def _describe_sources(folder: Folder, draft: ModuleDraft) -> None:
 
 
 def _read_version(folder: Folder, draft: ModuleDraft, path: str, text: str) -> None:
-    if found := re.search(r"<TargetFrameworks?>\s*(?:net(?:coreapp)?)?([\d.]+)", text):
-        draft.version.add(found[1], "declared", folder.place(path, found[0]))
+    if match := re.search(r"<TargetFrameworks?>\s*(?:net(?:coreapp)?)?([\d.]+)", text):
+        draft.version.add(match[1], "declared", folder.place(path, match[0]))
     sdk = folder.json("global.json").get("sdk") if folder.has("global.json") else None
     if isinstance(sdk, dict) and isinstance(version := sdk.get("version"), str):
         draft.version.add(version, "declared", folder.place("global.json", version), confidence=0.9)
@@ -130,12 +130,12 @@ def _claim_web(folder: Folder, draft: ModuleDraft, place: str) -> None:
     version = re.match(r"\d+", draft.version.value or "8")
     draft.port.add(8080 if version and int(version[0]) >= 8 else 80, "framework", place, confidence=0.55)
     for path in folder.matching("appsettings*.json"):
-        if found := re.search(r'"(?:Url|urls|Urls)"\s*:\s*"https?://[^:"]+:(\d+)', folder.text(path)):
-            draft.port.add(int(found[1]), "configuration", folder.place(path, found[0]))
+        if match := re.search(r'"(?:Url|urls|Urls)"\s*:\s*"https?://[^:"]+:(\d+)', folder.text(path)):
+            draft.port.add(int(match[1]), "configuration", folder.place(path, match[0]))
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
-    """The projects of a solution."""
+    """Return the projects of a solution."""
     solutions = folder.matching("*.sln", "*.slnx")
     if not solutions:
         return None

@@ -29,7 +29,7 @@ _NUGET = PackageRegistry(
             LockCommand(
                 ("*.csproj", "*.fsproj", "Directory.Packages.props"),
                 "dotnet restore --force-evaluate",
-                force="a `PackageReference` of its own",
+                force="a separate `PackageReference`",
             ),
         ),
         LockFile("packages.config", lockfiles.config),

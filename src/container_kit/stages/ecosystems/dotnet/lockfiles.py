@@ -1,4 +1,4 @@
-"""NuGet's lock file, and the versions that stand in projects, in their central list and in `packages.config`."""
+"""NuGet's lock file, and the versions in projects, in their central list and in `packages.config`."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def nuget(text: str) -> Iterator[Entry]:
 def _elements(root: str, element: str, name: str, version: str, text: str) -> Iterator[Entry]:
     project = parse_xml(text)
     if project.tag != root:
-        raise Malformed(f"its root is no {root}")
+        raise Malformed(f"its root is not {root}")
     lines = Lines(text)
-    for one in project.iter(element):
-        package = one.get(name) or ""
-        pinned = one.get(version) or one.findtext(version) or ""
+    for item in project.iter(element):
+        package = item.get(name) or ""
+        pinned = item.get(version) or item.findtext(version) or ""
         line = lines.of(f'{name}="{package}"')
         if package and pinned[:1].isdigit() and "*" not in pinned:
             yield Package("nuget", package, pinned.strip(), line=line)

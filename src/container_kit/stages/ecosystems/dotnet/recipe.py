@@ -45,7 +45,7 @@ def dotnet(app: App, bases: Bases) -> Recipe:
 
 
 def publish(app: App, bases: Bases) -> Build:
-    """The stage that restores a project's packages and publishes it to /out."""
+    """Return the stage that restores a project's packages and publishes it to /out."""
     version = _version(app)
     rationale = f"the project targets .NET {version}" if app.version else "the default .NET, with long-term support"
     base = bases.pick(Base(f"{_REGISTRY}/sdk:{version}"), rationale=rationale)

@@ -6,7 +6,7 @@ import posixpath
 import re
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, there
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing
 
 _MOST = 500
 _SHARED = (
@@ -20,7 +20,7 @@ _SHARED = (
 
 
 def read(tree: ContextTree) -> Workspace | None:
-    """Read all projects of the tree, two folders deep; None where there is but one."""
+    """Read all projects of the tree, two folders deep; None if there is but one."""
     projects = [
         path
         for pattern in ("*", "*/*", "*/*/*")
@@ -28,11 +28,11 @@ def read(tree: ContextTree) -> Workspace | None:
         if re.search(r"\.(?:cs|fs|vb)proj$", path)
     ]
     members = tuple(_member(tree, path) for path in projects[:_MOST])
-    return Workspace(members, there(tree, *_SHARED), ties_all=False) if len(members) > 1 else None
+    return Workspace(members, existing(tree, *_SHARED), ties_all=False) if len(members) > 1 else None
 
 
 def _member(tree: ContextTree, path: str) -> WorkspaceMember:
     folder = posixpath.dirname(path)
     references = re.findall(r"<ProjectReference\s+Include=\"([^\"]+)\"", tree.text(path) or "")
-    needs = {posixpath.normpath(posixpath.join(folder, one.replace("\\", "/"))) for one in references}
+    needs = {posixpath.normpath(posixpath.join(folder, reference.replace("\\", "/"))) for reference in references}
     return WorkspaceMember(folder or ".", path, path, frozenset(needs), builds=True)

@@ -57,7 +57,7 @@ class PackageManager:
 
 @dataclass(frozen=True, slots=True)
 class RootBuild:
-    """A manifest at the root that builds modules without a manifest of their own."""
+    """A manifest at the root that builds modules without a manifest."""
 
     manifest: str
     module_manifests: tuple[str, ...]

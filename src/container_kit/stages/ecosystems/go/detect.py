@@ -82,13 +82,13 @@ def _framework(draft: ModuleDraft) -> bool:
 
 def _read_module(folder: Folder, draft: ModuleDraft, manifest: str | None) -> None:
     text = folder.text(manifest)
-    if manifest and (found := re.search(r"^module\s+(\S+)", text, re.MULTILINE)):
-        draft.name = found[1].strip('"')
-    if manifest and (found := re.search(r"^go\s+(\d\S*)", text, re.MULTILINE)):
-        draft.version.add(found[1], "declared", folder.place(manifest, found[0]))
-    for found in _REQUIRE.finditer(text):
-        if "// indirect" not in found[2]:
-            draft.dependencies[found[1]] = folder.place("go.mod", found[1] + " ")
+    if manifest and (match := re.search(r"^module\s+(\S+)", text, re.MULTILINE)):
+        draft.name = match[1].strip('"')
+    if manifest and (match := re.search(r"^go\s+(\d\S*)", text, re.MULTILINE)):
+        draft.version.add(match[1], "declared", folder.place(manifest, match[0]))
+    for match in _REQUIRE.finditer(text):
+        if "// indirect" not in match[2]:
+            draft.dependencies[match[1]] = folder.place("go.mod", match[1] + " ")
 
 
 def _commands(folder: Folder, sources: list[str], own: str) -> list[str]:
@@ -133,14 +133,14 @@ def _claim_commands(folder: Folder, draft: ModuleDraft, commands: list[str]) -> 
 
 def _binary(folder: Folder, draft: ModuleDraft, command: str) -> str:
     last = command.rpartition("/")[2]
-    if command and not folder.has_folder(last):  # a program cannot have the name of a folder beside it
+    if command and not folder.has_folder(last):  # a program cannot have the name of a folder next to it
         return last
     parts = [part for part in draft.name.split("/") if not re.fullmatch(r"v\d+", part)]
     return (parts[-1] if parts else "") or folder.base
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
-    """The modules that `go.work` uses."""
+    """Return the modules that `go.work` uses."""
     if not folder.has("go.work"):
         return None
     text = folder.text("go.work")

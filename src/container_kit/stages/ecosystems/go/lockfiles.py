@@ -25,7 +25,7 @@ class _Module:
 
 
 def modules(text: str) -> Iterator[Entry]:
-    """Read `go.mod`; what is replaced by another module counts as that one, what by a folder as none."""
+    """Read `go.mod`; a replaced module counts as its replacement, and not at all if that is a folder."""
     module = _Module()
     for number, verb, rest in _statements(text):
         _take(module, number, verb, rest)
@@ -34,7 +34,7 @@ def modules(text: str) -> Iterator[Entry]:
     for name, (version, line) in module.required.items():
         yield from _chosen(module, name, version, line)
     if module.required and module.go < _COMPLETE_SINCE:
-        yield Unread("only since Go 1.17 the indirect dependencies stand here: run `go mod tidy -go=1.17`", 1)
+        yield Unread("indirect dependencies are listed only since Go 1.17: run `go mod tidy -go=1.17`", 1)
 
 
 def _statements(text: str) -> Iterator[tuple[int, str, str]]:
@@ -63,8 +63,8 @@ def _take(module: _Module, line: int, verb: str, rest: str) -> None:
         if not (required := _REQUIRED.match(rest)):
             raise Malformed("a requirement without a version", line)
         module.required[required[1]] = (required[2], line)
-    elif verb == "replace" and (found := _REPLACED.match(rest)):
-        module.replaced.append((found[1], found[2], found[3], found[4], line))
+    elif verb == "replace" and (match := _REPLACED.match(rest)):
+        module.replaced.append((match[1], match[2], match[3], match[4], line))
 
 
 def _chosen(module: _Module, name: str, version: str, line: int) -> Iterator[Entry]:

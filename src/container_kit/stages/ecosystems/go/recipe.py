@@ -1,4 +1,4 @@
-"""Go: one program, linked statically where no C library is needed."""
+"""Go: one program, linked statically if it needs no C library."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _tools(base: Base, app: App) -> tuple[str, ...]:
 
 
 def _package(app: App) -> str:
-    """The package of the program: from the build command, the start command, or where its `main` was seen."""
+    """Return the package of the program: from the build command, the start command, or the file with `main`."""
     for line in (app.build, app.start):
         words = (line or "").split()
         named = [word for word in words if re.fullmatch(r"\.(/[\w./-]+)?", word) and not word.endswith("/...")]

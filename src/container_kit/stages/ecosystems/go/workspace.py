@@ -6,14 +6,14 @@ import re
 from dataclasses import replace
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, inside, there
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
 
 _DEEPEST = 5
 _MOST_SOURCES = 300
 
 
 def read(tree: ContextTree) -> Workspace | None:
-    """Read the workspace of the tree's root; None where there is no go.work."""
+    """Read the workspace of the tree's root; None if there is no go.work."""
     text = tree.text("go.work")
     if text is None:
         return None
@@ -25,11 +25,11 @@ def read(tree: ContextTree) -> Workspace | None:
     members = tuple(member for folder in dict.fromkeys(folders) if (member := _member(tree, folder)))
     members = tuple(replace(member, needs=member.needs | _imported(tree, member, members)) for member in members)
     sums = [inside(member.path, "go.sum") for member in members]
-    return Workspace(members, there(tree, "go.work", "go.work.sum", *sums))
+    return Workspace(members, existing(tree, "go.work", "go.work.sum", *sums))
 
 
 def _imported(tree: ContextTree, member: WorkspaceMember, members: tuple[WorkspaceMember, ...]) -> frozenset[str]:
-    """The other members that a member's sources import: inside a workspace go.mod need not require them."""
+    """Return the other members that a member's sources import: inside a workspace go.mod need not require them."""
     patterns = [inside(member.path, f"{'*/' * depth}*.go") for depth in range(_DEEPEST)]
     sources = [file for pattern in patterns for file in tree.files(pattern)][:_MOST_SOURCES]
     text = "\n".join(tree.text(file) or "" for file in sources)

@@ -31,11 +31,11 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.locked = bool(folder.first("stack.yaml", "cabal.project.freeze"))
     draft.language.add("haskell", "declared", place)
     draft.package_manager.add("stack" if stack else "cabal", "declared", folder.place("stack.yaml") if stack else place)
-    if found := re.search(r"^name:\s*(\S+)", text, re.MULTILINE):
-        draft.name = found[1]
+    if match := re.search(r"^name:\s*(\S+)", text, re.MULTILINE):
+        draft.name = match[1]
     _read_dependencies(folder, draft, source)
-    if found := re.search(r"(?:ghc|resolver|snapshot)[\s:-]+(?:lts-)?([\d.]+)", folder.text("stack.yaml")):
-        draft.version.add(found[1], "declared", folder.place("stack.yaml", found[0]), confidence=0.5)
+    if match := re.search(r"(?:ghc|resolver|snapshot)[\s:-]+(?:lts-)?([\d.]+)", folder.text("stack.yaml")):
+        draft.version.add(match[1], "declared", folder.place("stack.yaml", match[0]), confidence=0.5)
     if (name := _executable(text, draft.name)) is not None:
         _claim_executable(folder, draft, name, "stack" if stack else "cabal", folder.place(source, name))
     elif text:
@@ -44,10 +44,10 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
 
 def _executable(text: str, package: str) -> str | None:
     """Return the program that the package makes; its own name if the manifest gives no other."""
-    found = re.search(r"^executable\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
-    found = found or re.search(r"^executables:\s*\n\s+([\w-]+):", text, re.MULTILINE)
-    if found:
-        return found[1]
+    match = re.search(r"^executable\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
+    match = match or re.search(r"^executables:\s*\n\s+([\w-]+):", text, re.MULTILINE)
+    if match:
+        return match[1]
     return package if re.search(r"^executable:", text, re.MULTILINE) else None
 
 
@@ -60,10 +60,10 @@ def _claim_executable(folder: Folder, draft: ModuleDraft, name: str, tool: str, 
 
 def _read_dependencies(folder: Folder, draft: ModuleDraft, manifest: str) -> None:
     text = folder.text(manifest)
-    for found in re.finditer(
+    for match in re.finditer(
         r"^[\s,-]*(?:build-depends:)?[\s,]*([A-Za-z][\w-]*)\s*(?:[\^<>=&|{].*|,.*)?$", text, re.MULTILINE
     ):
-        draft.dependencies.setdefault(found[1].lower(), folder.place(manifest, found[1]))
+        draft.dependencies.setdefault(match[1].lower(), folder.place(manifest, match[1]))
     for listed in re.findall(r"build-depends:([^:]*?)(?=\n\s*[\w-]+\s*:|\n\s*\n|\Z)", text):
         for name in re.findall(r"(?:^|,)\s*([A-Za-z][\w-]*)", listed):
             draft.dependencies.setdefault(name.lower(), folder.place(manifest, name))

@@ -21,7 +21,7 @@ def haskell(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Haskell server built by cabal or stack."""
     base = bases.pick(
         Base("haskell:9.8-slim-bookworm"),
-        rationale="made on a distribution no newer than the one that the program will run on",
+        rationale="made on a distribution no newer than the rename that the program will run on",
     )
     stack = app.manager == "stack"
     cache = "/root/.stack" if stack else "/root/.cabal/packages"
@@ -35,7 +35,7 @@ def haskell(app: App, bases: Bases) -> Recipe:
         if stack
         else "cabal install --install-method=copy --installdir=/out all:exes"
     )
-    one = "find /out -type f ! -name app -exec mv {} /out/app ';'"
+    rename = "find /out -type f ! -name app -exec mv {} /out/app ';'"
     lines = (
         *system_packages(base, build_packages(app.packages)),
         "WORKDIR /app",
@@ -43,7 +43,7 @@ def haskell(app: App, bases: Bases) -> Recipe:
         *app.enter(),
         cached(cache, fetch),
         app.copy_source(),
-        cached(cache, chain("mkdir /out", build, one)),
+        cached(cache, chain("mkdir /out", build, rename)),
     )
     runtime = bases.pick(*DEBIANS, rationale=_LINKED)
     return program(

@@ -6,6 +6,7 @@ import re
 
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
+from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.javascript.frameworks import SERVERS, SITES, Site
 from container_kit.stages.ecosystems.javascript.packages import (
@@ -116,7 +117,7 @@ def _is_set_up_for_types(folder: Folder, package: NodePackage, plain: list[str])
 
 
 def _is_tooling(path: str) -> bool:
-    """Tell configuration of tools and what was built from a program's own files."""
+    """Return whether a file configures a tool or was built."""
     name = path.rpartition("/")[2]
     return ".config." in name or name.startswith(".") or path.startswith(("dist/", "build/", "public/", "out/"))
 
@@ -146,13 +147,13 @@ _BUNDLERS = frozenset(["vite", "webpack", "parcel", "rspack", "rsbuild", "farm"]
 
 
 def _bundles_a_package(folder: Folder, package: NodePackage) -> bool:
-    """Tell whether a bundler builds a tool or a library here: there is no page, but something to install or import."""
+    """Return whether a bundler builds a tool or a library: there is no page, but something to install or import."""
     offered = any(package.data.get(key) for key in ("bin", "exports", "files"))
     return offered and not folder.first("index.html", "src/index.html", "public/index.html", "app/index.html")
 
 
 def _runs_server(folder: Folder, package: NodePackage, server: Framework | None) -> bool:
-    """Tell whether a package with front-end tools is started as a server: it has a framework for one, and starts it."""
+    """Return whether a package with front-end tools is started as a server, whose framework it has."""
     if server is None:
         return False
     if server.name in _OWN_SERVER:
@@ -244,7 +245,7 @@ def _claim_run(folder: Folder, draft: ModuleDraft, entry: str, *, scripted: bool
 
 
 def _claim_imported(folder: Folder, draft: ModuleDraft, entry: str) -> None:
-    """Without declared dependencies the entry file's imports tell the framework."""
+    """Claim the framework that the entry file imports, for a package without declared dependencies."""
     imported = set(re.findall(r"(?:require\(|from)\s*['\"]([^'\"]+)['\"]", folder.source(entry)))
     server = next((server for server in SERVERS if imported & set(server.packages)), None)
     if server:
@@ -266,11 +267,12 @@ def _describe_package(folder: Folder, package: NodePackage, draft: ModuleDraft) 
 
 
 def _is_node(folder: Folder) -> bool:
-    """Tell scripts of a server from those of a page: only the former require, export or ask the process."""
+    """Return whether scripts belong to a server, not a page: they require, export or use the process."""
     server = re.compile(
         r"\brequire\(|\bmodule\.exports\b|\bprocess\.|\bBun\.|from\s+['\"](?:node:|express|http|fs|path)|createServer"
     )
-    if re.search(r"^FROM\s+\S*\b(?:node|bun)\b", folder.text("Dockerfile"), re.MULTILINE):
+    bases = read_dockerfile("Dockerfile", folder.text("Dockerfile")).bases
+    if any(re.search(r"\b(?:node|bun)\b", base) for base in bases):
         return True
     return any(server.search(folder.source(path)) for path in folder.files(*_SUFFIXES, limit=10, depth=3))
 

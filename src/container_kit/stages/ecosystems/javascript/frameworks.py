@@ -16,7 +16,7 @@ class Site:
     port: int
     output: str
     serves: str | None = None
-    """The command that serves what was built, where the framework brings a server; None for static files."""
+    """The command that serves what was built, if the framework brings a server; None for static files."""
     develops: str | None = None
     """The command that serves the sources."""
 

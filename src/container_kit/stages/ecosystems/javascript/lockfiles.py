@@ -60,7 +60,7 @@ def _old(dependencies: dict[str, _Dependency], lines: Lines) -> Iterator[Entry]:
 
 
 def resolved(name: str, version: str, line: int) -> Iterator[Entry]:
-    """A package by its name and what was resolved for it: a version, an alias or a place."""
+    """Yield a package by its name and the resolved version, alias or location."""
     if version.startswith("npm:"):
         name, version = split(version.removeprefix("npm:"))
     if version[:1].isdigit():
@@ -71,8 +71,8 @@ def resolved(name: str, version: str, line: int) -> Iterator[Entry]:
 
 def split(descriptor: str) -> tuple[str, str]:
     """`@scope/name@range` in two."""
-    name, _, wanted = descriptor[1:].partition("@")
-    return descriptor[:1] + name, wanted
+    name, _, requested = descriptor[1:].partition("@")
+    return descriptor[:1] + name, requested
 
 
 _YARN_VERSION = re.compile(r'  version:? "?([^"\s]+)"?$')
@@ -87,8 +87,8 @@ def yarn(text: str) -> Iterator[Entry]:
             continue
         if line.startswith(" "):
             for key, form in (("version", _YARN_VERSION), ("resolution", _YARN_RESOLUTION)):
-                if found := form.match(line):
-                    known[key] = found[1]
+                if match := form.match(line):
+                    known[key] = match[1]
             continue
         if not line.endswith(":"):
             raise Malformed("no lock file of Yarn", number)
@@ -101,10 +101,10 @@ def _of_yarn(head: str, line: int, known: dict[str, str]) -> Iterator[Entry]:
         return
     if "version" not in known:
         raise Malformed("an entry without a version", line)
-    name, wanted = split(known.get("resolution") or head.split(", ")[0].strip('"'))
-    if wanted.startswith("npm:") and "@" in wanted:  # the classic lock tells of an alias in its range alone
-        name = split(wanted.removeprefix("npm:"))[0]
-    if not wanted.startswith(_LOCAL):
+    name, requested = split(known.get("resolution") or head.split(", ")[0].strip('"'))
+    if requested.startswith("npm:") and "@" in requested:  # the classic lock shows an alias only in its range
+        name = split(requested.removeprefix("npm:"))[0]
+    if not requested.startswith(_LOCAL):
         yield Package("npm", name, known["version"], line=line)
 
 

@@ -14,7 +14,7 @@ _MANIFEST = "nest-cli.json"
 
 
 def describe(folder: Folder, draft: ModuleDraft) -> None:
-    """Read what the nearest `nest-cli.json` above says of this folder; where it stands itself `package.json` speaks."""
+    """Read the entry of this folder in the nearest `nest-cli.json` above."""
     home = _home(folder)
     named = {root: (name, project) for name, root, project in _projects(home)}
     relative = folder.path.removeprefix(home.path).lstrip("/")
@@ -51,7 +51,7 @@ def _claim_application(folder: Folder, draft: ModuleDraft, project: dict[str, An
 
 
 def projects(folder: Folder) -> tuple[str, list[str]] | None:
-    """The applications that `nest-cli.json` names."""
+    """Return the applications that `nest-cli.json` names."""
     paths = [root for _, root, project in _projects(folder) if project.get("type") != "library"]
     return ("nest", paths) if paths else None
 

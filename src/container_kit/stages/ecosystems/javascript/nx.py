@@ -1,4 +1,4 @@
-"""Nx projects that have a `project.json` and no manifest of their own: their executors tell what they are."""
+"""Nx projects that have a `project.json` and no other manifest: their executors show the framework."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Manager:
     """The same for a member of the workspace: `{folder}` is its folder."""
     why: str
     setup: str = ""
-    """Installs the manager itself, where the image does not have it."""
+    """Installs the manager itself, if the image does not have it."""
     environment: tuple[tuple[str, str], ...] = ()
 
 
@@ -40,7 +40,7 @@ def node_manager(app: App) -> Manager:
 
 def _npm(app: App) -> Manager:
     locked = app.has("package-lock.json") or app.has("npm-shrinkwrap.json")
-    member = f" --workspace {_folder(app)} --include-workspace-root" if app.alone else ""
+    member = f" --workspace {_folder(app)} --include-workspace-root" if app.is_isolated_member else ""
     return Manager(
         f"npm ci{member}" if locked else f"npm install{member}",
         f"npm prune --omit=dev{member}",
@@ -54,7 +54,7 @@ def _npm(app: App) -> Manager:
 def _pnpm(app: App) -> Manager:
     locked = app.has("pnpm-lock.yaml")
     frozen = " --frozen-lockfile" if locked else ""
-    member = f" --filter {shell_word(f'{_name(app)}...')}" if app.alone else ""
+    member = f" --filter {shell_word(f'{_name(app)}...')}" if app.is_isolated_member else ""
     again = f"pnpm install --prod{frozen} --prefer-offline{member}"
     return Manager(
         f"pnpm install{frozen}{member}",
@@ -93,7 +93,7 @@ def _yarn_classic(app: App) -> Manager:
 
 def _yarn_berry(app: App) -> Manager:
     locked = app.has("yarn.lock")
-    member = f" {shell_word(_name(app))}" if app.alone else ""
+    member = f" {shell_word(_name(app))}" if app.is_isolated_member else ""
     return Manager(
         "yarn install --immutable" if locked else "yarn install",
         f"yarn workspaces focus{member} --production",
@@ -109,7 +109,7 @@ def _yarn_berry(app: App) -> Manager:
 def _bun(app: App) -> Manager:
     locked = app.has("bun.lock") or app.has("bun.lockb")
     frozen = " --frozen-lockfile" if locked else ""
-    member = f" --filter {shell_word(f'./{app.module.path}')}" if app.alone else ""
+    member = f" --filter {shell_word(f'./{app.module.path}')}" if app.is_isolated_member else ""
     return Manager(
         f"bun install{frozen}{member}",
         chain(_ALL_GONE, f"bun install --production{frozen}{member}"),
@@ -128,6 +128,6 @@ def _folder(app: App) -> str:
 
 
 def _name(app: App) -> str:
-    """The member's name in its own manifest."""
+    """Return the member's name in its own manifest."""
     member = app.workspace.member(app.module.path) if app.workspace else None
     return member.name if member else app.module.name

@@ -39,22 +39,22 @@ class NodePackage:
     tools: dict[str, str] = field(default_factory=dict)
 
     def resolved(self, name: str) -> str:
-        """What a script runs in the end, other scripts that it calls looked up."""
+        """Return the command that a script finally runs, following the scripts that it calls."""
         command = self.scripts.get(name, "")
         for _ in range(4):
-            found = _CALLS.search(command)
-            if found is None or found[1] not in self.scripts or found[1] == name:
+            match = _CALLS.search(command)
+            if match is None or match[1] not in self.scripts or match[1] == name:
                 break
-            command = self.scripts[found[1]]
+            command = self.scripts[match[1]]
         return command
 
     def has(self, *names: str) -> bool:
-        """Tell whether one of these is a dependency of any kind."""
+        """Return whether one of these is a dependency of any kind."""
         return any(name in self.runtime or name in self.tools for name in names)
 
 
 def read_package(folder: Folder) -> NodePackage:
-    """Read `package.json`; out of a broken one its pairs of strings still tell dependencies and scripts."""
+    """Read `package.json`; from a broken one, take dependencies and scripts out of its pairs of strings."""
     data = folder.json("package.json")
     if not data and (text := folder.text("package.json")).strip():
         pairs = salvage_pairs(text)
@@ -73,8 +73,8 @@ def _texts(value: Any) -> dict[str, str]:
 def read_manager(folder: Folder, package: NodePackage, draft: ModuleDraft) -> None:
     """Claim the package manager: `packageManager`, then lockfiles here and in the folders above, then signs."""
     declared = package.data.get("packageManager")
-    if isinstance(declared, str) and (found := re.match(r"(npm|yarn|pnpm|bun)@", declared)):
-        draft.package_manager.add(found[1], "declared", folder.place("package.json", "packageManager"), confidence=0.99)
+    if isinstance(declared, str) and (match := re.match(r"(npm|yarn|pnpm|bun)@", declared)):
+        draft.package_manager.add(match[1], "declared", folder.place("package.json", "packageManager"), confidence=0.99)
     path = folder.path
     while True:
         above = Folder(folder.tree, path)
@@ -97,7 +97,7 @@ def read_manager(folder: Folder, package: NodePackage, draft: ModuleDraft) -> No
 
 
 def _read_bun(folder: Folder, package: NodePackage, draft: ModuleDraft, place: str | None) -> None:
-    """What only Bun can run needs no lockfile to be told."""
+    """Claim Bun for a package that only Bun can run, without a lock file."""
     if package.has("bun-types", "@types/bun"):
         draft.package_manager.add("bun", "configuration", place, confidence=0.8)
     elif used := folder.find(r"\bBun\.(?:serve|listen|file|env|write)\b", ".ts", ".js", ".tsx", limit=10, depth=2):
@@ -105,7 +105,7 @@ def _read_bun(folder: Folder, package: NodePackage, draft: ModuleDraft, place: s
 
 
 def _read_lock(folder: Folder, draft: ModuleDraft, *, own: bool) -> bool:
-    """Read a folder's lockfile or `packageManager`; tell whether one was found."""
+    """Read a folder's lockfile or `packageManager`; return whether one was found."""
     found = False
     for trust, (lock, name) in zip((0.985, 0.984, 0.983, 0.982, 0.981, 0.98), _LOCKS.items(), strict=True):
         if folder.has(lock):
@@ -136,7 +136,7 @@ def read_version(folder: Folder, package: NodePackage, draft: ModuleDraft) -> No
 
 
 def workspace_members(folder: Folder) -> tuple[str, list[str]] | None:
-    """The workspace's tool and its members' paths, where this folder is a workspace's root."""
+    """Return the workspace's tool and its members' paths, if this folder is a workspace's root."""
     data = folder.json("package.json") if folder.has("package.json") else {}
     declared = data.get("workspaces")
     globs = declared.get("packages") if isinstance(declared, dict) else declared
@@ -157,7 +157,7 @@ def workspace_members(folder: Folder) -> tuple[str, list[str]] | None:
 
 
 def _expand(folder: Folder, globs: Any) -> list[str]:
-    """The folders with a `package.json` that match the patterns, those with `!` left out."""
+    """Return the folders with a `package.json` that match the patterns, those with `!` left out."""
     patterns = (
         [g.removeprefix("./").rstrip("/") for g in globs if isinstance(g, str)] if isinstance(globs, list) else []
     )

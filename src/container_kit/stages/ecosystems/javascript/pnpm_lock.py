@@ -33,7 +33,7 @@ def pnpm(text: str) -> Iterator[Entry]:
 
 
 def _entries(text: str) -> Iterator[_Entry]:
-    """What stands below `packages`."""
+    """Yield the entries below `packages`."""
     inside, entry = False, None
     for number, line in enumerate(text.splitlines(), start=1):
         if line[:1].strip():
@@ -42,12 +42,12 @@ def _entries(text: str) -> Iterator[_Entry]:
             inside = line.rstrip() == "packages:"
         elif not inside or not line.strip() or line.startswith("     "):
             continue
-        elif entry and (found := _FIELD.match(line)):
-            entry.fields[found[1]] = (found[2] or "").strip("'\"")
-        elif found := _ENTRY.match(line):
+        elif entry and (match := _FIELD.match(line)):
+            entry.fields[match[1]] = (match[2] or "").strip("'\"")
+        elif match := _ENTRY.match(line):
             if entry:
                 yield entry
-            entry = _Entry(found[1].strip("'\""), number)
+            entry = _Entry(match[1].strip("'\""), number)
         else:
             raise Malformed("no lock file of pnpm", number)
     if entry:
@@ -65,12 +65,12 @@ def _of_entry(entry: _Entry, *, old: bool) -> Iterator[Entry]:
     if "directory:" in entry.fields.get("resolution", ""):
         return
     name, version = _in_old_key(entry.key) if old else split(entry.key.removeprefix("/").partition("(")[0])
-    if "version" in entry.fields:  # it comes from an address, which stands in the key
+    if "version" in entry.fields:  # it comes from an address, which is in the key
         name, version = entry.fields.get("name", name), entry.fields["version"]
     yield from resolved(name, version, entry.line)
 
 
 def _in_old_key(key: str) -> tuple[str, str]:
-    """`/@scope/name/1.0.0_peers`; a host may stand before the first slash."""
+    """`/@scope/name/1.0.0_peers`; a host may precede the first slash."""
     name, _, version = key.partition("/")[2].rpartition("/")
     return name, version.partition("_")[0]

@@ -26,7 +26,7 @@ from container_kit.stages.ecosystems.javascript.package_managers import Manager,
 _VERSIONS = ("24", "26", "22", "20", "18", "16")
 _SCRIPT = re.compile(r"^(?:npm|yarn|pnpm|bun)(?:\s+(?:run|run-script))?\s+(?:-\S+\s+)*([\w:.-]+)(?:\s+--)?(.*)$")
 _COMMANDS = {"run", "start", "test", "add", "build", "create", "deploy", "global", "init", "workspace"}
-"""Words after `yarn`, `pnpm` or `bun` that are no program's name."""
+"""Words after `yarn`, `pnpm` or `bun` that are not names of programs."""
 _NOT_SCRIPTS = {"exec", "dlx", "install", "ci", "x"}
 IGNORE = ("**/node_modules", "**/.next", "**/.nuxt", "**/.svelte-kit", "**/.turbo", "**/.parcel-cache",
     "**/.yarn/cache", "**/.pnpm-store", "**/npm-debug.log*", "**/*.tsbuildinfo")  # fmt: skip
@@ -73,7 +73,7 @@ def node_base(app: App, bases: Bases) -> Base:
 
 
 def install_lines(app: App, base: Base, manager: Manager, *after: str) -> tuple[str, ...]:
-    """The lines of a build stage up to the installed dependencies, and what to run after them."""
+    """Return the lines of a build stage up to the installed dependencies, and what to run after them."""
     return (
         *system_packages(base, build_packages(app.packages)),
         *environment(dict(manager.environment)),
@@ -86,7 +86,7 @@ def install_lines(app: App, base: Base, manager: Manager, *after: str) -> tuple[
 
 
 def source_and_build(app: App, manager: Manager, *after: str) -> tuple[str, ...]:
-    """The lines that bring the source and build it, its sisters first, and what to run at the root when it is built."""
+    """Return the lines that copy and build the source, workspace packages first, and then run commands at the root."""
     workspace_dependencies = [
         manager.run_in.format(folder=shell_word(member.path))
         for member in app.workspace_dependencies
@@ -97,7 +97,7 @@ def source_and_build(app: App, manager: Manager, *after: str) -> tuple[str, ...]
         both = chain(build, finish)
         return (app.copy_source(), *((cached(manager.cache, both),) if both else ()))
     return (
-        *app.copy_sisters(),
+        *app.copy_workspace_dependencies(),
         *((cached(manager.cache, chain(*workspace_dependencies)),) if workspace_dependencies else ()),
         app.copy_module(),
         *((*app.enter(), cached(manager.cache, build)) if build else ()),
@@ -112,7 +112,7 @@ def build_site(app: App, bases: Bases) -> Build:
 
 
 def _read_when_installing(app: App) -> tuple[str, ...]:
-    """What install scripts and settings of package managers read before there is any source."""
+    """Return COPY instructions for files that the installation reads before the source is copied."""
     folders = [name for name in (".yarn", "patches", "prisma") if app.tree.names(name) and app.workspace is None]
     files = [name for name in (".npmrc", ".pnpmfile.cjs") if app.tree.exists(name) and name not in app.manifests]
     scripts = _scripts(app) if app.module.path == "." else {}
@@ -124,7 +124,7 @@ def _read_when_installing(app: App) -> tuple[str, ...]:
 
 
 def _as_script(app: App, manager: Manager) -> str:
-    """The build command; that of `npm run build` as the package manager at hand spells it."""
+    """Return the build command; `npm run build` in the form of the package manager."""
     build = app.build or ""
     script = _SCRIPT.match(build)
     known = script and script[1] in _scripts(app)
@@ -134,7 +134,7 @@ def _as_script(app: App, manager: Manager) -> str:
 def _lines(app: App, base: Base, manager: Manager) -> tuple[str, ...]:
     """Development packages are dropped after the build; with no build, before the source comes, which keeps it cached.
 
-    In a workspace whose members are not known they stay, for nobody can say whose they are.
+    In a workspace with unknown members they stay, because other members may need them.
     """
     prune = "" if (app.in_workspace and not app.workspace) or _is_standalone(app) else manager.prune
     if app.build:
@@ -143,11 +143,11 @@ def _lines(app: App, base: Base, manager: Manager) -> tuple[str, ...]:
 
 
 def _is_standalone(app: App) -> bool:
-    """Tell whether Next is told to trace what its server uses, which leaves nothing to prune."""
+    """Return whether Next traces the files that its server uses, which leaves nothing to prune."""
     names = ("next.config.js", "next.config.mjs", "next.config.ts")
     text = "".join(app.tree.text(app.inside(name)) or "" for name in names)
-    found = re.search(r"^\s*output\s*:\s*[\"']standalone[\"']", text, re.MULTILINE)
-    return app.framework == "nextjs" and app.module.path == "." and found is not None
+    match = re.search(r"^\s*output\s*:\s*[\"']standalone[\"']", text, re.MULTILINE)
+    return app.framework == "nextjs" and app.module.path == "." and match is not None
 
 
 def _standalone(app: App) -> tuple[str, ...]:

@@ -11,17 +11,17 @@ from container_kit.stages.ecosystems.javascript.packages import NodePackage
 
 
 def runner(draft: ModuleDraft) -> str:
-    """The program that runs scripts here."""
+    """Return the program that runs scripts here."""
     return draft.package_manager.value or "npm"
 
 
 def start_script(package: NodePackage, names: tuple[str, ...]) -> str | None:
-    """The first of these scripts that there is."""
+    """Return the first of these scripts that exists."""
     return next((name for name in names if package.scripts.get(name)), None)
 
 
 def only_builds(package: NodePackage, name: str) -> bool:
-    """Tell whether a script whose name says production makes files for it, and starts nothing."""
+    """Return whether a script whose name says production makes files for it, and starts nothing."""
     return name.startswith("prod") and re.search(r"\b(?:node|tsx|ts-node|bun|pm2)\b", package.resolved(name)) is None
 
 
@@ -45,16 +45,16 @@ _BUILDING = re.compile(r"build|compile|transpile|bundle|tsc|install|prepare|p(?:
 
 
 def runs_nothing(folder: Folder, package: NodePackage, script: str) -> bool:
-    """Tell whether a script runs a file that is not there, and nothing makes it."""
+    """Return whether a script runs a file that is not there, and nothing makes it."""
     command = package.scripts.get(script, "")
-    found = _RUNS.fullmatch(command)
-    if found is None or _TAKES_A_WORD.search(command):
+    match = _RUNS.fullmatch(command)
+    if match is None or _TAKES_A_WORD.search(command):
         return False
-    return is_nowhere(folder, package, found[1])
+    return is_nowhere(folder, package, match[1])
 
 
 def is_nowhere(folder: Folder, package: NodePackage, name: str) -> bool:
-    """Tell whether a file, named with or without its suffix, is not there, and nothing makes it."""
+    """Return whether a file, named with or without its suffix, is not there, and nothing makes it."""
     if any(_BUILDING.match(script) for script in package.scripts):
         return False
     if folder.matching("tsconfig*.json", "*.config.*", "Makefile", "*file.js") or folder.path:
@@ -69,10 +69,10 @@ def is_nowhere(folder: Folder, package: NodePackage, name: str) -> bool:
 def script_ports(folder: Folder, package: NodePackage, draft: ModuleDraft, script: str | None) -> None:
     """Claim the port that the script names, the one of the program that serves files, and what pm2 sets."""
     for name in dict.fromkeys([script, "start", "dev"]):
-        found = re.search(r"(?:--port[ =]|\s-p[ =]?|\bPORT=)(\d{2,5})\b", package.scripts.get(name or "", ""))
-        if found:
+        match = re.search(r"(?:--port[ =]|\s-p[ =]?|\bPORT=)(\d{2,5})\b", package.scripts.get(name or "", ""))
+        if match:
             trust = 0.92 if name == script else 0.6 if draft.role.value != "web" or not script else 0.59
-            draft.port.add(int(found[1]), "declared", folder.place("package.json", f'"{name}"'), confidence=trust)
+            draft.port.add(int(match[1]), "declared", folder.place("package.json", f'"{name}"'), confidence=trust)
     program = package.resolved(script) if script else ""
     place = folder.place("package.json", f'"{script}"')
     served = re.match(r"(?:npx\s+)?([\w-]+)\b", program)
@@ -86,8 +86,8 @@ def script_ports(folder: Folder, package: NodePackage, draft: ModuleDraft, scrip
 
 
 def _read_processes(folder: Folder, draft: ModuleDraft) -> None:
-    """The port that pm2 gives to what it starts."""
+    """Claim the port that pm2 sets for the programs that it starts."""
     for path in folder.matching("ecosystem.config.*", "pm2.config.*", "process.json", "pm2.json"):
-        if found := re.search(r"\bPORT['\"]?\s*:\s*['\"]?(\d{2,5})\b", folder.source(path)):
-            draft.port.add(int(found[1]), "configuration", folder.place(path, found[0]), confidence=0.94)
+        if match := re.search(r"\bPORT['\"]?\s*:\s*['\"]?(\d{2,5})\b", folder.source(path)):
+            draft.port.add(int(match[1]), "configuration", folder.place(path, match[0]), confidence=0.94)
             return

@@ -1,4 +1,4 @@
-"""Sites: frameworks that build a front end, with a server of their own or as files."""
+"""Sites: frameworks that build a front end, with a server or as files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONFIGS = {
 
 
 def is_configured(folder: Folder, name: str) -> bool:
-    """Tell whether a site's own configuration file is there, whatever the dependencies say."""
+    """Return whether a site's own configuration file is there, whatever the dependencies say."""
     return name in _CONFIGS and name != "vite" and bool(folder.matching(_CONFIGS[name]))
 
 
@@ -107,13 +107,13 @@ def _config_port(folder: Folder, draft: ModuleDraft, site: Site) -> None:
         blocks = r"\bserver" if site.name == "nuxt" else r"(?:server|devServer|preview)"
         for opened in re.finditer(rf"{blocks}\s*:\s*\{{", text):
             own = _own_lines(text, opened.end())
-            if found := re.search(r"\bport\s*:\s*(?:[^,\n}]*?(?:\|\||\?\?)\s*)?['\"]?(\d{2,5})", own):
-                draft.port.add(int(found[1]), "configuration", folder.place(path, found[0]))
+            if match := re.search(r"\bport\s*:\s*(?:[^,\n}]*?(?:\|\||\?\?)\s*)?['\"]?(\d{2,5})", own):
+                draft.port.add(int(match[1]), "configuration", folder.place(path, match[0]))
                 return
 
 
 def _own_lines(text: str, at: int) -> str:
-    """What a block of JavaScript says itself, without the blocks inside it."""
+    """Return the content of a block of JavaScript without the blocks inside it."""
     depth, kept = 1, []
     for character in text[at : at + 4000]:
         depth += {"{": 1, "}": -1}.get(character, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, inside, there
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
 
 _DEPENDENCIES = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
 _SHARED = (
@@ -21,16 +21,16 @@ _SHARED = (
 
 
 def read(tree: ContextTree) -> Workspace | None:
-    """Read the workspace of the tree's root; None where there is none."""
+    """Read the workspace of the tree's root; None if it does not exist."""
     patterns = _patterns(tree)
     if not patterns:
         return None
-    wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
-    unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    left_out = set(tree.folders(unwanted, "package.json"))
-    folders = [folder for folder in tree.folders(wanted, "package.json") if folder not in left_out]
+    included = [pattern for pattern in patterns if not pattern.startswith("!")]
+    excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    left_out = set(tree.folders(excluded, "package.json"))
+    folders = [folder for folder in tree.folders(included, "package.json") if folder not in left_out]
     members = tuple(_member(tree, folder) for folder in dict.fromkeys((".", *folders)))
-    return Workspace(members, there(tree, "package.json", *_SHARED))
+    return Workspace(members, existing(tree, "package.json", *_SHARED))
 
 
 def _patterns(tree: ContextTree) -> list[str]:

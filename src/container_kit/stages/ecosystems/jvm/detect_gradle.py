@@ -57,34 +57,34 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.package_manager.add("gradle", "declared", folder.place(build))
     draft.name = _project_name(folder)
     _read_dependencies(folder, draft, build, text)
-    if found := _VERSION.search(text):
-        draft.version.add(found[1], "declared", folder.place(build, found[0]))
+    if match := _VERSION.search(text):
+        draft.version.add(match[1], "declared", folder.place(build, match[0]))
     _claim_start(folder, draft, build, text)
 
 
 def _project_name(folder: Folder) -> str:
     settings = folder.first("settings.gradle", "settings.gradle.kts")
-    found = re.search(r"""rootProject\.name\s*=\s*['"]([^'"]+)""", folder.text(settings))
-    return found[1] if found else folder.base
+    match = re.search(r"""rootProject\.name\s*=\s*['"]([^'"]+)""", folder.text(settings))
+    return match[1] if match else folder.base
 
 
 def _read_dependencies(folder: Folder, draft: ModuleDraft, build: str, text: str) -> None:
     where = folder.place(build).rpartition(":")[0]
-    for found in _PLUGIN.finditer(text):
-        if "apply false" in text[found.end() : text.find("\n", found.end()) + 1 or None]:
+    for match in _PLUGIN.finditer(text):
+        if "apply false" in text[match.end() : text.find("\n", match.end()) + 1 or None]:
             continue
-        name = (found[1] or _catalogued(found[2])).lower()
-        draft.dependencies.setdefault(name, f"{where}:{_line(text, found)}")
-    for found in _DEPENDENCY.finditer(text):
-        name = (found[3] or found[5] or _catalogued(found[4] or "")).lower()
-        into = draft.tools if found[1].startswith("test") else draft.dependencies
-        into.setdefault(name, f"{where}:{_line(text, found)}")
-        if into is draft.dependencies and (known := stands_for(found[2] or "", name)):
-            into.setdefault(known, f"{where}:{_line(text, found)}")
+        name = (match[1] or _catalogued(match[2])).lower()
+        draft.dependencies.setdefault(name, f"{where}:{_line(text, match)}")
+    for match in _DEPENDENCY.finditer(text):
+        name = (match[3] or match[5] or _catalogued(match[4] or "")).lower()
+        into = draft.tools if match[1].startswith("test") else draft.dependencies
+        into.setdefault(name, f"{where}:{_line(text, match)}")
+        if into is draft.dependencies and (known := stands_for(match[2] or "", name)):
+            into.setdefault(known, f"{where}:{_line(text, match)}")
 
 
 def _catalogued(alias: str) -> str:
-    """The usual artifact behind a version catalogue's alias: `libs.ktor.server.core` is `ktor-server-core`."""
+    """Return the usual artifact behind a version catalogue's alias: `libs.ktor.server.core` is `ktor-server-core`."""
     name = alias.replace(".", "-")
     known = {
         "spring-boot": "org.springframework.boot",
@@ -100,7 +100,7 @@ def _line(text: str, found: re.Match[str]) -> int:
 
 
 def _shadowed(text: str, stem: str) -> str:
-    """The name of the jar that the shadow plugin makes: `-all`, or what its block says."""
+    """Return the name of the jar that the shadow plugin makes: `-all`, or what its block says."""
     _, _, block = text.partition("shadowJar")
     named = re.search(r"""archiveFileName(?:\.set\(|\s*=)\s*['"]([\w.-]+)['"]""", block)
     if named:
@@ -139,7 +139,7 @@ def _claim_start(folder: Folder, draft: ModuleDraft, build: str, text: str) -> N
 
 
 def _tool(folder: Folder) -> str:
-    """The wrapper, which the projects of a build share, or the machine's Gradle."""
+    """Return the wrapper, which the projects of a build share, or the machine's Gradle."""
     above = folder.path
     while above and not folder.tree.exists(f"{above}/gradlew"):
         above = above.rpartition("/")[0]
@@ -150,7 +150,7 @@ def _tool(folder: Folder) -> str:
 
 
 def _archive(draft: ModuleDraft, text: str, stem: str, framework: str | None) -> str:
-    """Where the build puts what runs alone."""
+    """Return the path of the archive that runs with its dependencies."""
     if framework == "quarkus":
         return "build/quarkus-app/quarkus-run.jar"
     if framework == "spring-boot":
@@ -161,7 +161,7 @@ def _archive(draft: ModuleDraft, text: str, stem: str, framework: str | None) ->
 
 
 def _carries_all(draft: ModuleDraft, text: str) -> bool:
-    """Tell whether the jar holds its libraries, so that it runs alone."""
+    """Return whether the jar contains its libraries."""
     return "io.ktor.plugin" in draft.dependencies or "shadow" in text or "Main-Class" in text
 
 
@@ -174,7 +174,7 @@ def _jar_task(draft: ModuleDraft, text: str, framework: str | None) -> str:
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
-    """The projects that the settings file includes."""
+    """Return the projects that the settings file includes."""
     settings = folder.first("settings.gradle", "settings.gradle.kts")
     text = folder.text(settings)
     statements = re.findall(r"^\s*include\b\s*\(?((?:\s*['\"][^'\"]+['\"]\s*,?)+)", text, re.MULTILINE)

@@ -63,8 +63,8 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
 
 
 def _salvage(folder: Folder, draft: ModuleDraft) -> None:
-    for found in re.finditer(r"<artifactId>\s*([\w.-]+)", folder.text("pom.xml")):
-        draft.dependencies.setdefault(found[1].lower(), folder.place("pom.xml", found[0]))
+    for match in re.finditer(r"<artifactId>\s*([\w.-]+)", folder.text("pom.xml")):
+        draft.dependencies.setdefault(match[1].lower(), folder.place("pom.xml", match[0]))
     own = re.sub(r"<parent>.*?</parent>", "", folder.text("pom.xml"), flags=re.DOTALL)
     name, version = re.search(r"<artifactId>\s*([\w.-]+)", own), re.search(r"<version>\s*([\w.-]+)", own)
     if name and version and is_application(is_framework(draft), claim_main(folder, draft), plugin=not folder.path):
@@ -143,10 +143,10 @@ def _read_version(folder: Folder, draft: ModuleDraft, pom: Any, properties: dict
 
 def _resolved(value: str, properties: dict[str, str]) -> str:
     for _ in range(5):
-        found = re.search(r"\$\{([\w.-]+)\}", value)
-        if not found or found[1] not in properties:
+        match = re.search(r"\$\{([\w.-]+)\}", value)
+        if not match or match[1] not in properties:
             break
-        value = value.replace(found[0], properties[found[1]])
+        value = value.replace(match[0], properties[match[1]])
     return value
 
 
@@ -214,24 +214,24 @@ def _jar(folder: Folder, pom: Any, properties: dict[str, str], framework: str | 
 
 
 def _assembled(pom: Any, stem: str, properties: dict[str, str]) -> str | None:
-    """The name of the jar with all dependencies, where the assembly or shade plugin makes one of its own."""
+    """Return the name of the jar with all dependencies, if the assembly or shade plugin makes one."""
     for plugin in pom.findall("build/plugins/plugin"):
         settings = [
             found for path in ("configuration", "executions/execution/configuration") for found in plugin.findall(path)
         ]
-        told = {item.tag: _resolved((item.text or "").strip(), properties) for one in settings for item in one}
-        name = told.get("finalName") or stem
+        values = {item.tag: _resolved((item.text or "").strip(), properties) for block in settings for item in block}
+        name = values.get("finalName") or stem
         if plugin.findtext("artifactId") == "maven-assembly-plugin":
-            described = [d.text for one in settings for d in one.findall("descriptorRefs/descriptorRef")]
-            apart = described and told.get("appendAssemblyId") != "false"
+            described = [d.text for block in settings for d in block.findall("descriptorRefs/descriptorRef")]
+            apart = described and values.get("appendAssemblyId") != "false"
             return f"{name}-{described[0]}" if apart else name
-        if plugin.findtext("artifactId") == "maven-shade-plugin" and told.get("finalName"):
+        if plugin.findtext("artifactId") == "maven-shade-plugin" and values.get("finalName"):
             return name
     return None
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
-    """The modules that a `pom.xml` names."""
+    """Return the modules that a `pom.xml` names."""
     pom = folder.xml("pom.xml") if folder.has("pom.xml") else None
     modules = [(m.text or "").strip() for m in pom.findall("modules/module")] if pom is not None else []
     return ("maven", [m.removeprefix("./").rstrip("/") for m in modules if m]) if modules else None

@@ -76,12 +76,12 @@ def _claim_sbt_start(folder: Folder, draft: ModuleDraft, build: str, texts: dict
 
 def _read_libraries(folder: Folder, draft: ModuleDraft, texts: dict[str, str]) -> None:
     for path, text in texts.items():
-        for found in re.finditer(r'"([\w.-]+)"\s*%%?%?\s*"([\w.-]+)"(?:\s*%\s*[^,)\n]*?%\s*"?(Test|test)\b)?', text):
-            into = draft.tools if found[3] else draft.dependencies
-            name = re.sub(r"_(?:2\.\d+|3)$|-experimental(?=_|$)", "", found[2].lower())
-            into.setdefault(re.sub(r"-experimental$", "", name), folder.place(path, found[0]))
-        for found in re.finditer(r'\b(?:ivy|mvn)"[\w.-]+:{1,3}([\w.-]+):', text):
-            draft.dependencies.setdefault(found[1].lower(), folder.place(path, found[0]))
+        for match in re.finditer(r'"([\w.-]+)"\s*%%?%?\s*"([\w.-]+)"(?:\s*%\s*[^,)\n]*?%\s*"?(Test|test)\b)?', text):
+            into = draft.tools if match[3] else draft.dependencies
+            name = re.sub(r"_(?:2\.\d+|3)$|-experimental(?=_|$)", "", match[2].lower())
+            into.setdefault(re.sub(r"-experimental$", "", name), folder.place(path, match[0]))
+        for match in re.finditer(r'\b(?:ivy|mvn)"[\w.-]+:{1,3}([\w.-]+):', text):
+            draft.dependencies.setdefault(match[1].lower(), folder.place(path, match[0]))
         if named := re.search(r"enablePlugins\([^)]*\b(Play\w*)", text):
             draft.dependencies.setdefault("play", folder.place(path, named[0]))
 
@@ -96,8 +96,8 @@ def describe_clojure(folder: Folder, draft: ModuleDraft) -> None:
     draft.language.add("clojure", "declared", place)
     draft.package_manager.add("leiningen" if leiningen else "tools.deps", "declared", place)
     pattern = r"\[([\w./-]+)\s+\"[^\"]+\"" if leiningen else r"([\w.-]+(?:/[\w.-]+)?)\s+\{:(?:mvn|git|local)/"
-    for found in re.finditer(pattern, text):
-        draft.dependencies.setdefault(found[1].lower(), folder.place(manifest, found[0]))
+    for match in re.finditer(pattern, text):
+        draft.dependencies.setdefault(match[1].lower(), folder.place(manifest, match[0]))
     if named := re.search(r"\(defproject\s+(\S+)", text):
         draft.name = named[1]
     if named := re.search(r"org\.clojure/clojure\s+(?:\{:mvn/version\s+)?\"([^\"]+)\"", text):

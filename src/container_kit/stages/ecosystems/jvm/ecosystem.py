@@ -37,7 +37,7 @@ _SCALA = PlainLanguage("scala", (".scala", ".sc"), ("Main", "main", "App"), "sca
 
 
 def _artifact_pattern(name: str) -> str:
-    """A manifest names the artifact apart from its group."""
+    """Return the expression for the artifact, which manifests name apart from its group."""
     return re.escape(name.rpartition(":")[2])
 
 

@@ -87,7 +87,7 @@ FRAMEWORKS = (
 
 
 def stands_for(group: str, artifact: str) -> str | None:
-    """The package of the table that any artifact of a framework's group stands for."""
+    """Return the package of the table that any artifact of a framework's group stands for."""
     if group == "io.quarkus" or (group == "io.micronaut" and artifact.startswith(("http-server", "runtime"))):
         return group
     return "dropwizard-core" if group == "io.dropwizard" else None
@@ -122,19 +122,19 @@ def read_language(folder: Folder, draft: ModuleDraft, manifest: str, usual: str 
 
 
 def main_class(folder: Folder) -> tuple[str, str] | None:
-    """The fully qualified class that has the main method, and its place."""
+    """Return the fully qualified class that has the main method, and its place."""
     for path in folder.files(".java", ".kt", ".scala", ".groovy", limit=120, depth=14):
         text = folder.source(path)
-        found = _MAIN.search(text)
-        if found and "/test/" not in f"/{path}":
+        match = _MAIN.search(text)
+        if match and "/test/" not in f"/{path}":
             package = re.search(r"^\s*package\s+([\w.]+)", text, re.MULTILINE)
             name = path.rpartition("/")[2].partition(".")[0] + ("Kt" if path.endswith(".kt") else "")
-            return (f"{package[1]}." if package else "") + name, folder.place(path, found[0])
+            return (f"{package[1]}." if package else "") + name, folder.place(path, match[0])
     return None
 
 
 def claim_main(folder: Folder, draft: ModuleDraft) -> str | None:
-    """Claim entry point; tell its class."""
+    """Claim the entry point; return its class."""
     main = main_class(folder)
     if main is None:
         return None
@@ -162,16 +162,16 @@ CONFIGURED = frozenset(["spring-boot", "quarkus", "micronaut", "grails", "open-l
 
 
 def is_application(framework: str | None, main: str | None, *, plugin: bool) -> bool:
-    """Tell an application from a library that depends on a framework: it has a main class or the framework's plugin.
+    """Return whether a module is an application: it has a main class or the framework's plugin.
 
     Args:
         framework: What it depends on.
         main: Its main class.
-        plugin: True where the build makes a program of it, or the project is alone.
+        plugin: True if the build makes a program of it, or it is the only project.
     """
     return main is not None or (framework in _STARTS_ITSELF and plugin)
 
 
 def is_framework(draft: ModuleDraft) -> str | None:
-    """The first framework that is a dependency."""
+    """Return the first framework that is a dependency."""
     return next((f.name for f in FRAMEWORKS if any(name in draft.dependencies for name in f.packages)), None)

@@ -1,4 +1,4 @@
-"""Gradle's lock file, and the versions that stand in its scripts and catalogs and in Maven's project files."""
+"""Gradle's lock file, and the versions in its scripts and catalogs and in Maven's project files."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def gradle(text: str) -> Iterator[Entry]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith(("#", "empty=")):
             continue
-        if not (found := _LOCKED.match(line.strip())):
+        if not (match := _LOCKED.match(line.strip())):
             raise Malformed("no lock file of Gradle", number)
-        yield Package("maven", f"{found[1]}:{found[2]}", found[3], line=number)
+        yield Package("maven", f"{match[1]}:{match[2]}", match[3], line=number)
 
 
 def script(text: str) -> Iterator[Entry]:
-    """Read the coordinates that stand with their versions in a build script of Gradle."""
+    """Read the coordinates with versions in a build script of Gradle."""
     lines = Lines(text)
     for group, artifact, version in _COORDINATES.findall(text):
         line = lines.of(f"{group}:{artifact}:{version}")
@@ -64,12 +64,12 @@ def _catalogued(library: Any, known: dict[str, Any]) -> tuple[str, str]:
 
 
 def maven(text: str) -> Iterator[Entry]:
-    """Read the dependencies of `pom.xml` whose versions stand in it, literally or as a property of the same file."""
+    """Read the dependencies of `pom.xml` whose versions are literal or a property of the same file."""
     project = parse_xml(text)
     if project.tag != "project":
         raise Malformed("no project of Maven")
     properties = _properties(project)
-    managed = {_name(one, properties): _text(one, "version", properties) for one in _managed(project)}
+    managed = {_name(item, properties): _text(item, "version", properties) for item in _managed(project)}
     lines = Lines(text)
     direct = project.findall("dependencies/dependency")
     for dependency in direct:
@@ -81,7 +81,7 @@ def maven(text: str) -> Iterator[Entry]:
         else:
             yield Unread(f"{name} gets its version elsewhere", line)
     if direct:
-        yield Unread("what its dependencies bring does not stand in it: scan the built image too", 1)
+        yield Unread("it does not list transitive dependencies: scan the built image too", 1)
 
 
 def _managed(project: Any) -> list[Any]:
@@ -91,8 +91,8 @@ def _managed(project: Any) -> list[Any]:
 
 def _properties(project: Any) -> dict[str, str]:
     own = {f"project.{name}": project.findtext(name) or project.findtext(f"parent/{name}") or "" for name in _OWN}
-    listed = (one for one in project.findall("properties/*") if isinstance(one.tag, str))
-    return own | {one.tag: (one.text or "").strip() for one in listed}
+    listed = (item for item in project.findall("properties/*") if isinstance(item.tag, str))
+    return own | {item.tag: (item.text or "").strip() for item in listed}
 
 
 def _name(dependency: Any, properties: dict[str, str]) -> str:
@@ -100,6 +100,6 @@ def _name(dependency: Any, properties: dict[str, str]) -> str:
 
 
 def _text(dependency: Any, field: str, properties: dict[str, str]) -> str:
-    """A field's text, with the properties of the same file in it; others stay as they are written."""
+    """Return a field's text with the properties of the same file filled in."""
     written = (dependency.findtext(field) or "").strip()
     return _PROPERTY.sub(lambda found: properties.get(found[1]) or found[0], written)

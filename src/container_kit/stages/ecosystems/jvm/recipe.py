@@ -83,20 +83,20 @@ def java(app: App, bases: Bases) -> Recipe:
 
 
 def _has_layers(app: App) -> bool:
-    """Tell whether the project's Spring Boot can take its archive apart: since 3.3."""
+    """Return whether the project's Spring Boot can take its archive apart: since 3.3."""
     if app.framework != "spring-boot":
         return False
     folders = dict.fromkeys((app.module.path, "."))
     files = [name if folder == "." else f"{folder}/{name}" for folder in folders for name in _BUILD_FILES]
     text = "\n".join(app.tree.text(file) or "" for file in files)
-    found = _BOOT.search(text)
-    version = [int(part) for part in found.groups() if part] if found else []
+    match = _BOOT.search(text)
+    version = [int(part) for part in match.groups() if part] if match else []
     return bool(version) and tuple(version) >= _WITH_LAYERS
 
 
 def _reasons(own_runtime: bool, layered: bool) -> tuple[Reason, ...]:
     lean = Reason(decision="no JDK in the last stage", rationale="a compiler is of use to an intruder only")
-    linked = Reason(decision="jlink", rationale="there is no runtime image, so one is made of the JDK's own modules")
+    linked = Reason(decision="jlink", rationale="there is no runtime image, so one is made from the JDK's modules")
     parts = Reason(
         decision="layers of Spring Boot", rationale="a change of the code leaves the dependencies' layer as it was"
     )
@@ -104,7 +104,7 @@ def _reasons(own_runtime: bool, layered: bool) -> tuple[Reason, ...]:
 
 
 def _versions(app: App) -> tuple[str, ...]:
-    """The Java versions that can build the project: the declared one, then newer ones, which compile for it."""
+    """Return the Java versions that can build the project: the declared one, then newer ones."""
     plain = re.match(r"(?:1\.)?(\d+)", (app.version or "").strip())
     if plain:
         newer = sorted((version for version in _LONG_TERM if int(version) > int(plain[1])), key=int)
@@ -113,7 +113,7 @@ def _versions(app: App) -> tuple[str, ...]:
 
 
 def _jdks(app: App, usual: str = "") -> tuple[Base, ...]:
-    """The images that can build: those of the build tool, then plain JDKs."""
+    """Return the images that can build: those of the build tool, then plain JDKs."""
     versions = _versions(app)
     tools = [Base(usual.format(version), version=version) for version in versions] if usual else []
     return (*tools, *(Base(f"eclipse-temurin:{version}-jdk", version=version) for version in versions))
@@ -142,7 +142,7 @@ def _maven(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
 
 
 def _maven_output(app: App, maven: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The commands that put what was built into /out, and the command that runs it."""
+    """Return the commands that put what was built into /out, and the command that runs it."""
     target = f"{app.folder}/target"
     if app.framework == "quarkus":
         return (f"cp -r {target}/quarkus-app/. /out/",), ("java", "-jar", "/app/quarkus-run.jar")
@@ -174,7 +174,7 @@ def _gradle(app: App, bases: Bases) -> tuple[Build, tuple[str, ...]]:
 
 
 def _gradle_output(app: App) -> tuple[str, str, tuple[str, ...]]:
-    """The task that builds, the command that puts its output into /out, and the command that runs it."""
+    """Return the task that builds, the command that puts its output into /out, and the command that runs it."""
     output = f"{app.folder}/build"
     if app.framework == "spring-boot":
         return "bootJar", _JAR.format(folder=f"{output}/libs"), _APPLICATION
@@ -190,12 +190,12 @@ def _build_file(app: App) -> str:
 
 
 def _declared_main(app: App) -> str | None:
-    found = _MAIN_CLASS.search(_build_file(app))
-    return found[1] if found else None
+    match = _MAIN_CLASS.search(_build_file(app))
+    return match[1] if match else None
 
 
 def _is_application(app: App) -> bool:
-    """Tell whether Gradle's `application` plugin is there, whose `installDist` writes a start script."""
+    """Return whether Gradle's `application` plugin is there, whose `installDist` writes a start script."""
     return re.search(r"['\"`]application['\"`]|^\s*application\s*(?:$|\{)", _build_file(app), re.MULTILINE) is not None
 
 

@@ -68,7 +68,7 @@ def _packed(app: App, bases: Bases, build: Build, command: tuple[str, ...], reas
 
 
 def _main_class(app: App) -> str | None:
-    """The object with `main`, from the file in which it was seen."""
+    """Return the object with `main`, from the file in which it was seen."""
     for place in app.module.start_command.locations:
         file = place.split(":")[0]
         if file.endswith(".scala"):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, inside, there
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
 
 _BUILDS = ("build.gradle.kts", "build.gradle")
 _SETTINGS = ("settings.gradle.kts", "settings.gradle")
 
 
 def read(tree: ContextTree) -> Workspace | None:
-    """Read the build of the tree's root; None where it includes no projects."""
-    settings = there(tree, *_SETTINGS)
+    """Read the build of the tree's root; None if it includes no projects."""
+    settings = existing(tree, *_SETTINGS)
     text = tree.text(settings[0]) or "" if settings else ""
     included = re.findall(r"\binclude\s*\(?\s*((?:[\"'][\w:./-]+[\"']\s*,?\s*)+)", text)
     names = [name.strip(":") for found in included for name in re.findall(r"[\"']([\w:./-]+)[\"']", found)]
@@ -21,12 +21,12 @@ def read(tree: ContextTree) -> Workspace | None:
         return None
     folders = [".", *(name.replace(":", "/") for name in dict.fromkeys(names) if ".." not in name)]
     members = tuple(member for folder in folders if (member := _member(tree, folder)))
-    root = there(tree, *_SETTINGS, *_BUILDS, "gradle.properties", "gradle/libs.versions.toml")
+    root = existing(tree, *_SETTINGS, *_BUILDS, "gradle.properties", "gradle/libs.versions.toml")
     return Workspace(members, root)
 
 
 def _member(tree: ContextTree, folder: str) -> WorkspaceMember | None:
-    manifest = next(iter(there(tree, *(inside(folder, name) for name in _BUILDS))), None)
+    manifest = next(iter(existing(tree, *(inside(folder, name) for name in _BUILDS))), None)
     if manifest is None:
         return None
     text = tree.text(manifest) or ""
@@ -38,5 +38,5 @@ def _member(tree: ContextTree, folder: str) -> WorkspaceMember | None:
 
 
 def _dashed(accessor: str) -> str:
-    """The path behind a type-safe accessor: `projects.shared.coreModel` is `shared:core-model`."""
+    """Return the path behind a type-safe accessor: `projects.shared.coreModel` is `shared:core-model`."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: f"-{found[1].lower()}", accessor).replace(".", ":")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, inside, there
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -15,7 +15,7 @@ _MOST = 500
 
 
 def read(tree: ContextTree) -> Workspace | None:
-    """Read the reactor of the tree's root; None where the root has no modules."""
+    """Read the reactor of the tree's root; None if the root has no modules."""
     members: dict[str, WorkspaceMember] = {}
     waiting = ["."]
     while waiting and len(members) < _MOST:
@@ -26,21 +26,21 @@ def read(tree: ContextTree) -> Workspace | None:
         members[folder] = _member(folder, pom)
         modules = [(found.text or "").strip().removesuffix("pom.xml").strip("/") for found in _named(pom, "module")]
         waiting += [inside(folder, path) for path in modules if path and ".." not in path]
-    return Workspace(tuple(members.values()), there(tree, "pom.xml")) if len(members) > 1 else None
+    return Workspace(tuple(members.values()), existing(tree, "pom.xml")) if len(members) > 1 else None
 
 
 def _member(folder: str, pom: Element) -> WorkspaceMember:
-    asked = {_artifact(one) for kind in ("dependency", "parent") for one in _named(pom, kind)}
-    return WorkspaceMember(folder, inside(folder, "pom.xml"), _artifact(pom) or folder, frozenset(asked), builds=True)
+    needs = {_artifact(child) for kind in ("dependency", "parent") for child in _named(pom, kind)}
+    return WorkspaceMember(folder, inside(folder, "pom.xml"), _artifact(pom) or folder, frozenset(needs), builds=True)
 
 
 def _artifact(element: Element) -> str:
-    """The artifact that an element names itself."""
-    return next(((one.text or "").strip() for one in element if _tag(one) == "artifactId"), "")
+    """Return the artifact that an element names itself."""
+    return next(((child.text or "").strip() for child in element if _tag(child) == "artifactId"), "")
 
 
 def _named(pom: Element, name: str) -> Iterator[Element]:
-    return (one for one in pom.iter() if _tag(one) == name)
+    return (child for child in pom.iter() if _tag(child) == name)
 
 
 def _tag(element: Element) -> str:

@@ -26,8 +26,8 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.locked = bool(folder.matching("*.opam.locked"))
     draft.language.add("ocaml", "declared", place)
     draft.package_manager.add("opam", "declared", place)
-    if found := re.search(r"\(name\s+([\w-]+)\)", folder.text("dune-project")):
-        draft.name = found[1]
+    if match := re.search(r"\(name\s+([\w-]+)\)", folder.text("dune-project")):
+        draft.name = match[1]
     builds = [path for path in folder.files("dune", depth=4) if path.rpartition("/")[2] == "dune"]
     _read_libraries(folder, draft, builds)
     program = next((path for path in builds if re.search(r"\(executables?\b", folder.source(path))), None)

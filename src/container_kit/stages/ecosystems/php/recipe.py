@@ -1,4 +1,4 @@
-"""PHP: FrankenPHP, one process that is web server and interpreter; composer has a stage of its own."""
+"""PHP: FrankenPHP, one process that is web server and interpreter; Composer runs in a separate stage."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def php(app: App, bases: Bases) -> Recipe:
 
 
 def _has_assets(app: App) -> bool:
-    """Tell whether pages need what Vite builds; Laravel's own layout."""
+    """Return whether pages need what Vite builds; Laravel's own layout."""
     scripts = app.tree.json("package.json").get("scripts", {})
     return app.framework == "laravel" and app.module.path == "." and isinstance(scripts, dict) and "build" in scripts
 
 
 def _assets(app: App, bases: Bases) -> tuple[Build, ...]:
-    """The stage that builds scripts and styles, where there are any."""
+    """Return the stage that builds scripts and styles, if there are any."""
     if not _has_assets(app):
         return ()
     base = bases.pick(*(Base(f"node:{version}-slim") for version in ("24", "22")), rationale="Vite builds the assets")

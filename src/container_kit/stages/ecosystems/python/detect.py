@@ -94,7 +94,7 @@ def _describe_framework(
 
 
 def _is_extension(folder: Folder, draft: ModuleDraft, framework: Framework, files: list[PythonFile]) -> bool:
-    """Whether a package only adds to a framework: it makes no application, runs nothing and offers no script."""
+    """Return whether a package only adds to a framework: it makes no application, runs nothing and offers no script."""
     if framework.name not in _RECOGNISED or not _is_packaged(folder) or draft.scripts or draft.start:
         return False
     runs = any(file.application or file.kind or file.runs_itself or file.path.endswith("__main__.py") for file in files)
@@ -111,7 +111,7 @@ def _manifests(folder: Folder) -> list[str]:
 
 
 def _read_files(folder: Folder) -> list[PythonFile]:
-    """The likeliest entry files first, then the others from the outside in."""
+    """Return the likeliest entry files first, then the others from the outside in."""
     paths = folder.files(".py", limit=200, depth=4)
     order = {name: place for place, name in enumerate(_ENTRIES)}
 
@@ -248,7 +248,7 @@ def _describe_application(folder: Folder, draft: ModuleDraft, framework: str, en
 
 
 def _function(folder: Folder, entry: PythonFile) -> str:
-    """The function that a platform calls: the one that `project.toml` names, one with a decorator, or the only one."""
+    """Return the function that a platform calls: the one in `project.toml`, one with a decorator, or the only one."""
     if named := re.search(r"GOOGLE_FUNCTION_TARGET\W+value\W+(\w+)", folder.text("project.toml")):
         return named[1]
     text = folder.source(entry.path)
@@ -258,7 +258,7 @@ def _function(folder: Folder, entry: PythonFile) -> str:
 
 
 def _describe_program(folder: Folder, draft: ModuleDraft, files: list[PythonFile]) -> None:
-    """No framework: a script, a library, or a server of the standard library."""
+    """Describe a module without a framework: a script, a library, or a server of the standard library."""
     packaged = _is_packaged(folder)
     entry = _program(files, packaged=packaged)
     if entry is None:

@@ -7,7 +7,7 @@ from container_kit.stages.ecosystems.facets.detection.module_folder import Folde
 
 
 def django_manage(folder: Folder) -> str | None:
-    """The outermost `manage.py` that is Django's, looking two folders deep."""
+    """Return the outermost `manage.py` that is Django's, looking two folders deep."""
     for path in folder.files("manage.py", limit=5, depth=3):
         if path.rpartition("/")[2] == "manage.py" and "django" in folder.source(path).lower():
             return path

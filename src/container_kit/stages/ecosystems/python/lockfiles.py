@@ -26,8 +26,8 @@ _INCLUDED = re.compile(r"(?:-r|-c|--requirement|--constraint)[ =]*(\S+)")
 def requirements(text: str) -> Iterator[Entry]:
     """Read a requirements file of pip: what is pinned with `==`."""
     for number, line in _logical(text):
-        if found := _PINNED.match(line):
-            yield Package("pypi", found[1], found[2], line=number)
+        if match := _PINNED.match(line):
+            yield Package("pypi", match[1], match[2], line=number)
         elif included := _INCLUDED.match(line):
             yield from _other(included[1], number)
         elif not line.startswith(("-", ".", "/")) and (named := _NAMED.match(line)):
@@ -35,7 +35,7 @@ def requirements(text: str) -> Iterator[Entry]:
 
 
 def _logical(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers, continued ones joined, without comments and empty ones."""
+    """Yield lines with their numbers, continued ones joined, without comments and empty ones."""
     started, joined = 0, ""
     for number, line in enumerate(text.splitlines(), start=1):
         started = started or number
@@ -44,12 +44,12 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
             joined = joined[:-1] + " "
             continue
         if joined.strip():
-            yield started, " ".join(joined.split())  # one space at most, lest a search tries each way to share many
+            yield started, " ".join(joined.split())  # one space at most, which keeps the expressions linear
         started, joined = 0, ""
 
 
 def _other(name: str, line: int) -> Iterator[Entry]:
-    """A file that this one includes: it is read for itself where its name is a usual one."""
+    """Yield an included file as unread, unless its name is one that is read anyway."""
     if not any(ends_like(name, pattern) for pattern in REQUIREMENTS):
         yield Unread(f"{name} is not read", line)
 

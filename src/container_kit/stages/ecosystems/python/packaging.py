@@ -40,7 +40,7 @@ _STARTING = ("start", "serve", "server", "prod", "web", "run")
 
 
 def normal(name: str) -> str:
-    """A package's name as PEP 503 writes it."""
+    """Return a package's name as PEP 503 writes it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -62,7 +62,7 @@ def read_packages(folder: Folder, draft: ModuleDraft) -> None:
 
 
 def _read_workspace(folder: Folder, draft: ModuleDraft) -> None:
-    """A member of a uv workspace is installed by uv, whose lockfile is at the workspace's root."""
+    """Claim uv for a member of a uv workspace, whose lock file is at the root."""
     path = folder.path
     while path and folder.has("pyproject.toml"):
         path = path.rpartition("/")[0]
@@ -76,9 +76,9 @@ def _read_workspace(folder: Folder, draft: ModuleDraft) -> None:
 def _add(draft: ModuleDraft, names: Iterable[str], place: str, *, tools: bool = False) -> None:
     into = draft.tools if tools else draft.dependencies
     for name in names:
-        found = _REQUIREMENT.match(str(name).split(";")[0])
-        if found or (found := re.match(r"\s*([A-Za-z0-9][\w.-]*)", str(name))):
-            into.setdefault(normal(found[1]), place)
+        match = _REQUIREMENT.match(str(name).split(";")[0])
+        if match or (match := re.match(r"\s*([A-Za-z0-9][\w.-]*)", str(name))):
+            into.setdefault(normal(match[1]), place)
 
 
 def _read_requirements(folder: Folder, draft: ModuleDraft) -> None:
@@ -93,8 +93,8 @@ def _read_requirements(folder: Folder, draft: ModuleDraft) -> None:
         lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", "-"))]
         pinned = pinned or (bool(lines) and all("==" in line or " @ " in line for line in lines))
         for number, line in enumerate(text.splitlines(), 1):
-            if (found := _REQUIREMENT.match(line)) and not line.lstrip().startswith(("#", "-")):
-                draft.dependencies.setdefault(normal(found[1]), f"{full}:{number}")
+            if (match := _REQUIREMENT.match(line)) and not line.lstrip().startswith(("#", "-")):
+                draft.dependencies.setdefault(normal(match[1]), f"{full}:{number}")
     draft.locked = draft.locked or pinned
 
 
@@ -281,7 +281,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 def _read_versions(folder: Folder, draft: ModuleDraft) -> None:
-    if found := re.match(r"\s*(?:python-|cpython-)?(\d[\w.]*)", folder.text(".python-version")):
-        draft.version.add(found[1], "declared", folder.place(".python-version"), confidence=0.985)
-    if found := re.match(r"\s*(?:python-)?(\d[\w.]*)", folder.text("runtime.txt")):
-        draft.version.add(found[1], "declared", folder.place("runtime.txt"), confidence=0.982)
+    if match := re.match(r"\s*(?:python-|cpython-)?(\d[\w.]*)", folder.text(".python-version")):
+        draft.version.add(match[1], "declared", folder.place(".python-version"), confidence=0.985)
+    if match := re.match(r"\s*(?:python-)?(\d[\w.]*)", folder.text("runtime.txt")):
+        draft.version.add(match[1], "declared", folder.place("runtime.txt"), confidence=0.982)

@@ -56,7 +56,7 @@ class _Install:
 
 
 def python_build(app: App, bases: Bases) -> Build:
-    """A build stage that installs and then runs the build command, for a site that Python generates."""
+    """Return a build stage that installs and then runs the build command, for a site that Python generates."""
     base = _base(app, bases)
     return Build(base, _build(app, base, _MANAGERS.get(app.manager, _pip)(app), ""))
 
@@ -135,7 +135,7 @@ def _pip(app: App) -> _Install:
 
 def _uv(app: App) -> _Install:
     locked = "--locked " if app.has("uv.lock") else ""
-    member = app.workspace.member(app.module.path) if app.alone and app.workspace else None
+    member = app.workspace.member(app.module.path) if app.is_isolated_member and app.workspace else None
     package = f" --package {member.name}" if member and re.fullmatch(r"[\w.-]+", member.name) else ""
     sync = f"uv sync {locked}--no-dev --no-editable{package}"
     return _Install(
@@ -191,7 +191,7 @@ _MANAGERS = {"pip": _pip, "uv": _uv, "poetry": _poetry, "pdm": _pdm, "pipenv": _
 
 
 def _is_own_program(app: App) -> bool:
-    """Tell whether the start command is a script that the project itself installs."""
+    """Return whether the start command is a script that the project itself installs."""
     program = app.command().arguments[0]
     text = app.tree.text(app.inside("pyproject.toml")) or ""
     return re.search(rf"^\s*[\"']?{re.escape(program)}[\"']?\s*=", text, re.MULTILINE) is not None
@@ -200,16 +200,16 @@ def _is_own_program(app: App) -> bool:
 def _reachable(app: App) -> str | None:
     """Return the start command; for a file that has Flask's own server listen on the loopback address, another server.
 
-    `app.run()` without a host is reachable from inside the container only, and is no server for production.
+    `app.run()` without a host is reachable from inside the container only, and is not for production.
     """
     script = re.fullmatch(r"python3? ([\w/]+)\.py", app.start or "")
     if not script or app.framework != "flask" or app.start_given:
         return app.start
     text = app.tree.text(app.inside(f"{script[1]}.py")) or ""
-    made = re.search(r"^(\w+)\s*=\s*Flask\(", text, re.MULTILINE)
-    if made is None or "0.0.0.0" in text:  # noqa: S104 - looked for, not listened on
+    binding = re.search(r"^(\w+)\s*=\s*Flask\(", text, re.MULTILINE)
+    if binding is None or "0.0.0.0" in text:  # noqa: S104 - looked for, not listened on
         return app.start
-    return f"gunicorn {script[1].replace('/', '.')}:{made[1]}"
+    return f"gunicorn {script[1].replace('/', '.')}:{binding[1]}"
 
 
 def _missing_server(app: App, command: Command) -> str:

@@ -18,7 +18,7 @@ PRINT_DEPENDENCIES = (
 
 
 def requirements(app: App) -> str | None:
-    """The module's requirements file for production, relative to its folder."""
+    """Return the module's requirements file for production, relative to its folder."""
     prefix = "" if app.module.path == "." else f"{app.module.path}/"
     own = [path.removeprefix(prefix) for path in app.manifests if path.startswith(prefix)]
     names = [name for name in own if "requirements" in name and name.endswith(".txt")]
@@ -35,19 +35,19 @@ def requirements(app: App) -> str | None:
 
 
 def included(app: App, name: str, seen: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """The files that a requirements file includes, itself first, relative to the module."""
+    """Return the files that a requirements file includes, itself first, relative to the module."""
     text = app.tree.text(app.inside(name))
     if text is None or name in seen or len(seen) > 20:
         return ()
     folder = name.rpartition("/")[0]
     named = re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*([\w./-]+)", text, re.MULTILINE)
-    paths = [posixpath.normpath(posixpath.join(folder, one)) for one in named]
+    paths = [posixpath.normpath(posixpath.join(folder, target)) for target in named]
     inner = [file for path in paths if not path.startswith("..") for file in included(app, path, seen | {name})]
     return tuple(dict.fromkeys((name, *inner)))
 
 
 def with_included(app: App, name: str) -> str:
-    """The text of a requirements file and of all that it includes."""
+    """Return the text of a requirements file and of all that it includes."""
     return "\n".join(app.tree.text(app.inside(file)) or "" for file in included(app, name))
 
 

@@ -38,7 +38,7 @@ _WORTH_PARSING = (
     ".launch(",
     "serve(",
 )
-"""Words without which a file is no application: reading its syntax would be wasted time."""
+"""Words that every application file contains; other files are not parsed."""
 _SIMPLE_IMPORT = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_]\w*)", re.MULTILINE)
 
 
@@ -55,13 +55,13 @@ class PythonFile:
     """The framework that the application object belongs to."""
     line: int = 1
     runs_itself: bool = False
-    """True where it has a main guard or starts the server at its top level."""
+    """True if it has a main guard or starts the server at its top level."""
     port: tuple[int, int] | None = None
     """A literal port in a call that starts the server, and its line."""
     exposed: bool = False
-    """True where the Flask application within one of Dash has a name, by which a server can start it."""
+    """True if the Flask application within one of Dash has a name, by which a server can start it."""
     absolute: bool = False
-    """True where files import its outermost folder by name, so that Python has to start above that folder."""
+    """True if files import its outermost folder by name, so that Python has to start above that folder."""
 
     @property
     def module(self) -> str:
@@ -113,7 +113,7 @@ def read_python(path: str, text: str) -> PythonFile:
         return found
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stray backslash in a stranger's string is no news
+            warnings.simplefilter("ignore")  # a stray backslash in a string of the project does not matter
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         found.imports = frozenset(_SIMPLE_IMPORT.findall(text))
@@ -233,7 +233,7 @@ def _read_calls(node: ast.AST, found: PythonFile) -> None:
 
 
 def _literal_port(node: ast.expr) -> int | None:
-    """A number, or the default in `int(os.environ.get("PORT", 8000))`."""
+    """Return a number, or the default in `int(os.environ.get("PORT", 8000))`."""
     if isinstance(node, ast.Call) and node.args:
         return _literal_port(node.args[-1])
     if isinstance(node, ast.BoolOp):

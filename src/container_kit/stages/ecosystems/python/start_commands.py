@@ -11,7 +11,7 @@ from container_kit.stages.ecosystems.python.source_files import PythonFile
 ASGI = {"fastapi", "starlette", "litestar", "quart", "blacksheep"}
 WSGI = {"flask", "bottle", "falcon", "pyramid", "dash"}
 _NEEDS_ITS_COMMAND = {"streamlit", "chainlit", "reflex", "panel"}
-"""Frameworks whose pages Python alone does not serve, whatever a file does as the main program."""
+"""Frameworks whose pages only their own command serves."""
 
 
 def start_commands(framework: str, entry: PythonFile, draft: ModuleDraft) -> Iterable[tuple[str, float]]:
@@ -64,11 +64,11 @@ def _tool_command(framework: str, entry: PythonFile) -> str | None:
 
 
 def is_own(name: str, draft: ModuleDraft) -> bool:
-    """Whether a script or package bears the distribution's name; `shopd` is a script of `shop`."""
+    """Return whether a script or package starts with the distribution's name; `shopd` is a script of `shop`."""
     return bool(draft.name) and normal(name).startswith(normal(draft.name))
 
 
 def run_command(entry: PythonFile) -> str:
-    """How Python is told to run a file: a package by its name, a file by its path."""
+    """Return the command that runs a file: a package by its name, a file by its path."""
     package = entry.path.endswith("/__main__.py") or entry.absolute
     return f"python -m {entry.module.removesuffix('.__main__')}" if package else f"python {entry.path}"

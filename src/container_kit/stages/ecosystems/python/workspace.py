@@ -6,19 +6,21 @@ import re
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, inside, there
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
 
 
 def read(tree: ContextTree) -> Workspace | None:
-    """Read the workspace of the tree's root; None where there is none."""
+    """Read the workspace of the tree's root; None if it does not exist."""
     table: Any = tree.toml("pyproject.toml").get("tool", {})
     table = table.get("uv", {}).get("workspace", {}) if isinstance(table, dict) else {}
     if not isinstance(table, dict) or not table.get("members"):
         return None
     left_out = set(tree.folders(_texts(table.get("exclude")), "pyproject.toml"))
-    folders = [one for one in tree.folders(_texts(table.get("members")), "pyproject.toml") if one not in left_out]
+    folders = [
+        folder for folder in tree.folders(_texts(table.get("members")), "pyproject.toml") if folder not in left_out
+    ]
     members = tuple(_member(tree, folder) for folder in dict.fromkeys((".", *folders)))
-    return Workspace(members, there(tree, "pyproject.toml", "uv.lock"))
+    return Workspace(members, existing(tree, "pyproject.toml", "uv.lock"))
 
 
 def _member(tree: ContextTree, folder: str) -> WorkspaceMember:
@@ -30,9 +32,9 @@ def _member(tree: ContextTree, folder: str) -> WorkspaceMember:
 
 
 def _name(requirement: str) -> str:
-    """The name in a requirement as indexes compare it."""
-    found = re.match(r"\s*([A-Za-z0-9][\w.-]*)", requirement)
-    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else requirement
+    """Return the name in a requirement as indexes compare it."""
+    match = re.match(r"\s*([A-Za-z0-9][\w.-]*)", requirement)
+    return re.sub(r"[-_.]+", "-", match[1]).lower() if match else requirement
 
 
 def _texts(value: Any) -> list[str]:

@@ -48,15 +48,15 @@ def _read_gems(folder: Folder, draft: ModuleDraft, manifest: str) -> None:
         (m.start(), m.end())
         for m in re.finditer(r"^group\s+:(?:development|test)\b.*?^end", text, re.MULTILINE | re.DOTALL)
     ]
-    for found in _GEM.finditer(text):
-        development = any(start <= found.start() < end for start, end in grouped)
+    for match in _GEM.finditer(text):
+        development = any(start <= match.start() < end for start, end in grouped)
         into = (
             draft.tools
-            if development or re.search(r"group:?s?\s*(?:=>)?\s*\[?:(?:development|test)", found[2])
+            if development or re.search(r"group:?s?\s*(?:=>)?\s*\[?:(?:development|test)", match[2])
             else draft.dependencies
         )
-        line = text.count("\n", 0, found.start(1)) + 1
-        into.setdefault(found[1].lower(), f"{folder.place(manifest).rpartition(':')[0]}:{line}")
+        line = text.count("\n", 0, match.start(1)) + 1
+        into.setdefault(match[1].lower(), f"{folder.place(manifest).rpartition(':')[0]}:{line}")
     for path in folder.matching("*.gemspec"):
         draft.manifests.append(path)
 
@@ -66,10 +66,10 @@ def _read_version(folder: Folder, draft: ModuleDraft, manifest: str) -> None:
     draft.version.add(
         text.removeprefix("ruby-").split("\n")[0][:20], "declared", folder.place(".ruby-version"), confidence=0.985
     )
-    if found := re.search(r"^\s*ruby\s*\(?\s*['\"]([^'\"]+)['\"]", folder.text(manifest), re.MULTILINE):
-        draft.version.add(found[1], "declared", folder.place(manifest, found[0].strip()))
-    if found := re.search(r"RUBY VERSION\s+ruby (\d[\d.]*)", folder.text("Gemfile.lock")):
-        draft.version.add(found[1], "declared", folder.place("Gemfile.lock", "RUBY VERSION"), confidence=0.97)
+    if match := re.search(r"^\s*ruby\s*\(?\s*['\"]([^'\"]+)['\"]", folder.text(manifest), re.MULTILINE):
+        draft.version.add(match[1], "declared", folder.place(manifest, match[0].strip()))
+    if match := re.search(r"RUBY VERSION\s+ruby (\d[\d.]*)", folder.text("Gemfile.lock")):
+        draft.version.add(match[1], "declared", folder.place("Gemfile.lock", "RUBY VERSION"), confidence=0.97)
 
 
 def _claim_start(folder: Folder, draft: ModuleDraft, place: str) -> None:

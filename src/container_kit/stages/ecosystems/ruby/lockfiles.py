@@ -20,5 +20,5 @@ def bundler(text: str) -> Iterator[Entry]:
     for number, line in enumerate(text.splitlines(), start=1):
         if line[:1].strip():
             section = line.strip()
-        elif section in {"GEM", "GIT"} and (found := _GEM.match(line)):
-            yield Package("gem", found[1], found[2].partition("-")[0], line=number)
+        elif section in {"GEM", "GIT"} and (match := _GEM.match(line)):
+            yield Package("gem", match[1], match[2].partition("-")[0], line=number)

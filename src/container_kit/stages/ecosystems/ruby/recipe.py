@@ -51,7 +51,7 @@ def ruby(app: App, bases: Bases) -> Recipe:
 
 
 def gems(app: App, bases: Bases) -> Build:
-    """A build stage up to the installed gems."""
+    """Return a build stage up to the installed gems."""
     base = bases.pick(
         *(Base(f"ruby:{version}-slim") for version in preferred(app.version, _VERSIONS)),
         rationale=f"the project asks for Ruby {app.version}" if app.version else "the default Ruby",
@@ -84,5 +84,5 @@ def _locked(app: App) -> bool:
 
 def _assets(app: App) -> str:
     """Rails' assets are made without the key that signs its cookies; the real one comes with the deployment."""
-    there = app.tree.exists(app.inside("app/assets")) or app.tree.exists(app.inside("app/javascript"))
-    return "SECRET_KEY_BASE_DUMMY=1 RAILS_ENV=production bundle exec rails assets:precompile" if there else ""
+    has_assets = app.tree.exists(app.inside("app/assets")) or app.tree.exists(app.inside("app/javascript"))
+    return "SECRET_KEY_BASE_DUMMY=1 RAILS_ENV=production bundle exec rails assets:precompile" if has_assets else ""

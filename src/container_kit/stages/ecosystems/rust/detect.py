@@ -55,7 +55,7 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
 
 
 def _salvaged(text: str) -> dict[str, Any]:
-    """What the lines of a broken manifest still say: the package's name, and what it depends on."""
+    """Return the package's name and dependencies from the lines of a broken manifest."""
     name = re.search(r"^name\s*=\s*\"([\w-]+)", text, re.MULTILINE)
     _, _, listed = text.partition("[dependencies]")
     names = re.findall(r"^([\w-]+)\s*=\s*[\"{]", listed.partition("\n[")[0], re.MULTILINE)
@@ -108,7 +108,7 @@ def _binaries(folder: Folder, draft: ModuleDraft, data: dict[str, Any]) -> list[
 
 
 def workspace(folder: Folder) -> tuple[str, list[str]] | None:
-    """The members that `[workspace]` names; `*` stands for one folder."""
+    """Return the members that `[workspace]` names; `*` stands for one folder."""
     tied = table_in(folder.toml("Cargo.toml"), "workspace") if folder.has("Cargo.toml") else {}
     named = tied.get("members")
     members = [m for m in named if isinstance(m, str)] if isinstance(named, list) else []

@@ -46,7 +46,7 @@ def rust(app: App, bases: Bases) -> Recipe:
 
 
 def _program(app: App) -> str:
-    """The program's name: in the start command, else the only one that the manifest can mean."""
+    """Return the program's name: in the start command, else the only one that the manifest can mean."""
     start = app.command().arguments[0] if app.start else ""
     if "target/" in start:
         return start.rsplit("/", 1)[-1]
@@ -58,7 +58,7 @@ def _program(app: App) -> str:
 
 
 def _stubs(app: App) -> str:
-    """The command that makes empty sources: cargo reads no manifest whose targets are not there."""
+    """Return the command that makes empty sources: cargo rejects a manifest whose targets do not exist."""
     sources: list[str] = []
     for path in app.manifests:
         folder, _, name = path.rpartition("/")

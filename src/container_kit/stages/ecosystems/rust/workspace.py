@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, inside, there
+from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
 
 _DEPENDENCIES = ("dependencies", "build-dependencies", "dev-dependencies")
 
 
 def read(tree: ContextTree) -> Workspace | None:
-    """Read the workspace of the tree's root; None where there is none."""
+    """Read the workspace of the tree's root; None if it does not exist."""
     root = tree.toml("Cargo.toml")
     table: Any = root.get("workspace")
     if not isinstance(table, dict):
         return None
     patterns = [str(pattern) for pattern in table.get("members", [])]
     left_out = set(tree.folders([str(pattern) for pattern in table.get("exclude", [])], "Cargo.toml"))
-    folders = [one for one in tree.folders(patterns, "Cargo.toml") if one not in left_out]
+    folders = [folder for folder in tree.folders(patterns, "Cargo.toml") if folder not in left_out]
     own = ["."] if "package" in root else []
     members = tuple(_member(tree, folder) for folder in dict.fromkeys((*own, *folders)))
-    return Workspace(members, there(tree, "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"))
+    return Workspace(members, existing(tree, "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"))
 
 
 def _member(tree: ContextTree, folder: str) -> WorkspaceMember:

@@ -1,4 +1,4 @@
-"""Static sites: built where there is something to build, then served by nginx as an ordinary user."""
+"""Static sites: built if there is something to build, then served by nginx as an ordinary user."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def static(app: App, bases: Bases) -> Recipe:
         stop_signal="SIGQUIT",  # nginx then answers what it has begun
     )
     rationale = (
-        "an application of one page answers each path with it" if one_page else "a path that is no file is answered 404"
+        "an application of one page answers each path with it"
+        if one_page
+        else "a path that is not a file is answered 404"
     )
     reasons = (Reason(decision="nginx", rationale=rationale),)
     return Recipe((Build(site.base, lines),), runtime, ignore=IGNORE if app.build else (), reasons=reasons)
@@ -84,7 +86,7 @@ def _output(app: App) -> str:
 
 
 def _configuration(port: int, one_page: bool) -> str:
-    """The instruction that writes nginx's configuration: all that it writes lies below /tmp."""
+    """Return the instruction that writes nginx's configuration: all that it writes lies below /tmp."""
     fallback = "/index.html" if one_page else "=404"
     lines = (
         "daemon off;",

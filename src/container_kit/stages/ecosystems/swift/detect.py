@@ -23,10 +23,10 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.locked = folder.has("Package.resolved") or ".package(" not in text
     draft.language.add("swift", "declared", place)
     draft.package_manager.add("swiftpm", "declared", place)
-    if found := re.search(r"swift-tools-version:\s*([\d.]+)", text):
-        draft.version.add(found[1], "declared", folder.place("Package.swift", found[0]))
-    for found in re.finditer(r"\.package\([^)]*url:\s*\"[^\"]*/([\w.-]+?)(?:\.git)?\"", text):
-        draft.dependencies.setdefault(found[1].lower(), folder.place("Package.swift", found[1]))
+    if match := re.search(r"swift-tools-version:\s*([\d.]+)", text):
+        draft.version.add(match[1], "declared", folder.place("Package.swift", match[0]))
+    for match in re.finditer(r"\.package\([^)]*url:\s*\"[^\"]*/([\w.-]+?)(?:\.git)?\"", text):
+        draft.dependencies.setdefault(match[1].lower(), folder.place("Package.swift", match[1]))
     sources = folder.files(".swift", depth=4)
     main = next((path for path in sources if path.endswith(("main.swift", "entrypoint.swift", "App.swift"))), None)
     declared = re.search(r"\.executable(?:Target)?\(\s*name:\s*\"([^\"]+)\"", text)

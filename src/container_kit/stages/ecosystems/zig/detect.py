@@ -24,11 +24,11 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     draft.locked = True  # the manifest holds hashes
     draft.language.add("zig", "declared", place)
     draft.package_manager.add("zig", "declared", place)
-    if found := re.search(r"minimum_zig_version\s*=\s*\"([^\"]+)\"", zon):
-        draft.version.add(found[1], "declared", folder.place("build.zig.zon", found[0]))
+    if match := re.search(r"minimum_zig_version\s*=\s*\"([^\"]+)\"", zon):
+        draft.version.add(match[1], "declared", folder.place("build.zig.zon", match[0]))
     block = zon.partition(".dependencies")[2]
-    for found in re.finditer(r"\.(?:@\")?([\w.-]+)\"?\s*=\s*\.\{", block):
-        draft.dependencies.setdefault(found[1].lower(), folder.place("build.zig.zon", found[1]))
+    for match in re.finditer(r"\.(?:@\")?([\w.-]+)\"?\s*=\s*\.\{", block):
+        draft.dependencies.setdefault(match[1].lower(), folder.place("build.zig.zon", match[1]))
     if "addExecutable" in text:
         named = re.search(r"addExecutable\(.*?\.?name\s*=\s*\"([^\"]+)\"", text, re.DOTALL) or re.search(
             r"addExecutable\(\"([^\"]+)\"", text

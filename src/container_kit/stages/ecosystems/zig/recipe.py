@@ -22,7 +22,7 @@ _ZIG = "0.15.2"
 
 
 def zig(app: App, bases: Bases) -> Recipe:
-    """Make the recipe for a Zig server; the compiler comes from PyPI, for there is no image of it."""
+    """Make the recipe for a Zig server; the compiler comes from PyPI, because no image has it."""
     base = bases.pick(
         Base("python:3.13-slim", probe="python"),
         Base("python:3.11-slim", probe="python"),
@@ -31,7 +31,7 @@ def zig(app: App, bases: Bases) -> Recipe:
     runtime = bases.pick(*DEBIANS, rationale="small, and it has a program for the health check")
     declared = exact(app.version or "", 3)
     version = declared[0] if declared and declared[0].count(".") == 2 else _ZIG
-    made = _named_program(app, r"zig-out/bin/([\w.-]+)")
+    binary = _named_program(app, r"zig-out/bin/([\w.-]+)")
     cache = "/root/.cache/zig"
     lines = (
         *environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1", "ZIG_GLOBAL_CACHE_DIR": cache}),
@@ -43,7 +43,7 @@ def zig(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         cached(
             cache,
-            chain("python -m ziglang build -Doptimize=ReleaseSafe", "mkdir /out", f"cp zig-out/bin/{made} /out/app"),
+            chain("python -m ziglang build -Doptimize=ReleaseSafe", "mkdir /out", f"cp zig-out/bin/{binary} /out/app"),
         ),
     )
     reasons = (
@@ -53,5 +53,5 @@ def zig(app: App, bases: Bases) -> Recipe:
 
 
 def _named_program(app: App, pattern: str) -> str:
-    found = re.search(pattern, app.start or "")
-    return found[1] if found else shell_word(app.module.name)
+    match = re.search(pattern, app.start or "")
+    return match[1] if match else shell_word(app.module.name)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
-from container_kit.stages.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.fault import Evidence, NextAction, StageFailure
+from container_kit.stages.formats.dockerfile.faults import DOCKERFILE_SYNTAX
 from container_kit.stages.formats.dockerfile.instruction import Instruction
 from container_kit.stages.formats.dockerfile.limits import DockerfileSyntaxError
 from container_kit.stages.formats.dockerfile.parser import ParsedText, parse_text
@@ -22,12 +23,6 @@ from container_kit.stages.formats.dockerfile.variables import (
     declare_arguments,
     expand,
     expand_or_keep,
-)
-
-DOCKERFILE_SYNTAX = FaultCode(
-    "dockerfile.syntax",
-    means="A line of the Dockerfile is not a valid instruction, or the Dockerfile has no base image.",
-    hint="Correct line {line} of {path}: {repair}.",
 )
 
 PLATFORM_VARIABLES = tuple(

@@ -140,8 +140,7 @@ class _State:
         declare_arguments(instruction, self._variables, known.build_args, escape=known.escape)
 
     def _env(self, instruction: Instruction) -> None:
-        pairs = zip(instruction.arguments[::2], instruction.arguments[1::2], strict=False)
-        values = {self._expanded(name): self._expanded(value) for name, value in pairs}
+        values = {self._expanded(name): self._expanded(value) for name, value in instruction.variables}
         self._environment |= values
         self._variables |= values
         self._lines |= {f"ENV {name}": instruction.line for name in values}

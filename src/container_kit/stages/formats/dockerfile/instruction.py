@@ -61,6 +61,16 @@ class Instruction:
         return tuple(value for key, _, value in parts if key == name)
 
     @property
+    def variables(self) -> tuple[tuple[str, str], ...]:
+        """The names and values of ENV, or of ARG with an empty value without a default; none for other instructions."""
+        if self.keyword == "ENV":
+            return tuple(zip(self.arguments[::2], self.arguments[1::2], strict=False))
+        if self.keyword == "ARG":
+            parts = (argument.partition("=") for argument in self.arguments)
+            return tuple((name, value) for name, _, value in parts)
+        return ()
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The paths and URLs that COPY or ADD takes, here-documents left out; none for other instructions."""
         if self.keyword not in _COPYING:

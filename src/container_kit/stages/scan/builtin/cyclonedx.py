@@ -1,4 +1,4 @@
-"""Bills of materials in CycloneDX: the built-in one, and reading those that Syft and Trivy make."""
+"""Software bills of materials in CycloneDX: creating one from the built-in inventory, and reading those of others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Document(BaseModel):
 
 
 def read_document(target: str, made_by: str, content: bytes) -> Sbom | None:
-    """Take a document that another program made; None where it is no CycloneDX in JSON."""
+    """Read a document of another program; None if it is not CycloneDX in JSON."""
     try:
         document = _Document.model_validate_json(content)
     except ValidationError:
@@ -39,12 +39,12 @@ def read_document(target: str, made_by: str, content: bytes) -> Sbom | None:
 
 
 def of_inventory(target: str, image_id: str, inventory: Inventory) -> Sbom:
-    """Make a document of what the built-in inventory found (CycloneDX 1.6, JSON).
+    """Create a document from the built-in inventory (CycloneDX 1.6, JSON).
 
     Args:
         target: The image's reference, or the folder.
-        image_id: The image's id; empty for a folder and for an image that is not built yet.
-        inventory: What is in it.
+        image_id: The image's id; empty for a folder, or an image that is not built yet.
+        inventory: The packages.
     """
     components = [_component(package, inventory.system) for package in inventory.packages]
     once = list({component["bom-ref"]: component for component in components}.values())
@@ -90,7 +90,7 @@ def _component(package: Package, system: System | None) -> dict[str, Any]:
 
 
 def package_url(package: Package, system: System | None) -> str:
-    """The package URL (purl specification 1.0)."""
+    """Return the package URL (purl specification 1.0)."""
     from packageurl import PackageURL
 
     namespace: str | None = None

@@ -1,4 +1,4 @@
-"""What is installed in an image: its layers one over the other, without what upper ones hide."""
+"""The packages in an image: its layers applied in order, without files that later layers remove."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ _RPM = re.compile(r"(var/lib|usr/lib/sysimage)/rpm/(Packages|rpmdb)[^/]*$")
 
 
 class UnreadableArchive(Exception):
-    """The archive is not one that an engine exports; the text says what is wrong."""
+    """The archive is not a valid export of an image; the text names the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What is installed in an image."""
+    """The packages in an image or folder."""
 
     packages: tuple[Package, ...] = ()
     system: System | None = None
     unread: tuple[str, ...] = ()
-    """What is there but could not be read, one line each."""
+    """Files that could not be read, one line each."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one file tells."""
+    """The packages of one file."""
 
     packages: tuple[Package, ...] = ()
     system: System | None = None
@@ -58,22 +58,22 @@ class _Found:
 
 @dataclass(slots=True)
 class _Layer:
-    """What one layer brings and what it hides of those below."""
+    """The packages that one layer adds, and the paths that it hides in the layers below."""
 
     found: dict[str, _Found] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
-    """Files and folders that are gone, or have become something else."""
+    """Files and folders that were removed or replaced."""
     emptied: set[str] = field(default_factory=set)
-    """Folders whose earlier content is gone; the empty name is the root."""
+    """Folders whose earlier content was removed; the empty name is the root."""
 
 
 def read(archive: Path) -> Inventory:
-    """Read the packages of an image from its archive, as `docker save` makes it.
+    """Read the packages of an image from its archive, as `docker save` writes it.
 
-    Call it in a worker thread of anyio, which can then be cancelled.
+    Call it in a worker thread of anyio, so that it can be cancelled.
 
     Raises:
-        UnreadableArchive: It is none.
+        UnreadableArchive: The archive is not valid.
     """
     visible: dict[str, _Found] = {}
     try:
@@ -84,11 +84,11 @@ def read(archive: Path) -> Inventory:
                 visible = _over(visible, _layer(_member(tar, name), visible), diff_id)
     except (tarfile.TarError, OSError, ValueError, LookupError, TypeError, EOFError) as error:
         raise UnreadableArchive(f"the image's archive cannot be read: {error}") from error
-    told = [visible[path] for path in sorted(visible)]
+    files = [visible[path] for path in sorted(visible)]
     return Inventory(
-        packages=tuple(package for found in told for package in found.packages),
+        packages=tuple(package for file in files for package in file.packages),
         system=next((visible[path].system for path in _SYSTEM if path in visible and visible[path].system), None),
-        unread=tuple(dict.fromkeys(found.unread for found in told if found.unread)),
+        unread=tuple(dict.fromkeys(file.unread for file in files if file.unread)),
     )
 
 
@@ -100,7 +100,7 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
 
 
 def _over(below: dict[str, _Found], layer: _Layer, diff_id: str) -> dict[str, _Found]:
-    """Put a layer over what was visible so far (OCI image specification, "Applying Changesets")."""
+    """Apply a layer to the visible files (OCI image specification, "Applying Changesets")."""
     visible = {path: found for path, found in below.items() if not _is_hidden(path, layer)}
     for path, found in layer.found.items():
         visible[path] = replace(found, packages=_dated(found.packages, below.get(path), diff_id))
@@ -115,7 +115,7 @@ def _is_hidden(path: str, layer: _Layer) -> bool:
 
 
 def _dated(found: tuple[Package, ...], before: _Found | None, diff_id: str) -> tuple[Package, ...]:
-    """Say which layer brought each package; one that the file named before came with an earlier layer."""
+    """Set the layer of each package. A package that the file listed before belongs to the earlier layer."""
     known = {_same(package): package.layer for package in before.packages} if before else {}
     return tuple(replace(package, layer=known.get(_same(package), diff_id)) for package in found)
 
@@ -146,12 +146,12 @@ def _take(layer: _Layer, tar: tarfile.TarFile, member: tarfile.TarInfo, standing
         found = _linked(layer, member) if member.islnk() else _found(tar, member, path)
         if found is not None:
             layer.found[path] = found
-        elif path in standing:  # a link or another file stands there now
+        elif path in standing:  # a link or another file replaced it
             layer.hidden.add(path)
 
 
 def _linked(layer: _Layer, member: tarfile.TarInfo) -> _Found | None:
-    """A hard link tells what its other name in the same layer told."""
+    """Return the packages of a hard link, which are those of its other name in the same layer."""
     return layer.found.get(member.linkname.removeprefix("./").strip("/"))
 
 
@@ -165,13 +165,13 @@ def _found(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> _Found |
     if path in _SYSTEM:
         return _Found(system=packages.system(_text(tar, member)))
     if _RPM.match(path):
-        return _Found(unread="the packages of rpm are not read")
+        return _Found(unread="packages of rpm cannot be read")
     for pattern, reader in _READERS:
         if pattern.match(path):
             if member.size > _MOST_BYTES:
                 return _Found(unread=f"{path} is too large to be read")
-            told = filter(packages.is_sound, reader(_text(tar, member)))
-            return _Found(tuple(replace(package, path=path) for package in told))
+            valid = filter(packages.is_sound, reader(_text(tar, member)))
+            return _Found(tuple(replace(package, path=path) for package in valid))
     return None
 
 

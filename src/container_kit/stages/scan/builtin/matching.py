@@ -1,4 +1,4 @@
-"""Whether an advisory concerns a version."""
+"""Matching of advisories and versions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.scan.builtin import versions
-from container_kit.stages.scan.builtin.osv import Affected, Event
+from container_kit.stages.scan.builtin.osv import Affected, RangeEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Whether an advisory concerns a version; `affected` None means that the versions cannot be compared."""
+    """The result of a match; `affected` None means that the versions cannot be compared."""
 
     affected: bool | None
     fixed: str | None = None
 
 
 def match(affected: Affected, package: Package) -> Match:
-    """Evaluate an advisory as the schema says ("Evaluation", affected[].ranges[].events)."""
+    """Evaluate an advisory by the schema ("Evaluation", affected[].ranges[].events)."""
     version = package.advised_as[1]
     verdicts = [_in_range(part.events, package.ecosystem, version) for part in affected.ranges if part.type != "GIT"]
     hit = version in affected.versions or any(verdicts)
@@ -32,8 +32,8 @@ def match(affected: Affected, package: Package) -> Match:
     return Match(True, versions.lowest_fix(package.ecosystem, version, above))
 
 
-def _in_range(events: Iterable[Event], ecosystem: str, version: str) -> bool | None:
-    """Whether a version lies between an introduction and what ends it; None where it cannot be compared."""
+def _in_range(events: Iterable[RangeEvent], ecosystem: str, version: str) -> bool | None:
+    """Return whether a version is in a range; None if the versions cannot be compared."""
     inside = False
     for event in sorted(events, key=_in_order(ecosystem)):
         if event.introduced is not None:
@@ -52,11 +52,11 @@ def _in_range(events: Iterable[Event], ecosystem: str, version: str) -> bool | N
     return inside
 
 
-def _in_order(ecosystem: str) -> Callable[[Event], Any]:
-    """Events of a range may stand in any order; evaluating them needs that of their versions."""
+def _in_order(ecosystem: str) -> Callable[[RangeEvent], Any]:
+    """Return a sort key for events, which may be in any order, by their versions."""
 
-    def compare(one: Event, other: Event) -> int:
-        left, right = (event.introduced or event.fixed or event.last_affected or "0" for event in (one, other))
+    def compare(first: RangeEvent, second: RangeEvent) -> int:
+        left, right = (event.introduced or event.fixed or event.last_affected or "0" for event in (first, second))
         if left == right or "0" in {left, right}:
             return (left != "0") - (right != "0")
         return -1 if versions.is_less(ecosystem, left, right) else 1

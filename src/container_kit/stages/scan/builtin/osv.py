@@ -1,4 +1,4 @@
-"""Advisories in the OSV format (schema 1.x) from exports in a folder, and findings made of them."""
+"""Advisories in the OSV format (schema 1.x) from exports in a folder, and findings from them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class _Name(BaseModel):
     name: str = ""
 
 
-class Event(BaseModel):
-    """Where a range of affected versions begins or ends."""
+class RangeEvent(BaseModel):
+    """The start or end of a range of affected versions."""
 
     introduced: str | None = None
     fixed: str | None = None
@@ -37,11 +37,11 @@ class Event(BaseModel):
 
 class _Range(BaseModel):
     type: str = ""
-    events: list[Event] = []
+    events: list[RangeEvent] = []
 
 
 class Affected(BaseModel):
-    """One package that a record concerns, and in which versions."""
+    """One package that a record affects, with its versions."""
 
     package: _Name = _Name()
     ranges: list[_Range] = []
@@ -70,17 +70,17 @@ class Advisory(BaseModel):
 
 @dataclass(slots=True)
 class Advisories:
-    """The advisories of one ecosystem that name packages of an image or a folder."""
+    """The advisories of one ecosystem for the packages of an image or a folder."""
 
     by_package: defaultdict[str, list[tuple[Advisory, Affected]]] = field(default_factory=lambda: defaultdict(list))
-    """By `common_name`."""
+    """The advisories by `common_name`."""
     newest: str = ""
-    """The last change to any record of the export, or when it was packed."""
+    """The time of the last change to a record of the export, or of its packing."""
     unreadable: int = 0
 
 
 def ecosystem_of(package: Package, system: System | None) -> str | None:
-    """The OSV name of a package's ecosystem, `PyPI` or `Debian:12`; None where there is none."""
+    """Return the OSV name of a package's ecosystem, such as `PyPI` or `Debian:12`; None if OSV has none."""
     if registry := catalog().package_registries.get(package.ecosystem):
         return registry.osv
     if system is None:
@@ -95,11 +95,11 @@ def ecosystem_of(package: Package, system: System | None) -> str | None:
 
 
 def common_name(ecosystem: str, name: str) -> str:
-    """A package's name in the one form that stands for all that its registry takes for the same.
+    """Return the normalized form of a package's name, which is the same for all spellings that its registry accepts.
 
     Args:
         ecosystem: As in OSV.
-        name: As anybody writes it.
+        name: The name in any spelling.
     """
     registry = catalog().registries_by_osv_name.get(ecosystem)
     return registry.normalize(name) if registry else name
@@ -111,10 +111,10 @@ def load(folder: Path, ecosystem: str, names: set[str]) -> Advisories | None:
     Args:
         folder: The folder of exports.
         ecosystem: As in OSV, for example `Debian:12`.
-        names: The packages that matter, by `common_name`.
+        names: The names of the packages, by `common_name`.
 
     Returns:
-        None where there is no export of this ecosystem.
+        None if there is no export of this ecosystem.
     """
     export = _export(folder, ecosystem)
     if export is None:
@@ -140,7 +140,7 @@ def _export(folder: Path, ecosystem: str) -> Path | None:
 
 
 def _packed(export: Path) -> str:
-    """When the last record was packed, which shows that an export is new where nothing has changed for long."""
+    """Return the time when the last record was packed, which shows the age of an export without recent changes."""
     if export.is_dir():
         return ""
     with zipfile.ZipFile(export) as archive:
@@ -156,7 +156,7 @@ def _zipped(path: Path) -> Iterator[bytes]:
 
 
 def _add(loaded: Advisories, content: bytes, ecosystem: str, names: set[str]) -> None:
-    """Keep a record that names one of the packages; checking the others' form would cost more than all the rest."""
+    """Add a record if it names one of the packages. Other records are not validated, because that is slow."""
     try:
         record = json.loads(content)
         loaded.newest = max(loaded.newest, str(record.get("modified", "")))
@@ -176,12 +176,12 @@ def _add(loaded: Advisories, content: bytes, ecosystem: str, names: set[str]) ->
 
 
 def _is_of(named: str, ecosystem: str) -> bool:
-    """Ubuntu's names have further parts (`Ubuntu:22.04:LTS`, `Ubuntu:Pro:…`), of which the release counts."""
+    """Return whether a name belongs to an ecosystem. Ubuntu's names have further parts (`Ubuntu:22.04:LTS`)."""
     return named == ecosystem or named.startswith(f"{ecosystem}:")
 
 
 def finding(advisory: Advisory, package: Package, fixed: str | None) -> ScanFinding:
-    """Tell of a package that an advisory concerns."""
+    """Create the finding of a package that an advisory affects."""
     return ScanFinding(
         id=advisory.id,
         aliases=tuple(dict.fromkeys([*advisory.aliases, *advisory.upstream])),
@@ -200,7 +200,7 @@ def finding(advisory: Advisory, package: Package, fixed: str | None) -> ScanFind
 
 
 def rated(advisory: Advisory) -> Severity:
-    """The database's own word, else the worst CVSS base score's (CVSS 3.1, section 5)."""
+    """Return the severity of the database, else of the highest CVSS base score (CVSS 3.1, section 5)."""
     word = (advisory.database_specific or {}).get("severity")
     if isinstance(word, str) and severity(word) != "unknown":
         return severity(word)

@@ -1,4 +1,4 @@
-"""The built-in matcher, for where no scanner is installed: packages against exports of OSV advisories."""
+"""The built-in matcher of packages and exports of OSV advisories, used if no scanner is installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.scan.builtin import osv
 from container_kit.stages.scan.builtin.image_inventory import Inventory, UnreadableArchive
 from container_kit.stages.scan.builtin.matching import match
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, looked, unavailable
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, instant, unavailable
 
 _NAME = "builtin"
 _GET_IT = (
@@ -29,10 +29,10 @@ async def scan(settings: ScannerSettings, ctx: StageContext, what: str, read: Ca
     """Match the packages of an image or a folder.
 
     Args:
-        settings: Where the exports are.
+        settings: The settings, with the folder of the exports.
         ctx: The run.
-        what: What is read, for people.
-        read: Reads the packages, in a worker thread; it may raise `UnreadableArchive`.
+        what: A description of the source, for messages.
+        read: Reads the packages in a worker thread; it may raise `UnreadableArchive`.
     """
     exports = settings.exports
     if exports is None:
@@ -48,18 +48,18 @@ async def scan(settings: ScannerSettings, ctx: StageContext, what: str, read: Ca
 
 @dataclass(slots=True)
 class _Sum:
-    """What came of all ecosystems."""
+    """The combined results of all ecosystems."""
 
     findings: list[ScanFinding] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     newest: dict[str, str] = field(default_factory=dict)
-    """By ecosystem, the last change to its advisories."""
+    """The time of the last change to the advisories, by ecosystem."""
 
 
 def _matched(settings: ScannerSettings, folder: Path, inventory: Inventory) -> ScannerResult:
     result = _Sum(unseen=list(inventory.unread))
     if not inventory.packages:
-        result.unseen.append("no package that the built-in matcher knows is there")
+        result.unseen.append("there is no package that the built-in matcher supports")
     groups: defaultdict[str | None, list[Package]] = defaultdict(list)
     for package in inventory.packages:
         groups[osv.ecosystem_of(package, inventory.system)].append(package)
@@ -100,7 +100,7 @@ def _judged(settings: ScannerSettings, result: _Sum, packages: int) -> ScannerRe
     oldest = min((instant(moment) for moment in result.newest.values()), default=None)
     stale = oldest is not None and settings.is_stale(oldest)
     if stale and oldest:
-        result.unseen.append(f"the newest advisory is of {oldest:%Y-%m-%d}, too old to prove absence: export again")
+        result.unseen.append(f"the newest advisory is from {oldest:%Y-%m-%d}, too old to prove absence: export again")
     record = ScannerRun(
         scanner=_NAME,
         outcome="clean",
@@ -108,4 +108,4 @@ def _judged(settings: ScannerSettings, result: _Sum, packages: int) -> ScannerRe
         database=oldest.isoformat() if oldest else None,
     )
     unseen = "; ".join(result.unseen[:10]) or None
-    return looked(record, tuple(result.findings), unseen=unseen, stale=stale)
+    return completed(record, tuple(result.findings), unseen=unseen, stale=stale)

@@ -1,4 +1,4 @@
-"""What a folder depends on: its lock files and the manifests that pin, found in one bounded walk."""
+"""The dependencies of a folder, from its lock files and pinning manifests, found in one bounded walk."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from container_kit.stages.scan.builtin import unlocked
 from container_kit.stages.scan.builtin.image_inventory import Inventory
 
 MOST_READ = 5_000
-"""Files that are read."""
+"""The maximum number of files."""
 MOST_BYTES = 16 * 2**20
-"""Of one file that pins."""
+"""The maximum size of a lock file."""
 MOST_MANIFEST_BYTES = 2 * 2**20
 MOST_TOGETHER = 256 * 2**20
-"""Bytes of all files that are read."""
+"""The maximum size of all files together."""
 MOST_PACKAGES = 200_000
 _TOLD = 3
 _UNKNOWN = "the versions of its packages are not known"
@@ -37,19 +37,19 @@ class _Found:
     packages: dict[tuple[str, ...], Package] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-    """Lock files that only others can read."""
+    """Lock files that only other scanners can read."""
     bytes: int = 0
-    """That were read so far."""
+    """The bytes read so far."""
 
     def add(self, path: str, read: Reader, text: str) -> None:
-        """Take what a file pins; what cannot be read of it is noted."""
+        """Add the packages of a file, and record its unreadable parts."""
         odd: list[Unread] = []
         try:
             for entry in read(text):
                 if isinstance(entry, Unread):
                     odd.append(entry)
                 elif not is_sound(entry):
-                    odd.append(Unread("a package without a proper name or version", entry.line))
+                    odd.append(Unread("a package without a valid name or version", entry.line))
                 else:
                     key = (path, entry.ecosystem, entry.name, entry.version)
                     self.packages.setdefault(key, replace(entry, path=path))
@@ -60,7 +60,7 @@ class _Found:
             place = ".".join(map(str, first["loc"]))
             self.unread.append(f"{path} cannot be read: {place[:100]}: {first['msg']}")
         except BROKEN:
-            self.unread.append(f"{path} cannot be read: it has not the form of such a file")
+            self.unread.append(f"{path} cannot be read: its structure is not valid")
         self.unread += _few(path, odd)
 
 
@@ -72,24 +72,24 @@ def _few(path: str, odd: list[Unread]) -> Iterator[str]:
 
 
 def read(root: Path) -> Inventory:
-    """Read what a folder's lock files and manifests pin. Links that lead out of it are not followed.
+    """Read the packages that a folder's lock files and manifests pin. Links that lead outside are not followed.
 
-    Call it in a worker thread of anyio, which can then be cancelled.
+    Call it in a worker thread of anyio, so that it can be cancelled.
     """
     found = _look(root)
-    return Inventory(tuple(found.packages.values()), None, _told([*found.unread, *found.foreign]))
+    return Inventory(tuple(found.packages.values()), None, _unique([*found.unread, *found.foreign]))
 
 
 def gaps(root: Path) -> tuple[str, ...]:
-    """What no scanner can know of a folder: versions that stand nowhere, and files that cannot be read.
+    """List the gaps that every scanner has: dependencies without versions, and unreadable files.
 
-    Call it as `read`.
+    Call it like `read`.
     """
-    return _told(_look(root).unread)
+    return _unique(_look(root).unread)
 
 
-def _told(lines: Iterable[str]) -> tuple[str, ...]:
-    """Each line once; what no UTF-8 can hold, which files may bring in, is replaced."""
+def _unique(lines: Iterable[str]) -> tuple[str, ...]:
+    """Remove duplicate lines, and replace characters that are not valid in UTF-8."""
     return tuple(dict.fromkeys(line.encode(errors="replace").decode() for line in lines))
 
 
@@ -100,7 +100,7 @@ def _look(root: Path) -> _Found:
     ecosystems = catalog()
     names = walk.name_expression(ecosystems.dependency_files())
     paths = walk.files(real_root, names, ecosystems.dependency_folders, found.unread.append, look_up)
-    wanted, manifests = _sorted_out(paths, found)
+    wanted, manifests = _separate(paths, found)
     for path in wanted:
         look_up()
         reader = catalog().lock_reader(path)
@@ -115,13 +115,13 @@ def _look(root: Path) -> _Found:
         literal = catalog().manifest_reader(path)
         if literal:
             found.add(path, literal, read(path) or "")
-        known = "only the exact versions that stand in it are known" if literal else _UNKNOWN
+        known = "only its exact versions are known" if literal else _UNKNOWN
         found.unread.append(f"{path} has no lock file, so {known}")
     return found
 
 
-def _sorted_out(paths: Iterable[str], found: _Found) -> tuple[list[str], list[str]]:
-    """The files that pin, and the manifests that may need such a file beside them."""
+def _separate(paths: Iterable[str], found: _Found) -> tuple[list[str], list[str]]:
+    """Separate the files that pin from the manifests that may need such a file."""
     pinning: list[str] = []
     manifests: list[str] = []
     for path in paths:

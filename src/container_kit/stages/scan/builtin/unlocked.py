@@ -1,4 +1,4 @@
-"""Manifests that name dependencies without their versions: a lock file beside them or above them has to pin these."""
+"""Manifests with dependencies that no lock file next to them or above them pins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from container_kit.stages.ecosystems.facets.dependencies.package_registry import
 
 
 def is_manifest(path: str) -> bool:
-    """Whether a file is one whose dependencies another file pins."""
+    """Return whether a file is a manifest whose dependencies another file pins."""
     return any(_is(path, manifest) for manifest in catalog().lock_requirements)
 
 
@@ -22,12 +22,12 @@ def _is(path: str, manifest: LockRequirement) -> bool:
 
 
 def find(paths: Collection[str], locks: Iterable[str], text: Callable[[str], str | None]) -> Iterator[str]:
-    """The manifests with dependencies that nothing pins.
+    """Find the manifests with dependencies that nothing pins.
 
     Args:
-        paths: Of all manifests, relative to the root.
-        locks: Paths of all files that pin.
-        text: Reads a manifest; None where it cannot be read.
+        paths: The paths of all manifests, relative to the root.
+        locks: The paths of all files that pin.
+        text: Reads a manifest; None if it cannot be read.
     """
     tree = _Tree(frozenset(paths), defaultdict(set), text)
     for lock in locks:
@@ -48,7 +48,7 @@ def find(paths: Collection[str], locks: Iterable[str], text: Callable[[str], str
 class _Tree:
     manifests: frozenset[str]
     locks: defaultdict[str, set[str]]
-    """Names of files that pin, by folder."""
+    """The names of files that pin, by folder."""
     text: Callable[[str], str | None]
 
 

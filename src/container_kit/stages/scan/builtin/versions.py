@@ -1,4 +1,4 @@
-"""Comparing versions as each ecosystem does, through `univers`."""
+"""Comparison of versions by the rules of each ecosystem, with `univers`."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def _scheme(ecosystem: str) -> Any:
 
 
 def parse(ecosystem: str | None, text: str) -> Any:
-    """Make a version that compares; None where the scheme or the text is unknown."""
+    """Parse a version; None if the ecosystem is unknown or the version is not valid."""
     scheme = _scheme(ecosystem or "")
     if scheme is None:
         return None
     try:
         return scheme(text)
-    except Exception:  # noqa: BLE001 - each scheme of univers raises what it likes
+    except Exception:  # noqa: BLE001 - each scheme of univers raises other exceptions
         return None
 
 
-def is_less(ecosystem: str | None, one: str, other: str) -> bool | None:
-    """Tell whether a version comes before another; None where they cannot be compared."""
-    left, right = parse(ecosystem, one), parse(ecosystem, other)
+def is_less(ecosystem: str | None, first: str, second: str) -> bool | None:
+    """Return whether a version is lower than another; None if they cannot be compared."""
+    left, right = parse(ecosystem, first), parse(ecosystem, second)
     if left is None or right is None:
         return None
     try:
@@ -43,7 +43,7 @@ def is_less(ecosystem: str | None, one: str, other: str) -> bool | None:
 
 
 def lowest_fix(ecosystem: str | None, installed: str, fixes: Iterable[str]) -> str | None:
-    """Choose the lowest of the fixed versions that is above the installed one; the first where that cannot be told."""
+    """Return the lowest fixed version above the installed one; the first one if they cannot be compared."""
     candidates = [fix for fix in fixes if fix]
     above = [fix for fix in candidates if is_less(ecosystem, installed, fix)]
     best: str | None = None

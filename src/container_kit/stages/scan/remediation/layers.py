@@ -1,4 +1,4 @@
-"""Which instruction made each layer of an image, and which layers came with the base image."""
+"""The origin of each layer of an image: the instruction that created it, or the base image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
-from container_kit.stages.scan.remediation.lineage import Instruction, Lineage
+from container_kit.stages.formats.dockerfile import Instruction
+from container_kit.stages.scan.remediation.lineage import Lineage
 
 # Instructions that may leave no trace in the history, by builder and version.
 _TRACELESS = frozenset({"ARG", "ONBUILD", "MAINTAINER", "STOPSIGNAL", "SHELL", "LABEL", "WORKDIR"})
@@ -32,7 +33,7 @@ class _RootFs(BaseModel):
 
 
 class Configuration(BaseModel):
-    """An image's configuration (OCI image specification), as far as it tells of layers."""
+    """The part of an image's configuration (OCI image specification) that concerns layers."""
 
     history: list[_Step] = []
     rootfs: _RootFs = Field(default_factory=_RootFs)
@@ -40,18 +41,18 @@ class Configuration(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a layer comes from."""
+    """The origin of a layer."""
 
     instruction: str
     """As in a Dockerfile, without the values of build arguments."""
     line: int | None = None
-    """Its line in the Dockerfile; None where it came with the base image or the Dockerfile is not known."""
+    """Its line in the Dockerfile; None if the layer belongs to the base image or the Dockerfile is unknown."""
     from_base: bool | None = None
-    """Whether it came with the base image; None where that is not known."""
+    """Whether the layer belongs to the base image; None if that is unknown."""
 
 
-def configuration(archive: Path) -> Configuration | None:
-    """Read the configuration from an image's archive; None where there is none that can be read."""
+def read_configuration(archive: Path) -> Configuration | None:
+    """Read the configuration from an image's archive; None if it cannot be read."""
     try:
         with tarfile.open(archive) as tar:
             manifest = json.load(_member(tar, "manifest.json"))
@@ -64,17 +65,17 @@ def _member(tar: tarfile.TarFile, name: str) -> tarfile.ExFileObject:
     file = tar.extractfile(name)
     if file is None:
         raise KeyError(name)
-    return file  # type: ignore[return-value] # typeshed says IO[bytes], which it is
+    return file  # type: ignore[return-value] # typeshed declares IO[bytes]
 
 
-def origins(image: Configuration, lineage: Lineage | None) -> dict[str, Origin]:
-    """Say for each layer's `diff_id` where it comes from.
+def find_origins(image: Configuration, lineage: Lineage | None) -> dict[str, Origin]:
+    """Find the origin of each layer, by its `diff_id`.
 
     Args:
         image: The image's configuration.
-        lineage: Its Dockerfile's; it is not believed where the history does not follow it.
+        lineage: The lineage of its Dockerfile. It is ignored if the image's history does not match it.
     """
-    lines = _aligned(image.history, lineage.instructions) if lineage else None
+    lines = _align(image.history, lineage.instructions) if lineage else None
     with_layer = [number for number, step in enumerate(image.history) if not step.empty_layer]
     if len(with_layer) != len(image.rootfs.diff_ids):
         return {}
@@ -82,52 +83,49 @@ def origins(image: Configuration, lineage: Lineage | None) -> dict[str, Origin]:
 
 
 def _origin(step: _Step, number: int, lines: dict[int, int] | None) -> Origin:
-    keyword, text = _spoken(step.created_by)
-    said = f"{keyword} {text}".strip() or "imported"
+    keyword, text = _parse_step(step.created_by)
+    instruction = f"{keyword} {text}".strip() or "imported"
     if lines is None:
-        return Origin(said)
-    return Origin(said, lines.get(number), from_base=number not in lines)
+        return Origin(instruction)
+    return Origin(instruction, lines.get(number), from_base=number not in lines)
 
 
-def _aligned(history: list[_Step], instructions: tuple[Instruction, ...]) -> dict[int, int] | None:
-    """Match the history's end with the instructions, from the last backwards.
+def _align(history: list[_Step], instructions: tuple[Instruction, ...]) -> dict[int, int] | None:
+    """Match the end of the history with the instructions, starting at the last one.
 
     Returns:
-        From the number of a step in the history to a line; None where the two do not fit together.
+        The number of each matched step mapped to its line; None if the two do not match.
     """
     lines: dict[int, int] = {}
-    waiting = list(instructions)
+    remaining = list(instructions)
     for number, step in reversed(list(enumerate(history))):
-        keyword, text = _spoken(step.created_by)
-        while waiting and waiting[-1].keyword in _TRACELESS and waiting[-1].keyword != keyword:
-            waiting.pop()
-        if not waiting:
+        keyword, text = _parse_step(step.created_by)
+        while remaining and remaining[-1].keyword in _TRACELESS and remaining[-1].keyword != keyword:
+            remaining.pop()
+        if not remaining:
             break
-        if _made(waiting[-1], keyword, text):
-            lines[number] = waiting.pop().line
-        elif keyword != "LABEL":  # the builder adds labels of its own
+        if _matches(remaining[-1], keyword, text):
+            lines[number] = remaining.pop().line
+        elif keyword != "LABEL":  # the builder adds labels
             return None
-    left = [instruction for instruction in waiting if instruction.keyword not in _TRACELESS]
-    return None if left else lines
+    unmatched = [instruction for instruction in remaining if instruction.keyword not in _TRACELESS]
+    return None if unmatched else lines
 
 
-def _made(instruction: Instruction, keyword: str, text: str) -> bool:
+def _matches(instruction: Instruction, keyword: str, text: str) -> bool:
     if instruction.keyword != keyword:
         return False
-    if keyword != "RUN" or instruction.heredoc:
+    if keyword != "RUN" or instruction.heredocs:
         return True
-    words = " ".join(instruction.text.split())
-    while words.startswith("--"):
-        words = words.partition(" ")[2]
-    return _letters(words) in _letters(text)
+    return _letters(instruction.text) in _letters(text)
 
 
 def _letters(text: str) -> str:
     return re.sub(r"\W", "", text)
 
 
-def _spoken(created_by: str) -> tuple[str, str]:
-    """Turn a history entry into a keyword and its text; build arguments' values are left out."""
+def _parse_step(created_by: str) -> tuple[str, str]:
+    """Parse a history entry to a keyword and its text, without the values of build arguments."""
     text = created_by.strip().removesuffix("# buildkit").strip()
     if _CLASSIC.match(text):
         text = _CLASSIC.sub("", text)
@@ -140,8 +138,8 @@ def _spoken(created_by: str) -> tuple[str, str]:
 
 
 def _without_arguments(text: str) -> str:
-    """Leave out the build arguments that a history entry starts with: their values may be secret."""
+    """Remove the build arguments at the start of a history entry, because their values may be secret."""
     shortened = _ARGUMENTS.sub("", text)
-    if marked := _MARKED.match(shortened):  # no shell follows them, so each is taken for one word
+    if marked := _MARKED.match(shortened):  # without a shell after them, each counts as one word
         return " ".join(shortened.split()[1 + int(marked.group(1)) :])
     return shortened

@@ -1,4 +1,4 @@
-"""Finding the manifest line of a package in a source tree, and the lock file that goes with it."""
+"""The manifests of a source tree: the line that names a package, and the lock file that belongs to it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _MOST_FILES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """Where a package can be changed."""
+    """The place where a package can be changed."""
 
     where: str
-    """`file:line`, or the file alone where the package is not named in it."""
+    """`file:line`, or only the file if it does not name the package."""
     direct: bool
-    """Whether the file names the package; otherwise another dependency brings it."""
+    """Whether the file names the package; otherwise it is a transitive dependency."""
     lock: str | None = None
-    """The lock file that has to follow a change."""
+    """The lock file to update after a change."""
 
 
-class Manifests:
-    """The manifests of a source tree. Their folders are walked over once, when the first package is looked for.
+class ManifestIndex:
+    """The manifests of a source tree. The first search walks the tree once.
 
     Args:
         root: The source tree.
-        module: The module's folder, relative to the root: its manifests are looked at first.
+        module: The module's folder, relative to the root. Its manifests are searched first.
     """
 
     def __init__(self, root: Path, module: str = ".") -> None:
@@ -50,13 +50,13 @@ class Manifests:
     def find(
         self, ecosystem: str | None, package: str, installed: str = "", lock: str | None = None
     ) -> ManifestEntry | None:
-        """Find the line that names a package, else the manifest where a line for it belongs.
+        """Find the line that names a package, else the manifest to add one to.
 
         Args:
             ecosystem: The type in a package URL.
             package: The package's name, for Maven `group:artifact`.
-            installed: Its version: of lines that name the package, one that can have led to it is preferred.
-            lock: The lock file that pins it, where that is known; then only the manifests that it covers count.
+            installed: Its version. Of several lines, one that allows this version is preferred.
+            lock: The lock file that pins it, if known. Only manifests that it covers then count.
         """
         kind = ecosystem or ""
         files = [path for path in self._manifests.get(kind, ()) if lock is None or _covers(lock, path)]
@@ -69,12 +69,12 @@ class Manifests:
         return ManifestEntry(next(beside, files[0]), direct=False, lock=lock)
 
     def source_of(self, requirements: str) -> str | None:
-        """The file that a requirements file was compiled from, by pip-compile's names; None where there is none."""
+        """Return the file that a requirements file was compiled from, by pip-compile's names; None if none exists."""
         source = requirements.removesuffix(".txt") + ".in"
         return source if requirements.endswith(".txt") and source in self._known else None
 
     def pinned(self, lock: str, package: str, version: str) -> str | None:
-        """`file:line` of a package in the lock file at a path; None where it is not found in it."""
+        """Return `file:line` of a package in a lock file; None if the lock file does not have it."""
         line = self._pins(lock).get((package, version))
         return f"{lock}:{line}" if line else None
 
@@ -105,7 +105,7 @@ class Manifests:
 
     @cached_property
     def _manifests(self) -> dict[str, list[str]]:
-        """By ecosystem; the module's own first, then the root's, then the others."""
+        """The manifests by ecosystem: the module's first, then the root's, then the others."""
         found: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
         for path in self._files:
             for ecosystem, registry in catalog().package_registries.items():
@@ -123,7 +123,7 @@ class Manifests:
         return 1 + len(folder.parts) + (0 if folder == PurePosixPath() or self._module in folder.parents else 100)
 
     def _lock(self, ecosystem: str, manifest: str) -> str | None:
-        """The lock file beside a manifest, or the nearest one above."""
+        """Find the lock file next to a manifest, or the nearest one above."""
         if manifest.endswith(".in"):
             compiled = manifest.removesuffix(".in") + ".txt"
             return compiled if compiled in self._known else None
@@ -135,7 +135,7 @@ class Manifests:
         return None
 
     def _read(self, path: str) -> tuple[str, ...]:
-        """Lines with one space at most between words, lest an expression tries each way to share many."""
+        """Read the lines with at most one space between words, because expressions are slow on long runs of spaces."""
         try:
             lines = decoded(read_inside(self._root, path, _MOST_BYTES)).splitlines()
         except OSError:
@@ -156,13 +156,17 @@ class Manifests:
 def _covers(lock: str, manifest: str) -> bool:
     if lock.endswith(".txt"):
         return manifest == lock.removesuffix(".txt") + ".in"
-    relock = catalog().lock_command(lock)
+    lock_command = catalog().lock_command(lock)
     below = PurePosixPath(lock).parent in PurePosixPath(manifest).parents
-    return below and relock is not None and any(walk.ends_like(manifest, pattern) for pattern in relock.manifests)
+    return (
+        below
+        and lock_command is not None
+        and any(walk.ends_like(manifest, pattern) for pattern in lock_command.manifests)
+    )
 
 
 def _may_lead_to(registry: PackageRegistry, requirement: str, installed: str) -> bool:
-    """Whether a requirement can have led to a version, where several versions of a package may stand side by side."""
+    """Return whether a requirement allows a version, in ecosystems that install several versions of a package."""
     if not registry.several_versions or not installed:
         return True
     wanted = requirement.partition(",")[0]

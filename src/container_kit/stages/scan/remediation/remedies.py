@@ -1,4 +1,4 @@
-"""What to change to be rid of a finding: one remedy for all findings that the same change removes."""
+"""Remedies: the change that removes a finding, with one remedy for all findings that it removes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from container_kit.stages.scan.remediation.manifests import ManifestEntry
 _SYSTEM = frozenset({"deb", "apk", "rpm"})
 _MOST_PACKAGES = 8
 
-Needed = Mapping[str, str]
-"""From a package's name to the lowest version that will do."""
+RequiredVersions = Mapping[str, str]
+"""The names of packages mapped to the lowest versions without the findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,17 @@ class Remedy:
 
     kind: Literal["base_image", "system_packages", "manifest", "dockerfile", "misconfiguration", "secret"]
     where: str | None
-    """`file:line` of what to edit, or the file."""
-    words: Callable[[Needed], str]
-    """Says the change, for the packages that it has to lift."""
+    """`file:line` to edit, or the file."""
+    words: Callable[[RequiredVersions], str]
+    """Describes the change for the packages to upgrade."""
     about: str = ""
-    """What findings without a place have in common that the same change removes."""
+    """The key that groups findings without a place if the same change removes them."""
     lock: str | None = None
     """The lock file that pins the packages."""
 
 
-def needed(findings: Iterable[ScanFinding]) -> Needed:
-    """The version of each package that has none of some findings."""
+def required_versions(findings: Iterable[ScanFinding]) -> RequiredVersions:
+    """Return the lowest version of each package that has none of the findings."""
     highest: dict[str, str] = {}
     for finding in findings:
         name, fixed = finding.package or "", finding.fixed or ""
@@ -45,13 +45,13 @@ def needed(findings: Iterable[ScanFinding]) -> Needed:
     return highest
 
 
-def remedy(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> Remedy | None:
-    """Choose what helps against a finding; None where nothing is known that does.
+def choose_remedy(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> Remedy | None:
+    """Choose the remedy for a finding; None if no remedy is known.
 
     Args:
         finding: The finding.
-        origin: What made its layer, as far as known.
-        known: What is known of the target.
+        origin: The origin of its layer, if known.
+        known: The context of the scan.
     """
     if finding.kind == "secret":
         return _remove_secret(finding, origin, known)
@@ -68,12 +68,12 @@ def remedy(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> R
     return _newer_dependency(finding, origin, known)
 
 
-def _named(packages: Needed) -> str:
+def _named(packages: RequiredVersions) -> str:
     names = [f"{name} {version}" for name, version in packages.items()]
     return f"{', '.join(names[:_MOST_PACKAGES])} or later{_more(packages)}"
 
 
-def _more(packages: Needed) -> str:
+def _more(packages: RequiredVersions) -> str:
     left = len(packages) - _MOST_PACKAGES
     return f", and {left} more packages" if left > 0 else ""
 
@@ -81,7 +81,7 @@ def _more(packages: Needed) -> str:
 def _newer_system_package(origin: Origin | None, known: ScanContext) -> Remedy:
     if origin is None or origin.from_base is None:
 
-        def either(packages: Needed) -> str:
+        def either(packages: RequiredVersions) -> str:
             it = "it" if len(packages) == 1 else "them"
             return f"take a base image that has {_named(packages)}, or upgrade {it} in the Dockerfile"
 
@@ -97,24 +97,24 @@ def _newer_system_package(origin: Origin | None, known: ScanContext) -> Remedy:
 
 def _newer_dependency(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> Remedy:
     lock = known.lock_of(finding)
-    if finding.where and lock is None:  # the scanner itself told the line to edit
+    if finding.where and lock is None:  # the scanner reported the line to edit
         return Remedy("manifest", finding.where, lambda packages: f"require {_named(packages)} in {finding.where}")
     place: ManifestEntry | None = None
     if known.manifests:
         place = known.manifests.find(finding.ecosystem, finding.package or "", finding.installed or "", lock)
     place = place or (ManifestEntry(lock, direct=False, lock=lock) if lock else None)
     if place:
-        return _in_manifest(place) if place.direct else _for_others(place)
+        return _for_direct(place) if place.direct else _for_transitive(place)
     source = f" in `{_short(origin.instruction)}`" if origin else ""
     where = known.place(origin.line if origin else None)
     return Remedy("manifest", where, lambda packages: f"install {_named(packages)}{source}", about=source)
 
 
-def _in_manifest(place: ManifestEntry) -> Remedy:
-    """For what a manifest requires itself."""
+def _for_direct(place: ManifestEntry) -> Remedy:
+    """Create the remedy for a direct dependency."""
     itself = place.where.partition(":")[0] == place.lock  # go.mod is both
 
-    def words(packages: Needed) -> str:
+    def words(packages: RequiredVersions) -> str:
         command = _command(place, packages)
         then = f"{':' if itself else ', then run'} {command}" if command else ""
         return f"require {_named(packages)} in {place.where}{then}"
@@ -122,36 +122,36 @@ def _in_manifest(place: ManifestEntry) -> Remedy:
     return Remedy("manifest", place.where, words, lock=place.lock)
 
 
-def _for_others(place: ManifestEntry) -> Remedy:
-    """For what other dependencies bring."""
-    relock = catalog().lock_command(place.lock or "")
+def _for_transitive(place: ManifestEntry) -> Remedy:
+    """Create the remedy for a transitive dependency."""
+    lock_command = catalog().lock_command(place.lock or "")
 
-    def updated(packages: Needed) -> str:
+    def updated(packages: RequiredVersions) -> str:
         return f"{_brought(packages)}: run {_command(place, packages)} for {_named(packages)} in {place.lock}"
 
-    def forced(packages: Needed) -> str:
-        if relock is None:
+    def forced(packages: RequiredVersions) -> str:
+        if lock_command is None:
             return f"{_brought(packages)}: add to {place.where} what requires {_named(packages)}"
-        force = f"require {_named(packages)} under {relock.force} of {place.where}"
+        force = f"require {_named(packages)} under {lock_command.force} of {place.where}"
         return f"{_brought(packages)}: {force}, then run {_command(place, packages)}"
 
-    if relock and relock.force is None:
+    if lock_command and lock_command.force is None:
         return Remedy("manifest", place.lock, updated, lock=place.lock)
     return Remedy("manifest", place.where, forced, lock=place.lock)
 
 
-def _brought(packages: Needed) -> str:
+def _brought(packages: RequiredVersions) -> str:
     if len(packages) == 1:
         return f"another dependency brings {next(iter(packages))}"
     return "other dependencies bring these"
 
 
-def _command(place: ManifestEntry, packages: Needed) -> str:
-    relock = catalog().lock_command(place.lock or "")
-    if relock is None or place.lock is None:
+def _command(place: ManifestEntry, packages: RequiredVersions) -> str:
+    lock_command = catalog().lock_command(place.lock or "")
+    if lock_command is None or place.lock is None:
         return ""
     source = f" {place.lock.removesuffix('.txt')}.in" if place.lock.endswith(".txt") else ""
-    return f"`{relock.command(list(packages.items())[:_MOST_PACKAGES])}{source}`"
+    return f"`{lock_command.command(list(packages.items())[:_MOST_PACKAGES])}{source}`"
 
 
 def _remove_secret(finding: ScanFinding, origin: Origin | None, known: ScanContext) -> Remedy:

@@ -1,4 +1,4 @@
-"""What all scanners have in common: the settings, where a program is, and the shape of what a scanner says."""
+"""The common parts of all scanners: settings, results and outcomes."""
 
 from __future__ import annotations
 
@@ -17,53 +17,53 @@ from container_kit.stages.contract.paths import state_folder
 
 @dataclass(frozen=True, slots=True)
 class ScannerSettings:
-    """Where scanners and their databases are, and how far to trust them."""
+    """The settings of the scanners and their databases."""
 
     search_path: str | None = None
-    """Where programs are looked for, as in PATH; None means PATH."""
+    """The search path of programs, as in PATH; None means PATH."""
     trivy_cache: Path | None = None
-    """The folder of Trivy's databases; None leaves it to Trivy."""
+    """The folder of Trivy's databases; None means Trivy's default."""
     osv: Path | None = None
     """A folder of OSV exports (`ECOSYSTEM/all.zip`, or JSON files below it) for the built-in matcher; None means the
-    folder `osv` among this program's state."""
+    folder `osv` in the state folder."""
     update_databases: bool = True
-    """Let a scanner download its database when that is missing or due."""
+    """Let a scanner download its database if that is missing or outdated."""
     database_max_age: timedelta = timedelta(days=7)
-    """A database older than this is stale: what it finds counts, what it does not find proves nothing."""
+    """A database older than this is stale: its findings count, but finding nothing proves nothing."""
     timeout: float = 300.0
-    """Seconds that one scanner may take for one target."""
+    """Seconds for one scanner and one target."""
     cap: int = 100
-    """How many findings a report carries; its totals count all."""
+    """The maximum number of findings in a report; its totals count all."""
 
     def program(self, name: str) -> str | None:
-        """The path of a scanner, None where it is not installed."""
+        """Return the path of a scanner; None if it is not installed."""
         return shutil.which(name, path=self.search_path)
 
     @property
     def exports_folder(self) -> Path:
-        """Where exports of OSV are looked for."""
+        """The folder where exports of OSV are expected."""
         return self.osv or state_folder() / "osv"
 
     @property
     def exports(self) -> Path | None:
-        """The folder of OSV exports, None where there is none."""
+        """The folder of OSV exports; None if it does not exist."""
         return self.exports_folder if self.exports_folder.is_dir() else None
 
     def is_stale(self, made: datetime) -> bool:
-        """Tell whether a database made then is too old to prove absence."""
+        """Return whether a database created at a time is too old to prove absence."""
         return datetime.now(UTC) - made > self.database_max_age
 
 
 @dataclass(frozen=True, slots=True)
 class ScannerResult:
-    """What one scanner did, and all that it found."""
+    """The run of one scanner, with all its findings."""
 
     run: ScannerRun
     findings: tuple[ScanFinding, ...] = ()
 
     @property
-    def looked(self) -> bool:
-        """Whether it looked at anything at all."""
+    def completed(self) -> bool:
+        """Whether it scanned anything."""
         return self.run.outcome != "unavailable" or bool(self.findings)
 
 
@@ -73,19 +73,19 @@ def unavailable(
     version: str | None = None,
     scope: Literal["vulnerabilities", "dockerfile"] = "vulnerabilities",
 ) -> ScannerResult:
-    """A scanner that could not look, and why."""
+    """Create the result of a scanner that could not run."""
     return ScannerResult(
         ScannerRun(scanner=scanner, version=version, outcome="unavailable", detail=detail, scope=scope)
     )
 
 
-def looked(run: ScannerRun, findings: tuple[ScanFinding, ...], *, unseen: str | None, stale: bool) -> ScannerResult:
-    """A scanner that looked, with the outcome that this allows it.
+def completed(run: ScannerRun, findings: tuple[ScanFinding, ...], *, unseen: str | None, stale: bool) -> ScannerResult:
+    """Create the result of a scanner that ran, with its outcome.
 
     Args:
-        run: What is known of the run; its outcome is decided here.
-        findings: All that it found.
-        unseen: What it could not look at; then finding nothing does not mean clean.
+        run: The run; its outcome is replaced.
+        findings: All findings.
+        unseen: The parts that it could not scan. Finding nothing is then not clean.
         stale: Whether its database is too old to prove absence.
     """
     outcome: Outcome = "clean"
@@ -112,12 +112,12 @@ _SEVERITIES: dict[str, Severity] = {
 
 
 def severity(word: str | None) -> Severity:
-    """Translate a scanner's word for a severity; what is not known is `unknown`."""
+    """Translate a scanner's name of a severity; other texts become `unknown`."""
     return _SEVERITIES.get((word or "").lower(), "unknown")
 
 
-async def together(looks: Sequence[Callable[[], Awaitable[ScannerResult]]]) -> list[ScannerResult]:
-    """Let scanners work side by side; their results in the order given."""
+async def gather_results(looks: Sequence[Callable[[], Awaitable[ScannerResult]]]) -> list[ScannerResult]:
+    """Run scanners concurrently, and return their results in the given order."""
     results: dict[int, ScannerResult] = {}
 
     async def look(number: int) -> None:
@@ -130,7 +130,7 @@ async def together(looks: Sequence[Callable[[], Awaitable[ScannerResult]]]) -> l
 
 
 def instant(text: str) -> datetime:
-    """Read an RFC 3339 instant; what cannot be read is long ago."""
+    """Parse an RFC 3339 time; a text that is not valid becomes the earliest time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Grype's JSON report, as far as it is used, and the findings in it."""
+"""The used parts of Grype's JSON report, and its findings."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ class _Match(BaseModel):
 
 
 class GrypeReport(BaseModel):
-    """What `grype -o json` prints."""
+    """The output of `grype -o json`."""
 
     matches: list[_Match]
 
     def findings(self) -> Iterator[ScanFinding]:
-        """Every finding."""
+        """Iterate over the findings."""
         for match in self.matches:
             yield _finding(match)
 
 
 class GrypeDatabase(BaseModel):
-    """What `grype db status -o json` prints."""
+    """The output of `grype db status -o json`."""
 
     built: str = ""
     error: str = ""
 
 
 class GrypeVersion(BaseModel):
-    """What `grype version -o json` prints."""
+    """The output of `grype version -o json`."""
 
     version: str
 

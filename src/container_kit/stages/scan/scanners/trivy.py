@@ -1,4 +1,4 @@
-"""Trivy: vulnerabilities and secrets of an image or a folder, and misconfigurations of a folder."""
+"""The adapter to Trivy: vulnerabilities, secrets and misconfigurations of an image or a folder."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pydantic import ValidationError
 
 from container_kit.stages.artifacts.scan import ScannerRun
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, instant, looked, unavailable
-from container_kit.stages.scan.scanners.program import Finished, ProgramError, run
+from container_kit.stages.programs.run import ProgramError, ProgramResult, run
+from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, instant, unavailable
 from container_kit.stages.scan.scanners.trivy_report import Report, Versions
 
 _NAME = "trivy"
 _GET_IT = "Trivy is not installed (https://trivy.dev/latest/getting-started/installation/)"
-# CVE-2026-33634: official releases that carried a stealer; running them is the harm.
+# CVE-2026-33634: official releases with a credential stealer, which starts when they run.
 MALICIOUS = frozenset({"0.69.4", "0.69.5", "0.69.6"})
 _BUILD_INFO = b"\xff Go buildinf:"
 _STAMPED = re.compile(
     rb"(?:trivy/pkg/version(?:/app)?\.ver(?:sion)?=|mod\tgithub\.com/aquasecurity/trivy\tv)(\d[^\s\"']*)"
 )
-_ASK_WITHIN = 30.0
-_DOWNLOAD_WITHIN = 180.0
-_REFRESH_WITHIN = 30.0
-# Everything else of TRIVY_* could hide findings (severity, ignore files, skipped folders) or change the answer's form.
+_QUERY_TIMEOUT = 30.0
+_DOWNLOAD_TIMEOUT = 180.0
+_REFRESH_TIMEOUT = 30.0
+# Other TRIVY_* variables could hide findings (severity, ignore files, skipped folders) or change the output.
 _KEPT_VARIABLES = frozenset(
     f"TRIVY_{name}"
     for name in (
@@ -49,12 +49,12 @@ _JARS = ("**/*.jar", "**/*.war", "**/*.ear", "**/*.par")
 
 @dataclass(frozen=True, slots=True)
 class Trivy:
-    """One use of Trivy.
+    """One run of Trivy.
 
     Args:
-        settings: Where it and its databases are.
-        folder: An empty folder to run it in: Trivy reads `trivy.yaml` and `.trivyignore` from where it runs, and a
-            repository must not choose what is found in it.
+        settings: The settings of the scanners.
+        folder: An empty working directory: Trivy reads `trivy.yaml` and `.trivyignore` from it, and a
+            repository must not hide its findings.
     """
 
     settings: ScannerSettings
@@ -62,7 +62,7 @@ class Trivy:
     _environment: Mapping[str, str] = field(default_factory=lambda: _environment())
 
     async def image(self, ctx: StageContext, archive: Path) -> ScannerResult:
-        """Scan an image's archive, as `docker save` makes it."""
+        """Scan an image's archive, as `docker save` writes it."""
         return await self._scan(ctx, ["image", "--scanners", "vuln,secret", "--input", str(archive)])
 
     async def source(self, ctx: StageContext, folder: Path) -> ScannerResult:
@@ -70,11 +70,11 @@ class Trivy:
         what = ["--scanners", "vuln,secret,misconfig", "--skip-check-update"]
         return await self._scan(ctx, ["fs", *what, str(folder)])
 
-    async def describe(self, kind: Literal["image", "fs"], path: Path) -> Finished:
-        """Make a bill of materials of an image's archive or of a folder (CycloneDX); this needs no database.
+    async def describe(self, kind: Literal["image", "fs"], path: Path) -> ProgramResult:
+        """Generate the bill of materials of an image's archive or of a folder (CycloneDX). It needs no database.
 
         Raises:
-            ProgramTrouble: Trivy is refused, or could not be run to its end.
+            ProgramError: Trivy is a malicious release, or could not be run to its end.
         """
         program = self.settings.program(_NAME) or _NAME
         if refusal := _refusal(await anyio.to_thread.run_sync(_stamped_version, Path(program))):
@@ -93,8 +93,8 @@ class Trivy:
             return unavailable(_NAME, refusal, stamped)
         try:
             return await self._scan_with(ctx, program, what)
-        except ProgramError as trouble:
-            return unavailable(_NAME, str(trouble), stamped)
+        except ProgramError as error:
+            return unavailable(_NAME, str(error), stamped)
 
     async def _scan_with(self, ctx: StageContext, program: str, what: list[str]) -> ScannerResult:
         versions = await self._versions(program)
@@ -109,29 +109,29 @@ class Trivy:
             detail = f"Trivy has no vulnerability database{problem and f' ({problem})'}; " + _GET_DATABASE
             return unavailable(_NAME, detail, versions.version)
         ctx.progress(f"trivy {versions.version}: looking for known vulnerabilities and secrets")
-        answer, unseen = await self._look(program, what)
+        answer, unseen = await self._run_scan(program, what)
         return _judged(self.settings, versions, answer, unseen)
 
     async def _versions(self, program: str) -> Versions:
-        answer = await self._run([program, "version", "--format", "json", *self._cache()], _ASK_WITHIN)
+        answer = await self._run([program, "version", "--format", "json", *self._cache()], _QUERY_TIMEOUT)
         try:
             return Versions.model_validate_json(answer.out)
         except ValidationError as error:
-            raise ProgramError(f"trivy does not tell its version: {answer.complaint}") from error
+            raise ProgramError(f"trivy does not report its version: {answer.last_error}") from error
 
     async def _download(self, program: str, *, known: bool) -> str:
-        """Get the newest database; return why it could not be had, empty where it could."""
-        within = _REFRESH_WITHIN if known else _DOWNLOAD_WITHIN
+        """Download the newest database; return the reason of a failure, empty on success."""
+        within = _REFRESH_TIMEOUT if known else _DOWNLOAD_TIMEOUT
         try:
             answer = await self._run([program, "image", "--download-db-only", "--no-progress", *self._cache()], within)
-        except ProgramError as trouble:
-            return str(trouble)
-        return answer.complaint if answer.code else ""
+        except ProgramError as error:
+            return str(error)
+        return answer.last_error if answer.code else ""
 
-    async def _look(self, program: str, what: list[str]) -> tuple[Finished, str | None]:
-        """Scan; where Java's index cannot be had, scan all but the jar files and say so."""
+    async def _run_scan(self, program: str, what: list[str]) -> tuple[ProgramResult, str | None]:
+        """Scan; without the Java index, skip the jar files and report that."""
         command, *rest = what
-        # The cache's files would be locked against a second scan at the same time.
+        # The cache's files would be locked against a concurrent scan.
         options = ["--format", "json", "--quiet", "--no-progress", "--cache-backend", "memory", "--skip-db-update"]
         options += ["--timeout", f"{int(self.settings.timeout)}s", "--offline-scan", "--list-all-pkgs", *self._cache()]
         options += [] if self.settings.update_databases else ["--skip-java-db-update"]
@@ -142,35 +142,35 @@ class Trivy:
         answer = await self._run([program, command, *options, *skipped, *rest], self.settings.timeout)
         return (
             answer,
-            "jar files were not looked at: Trivy has no index of them (`trivy image --download-java-db-only`)",
+            "jar files were not scanned: Trivy has no index of them (`trivy image --download-java-db-only`)",
         )
 
-    async def _run(self, argv: list[str], within: float) -> Finished:
-        return await run(argv, within=within, cwd=self.folder, env=self._environment)
+    async def _run(self, argv: list[str], within: float) -> ProgramResult:
+        return await run(argv, timeout=within, cwd=self.folder, env=self._environment)
 
     def _cache(self) -> list[str]:
         return ["--cache-dir", str(self.settings.trivy_cache)] if self.settings.trivy_cache else []
 
 
 _GET_DATABASE = (
-    "run `trivy image --download-db-only` where there is a network, or point TRIVY_DB_REPOSITORY at a mirror"
+    "run `trivy image --download-db-only` on a machine with a network, or point TRIVY_DB_REPOSITORY at a mirror"
 )
 
 
-def _judged(settings: ScannerSettings, versions: Versions, answer: Finished, unseen: str | None) -> ScannerResult:
+def _judged(settings: ScannerSettings, versions: Versions, answer: ProgramResult, unseen: str | None) -> ScannerResult:
     if answer.code != 0:
-        return unavailable(_NAME, f"Trivy failed: {answer.complaint}", versions.version)
+        return unavailable(_NAME, f"Trivy failed: {answer.last_error}", versions.version)
     try:
         report = Report.model_validate_json(answer.out)
     except ValidationError as error:
-        return unavailable(_NAME, f"Trivy's answer cannot be read: {error.error_count()} problems", versions.version)
+        return unavailable(_NAME, f"Trivy's output is not valid: {error.error_count()} problems", versions.version)
     assert versions.database is not None  # noqa: S101 - checked before the scan
     made = instant(versions.database.updated)
     notes = [unseen] if unseen else []
-    notes += [] if report.packages else ["Trivy found no package that it knows"]
+    notes += [] if report.packages else ["Trivy found no package that it supports"]
     notes += [f"{report.unsupported} gets no more security updates"] if report.unsupported else []
     stale = settings.is_stale(made)
-    notes += [f"the database is of {made:%Y-%m-%d}, too old to prove absence; {_GET_DATABASE}"] if stale else []
+    notes += [f"the database is from {made:%Y-%m-%d}, too old to prove absence; {_GET_DATABASE}"] if stale else []
     record = ScannerRun(
         scanner=_NAME,
         version=versions.version,
@@ -178,7 +178,7 @@ def _judged(settings: ScannerSettings, versions: Versions, answer: Finished, uns
         packages=report.packages,
         database=made.isoformat(),
     )
-    return looked(record, tuple(report.findings()), unseen="; ".join(notes) or None, stale=stale)
+    return completed(record, tuple(report.findings()), unseen="; ".join(notes) or None, stale=stale)
 
 
 def _environment() -> dict[str, str]:
@@ -201,7 +201,7 @@ def _refusal(version: str | None) -> str | None:
 
 
 def _stamped_version(program: Path) -> str | None:
-    """Read the version from the program's Go build information, for running a malicious release is the harm itself."""
+    """Read the version from the program's Go build information, because a malicious release must not run."""
     try:
         with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return _last_stamp(content)
@@ -210,7 +210,7 @@ def _stamped_version(program: Path) -> str | None:
 
 
 def _last_stamp(content: mmap.mmap) -> str | None:
-    """The stamp after the build information's magic, which the code holds a few times as a constant too."""
+    """Find the version after the magic of the build information, which the code also has as a constant."""
     start = content.rfind(_BUILD_INFO)
     while start >= 0:
         if found := _STAMPED.search(content, start, start + 2**16):

@@ -1,4 +1,4 @@
-"""Trivy's JSON report, as far as it is used, and the findings in it."""
+"""The used parts of Trivy's JSON report, and its findings."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Misconfiguration(BaseModel):
 
 
 class _Secret(BaseModel):
-    """A secret that was found; its text is left out here, hence can appear nowhere."""
+    """A secret; its text is not read, so it cannot appear anywhere."""
 
     rule: str = Field(alias="RuleID")
     title: str = Field(default="", alias="Title")
@@ -94,7 +94,7 @@ class _Metadata(BaseModel):
 
 
 class Report(BaseModel):
-    """What `trivy image|fs --format json` prints."""
+    """The output of `trivy image|fs --format json`."""
 
     version: int = Field(alias="SchemaVersion")
     metadata: _Metadata = Field(default_factory=_Metadata, alias="Metadata")
@@ -102,17 +102,17 @@ class Report(BaseModel):
 
     @property
     def packages(self) -> int:
-        """How many packages Trivy knew."""
+        """The number of packages that Trivy supports."""
         return sum(len(result.packages) for result in self.results)
 
     @property
     def unsupported(self) -> str | None:
-        """The system, where its maker no longer tells of vulnerabilities."""
+        """The operating system, if it no longer gets security updates."""
         system = self.metadata.system
         return f"{system.family} {system.name}" if system and system.end_of_life else None
 
     def findings(self) -> Iterator[ScanFinding]:
-        """Every finding."""
+        """Iterate over the findings."""
         for result in self.results:
             yield from (_vulnerability(result, found) for found in result.vulnerabilities)
             yield from (
@@ -127,13 +127,13 @@ class _Database(BaseModel):
 
 
 class Versions(BaseModel):
-    """What `trivy version --format json` prints."""
+    """The output of `trivy version --format json`."""
 
     version: str = Field(alias="Version")
     database: _Database | None = Field(default=None, alias="VulnerabilityDB")
 
 
-# Trivy's names of language package managers where a finding bears no package URL.
+# Trivy's names of language package managers, for findings without a package URL.
 _ECOSYSTEMS = {"pip": "pypi", "python-pkg": "pypi", "node-pkg": "npm", "jar": "maven", "pom": "maven"}
 
 
@@ -158,7 +158,7 @@ def _vulnerability(result: _Result, found: _Vulnerability) -> ScanFinding:
 
 
 def _line_of(result: _Result, found: _Vulnerability) -> str | None:
-    """The line of the manifest, which Trivy tells for lock files and requirements in a folder."""
+    """Return the line of the manifest, which Trivy reports for lock files and requirements in a folder."""
     for package in result.packages:
         if (package.name, package.version) == (found.package, found.installed) and package.locations:
             return f"{result.target}:{package.locations[0].start}"

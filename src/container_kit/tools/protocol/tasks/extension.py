@@ -1,4 +1,4 @@
-"""The extension: long calls are answered with tasks, and tasks are asked about, answered and cancelled."""
+"""The methods of the extension: long calls return tasks, and clients read, answer and cancel tasks."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from mcp.shared.inbound import decode_header_value
 from mcp_types import HEADER_MISMATCH, CallToolRequestParams, RequestParams
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from container_kit.tools.protocol.elicitation import answer_of
-from container_kit.tools.protocol.tasks.handoff import TASKS, with_handing
-from container_kit.tools.protocol.tasks.task import Tasks, translated
+from container_kit.tools.protocol.elicitation import parse_decision
+from container_kit.tools.protocol.tasks.handoff import TASKS, with_handoff
+from container_kit.tools.protocol.tasks.task import Tasks, protocol_errors
 
 _VERSIONS = frozenset(MODERN_PROTOCOL_VERSIONS)
 
 
 class TaskParams(RequestParams):
-    """Which task."""
+    """The parameters of `tasks/get` and `tasks/cancel`."""
 
     task_id: str
 
 
 class UpdateParams(TaskParams):
-    """What was said to a task's questions, by their keys."""
+    """The parameters of `tasks/update`."""
 
     input_responses: dict[str, Any]
 
@@ -42,7 +42,7 @@ class TasksExtension(Extension):
         self._tasks = tasks
 
     def methods(self) -> Sequence[MethodBinding]:
-        """The methods about tasks."""
+        """Return the methods of the extension."""
         return (
             MethodBinding("tasks/get", TaskParams, self._get, _VERSIONS),
             MethodBinding("tasks/update", UpdateParams, self._update, _VERSIONS),
@@ -52,47 +52,47 @@ class TasksExtension(Extension):
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
-        """Answer with a task where the call's run goes on."""
-        if ctx.protocol_version not in _VERSIONS or not _declared(ctx):
+        """Return a task if the run of the call continues."""
+        if ctx.protocol_version not in _VERSIONS or not _supports_tasks(ctx):
             return await call_next(ctx)
-        context = with_handing(ctx)
+        context = with_handoff(ctx)
         result = await call_next(context)
-        if context.handing.run_id is None:
+        if context.handoff.run_id is None:
             return result
-        task = await self._tasks.brief(context.handing.run_id, authenticated_principal(ctx))
+        task = await self._tasks.summary(context.handoff.run_id, authenticated_principal(ctx))
         return {"resultType": "task", **task}
 
     async def _get(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> dict[str, Any]:
-        _check(ctx, params)
-        return await self._tasks.whole(params.task_id, authenticated_principal(ctx))
+        _check_request(ctx, params)
+        return await self._tasks.get(params.task_id, authenticated_principal(ctx))
 
     async def _update(self, ctx: ServerRequestContext[Any, Any], params: UpdateParams) -> dict[str, Any]:
-        _check(ctx, params)
+        _check_request(ctx, params)
         principal = authenticated_principal(ctx)
         stored = self._tasks.runs.stored
-        with translated():
+        with protocol_errors():
             run = await stored(params.task_id).summary(params.task_id, principal)
-            for approval, said in params.input_responses.items():
-                answer = answer_of(said)
-                if approval in run.questions and answer is not None:  # anything else is left unanswered
-                    await stored(run.id).answer(run.id, principal, approval, answer)
+            for approval, response in params.input_responses.items():
+                decision = parse_decision(response)
+                if approval in run.questions and decision is not None:  # anything else leaves the question open
+                    await stored(run.id).resolve_approval(run.id, principal, approval, decision)
         return {}
 
     async def _cancel(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> dict[str, Any]:
-        _check(ctx, params)
-        with translated():
+        _check_request(ctx, params)
+        with protocol_errors():
             await self._tasks.runs.stored(params.task_id).cancel(params.task_id, authenticated_principal(ctx))
         return {}
 
 
-def _declared(ctx: ServerRequestContext[Any, Any]) -> bool:
+def _supports_tasks(ctx: ServerRequestContext[Any, Any]) -> bool:
     capabilities = ctx.session.client_capabilities
     return bool(capabilities and capabilities.extensions and TASKS in capabilities.extensions)
 
 
-def _check(ctx: ServerRequestContext[Any, Any], params: TaskParams) -> None:
-    """Refuse a request whose routing header names another task, or whose client does not know tasks."""
+def _check_request(ctx: ServerRequestContext[Any, Any], params: TaskParams) -> None:
+    """Reject a request whose routing header names another task, or whose client does not declare the extension."""
     headers = getattr(ctx.request, "headers", None)
     if headers is not None and decode_header_value(headers.get("mcp-name")) != params.task_id:
-        raise MCPError(HEADER_MISMATCH, "the header Mcp-Name does not name the task of the request")
+        raise MCPError(HEADER_MISMATCH, "the header Mcp-Name does not match the task of the request")
     require_client_extension(ctx, TASKS)

@@ -1,4 +1,4 @@
-"""Handing a call's run over: the call is answered with a task, and the run goes on."""
+"""The handoff of a run to a task: the call returns a task, and the run continues."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 from mcp.server.context import ServerRequestContext
 
 TASKS = "io.modelcontextprotocol/tasks"
-"""The extension's identifier."""
-GRACE = 0.2
-"""Seconds within which a call is answered with its result after all."""
+"""The identifier of the extension."""
+GRACE_SECONDS = 0.2
+"""A call that finishes within this time returns its result directly."""
 
 
 @dataclass
-class Handing:
-    """What became of a call that may be answered with a task."""
+class Handoff:
+    """The outcome of a call that may return a task."""
 
     run_id: str | None = None
-    """The run that goes on; None where the call has its result."""
+    """The run that continues; None if the call has its result."""
 
 
 @dataclass(kw_only=True)
 class TaskContext(ServerRequestContext[Any, Any]):
-    """The context of a call that may be answered with a task."""
+    """The context of a call that may return a task."""
 
-    handing: Handing = field(default_factory=Handing)
+    handoff: Handoff = field(default_factory=Handoff)
 
 
-def with_handing(ctx: ServerRequestContext[Any, Any]) -> TaskContext:
-    """The same context, for a call that may be answered with a task."""
-    return TaskContext(**{part.name: getattr(ctx, part.name) for part in fields(ctx)})
+def with_handoff(ctx: ServerRequestContext[Any, Any]) -> TaskContext:
+    """Return the same context for a call that may return a task."""
+    return TaskContext(**{item.name: getattr(ctx, item.name) for item in fields(ctx)})

@@ -1,4 +1,4 @@
-"""`notifications/tasks`: whoever listens for tasks is told each change of theirs, wherever their runs are."""
+"""`notifications/tasks`: changes of tasks for the clients that listen, whichever process executes the run."""
 
 from __future__ import annotations
 
@@ -16,84 +16,82 @@ from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp_types import Notification, SubscriptionsAcknowledgedNotification
 
 from container_kit.tools.protocol.tasks.handoff import TASKS
-from container_kit.tools.protocol.tasks.task import ENDED, Tasks
+from container_kit.tools.protocol.tasks.task import FINAL, Tasks
 
-_AT_ONCE = 32
-"""Tasks that one stream can listen for; the acknowledgement says which are."""
-_PAUSE = 0.25
+_LIMIT = 32
+"""Tasks of one stream. The acknowledgement names the accepted ones."""
+_INTERVAL = 0.25
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class TaskListening:
-    """Middleware around `subscriptions/listen`, which knows nothing of tasks by itself."""
+class TaskNotifications:
+    """Middleware that adds tasks to `subscriptions/listen`, since the SDK's own handler has no tasks."""
 
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Add the tasks to a stream that asks for some."""
-        wanted = _task_ids(ctx)
-        if not wanted:
+        """Send notifications for the tasks that a stream names."""
+        requested = _requested_tasks(ctx)
+        if not requested:
             return await call_next(ctx)
         require_client_extension(ctx, TASKS)
         principal = authenticated_principal(ctx)
-        known = [task_id for task_id in wanted if await self._is_task(task_id, principal)]
+        task_ids = [task_id for task_id in requested if await self._exists(task_id, principal)]
         result: HandlerResult = None
-        refusal: MCPError | None = None
+        rejection: MCPError | None = None
         async with anyio.create_task_group() as group:
 
-            def start(send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-                for task_id in known:
-                    group.start_soon(self._tell, task_id, principal, send)
+            def start(send: Send) -> None:
+                for task_id in task_ids:
+                    group.start_soon(self._notify, task_id, principal, send)
 
+            session: Any = _AcknowledgingSession(ctx, task_ids, start)
             try:
-                result = await call_next(replace(ctx, session=_Session(ctx, known, start)))  # type: ignore[arg-type]
-            except MCPError as error:  # it would come out of the group as a group of errors
-                refusal = error
+                result = await call_next(replace(ctx, session=session))
+            except MCPError as error:  # the task group would wrap it in an exception group
+                rejection = error
             group.cancel_scope.cancel()
-        if refusal is not None:
-            raise refusal
+        if rejection is not None:
+            raise rejection
         return result
 
-    async def _is_task(self, task_id: str, principal: str | None) -> bool:
+    async def _exists(self, task_id: str, principal: str | None) -> bool:
         try:
-            await self._tasks.brief(task_id, principal)
+            await self._tasks.summary(task_id, principal)
         except MCPError:
             return False
         return True
 
-    async def _tell(
-        self, task_id: str, principal: str | None, send: Callable[[dict[str, Any]], Awaitable[None]]
-    ) -> None:
-        news = [anyio.Event()]
+    async def _notify(self, task_id: str, principal: str | None, send: Send) -> None:
+        """Send a task whenever it has changed, until it is final."""
+        changed = [anyio.Event()]
         async with anyio.create_task_group() as group:
-            group.start_soon(self._hear, task_id, principal, news)
-            last: dict[str, Any] = {}
-            while last.get("status") not in ENDED:
-                told, last = last, await self._tasks.whole(task_id, principal)
-                if last != told:
-                    await send(last)
-                await anyio.sleep(_PAUSE)
-                await news[0].wait()
-                news[0] = anyio.Event()
+            group.start_soon(self._watch, task_id, principal, changed)
+            sent: dict[str, Any] = {}
+            while sent.get("status") not in FINAL:
+                task = await self._tasks.get(task_id, principal)
+                if task != sent:
+                    await send(task)
+                sent = task
+                await anyio.sleep(_INTERVAL)
+                await changed[0].wait()
+                changed[0] = anyio.Event()
             group.cancel_scope.cancel()
 
-    async def _hear(self, task_id: str, principal: str | None, news: list[anyio.Event]) -> None:
+    async def _watch(self, task_id: str, principal: str | None, changed: list[anyio.Event]) -> None:
         stored = self._tasks.runs.stored(task_id)
         async for _ in stored.events(task_id, principal):
-            news[0].set()
-        await stored.ended(task_id, principal)  # its last event is told a moment before it has ended
-        news[0].set()
+            changed[0].set()
+        await stored.wait(task_id, principal)  # the last event is emitted just before the run is final
+        changed[0].set()
 
 
-class _Session:
-    """The request's session, which acknowledges the tasks too and starts to tell of them then."""
+class _AcknowledgingSession:
+    """The session of a request, which also acknowledges tasks and starts their notifications."""
 
-    def __init__(
-        self,
-        ctx: ServerRequestContext[Any, Any],
-        task_ids: list[str],
-        start: Callable[[Callable[[dict[str, Any]], Awaitable[None]]], None],
-    ) -> None:
+    def __init__(self, ctx: ServerRequestContext[Any, Any], task_ids: list[str], start: Callable[[Send], None]) -> None:
         self._ctx = ctx
         self._task_ids = task_ids
         self._start = start
@@ -102,7 +100,7 @@ class _Session:
         return getattr(self._ctx.session, name)
 
     async def send_notification(self, notification: Any, related_request_id: Any = None) -> None:
-        """Send one; the acknowledgement names the tasks."""
+        """Send a notification, adding the tasks to the acknowledgement."""
         if isinstance(notification, SubscriptionsAcknowledgedNotification):
             honoured = {**notification.params.notifications.model_dump(exclude_none=True), "taskIds": self._task_ids}
             filters = type(notification.params.notifications).model_validate(honoured)
@@ -118,9 +116,9 @@ class _Session:
         await self._ctx.session.send_notification(notification, self._ctx.request_id)
 
 
-def _task_ids(ctx: ServerRequestContext[Any, Any]) -> list[str]:
+def _requested_tasks(ctx: ServerRequestContext[Any, Any]) -> list[str]:
     if ctx.method != "subscriptions/listen":
         return []
-    wanted = (ctx.params or {}).get("notifications")
-    ids = wanted.get("taskIds") if isinstance(wanted, dict) else None
-    return list(dict.fromkeys(map(str, ids)))[:_AT_ONCE] if isinstance(ids, list) else []
+    filters = (ctx.params or {}).get("notifications")
+    ids = filters.get("taskIds") if isinstance(filters, dict) else None
+    return list(dict.fromkeys(map(str, ids)))[:_LIMIT] if isinstance(ids, list) else []

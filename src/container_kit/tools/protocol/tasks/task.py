@@ -11,128 +11,126 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 from pydantic import BaseModel
 
-from container_kit.pipelines.request import RUN_UNKNOWN
+from container_kit.pipelines.durable.config import RESULT_TTL
+from container_kit.pipelines.request import RUN_NOT_FOUND
+from container_kit.pipelines.run_info import RunInfo
 from container_kit.pipelines.runs.client import Caller
-from container_kit.pipelines.runs.config import TOLD_FOR
 from container_kit.pipelines.runs.service import RunService
-from container_kit.pipelines.runs.snapshot import RunView
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.tools.pipeline_tool import RunHandler, told
+from container_kit.tools.pipeline_tool import RunHandler, faults_as_results
 from container_kit.tools.protocol.elicitation import input_requests
-from container_kit.tools.protocol.tool_adapter import tool_result
-from container_kit.tools.results.run_json import iso
+from container_kit.tools.protocol.tool_adapter import call_tool_result
+from container_kit.tools.results.run_json import iso_time
 from container_kit.tools.tool import Tool, ToolCall, ToolResult
 
 TaskStatus = Literal["working", "input_required", "completed", "cancelled", "failed"]
-ENDED: frozenset[TaskStatus] = frozenset({"completed", "cancelled", "failed"})
+FINAL: frozenset[TaskStatus] = frozenset({"completed", "cancelled", "failed"})
 
 _POLL_MS = 1000
 
 
 class Tasks:
-    """Tasks, read from the runs.
+    """Reads tasks from the stored runs.
 
     Args:
-        offered: The tools whose calls they may be, by name.
+        tools: The tools of the server, by name.
     """
 
-    def __init__(self, runs: RunService, offered: Mapping[str, Tool]) -> None:
+    def __init__(self, runs: RunService, tools: Mapping[str, Tool]) -> None:
         self.runs = runs
-        self._offered = offered
+        self._tools = tools
 
-    async def brief(self, task_id: str, principal: str | None) -> dict[str, Any]:
-        """A task without its questions and its result.
+    async def summary(self, task_id: str, principal: str | None) -> dict[str, Any]:
+        """Return a task without its questions and its result.
 
         Raises:
-            MCPError: There is no such task of this caller, or the store has a fault.
+            MCPError: The principal has no such task, or the store failed.
         """
-        return _brief(await self._run(task_id, principal))
+        return _summary(await self._run(task_id, principal))
 
-    async def whole(self, task_id: str, principal: str | None) -> dict[str, Any]:
-        """A task with its questions, its result or its error.
+    async def get(self, task_id: str, principal: str | None) -> dict[str, Any]:
+        """Return a task with its questions, its result or its error.
 
         Raises:
-            MCPError: There is no such task of this caller, or the store has a fault.
+            MCPError: The principal has no such task, or the store failed.
         """
         run = await self._run(task_id, principal)
-        task = _brief(run)
+        task = _summary(run)
         if task["status"] == "input_required":
-            asked = input_requests(run).items()
-            task["inputRequests"] = {key: _wire(request) for key, request in asked}
+            task["inputRequests"] = {key: _dump(request) for key, request in input_requests(run).items()}
         elif task["status"] == "completed":
-            task |= await self._end(run, principal)
+            task |= await self._result(run, principal)
         return task
 
-    async def _run(self, task_id: str, principal: str | None) -> RunView:
-        with translated():
+    async def _run(self, task_id: str, principal: str | None) -> RunInfo:
+        with protocol_errors():
             run = await self.runs.stored(task_id).summary(task_id, principal)
-        if run.finished and run.updated + TOLD_FOR < time.time():
-            raise unknown_task()
+        if run.finished and run.updated + RESULT_TTL < time.time():
+            raise _task_not_found()
         return run
 
-    async def _end(self, run: RunView, principal: str | None) -> dict[str, Any]:
-        """What the call would have been answered with, had it waited."""
+    async def _result(self, run: RunInfo, principal: str | None) -> dict[str, Any]:
+        """Return the result that the call would have had without the task."""
         stored = self.runs.stored(run.id)
-        with translated():
-            note = await stored.note(run.id, principal)
-            response = await stored.ended(run.id, principal)
-        offer = self._offered.get(str(note.get("tool")))
-        if offer is None or not isinstance(offer.work, RunHandler):
-            message = f"{run.pipeline} is not offered here; get-run tells how run {run.id} ended"
+        with protocol_errors():
+            metadata = await stored.metadata(run.id, principal)
+            response = await stored.wait(run.id, principal)
+        tool = self._tools.get(str(metadata.get("tool")))
+        if tool is None or not isinstance(tool.handler, RunHandler):
+            message = f"this server has no tool for {run.pipeline}; get-run shows how run {run.id} ended"
             return {"status": "failed", "error": {"code": INTERNAL_ERROR, "message": message}}
-        arguments: Any = note.get("arguments") or {}
-        call = ToolCall(offer, arguments, self.runs, self._offered, Caller(principal=principal))
-        work = offer.work
+        arguments: Any = metadata.get("arguments") or {}
+        call = ToolCall(tool, arguments, self.runs, self._tools, Caller(principal=principal))
+        handler = tool.handler
 
-        async def conclude() -> ToolResult:
-            return work.conclude(call, response)
+        async def to_result() -> ToolResult:
+            return handler.to_result(call, response)
 
-        result = _wire(tool_result(await told(call, conclude)))
-        result.pop("resultType", None)  # the task's own says it
+        result = _dump(call_tool_result(await faults_as_results(call, to_result)))
+        result.pop("resultType", None)  # the task has its own
         return {"result": result}
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raise the runs' faults as the protocol's errors."""
+def protocol_errors() -> Iterator[None]:
+    """Raise failures as errors of the protocol."""
     try:
         yield
     except StageFailure as failure:
-        if failure.fault.code == RUN_UNKNOWN.code:
-            raise unknown_task() from failure
+        if failure.fault.code == RUN_NOT_FOUND.code:
+            raise _task_not_found() from failure
         raise MCPError(INTERNAL_ERROR, f"{failure}. {failure.fault.hint}", {"code": failure.fault.code}) from failure
 
 
-def unknown_task() -> MCPError:
-    """The error of a task that is none, has expired, or is another caller's."""
+def _task_not_found() -> MCPError:
+    """Return one error for tasks that do not exist, have expired, or belong to another principal."""
     return MCPError(INVALID_PARAMS, "there is no such task, or it has expired")
 
 
-def _brief(run: RunView) -> dict[str, Any]:
+def _summary(run: RunInfo) -> dict[str, Any]:
     task = {
         "taskId": run.id,
         "status": _status(run),
-        "createdAt": iso(run.created),
-        "lastUpdatedAt": iso(run.updated),
-        "ttlMs": int(TOLD_FOR * 1000),
+        "createdAt": iso_time(run.created),
+        "lastUpdatedAt": iso_time(run.updated),
+        "ttlMs": int(RESULT_TTL * 1000),
         "pollIntervalMs": _POLL_MS,
     }
-    line = _line(run)
-    return {**task, "statusMessage": line} if line else task
+    message = _status_message(run)
+    return {**task, "statusMessage": message} if message else task
 
 
-def _status(run: RunView) -> TaskStatus:
-    if run.status == "waiting":
+def _status(run: RunInfo) -> TaskStatus:
+    if run.status == "awaiting_approval":
         return "input_required"
     if not run.finished:
         return "working"
     return "cancelled" if run.status == "cancelled" else "completed"
 
 
-def _line(run: RunView) -> str:
-    """One line on how the run stands."""
+def _status_message(run: RunInfo) -> str:
     if run.status == "queued":
-        return f"{run.pipeline}: waits for its turn"
+        return f"{run.pipeline}: queued"
     if run.questions:
         return "; ".join(run.questions.values())
     if run.finished or run.stage is None or run.message.startswith(run.stage + " "):
@@ -140,5 +138,5 @@ def _line(run: RunView) -> str:
     return f"{run.stage}: {run.message if run.message not in ('', run.stage) else 'started'}"
 
 
-def _wire(value: BaseModel) -> dict[str, Any]:
+def _dump(value: BaseModel) -> dict[str, Any]:
     return value.model_dump(by_alias=True, mode="json", exclude_none=True)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from container_kit.stages.artifacts.analysis import Analysis
-from container_kit.stages.artifacts.image import Image, ImageReference
+from container_kit.stages.artifacts.image import Image, LocalImage
 from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, KubernetesOptions, Manifests
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
@@ -47,7 +47,7 @@ class MakeManifests(Stage[Manifests]):
         image: ClusterImage | None,
         analysis: Analysis | None,
         built: Image | None,
-        named: ImageReference | None = None,
+        named: LocalImage | None = None,
         target: Target | None = None,
     ) -> Manifests:
         """Make the manifests; without a cluster, they are only written as files.

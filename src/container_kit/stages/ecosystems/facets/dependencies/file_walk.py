@@ -66,8 +66,8 @@ def files(
         if folders and below != "." and below.count("/") + 1 >= MOST_DEPTH:
             note(f"more than {MOST_DEPTH} folders inside each other: the rest of {below[:200]} was not looked at")
             folders.clear()
-        wanted = sorted(name for name in found if names.match(name) and _is_text(name, note))
-        yield from (name if below == "." else f"{below}/{name}" for name in wanted)
+        matching = sorted(name for name in found if names.match(name) and _is_text(name, note))
+        yield from (name if below == "." else f"{below}/{name}" for name in matching)
 
 
 def _is_text(name: str, note: Callable[[str], None]) -> bool:

@@ -1,4 +1,4 @@
-"""What readers of lock files have in common: what they yield, and finding the line that something stands on."""
+"""The contract of lock file readers, and a search for the lines of entries."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ It raises `Malformed`, or a ValueError, LookupError or TypeError where the file 
 
 
 class Lines:
-    """Finds lines of what is looked for in the order in which it stands in a text, each character looked at once."""
+    """Finds the lines of texts in their order; reads each character once."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -44,14 +44,14 @@ class Lines:
         self._misses = 0
 
     def of(self, needle: str, tail: re.Pattern[str] = ANYTHING) -> int:
-        """The line of the next place of a text that something follows; of the last one found where there is none.
+        """Return the line of the next match; the line of the last match if there is no other.
 
         Args:
             needle: The text; a line break at its start binds it to the start of a line.
             tail: What must follow it.
         """
         at = self._at
-        while self._misses < _MOST_MISSES:  # a text that writes names in another way shall not be searched for each
+        while self._misses < _MOST_MISSES:  # names that are written in another way must not be searched for each time
             at = self._text.find(needle, at)
             if at < 0:
                 self._misses += 1
@@ -65,5 +65,5 @@ class Lines:
 
 
 def quoted(text: str) -> str:
-    """A text as JSON writes it."""
+    """Return a text as JSON writes it."""
     return json.dumps(text, ensure_ascii=False)

@@ -31,9 +31,9 @@ class Package:
     source_version: str | None = None
     architecture: str | None = None
     path: str = ""
-    """The file in the image, or below the folder, that tells of it."""
+    """The file in the image, or below the folder, that lists it."""
     line: int = 0
-    """Its line in a lock file or manifest; 0 where that is not known."""
+    """Its line in a lock file or manifest; 0 if that is not known."""
     layer: str | None = None
     """The `diff_id` of the layer that brought it."""
 
@@ -49,7 +49,7 @@ class Package:
 
 
 def is_sound(package: Package) -> bool:
-    """Whether a package's name and version are texts; what a file says may be anything."""
+    """Return whether a package's name and version are texts."""
     if not isinstance(package.name, str) or not isinstance(package.version, str):
         return False
     try:
@@ -119,7 +119,7 @@ def node(text: str) -> Iterator[Package]:
 
 
 def jar(file: IO[bytes], path: str, depth: int = 0) -> Iterator[Package]:
-    """Read the Maven coordinates in a jar and in the jars inside it; of a jar without any, the name tells."""
+    """Read the Maven coordinates in a jar and in the jars inside it; without coordinates, use the file name."""
     if depth > _MOST_JAR_DEPTH:
         return
     try:
@@ -153,5 +153,5 @@ def _pom(content: bytes) -> Iterator[Package]:
 
 
 def is_jar(name: str) -> bool:
-    """Tell by its name whether a file is an archive of Java classes."""
+    """Return whether a file is an archive of Java classes, by its name."""
     return name.endswith((".jar", ".war", ".ear", ".par"))

@@ -24,11 +24,11 @@ CURVES: dict[str, Curve] = {
 }
 """For each field the share that was right at a weight, over the labelled set and other applications and stacks that
 were labelled before they were analyzed, a little flattened: what is new is harder. Weights decide between claims; only
-what is told is calibrated."""
+reported confidences are calibrated."""
 
 
 def calibrated(field: str, weight: float) -> float:
-    """The confidence of a claim of this weight; the weight itself for a field that was never measured."""
+    """Return the confidence of a claim of this weight; the weight itself for a field that was never measured."""
     for (low, at_low), (high, at_high) in pairwise(CURVES.get(field, ())):
         if low <= weight <= high:
             return round(at_low + (at_high - at_low) * (weight - low) / (high - low), 2)

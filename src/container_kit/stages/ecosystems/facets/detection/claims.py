@@ -12,7 +12,7 @@ from container_kit.stages.ecosystems.facets.detection.calibration import calibra
 T = TypeVar("T")
 
 TRUST: dict[KnownBy, float] = {"declared": 0.98, "code": 0.9, "configuration": 0.85, "framework": 0.6, "guess": 0.35}
-"""What each way of knowing is worth where nothing measured says otherwise."""
+"""The confidence of each provenance unless a claim sets another."""
 
 MAX_PLACES = 3
 MAX_ALTERNATIVES = 3
@@ -36,12 +36,12 @@ class Claims(Generic[T]):
     def __init__(self, question: str = "") -> None:
         self._claims: list[Claim[T]] = []
         self.question = question
-        """What to ask a person when nobody claimed anything; empty where there is nothing to ask."""
+        """What to ask a person when nobody claimed anything; empty if there is nothing to ask."""
 
     def add(
         self, value: T | None, provenance: KnownBy, *locations: str | None, confidence: float | None = None
     ) -> None:
-        """Claim a value (None is no claim) with the places that show it."""
+        """Add a claim with the places that show it; ignore None."""
         if value is not None and value != "":
             trust = TRUST[provenance] if confidence is None else confidence
             self._claims.append(Claim(value, provenance, tuple(p for p in locations if p), trust))
@@ -60,12 +60,12 @@ class Claims(Generic[T]):
         return self.best.value if self.best else None
 
     def drop(self) -> None:
-        """Forget all claims, where a later fact makes the question pointless."""
+        """Forget all claims, if a later fact makes the question pointless."""
         self._claims.clear()
         self.question = ""
 
     def finding(self, field: str = "") -> Finding[T]:
-        """The best claim, the places of all that agree with it, and the others as alternatives, for a field."""
+        """Return the best claim, the places of all that agree with it, and the others as alternatives."""
         best = self.best
         if best is None:
             return Finding(question=self.question or None)
@@ -114,15 +114,15 @@ class ModuleDraft:
     manifests: list[str] = field(default_factory=list)
     """Manifests and lockfiles, relative to the root of the tree."""
     locked: bool = False
-    """True where a lockfile or a checksum file pins the dependencies."""
+    """True if a lockfile or a checksum file pins the dependencies."""
     broken: dict[str, str] = field(default_factory=dict)
     """What the manifest names that is not there, as a sentence, with its place."""
     private: bool = False
-    """True where the manifest says that the module is not for publishing."""
+    """True if the manifest says that the module is not for publishing."""
 
 
 def claim_program(draft: ModuleDraft, start: str, runs: str, builds: str, place: str) -> None:
-    """Claim what starts the program that was built, what builds and runs it at once, and what builds it."""
+    """Claim what starts the program that was built, what builds and runs it immediately, and what builds it."""
     draft.start.add(start, "declared", place, confidence=0.8)
     draft.start.add(runs, "framework", place, confidence=0.5)
     draft.build.add(builds, "framework", place, confidence=0.85)

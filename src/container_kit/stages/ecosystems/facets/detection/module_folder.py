@@ -70,7 +70,7 @@ class Folder:
     Args:
         tree: The tree.
         path: The folder, relative to the tree's root; empty for the root.
-        others: Folders below it that are modules of their own.
+        others: Folders below it that are separate modules.
     """
 
     def __init__(self, tree: ModuleTree, path: str = "", others: frozenset[str] = frozenset()) -> None:
@@ -90,48 +90,48 @@ class Folder:
         return self.path.rpartition("/")[2] or self.tree.root.name
 
     def has(self, path: str) -> bool:
-        """Tell whether a file is there."""
+        """Return whether a file exists."""
         return path in self.names if "/" not in path else self.tree.exists(join(self.path, path))
 
     def has_folder(self, path: str) -> bool:
-        """Tell whether a folder is there."""
+        """Return whether a folder exists."""
         return join(self.path, path) in self.tree.folders
 
     def first(self, *paths: str) -> str | None:
-        """The first of these files that is there."""
+        """Return the first of these files that exists."""
         return next((path for path in paths if self.has(path)), None)
 
     def matching(self, *patterns: str) -> list[str]:
-        """The files directly in the folder whose names match, sorted."""
+        """Return the files directly in the folder whose names match, sorted."""
         return sorted(n for n in self.names if any(fnmatchcase(n, pattern) for pattern in patterns))
 
     def text(self, path: str | None) -> str:
-        """A manifest's content, empty where it is absent or cannot be read."""
+        """Return a manifest's content, empty if it is missing or cannot be read."""
         return (self.tree.text(join(self.path, path)) or "") if path and self.has(path) else ""
 
     def source(self, path: str) -> str:
-        """The first 64 KiB of a source file, empty where it is absent or cannot be read."""
+        """Return the first 64 KiB of a source file, empty if it is missing or cannot be read."""
         return self.tree.source(join(self.path, path)) if self.has(path) else ""
 
     def json(self, path: str) -> dict[str, Any]:
-        """A JSON object; empty where there is none."""
+        """Return a JSON object; empty if it is missing."""
         return self.tree.json(join(self.path, path))
 
     def toml(self, path: str) -> dict[str, Any]:
-        """A TOML table; empty where there is none."""
+        """Return a TOML table; empty if it is missing."""
         return self.tree.toml(join(self.path, path))
 
     def yaml(self, path: str) -> dict[str, Any]:
-        """The first document of a YAML file if it is a mapping; else empty."""
+        """Return the first document of a YAML file if it is a mapping; else empty."""
         documents = self.tree.yaml(join(self.path, path))
         return documents[0] if documents and isinstance(documents[0], dict) else {}
 
     def xml(self, path: str) -> Any:
-        """The root element of an XML file, or None."""
+        """Return the root element of an XML file, or None."""
         return self.tree.xml(join(self.path, path))
 
     def place(self, path: str, needle: str | re.Pattern[str] | None = None) -> str:
-        """`file:line` (relative to the tree's root) of the first match in a file; line 1 where there is none."""
+        """`file:line` (relative to the tree's root) of the first match in a file; line 1 if there is no match."""
         full = join(self.path, path)
         if needle is None:
             return f"{full}:1"
@@ -140,7 +140,7 @@ class Folder:
         return f"{full}:{text.count(chr(10), 0, found) + 1 if found > 0 else 1}"
 
     def folders(self, depth: int = 6) -> Iterator[str]:
-        """The folders of this module from the outside in, relative to it; tests and examples are left out."""
+        """Yield the folders of this module from the outside in, relative to it; tests and examples are left out."""
         level = [""]
         for _ in range(depth):
             yield from level
@@ -159,11 +159,11 @@ class Folder:
                 yield inner
 
     def _is_django(self, outer: str, inner: str) -> bool:
-        """Tell whether a folder is the project that `manage.py` beside it manages, whatever its name is."""
+        """Return whether a folder is the project that `manage.py` next to it manages, whatever its name is."""
         return self.has(join(outer, "manage.py")) and self.has(join(inner, "settings.py"))
 
     def files(self, *suffixes: str, limit: int = MAX_SOURCES, depth: int = 6) -> list[str]:
-        """At most `limit` files that end so, outermost first, relative to the module."""
+        """Return at most `limit` files that end so, outermost first, relative to the module."""
         found: list[str] = []
         for folder in self.folders(depth):
             listing = self.tree.folders.get(join(self.path, folder) if folder else self.path)
@@ -175,11 +175,11 @@ class Folder:
         return found
 
     def find(self, pattern: str, *suffixes: str, limit: int = 40, depth: int = 6) -> tuple[str, re.Match[str]] | None:
-        """The first source file that matches an expression, with the match."""
+        """Return the first source file that matches an expression, with the match."""
         compiled = re.compile(pattern, re.MULTILINE)
         for path in self.files(*suffixes, limit=limit, depth=depth):
-            if found := compiled.search(self.source(path)):
-                return path, found
+            if match := compiled.search(self.source(path)):
+                return path, match
         return None
 
 

@@ -24,7 +24,7 @@ MAX_DEPTH = 64
 MAX_MANIFEST = 2 * 1024 * 1024
 MAX_SOURCE = 64 * 1024
 _STRICT = frozenset(["package.json", "package-lock.json", "composer.json"])
-"""What npm and its like, and Composer, read as JSON proper; Bun alone lets comments pass."""
+"""Files that npm, Yarn, pnpm and Composer read as strict JSON; only Bun accepts comments."""
 
 _PRUNED = frozenset([".git", ".hg", ".svn", ".bzr", ".cache", ".idea", ".terraform"])
 """Folders that tools fill, whatever the ecosystem."""
@@ -51,11 +51,11 @@ class Problem:
     reason: str
     line: int | None = None
     malformed: bool = False
-    """True where it was read but its format's parser refused it."""
+    """True if it was read but its format's parser refused it."""
 
 
 class ModuleTree:
-    """All names below a root, and the contents that were asked for.
+    """All names below a root, and the contents that were requested.
 
     Paths are relative to the root with `/` between names; the root itself is the empty string.
 
@@ -71,7 +71,7 @@ class ModuleTree:
         self.files = 0
         self.problems: dict[str, Problem] = {}
         self.cut_short = False
-        """True where a bound ended the walk."""
+        """True if a bound ended the walk."""
         self._real_root = os.path.realpath(root)
         self._texts: dict[str, str | None] = {}
         self._parsed: dict[str, Any] = {}
@@ -115,13 +115,13 @@ class ModuleTree:
         return Listing(files, sorted(name for name in folders if name not in self._pruned), text)
 
     def exists(self, path: str) -> bool:
-        """Tell whether the walk saw a file of this path."""
+        """Return whether the walk saw a file of this path."""
         folder, _, name = path.rpartition("/")
         listing = self.folders.get(folder)
         return listing is not None and name in listing.files
 
     def below(self, path: str) -> Iterator[str]:
-        """The folders at and below a path that are part of the tree, outer before inner."""
+        """Yield the folders at and below a path that are part of the tree, outer before inner."""
         level = [path] if path in self.folders else []
         while level:
             yield from level
@@ -129,19 +129,19 @@ class ModuleTree:
             level = [child for child in children if child in self.folders]
 
     def ignored(self, path: str) -> bool:
-        """Tell whether ignore rules leave a file out."""
+        """Return whether ignore rules leave a file out."""
         folder, _, name = path.rpartition("/")
         listing = self.folders.get(folder)
         return listing is not None and listing.rules is not None and listing.rules.ignores(path, name, folder=False)
 
     def text(self, path: str, *, limit: int = MAX_MANIFEST) -> str | None:
-        """A manifest's content, or None (with a problem noted) where it cannot be read or is larger than `limit`."""
+        """Return a manifest's content; note a problem and return None if it is unreadable or larger than `limit`."""
         if path not in self._texts:
             self._texts[path] = self._text(path, limit, whole=True) if self.exists(path) else None
         return self._texts[path]
 
     def source(self, path: str) -> str:
-        """The first 64 KiB of a source file, empty where it cannot be read."""
+        """Return the first 64 KiB of a source file, empty if it cannot be read."""
         if path not in self._texts:
             self._texts[path] = self._text(path, MAX_SOURCE, whole=False)
         return self._texts[path] or ""
@@ -168,22 +168,22 @@ class ModuleTree:
         self.problems.setdefault(path, Problem(path, reason, line, malformed))
 
     def json(self, path: str) -> dict[str, Any]:
-        """A JSON object, or an empty one where there is none that can be read."""
+        """Return a JSON object, or an empty one if none can be read."""
         folder, _, name = path.rpartition("/")
         strict = name in _STRICT and not any(self.exists(join(folder, lock)) for lock in ("bun.lock", "bun.lockb"))
         value = self._document(path, parse_strict_json if strict else parse_json)
         return value if isinstance(value, dict) else {}
 
     def toml(self, path: str) -> dict[str, Any]:
-        """A TOML table, or an empty one where there is none that can be read."""
+        """Return a TOML table, or an empty one if none can be read."""
         return self._document(path, parse_toml) or {}
 
     def yaml(self, path: str) -> list[Any]:
-        """The documents of a YAML stream; none where it cannot be read."""
+        """Return the documents of a YAML stream; none if it cannot be read."""
         return self._document(path, parse_yaml) or []
 
     def xml(self, path: str) -> Any:
-        """The root element without namespaces, or None where it cannot be read."""
+        """Return the root element without namespaces, or None if it cannot be read."""
         return self._document(path, parse_xml)
 
     def _document(self, path: str, parse: Callable[[str], Parsed]) -> Parsed | None:
@@ -201,12 +201,12 @@ class ModuleTree:
 
 
 def join(folder: str, name: str) -> str:
-    """The path of a name in a folder of the tree."""
+    """Return the path of a name in a folder of the tree."""
     return f"{folder}/{name}" if folder else name
 
 
 def within(folder: str, relative: str) -> str | None:
-    """A relative path from a folder of the tree, or None where it leads out."""
+    """Return a relative path from a folder of the tree, or None if it leads out."""
     parts = [part for part in folder.split("/") if part]
     for part in relative.split("/"):
         if part == "..":
@@ -219,7 +219,7 @@ def within(folder: str, relative: str) -> str | None:
 
 
 def _conflict(text: str) -> int:
-    """The line where a merge that was not finished begins; 0 where there is none."""
+    """Return the line on which an unfinished merge begins; 0 without one."""
     ours = 0 if text.startswith("<<<<<<< ") else text.find("\n<<<<<<< ") + 1
     if not ours and not text.startswith("<<<<<<< "):
         return 0

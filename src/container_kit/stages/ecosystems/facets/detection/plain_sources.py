@@ -29,7 +29,7 @@ class PlainLanguage:
     starts: tuple[tuple[str, str], ...] = ()
     """What a first file says that another program starts, matched in its name and text, with the command."""
     inner: tuple[str, ...] = ()
-    """Suffixes of files that are never started but tell the framework."""
+    """Suffixes of files that are never started but show the framework."""
     programs: tuple[str, ...] = ()
     """Folders of programs whose first line names the language, without a suffix."""
 
@@ -84,7 +84,7 @@ def _programs(language: PlainLanguage, folder: Folder) -> list[str]:
 
 
 def _claim_framework(language: PlainLanguage, folder: Folder, draft: ModuleDraft) -> str:
-    """Claim the first framework that a file uses; tell what starts it."""
+    """Claim the first framework that a file uses; return its start command."""
     for name, sign, port, start in language.frameworks:
         if found := folder.find(sign, *language.suffixes, *language.inner):
             place = folder.place(found[0], found[1][0])

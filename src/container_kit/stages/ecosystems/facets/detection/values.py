@@ -6,7 +6,7 @@ from typing import Any
 
 
 def table_in(data: Any, key: str) -> dict[str, Any]:
-    """Return the table below a key; empty if there is none."""
+    """Return the table below a key; empty if it does not exist."""
     value = data.get(key) if isinstance(data, dict) else None
     return value if isinstance(value, dict) else {}
 

@@ -37,14 +37,14 @@ class App:
     port: int | None
     """None for what does not serve."""
     workspace: Workspace | None
-    """The workspace that the module is a member of, where its members' needs are known."""
+    """The workspace that the module is a member of, if its members' needs are known."""
     in_workspace: bool
-    """True where a lockfile above the module covers its sisters too."""
+    """True if a lockfile above the module covers the workspace packages that it needs too."""
     start_given: bool
-    """True where the caller gave the start command."""
+    """True if the caller gave the start command."""
     reasons: tuple[Reason, ...]
     place: str
-    """The folder that its Dockerfile goes to; `module.path` is `.` all the same where the root builds it."""
+    """The folder that its Dockerfile goes to; `module.path` is `.` anyway where the root builds it."""
 
     @property
     def version(self) -> str | None:
@@ -78,7 +78,7 @@ class App:
         return "/app" if self.module.path == "." else f"/app/{self.module.path}"
 
     def has(self, name: str) -> bool:
-        """Tell whether the module's manifests include a file of this name, in its folder or above it."""
+        """Return whether the module's manifests include a file of this name, in its folder or above it."""
         return any(path.rsplit("/", 1)[-1] == name for path in self.manifests)
 
     def inside(self, name: str) -> str:
@@ -110,13 +110,13 @@ class App:
         return tuple(member for member in needed if member.path not in {".", self.module.path})
 
     @property
-    def alone(self) -> bool:
-        """True where only the module and its sisters are copied: it lies below the root of a known workspace."""
+    def is_isolated_member(self) -> bool:
+        """True if only the module and the workspace packages that it needs are copied."""
         return self.workspace is not None and self.module.path != "."
 
-    def copy_sisters(self) -> tuple[str, ...]:
-        """Return COPY instructions for what the module needs beside itself: settings at the root, and its sisters."""
-        if not self.alone:
+    def copy_workspace_dependencies(self) -> tuple[str, ...]:
+        """Return COPY instructions for the settings at the root and the workspace packages that the module needs."""
+        if not self.is_isolated_member:
             return ()
         settings = [name for name in sorted(self.tree.names()) if _SETTINGS.fullmatch(name)]
         shared = [name for name in settings if name not in self.manifests]
@@ -124,19 +124,19 @@ class App:
         return (*((copy(shared, "/app/"),) if shared else ()), *folders)
 
     def copy_module(self) -> str:
-        """Return the COPY instruction for the module itself; in an unknown workspace its sisters come with it."""
+        """Return the COPY instruction for the module; in an unknown workspace, for the whole source."""
         if self.module.path == ".":
             return "COPY . ."
-        if self.in_workspace and not self.alone:
+        if self.in_workspace and not self.is_isolated_member:
             return "COPY . /app"
         return copy([self.module.path], self.folder)
 
     def copy_source(self) -> str:
         """Return the COPY instructions for the source: the module and what it needs of its workspace."""
-        return "\n".join((*self.copy_sisters(), self.copy_module()))
+        return "\n".join((*self.copy_workspace_dependencies(), self.copy_module()))
 
     def enter(self) -> tuple[str, ...]:
-        """Return the WORKDIR instruction that leads from the context's root to the module, where they differ."""
+        """Return the WORKDIR instruction that leads from the context's root to the module, if they differ."""
         return () if self.module.path == "." else (f"WORKDIR {literal(self.folder)}",)
 
     def copy_manifests(self) -> tuple[str, ...]:

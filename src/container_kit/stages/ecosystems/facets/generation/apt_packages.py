@@ -38,7 +38,7 @@ _RUNTIME = {
     "libmemcached-dev": "libmemcached11",
 }
 """From what a dependency compiles against to what the compiled dependency loads: names that both Debian 12 and 13 know.
-Where the library's own name has a version, a small program that brings it stands for it."""
+If the library's name has a version, a small program that depends on it is listed."""
 
 _COMPILERS = {
     "build-essential",
@@ -57,12 +57,12 @@ _COMPILERS = {
 
 def build_packages(packages: Iterable[str]) -> tuple[str, ...]:
     """Return what to install before dependencies are built; headers bring a compiler with them."""
-    wanted = tuple(dict.fromkeys(packages))
-    needs_compiler = any(name.endswith("-dev") for name in wanted)
-    return (*(("build-essential", "pkg-config") if needs_compiler else ()), *wanted)
+    names = tuple(dict.fromkeys(packages))
+    needs_compiler = any(name.endswith("-dev") for name in names)
+    return (*(("build-essential", "pkg-config") if needs_compiler else ()), *names)
 
 
 def runtime_packages(packages: Iterable[str]) -> tuple[str, ...]:
     """Return what the last stage needs: libraries and programs, no headers and no compilers."""
-    wanted = (_RUNTIME.get(name, name) for name in packages)
-    return tuple(dict.fromkeys(name for name in wanted if not name.endswith("-dev") and name not in _COMPILERS))
+    names = (_RUNTIME.get(name, name) for name in packages)
+    return tuple(dict.fromkeys(name for name in names if not name.endswith("-dev") and name not in _COMPILERS))

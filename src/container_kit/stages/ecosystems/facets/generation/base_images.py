@@ -24,7 +24,7 @@ class BasePolicy(Artifact):
     mirror: str | None = None
     """A registry, with a path where it has one, that holds the usual images: `registry.example:5000/hub`."""
     pin: bool = True
-    """Add the digest where a registry told it."""
+    """Add the digest if a registry returns it."""
 
     def apply(self, reference: str) -> str:
         """Return the reference that this policy uses for a usual one."""
@@ -44,9 +44,9 @@ class Base:
     usual: str = ""
     """The reference before the policy changed it; empty for a candidate that was not chosen yet."""
     version: str = ""
-    """The language's version, where a recipe has to know which one it got."""
+    """The language's version, if a recipe has to know which one it got."""
     user: str | None = None
-    """The numeric `user:group` that the image runs as by itself; None for root, then a user is made."""
+    """The numeric `user:group` that the image runs as; None for root, then a user is created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Availability:
     Attributes:
         present: References that the engine holds.
         digests: From the references that a registry has to their digests.
-        known: False where no engine answered, so that nothing can be said.
+        known: False if no engine answered, so that nothing can be said.
     """
 
     present: frozenset[str] = frozenset()
@@ -70,7 +70,7 @@ class Bases:
     def __init__(self, policy: BasePolicy, availability: Availability) -> None:
         self._policy = policy
         self._availability = availability
-        self.asked: list[tuple[str, ...]] = []
+        self.choices: list[tuple[str, ...]] = []
         """The candidates of each choice, in the words of the policy."""
         self.reasons: list[Reason] = []
 
@@ -79,9 +79,9 @@ class Bases:
 
         Args:
             candidates: The usual one first; the others for hosts that do not have it.
-            because: Why the first is the usual one.
+            rationale: Why the first is the usual one.
         """
-        self.asked.append(tuple(self._policy.apply(base.reference) for base in candidates))
+        self.choices.append(tuple(self._policy.apply(base.reference) for base in candidates))
         chosen = next((base for base in candidates if self._can_have(base)), candidates[0])
         reference = self._policy.apply(chosen.reference)
         self._explain(reference, chosen, candidates[0], rationale)

@@ -25,7 +25,7 @@ class TextFile:
     """A text with what an editor does not show."""
 
     text: str
-    """Its lines end with a line feed alone."""
+    """Its lines end with only a line feed."""
     ending: str
     mark: str
     """The byte order mark, or nothing."""
@@ -46,11 +46,11 @@ class ContextTree:
         self.root = root.resolve()
 
     def exists(self, path: str) -> bool:
-        """Tell whether a path, relative to the root, is there and inside it."""
+        """Return whether a path, relative to the root, exists and inside it."""
         return self._inside(path) is not None
 
     def names(self, path: str = ".") -> frozenset[str]:
-        """Return the names in a folder; none where it is no folder."""
+        """Return the names in a folder; empty if it is not a folder."""
         folder = self._inside(path)
         try:
             return frozenset(entry.name for entry in folder.iterdir()) if folder else frozenset()
@@ -58,12 +58,12 @@ class ContextTree:
             return frozenset()
 
     def text(self, path: str) -> str | None:
-        """Return a small text file's content; None where there is none or it cannot be read."""
+        """Return a small text file's content; None if it is missing or cannot be read."""
         content = self._content(path)
         return None if content is None else content.decode("utf-8-sig", errors="replace")
 
     def original(self, path: str) -> TextFile | None:
-        """Return a small text file so that it can be written again as it is; None where it is no UTF-8 text."""
+        """Return a small text file so that it can be written again as it is; None if it is not UTF-8 text."""
         content = self._content(path)
         try:
             whole = None if content is None else content.decode("utf-8")
@@ -83,7 +83,7 @@ class ContextTree:
         return content if len(content) <= _LARGEST else None
 
     def json(self, path: str) -> dict[str, Any]:
-        """Return a small JSON object; an empty one where there is none or it is broken."""
+        """Return a small JSON object; an empty one if it is missing or broken."""
         try:
             value = json.loads(self.text(path) or "{}")
         except (ValueError, RecursionError):
@@ -91,14 +91,14 @@ class ContextTree:
         return value if isinstance(value, dict) else {}
 
     def toml(self, path: str) -> dict[str, Any]:
-        """Return a small TOML file; an empty one where there is none or it is broken."""
+        """Return a small TOML file; an empty one if it is missing or broken."""
         try:
             return tomllib.loads(self.text(path) or "")
         except (tomllib.TOMLDecodeError, RecursionError):
             return {}
 
     def xml(self, path: str) -> Element | None:
-        """Return the root of a small XML file; None where there is none or it is broken or hostile."""
+        """Return the root of a small XML file; None if it is missing, broken or hostile."""
         text = self.text(path)
         if text is None:
             return None
@@ -111,7 +111,7 @@ class ContextTree:
             return None
 
     def yaml(self, path: str) -> dict[str, Any]:
-        """Return a small YAML mapping; an empty one where there is none or it is broken."""
+        """Return a small YAML mapping; an empty one if it is missing or broken."""
         text = self.text(path)
         if text is None:
             return {}

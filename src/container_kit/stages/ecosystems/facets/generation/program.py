@@ -1,4 +1,4 @@
-"""What all languages share whose build makes one program: it is copied alone, with the folders that it reads."""
+"""The recipe of languages whose build makes one program: only the program and the folders that it reads are copied."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEBIANS = (Base("debian:trixie-slim"), Base("debian:bookworm-slim"))
 """The newest first: what was linked on an older one runs on it."""
 _NAMING_RUNNERS = {"swift", "cabal", "stack"}
 _RUNNERS = _NAMING_RUNNERS | {"go", "cargo", "dart", "crystal", "deno"}
-"""What compiles and starts a program in one; some are told its name, others its file."""
+"""Commands that compile and start a program; some take its name, others its file."""
 PROGRAM = "/usr/local/bin/app"
 _RESOURCES = ("templates", "static", "public", "views", "Views", "Public", "Resources", "assets", "web", "migrations",
     "locales", "config", "configs", "priv")  # fmt: skip
@@ -42,8 +42,8 @@ def program(
         libraries: Packages of the base's distribution that the program loads.
         ignore: Lines for the ignore file.
         reasons: What the caller has to say.
-        line: The start command, where it is not the analysis' own.
-        copies: What goes into the image beside the program.
+        line: The start command, if it is not the analysis' own.
+        copies: What goes into the image next to the program.
         environment: Variables that it needs.
     """
     command = app.command(line) if app.start else None
@@ -66,7 +66,7 @@ def program(
 
 
 def arguments(words: tuple[str, ...]) -> tuple[str, ...]:
-    """What the program itself is given: `go run ./x serve`, `swift run x serve` and `./x serve` all give `serve`."""
+    """Return the program's arguments: `go run ./x serve`, `swift run x serve` and `./x serve` all give `serve`."""
     if words[0] not in _RUNNERS:
         return words[1:]
     rest = words[2:]

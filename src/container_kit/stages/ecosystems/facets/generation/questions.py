@@ -21,17 +21,17 @@ NOTHING_TO_RUN = FaultCode(
 )
 LANGUAGE_UNKNOWN = FaultCode(
     "dockerfile.language_unknown",
-    means="The analysis could not tell in which language the module is written, or there is no recipe for it.",
+    means="The module's language is unknown, or there is no recipe for it.",
     hint="Write a Dockerfile for this module; recipes exist for {languages}.",
 )
 START_UNKNOWN = FaultCode(
     "dockerfile.start_unknown",
-    means="The analysis could not tell which command starts the application, or the command cannot be read.",
+    means="The command that starts the application is unknown, or it cannot be parsed.",
     hint="Give start_command, the command that starts the application in {path}.",
 )
 PORT_UNKNOWN = FaultCode(
     "dockerfile.port_unknown",
-    means="The module serves, but the analysis could not tell on which port.",
+    means="The module serves on a port that the analysis did not find.",
     hint="Give port, the TCP port that the application listens on.",
 )
 
@@ -59,24 +59,24 @@ FAULTS = (
 
 
 def start_unknown(module: Module, message: str) -> StageFailure:
-    """The fault that the start command is unknown."""
+    """Return the fault for an unknown start command."""
     return START_UNKNOWN(ask(module.start_command, message), evidence=evidence(module.start_command), path=module.path)
 
 
 def malformed(path: str, risk: Risk) -> StageFailure:
-    """The fault that a manifest is broken."""
+    """Return the fault for a broken manifest."""
     broken = [Evidence(kind="file", text=risk.message, where=risk.place)]
     again = NextAction(why=f"Correct {risk.place or path}, then make the same call again.")
     return MANIFEST_MALFORMED(risk.message, evidence=broken, next_actions=[again], path=path)
 
 
 def ask(finding: Finding[T], message: str) -> str:
-    """A message with the question that would settle it."""
+    """Return a message with the question whose answer resolves it."""
     return f"{message}: {finding.question}" if finding.question else message
 
 
 def evidence(finding: Finding[T]) -> list[Evidence]:
-    """Where a value was seen, and what else it could be."""
+    """Return the locations of a value, and its alternatives."""
     found = [Evidence(kind="file", text=str(finding.value), where=place) for place in finding.locations]
     others = [
         Evidence(

@@ -38,7 +38,7 @@ class RuntimeImage:
     """Shell commands run as root before the copies."""
     workdir: str = "/app"
     stop_signal: str | None = None
-    """What ends the program in order, where that is not SIGTERM."""
+    """What ends the program in order, if that is not SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,19 @@ class Recipe:
     builds: tuple[Build, ...]
     runtime: RuntimeImage
     ignore: tuple[str, ...] = ()
-    """Lines for `.dockerignore` beside those that every ecosystem shares."""
+    """Lines for `.dockerignore` next to those that every ecosystem shares."""
     reasons: tuple[Reason, ...] = ()
 
 
 def cached(targets: str | Iterable[str], command: str) -> str:
-    """A RUN instruction whose caches stay with the builder and never reach a layer."""
+    """Return a RUN instruction whose caches stay with the builder and never reach a layer."""
     folders = [targets] if isinstance(targets, str) else list(targets)
     mounts = " ".join(f"--mount=type=cache,target={folder}" for folder in folders)
     return f"RUN {mounts} \\\n    {command}"
 
 
 def copy(paths: Sequence[str], target: str, *flags: str) -> str:
-    """A COPY instruction; names that are no plain words are written so that nothing in them is special."""
+    """Return a COPY instruction; special characters in names are escaped."""
     words = [*paths, target]
     begin = " ".join(("COPY", *flags))
     if all(_PLAIN.fullmatch(word) for word in words):
@@ -69,17 +69,17 @@ def copy(paths: Sequence[str], target: str, *flags: str) -> str:
 
 
 def literal(word: str) -> str:
-    """A word in which BuildKit sees no variable, no quotation and no escape."""
+    """Return a word that BuildKit reads literally."""
     return re.sub(r"([\\$'\"])", r"\\\1", word)
 
 
 def chain(*commands: str) -> str:
-    """Commands of which each runs only if the one before it succeeded."""
+    """Return commands of which each runs only if the one before it succeeded."""
     return " \\\n    && ".join(command for command in commands if command)
 
 
 def installed(base: Base, packages: Iterable[str]) -> str:
-    """The shell command that installs a distribution's packages and leaves no lists behind; empty for no packages."""
+    """Return the shell command that installs a distribution's packages without their lists; empty without packages."""
     names = " ".join(dict.fromkeys(packages))
     if not names:
         return ""
@@ -89,7 +89,7 @@ def installed(base: Base, packages: Iterable[str]) -> str:
 
 
 def system_packages(base: Base, packages: Iterable[str]) -> tuple[str, ...]:
-    """The lines that install packages in a build stage; none for no packages."""
+    """Return the lines that install packages in a build stage; none without packages."""
     command = installed(base, packages)
     return (unpinned(base, f"RUN {command}"),) if command else ()
 
@@ -102,7 +102,7 @@ def unpinned(base: Base, run: str) -> str:
 
 
 def environment(variables: Mapping[str, str]) -> tuple[str, ...]:
-    """One ENV instruction; none for no variables."""
+    """Return one ENV instruction; none without variables."""
     if not variables:
         return ()
     pairs = [f"{name}={_quoted(value)}" for name, value in variables.items()]

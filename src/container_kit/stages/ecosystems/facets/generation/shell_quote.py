@@ -13,7 +13,7 @@ _NEVER = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]|<<|\\$")
 
 
 def shell_word(name: str) -> str:
-    """A name as one word of a shell command in RUN.
+    """Return a name as one word of a shell command in RUN.
 
     Raises:
         StageFailure: `dockerfile.name_unusable`.
@@ -24,5 +24,5 @@ def shell_word(name: str) -> str:
 
 
 def shell_words(names: Iterable[str]) -> str:
-    """Several names, each as one word."""
+    """Return several names, each as one word."""
     return " ".join(map(shell_word, names))

@@ -91,20 +91,20 @@ def _launcher(arguments: Sequence[str]) -> int:
 
 def _last_becomes_pid_1(line: str, port: int | None) -> str:
     """Let a shell's last command replace it, and listen on the port where it is plain words."""
-    ends = [found.end() for found in _PART.finditer(line) if found[0] in {"&&", ";"}]
+    ends = [match.end() for match in _PART.finditer(line) if match[0] in {"&&", ";"}]
     head, last = (line[: ends[-1]], line[ends[-1] :].strip()) if ends else ("", line.strip())
     if not last or last.startswith("exec ") or any(part[0] in {"|", "||", "&"} for part in _PART.finditer(last)):
         return line
     if not _needs_shell(last):
-        made = parse(last, port)
-        set_before = [f"{name}={shlex.quote(value)}" for name, value in made.environment.items()]
-        last = " ".join((*(("env", *set_before) if set_before else ()), shlex.join(listening(made.arguments, port))))
+        command = parse(last, port)
+        set_before = [f"{name}={shlex.quote(value)}" for name, value in command.environment.items()]
+        last = " ".join((*(("env", *set_before) if set_before else ()), shlex.join(listening(command.arguments, port))))
     return f"{head} exec {last}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """How a server is told where to listen."""
+    """The options that set a server's address and port."""
 
     program: tuple[str, ...]
     host: tuple[str, ...] = ()
@@ -134,7 +134,7 @@ _SERVERS = (
 
 
 def listening(arguments: tuple[str, ...], port: int | None) -> tuple[str, ...]:
-    """Make a known server listen on all addresses of the container and on the port; leave any other command alone."""
+    """Make a known server listen on all addresses of the container and on the port; do not change other commands."""
     if port is None:
         return arguments
     if "runserver" in arguments:  # Django's, which takes the address as a word
@@ -142,7 +142,7 @@ def listening(arguments: tuple[str, ...], port: int | None) -> tuple[str, ...]:
         return (*kept, f"0.0.0.0:{port}", "--noreload")
     for server in _SERVERS:
         if _runs(server.program, arguments):
-            return _told(server, arguments, port)
+            return _with_address(server, arguments, port)
     return arguments
 
 
@@ -153,11 +153,11 @@ def _runs(program: tuple[str, ...], arguments: tuple[str, ...]) -> bool:
     return words[start : start + 1] == [program[0]] and set(program[1:]) <= set(words[start + 1 :])
 
 
-def _told(server: _Server, arguments: tuple[str, ...], port: int) -> tuple[str, ...]:
-    told = _with_option(arguments, server.host, server.address.format(port=port))
+def _with_address(server: _Server, arguments: tuple[str, ...], port: int) -> tuple[str, ...]:
+    extended = _with_option(arguments, server.host, server.address.format(port=port))
     if server.port:
-        told = _with_option(told, server.port, str(port))
-    return (*told, *(() if set(server.extra) <= set(told) else server.extra))
+        extended = _with_option(extended, server.port, str(port))
+    return (*extended, *(() if set(server.extra) <= set(extended) else server.extra))
 
 
 def _with_option(arguments: tuple[str, ...], names: tuple[str, ...], value: str) -> tuple[str, ...]:

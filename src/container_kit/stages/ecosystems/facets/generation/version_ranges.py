@@ -2,7 +2,7 @@
 
 Projects declare a version in the words of their ecosystem: `>=3.9,<4` (PEP 440), `^20 || >=22` (npm), `~> 3.2`
 (RubyGems), `^3.11` (Poetry), `8.1 - 8.3`, `3.11.4`, `v20`. Only the part that a base image's tag names is compared, so
-that one small reader serves them all; what it does not understand allows everything.
+that one small reader serves them all; an unknown form allows everything.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _RANGE = re.compile(r"v?(\d[\w.]*)\s+-\s+v?(\d[\w.]*)")
 
 
 def allows(declared: str, candidate: str) -> bool:
-    """Tell whether a declared version or range allows a candidate such as `3.12` or `20`."""
+    """Return whether a declared version or range allows a candidate such as `3.12` or `20`."""
     version = _numbers(candidate)
     return any(_all_hold(_RANGE.sub(r">=\1 <=\2", part), version) for part in declared.split("||"))
 
 
 def preferred(declared: str | None, candidates: Sequence[str]) -> tuple[str, ...]:
-    """Return the candidates that a project allows, in their order; all of them where nothing is known to fit.
+    """Return the candidates that a project allows, in their order; all of them if none fits.
 
     Args:
         declared: As the project says it, or None.
@@ -68,5 +68,5 @@ def _holds(operator: str, bound: tuple[int, ...], version: tuple[int, ...]) -> b
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    found = re.match(r"v?(\d+(?:\.\d+)*)", version.strip())
-    return tuple(int(part) for part in found[1].split(".")) if found else (0,)
+    match = re.match(r"v?(\d+(?:\.\d+)*)", version.strip())
+    return tuple(int(part) for part in match[1].split(".")) if match else (0,)

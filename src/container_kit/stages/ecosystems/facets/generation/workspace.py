@@ -20,7 +20,7 @@ class WorkspaceMember:
     needs: frozenset[str]
     """Names of what it asks for, members or not."""
     builds: bool = False
-    """True where others need what its own build makes."""
+    """True if others need what its own build makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +31,19 @@ class Workspace:
     shared: tuple[str, ...] = ()
     """Files at the root that every build reads, such as the lockfile; each exists."""
     ties_all: bool = True
-    """True where a lockfile or a list at the root is held against the manifests of all members."""
+    """True if a lockfile or a list at the root is held against the manifests of all members."""
 
     def member(self, path: str) -> WorkspaceMember | None:
-        """The member in a folder."""
+        """Return the member in a folder."""
         return next((member for member in self.members if member.path == path), None)
 
     def manifests(self, path: str) -> tuple[str, ...]:
-        """The manifests that the build of the member in a folder reads, the root's first."""
+        """Return the manifests that the build of the member in a folder reads, the root's first."""
         members = self.members if self.ties_all else self.needed(path)
         return tuple(dict.fromkeys((*self.shared, *(member.manifest for member in members))))
 
     def needed(self, path: str) -> tuple[WorkspaceMember, ...]:
-        """The member in a folder and all that it needs, each after what it needs itself."""
+        """Return the member in a folder and all that it needs, each after what it needs itself."""
         by_name = {member.name: member for member in self.members}
         ordered: dict[str, WorkspaceMember] = {}
         open_ones: set[str] = set()
@@ -62,11 +62,11 @@ class Workspace:
         return tuple(ordered.values())
 
 
-def there(tree: ContextTree, *names: str) -> tuple[str, ...]:
-    """Those of some files that exist."""
+def existing(tree: ContextTree, *names: str) -> tuple[str, ...]:
+    """Return the files that exist."""
     return tuple(name for name in names if tree.exists(name))
 
 
 def inside(folder: str, name: str) -> str:
-    """The path of a file in a folder, where `.` is the root."""
+    """Return the path of a file in a folder; `.` is the root."""
     return name if folder == "." else f"{folder}/{name}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from container_kit.stages.scan.scanners.program import ProgramError, run
+from container_kit.stages.programs.run import ProgramError, run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
@@ -20,12 +20,12 @@ def python(code: str) -> list[str]:
 
 async def test_input_output_and_complaint_are_passed_on(tmp_path: Path) -> None:
     code = "import sys; print(sys.stdin.read().upper()); print('first\\nlast', file=sys.stderr); sys.exit(3)"
-    finished = await run(python(code), within=10, cwd=tmp_path, stdin=b"hello")
-    assert (finished.code, finished.out, finished.complaint) == (3, b"HELLO\n", "last")
+    finished = await run(python(code), timeout=10, cwd=tmp_path, stdin=b"hello")
+    assert (finished.code, finished.out, finished.last_error) == (3, b"HELLO\n", "last")
 
 
-async def test_a_program_that_reads_nothing_is_no_trouble(tmp_path: Path) -> None:
-    finished = await run(python("pass"), within=10, cwd=tmp_path, stdin=b"x" * 2**20)
+async def test_a_program_may_ignore_its_input(tmp_path: Path) -> None:
+    finished = await run(python("pass"), timeout=10, cwd=tmp_path, stdin=b"x" * 2**20)
     assert finished.code == 0
 
 
@@ -37,7 +37,7 @@ async def test_too_slow_is_trouble_and_ends_children_too(tmp_path: Path) -> None
         f"pathlib.Path({str(pid)!r}).write_text(str(child.pid))\ntime.sleep(60)"
     )
     with pytest.raises(ProgramError, match="was stopped after 1 s"):
-        await run(python(code), within=1, cwd=tmp_path)
+        await run(python(code), timeout=1, cwd=tmp_path)
     with anyio.fail_after(5):
         while _runs(pid.read_text()):
             await anyio.sleep(0.01)
@@ -45,19 +45,19 @@ async def test_too_slow_is_trouble_and_ends_children_too(tmp_path: Path) -> None
 
 async def test_too_much_output_is_trouble(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match="printed more than 1 MiB"):
-        await run(python("while True: print('x' * 10000)"), within=20, cwd=tmp_path, most_output=2**20)
+        await run(python("while True: print('x' * 10000)"), timeout=20, cwd=tmp_path, max_output=2**20)
 
 
 async def test_only_the_tail_of_complaints_is_kept(tmp_path: Path) -> None:
-    finished = await run(python("import sys; sys.stderr.write('x' * 100000 + '\\nend')"), within=10, cwd=tmp_path)
+    finished = await run(python("import sys; sys.stderr.write('x' * 100000 + '\\nend')"), timeout=10, cwd=tmp_path)
     assert len(finished.err) == 4000
-    assert finished.complaint == "end"
+    assert finished.last_error == "end"
 
 
 @pytest.mark.parametrize("argv", [["/no/such/program"], ["/"]])
 async def test_what_cannot_be_started_is_trouble(tmp_path: Path, argv: list[str]) -> None:
     with pytest.raises(ProgramError, match="cannot be started"):
-        await run(argv, within=10, cwd=tmp_path)
+        await run(argv, timeout=10, cwd=tmp_path)
 
 
 def _runs(pid: str) -> bool:

@@ -27,8 +27,8 @@ NOBODY = 65534
 async def examine(
     ctx: Contexts, docker: DockerEngine, *, within: float = 3, home: Path | None = None
 ) -> dict[str, HostCheck]:
-    surroundings = DoctorOptions(home=str(home) if home else None)
-    examination = await CheckHost(docker, within).execute(ctx(), surroundings)
+    options = DoctorOptions(home=str(home) if home else None)
+    examination = await CheckHost(docker, within).execute(ctx(), options)
     assert HostReport.model_validate_json(examination.model_dump_json()) == examination
     for check in examination.checks:
         assert (check.outcome == "ok") == (check.get == ""), f"{check.name}: what is not ok says how to get it"
@@ -130,7 +130,7 @@ async def test_a_base_image_that_was_made_here_is_not_passed_off_as_the_public_o
     private.import_tiny("node:20-slim", labels=labels)
     found = await examine(ctx, DockerEngine(private.host))
     assert found["base image python:3.11-slim"].detail == "in the engine"
-    said = "node:20-slim was made here from Debian bookworm packages; it is not the public image"
+    said = "node:20-slim was built here from Debian bookworm packages; it is not the public image"
     assert found["base image node:20-slim"].detail == said
     assert found["base image debian:bookworm-slim"].outcome == "missing"
     assert found["registry"].outcome == "missing", "a private engine reaches none"
@@ -176,7 +176,7 @@ async def test_a_socket_that_this_user_may_not_use_is_a_problem_of_permission(ct
     [
         ("tcp://127.0.0.1:1", "Connection refused", "DOCKER_HOST"),
         ("tcp://no-such-host.invalid:2375", "no-such-host.invalid", "DOCKER_HOST"),
-        ("gopher://engine", "not an engine's address", "DOCKER_HOST"),
+        ("gopher://engine", "not the address of an engine", "DOCKER_HOST"),
     ],
 )
 async def test_a_wrong_address_is_named(ctx: Contexts, host: str, said: str, repair: str) -> None:
@@ -282,7 +282,7 @@ async def test_the_workspace_and_the_state_folder_are_looked_at(
     home = tmp_path / "state" / "deep"
     found = await examine(ctx, no_engine, home=home)
     assert found[f"workspace {tmp_path}"].detail == "readable"
-    assert found[f"state folder {home}"].detail == "made at the first run"
+    assert found[f"state folder {home}"].detail == "created at the first run"
     assert not home.exists(), "examining changes nothing"
     home.mkdir(parents=True)
     assert (await examine(ctx, no_engine, home=home))[f"state folder {home}"].detail == "writable"

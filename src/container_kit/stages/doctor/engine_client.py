@@ -1,4 +1,4 @@
-"""Asking the engine small questions, each answered or given up within seconds, even where nobody waits any more."""
+"""Short requests to the engine with a time limit, which also applies to requests that nobody waits for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from container_kit.stages.docker.engine import DockerEngine
 
 
 class NoAnswer(Exception):
-    """The engine cannot be asked; the text says why, `repair` what to do."""
+    """The engine does not answer; the text gives the reason, `repair` the solution."""
 
     def __init__(self, why: str, repair: str) -> None:
         super().__init__(why)
@@ -22,43 +22,43 @@ class NoAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class EnginePing:
-    """What the engine said."""
+class EngineResponse:
+    """A response of the engine."""
 
     status: int
     headers: dict[str, str]
     """Names in lower case."""
     content: Any
-    """The parsed JSON; the text where it is none."""
+    """The parsed JSON, else the text."""
 
     @property
     def message(self) -> str:
-        """The engine's words where it refused, in one line."""
+        """The engine's error message, in one line."""
         said = self.content.get("message", "") if isinstance(self.content, dict) else str(self.content)
         return " ".join(str(said).split())[:300]
 
 
 @dataclass(frozen=True, slots=True)
-class AskEngine:
-    """Asks one engine.
+class EngineClient:
+    """Sends requests to one engine.
 
     Args:
         docker: The engine.
-        within: Seconds that an asker waits; the connection's own limits are a little longer, for threads left behind.
+        within: Seconds that a caller waits. The connection's limits are slightly longer, for abandoned threads.
     """
 
     docker: DockerEngine
     within: float
 
-    async def get(self, path: str) -> EnginePing:
-        """GET a path of the Engine API. A cancel leaves the thread to its own time limits.
+    async def get(self, path: str) -> EngineResponse:
+        """GET a path of the Engine API. Cancellation abandons the thread to its time limits.
 
         Raises:
-            NoAnswer: Nobody answers there, or not in HTTP.
+            NoAnswer: Nothing answers at the address, or not in HTTP.
         """
         return await anyio.to_thread.run_sync(self._get, path, abandon_on_cancel=True)
 
-    def _get(self, path: str) -> EnginePing:
+    def _get(self, path: str) -> EngineResponse:
         host = self.docker.host
         try:
             connection = EngineConnection(self.docker.endpoint, self.within + 1, self.within + 1)
@@ -74,10 +74,10 @@ class AskEngine:
             repair = f"Add this user to the group that owns {host}, or use a rootless engine."
             raise NoAnswer(f"no permission to use {host}", repair) from error
         except (OSError, http.client.HTTPException) as error:
-            raise NoAnswer(f"no answer at {host} ({_reason(error)})", _get_it(host)) from error
+            raise NoAnswer(f"no answer at {host} ({_reason(error)})", _install_hint(host)) from error
         finally:
             connection.close()
-        return EnginePing(
+        return EngineResponse(
             response.status, {name.lower(): value for name, value in response.getheaders()}, _parsed(body)
         )
 
@@ -87,7 +87,7 @@ def _reason(error: Exception) -> str:
     return " ".join(str(said).split())[:300]
 
 
-def _get_it(host: str) -> str:
+def _install_hint(host: str) -> str:
     if host.startswith("unix://"):
         return "Install Docker Engine (Debian: `apt-get install docker.io`) and start it, or set DOCKER_HOST."
     return "Start the engine there, or point DOCKER_HOST at one that runs."

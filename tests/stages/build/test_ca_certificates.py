@@ -1,4 +1,4 @@
-"""A private authority is trusted by the programs themselves, inside a real build, and nothing of it stays."""
+"""A private CA is trusted by real programs inside a real build, and the image keeps no trace of it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from docker import APIClient
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
+from container_kit.stages.build.ca_certificates import EXPORT, MOUNT, SECRET_ID, inject, original
 from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.formats.dockerfile import parse_dockerfile
 from support.pipelines.contexts import Contexts
-
-pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(480)]
 
 Write = Callable[..., Path]
 
@@ -130,8 +130,11 @@ def _source(write: Write, authority: Path, dockerfile: str) -> Source:
     return Source(path=str(root))
 
 
+@pytest.mark.anyio
+@pytest.mark.engine
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("program", CASES)
-async def test_a_program_trusts_the_authority_that_the_fault_of_its_first_build_asks_for(
+async def test_a_program_trusts_the_ca_that_the_fault_of_its_first_build_requests(
     program: str,
     ctx: Contexts,
     stage: BuildImage,
@@ -148,6 +151,26 @@ async def test_a_program_trusts_the_authority_that_the_fault_of_its_first_build_
     assert "ca_file" in raised.value.fault.next_actions[0].arguments
     image = await stage.execute(ctx(), source, BuildOptions(tag=unique(), ca_file="ca.pem"))
     assert any(says in line for line in ctx.lines)
-    assert "container-kit-authorities" not in " ".join(ctx.messages)
+    assert SECRET_ID not in " ".join(ctx.messages)
     assert (Path(source.path) / "Dockerfile").read_text() == dockerfile
     assert not any("trustStore" in variable for variable in docker_api.inspect_image(image.id)["Config"]["Env"])
+
+
+def test_progress_shows_an_instruction_as_its_author_wrote_it() -> None:
+    assert original(f"RUN {MOUNT}{EXPORT}pip install x") == "RUN pip install x"
+    expanded = EXPORT.replace("${JAVA_TOOL_OPTIONS:+$JAVA_TOOL_OPTIONS }", "-Xmx1g ")
+    assert original(f"RUN {MOUNT}{expanded}mvn package") == "RUN mvn package"
+
+
+def test_trust_is_inserted_into_each_run_and_nowhere_else() -> None:
+    content = 'FROM a\nRUN x && y\nRUN --mount=type=cache,target=/c \\\n  # why\n  pip install\nRUN ["x"]\nCMD run\n'
+    changed = inject(content, parse_dockerfile(content))
+    assert changed.splitlines() == [
+        "FROM a",
+        f"RUN {MOUNT}{EXPORT}x && y",
+        f"RUN {MOUNT}--mount=type=cache,target=/c \\",
+        "  # why",
+        f"  {EXPORT}pip install",
+        f'RUN {MOUNT}["x"]',
+        "CMD run",
+    ]
