@@ -19,7 +19,8 @@ from container_kit.stages.formats.pattern_automaton import (
 )
 
 _MAX_CHARACTERS = 100_000
-"""Longer files are read up to here."""
+_MAX_WILDCARDS = 2_000
+"""A name can be at each wildcard at the same time, so their number bounds the work for one character."""
 _SPECIAL = frozenset("*?[\\")
 _SETS = {
     "alnum": (("0", "9"), ("A", "Z"), ("a", "z")),
@@ -40,12 +41,13 @@ _SETS = {
 class IgnoreRules:
     """The rules of one `.gitignore` file and of the files in the folders above it.
 
-    The rules of `.git/info/exclude` are those of the root's parent, so to speak: pass them as `above` of the root's.
+    Rules after the first 100,000 characters or the first 2,000 wildcards of a file are not applied.
 
     Args:
         base: The folder of the file relative to the root, with a trailing `/`, or empty for the root.
         text: The content of the file.
-        above: The rules of the nearest folder above that has any.
+        above: The rules of the nearest folder above that has any. For the root, those of `.git/info/exclude`, which
+            have the same syntax and the lowest precedence.
     """
 
     __slots__ = ("_above", "_base", "_folder", "_rules")
@@ -55,7 +57,7 @@ class IgnoreRules:
         self._above = above
         self._rules = _parse(text)
         self._folder = ("", self._rules.automaton.start)
-        """The last folder that was asked for, relative to the base, and the state after it: walks ask by folder."""
+        """The folder of the last path, relative to the base, and the state after it. A walk stays in one folder."""
 
     def ignores(self, path: str, name: str, *, folder: bool) -> bool:
         """Return whether a path is ignored, if no folder above it is. The last matching rule decides.
@@ -63,7 +65,7 @@ class IgnoreRules:
         Args:
             path: Relative to the root.
             name: The last part of `path`.
-            folder: Whether the path is a folder. A symbolic link is none.
+            folder: Whether the path is a folder. A symbolic link is not.
         """
         decision = self._decide(path[len(self._base) : -len(name)], name, folder)
         if decision is not None:
@@ -104,8 +106,18 @@ class _Rules:
 
 @lru_cache(maxsize=64)
 def _parse(text: str) -> _Rules:
-    lines = text.removeprefix("\ufeff")[:_MAX_CHARACTERS].split("\n")
-    return _Rules(rule for line in lines if not line.startswith("#") and (rule := _parse_line(line)) is not None)
+    return _Rules(_read_rules(text.removeprefix("\ufeff")[:_MAX_CHARACTERS].split("\n")))
+
+
+def _read_rules(lines: Iterable[str]) -> Iterable[_Rule]:
+    wildcards = 0
+    for line in lines:
+        rule = None if line.startswith("#") else _parse_line(line)
+        if rule is not None:
+            wildcards += sum(not isinstance(piece, str) for piece in rule.pieces[1:])
+            if wildcards > _MAX_WILDCARDS:
+                return
+            yield rule
 
 
 def _as_bytes(text: str) -> str:
