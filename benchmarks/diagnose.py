@@ -1,4 +1,4 @@
-"""Tell for each recorded watch stream what became of the rollout, and at which second that was known.
+"""Report the outcome of the rollout in each recorded watch stream, and the second at which it was known.
 
 A stream is a JSON-lines file; each line has `t` (seconds since the apply), `kind` (or `object.kind`), `object`, and
 perhaps `type` (ADDED, MODIFIED, DELETED, BOOKMARK, ERROR). A folder stands for the files in it. After the last line
@@ -61,7 +61,7 @@ class Stream:
 
 
 def read(path: Path) -> Stream:
-    """Read a file; the lines' times never fall, for they are in the order of being seen."""
+    """Read a file. The times of the lines never fall, because the lines are in the order of arrival."""
     stream, last = Stream(), 0.0
     for text in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         if text.strip():
@@ -74,7 +74,7 @@ def read(path: Path) -> Stream:
 
 
 def _line(seen: dict[str, Any], last: float) -> Line:
-    """One line; what raises is not readable."""
+    """Parse one line; an unreadable line raises."""
     found = seen["object"]
     kind, type_ = str(found.get("kind") or seen["kind"]), str(seen.get("type") or "")
     line = Line(max(last, float(seen.get("t") or 0)), kind, found, type_)

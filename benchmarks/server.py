@@ -1,9 +1,9 @@
-"""The server beside a bare MCP server with one trivial tool: cold start, call, memory, in one run.
+"""The server next to a bare MCP server with one trivial tool: cold start, call, memory, in one run.
 
     python benchmarks/server.py [--json] [--starts 7] [--calls 300]
 
 Both are started and called by turns, so that whatever else the machine does meets both alike; ratios are of medians.
-The call of ours that is compared is a success, `list-runs` without a run; that of a fault is told beside it.
+Our compared call is a success, `list-runs` without a run; the call that ends in a fault is reported separately.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def start(who: str, folder: str, sample: Sample) -> None:
 
 
 def call(figure: str, clients: dict[str, Client], calls: int, sample: Sample) -> None:
-    """Calls of both by turns, after some that are not counted: a success beside the bare one, then a fault."""
+    """Call both by turns, after some uncounted calls: a success next to the bare one, then a fault."""
     for kind in ("ours", "fault"):
         for number in range(calls + calls // 10):
             for each in ("bare", kind):

@@ -4,7 +4,7 @@
 
 The programs come from Debian's unstable distribution (Docker Engine, containerd, buildx; they are unpacked below
 `.setup`, not installed) or are the machine's (Podman: `apt-get install podman netavark aardvark-dns`). The engine gets
-mount, network and process namespaces of its own, which end with this program; the machine's engine is not touched but
+separate mount, network and process namespaces, which end with this program; the machine's engine is not touched but
 to copy base images from it. Needs root, slirp4netns, and for Docker Engine a network that reaches Debian's packages.
 """
 

@@ -17,7 +17,8 @@ COMMAND = Path("/proc/1/cmdline")
 def health_url(command: list[str], variables: dict[str, str]) -> str | None:
     """Return the health URL of the HTTP server that the command starts; None if it starts no HTTP server."""
     options = dict(pairwise(command))
-    options.update(tuple(word.split("=", 1)) for word in command if word.startswith("--") and "=" in word)
+    assignments = (word.partition("=") for word in command if word.startswith("--") and "=" in word)
+    options.update({name: value for name, _, value in assignments})
     if "serve" not in command or options.get("--transport", "stdio") == "stdio":
         return None
     port = options.get("--port") or variables.get("CONTAINER_KIT_PORT") or "8000"

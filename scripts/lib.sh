@@ -176,7 +176,7 @@ set_up_node_packages() {
         complain "tests that need Node.js will be skipped"
 }
 
-# Tests start servers of their own; Debian's package would make and start one for all.
+# Tests start their servers; Debian's package would make and start one for all.
 no_database_server() {
     mkdir -p /etc/postgresql-common/createcluster.d
     echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/container-kit.conf

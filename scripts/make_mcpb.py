@@ -1,8 +1,9 @@
-"""Make the MCPB bundle, with which clients such as Claude Desktop install the server by a double click.
+"""Create the MCPB bundle, which clients such as Claude Desktop install by a double click.
 
     python scripts/make_mcpb.py container-kit.mcpb
 
-It contains the sources. The client's uv installs Python and the dependencies at the first start.
+The bundle contains the sources and the lock file. At the first start the client's uv installs Python and the locked
+dependencies, without the development packages.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-FILES = ("pyproject.toml", "README.md")
+FILES = ("pyproject.toml", "uv.lock", "README.md", "LICENSE")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time makes the bundle reproducible
 
 
@@ -23,14 +24,16 @@ def manifest() -> dict[str, Any]:
     """Return the manifest of the bundle."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     registry_entry = json.loads((ROOT / "server.json").read_text())
-    run = ["run", "--directory", "${__dirname}", "container-kit", "serve"]
+    run = ["run", "--directory", "${__dirname}", "--frozen", "--no-dev", "container-kit", "serve"]
     return {
         "manifest_version": "0.4",
         "name": project["name"],
         "display_name": registry_entry["title"],
         "version": project["version"],
         "description": registry_entry["description"],
-        "author": {"name": "Container Kit maintainers"},
+        "author": {"name": project["authors"][0]["name"]},
+        "license": project["license"],
+        "homepage": project["urls"]["Homepage"],
         "server": {
             "type": "uv",
             "entry_point": "src/container_kit/server/cli/main.py",
@@ -42,7 +45,7 @@ def manifest() -> dict[str, Any]:
         },
         "tools_generated": True,
         "prompts_generated": True,
-        "keywords": ["containers", "docker", "kubernetes", "deployment", "vulnerabilities"],
+        "keywords": project["keywords"],
         "compatibility": {
             "platforms": ["darwin", "linux", "win32"],
             "runtimes": {"python": project["requires-python"]},
@@ -78,4 +81,4 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: make_mcpb.py FILE.mcpb")
     make(Path(sys.argv[1]))
-    print(f"made {sys.argv[1]}")
+    print(f"created {sys.argv[1]}")

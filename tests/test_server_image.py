@@ -53,7 +53,7 @@ INITIALIZE = {
         ("/sbin/docker-init -- container-kit serve --transport http", {}, "http://127.0.0.1:8000/healthz"),
         ("container-kit serve --transport http", {"CONTAINER_KIT_PORT": "82"}, "http://127.0.0.1:82/healthz"),
         ("container-kit serve --port 83 --transport http", {"CONTAINER_KIT_PORT": "82"}, "http://127.0.0.1:83/healthz"),
-        ("container-kit serve --transport http", {"CONTAINER_KIT_HOST": "0.0.0.0"}, "http://127.0.0.1:8000/healthz"),
+        ("container-kit serve --transport http", {"CONTAINER_KIT_HOST": "0.0.0.0"}, "http://127.0.0.1:8000/healthz"),  # noqa: S104 - an address to replace
         ("container-kit serve --transport http --host ::", {}, "http://[::1]:8000/healthz"),
         ("container-kit serve --transport http --host 10.1.2.3", {}, "http://10.1.2.3:8000/healthz"),
     ],
@@ -126,7 +126,7 @@ def test_the_image_answers_health_queries_over_http_and_becomes_healthy(
     state = wait_for_health(docker_api, container["Id"])
     assert state["Health"]["Status"] == "healthy", docker_api.logs(container)
     [binding] = docker_api.inspect_container(container)["NetworkSettings"]["Ports"]["8000/tcp"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{binding['HostPort']}/healthz", timeout=10) as response:  # noqa: S310 - the test's server
+    with urllib.request.urlopen(f"http://127.0.0.1:{binding['HostPort']}/healthz", timeout=10) as response:
         assert (response.status, response.read()) == (200, b"ok\n")
 
 

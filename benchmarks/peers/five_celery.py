@@ -1,6 +1,6 @@
 """Five Celery tasks that do nothing, one after the other; prints the median in milliseconds.
 
-Broker and results are files, as in the durable engine's default; the worker is a process of its own.
+Broker and results are files, as in the durable engine's default; the worker is a separate process.
 """
 
 from __future__ import annotations

@@ -155,14 +155,14 @@ async def test_a_run_waits_while_postgres_is_unavailable(own_postgres: Postgres,
         async with DurableRuns(DurableConfig(url, home, find=find)).open() as runs:
             request = find("atomic").request(Order(folder=str(home), holds="second"), timeout=200)
             run_id = await runs.start(request, Workspace([home]))
-            with anyio.fail_after(seconds + 100):  # DBOS asks at intervals that double, up to 90 s
+            with anyio.fail_after(seconds + 100):  # DBOS retries at intervals that double, up to 90 s
                 await wait_for_attempts(home, run_id, "second")
                 await anyio.to_thread.run_sync(own_postgres.stop)
-                (home / "go").touch()  # the stage ends while nothing can be journaled
+                (home / "go").touch()  # the stage ends while the journal is unavailable
                 await anyio.sleep(seconds)
                 await anyio.to_thread.run_sync(own_postgres.start)
                 response = await runs.wait(run_id)
-                while "the store answers again" not in {entry["event"] for entry in log}:
+                while "the store is available again" not in {entry["event"] for entry in log}:
                     await anyio.sleep(0.02)
             assert response.status == "success"
             assert effects(home, run_id) == ["first", "second", "third"]

@@ -1,4 +1,4 @@
-"""Broken, hostile and odd trees: a result that says what could not be read, in bounded time, nothing read outside."""
+"""Broken, hostile and unusual trees: the result lists unread files, takes bounded time, and stays inside the tree."""
 
 import os
 from pathlib import Path
@@ -37,7 +37,7 @@ def kinds(analysis: Analysis) -> set[tuple[str, str | None]]:
         ("pubspec.yaml", "name: [", "dart"),
     ],
 )
-def test_a_broken_manifest_is_named_and_still_shows_the_language(
+def test_a_broken_manifest_is_reported_and_still_shows_the_language(
     tmp_path: Path, name: str, content: str | bytes, language: str
 ):
     analysis = analyze(lay(tmp_path, **{name: content}))
@@ -57,7 +57,7 @@ _COMMENTED = '{\n  // what it is called\n  "name": "x",\n  "require": {"a/b": "1
 
 
 @pytest.mark.parametrize("name", ["package.json", "composer.json"])
-def test_what_a_package_manager_refuses_is_reported_and_read_anyway(tmp_path: Path, name: str):
+def test_a_manifest_that_a_package_manager_rejects_is_reported_and_read_anyway(tmp_path: Path, name: str):
     analysis = analyze(lay(tmp_path, **{name: _COMMENTED, "server.js": "require('koa')", "index.php": "<?php"}))
 
     assert ("malformed", f"{name}:2") in kinds(analysis)
@@ -79,7 +79,7 @@ def test_a_file_of_a_platform_is_read_in_its_own_format(tmp_path: Path, name: st
     assert [risk for risk in analysis.risks if risk.kind == "malformed"] == []
 
 
-def test_a_script_whose_file_is_not_there_is_reported(tmp_path: Path):
+def test_a_script_with_a_missing_file_is_reported(tmp_path: Path):
     manifest = '{\n  "scripts": {\n    "start": "node server.js"\n  },\n  "dependencies": {"koa": "2"}\n}'
     analysis = analyze(
         lay(tmp_path, **{"package.json": manifest, "src/index.js": "new (require('koa'))().listen(81)\n"})
@@ -90,7 +90,7 @@ def test_a_script_whose_file_is_not_there_is_reported(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "Gemfile", "package.json", "docker-compose.yml", "main.py"])
-def test_a_merge_that_was_not_finished_is_reported(tmp_path: Path, name: str):
+def test_an_unfinished_merge_is_reported(tmp_path: Path, name: str):
     marks = "a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> theirs\n"
     analysis = analyze(lay(tmp_path, **{"requirements.txt": "flask", "main.py": "import flask\n", name: marks}))
 
@@ -103,7 +103,7 @@ def test_a_heading_of_equal_signs_is_not_a_merge(tmp_path: Path):
     assert [risk.kind for risk in analysis.risks if risk.kind == "malformed"] == []
 
 
-def test_main_that_is_not_there_is_reported(tmp_path: Path):
+def test_a_missing_main_file_is_reported(tmp_path: Path):
     manifest = '{\n  "main": "lib/start.js",\n  "dependencies": {"koa": "2"}\n}'
     analysis = analyze(lay(tmp_path, **{"package.json": manifest, "server.js": "new (require('koa'))().listen(81)\n"}))
 
@@ -111,7 +111,7 @@ def test_main_that_is_not_there_is_reported(tmp_path: Path):
     assert analysis.modules[0].start_command.value == "node server.js"
 
 
-def test_a_dockerfile_whose_program_is_not_there_is_reported(tmp_path: Path):
+def test_a_dockerfile_with_a_missing_program_is_reported(tmp_path: Path):
     analysis = analyze(
         lay(tmp_path, **{"Dockerfile": "FROM python:3.14\nCOPY . .\nCMD python run.py\n", "web.py": "import flask\n"})
     )

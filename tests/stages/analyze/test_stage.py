@@ -26,7 +26,7 @@ def context(root: Path, told: list[str]) -> StageContext:
     )
 
 
-async def test_a_folder_is_analyzed_and_what_was_found_is_reported(tmp_path: Path):
+async def test_a_folder_is_analyzed_and_the_findings_are_reported(tmp_path: Path):
     (tmp_path / "index.html").write_text("<html>")
     told: list[str] = []
 
@@ -70,7 +70,7 @@ async def test_only_the_named_module_is_described(tmp_path: Path):
     assert [module.path for module in analysis.modules] == ["web"]
 
 
-async def test_a_module_that_only_the_workspace_names_is_described_only_as_among_the_others(tmp_path: Path):
+async def test_a_module_that_only_the_workspace_names_has_the_same_description_in_both_scopes(tmp_path: Path):
     (tmp_path / "apps/orders/src").mkdir(parents=True)
     (tmp_path / "apps/orders/src/main.ts").write_text(
         "const app = await NestFactory.create(M); await app.listen(3001);"

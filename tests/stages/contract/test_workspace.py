@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container_kit import StageFailure, WiringError, Workspace
+from container_kit import ConfigurationError, StageFailure, Workspace
 
 
 def refused(workspace: Workspace, path: str) -> str:
@@ -79,7 +79,7 @@ def test_a_folder_that_may_not_be_read_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_a_workspace_needs_a_root() -> None:
-    with pytest.raises(WiringError):
+    with pytest.raises(ConfigurationError):
         Workspace([])
 
 

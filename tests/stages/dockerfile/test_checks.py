@@ -1,4 +1,4 @@
-"""Each own check: what it finds in a Dockerfile, what it leaves alone, and that its patch takes the problem away."""
+"""Each check: the problem that it finds, the Dockerfiles that it accepts, and the effect of its patch."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ CHANGES: tuple[tuple[str, str, str, bool], ...] = (
     ("lockfile-not-kept", "npm ci --omit=dev", "<<EOF\nset -e\nnpm install\necho done\nEOF", True),
     ("apt-lists", "USER 10001", "RUN <<EOF\napt-get update\napt-get install -y curl\nEOF\nUSER 10001", False),
 )
-"""A rule, what is changed in a good Dockerfile, and whether the problem comes with a patch."""
+"""A rule, a change of a good Dockerfile, and whether the problem has a patch."""
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def source(tmp_path: Path) -> Source:
 
 
 async def _review(ctx: Contexts, source: Source, text: str | None = None) -> DockerfileReview:
-    """Review the Dockerfile without hadolint's part."""
+    """Review the Dockerfile without the problems of hadolint."""
     if text is not None:
         (Path(source.path) / "Dockerfile").write_bytes(text.encode())
     express = module("javascript", package_manager="npm", start_command="npm start", start_program="node server.js",
@@ -100,28 +100,30 @@ async def test_a_good_dockerfile_has_no_problem(ctx: Contexts, source: Source) -
 
 
 @pytest.mark.parametrize(("rule", "old", "new", "patched"), CHANGES)
-async def test_one_flaw_is_found_and_its_patch_takes_it_away(
+async def test_one_problem_is_found_and_its_patch_removes_it(
     rule: str, old: str, new: str, patched: bool, ctx: Contexts, source: Source
 ) -> None:
     assert GOOD.count(old) == 1 or old == "FROM node:24-slim\n"
     review = await _review(ctx, source, new.join(GOOD.rsplit(old, 1)))
     found = [problem for problem in review.problems if problem.rule == rule]
     assert len(found) == 1
-    _tells(found[0])
+    _assert_complete(found[0])
     assert (found[0].patch is not None) is patched
     if patched:
         await ApplyPatches().execute(ctx(), source, review, PatchSelection(ids=(found[0].id,)))
         assert rule not in {problem.rule for problem in (await _review(ctx, source)).problems}
 
 
-def _tells(problem: DockerfileProblem) -> None:
+def _assert_complete(problem: DockerfileProblem) -> None:
     assert problem.id.startswith(f"{problem.rule}:{problem.line}")
     assert problem.message
     assert problem.rationale
     assert "hunter2" not in problem.model_dump_json()
 
 
-async def test_a_missing_ignore_file_is_written_and_lets_through_what_is_copied(ctx: Contexts, source: Source) -> None:
+async def test_a_missing_ignore_file_is_written_and_does_not_exclude_copied_files(
+    ctx: Contexts, source: Source
+) -> None:
     ignore = Path(source.path) / ".dockerignore"
     ignore.unlink()
     review = await _review(ctx, source, GOOD.replace("COPY . .", "COPY .env ./\nCOPY . ."))
@@ -134,12 +136,12 @@ async def test_a_missing_ignore_file_is_written_and_lets_through_what_is_copied(
     assert not ignore.exists()
 
 
-async def test_two_flaws_of_one_kind_in_one_line_have_ids_as_well(ctx: Contexts, source: Source) -> None:
+async def test_two_problems_of_one_rule_on_one_line_have_different_ids(ctx: Contexts, source: Source) -> None:
     review = await _review(ctx, source, GOOD.replace("COPY . .", "COPY one two ./\nCOPY . ."))
     assert [problem.id for problem in review.problems] == ["missing-source:5", "missing-source:5.2"]
 
 
-async def test_a_modules_own_dockerfile_is_held_against_its_own_folder(ctx: Contexts, tmp_path: Path) -> None:
+async def test_the_dockerfile_of_a_module_is_compared_with_its_folder(ctx: Contexts, tmp_path: Path) -> None:
     (tmp_path / "api").mkdir()
     (tmp_path / "api" / "server.js").write_text("")
     (tmp_path / "api" / "Dockerfile").write_text("FROM node:24-slim\nCOPY server.js ./\nCOPY lost.js ./\n")
@@ -173,6 +175,6 @@ async def test_an_equivalent_dockerfile_has_no_problem_either(
     assert [problem.id for problem in (await _review(ctx, source, text)).problems] == []
 
 
-def test_the_documentation_names_every_rule() -> None:
+def test_the_documentation_lists_every_rule() -> None:
     page = (Path(__file__).parents[3] / "docs" / "dockerfile.md").read_text()
     assert {rule for rule, *_ in CHANGES if f"`{rule}`" not in page} == set()

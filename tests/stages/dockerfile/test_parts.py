@@ -101,11 +101,11 @@ def _picked(availability: Availability, policy: BasePolicy | None = None) -> tup
     return base.reference, bases.reasons[0].rationale
 
 
-def test_the_usual_base_is_taken_if_nothing_is_known() -> None:
+def test_the_default_base_is_used_if_availability_is_unknown() -> None:
     assert _picked(Availability()) == ("node:24-slim", "usual")
 
 
-def test_a_base_that_is_there_is_taken_where_the_usual_one_cannot_be_pulled() -> None:
+def test_an_available_base_replaces_an_unavailable_default() -> None:
     reference, rationale = _picked(Availability(frozenset({"node:20-slim"}), known=True))
     assert reference == "node:20-slim"
     assert "node:24-slim is neither on the engine" in rationale
@@ -117,7 +117,7 @@ def test_a_base_that_nobody_has_is_said_to_be_missing() -> None:
     assert "load it before building" in rationale
 
 
-def test_a_digest_that_a_registry_reported_is_pinned_unless_the_policy_says_no() -> None:
+def test_a_digest_from_a_registry_is_pinned_unless_the_policy_forbids_it() -> None:
     told = Availability(digests={"node:24-slim": "sha256:" + "a" * 64}, known=True)
     assert _picked(told)[0] == "node:24-slim@sha256:" + "a" * 64
     assert _picked(told, BasePolicy(pin=False))[0] == "node:24-slim"

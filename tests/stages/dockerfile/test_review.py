@@ -1,4 +1,4 @@
-"""Reviewing a Dockerfile that somebody wrote, and applying patches to it."""
+"""Review a Dockerfile of a person, and apply patches to it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FOUND = {
     "root-user:8": True,
     "shell-form:8": True,
 }
-"""What is wrong with it, by line, and whether it can be patched."""
+"""Its problems by line, and whether each has a patch."""
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def _review(ctx: Contexts, source: Source) -> DockerfileReview:
     return await ReviewDockerfile().execute(ctx(), source, _analysis(source))
 
 
-async def test_each_problem_has_its_line_its_reason_and_where_possible_a_patch(source: Source, ctx: Contexts) -> None:
+async def test_each_problem_has_a_line_and_a_rationale_and_some_have_a_patch(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
     own = {problem.id: problem for problem in review.problems if not problem.rule.startswith(("DL", "SC"))}
     assert {name: problem.patch is not None for name, problem in own.items()} == FOUND
@@ -75,12 +75,12 @@ async def test_each_problem_has_its_line_its_reason_and_where_possible_a_patch(s
     assert (Path(source.path) / "Dockerfile").read_text() == POOR
 
 
-async def test_a_secrets_value_is_not_repeated(source: Source, ctx: Contexts) -> None:
+async def test_the_value_of_a_secret_is_not_repeated(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
     assert "abc123" not in "".join(problem.message + problem.rationale for problem in review.problems)
 
 
-async def test_chosen_patches_change_their_lines_and_nothing_else(source: Source, ctx: Contexts) -> None:
+async def test_selected_patches_change_only_their_lines(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
     choice = PatchSelection(ids=("wrong-port:7", "shell-form:8"))
     made = await ApplyPatches().execute(ctx(), source, review, choice)
@@ -89,7 +89,7 @@ async def test_chosen_patches_change_their_lines_and_nothing_else(source: Source
     assert len(made.reasons) == 2
 
 
-async def test_a_rollback_brings_the_old_text_back(source: Source, ctx: Contexts) -> None:
+async def test_a_rollback_restores_the_old_text(source: Source, ctx: Contexts) -> None:
     before = sorted(Path(source.path).iterdir())
     review = await _review(ctx, source)
     stage = ApplyPatches()
@@ -100,7 +100,7 @@ async def test_a_rollback_brings_the_old_text_back(source: Source, ctx: Contexts
     assert sorted(Path(source.path).iterdir()) == before
 
 
-async def test_a_run_repeated_after_a_crash_makes_the_same_text(source: Source, ctx: Contexts) -> None:
+async def test_a_run_repeated_after_a_crash_writes_the_same_text(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
     choice = PatchSelection(ids=("wrong-port:7",))
     first = await ApplyPatches().execute(ctx(), source, review, choice)
@@ -118,7 +118,7 @@ async def test_patched_problems_are_gone(source: Source, ctx: Contexts) -> None:
     assert left & {"cache-order", "wrong-port", "root-user", "shell-form", "no-health-check"} == set()
 
 
-async def test_patches_of_the_same_lines_are_refused_and_the_file_is_as_it_was(source: Source, ctx: Contexts) -> None:
+async def test_overlapping_patches_are_rejected_and_the_file_is_unchanged(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
     with pytest.raises(StageFailure) as raised:
         await ApplyPatches().execute(
@@ -128,7 +128,7 @@ async def test_patches_of_the_same_lines_are_refused_and_the_file_is_as_it_was(s
     assert (Path(source.path) / "Dockerfile").read_text() == POOR
 
 
-async def test_patches_do_not_fit_a_file_that_was_edited(source: Source, ctx: Contexts) -> None:
+async def test_patches_are_rejected_if_the_file_was_edited(source: Source, ctx: Contexts) -> None:
     review = await _review(ctx, source)
     (Path(source.path) / "Dockerfile").write_text("FROM scratch\n")
     with pytest.raises(StageFailure) as raised:
@@ -136,7 +136,7 @@ async def test_patches_do_not_fit_a_file_that_was_edited(source: Source, ctx: Co
     assert raised.value.fault.code == "dockerfile.changed"
 
 
-async def test_a_patch_that_is_not_offered_is_refused(source: Source, ctx: Contexts) -> None:
+async def test_an_unknown_patch_is_rejected(source: Source, ctx: Contexts) -> None:
     with pytest.raises(StageFailure) as raised:
         await ApplyPatches().execute(ctx(), source, await _review(ctx, source), PatchSelection(ids=("secret:2",)))
     assert raised.value.fault.code == "dockerfile.patch_unknown"
@@ -147,7 +147,9 @@ async def test_a_patch_that_is_not_offered_is_refused(source: Source, ctx: Conte
     [(None, "dockerfile.not_found"), ("", "dockerfile.syntax"), ("COPY\n", "dockerfile.syntax"),
         ("# only a comment\n", "dockerfile.syntax"), ("ARG A=1\n", "dockerfile.syntax")],
 )  # fmt: skip
-async def test_what_cannot_be_reviewed_is_a_fault(text: str | None, code: str, source: Source, ctx: Contexts) -> None:
+async def test_a_file_that_cannot_be_reviewed_is_a_fault(
+    text: str | None, code: str, source: Source, ctx: Contexts
+) -> None:
     file = Path(source.path) / "Dockerfile"
     file.unlink() if text is None else file.write_text(text)
     with pytest.raises(StageFailure) as raised:
@@ -155,7 +157,7 @@ async def test_what_cannot_be_reviewed_is_a_fault(text: str | None, code: str, s
     assert raised.value.fault.code == code
 
 
-async def test_hadolint_looks_too_if_it_is_installed(
+async def test_problems_of_hadolint_are_added_if_it_is_installed(
     source: Source, ctx: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (Path(source.path) / "Dockerfile").write_text(f"{POOR}RUN cd /tmp\n")
@@ -163,7 +165,7 @@ async def test_hadolint_looks_too_if_it_is_installed(
     without = await _review(ctx, source)
     assert without.hadolint is None
     monkeypatch.undo()
-    assert lint(POOR)  # it is installed beside the tests
+    assert lint(POOR)  # the test environment has it
     with_it = await _review(ctx, source)
     if with_it.hadolint:
         assert any(problem.rule == "DL3003" for problem in with_it.problems)
@@ -171,7 +173,7 @@ async def test_hadolint_looks_too_if_it_is_installed(
 
 @pytest.mark.engine
 @pytest.mark.timeout(120)
-async def test_what_was_patched_still_builds(
+async def test_a_patched_dockerfile_builds(
     source: Source, ctx: Contexts, engine: DockerEngine, unique: Callable[[], str]
 ) -> None:
     (Path(source.path) / "missing.txt").write_text("")

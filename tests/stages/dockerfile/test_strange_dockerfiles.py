@@ -1,4 +1,4 @@
-"""Dockerfiles that are unusual, broken or hostile: reviewed or refused, and patched to the byte."""
+"""Unusual, broken and hostile Dockerfiles: each is reviewed or rejected, and patches keep every other byte."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
 @pytest.fixture(autouse=True)
 def without_hadolint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests are about the own checks, whatever the machine has."""
+    """Exclude hadolint, which a machine may have."""
     monkeypatch.setenv("PATH", "/nowhere")
 
 
@@ -50,12 +50,12 @@ async def test_windows_line_ends_and_the_byte_order_mark_stay(ctx: Contexts, tmp
     )
 
 
-async def test_a_file_without_a_last_line_end_gets_none(ctx: Contexts, tmp_path: Path) -> None:
+async def test_a_file_without_a_final_newline_stays_without_it(ctx: Contexts, tmp_path: Path) -> None:
     review = await _review(ctx, tmp_path, b'FROM python:3.13-slim\nEXPOSE 80\nCMD ["x"]')
     assert await _patch(ctx, tmp_path, review, "wrong-port:2") == b'FROM python:3.13-slim\nEXPOSE 8000\nCMD ["x"]'
 
 
-async def test_lines_after_a_heredoc_and_a_form_feed_are_counted_as_the_builder_counts(
+async def test_lines_after_a_heredoc_and_a_form_feed_are_counted_as_buildkit_counts_them(
     ctx: Contexts, tmp_path: Path
 ) -> None:
     text = '# a\fb\u2028c\nFROM python:3.13-slim\nRUN <<EOF\nEXPOSE 1\nUSER root\nEOF\nEXPOSE 80\nCMD ["x"]\n'
@@ -65,7 +65,7 @@ async def test_lines_after_a_heredoc_and_a_form_feed_are_counted_as_the_builder_
     assert after.decode() == text.replace("EXPOSE 80", "EXPOSE 8000")
 
 
-async def test_the_directive_for_another_escape_is_followed(ctx: Contexts, tmp_path: Path) -> None:
+async def test_the_escape_directive_is_followed(ctx: Contexts, tmp_path: Path) -> None:
     text = '# escape=`\nFROM python:3.13-slim\nRUN echo a `\n  b\nEXPOSE 80\nCMD ["x"]\n'
     review = await _review(ctx, tmp_path, text.encode())
     assert await _patch(ctx, tmp_path, review, "wrong-port:5") == text.replace("EXPOSE 80", "EXPOSE 8000").encode()
@@ -85,7 +85,7 @@ async def test_the_directive_for_another_escape_is_followed(ctx: Contexts, tmp_p
     ],
     ids=["latin-1", "zero", "binary", "large", "utf-16", "no base", "empty from", "blank"],
 )
-async def test_what_is_not_a_dockerfile_is_refused_and_stays_as_it_is(
+async def test_a_file_that_is_not_a_dockerfile_is_rejected_and_unchanged(
     content: bytes, ctx: Contexts, tmp_path: Path
 ) -> None:
     with pytest.raises(StageFailure) as raised:
@@ -112,7 +112,7 @@ _PIECES = st.sampled_from(_LINES.replace("\n", "|").split("|"))
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(pieces=st.lists(_PIECES, max_size=12))
-def test_any_mixture_of_instructions_is_reviewed_or_refused(
+def test_any_mixture_of_instructions_is_reviewed_or_rejected(
     pieces: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     text = "\n".join(pieces)

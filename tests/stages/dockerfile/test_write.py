@@ -62,7 +62,7 @@ async def test_it_writes_both_files_and_says_so(stage: WriteDockerfile, source: 
     assert made == Dockerfile.model_validate_json(made.model_dump_json())
 
 
-async def test_a_preview_writes_nothing_and_predicts_the_text(
+async def test_a_preview_writes_nothing_and_returns_the_text(
     stage: WriteDockerfile, source: Source, ctx: Contexts
 ) -> None:
     preview = await stage.preview(ctx(), source, _analysis(source))
@@ -121,7 +121,7 @@ async def test_a_link_is_never_written_through(stage: WriteDockerfile, source: S
     assert await _fault(stage, ctx, source, _analysis(source)) == "dockerfile.exists"
 
 
-async def test_reported_to_overwrite_it_keeps_the_old_file_and_a_rollback_brings_it_back(
+async def test_overwriting_keeps_the_old_file_and_a_rollback_restores_it(
     stage: WriteDockerfile, source: Source, ctx: Contexts
 ) -> None:
     file = Path(source.path) / "Dockerfile"
@@ -213,7 +213,7 @@ async def test_what_the_caller_says_settles_what_is_unknown(
     assert 'CMD ["waitress-serve", "app:app", "--listen=*:7000"]' in made.content
 
 
-async def test_a_program_that_reads_port_is_reported_one(stage: WriteDockerfile, source: Source, ctx: Contexts) -> None:
+async def test_a_program_that_reads_port_gets_a_value(stage: WriteDockerfile, source: Source, ctx: Contexts) -> None:
     reads = FLASK.module.model_copy(update={"port": Finding(), "variables": (Variable(name="PORT", required=False),)})
     made = await stage.execute(ctx(), source, Analysis(root=source.path, modules=(reads,)))
     assert made.port == 8080
@@ -262,7 +262,7 @@ async def test_flasks_own_server_on_the_loopback_address_is_replaced(
     assert 'pip install "gunicorn>=20"' in made.content
 
 
-async def test_flasks_own_server_on_all_addresses_is_left_only(
+async def test_flasks_own_server_on_all_addresses_is_left_alone(
     stage: WriteDockerfile, source: Source, ctx: Contexts
 ) -> None:
     (Path(source.path) / "app.py").write_text("app = Flask(__name__)\napp.run(host='0.0.0.0', port=8000)\n")

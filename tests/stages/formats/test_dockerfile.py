@@ -179,7 +179,7 @@ def test_a_variable_that_only_the_base_image_can_set_stays_as_written() -> None:
     assert (found.tcp_ports(), found.user) == ((81,), "$APP_USER")
 
 
-def test_what_is_set_names_its_line_and_what_is_not_set_has_no_match() -> None:
+def test_each_setting_has_a_line_and_a_missing_setting_has_neither_value_nor_line() -> None:
     parsed = parse_dockerfile('FROM a AS b\nENV A=1\nUSER u\nFROM b\nENV A=2 PORT=80\nCMD ["x"]\nHEALTHCHECK NONE\n')
     found = configuration_of(parsed, parsed.stages[-1])
     assert found.lines == {"ENV A": 5, "ENV PORT": 5, "USER": 3, "CMD": 6, "HEALTHCHECK": 7}
@@ -281,7 +281,7 @@ _PIECES = [*KEYWORDS, *KEYWORDS, "\\", "\n", "\n", " ", "a", "<<E", "\nE\n", "#"
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(_PIECES)))
-def test_lines_of_instructions_lie_in_the_file_and_never_return(words: list[str]) -> None:
+def test_lines_of_instructions_are_in_the_file_and_ascend(words: list[str]) -> None:
     try:
         parsed = parse_dockerfile(text := "FROM a\n" + " ".join(words))
     except StageFailure:

@@ -301,7 +301,7 @@ def test_other_instructions_open_no_heredoc(text: str, buildkit: BuildKit) -> No
 
 
 @pytest.mark.parametrize("start", ['COPY <<"E O" /x', "COPY <<'E O' /x", "COPY <<E\\ O /x"])
-def test_a_heredoc_whose_name_has_a_space_fails_as_copy_but_its_body_has_no_match(
+def test_a_heredoc_with_a_space_in_its_name_fails_in_copy_but_its_body_is_skipped(
     start: str, buildkit: BuildKit
 ) -> None:
     text = f"{SCRATCH}{start}\nEXPOSE 1\nE O\nUSER x\n"

@@ -203,5 +203,5 @@ def test_nothing_is_removed_or_renamed_through_a_linked_folder(root: Path, outsi
     assert (outside / "secret").read_bytes() == SECRET
 
 
-def test_removing_what_does_not_exist_is_not_a_error(root: Path) -> None:
+def test_removing_a_missing_file_is_not_an_error(root: Path) -> None:
     remove_inside(str(root), "absent/file")

@@ -1,4 +1,4 @@
-"""The analyze room: it reads a source tree and says what is in it, with evidence; it starts and changes nothing."""
+"""Analysis of a source tree: its modules, with evidence. It runs no program and changes nothing."""
 
 from container_kit.stages.analyze.analysis import analyze
 from container_kit.stages.analyze.stage import Analyze

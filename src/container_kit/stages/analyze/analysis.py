@@ -1,11 +1,11 @@
-"""The survey: one pass over a tree that gives its `Analysis`. Pure and synchronous; it reads files and nothing else."""
+"""Analyze a tree in one pass. The code is synchronous and only reads files."""
 
 from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
 
-from container_kit.stages.analyze.assemble import DescribedModule, describe, settle
+from container_kit.stages.analyze.assemble import DescribedModule, describe, finalize
 from container_kit.stages.analyze.deployment_files.index import Deployments, read_deployments
 from container_kit.stages.analyze.discovery import Discovery, discover
 from container_kit.stages.analyze.evidence.risks import risks
@@ -21,9 +21,9 @@ def analyze(root: Path, module: str = ".", *, today: date | None = None) -> Anal
     """Analyze a folder.
 
     Args:
-        root: A folder that exists; nothing outside it is read.
-        module: The folder below it to look at, `.` for all.
-        today: The day that ends of life are held against; by default this one.
+        root: An existing folder; nothing outside it is read.
+        module: The folder below it to analyze, `.` for all.
+        today: The day for end-of-life checks; today by default.
     """
     tree = ModuleTree(root, catalog().tool_folders)
     deployments = read_deployments(tree)
@@ -34,10 +34,10 @@ def analyze(root: Path, module: str = ".", *, today: date | None = None) -> Anal
         for path, candidate in discovery.candidates.items()
     ]
     chosen, libraries = select(described, discovery)
-    modules = tuple(settle(one, deployments) for one in chosen)
+    modules = tuple(finalize(one, deployments) for one in chosen)
     unlocked = frozenset(one.folder.path or "." for one in chosen if not one.draft.locked and one.draft.dependencies)
     broken = {message: place for one in chosen for message, place in one.draft.broken.items()}
-    day = today or date.today()  # noqa: DTZ011 - a day, not a moment
+    day = today or date.today()  # noqa: DTZ011 - a date without a time zone
     analysis = Analysis(
         root=str(root),
         modules=modules,
@@ -52,7 +52,7 @@ def analyze(root: Path, module: str = ".", *, today: date | None = None) -> Anal
 
 
 def _files(deployments: Deployments, modules: tuple[Module, ...]) -> tuple[DeploymentFile, ...]:
-    """The deployment files, each with the innermost module that it belongs to."""
+    """Return the deployment files, each with the innermost module that contains it."""
     paths = {module.path for module in modules}
     named = {c.dockerfile: c.path or "." for c in deployments.contexts if (c.path or ".") in paths}
 

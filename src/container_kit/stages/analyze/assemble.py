@@ -1,4 +1,4 @@
-"""From candidates to modules: each folder is read by its ecosystems, completed by what other files say, and settled."""
+"""Turn candidates into modules: read each folder, add the claims of deployment files, and finalize the findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from container_kit.stages.analyze.evidence.configuration import SAMPLES, read_co
 from container_kit.stages.analyze.evidence.containers import read_containers
 from container_kit.stages.analyze.evidence.services import services
 from container_kit.stages.analyze.evidence.system_packages import system_packages
-from container_kit.stages.analyze.evidence.variables import note_variable
+from container_kit.stages.analyze.evidence.variables import add_variable
 from container_kit.stages.analyze.evidence.versions import read_tool_versions
 from container_kit.stages.artifacts.analysis import Module, Variable
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
@@ -21,12 +21,12 @@ from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _USUAL = frozenset(["main", "app", "server", "index", "hello"])
-"""Names of the file that is started, where no manifest tells."""
+"""Usual names of the entry point if no manifest names it."""
 
 
 @dataclass(slots=True)
 class DescribedModule:
-    """A candidate with the draft that won, before it is settled."""
+    """A candidate with its best draft, before it is finalized."""
 
     candidate: Candidate
     folder: Folder
@@ -36,7 +36,7 @@ class DescribedModule:
 
 
 def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> DescribedModule:
-    """Let each of the candidate's ecosystems read the folder, and keep the one that is the application."""
+    """Describe the folder with each ecosystem of the candidate, and keep the draft of the application."""
     drafts = []
     for ecosystem in candidate.ecosystems:
         draft = ModuleDraft(ecosystem.name)
@@ -46,7 +46,9 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
             ecosystem.describe(folder, draft)
         _apply_framework(ecosystem, draft)
         drafts.append((ecosystem, draft))
-    ecosystem, draft = max(drafts, key=lambda pair: _weight(pair[1]))  # of equals the first: lowest rank
+    ecosystem, draft = max(
+        drafts, key=lambda pair: _weight(pair[1])
+    )  # of equal drafts the first, which has the lowest rank
     read_platform_files(folder, draft)
     if (blueprint := deployments.blueprint(folder.path)) is not None:
         claim_blueprint(blueprint, draft)
@@ -61,7 +63,7 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
 
 
 def _describe_sources(ecosystem: Detector, folder: Folder, draft: ModuleDraft) -> None:
-    """Without the manifest of an ecosystem that needs one, its source files tell the language and no more."""
+    """Claim only the language if the ecosystem needs a manifest and the folder has none."""
     draft.locked = True
     files = folder.files(*ecosystem.sources)
     for path in files[:1]:
@@ -76,7 +78,7 @@ def _describe_sources(ecosystem: Detector, folder: Folder, draft: ModuleDraft) -
 
 
 def _apply_framework(ecosystem: Detector, draft: ModuleDraft) -> None:
-    """Claim the first framework of the ecosystem's table that is a runtime dependency; its port goes with it."""
+    """Claim the first framework of the ecosystem's table that is a runtime dependency, and its port."""
     chosen = draft.framework.value
     for framework in ecosystem.frameworks:
         place = next((draft.dependencies[name] for name in framework.packages if name in draft.dependencies), None)
@@ -89,7 +91,7 @@ def _apply_framework(ecosystem: Detector, draft: ModuleDraft) -> None:
 
 
 def _weight(draft: ModuleDraft) -> float:
-    """How much a draft looks like the application of a folder that several ecosystems have files in."""
+    """Return how likely a draft is the application of a folder with files of several ecosystems."""
     role = draft.role.value
     if role in {"web", "worker"}:
         return 3
@@ -104,14 +106,14 @@ def _read_samples(folder: Folder, variables: dict[str, Variable]) -> None:
             name, found, value = line.strip().removeprefix("export ").partition("=")
             if found and name.isidentifier() and name.isupper():
                 place = f"{folder.place(path).rpartition(':')[0]}:{number}"
-                note_variable(variables, name, False, value.strip().strip("\"'") or None, place)
+                add_variable(variables, name, False, value.strip().strip("\"'") or None, place)
 
 
-def settle(described: DescribedModule, deployments: Deployments) -> Module:
-    """Turn what was claimed into findings, with a question for what a deployment needs and nobody said."""
+def finalize(described: DescribedModule, deployments: Deployments) -> Module:
+    """Turn claims into findings, with a question for each missing value that a deployment needs."""
     draft, folder = described.draft, described.folder
     context = deployments.context(folder.path)
-    _settle_role(draft, kept_running=context is not None)
+    _choose_role(draft, kept_running=context is not None)
     role = draft.role.value
     if role in {"library", "cli", "worker"} and not _serves(draft):
         draft.port.drop()
@@ -148,25 +150,25 @@ def _rooted(folder: Folder, draft: ModuleDraft) -> list[str]:
 
 
 def _serves(draft: ModuleDraft) -> bool:
-    """Tell whether something other than a default says that it listens."""
+    """Return whether the evidence that it listens is more than a default."""
     best = draft.port.best
     return best is not None and best.provenance in {"declared", "configuration"}
 
 
-def _settle_role(draft: ModuleDraft, *, kept_running: bool) -> None:
-    """Where nobody said what the module is: what listens is web, what starts is a command, the rest is a library.
+def _choose_role(draft: ModuleDraft, *, kept_running: bool) -> None:
+    """Choose the role if there is no claim: web if it listens, a command if it starts, otherwise a library.
 
     Args:
-        draft: What was claimed.
-        kept_running: True where a compose file builds and runs it as a service.
+        draft: The claims.
+        kept_running: Whether a compose file builds and runs it as a service.
     """
     best = draft.port.best
     listens = best is not None and best.provenance != "framework"
-    said = draft.role.best
-    unsettled = said is None or said.value == "cli" or (said.provenance == "guess" and bool(draft.start))
-    if listens and best is not None and unsettled:
+    claim = draft.role.best
+    open_role = claim is None or claim.value == "cli" or (claim.provenance == "guess" and bool(draft.start))
+    if listens and best is not None and open_role:
         draft.role.add("web", best.provenance, *best.locations, confidence=0.92)
-    elif draft.start and kept_running and unsettled:
+    elif draft.start and kept_running and open_role:
         draft.role.add("worker", "configuration", confidence=0.91)
     elif draft.start:
         draft.role.add("cli", "guess", confidence=0.5)

@@ -1,4 +1,4 @@
-"""Discovery: which folders are modules, by workspaces, manifests, build contexts and, last, bare source files."""
+"""Find the folders that may be modules: by workspaces, manifests, build contexts and, last, plain source files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from container_kit.stages.ecosystems.facets.detection.module_folder import NOT_T
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join
 
 MAX_DESCRIBED = 60
-"""Modules that are described in one call; more are counted, and shown by asking for a folder."""
+"""The modules that one call describes. More are counted; a call for their folder describes them."""
 
 NEVER_MODULES = NOT_THE_APPLICATION | frozenset(
     [
@@ -57,35 +57,35 @@ NEVER_MODULES = NOT_THE_APPLICATION | frozenset(
         "starters",
     ]
 )
-"""Folders (in lower case) below the root whose manifests never make a module."""
+"""Names of folders, in lower case, that are never modules below the root."""
 _NATIVE = ("android", "ios", "macos", "windows", "linux", "web")
 _DEPLOYED_NAMES = ("apps", "app", "services", "service", "server", "backend", "api", "web", "frontend", "client", "cmd")
 
 
 @dataclass(slots=True)
 class Candidate:
-    """A folder that may be a module, with the ecosystems whose files it has."""
+    """A folder that may be a module, with the ecosystems of its files."""
 
     path: str
     ecosystems: list[Detector]
     member: bool = False
-    """True where a workspace or a compose file names it."""
+    """Whether a workspace or a compose file names it."""
     bare: bool = False
 
 
 @dataclass(slots=True)
 class Discovery:
-    """What was found before anything was described."""
+    """The candidates, before they are described."""
 
     candidates: dict[str, Candidate] = field(default_factory=dict)
     workspace_tool: str | None = None
     workspaces: dict[str, str] = field(default_factory=dict)
-    """The folders that tie others together, with their tool."""
+    """The roots of workspaces, with their tool."""
     left_out: int = 0
 
     @property
     def folders(self) -> frozenset[str]:
-        """All candidates' folders."""
+        """The folders of all candidates."""
         return frozenset(self.candidates)
 
 
@@ -104,9 +104,11 @@ def discover(tree: ModuleTree, contexts: Iterable[str] = (), start: str = "") ->
     for context in contexts:
         if context == start or context.startswith(f"{start}/" if start else ""):
             _by_context(tree, found, context)
-    if start and start not in found.candidates and (naming := _named_above(tree, start)):
+    if start and start not in found.candidates and (naming := _member_above(tree, start)):
         found.candidates = {start: Candidate(start, [naming], member=True), **found.candidates}
-    if start not in found.candidates and (bare := _bare(tree, start, found.folders, alone=not found.candidates)):
+    if start not in found.candidates and (
+        bare := _bare_candidate(tree, start, found.folders, alone=not found.candidates)
+    ):
         found.candidates = {start: bare, **found.candidates}
     _keep_likeliest(tree, found, start)
     return found
@@ -130,18 +132,18 @@ def _by_manifests(tree: ModuleTree, found: Discovery, start: str) -> None:
     for path in [path for path in found.candidates if path != start and _is_django_inside(tree, path, found)]:
         del found.candidates[path]
     if start in found.candidates:
-        _add_what_the_sources_say(Folder(tree, start), found.candidates[start])
+        _add_source_ecosystem(Folder(tree, start), found.candidates[start])
 
 
 def _drop_templates(found: Discovery, start: str) -> None:
-    """Leave out what an application makes others from; where there is nothing else, it is what the tree is for."""
+    """Remove templates that an application generates others from, unless the tree has nothing else."""
     inner = [path for path in found.candidates if "templates" in path[len(start) :].lower().split("/")]
     for path in inner if len(inner) < len(found.candidates) else ():
         del found.candidates[path]
 
 
 def has_manifest(tree: ModuleTree, path: str) -> bool:
-    """Tell whether a folder holds a file that makes a module of it."""
+    """Return whether a folder has a manifest of an ecosystem."""
     listing = tree.folders.get(path)
     names = {name for ecosystem in catalog().detectors for name in ecosystem.manifests}
     ends = tuple(name.lstrip("*") for name in names if name.startswith("*"))
@@ -149,7 +151,7 @@ def has_manifest(tree: ModuleTree, path: str) -> bool:
 
 
 def _is_django_inside(tree: ModuleTree, path: str, found: Discovery) -> bool:
-    """Tell whether a folder has `manage.py` alone, and the packages of its project are declared above it."""
+    """Return whether a folder has only `manage.py`, and the folder above declares its packages."""
     listing = tree.folders[path].files
     python = [e for e in found.candidates[path].ecosystems if e.name == "python"]
     if "manage.py" not in listing or not python or any(name in listing for name in python[0].manifests[:-1]):
@@ -158,8 +160,8 @@ def _is_django_inside(tree: ModuleTree, path: str, found: Discovery) -> bool:
     return above is not None and any(e.name == "python" for e in above.ecosystems)
 
 
-def _add_what_the_sources_say(folder: Folder, candidate: Candidate) -> None:
-    """Where a `package.json` holds tools only, other sources may be the application."""
+def _add_source_ecosystem(folder: Folder, candidate: Candidate) -> None:
+    """Add the ecosystem of other sources if `package.json` only declares tools."""
     if [e.name for e in candidate.ecosystems] == ["python"] and not folder.files(".py", limit=1):
         candidate.ecosystems.extend(e for e in catalog().detectors if e.name == "mkdocs" and folder.has("mkdocs.yml"))
     if [e.name for e in candidate.ecosystems] != ["node"]:
@@ -171,21 +173,21 @@ def _add_what_the_sources_say(folder: Folder, candidate: Candidate) -> None:
     if folder.files(*candidate.ecosystems[0].sources, limit=1, depth=5):
         return
     for ecosystem in catalog().detectors:
-        eligible = _tells_by_sources(ecosystem) and ecosystem.name != "node" and _is_recognised(folder, ecosystem)
+        eligible = _has_known_sources(ecosystem) and ecosystem.name != "node" and _is_recognised(folder, ecosystem)
         if eligible and folder.files(*ecosystem.sources, limit=1, depth=4):
             candidate.ecosystems.insert(0, ecosystem)
             return
 
 
 def _holds_tools_only(folder: Folder) -> bool:
-    """Tell whether a `package.json` starts nothing and needs nothing when the application runs."""
+    """Return whether a `package.json` has neither a start script nor runtime dependencies."""
     data = folder.json("package.json")
     scripts = data.get("scripts")
     return not data.get("dependencies") and not (isinstance(scripts, dict) and "start" in scripts)
 
 
 def _applications(tree: ModuleTree, start: str) -> Iterable[tuple[str, set[str]]]:
-    """The folders that may hold modules with their files, the root first, none below tests or examples."""
+    """Return the folders that may hold modules, with their files, the root first, without tests and examples."""
     pending = [start]
     while pending:
         path = pending.pop()
@@ -218,8 +220,8 @@ def _by_workspaces(tree: ModuleTree, found: Discovery) -> None:
                     found.candidates[place].member = True
 
 
-def _named_above(tree: ModuleTree, start: str) -> Detector | None:
-    """The ecosystem whose workspace above a folder makes a module of it."""
+def _member_above(tree: ModuleTree, start: str) -> Detector | None:
+    """Return the ecosystem whose workspace above a folder has it as a member."""
     above = start
     while above:
         above = above.rpartition("/")[0]
@@ -250,42 +252,49 @@ def _by_context(tree: ModuleTree, found: Discovery, context: str) -> None:
         return
     prefix = f"{context}/" if context else ""
     inside = any(path.startswith(prefix) for path in found.candidates)
-    if context and not inside and context in tree.folders and (bare := _bare(tree, context, found.folders, alone=True)):
+    if (
+        context
+        and not inside
+        and context in tree.folders
+        and (bare := _bare_candidate(tree, context, found.folders, alone=True))
+    ):
         bare.member = True
         found.candidates[context] = bare
 
 
-def _bare(tree: ModuleTree, path: str, inner: frozenset[str], *, alone: bool) -> Candidate | None:
-    """A folder without a manifest that is an application all the same, by its files; `alone` looks further."""
+def _bare_candidate(tree: ModuleTree, path: str, inner: frozenset[str], *, alone: bool) -> Candidate | None:
+    """Return a candidate for an application without a manifest. `alone` also accepts weaker evidence."""
     folder = Folder(tree, path, inner)
     programs = [ecosystem for ecosystem in catalog().detectors if ecosystem.rank < _LAST_RESORT]
     others = [ecosystem for ecosystem in catalog().detectors if ecosystem.rank >= _LAST_RESORT]
     found = _named(folder, programs)
     if found is None and alone:
-        found = _most(folder, programs) or _named(folder, others) or _globbed(folder, others)
-        if found in others and _is_served(folder):  # the pages are the application, not the scripts around them
+        found = _most_sources(folder, programs) or _named(folder, others) or _by_pattern(folder, others)
+        if found in others and _is_static_site_image(
+            folder
+        ):  # the pages are the application, not the scripts around them
             found = next((one for one in others if one.name in {"platform", "static"} and _named(folder, [one])), found)
-        elif found is not None and found.name == "platform":  # scripts beside a Dockerfile are the application
-            found = _globbed(folder, others) or found
+        elif found is not None and found.name == "platform":  # scripts next to a Dockerfile are the application
+            found = _by_pattern(folder, others) or found
     elif found is None and (found := _named(folder, others)) and found.name == "platform":
-        found = _most(folder, programs) or found
+        found = _most_sources(folder, programs) or found
     return Candidate(path, [found], bare=True) if found else None
 
 
 _SERVER_IMAGES = re.compile(r"(?:\S+/)?(?:nginx|httpd|caddy)(?:[:@]\S*)?")
 """Images of web servers for static pages."""
 _LAST_RESORT = 85
-"""The rank from which an ecosystem's files are found beside any other's: shell scripts, pages, platforms' files."""
+"""The rank from which files also occur with other ecosystems: shell scripts, pages, platform files."""
 
 
-def _is_served(folder: Folder) -> bool:
+def _is_static_site_image(folder: Folder) -> bool:
     """Return whether the Dockerfile of a folder is based on a web server for static pages."""
     bases = read_dockerfile("Dockerfile", folder.text("Dockerfile")).bases
     return any(_SERVER_IMAGES.fullmatch(base) for base in bases)
 
 
 def _named(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
-    """The first ecosystem of which a usual entry file is there."""
+    """Return the first ecosystem with one of its usual entry files in the folder."""
     for ecosystem in choices:
         if any(folder.has(name) for name in ecosystem.entry_files if "*" not in name) and _is_recognised(
             folder, ecosystem
@@ -294,10 +303,10 @@ def _named(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
     return None
 
 
-def _most(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
-    """The ecosystem with the most source files, those directly in the folder counting more."""
+def _most_sources(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
+    """Return the ecosystem with the most source files; those directly in the folder count more."""
     weights: list[tuple[int, Detector]] = []
-    for ecosystem in filter(_tells_by_sources, choices):
+    for ecosystem in filter(_has_known_sources, choices):
         files = folder.files(*ecosystem.sources, limit=100, depth=5)
         weight = sum(3 if "/" not in path else 1 for path in files)
         if weight and _is_recognised(folder, ecosystem):
@@ -305,14 +314,14 @@ def _most(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
     return max(weights, key=lambda pair: pair[0])[1] if weights else None
 
 
-def _globbed(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
+def _by_pattern(folder: Folder, choices: Iterable[Detector]) -> Detector | None:
     for ecosystem in choices:
         if any(fnmatchcase(name, pattern) for pattern in ecosystem.entry_files for name in folder.names):
             return ecosystem
     return next((e for e in choices if e.name == "shell" and folder.files(*e.sources, limit=1, depth=3)), None)
 
 
-def _tells_by_sources(ecosystem: Detector) -> bool:
+def _has_known_sources(ecosystem: Detector) -> bool:
     return bool(ecosystem.sources) and bool(ecosystem.entry_files or ecosystem.language) and ecosystem.name != "static"
 
 

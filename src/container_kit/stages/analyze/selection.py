@@ -1,4 +1,4 @@
-"""Selection: which of the described folders are modules, and which are parts of others."""
+"""Select the modules among the described folders; the others are parts of modules."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DEPLOYABLE = {"web", "worker", "static", "cli"}
 
 
 def select(described: list[DescribedModule], discovery: Discovery) -> tuple[list[DescribedModule], tuple[str, ...]]:
-    """Choose the modules, the deployable ones first, and name the libraries that only serve other modules."""
+    """Select the modules, deployable ones first, and name the libraries that only other modules use."""
     kept = [one for one in described if not _is_part(one, described, discovery)]
     helpers = [one for one in kept if _only_serves_others(one, kept)]
     deployable = [one for one in kept if role_of(one) in _DEPLOYABLE and one not in helpers]
@@ -40,7 +40,7 @@ def select(described: list[DescribedModule], discovery: Discovery) -> tuple[list
 
 
 def role_of(one: DescribedModule) -> str:
-    """The role as far as it is known before a module is settled."""
+    """Return the best role of a draft."""
     draft = one.draft
     said = draft.role.best
     guessed = one.candidate.bare and said is not None and said.provenance == "guess"
@@ -55,13 +55,13 @@ _WATCHES = re.compile(
     r"\b(?:tsc|tsup|tsdown|rollup|unbuild|microbundle|esbuild|swc|babel|ng-packagr|prisma|storybook|chokidar)\b"
     r"|\bbuild\b.*--watch|--watch\b.*\bbuild\b"
 )
-"""What compiles a package again whenever it changes, and starts nothing."""
+"""Programs that recompile a package when it changes, and start nothing."""
 _STARTS = ("start", "serve", "server", "dev", "preview", "prod")
 
 
 def _only_serves_others(one: DescribedModule, kept: list[DescribedModule]) -> bool:
-    """Tell whether a workspace's package is imported by another and starts nothing, whatever it is made with."""
-    if one.draft.ecosystem == "dotnet" and one.draft.framework.value == "blazor":  # pages that a server hosts
+    """Return whether another package imports this one, and it starts nothing."""
+    if one.draft.ecosystem == "dotnet" and one.draft.framework.value == "blazor":  # pages that a server delivers
         project = next(iter(one.folder.matching("*.csproj")), "").lower()
         return any(project in other.draft.tools and role_of(other) == "web" for other in kept)
     if one.draft.ecosystem != "node" or not one.candidate.member or one.folder.first("Dockerfile", "Procfile"):
@@ -77,7 +77,7 @@ def _only_serves_others(one: DescribedModule, kept: list[DescribedModule]) -> bo
 
 
 def _holds_nothing(one: DescribedModule, *, alone: bool) -> bool:
-    """Tell whether the root only holds tools, or tests: it starts nothing, offers nothing and has no sources."""
+    """Return whether the root only has tools or tests: it starts nothing, exports nothing and has no sources."""
     if one.draft.ecosystem == "platform":
         return not one.draft.start and not alone
     data = one.folder.json("package.json") if one.draft.ecosystem == "node" else None
@@ -92,7 +92,7 @@ def _holds_nothing(one: DescribedModule, *, alone: bool) -> bool:
 
 
 def _is_part(one: DescribedModule, described: list[DescribedModule], discovery: Discovery) -> bool:
-    """Tell whether a folder is not a module: a workspace's root that is no application, assets, or a stray manifest."""
+    """Return whether a folder is not a module: a workspace root without an application, assets, or a stray manifest."""
     path = one.folder.path
     if path in discovery.workspaces and len(described) > 1:
         return not _is_application(one)
@@ -114,7 +114,7 @@ def _is_part(one: DescribedModule, described: list[DescribedModule], discovery: 
 
 
 def _belongs_to(one: DescribedModule, nearest: DescribedModule) -> bool:
-    """Tell whether a folder inside another module is a part of it."""
+    """Return whether a folder inside another module is a part of it."""
     path, role = one.folder.path, role_of(one)
     if one.draft.ecosystem == "node" and nearest.draft.ecosystem != "node":
         inner = path[len(nearest.folder.path) :].strip("/").split("/")
@@ -133,7 +133,7 @@ def _belongs_to(one: DescribedModule, nearest: DescribedModule) -> bool:
 
 
 def _is_application(one: DescribedModule) -> bool:
-    """Tell whether a workspace's root is an application itself, not only the place of its scripts."""
+    """Return whether the root of a workspace is an application, not only a place for scripts."""
     if one.draft.ecosystem != "node":
         own = one.folder.files(*one.ecosystem.sources, limit=1, depth=14) if one.ecosystem.sources else []
         return role_of(one) in _DEPLOYABLE and bool(one.draft.start) and bool(own)
@@ -145,7 +145,7 @@ def _is_application(one: DescribedModule) -> bool:
 
 
 def _is_published(one: DescribedModule, kept: list[DescribedModule]) -> bool:
-    """Tell whether a library beside applications is published on its own: it says so, and no other module uses it."""
+    """Return whether a library is published: its manifest declares it, and no other module uses it."""
     if one.draft.ecosystem != "node" or one.draft.private:
         return False
     data = one.folder.json("package.json")

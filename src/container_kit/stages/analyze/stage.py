@@ -1,4 +1,4 @@
-"""The stage: a source tree in, its analysis out."""
+"""The stage that analyzes a source tree."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODULE_MISSING = FaultCode(
 
 
 class Analyze(Stage[Analysis]):
-    """Find out what a repository holds and how it runs."""
+    """Find the modules of a repository and how they run."""
 
     name = "analyze"
     read_only = True
@@ -39,7 +39,7 @@ class Analyze(Stage[Analysis]):
         ctx.workspace.directory(source.path)
 
     async def execute(self, ctx: StageContext, source: Source) -> Analysis:
-        """Walk the tree in a worker thread.
+        """Analyze the tree in a worker thread.
 
         Raises:
             StageFailure: The folder is empty or may not be read, or the module's folder does not exist.

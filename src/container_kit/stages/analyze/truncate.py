@@ -1,4 +1,4 @@
-"""Size: a result that fits into an assistant's context, with what was left out announced."""
+"""Shorten an analysis to fit into a model's context, with a notice of the omissions."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _bare_modules(analysis: Analysis) -> Analysis:
 
 
 def _essential_modules(analysis: Analysis) -> Analysis:
-    """What decides a deployment stays: role, language, framework, package manager, start command, port."""
+    """Shorten modules to the facts for a deployment: role, language, framework, tools, start command and port."""
     minor = ("entrypoint", "start_program", "output_directory", "build_command", "health_endpoint")
 
     def change(module: Module) -> Module:

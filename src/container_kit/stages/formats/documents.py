@@ -8,7 +8,7 @@ import tomllib
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
-# What is not closed is taken whole too, so that the search goes over a text once.
+# An unclosed comment or string matches to the end too, so that the search goes over a text once.
 _STRING_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"?|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _TRAILING_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"?|,(?=\s*[}\]])')
 _PAIR = re.compile(r'"([^"\\\n]{1,200})"\s*:\s*"([^"\\\n]{0,1000})"')
@@ -17,7 +17,7 @@ _TOML_PARTS = 2_000
 
 
 class Malformed(Exception):
-    """A document that its format's parser refuses; `value` is what could be read of it all the same."""
+    """A document that its parser rejects; `value` is the part that could be read."""
 
     def __init__(self, reason: str, line: int | None = None, value: Any = None) -> None:
         super().__init__(reason)
@@ -27,7 +27,7 @@ class Malformed(Exception):
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON; comments and trailing commas, as `tsconfig.json` and `deno.jsonc` have them, are let pass."""
+    """Parse JSON; comments and trailing commas, as `tsconfig.json` and `deno.jsonc` have them, are accepted."""
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -41,10 +41,10 @@ def parse_json(text: str) -> Any:
 
 
 def parse_strict_json(text: str) -> Any:
-    """Parse JSON as package managers do, which refuse comments and trailing commas.
+    """Parse JSON as package managers do, which reject comments and trailing commas.
 
     Raises:
-        Malformed: It is none; with the value where only those are in the way.
+        Malformed: The text is not valid; with the value if only those are wrong.
     """
     try:
         return json.loads(text)
@@ -60,7 +60,7 @@ def _without_comments(text: str) -> str:
 
 
 def salvage_pairs(text: str) -> dict[str, str]:
-    """Take the `"name": "text"` pairs out of broken JSON: enough to recognise dependencies and scripts."""
+    """Extract the `"name": "text"` pairs of broken JSON: enough to recognise dependencies and scripts."""
     return {m[1]: m[2] for m in _PAIR.finditer(text)}
 
 
@@ -68,7 +68,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML."""
     for line, content in enumerate(text.splitlines(), start=1):
         if content.count(".") > _TOML_PARTS and max(part.count(".") for part in content.split("=")) > _TOML_PARTS:
-            raise Malformed("refused: a key of too many parts", line)  # the parser takes their number's square
+            raise Malformed("refused: a key of too many parts", line)  # the parser takes quadratic time in their number
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -77,7 +77,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_xml(text: str) -> Element:
-    """Parse XML without namespaces; entities and external references are refused."""
+    """Parse XML without namespaces; entities and external references are rejected."""
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
@@ -96,7 +96,7 @@ def parse_xml(text: str) -> Element:
 
 
 def parse_yaml(text: str) -> list[Any]:
-    """Parse a YAML stream to plain values, one an entry; anchors are followed, within a bound."""
+    """Parse a YAML stream to plain values, one per document. Anchors are followed within a limit."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -111,7 +111,7 @@ def parse_yaml(text: str) -> list[Any]:
 
 
 class _Plain:
-    """Turns YAML nodes to plain values, counting them: an alias bomb is refused, not expanded."""
+    """Converts YAML nodes to plain values and counts them: an alias bomb is rejected, not expanded."""
 
     def __init__(self) -> None:
         self._left = _YAML_NODES

@@ -1,8 +1,8 @@
-"""Access to files in a source tree that nobody vouches for.
+"""Access to files in an untrusted source tree.
 
 Every read and write in a source tree goes through this module. A path is opened one component at a time, relative to
 the descriptor of its parent, and never through a symbolic link that the kernel follows. Reads resolve links here and
-accept those that stay in the tree; writes accept no link at all. Nobody can therefore exchange a component for a link
+accept those that stay in the tree; writes accept no link at all. A component can therefore not be exchanged for a link
 between the check and the use.
 
 Platforms without `openat` (Windows) compare the opened file with the path afterwards, which is weaker: it detects an
@@ -28,7 +28,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | get
 
 
 class LinkOutsideError(OSError):
-    """A path leads out of the tree, or through a symbolic link where none is accepted."""
+    """A path leads out of the tree, or through a symbolic link that is not accepted."""
 
     def __init__(self, path: str) -> None:
         super().__init__(errno.EPERM, "a symbolic link leads out of the source tree", path)

@@ -1,4 +1,4 @@
-"""Compose files: the folders that services are built from or mounted over, and what the services say of them."""
+"""Compose files: the folders of services, with the ports, variables and commands of each."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _PORT_VARIABLES = {"PORT", "SERVER_PORT", "APP_PORT", "FLASK_RUN_PORT", "ASPNETC
 
 @dataclass(slots=True)
 class BuildContext:
-    """A folder that a service is built from, and what the service says of it."""
+    """A folder that a service is built from, and the settings of the service."""
 
     path: str
     dockerfile: str
     port: tuple[int, str] | None = None
-    """The container's side of the first published port, with its place."""
+    """The container port of the first published port, with its place."""
     variable: tuple[int, str] | None = None
-    """The port that the service sets a variable such as `PORT` to."""
+    """The port in a variable of the service such as `PORT`."""
     command: tuple[str, str] | None = None
     services: list[tuple[str, str]] = field(default_factory=list)
-    """Kinds of the services that start beside it, with their places."""
+    """The kinds of the other services in the file, with their places."""
     name: str = ""
-    """What the service is called."""
+    """The name of the service."""
     image: str = ""
     elsewhere: bool = False
-    """True where this file does not say what it is built from."""
+    """Whether this file has neither a build context nor a mounted folder for it."""
 
     def follow(self, other: BuildContext) -> None:
-        """Say what another service of the folder says, or the same one in a file that goes before this one."""
+        """Apply the settings of another service of the folder, or of the same service in an overriding file."""
         self.port, self.command = other.port or self.port, other.command or self.command
         self.variable = other.variable or self.variable
 
@@ -43,20 +43,22 @@ class BuildContext:
 def read_compose(
     tree: ModuleTree, path: str, dockerfiles: Mapping[str, DockerfileFacts]
 ) -> tuple[list[BuildContext], list[str]]:
-    """The services of a compose file with the folders that they are built from, and the file's problems."""
+    """Return the services of a compose file with their folders, and the problems of the file."""
     services = _services(tree, path)
     if services is None:
         return [], ["line 1: no services"] if path not in tree.problems else []
     text = tree.text(path) or ""
     images = [str(service.get("image", "")) for service in services.values()]
-    beside = [(kind, f"{path}:{_line(text, image)}") for image in images if image and (kind := kind_of_image(image))]
+    neighbours = [
+        (kind, f"{path}:{_line(text, image)}") for image in images if image and (kind := kind_of_image(image))
+    ]
     contexts: list[BuildContext] = []
     problems: list[str] = []
     for name, service in services.items():
         problems.extend(_problems(text, name, service))
         at = _line(text, f"{name}:")
         home = _home(tree, path, service, dockerfiles)
-        context = BuildContext(*(home or ("", "")), _published(text, path, service, at), services=beside, name=name)
+        context = BuildContext(*(home or ("", "")), _published(text, path, service, at), services=neighbours, name=name)
         context.variable = _variable(service, f"{path}:{at}")
         if command := _command(service):
             context.command = (command, f"{path}:{at}")
@@ -66,7 +68,7 @@ def read_compose(
 
 
 def context_home(tree: ModuleTree, folder: str, dockerfile: str, facts: DockerfileFacts | None) -> str:
-    """The application's folder: the context, or inside it the Dockerfile's where that is what the image holds."""
+    """Return the folder of the application: the context, or the Dockerfile's folder if only that is copied."""
     inner = dockerfile.rpartition("/")[0]
     if inner == folder or not inner.startswith(f"{folder}/" if folder else "") or inner not in tree.folders:
         return folder
@@ -103,7 +105,7 @@ def _problems(text: str, name: str, service: dict[str, Any]) -> Iterator[str]:
 def _home(
     tree: ModuleTree, path: str, service: dict[str, Any], dockerfiles: Mapping[str, DockerfileFacts]
 ) -> tuple[str, str] | None:
-    """The folder and the Dockerfile of a service: what builds it, else what is mounted over its image."""
+    """Return the folder and the Dockerfile of a service, or the folder that is mounted over its image."""
     base = path.rpartition("/")[0]
     if "build" not in service:
         mounted = _mounted(tree, base, service)
@@ -121,7 +123,7 @@ def _home(
 
 
 def _mounted(tree: ModuleTree, base: str, service: dict[str, Any]) -> str | None:
-    """A folder with a manifest that is mounted where the service's command runs."""
+    """Return a folder with a manifest that is mounted into a service with a command."""
     if not service.get("command"):
         return None
     for volume in _entries(service, "volumes"):
@@ -134,7 +136,7 @@ def _mounted(tree: ModuleTree, base: str, service: dict[str, Any]) -> str | None
 
 
 def _entries(service: dict[str, Any], key: str) -> list[Any]:
-    """The list under `key`; nothing where the file has anything else there."""
+    """Return the list under `key`; an empty list for any other value."""
     found = service.get(key)
     return found if isinstance(found, list) else []
 
@@ -147,7 +149,7 @@ def _command(service: dict[str, Any]) -> str | None:
 
 
 def _variable(service: dict[str, Any], place: str) -> tuple[int, str] | None:
-    """`PORT` among the variables of a service."""
+    """Return the port in the variables of a service."""
     given = service.get("environment")
     pairs: Iterable[Any] = (
         given.items()

@@ -1,4 +1,4 @@
-"""Files that say how to build or run something: Dockerfile, compose, Kubernetes, Helm, Procfile, devcontainer."""
+"""Find and read deployment files: Dockerfile, Compose, Kubernetes, Helm, Procfile and devcontainer files."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _NAMED = {
     "kustomization.yaml": "kubernetes",
 }
 _WORKLOAD = re.compile(r"(?:[\w.-]*-)?(?:k8s|kubernetes|deployment|service)\.ya?ml")
-_TELLING = re.compile(r"docker|container|procfile|yaml$|yml$", re.MULTILINE | re.IGNORECASE)
-"""What one of the names in a folder has to hold for any of them to matter."""
+_RELEVANT = re.compile(r"docker|container|procfile|yaml$|yml$", re.MULTILINE | re.IGNORECASE)
+"""A folder without a matching name has no deployment files."""
 
 Kind = Literal["dockerfile", "dockerignore", "compose", "kubernetes", "helm", "procfile", "devcontainer"]
 
@@ -47,40 +47,40 @@ class Deployments:
     contexts: list[BuildContext] = field(default_factory=list)
     blueprints: list[Blueprint] = field(default_factory=list)
     running: dict[str, BuildContext] = field(default_factory=dict)
-    """What compose files and Kubernetes run ready-made, by the last name of the image."""
+    """The services that run an existing image, by the last component of its name."""
     workloads: list[BuildContext] = field(default_factory=list)
-    """What Kubernetes runs."""
+    """The workloads of Kubernetes."""
 
     def context(self, path: str) -> BuildContext | None:
-        """What compose files and platforms that build images say of a folder, or of an image that bears its name."""
+        """Return the service that is built from a folder, or that runs an image with the folder's name."""
         built = next((context for context in self.contexts if context.path == path), None)
         if built is None and not path and len({workload.name for workload in self.workloads}) == 1:
             return self.workloads[0]
         return built or (self.running.get(path.rpartition("/")[2]) if path else None)
 
     def add(self, context: BuildContext) -> BuildContext:
-        """Take a context in; of several of one folder the first counts, completed by the others."""
-        known = next((one for one in self.contexts if one.path == context.path), None)
-        if known is None:
+        """Add a context. The first of a folder counts; later ones fill in missing settings."""
+        existing = next((other for other in self.contexts if other.path == context.path), None)
+        if existing is None:
             self.contexts.append(context)
             return context
-        if known.port is None and context.port:
-            known.follow(context)
-        return known
+        if existing.port is None and context.port:
+            existing.follow(context)
+        return existing
 
     def blueprint(self, path: str) -> Blueprint | None:
-        """What a platform's file says of a folder."""
+        """Return the service of a platform file for a folder."""
         return next((blueprint for blueprint in self.blueprints if blueprint.root == path), None)
 
     def dockerfile(self, folder: str) -> DockerfileFacts | None:
-        """The Dockerfile of a folder: the plainly named one, one that a compose service names, or a usual one."""
+        """Return the Dockerfile of a folder: `Dockerfile`, the one of its compose service, or one with a usual name."""
         context = self.context(folder)
         paths = [join(folder, "Dockerfile"), context.dockerfile if context else ""]
         paths.extend(join(folder, name) for name in _USUAL)
         return next((self.dockerfiles[path] for path in paths if path in self.dockerfiles), None)
 
     def homes(self, tree: ModuleTree) -> list[str]:
-        """The folders that images of applications are built from, and those that a platform runs."""
+        """Return the folders that images of applications are built from, and the folders that a platform runs."""
         found = [c.path for c in self.contexts if has_manifest(tree, c.path) or not self._is_ready_made(tree, c.path)]
         found.extend(blueprint.root for blueprint in self.blueprints if blueprint.dockerfile is None)
         alone = [path.rpartition("/")[0] for path in self.dockerfiles if path.endswith("/Dockerfile")]
@@ -88,7 +88,7 @@ class Deployments:
         return list(dict.fromkeys(found))
 
     def _is_ready_made(self, tree: ModuleTree, folder: str) -> bool:
-        """Tell whether an image is a database or a proxy that only gets its configuration here."""
+        """Return whether an image is a database or a proxy with its configuration."""
         facts = self.dockerfile(folder)
         base = facts.base[0] if facts and facts.base else ""
         name = base.partition("@")[0].rpartition("/")[2].partition(":")[0]
@@ -96,12 +96,12 @@ class Deployments:
         return bool(folder) and (kind_of_image(base) is not None or (name in _READY_MADE and not pages))
 
     def _builds_itself(self, tree: ModuleTree, folder: str) -> bool:
-        """Tell whether a folder's Dockerfile runs what it copies from that folder."""
+        """Return whether the Dockerfile of a folder runs files that it copies from that folder."""
         facts = self.dockerfiles[join(folder, "Dockerfile")]
         if facts.command is None or _IMAGES_KEPT.search(folder.lower()) or self._is_ready_made(tree, folder):
             return False
         copies = [copy.removeprefix("./").rstrip("/") for copy in facts.copies]
-        if any(f"{copy}/".startswith(f"{folder}/") for copy in copies):  # it is built from further out
+        if any(f"{copy}/".startswith(f"{folder}/") for copy in copies):  # its context is an outer folder
             return False
         return any(join(folder, copy) in tree.folders for copy in copies if copy not in {"", "."}) or "." in copies
 
@@ -118,29 +118,29 @@ _USUAL = (
     ".docker/Dockerfile",
     "deploy/Dockerfile",
 )
-"""Other places of the Dockerfile that an application is deployed with."""
+"""Other usual paths of the production Dockerfile."""
 
 _WEB_SERVERS = frozenset(["nginx", "httpd", "caddy", "openresty", "nginx-unprivileged"])
 _READY_MADE = _WEB_SERVERS | frozenset(
     ["traefik", "haproxy", "envoy", "grafana", "prometheus", "alertmanager", "jaeger", "zipkin", "kibana", "logstash"]
 )
-"""Images that run as they are, with a configuration."""
+"""Images that need only a configuration."""
 _IMAGES_KEPT = re.compile(r"(?:^|/)(?:\.\w+|docker\w*|images?|containers?|build|ci|deploy\w*|infra\w*|ops|base)(?:/|$)")
-"""Folders that hold Dockerfiles of what is elsewhere."""
+"""Folders with Dockerfiles for applications in other folders."""
 
 
 def read_deployments(tree: ModuleTree) -> Deployments:
-    """Find and read them, outermost first, none below tests or examples, at most `MAX_FILES`."""
+    """Find and read at most `MAX_FILES` deployment files, outermost first, without tests and examples."""
     found = Deployments()
     paths = list(_deployment_files(tree))[:MAX_FILES]
     for path, kind in paths:
         if kind == "dockerfile":
             found.dockerfiles[path] = read_dockerfile(path, tree.text(path) or "")
-    said = _read_composes(tree, [path for path, kind in paths if kind == "compose"], found)
+    compose_problems = _read_composes(tree, [path for path, kind in paths if kind == "compose"], found)
     for path, kind in paths:
         if kind == "kubernetes":
-            found.workloads.extend(one for one in read_workloads(tree, path) if one.name not in _READY_MADE)
-        problems = found.dockerfiles[path].problems if kind == "dockerfile" else said.get(path, ())
+            found.workloads.extend(w for w in read_workloads(tree, path) if w.name not in _READY_MADE)
+        problems = found.dockerfiles[path].problems if kind == "dockerfile" else compose_problems.get(path, ())
         if (problem := tree.problems.get(path)) is not None:
             problems = (f"line {problem.line or 1}: {problem.reason}",)
         found.files.append(DeploymentFile(path=path, kind=kind, problems=problems[:5]))
@@ -151,12 +151,12 @@ def read_deployments(tree: ModuleTree) -> Deployments:
 
 
 def _read_composes(tree: ModuleTree, paths: list[str], found: Deployments) -> dict[str, tuple[str, ...]]:
-    """Read compose files, those that override others after them; the problems of each."""
+    """Read the compose files, overriding files last, and return the problems of each."""
     problems: dict[str, tuple[str, ...]] = {}
     by_service: dict[tuple[str, str], BuildContext] = {}
     for path in sorted(paths, key=lambda path: "override" in path):
-        contexts, said = read_compose(tree, path, found.dockerfiles)
-        problems[path] = tuple(said)
+        contexts, reported = read_compose(tree, path, found.dockerfiles)
+        problems[path] = tuple(reported)
         folder = path.rpartition("/")[0]
         for context in contexts:
             before = by_service.get((folder, context.name))
@@ -171,10 +171,14 @@ def _read_composes(tree: ModuleTree, paths: list[str], found: Deployments) -> di
 
 def _read_blueprints(tree: ModuleTree, found: Deployments) -> None:
     found.blueprints.extend(read_blueprints(tree))
-    for one in found.blueprints:
-        if one.dockerfile is not None:
-            home = context_home(tree, one.root, one.dockerfile, found.dockerfiles.get(one.dockerfile))
-            found.add(BuildContext(home, one.dockerfile, variable=(one.port, one.place) if one.port else None))
+    for blueprint in found.blueprints:
+        if blueprint.dockerfile is not None:
+            home = context_home(tree, blueprint.root, blueprint.dockerfile, found.dockerfiles.get(blueprint.dockerfile))
+            found.add(
+                BuildContext(
+                    home, blueprint.dockerfile, variable=(blueprint.port, blueprint.place) if blueprint.port else None
+                )
+            )
 
 
 def _deployment_files(tree: ModuleTree) -> Iterator[tuple[str, Kind]]:
@@ -184,13 +188,13 @@ def _deployment_files(tree: ModuleTree) -> Iterator[tuple[str, Kind]]:
 
 def _kinds(tree: ModuleTree, folder: str, listing: Listing) -> Iterator[tuple[str, Kind]]:
     home = _MANIFEST_HOMES.search(folder) is not None
-    if not home and not _TELLING.search(listing.text):
+    if not home and not _RELEVANT.search(listing.text):
         return
     if any(part.lower() in NEVER_MODULES and part != ".devcontainer" for part in folder.split("/")):
         return
     for name in listing.files:
         if kind := _NAMED.get(name):
-            yield join(folder, name), kind  # type: ignore[misc] # the table's values are all kinds
+            yield join(folder, name), kind  # type: ignore[misc] # each value of the table is a kind
         elif is_dockerfile_name(name):
             yield join(folder, name), "dockerfile"
         elif "compose" in name and _COMPOSE.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Kubernetes' workloads: the images that they run, and the port and variables of each."""
+"""Workloads of Kubernetes: their images, ports and variables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEPT_RUNNING = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", 
 
 
 def read_workloads(tree: ModuleTree, path: str) -> list[BuildContext]:
-    """The containers of a file's workloads that run images of applications."""
+    """Return the containers of a file's workloads that run images of applications."""
     lines = (tree.text(path) or "").splitlines()
     found: list[BuildContext] = []
     for document in tree.yaml(path):
@@ -34,7 +34,7 @@ def read_workloads(tree: ModuleTree, path: str) -> list[BuildContext]:
 
 
 def _containers(document: Any) -> Iterator[dict[str, Any]]:
-    """The main containers of a document; Knative's services are workloads too."""
+    """Return the main containers of a document. Services of Knative are workloads too."""
     for item in [document, *_mappings(document.get("items") if isinstance(document, dict) else None)]:
         kind, version = _at(item, "kind"), str(_at(item, "apiVersion") or "")
         if kind in _KEPT_RUNNING or (kind == "Service" and version.startswith("serving.knative.dev/")):

@@ -1,4 +1,4 @@
-"""Files of hosting platforms that name services by their folders: Render's blueprint, App Platform's and others."""
+"""Files of hosting platforms that list services by folder, such as Render and App Platform."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from container_kit.stages.formats.dockerfile import is_dockerfile_name
 _ROLES: dict[str, Role] = {"web": "web", "worker": "worker", "static": "static"}
 _WEB = re.compile(r"^web:\s*(\S.*)$", re.MULTILINE)
 _MOVED = re.compile(r"cd\s+([\w.][\w./-]*)\s*&&\s*(\S.*)")
-"""A command line that goes to a folder first."""
+"""A command line that begins with a change of folder."""
 _ORDER = ("web", "private", "worker", "static")
-"""Of several services of one folder the first speaks for it; what a clock starts never does."""
+"""The order in which a service represents its folder; scheduled jobs never do."""
 
 
 @dataclass(slots=True)
 class Blueprint:
-    """What a platform's file says of one service."""
+    """One service of a platform file."""
 
     name: str
     kind: str
     root: str = "."
-    """Where it is built; relative to the file's folder, and once it is read to the tree's root."""
+    """The folder of the service, first relative to the file's folder, then to the root of the tree."""
     start: str | None = None
     build: str | None = None
     health: str | None = None
     output: str | None = None
     port: int | None = None
     dockerfile: str | None = None
-    """The Dockerfile of its image, relative as `root` is; None where the platform makes the image."""
+    """The Dockerfile of its image, relative as `root` is; None if the platform builds the image."""
     place: str = ""
 
 
 def read_blueprints(tree: ModuleTree) -> list[Blueprint]:
-    """The services of all such files; those of one file that serve come first."""
+    """Return the services of all platform files. Within a file, web services come first."""
     found: list[Blueprint] = []
     outer = {name.partition("/")[0] for name in (*_FORMATS, "Procfile")}
     for folder, listing in tree.folders.items():
@@ -61,12 +61,12 @@ def read_blueprints(tree: ModuleTree) -> list[Blueprint]:
 
 
 def goes_elsewhere(tree: ModuleTree, folder: str, command: str) -> bool:
-    """Tell whether a command line starts what is in another folder of the tree."""
+    """Return whether a command line starts a program in another folder of the tree."""
     return _move(tree, folder, Blueprint("", "", start=command))
 
 
 def _move(tree: ModuleTree, home: str, service: Blueprint) -> bool:
-    """Settle a service in the folder that its command goes to; tell whether it goes to one."""
+    """Move a service to the folder that its command changes to, and return whether it does."""
     moved = _MOVED.fullmatch(service.start or "")
     root = within(home, moved[1]) if moved else None
     if moved is None or root is None or root == home or root not in tree.folders:
@@ -78,7 +78,7 @@ def _move(tree: ModuleTree, home: str, service: Blueprint) -> bool:
 
 
 def claim_blueprint(blueprint: Blueprint, draft: ModuleDraft) -> None:
-    """Claim what the platform runs; a Procfile's word comes first."""
+    """Claim the settings of the platform; those of a Procfile take precedence."""
     place = blueprint.place
     draft.role.add(_ROLES.get(blueprint.kind), "configuration", place, confidence=0.9)
     draft.health.add(blueprint.health, "configuration", place)

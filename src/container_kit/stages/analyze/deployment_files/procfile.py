@@ -1,4 +1,4 @@
-"""What files of hosting platforms say of a module: Procfile, nixpacks, railpack, railway, fly, heroku."""
+"""Files of hosting platforms next to a module: Procfile, nixpacks, railpack, railway, fly and heroku."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROCESS = re.compile(r"^(\w[\w-]*):\s*(\S.*)$", re.MULTILINE)
 
 
 def read_platform_files(folder: Folder, draft: ModuleDraft) -> None:
-    """Claim start command, build command, port and health endpoint; a Procfile's first web process is the word."""
+    """Claim start command, build command, port and health endpoint. The first web process of a Procfile wins."""
     _read_procfile(folder, draft)
     for path, keys in _FILES.items():
         if folder.has(path):
@@ -23,7 +23,7 @@ def read_platform_files(folder: Folder, draft: ModuleDraft) -> None:
             for field, dotted in keys.items():
                 _claim(folder, draft, path, field, _at(data, dotted))
     if folder.has("app.yaml") and isinstance(folder.yaml("app.yaml").get("runtime"), str):
-        draft.port.add(8080, "configuration", folder.place("app.yaml", "runtime"), confidence=0.83)  # what PORT is
+        draft.port.add(8080, "configuration", folder.place("app.yaml", "runtime"), confidence=0.83)  # the value of PORT
 
 
 _FILES: dict[str, dict[str, str]] = {
@@ -82,7 +82,7 @@ def _claim(folder: Folder, draft: ModuleDraft, path: str, field: str, value: Any
 
 
 def read_command_port(draft: ModuleDraft) -> None:
-    """Claim the port that the best start command names, and gunicorn's own where it names none."""
+    """Claim the port of the best start command, or the default of gunicorn."""
     best = draft.start.best
     if best is None or best.confidence < 0.6:
         return
@@ -94,7 +94,7 @@ def read_command_port(draft: ModuleDraft) -> None:
 
 
 def agree(draft: ModuleDraft) -> None:
-    """Let a start command that was inferred name the port that was found."""
+    """Add the port to an inferred start command."""
     best, port = draft.start.best, draft.port.best
     if best is None or port is None or best.provenance not in {"code", "framework", "guess"}:
         return

@@ -1,4 +1,4 @@
-"""What source files say whatever their language: ports listened on, variables read, health endpoints."""
+"""Facts from source files in any language: listening ports, environment variables and health endpoints."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 MAX_SCANNED = 40
-"""Source files that are scanned in one module."""
+"""The number of source files to scan in a module."""
 MAX_CHARACTERS = 400_000
-"""Characters that are scanned in one module."""
+"""The number of characters to scan in a module."""
 
 _STRUCTURED = (".properties", ".yml", ".yaml", ".conf")
-"""Configuration whose ports are read by its structure, not by its lines."""
+"""Configuration files whose ports are read from their structure, not line by line."""
 _HEALTH_WORDS = ("health", "live", "ready", "readi", "ping", "/up", "status", "heartbeat")
 
 _HEALTH = re.compile(
@@ -30,13 +30,13 @@ _HEALTH_ORDER = ("health", "live", "ready", "heartbeat", "ping", "up", "status")
 
 @dataclass(slots=True)
 class Scan:
-    """What the scan gathered beside the draft's claims."""
+    """The results of the scan in addition to the claims."""
 
     variables: dict[str, Variable] = field(default_factory=dict)
 
 
 def scan(folder: Folder, draft: ModuleDraft, ecosystem: Detector) -> Scan:
-    """Scan the entry point and the likeliest of the outermost source files; claim ports and health endpoints."""
+    """Scan the entry point and the most likely outer source files, and claim ports and health endpoints."""
     found = Scan()
     suffixes = ecosystem.sources + ecosystem.settings
     entry = draft.entrypoint.value
@@ -63,11 +63,11 @@ _TOOLS = re.compile(
     r"(?:vite|vitest|next|nuxt|astro|svelte|vue|webpack|rollup|rsbuild|rspack|playwright|cypress|karma|jest|protractor"
     r"|wdio|tailwind|gatsby|metro)[\w.-]*\.conf(?:ig)?\."
 )
-"""Configuration of tools, whose ports serve while developing or testing."""
+"""Configuration of tools, whose ports are for development or tests."""
 
 
 def is_test(path: str) -> bool:
-    """Tell tests, configuration of tools and what was generated from an application's own files."""
+    """Return whether a file is a test, a tool's configuration or generated code."""
     name = path.rpartition("/")[2].lower()
     return (
         _TOOLS.match(name) is not None
@@ -107,7 +107,7 @@ def _likely(path: str) -> tuple[int, int]:
 
 
 def _claim_ports(draft: ModuleDraft, where: str, text: str, *, near: bool) -> bool:
-    """Claim what a file listens on; the first file that says so counts more than later ones."""
+    """Claim the listening ports of a file. The first file counts more than later ones."""
     claimed = False
     for port, number, trust in ports_in(text):
         draft.port.add(port, "code", f"{where}:{number}", confidence=trust if near else trust - 0.1)

@@ -1,4 +1,4 @@
-"""Configuration files that name the port: YAML, JSON, TOML, HOCON and properties, `.env` files and their samples."""
+"""Ports in configuration files: YAML, JSON, TOML, HOCON, properties, `.env` files and their samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 SAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist", ".env.defaults", "env.example", "example.env")
-"""Files that show which variables there are, without their secret values."""
+"""Samples of `.env` files, without secret values."""
 _ENVIRONMENTS = (".env", ".env.production", *SAMPLES, ".env.local", ".env.development")
 _HOMES = (
     "",
@@ -41,7 +41,7 @@ _OURS = (
     | frozenset(["ktor", "quarkus", "micronaut", "frontend", "kestrel", "url", "default", "global", "release", "play"])
     | frozenset(["host", "network", "settings"])
 )
-"""Keys below which a port is the application's own."""
+"""Keys above the application's port."""
 _NAMED = re.compile(r"\s*(?:export )?\w*CONFIG\w*=[\"']?(?:\./)?([\w./-]+\.(?:ya?ml|toml|json))[\"']?\s*")
 _ADDRESS_KEYS = frozenset(
     ["address", "addr", "listen", "listen_addr", "listen_address", "listenaddr", "bind", "url", "urls"],
@@ -51,7 +51,7 @@ _MAX_FILES = 12
 
 
 def read_configuration(folder: Folder, draft: ModuleDraft) -> None:
-    """Claim the ports that configuration files of usual names give to the server, and those of `.env` files."""
+    """Claim the server's ports from configuration files with usual names and from `.env` files."""
     named = {path: path.rpartition(".")[2] for path in _named_files(folder)}
     usual = list(_files(folder, draft.entrypoint.value or ""))
     for path, kind in (named | dict(usual[:_MAX_FILES])).items():
@@ -67,7 +67,7 @@ def read_configuration(folder: Folder, draft: ModuleDraft) -> None:
 
 
 def _named_files(folder: Folder) -> Iterator[str]:
-    """The files that variables of a sample name: `CONFIG_PATH=./cmd/config/local.yaml`."""
+    """Return the files that a sample names in its variables: `CONFIG_PATH=./cmd/config/local.yaml`."""
     for sample in _ENVIRONMENTS:
         for line in folder.text(sample).splitlines():
             found = _NAMED.fullmatch(line)
@@ -95,7 +95,7 @@ def _ports(folder: Folder, path: str, kind: str) -> Iterator[tuple[int, str]]:
 
 
 def _walk(data: Any, above: tuple[str, ...]) -> Iterator[tuple[int, str]]:
-    """Ports below keys that speak of the server, the outermost first."""
+    """Yield the ports below keys of the server, the outermost first."""
     if not isinstance(data, dict) or len(above) > 4:
         return
     for key, value in data.items():
@@ -109,7 +109,7 @@ def _walk(data: Any, above: tuple[str, ...]) -> Iterator[tuple[int, str]]:
 
 
 def _port(name: str, value: Any, above: tuple[str, ...]) -> int | None:
-    """The port that one entry gives, or None where it is another service's."""
+    """Return the port of an entry; None if it belongs to another service."""
     dotted = ".".join((*above, name))
     last = name.rpartition(".")[2]
     if isinstance(value, str) and (found := re.fullmatch(r"\$\{\w+:-?(\d{2,5})\}", value)):
@@ -125,7 +125,7 @@ def _port(name: str, value: Any, above: tuple[str, ...]) -> int | None:
 
 
 def _in_lines(text: str) -> Iterator[tuple[int, str]]:
-    """`server.port=8080` of properties, and `port = 8080` in a block of HOCON or a section of an INI file."""
+    """Yield `server.port=8080` of properties, and `port = 8080` in a block of HOCON or a section of INI."""
     blocks: list[str] = []
     for line in text.splitlines()[:2000]:
         stripped = line.strip()
@@ -147,7 +147,7 @@ _USUAL = ("PORT", "APP_PORT", "SERVER_PORT")
 
 
 def _claim_variables(folder: Folder, draft: ModuleDraft, path: str) -> None:
-    """`PORT` before `APP_PORT` before others; a port of a database is not ours."""
+    """Yield `PORT` before `APP_PORT` before other names, without ports of databases."""
     found: list[tuple[int, str, int]] = []
     for line in folder.text(path).splitlines():
         name, _, value = line.strip().removeprefix("export ").partition("=")

@@ -1,4 +1,4 @@
-"""What the Dockerfile of a module and its service in a compose file say: port, command, and that it is one."""
+"""Claims from a module's Dockerfile and its compose service: port, command and role."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _PROGRAMS = re.compile(
     r"|poetry run|uv run|pipenv run|node|npm|yarn|pnpm|bun|deno|bundle|rails|bin/rails|ruby|puma|php|mix|dotnet"
     r"|frankenphp)\s"
 )
-"""Programs that an image has as a person's machine has them; other commands name places inside the image."""
+"""Programs that exist inside and outside an image. Other commands are paths in the image."""
 
 _BESIDES = re.compile(
     r"(?:air|reflex|CompileDaemon|modd|fresh|watchexec|cargo[ -]watch|dotnet watch)\b(?!\.)"
     r"|tail -[fF]\b|sleep (?:infinity|inf|\d{4,})\b|(?:/(?:usr/)?bin/)?(?:ba|z)?sh$"
 )
-"""Programs that restart another while it is written, and what keeps a container for a person to work in."""
+"""Programs that reload during development, or that keep a container running for a shell."""
 
 
 def read_containers(folder: Folder, draft: ModuleDraft, deployments: Deployments) -> None:
-    """Claim port, command and role by the Dockerfile of a folder and by the compose service that builds it."""
+    """Claim port, command and role from the Dockerfile of a folder and the compose service that builds it."""
     facts = deployments.dockerfile(folder.path)
     context = deployments.context(folder.path)
     if facts is not None:
@@ -35,8 +35,8 @@ def read_containers(folder: Folder, draft: ModuleDraft, deployments: Deployments
             draft.port.add(port, "configuration", place, confidence=trust)
         if facts.command and draft.role.value != "static" and not _BESIDES.match(facts.command[0]):
             _claim_command(folder, draft, *facts.command, missing=missing_program(folder, facts))
-        said = draft.role.best  # at the root it may be the image of what lies below
-        sure = said is not None and said.value == "library" and said.provenance != "guess"
+        claim = draft.role.best  # at the root it may be the image of an inner module
+        sure = claim is not None and claim.value == "library" and claim.provenance != "guess"
         if folder.path and sure and facts.command and facts.port:
             draft.role.add("web", "configuration", facts.port[1], confidence=0.96)
     if context is not None and context.variable:
@@ -45,11 +45,11 @@ def read_containers(folder: Folder, draft: ModuleDraft, deployments: Deployments
         draft.port.add(context.port[0], "configuration", context.port[1], confidence=0.84)
     if context is not None and context.command and not _BESIDES.match(context.command[0]):
         _claim_service(folder, draft, *context.command, alone=facts is None or facts.command is None)
-    _settle_load(draft)
+    _drop_load_test_port(draft)
 
 
-def _settle_load(draft: ModuleDraft) -> None:
-    """Locust without its pages listens nowhere."""
+def _drop_load_test_port(draft: ModuleDraft) -> None:
+    """Drop the port of Locust without its web interface."""
     best = draft.start.best
     if best and draft.framework.value == "locust" and "--headless" in best.value:
         draft.port.drop()
@@ -57,7 +57,7 @@ def _settle_load(draft: ModuleDraft) -> None:
 
 
 def _claim_service(folder: Folder, draft: ModuleDraft, command: str, place: str, *, alone: bool) -> None:
-    """Claim the command of a service, which counts for more where its image says none."""
+    """Claim the command of a service; it counts more if its image has none."""
     script = read_start_script(folder, command)
     trust = 0.45 if script is None and is_entry(command) else 0.925 if alone else 0.7
     shown = script.command if script and script.place else command
@@ -65,9 +65,9 @@ def _claim_service(folder: Folder, draft: ModuleDraft, command: str, place: str,
 
 
 def _claim_command(folder: Folder, draft: ModuleDraft, command: str, place: str, *, missing: str | None) -> None:
-    """Claim the command of an image, which counts for more where a person's machine has its program too."""
+    """Claim the command of an image; it counts more if its program also exists outside the image."""
     if missing:
-        draft.broken[f"the image runs a file that is not there: {missing}"] = place
+        draft.broken[f"the image runs a file that does not exist: {missing}"] = place
         draft.start.add(command, "configuration", place, confidence=0.45)
         return
     command = without_entry(command, _PROGRAMS)

@@ -1,4 +1,4 @@
-"""On which ports an image listens: its Dockerfile tells, else its server's configuration or what it is based on."""
+"""The ports of an image: from its Dockerfile, its server's configuration, or its base image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BASES = tuple(
         (rf"tiangolo/(?:uwsgi-nginx|uvicorn-gunicorn|meinheld-gunicorn)[\w-]*{_ANY_TAG}", 80),
     )
 )
-"""Images of servers, which expose the port themselves."""
+"""Images of servers, with the port that they expose."""
 _SERVERS = re.compile(
     r"(?:.*/)?(?:nginx|apache2(?:ctl|-foreground)?|httpd(?:-foreground)?|caddy|catalina\.sh|supervisord|s6-\w+|start\.sh"
     r"|docker-\S*entrypoint(?:\.sh)?)(?:\s.*)?"
@@ -34,7 +34,7 @@ _NGINX = re.compile(r"nginx|openresty")
 
 
 def image_ports(folder: Folder, facts: DockerfileFacts) -> Iterator[tuple[int, str, float]]:
-    """The ports, their places and how sure each is."""
+    """Yield the ports with their places and confidence."""
     if facts.variable:
         yield (*facts.variable, 0.932)
     if facts.port:
@@ -50,7 +50,7 @@ def image_ports(folder: Folder, facts: DockerfileFacts) -> Iterator[tuple[int, s
 
 
 def _configured(tree: ModuleTree, home: str, facts: DockerfileFacts) -> tuple[int, str] | None:
-    """What the configuration of nginx listens on, among the files that the image copies."""
+    """Return the port in the nginx configuration among the copied files."""
     for copy in facts.copies:
         path = join(home, copy.removeprefix("./").rstrip("/"))
         files = [path] if tree.exists(path) else []

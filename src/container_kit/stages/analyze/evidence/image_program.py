@@ -1,4 +1,4 @@
-"""Whether the file that an image's command runs is in the image: copied into it, or made while it is built."""
+"""Check that the file that an image's command runs is copied into the image or created in the build."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAKES = re.compile(r"build|compile|transpile|bundle|tsc|install|prepare|p(?:re|
 
 
 def missing_program(folder: Folder, facts: DockerfileFacts) -> str | None:
-    """The file that an image's command runs, where it is nowhere in the tree and nothing can make it."""
+    """Return the file that an image's command runs, if the tree does not have it and no step can create it."""
     found = _RUNS.fullmatch(facts.command[0]) if facts.command else None
     if found is None or not all(_STOCK.fullmatch(base) for base in facts.bases):
         return None

@@ -1,4 +1,4 @@
-"""Ports: what the lines of source files say that an application listens on."""
+"""Find the ports that an application listens on in the lines of its source files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import islice
 from container_kit.stages.analyze.evidence.line_search import statements_with
 
 MAX_LINES = 300
-"""Lines of one file that are matched; a file that holds more with such words and digits is data."""
+"""The lines of a file to match; a file with more candidates is data."""
 _OTHER_WORDS = ("import", "export")
 _WORDS = (
     "port",
@@ -23,7 +23,7 @@ _WORDS = (
     ".Run(",
     ".run(",
     ".Start(",
-    "0.0.0.0",  # noqa: S104 - a word that is searched for
+    "0.0.0.0",  # noqa: S104 - a search word
     "127.0.0.1",
     "localhost:",
     '":',
@@ -48,16 +48,16 @@ _GOES_ON = re.compile(
     r"PORT|\bport\b|default_value|default \{|\b(?:listen|serve|run|run_server|createServer|start|Serve|embeddedServer"
     r"|startStandaloneServer|launch)\("
 )
-"""What a statement begins with that may name its port on a later line."""
+"""The beginnings of statements that may name the port on a later line."""
 _NAME = r"\b(?P<name>(?:[A-Za-z]\w*[_.])?(?:port|PORT)|(?:[A-Za-z]\w*)?Port)\b"
-"""A name that says port as a word of its own: `port`, `API_PORT`, `httpPort`; not `report`."""
+"""A name with the separate word port: `port`, `API_PORT`, `httpPort`; not `report`."""
 _VARIABLE = r"(?P<name>\w*PORT)\b"
 _OR = r"(?:\|\||\?\?|\?:|,|\bor\b|\{|\bdefault\s*[=:])"
 
 _LINES = tuple(
     (re.compile(pattern), trust)
     for pattern, trust in (
-        # a default beside a variable: process.env.PORT || 3000, getenv("PORT", 5000), ENV["PORT"] ?? 80, ${PORT:8080}
+        # the default of a variable: process.env.PORT || 3000, getenv("PORT", 5000), ENV["PORT"] ?? 80, ${PORT:8080}
         (
             (
                 rf"(?:env|ENV|Env|environ)[^\n;=]{{0,40}}?{_VARIABLE}['\"\])}}]*[^\n;=]{{0,50}}?{_OR}"
@@ -198,9 +198,9 @@ _FOREIGN_NAME = re.compile(
 FOREIGN_PORTS = frozenset(
     [22, 25, 110, 143, 389, 443, 465, 587, 636, 993, 995, 1025, 1433, 2181, 3306, 4222, 5432, 5672, 6379]
 ) | frozenset([7687, 9042, 9092, 9200, 11211, 26379, 27017])
-"""Ports of databases, brokers and mail, which code names to connect to them."""
+"""Ports of databases, brokers and mail servers, which clients connect to."""
 _BACKLOGS = frozenset([100, 128, 200, 256, 500, 511, 512, 1000, 1024, 2048])
-"""How many connections may wait, which a socket is told when it listens."""
+"""The usual values of the backlog argument of `listen`."""
 _COMMENTS = ("//", "#", "*", "--", "%", ";")
 _PARENT = re.compile(
     r"(?i)\b(?:redis|mongo\w*|database|db|postgres\w*|mysql|smtp|e?mail|kafka|rabbit\w*|amqp|proxy|cache|elastic\w*)\b"
@@ -208,7 +208,7 @@ _PARENT = re.compile(
 
 
 def ports_in(text: str) -> Iterator[tuple[int, int, float]]:
-    """The ports that a text seems to listen on, each with its line and what the statement is worth."""
+    """Return the likely listening ports of a text, each with its line and confidence."""
     before = ""
     for number, line, statement in islice(statements_with(text, _WORDS, _DIGITS, _OTHER_WORDS), MAX_LINES):
         found = _first(_LINES, line, line, before) if _DIGITS.search(line) else None
@@ -220,7 +220,7 @@ def ports_in(text: str) -> Iterator[tuple[int, int, float]]:
 
 
 def is_foreign(name: str) -> bool:
-    """Tell whether a variable's name says that its port is another service's: `DB_PORT`, `smtpPort`."""
+    """Return whether a variable names the port of another service: `DB_PORT`, `smtpPort`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace(".", "_")
     return _FOREIGN_NAME.search(words) is not None
 
@@ -228,7 +228,7 @@ def is_foreign(name: str) -> bool:
 def _first(
     patterns: tuple[tuple[re.Pattern[str], float], ...], text: str, line: str, before: str
 ) -> tuple[int, float] | None:
-    """The first pattern that matches a port of the application; it has to begin in the first line."""
+    """Return the first match of a port of the application that begins in the first line."""
     for pattern, trust in patterns:
         found = pattern.search(text)
         if found is None or found.start() >= len(line):
@@ -236,7 +236,7 @@ def _first(
         name = found.groupdict().get("name") or ""
         if not is_foreign(name) and not _is_noise(int(found["port"]), line, found.start(), trust, before):
             port = int(found["port"])
-            return port, trust - 0.1 if port == 8443 else trust  # what speaks TLS is the second door
+            return port, trust - 0.1 if port == 8443 else trust  # the TLS port is the second port
     return None
 
 

@@ -1,4 +1,4 @@
-"""Risks: secrets in the tree, dependencies that nothing pins, language versions that get no more fixes."""
+"""Risks: secrets in the tree, unpinned dependencies, and language versions without support."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join
 
 _SAMPLES = re.compile(r"example|sample|template|dist$|defaults?$|test|ci$")
-_TELLING = re.compile(
+_RELEVANT = re.compile(
     r"^(?:id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:pem|p12|pfx|jks|keystore|key)"
     r"|\.env(?:\.\w+)*|\.npmrc|\.pypirc|\.netrc|credentials(?:\.json)?|secrets?\.(?:ya?ml|json|toml)"
     r"|(?:service-?account|firebase-adminsdk)\S*\.json|settings\.py|config\.(?:py|js|ts|json|ya?ml|php)"
@@ -26,7 +26,7 @@ _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*['\"]?([^'\
 _PLACEHOLDER = re.compile(
     r"(?i)^(?:change|your|xxx|example|placeholder|dummy|test|secret|password|todo|<|\$|\{|none$|null$|local|dev)|\.\.\.|_here$"
 )
-MAX_LOOKED_AT = 60
+MAX_FILES_INSPECTED = 60
 MAX_RISKS = 25
 
 
@@ -38,7 +38,7 @@ def risks(
     broken: Mapping[str, str],
     today: date,
 ) -> tuple[Risk, ...]:
-    """All risks, malformed and unreadable files first, then what manifests name that is not there."""
+    """Return all risks: first malformed and unreadable files, then missing files that manifests name."""
     found = [
         Risk(
             kind="malformed" if problem.malformed else "unreadable",
@@ -69,19 +69,19 @@ def _first(module: Module) -> str | None:
 
 
 def _secrets(tree: ModuleTree) -> Iterator[Risk]:
-    """Look at files whose names tell that they may hold secrets, at most `MAX_LOOKED_AT`."""
-    looked_at = 0
+    """Yield the secrets in files with suspicious names, at most `MAX_FILES_INSPECTED` files."""
+    inspected = 0
     for folder, listing in tree.folders.items():
-        if not _TELLING.search(listing.text) or any(part.lower() in NEVER_MODULES for part in folder.split("/")):
+        if not _RELEVANT.search(listing.text) or any(part.lower() in NEVER_MODULES for part in folder.split("/")):
             continue
         for name in listing.files:
-            if looked_at >= MAX_LOOKED_AT:
+            if inspected >= MAX_FILES_INSPECTED:
                 return
-            if not _TELLING.fullmatch(name):
+            if not _RELEVANT.fullmatch(name):
                 continue
             path = join(folder, name)
             if not _SAMPLES.search(name) and not tree.ignored(path):
-                looked_at += 1
+                inspected += 1
                 yield from _secrets_of(tree, path, name)
 
 
@@ -92,7 +92,7 @@ def _secrets_of(tree: ModuleTree, path: str, name: str) -> Iterator[Risk]:
         return
     for number, line in enumerate(text.splitlines(), 1):
         if len(line) < 2000 and hidden(line) != line and not _PLACEHOLDER.search(line.partition("=")[2].strip("\"' ")):
-            yield Risk(kind="secret", message=f"{path} holds what looks like a credential", place=f"{path}:{number}")
+            yield Risk(kind="secret", message=f"{path} contains a likely credential", place=f"{path}:{number}")
             return
     if name.startswith(".env"):
         for found in _ASSIGNMENT.finditer(text):

@@ -1,4 +1,4 @@
-"""Services that a module needs: databases, caches, brokers, stores, by the client libraries it depends on."""
+"""The services that a module needs, such as databases and brokers, by its client libraries."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ CLIENTS: dict[str, tuple[str, ...]] = {
     ),
     "smtp": ("nodemailer", "flask-mail", "fastapi-mail", "spring-boot-starter-mail", "mailkit"),
 }
-"""Kinds of service with the exact names of the packages that speak to them."""
+"""Kinds of service with the exact names of their client packages."""
 
 _ADDRESSES: dict[str, tuple[str, ...]] = {
     "postgres": (
@@ -212,26 +212,26 @@ _IMAGES = {
 
 
 def kind_of_image(image: str) -> str | None:
-    """The kind of service that a well-known image runs."""
+    """Return the kind of service that a well-known image runs."""
     name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
     return _IMAGES.get(name) if name != "server" or "mssql" in image else None
 
 
 def services(
-    draft: ModuleDraft, variables: Mapping[str, Variable], beside: Iterable[tuple[str, str]] = ()
+    draft: ModuleDraft, variables: Mapping[str, Variable], neighbours: Iterable[tuple[str, str]] = ()
 ) -> tuple[Service, ...]:
-    """The services of a module, by its dependencies and by what a compose file starts beside it.
+    """Return the services of a module, by its dependencies and by the other services of its compose file.
 
     Args:
-        draft: The module's dependencies.
+        draft: The draft with the dependencies.
         variables: The variables that it reads.
-        beside: Kinds of service with the places where a deployment file starts them for this module.
+        neighbours: Kinds of service with the places in deployment files that start them for this module.
     """
     found: dict[str, tuple[float, list[str]]] = {}
     for name, place in draft.dependencies.items():
         if kind := _KIND_OF.get(name):
             found.setdefault(kind, (0.9, []))[1].append(place)
-    for kind, place in beside:
+    for kind, place in neighbours:
         found.setdefault(kind, (0.8, []))[1].append(place)
     return tuple(
         Service(kind=kind, variable=_address(kind, variables), confidence=trust, locations=tuple(locations[:3]))

@@ -1,4 +1,4 @@
-"""Start scripts: what a shell script that an image starts with is here, and what it starts in the end."""
+"""Start scripts: the file of a script that an image starts, and the program that the script runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SHELLS = re.compile(
 _HANDS_OVER = re.compile(r"^(?:exec\s+)?(?:[\w./-]+\s+){0,3}\"?\$(?:@|\*|\{@\})\"?$")
 _ARGUMENTS = re.compile(r"\s\"?\$(?:@|\*|\{@\})\"?$")
 _OF_THE_IMAGE = re.compile(r"entry-?_?point|(?:^|/)\.?(?:docker|container)(?:/|-)", re.IGNORECASE)
-"""Scripts that an image needs and nobody runs elsewhere."""
+"""Entry scripts that only make sense in an image."""
 _ENTRY = re.compile(r"(?:/(?:\S*/)?|(?=docker))(?:docker[-_])?(?:\w+[-_])?entry-?_?point(?:\.sh)?|/(?:\S+/)?[\w-]+\.sh")
-"""Where an image keeps its entry script."""
+"""The folders of entry scripts in an image."""
 _SET = re.compile(r"^\s*(?:export\s+|local\s+|for\s+)?(\w+)(?:=|\s+in\s)", re.MULTILINE)
 _READ = re.compile(r"\$\{?(\w+)")
 _NO_COMMAND = re.compile(r"^(?:fi|done|esac|else|\}|\{|;;|wait\b.*|#.*|[A-Za-z_]\w*=\S*)?$")
@@ -23,30 +23,30 @@ _NO_COMMAND = re.compile(r"^(?:fi|done|esac|else|\}|\{|;;|wait\b.*|#.*|[A-Za-z_]
 
 @dataclass(frozen=True, slots=True)
 class StartScript:
-    """A script of the module that an image's command names."""
+    """A script of the module that the command of an image names."""
 
     command: str
-    """How to start the same in the module's folder: the script, or the arguments that it hands over to."""
+    """The equivalent command in the module's folder: the script, or the program that it executes."""
     program: str | None = None
-    """What the script runs last."""
+    """The last command of the script."""
     place: str | None = None
 
 
 def is_entry(command: str) -> bool:
-    """Tell whether a command is nothing but a script of the image, which the module does not hold."""
+    """Return whether a command is only an entry script that the module does not contain."""
     return _ENTRY.fullmatch(command) is not None
 
 
 def without_entry(command: str, programs: re.Pattern[str]) -> str:
-    """What an entry script of the image is given to start, where that is one of the programs."""
+    """Return the arguments of an entry script if they start one of the programs, otherwise the command."""
     entry, _, given = command.partition(" ")
     return given if _ENTRY.fullmatch(entry) and programs.match(f"{given} ") else command
 
 
 def read_start_script(folder: Folder, command: str) -> StartScript | None:
-    """The script that a command of an image starts, where the module's folder has it.
+    """Return the script that a command of an image starts, if the module's folder contains it.
 
-    A place inside the image is looked for by its end: `/app/scripts/run.sh` may be `scripts/run.sh`.
+    A path in the image matches by its end: `/app/scripts/run.sh` may be `scripts/run.sh`.
     """
     plain = command
     while found := _SHELLS.match(plain):
@@ -60,7 +60,7 @@ def read_start_script(folder: Folder, command: str) -> StartScript | None:
         return StartScript(arguments.strip()) if arguments.strip() else None
     program = _ARGUMENTS.sub(f" {arguments}" if arguments else "", last.removeprefix("exec ")).strip()
     if any(name in _SET.findall(folder.source(path)) for name in _READ.findall(program)):
-        program = ""  # only the script itself knows what it sets
+        program = ""  # the variables are set inside the script
     place = folder.place(path, last or None)
     if _OF_THE_IMAGE.search(path):
         return StartScript(program, None, place) if program else None
@@ -76,7 +76,7 @@ def _found(folder: Folder, name: str) -> str | None:
 
 
 def _last_command(text: str) -> str:
-    """The last line that runs something, with the lines that it goes on."""
+    """Return the last command, with its continued lines."""
     joined = re.sub(r"\\\r?\n\s*", " ", text)
     lines = [line.strip() for line in joined.splitlines()]
     return next((line for line in reversed(lines) if not _NO_COMMAND.match(line)), "")

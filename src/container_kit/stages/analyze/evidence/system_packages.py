@@ -1,4 +1,4 @@
-"""Debian packages that dependencies need: what wheels, gems and native add-ons do not bring with them."""
+"""Debian packages that dependencies need because wheels, gems and native add-ons do not include them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from container_kit.stages.ecosystems.facets.detection.module_folder import Folde
 
 
 def system_packages(folder: Folder, draft: ModuleDraft) -> tuple[Finding[str], ...]:
-    """The packages with the dependency that needs them, and those that an `Aptfile` names."""
+    """Return the packages with the dependency that needs them, and the packages of an `Aptfile`."""
     found: dict[str, list[str]] = {}
     detector = catalog().detectors_by_name.get(draft.ecosystem)
     for dependency, packages in (detector.system_packages if detector else {}).items():

@@ -1,4 +1,4 @@
-"""Environment variables that source files read, with their defaults, in the ways of each language."""
+"""Environment variables that source files read, with their defaults, for each language."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _VARIABLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
     )
 )
-"""Plain text without which there is no match, and the expression."""
+"""Text that every match contains, and the expression."""
 _AMBIENT = {
     "NODE_ENV",
     "PATH",
@@ -86,7 +86,7 @@ _ADDRESS = re.compile(r"_(?:URL|URI|DSN)$|^(?:DATABASE|REDIS|MONGO|DB)_")
 
 
 def read_variables(known: dict[str, Variable], where: str, text: str) -> None:
-    """Add the variables that a text reads, in any of the languages, to those that are known."""
+    """Add the variables that a text reads, in any of the languages."""
     for number, line in lines_with(text, _VARIABLE_WORDS):
         for sign, pattern in _VARIABLES:
             for match in pattern.finditer(line) if sign in line else ():
@@ -97,11 +97,11 @@ def read_variables(known: dict[str, Variable], where: str, text: str) -> None:
                 must = default is None and (
                     bool(groups.get("must")) or bool(_ADDRESS.search(name)) or looks_secret(name)
                 )
-                note_variable(known, name, must, default, f"{where}:{number}")
+                add_variable(known, name, must, default, f"{where}:{number}")
 
 
-def note_variable(variables: dict[str, Variable], name: str, required: bool, default: str | None, place: str) -> None:
-    """Add what one place says of a variable to what is known of it."""
+def add_variable(variables: dict[str, Variable], name: str, required: bool, default: str | None, place: str) -> None:
+    """Add one use of a variable."""
     if default and (looks_secret(name) or ("://" in default and "@" in default)):
         default = MASK
     default = Redactor()(default) if default else default
@@ -118,7 +118,7 @@ def note_variable(variables: dict[str, Variable], name: str, required: bool, def
 
 
 def _plain(default: str | None) -> str | None:
-    """A literal default as text; an expression counts as a default that is not told."""
+    """Return a literal default as text. An expression is a default with an unknown value."""
     if default is None:
         return None
     text = default.strip()

@@ -1,4 +1,4 @@
-"""Language versions that version managers declare: `.tool-versions` and `mise.toml`."""
+"""Language versions in files of version managers: `.tool-versions` and `mise.toml`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from container_kit.stages.ecosystems.facets.detection.module_folder import Folde
 
 
 def read_tool_versions(folder: Folder, draft: ModuleDraft) -> None:
-    """Claim the version that a version manager's file pins, here or at the root of the tree."""
+    """Claim the version in a version manager's file, in the folder or at the root of the tree."""
     detector = catalog().detectors_by_name.get(draft.ecosystem)
     names = detector.version_tools if detector else ()
     for place in dict.fromkeys((folder, Folder(folder.tree))):

@@ -15,8 +15,8 @@ from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.fault import NextAction
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.deploy import env_file
 from container_kit.stages.deploy.faults import OPTION_INVALID, OVER_LIMIT, over_limit
-from container_kit.stages.deploy.local import env_file
 from container_kit.stages.deploy.local.services.catalog import KINDS, ServiceSpec
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # an RFC 1123 label, with room for suffixes

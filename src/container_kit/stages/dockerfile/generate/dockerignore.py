@@ -1,4 +1,4 @@
-"""`.dockerignore`: what it should say, and whether an existing one keeps out what a Dockerfile copies."""
+"""Generate `.dockerignore`, and match paths against an existing one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ignore_text(own: Iterable[str], needed: Sequence[str]) -> str:
 
     Args:
         own: Patterns of the ecosystem, for example `**/node_modules`.
-        needed: Paths that the Dockerfile copies by name; a pattern that would keep one out is left out.
+        needed: Paths that the Dockerfile copies by name; patterns that would exclude one are omitted.
     """
     sections = {"made again inside the image": tuple(own), **_SHARED}
     blocks = []
@@ -39,7 +39,7 @@ def read_patterns(text: str) -> list[str]:
 
 
 def is_ignored(path: str, patterns: Sequence[str]) -> bool:
-    """Return whether Docker leaves a path out of the context, itself or with a folder above it."""
+    """Return whether Docker excludes a path, or a folder above it, from the context."""
     from docker.utils.build import PatternMatcher
 
     matcher = PatternMatcher(list(patterns))

@@ -1,4 +1,4 @@
-"""The health check: one request by a program that the image has anyway."""
+"""The health check: one request by a program that the image contains anyway."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from container_kit.stages.ecosystems.facets.generation.base_images import Probe
 def health_command(probe: Probe, port: int, path: str | None) -> tuple[str, ...]:
     """Return the arguments of `HEALTHCHECK CMD`, in exec form.
 
-    A known health path must answer below 400; without one any answer below 500 at `/` says that the server works.
+    A health endpoint must respond with a status below 400. Without one, a status below 500 at `/` is healthy.
 
     Args:
         probe: The program.
@@ -47,8 +47,7 @@ _DENO = (
     "fetch('http://127.0.0.1:{port}{path}', {{redirect: 'manual'}})"
     ".then((r) => Deno.exit(r.status < {limit} ? 0 : 1), () => Deno.exit(1))"
 )
-# dd makes one write of it: bash writes line by line, and a server that answers what it read first would close on the
-# rest.
+# dd sends the request in one write. bash writes line by line, and a server may respond to the first line and close.
 _BASH = (
     "exec 3<>/dev/tcp/127.0.0.1/{port} "
     "&& printf 'GET {path} HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' "

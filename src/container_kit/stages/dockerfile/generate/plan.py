@@ -1,4 +1,4 @@
-"""From an analysis to a Dockerfile, its ignore file and the reasons for each choice."""
+"""Generate a Dockerfile, its ignore file and the rationale of each choice from an analysis."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from container_kit.stages.ecosystems.facets.generation.recipe import Recipe
 
 SOURCE_IGNORED = FaultCode(
     "dockerfile.source_ignored",
-    means="The existing .dockerignore keeps out a file that the image needs.",
-    hint="Take the pattern that matches {path} out of .dockerignore, or add the line !{path} at its end.",
+    means="The existing .dockerignore excludes a file that the image needs.",
+    hint="Remove the pattern that matches {path} from .dockerignore, or add the line !{path} at its end.",
 )
 
 
@@ -31,14 +31,14 @@ _STATIC = "html"
 
 @dataclass(frozen=True, slots=True)
 class DockerfilePlan:
-    """All that a Dockerfile is generated from, but for the host's images."""
+    """The inputs of a Dockerfile, except for the images of the host."""
 
     app: App
     generator: RecipeGenerator
     policy: BasePolicy
 
     def choices(self) -> tuple[tuple[str, ...], ...]:
-        """Return the base images that could be used, each choice in its order of preference."""
+        """Return the possible base images, each choice in order of preference."""
         bases = Bases(self.policy, Availability())
         self.generator(self.app, bases)
         return tuple(dict.fromkeys(bases.choices))
@@ -62,21 +62,21 @@ class DockerfilePlan:
         )
 
     def _ignore(self, recipe: Recipe) -> str | None:
-        """Return the ignore file; None if the project has one, which must let the copied files through."""
+        """Return the ignore file; None if the project has one, which must not exclude the copied files."""
         existing = self.app.tree.text(".dockerignore")
         if existing is None or is_own(existing):
             return ignore_text(recipe.ignore, self.app.manifests)
         for path in self.app.manifests:
             if is_ignored(path, read_patterns(existing)):
                 evidence = [Evidence(kind="file", text=existing[:2000], where=".dockerignore")]
-                raise SOURCE_IGNORED(f".dockerignore keeps out {path}", evidence=evidence, path=path)
+                raise SOURCE_IGNORED(f".dockerignore excludes {path}", evidence=evidence, path=path)
         return None
 
 
 def plan(
     analysis: Analysis, module: str, tree: ContextTree, options: DockerfileOptions, policy: BasePolicy
 ) -> DockerfilePlan:
-    """Check that an analysis suffices for a Dockerfile.
+    """Check that an analysis is sufficient for a Dockerfile.
 
     Raises:
         StageFailure: One of `unsettled.FAULTS`.
@@ -93,7 +93,7 @@ def plan(
 
 
 def _recipe_of(app: App) -> RecipeGenerator | None:
-    """Return the recipe of the package manager, else of the language; None if it does not exist."""
+    """Return the recipe of the package manager, or else of the language; None without a recipe."""
     languages = catalog().languages
     if app.role == "static":
         return languages[_STATIC].recipe
@@ -103,13 +103,13 @@ def _recipe_of(app: App) -> RecipeGenerator | None:
 
 def _shared_reasons(app: App) -> tuple[Reason, ...]:
     health = app.module.health_endpoint.value
-    answered = f"{health} must answer below 400" if health else "any answer below 500 at / says that it works"
+    answered = f"{health} must respond with a status below 400" if health else "a status below 500 at / is healthy"
     return (
         Reason(
             decision=f"user {USER}",
-            rationale="an application needs no root; a number can be checked by an orchestrator",
+            rationale="an application does not need root, and an orchestrator can check a numeric user",
         ),
-        Reason(decision="several stages", rationale="compilers and caches stay out of the image that is shipped"),
+        Reason(decision="several stages", rationale="the final image has no compilers and caches"),
         Reason(
             decision=f"health check on port {app.port}" if app.port else "no health check",
             rationale=answered if app.port else "it listens on no port",

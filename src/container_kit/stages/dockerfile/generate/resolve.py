@@ -1,4 +1,4 @@
-"""From an analysis to an application whose facts are settled."""
+"""Resolve the facts that a Dockerfile needs from an analysis."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from container_kit.stages.ecosystems.facets.generation.questions import (
     malformed,
     start_unknown,
 )
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace
+from container_kit.stages.ecosystems.facets.generation.workspace import PackageWorkspace
 
 _PORT_BY_VARIABLE = 8080
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-"""Characters that end lines, or that nobody sees."""
+"""Line separators and invisible characters."""
 _PATTERN = re.compile(r"[\\*?\[\]]")
 _NAME = re.compile(r"[\w./@+~-]+")
 _HEALTH = re.compile(r"/[\w./~@:+-]*", re.ASCII)
 _NO_COMMAND = re.compile(r"\s*[\[-]")
-"""What begins so is read by BuildKit as a flag or as JSON."""
+"""BuildKit reads a word with such a beginning as a flag or as JSON."""
 _HIDING = re.compile(r"(?:pdm|pipenv|pixi) run [\w:-]+|\.?[\w./-]+\.(?:sh|bash)")
-"""Commands that would be PID 1 in the application's stead."""
+"""Commands that would be PID 1 instead of the application."""
 _IMAGE = re.compile(r"[\w./:@-]+", re.ASCII)
 
 
 def resolve(analysis: Analysis, path: str, tree: ContextTree, options: DockerfileOptions) -> App:
-    """Take what is needed out of an analysis.
+    """Resolve the facts of a module.
 
     Raises:
-        StageFailure: One of `FAULTS`, with the one question that would settle it.
+        StageFailure: One of `FAULTS`, with the question that resolves it.
     """
     module = analysis.module(path)
     if module is None:
         known = ", ".join(known.path for known in analysis.modules) or "none"
-        raise MODULE_MISSING(f"the analysis knows no module {path!r}", modules=known)
+        raise MODULE_MISSING(f"the analysis has no module {path!r}", modules=known)
     language = module.language.value
     if language is None:
         raise LANGUAGE_UNKNOWN(
@@ -78,7 +78,7 @@ def resolve(analysis: Analysis, path: str, tree: ContextTree, options: Dockerfil
 
 
 def _root_build(module: Module, tree: ContextTree) -> RootBuild | None:
-    """Return the manifest at the root that builds a module without its own; None if the module builds itself."""
+    """Return the root manifest that builds a module without a manifest; None if the module has one."""
     if module.path == "." or not module.build_command.value:
         return None
     for build in catalog().root_builds:
@@ -88,8 +88,8 @@ def _root_build(module: Module, tree: ContextTree) -> RootBuild | None:
     return None
 
 
-def _workspace_of(tree: ContextTree, manager: str, path: str) -> Workspace | None:
-    """Return the workspace that a module is a member of; None if it is not one, or another tool ties it together."""
+def _workspace_of(tree: ContextTree, manager: str, path: str) -> PackageWorkspace | None:
+    """Return the workspace of a member; None for other modules, or if another tool manages the workspace."""
     declared = catalog().managers.get(manager)
     workspace = declared.workspace(tree) if declared and declared.workspace else None
     return workspace if workspace and workspace.member(path) else None
@@ -110,13 +110,13 @@ def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, s
 
 
 def _program(module: Module) -> str | None:
-    """Return the start command; the program behind it if that is a script or a task of a package manager."""
+    """Return the start command, or the program of a script or of a package manager's task."""
     start = module.start_command.value
     return module.start_program.value or start if start and _HIDING.fullmatch(start) else start
 
 
 def _compiled(module: Module) -> bool:
-    """Return whether the build itself makes the one program to run, so that no command is needed."""
+    """Return whether the build creates the only program, so that no start command is needed."""
     language = catalog().languages.get(module.language.value or "")
     return language is not None and language.compiled and module.package_manager.value is not None
 
@@ -137,12 +137,12 @@ def _port(module: Module, role: Role, options: DockerfileOptions) -> int | None:
 
 
 def _unprivileged(port: int) -> int:
-    """Return the port that the added server listens on: only root can use ports below 1024."""
+    """Return the port of the added server: only root can use ports below 1024."""
     return port if port >= 1024 else _PORT_BY_VARIABLE
 
 
 def _refuse_unusable(module: Module, options: DockerfileOptions) -> None:
-    """Refuse what has no place in a Dockerfile: it would be read as an instruction or by a shell, not as a name."""
+    """Reject names that BuildKit or a shell would interpret as something other than a name."""
     output = module.output_directory.value
     for what, text in {"path": module.path, "output directory": output}.items():
         if text and (not _NAME.fullmatch(text) or ".." in text.split("/")):
@@ -158,15 +158,17 @@ def _refuse_unusable(module: Module, options: DockerfileOptions) -> None:
 
 
 def _refuse_malformed(analysis: Analysis, module: Module) -> None:
-    """Refuse a module whose own manifest is broken: whatever reads it in the image stops there too."""
+    """Reject a module with a broken manifest: the build would fail on it too."""
     for risk in analysis.risks:
         path = (risk.place or "").partition(":")[0]
         if risk.kind == "malformed" and path in module.manifests:
             raise malformed(path, risk)
 
 
-def _manifests(analysis: Analysis, module: Module, tree: ContextTree, workspace: Workspace | None) -> tuple[str, ...]:
-    """Return the module's manifests and, in a workspace, those of all members: the lock file covers them all."""
+def _manifests(
+    analysis: Analysis, module: Module, tree: ContextTree, workspace: PackageWorkspace | None
+) -> tuple[str, ...]:
+    """Return the module's manifests and, in a workspace, those of all members: the lock file covers all of them."""
     paths = [*(workspace.manifests(module.path) if workspace else ()), *module.manifests]
     if analysis.workspace_tool and not workspace:
         paths += [path for other in analysis.modules for path in other.manifests]
@@ -190,11 +192,13 @@ def _reasons(module: Module, options: DockerfileOptions) -> tuple[Reason, ...]:
     )
     given = {"start command": options.start_command, "port": options.port}
     reasons = [
-        Reason(decision=f"{what} {given[what]}", rationale="it was given") for what in given if given[what] is not None
+        Reason(decision=f"{what} {given[what]}", rationale="set by the caller")
+        for what in given
+        if given[what] is not None
     ]
     for what, finding in known:
         if finding.value is not None and given.get(what) is None:
-            rationale = f"the analysis knows it by {finding.provenance}, with confidence {finding.confidence:.2f}"
+            rationale = f"the analysis found it by {finding.provenance}, with confidence {finding.confidence:.2f}"
             reasons.append(Reason(decision=f"{what} {finding.value}", rationale=rationale, locations=finding.locations))
     if module.port.value is None and not options.port and any(v.name == "PORT" for v in module.variables):
         reasons.append(Reason(decision=f"port {_PORT_BY_VARIABLE}", rationale="the application listens on $PORT"))

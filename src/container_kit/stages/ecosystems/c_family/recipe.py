@@ -70,7 +70,7 @@ def c_family(app: App, bases: Bases) -> Recipe:
         app.copy_source(),
         *app.enter(),
         f"RUN {chain(_build(app), 'mkdir -p /out/lib', f'cp {_binary(app)} /out/app')}",
-        "# What the program loads beside the C library goes with it.",
+        "# The shared libraries of the program, except the C library, are copied too.",
         f'SHELL ["/bin/bash", "-o", "pipefail", "-c"]\nRUN {{ {_SHARED}; }} || test -z "$(ls /out/lib)"',
     )
     reasons = (

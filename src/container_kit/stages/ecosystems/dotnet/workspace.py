@@ -6,7 +6,7 @@ import posixpath
 import re
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing
+from container_kit.stages.ecosystems.facets.generation.workspace import PackageWorkspace, WorkspaceMember, existing
 
 _MOST = 500
 _SHARED = (
@@ -19,7 +19,7 @@ _SHARED = (
 )
 
 
-def read(tree: ContextTree) -> Workspace | None:
+def read(tree: ContextTree) -> PackageWorkspace | None:
     """Read all projects of the tree, two folders deep; None if there is but one."""
     projects = [
         path
@@ -28,7 +28,7 @@ def read(tree: ContextTree) -> Workspace | None:
         if re.search(r"\.(?:cs|fs|vb)proj$", path)
     ]
     members = tuple(_member(tree, path) for path in projects[:_MOST])
-    return Workspace(members, existing(tree, *_SHARED), ties_all=False) if len(members) > 1 else None
+    return PackageWorkspace(members, existing(tree, *_SHARED), ties_all=False) if len(members) > 1 else None
 
 
 def _member(tree: ContextTree, path: str) -> WorkspaceMember:

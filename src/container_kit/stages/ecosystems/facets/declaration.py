@@ -11,10 +11,10 @@ from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.base_images import Bases
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.ecosystems.facets.generation.recipe import Build, Recipe
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace
+from container_kit.stages.ecosystems.facets.generation.workspace import PackageWorkspace
 
 RecipeGenerator = Callable[[App, Bases], Recipe]
-WorkspaceReader = Callable[[ContextTree], Workspace | None]
+WorkspaceReader = Callable[[ContextTree], PackageWorkspace | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,18 @@ import re
 from dataclasses import replace
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
+from container_kit.stages.ecosystems.facets.generation.workspace import (
+    PackageWorkspace,
+    WorkspaceMember,
+    existing,
+    inside,
+)
 
 _DEEPEST = 5
 _MOST_SOURCES = 300
 
 
-def read(tree: ContextTree) -> Workspace | None:
+def read(tree: ContextTree) -> PackageWorkspace | None:
     """Read the workspace of the tree's root; None if there is no go.work."""
     text = tree.text("go.work")
     if text is None:
@@ -25,7 +30,7 @@ def read(tree: ContextTree) -> Workspace | None:
     members = tuple(member for folder in dict.fromkeys(folders) if (member := _member(tree, folder)))
     members = tuple(replace(member, needs=member.needs | _imported(tree, member, members)) for member in members)
     sums = [inside(member.path, "go.sum") for member in members]
-    return Workspace(members, existing(tree, "go.work", "go.work.sum", *sums))
+    return PackageWorkspace(members, existing(tree, "go.work", "go.work.sum", *sums))
 
 
 def _imported(tree: ContextTree, member: WorkspaceMember, members: tuple[WorkspaceMember, ...]) -> frozenset[str]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
+from container_kit.stages.ecosystems.facets.generation.workspace import (
+    PackageWorkspace,
+    WorkspaceMember,
+    existing,
+    inside,
+)
 
 _DEPENDENCIES = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
 _SHARED = (
@@ -20,7 +25,7 @@ _SHARED = (
 )
 
 
-def read(tree: ContextTree) -> Workspace | None:
+def read(tree: ContextTree) -> PackageWorkspace | None:
     """Read the workspace of the tree's root; None if it does not exist."""
     patterns = _patterns(tree)
     if not patterns:
@@ -30,7 +35,7 @@ def read(tree: ContextTree) -> Workspace | None:
     left_out = set(tree.folders(excluded, "package.json"))
     folders = [folder for folder in tree.folders(included, "package.json") if folder not in left_out]
     members = tuple(_member(tree, folder) for folder in dict.fromkeys((".", *folders)))
-    return Workspace(members, existing(tree, "package.json", *_SHARED))
+    return PackageWorkspace(members, existing(tree, "package.json", *_SHARED))
 
 
 def _patterns(tree: ContextTree) -> list[str]:

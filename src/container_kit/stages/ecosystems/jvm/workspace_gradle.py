@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
+from container_kit.stages.ecosystems.facets.generation.workspace import (
+    PackageWorkspace,
+    WorkspaceMember,
+    existing,
+    inside,
+)
 
 _BUILDS = ("build.gradle.kts", "build.gradle")
 _SETTINGS = ("settings.gradle.kts", "settings.gradle")
 
 
-def read(tree: ContextTree) -> Workspace | None:
+def read(tree: ContextTree) -> PackageWorkspace | None:
     """Read the build of the tree's root; None if it includes no projects."""
     settings = existing(tree, *_SETTINGS)
     text = tree.text(settings[0]) or "" if settings else ""
@@ -22,7 +27,7 @@ def read(tree: ContextTree) -> Workspace | None:
     folders = [".", *(name.replace(":", "/") for name in dict.fromkeys(names) if ".." not in name)]
     members = tuple(member for folder in folders if (member := _member(tree, folder)))
     root = existing(tree, *_SETTINGS, *_BUILDS, "gradle.properties", "gradle/libs.versions.toml")
-    return Workspace(members, root)
+    return PackageWorkspace(members, root)
 
 
 def _member(tree: ContextTree, folder: str) -> WorkspaceMember | None:

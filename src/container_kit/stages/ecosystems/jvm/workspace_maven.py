@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
+from container_kit.stages.ecosystems.facets.generation.workspace import (
+    PackageWorkspace,
+    WorkspaceMember,
+    existing,
+    inside,
+)
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -14,7 +19,7 @@ if TYPE_CHECKING:
 _MOST = 500
 
 
-def read(tree: ContextTree) -> Workspace | None:
+def read(tree: ContextTree) -> PackageWorkspace | None:
     """Read the reactor of the tree's root; None if the root has no modules."""
     members: dict[str, WorkspaceMember] = {}
     waiting = ["."]
@@ -26,7 +31,7 @@ def read(tree: ContextTree) -> Workspace | None:
         members[folder] = _member(folder, pom)
         modules = [(found.text or "").strip().removesuffix("pom.xml").strip("/") for found in _named(pom, "module")]
         waiting += [inside(folder, path) for path in modules if path and ".." not in path]
-    return Workspace(tuple(members.values()), existing(tree, "pom.xml")) if len(members) > 1 else None
+    return PackageWorkspace(tuple(members.values()), existing(tree, "pom.xml")) if len(members) > 1 else None
 
 
 def _member(folder: str, pom: Element) -> WorkspaceMember:

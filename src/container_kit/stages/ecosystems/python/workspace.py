@@ -6,10 +6,15 @@ import re
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
+from container_kit.stages.ecosystems.facets.generation.workspace import (
+    PackageWorkspace,
+    WorkspaceMember,
+    existing,
+    inside,
+)
 
 
-def read(tree: ContextTree) -> Workspace | None:
+def read(tree: ContextTree) -> PackageWorkspace | None:
     """Read the workspace of the tree's root; None if it does not exist."""
     table: Any = tree.toml("pyproject.toml").get("tool", {})
     table = table.get("uv", {}).get("workspace", {}) if isinstance(table, dict) else {}
@@ -20,7 +25,7 @@ def read(tree: ContextTree) -> Workspace | None:
         folder for folder in tree.folders(_texts(table.get("members")), "pyproject.toml") if folder not in left_out
     ]
     members = tuple(_member(tree, folder) for folder in dict.fromkeys((".", *folders)))
-    return Workspace(members, existing(tree, "pyproject.toml", "uv.lock"))
+    return PackageWorkspace(members, existing(tree, "pyproject.toml", "uv.lock"))
 
 
 def _member(tree: ContextTree, folder: str) -> WorkspaceMember:

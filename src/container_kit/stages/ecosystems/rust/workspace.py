@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember, existing, inside
+from container_kit.stages.ecosystems.facets.generation.workspace import (
+    PackageWorkspace,
+    WorkspaceMember,
+    existing,
+    inside,
+)
 
 _DEPENDENCIES = ("dependencies", "build-dependencies", "dev-dependencies")
 
 
-def read(tree: ContextTree) -> Workspace | None:
+def read(tree: ContextTree) -> PackageWorkspace | None:
     """Read the workspace of the tree's root; None if it does not exist."""
     root = tree.toml("Cargo.toml")
     table: Any = root.get("workspace")
@@ -21,7 +26,7 @@ def read(tree: ContextTree) -> Workspace | None:
     folders = [folder for folder in tree.folders(patterns, "Cargo.toml") if folder not in left_out]
     own = ["."] if "package" in root else []
     members = tuple(_member(tree, folder) for folder in dict.fromkeys((*own, *folders)))
-    return Workspace(members, existing(tree, "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"))
+    return PackageWorkspace(members, existing(tree, "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"))
 
 
 def _member(tree: ContextTree, folder: str) -> WorkspaceMember:

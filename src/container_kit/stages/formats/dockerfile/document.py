@@ -85,7 +85,7 @@ class ParsedDockerfile:
     build_args: Mapping[str, str] = field(repr=False)
 
     def stage(self, target: str | None = None) -> BuildStage | None:
-        """Return the stage that a build makes; None if there is none of that name.
+        """Return the stage that a build makes; None if no stage has that name.
 
         Args:
             target: A stage's name in any case; BuildKit takes no number. None or empty means the last stage.

@@ -48,7 +48,7 @@ class Instruction:
 
     @property
     def script(self) -> str:
-        """The arguments with the here-documents below them: everything that a RUN hands to its shell."""
+        """The arguments with the here-documents below them: the whole input of the shell of a RUN."""
         return "\n".join((self.text, *(heredoc.content for heredoc in self.heredocs)))
 
     def flag(self, name: str) -> str | None:
@@ -62,7 +62,7 @@ class Instruction:
 
     @property
     def variables(self) -> tuple[tuple[str, str], ...]:
-        """The names and values of ENV, or of ARG with an empty value without a default; none for other instructions."""
+        """The names and values of ENV or ARG; a value is empty if an ARG has no default."""
         if self.keyword == "ENV":
             return tuple(zip(self.arguments[::2], self.arguments[1::2], strict=False))
         if self.keyword == "ARG":

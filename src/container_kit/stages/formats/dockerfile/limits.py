@@ -1,8 +1,8 @@
 """Limits of the text that is given to the parser.
 
 The parser is a Go extension. It holds the interpreter lock, cannot be interrupted, and takes time quadratic in the
-length of an instruction and of a here-document. Text that could keep it busy for more than about a second, or that does
-not survive the way into the extension, is rejected.
+length of an instruction and of a here-document. Text that could keep it busy for more than about a second, or that the
+extension cannot receive unchanged, is rejected.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def split_lines(text: str) -> list[str]:
 
 
 def _check_characters(text: str) -> None:
-    """Reject text that does not survive the way into the extension: NUL ends it, half a surrogate pair blocks it."""
+    """Reject text that the extension cannot receive unchanged: NUL ends it, half a surrogate pair blocks it."""
     if "\0" in text:
         raise DockerfileSyntaxError("remove the NUL character", text.count("\n", 0, text.index("\0")) + 1)
     try:

@@ -1,4 +1,4 @@
-"""Which files are Dockerfiles by their names."""
+"""The names of Dockerfiles."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def _error_line(text: str, reason: str) -> int:
     """Find the line of an error; the parser does not report it.
 
     A copy of the text in which no instruction can fail has the same instructions on the same lines. The first of them
-    that fails by itself is the wrong one.
+    that fails separately is the wrong one.
     """
     lines = text.split("\n")
     if "directive" in reason or "escape token" in reason:

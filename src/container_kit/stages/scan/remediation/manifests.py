@@ -79,7 +79,7 @@ class ManifestIndex:
         return f"{lock}:{line}" if line else None
 
     def _naming(self, files: list[str], kind: str, package: str, installed: str) -> list[tuple[str, int]]:
-        """The lines that name a package, those first that hold the very version."""
+        """Find the lines that name a package, those with the exact version first."""
         registry = catalog().package_registries[kind]
         named = re.compile(registry.requirement.format(name=registry.name_pattern(package)), re.IGNORECASE)
         found = [

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def last_applied(live: Json) -> Json | None:
-    """Return the manifest that was applied last; applying it again restores it. None if there is none."""
+    """Return the manifest that was applied last; applying it again restores it. None if nothing was applied."""
     owned: Json = {}
     for entry in live["metadata"].get("managedFields") or []:
         ours = entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply"

@@ -150,7 +150,7 @@ class KubernetesApi:
             raise
 
     async def logs(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int = 50) -> str:
-        """Return the last log lines of a container; empty if there are none."""
+        """Return the last log lines of a container; empty if it printed nothing."""
         params = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         with self._faults(path):

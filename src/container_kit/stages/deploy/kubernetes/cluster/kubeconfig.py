@@ -69,7 +69,7 @@ def read_config(context: str | None, kubeconfig: str | None = None) -> SingleCon
     if selected not in contexts:
         named = f"context {selected!r} is not in the kubeconfig"
         message = named if selected else "the kubeconfig has no current context"
-        raise CONTEXT_NOT_FOUND(message, contexts=", ".join(contexts) or "there are none")
+        raise CONTEXT_NOT_FOUND(message, contexts=", ".join(contexts) or "no contexts exist")
     return _config(KubeConfig, merged, str(selected), existing[0])
 
 

@@ -133,7 +133,7 @@ class Diagnosis:
 
     @property
     def suspicion(self) -> Symptom | None:
-        """The most likely symptom so far, decisive or not; None if there is none."""
+        """The most likely symptom so far, decisive or not; None without symptoms."""
         candidates = (symptom for symptom in self._symptoms if not symptom.within_budget)
         return min(candidates, key=lambda symptom: _RANK[symptom.code.code], default=None)
 

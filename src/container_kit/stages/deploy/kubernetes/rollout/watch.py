@@ -164,7 +164,7 @@ class RolloutWatch:
 
 
 async def _next(receive: MemoryObjectReceiveStream[_Observation], within: float | None) -> _Observation | None:
-    """Return the next observation of a watch; None if there is none in time."""
+    """Return the next observation of a watch; None if it does not arrive in time."""
     if within is None:
         return await receive.receive()
     with anyio.move_on_after(max(0.0, within)):

@@ -1,6 +1,6 @@
 """Backing services of an application: containers on its network, with volumes that outlive them.
 
-A service belongs to the application and not to a version: version changes and rollbacks leave it alone. Its password
+A service belongs to the application and not to a version: version changes and rollbacks do not touch it. Its password
 is generated once and kept in a file that only its owner can read; the application receives it in a variable.
 """
 

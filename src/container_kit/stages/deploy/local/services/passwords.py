@@ -19,10 +19,10 @@ FAULTS = (PASSWORD_NOT_FOUND,)
 
 
 def get_or_create_password(name: str, may_create: bool) -> str:
-    """Return the password of a service; generate it if there is none. Blocking.
+    """Return the password of a service; generate it if it does not exist. Blocking.
 
     Raises:
-        StageFailure: `deploy.service_password_not_found` if there is none and it may not be created.
+        StageFailure: `deploy.service_password_not_found` if it does not exist and may not be created.
     """
     file = _file(name)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from container_kit.stages.ecosystems.facets.generation.context_tree import Conte
 from container_kit.stages.ecosystems.facets.generation.questions import start_unknown
 from container_kit.stages.ecosystems.facets.generation.recipe import copy, literal
 from container_kit.stages.ecosystems.facets.generation.start_command import Command, listening, parse
-from container_kit.stages.ecosystems.facets.generation.workspace import Workspace, WorkspaceMember
+from container_kit.stages.ecosystems.facets.generation.workspace import PackageWorkspace, WorkspaceMember
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*", re.ASCII)
 """The name of a Debian package; an Aptfile may hold anything."""
@@ -36,7 +36,7 @@ class App:
     """The start command as typed; None only for a static site."""
     port: int | None
     """None for what does not serve."""
-    workspace: Workspace | None
+    workspace: PackageWorkspace | None
     """The workspace that the module is a member of, if its members' needs are known."""
     in_workspace: bool
     """True if a lockfile above the module covers the workspace packages that it needs too."""

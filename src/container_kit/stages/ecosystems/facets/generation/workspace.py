@@ -24,7 +24,7 @@ class WorkspaceMember:
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
+class PackageWorkspace:
     """What a lockfile or a build at the root covers."""
 
     members: tuple[WorkspaceMember, ...]

@@ -193,7 +193,7 @@ def _limit(container: Container) -> str:
 
 
 def _termination_grace(code: FaultCode, container: Container) -> float:
-    """The first termination is decisive only if a second one would be the same; else the second one is."""
+    """Return when a termination is decisive: the first one only if a second one would be the same."""
     deterministic = code is WRONG_ARCHITECTURE or _cannot_start(container)
     return IMMEDIATE if deterministic or container.terminations > 1 else NEVER_DECISIVE
 
