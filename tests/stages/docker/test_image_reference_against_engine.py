@@ -51,7 +51,7 @@ def is_valid_for_engine(api: APIClient, text: str) -> bool:
     """Return whether the engine looks for an image of this name, instead of rejecting the name."""
     response = api.post(f"{api.base_url}/v{api.api_version}/containers/create", json={"Image": text}, timeout=30)
     assert response.status_code in (400, 404), response.text
-    return response.status_code == 404
+    return bool(response.status_code == 404)
 
 
 DIGESTS = [DIGEST, DIGEST[:-1], DIGEST.upper(), f"sha512:{'0' * 128}", f"md5:{'0' * 32}", "sha256:"]
