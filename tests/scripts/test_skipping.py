@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-NEEDS_ENGINE = "tests/stages/doctor/test_examine.py::test_a_running_engine_is_described"
+NEEDS_ENGINE = "tests/stages/doctor/test_check_host.py::test_a_running_engine_is_described"
 
 
 def run_pytest(*arguments: str, ci: bool, host: str) -> subprocess.CompletedProcess[str]:

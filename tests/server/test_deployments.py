@@ -83,7 +83,7 @@ async def test_a_failed_build_names_the_line_and_its_next_action_works_after_the
             fault = failed.structured_content
             assert fault is not None
             assert any("Dockerfile:4" in (fact.get("where") or "") for fact in fault["evidence"]), fault
-            assert "exit code 3" in failed.content[0].text
+            assert "exit_code: 3" in failed.content[0].text
             dockerfile.write_text(DOCKERFILE.format(step='RUN ["python", "-V"]'))
             action = fault["next_actions"][0]
             mended = await client.call_tool(action["tool"], action["arguments"])

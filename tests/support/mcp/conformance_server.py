@@ -106,7 +106,7 @@ GREET = Tool(
     output={"type": "object"},
     toolset="custom",
     effect="read_only",
-    work=_greet,
+    handler=_greet,
 )
 
 
