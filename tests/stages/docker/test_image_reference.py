@@ -163,7 +163,7 @@ def test_the_registry_has_a_host_and_a_port(text: str, host: str, port: int | No
     assert (reference.host, reference.port) == (host, port)
 
 
-def test_a_text_that_is_no_reference_is_not_an_error_if_it_may_be_something_else() -> None:
+def test_a_text_that_may_be_something_else_is_parsed_to_nothing_instead_of_an_error() -> None:
     assert ImageReference.try_parse("${REGISTRY}/app:${TAG}") is None
 
 
