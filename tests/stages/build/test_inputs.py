@@ -13,10 +13,10 @@ from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage, inputs
 from container_kit.stages.build.context.build_context import walk
-from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.context.tar import write_tar
 from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.contract.workspace import Workspace
+from container_kit.stages.formats.dockerignore import DockerIgnore
 from support.pipelines.contexts import Contexts
 
 Write = Callable[..., Path]
@@ -167,11 +167,11 @@ def test_a_file_that_is_cut_or_removed_while_it_is_sent_is_a_fault(write: Write)
         os.truncate(root / "cut", 1 << 20)
 
     with pytest.raises(StageFailure) as failed:
-        write_tar(walk(root, Patterns([])), {}, cut)
+        write_tar(walk(root, DockerIgnore([])), {}, cut)
     assert (failed.value.fault.code, failed.value.fault.retryable) == ("build.context_changed", True)
     assert "cut changed" in failed.value.fault.message
 
-    entries = list(walk(root, Patterns([])))
+    entries = list(walk(root, DockerIgnore([])))
     (root / "gone").unlink()
     with pytest.raises(StageFailure, match=r"build\.context_changed: gone"):
         write_tar(entries, {}, lambda _: None)

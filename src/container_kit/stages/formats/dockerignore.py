@@ -12,9 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.formats.docker_pattern import parse_pattern
 from container_kit.stages.formats.go_match import PatternSyntaxError
 from container_kit.stages.formats.pattern_automaton import Automaton, Node, Piece, State
+
+IGNORE_INVALID = FaultCode(
+    "dockerfile.ignore_invalid",
+    means="A line of .dockerignore is not a valid pattern.",
+    hint="Correct the pattern in {path}.",
+)
 
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 _MAX_LINE = 64 * 1024
@@ -147,6 +154,19 @@ class DockerIgnore:
     @cached_property
     def _last_plain(self) -> dict[Node, int]:
         return self._automaton.last_reachable(n for n, pattern in enumerate(self.patterns) if not pattern.negated)
+
+
+def parse_ignore_file(content: str, path: str) -> DockerIgnore:
+    """Parse the content of a `.dockerignore` file of a repository.
+
+    Raises:
+        StageFailure: `dockerfile.ignore_invalid`.
+    """
+    try:
+        return DockerIgnore.parse(content)
+    except PatternError as error:
+        action = NextAction(why=f"Correct {path}, then make the same call again.")
+        raise IGNORE_INVALID(f"{path}: {error}", next_actions=[action], path=path) from error
 
 
 @dataclass(frozen=True, slots=True)
