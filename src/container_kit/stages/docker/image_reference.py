@@ -150,6 +150,22 @@ def is_image_id(text: str) -> bool:
     return _PREFIX_OF_ID.fullmatch(text) is not None
 
 
+def short_name(text: str) -> str:
+    """Return the last component of an image's name; a name with variables need not be a valid reference.
+
+    Args:
+        text: For example `registry.example/team/shop:1` or `${REGISTRY}/shop:${TAG}`.
+    """
+    reference = ImageReference.try_parse(text)
+    return reference.short_name if reference else text.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def is_pinned(text: str) -> bool:
+    """Return whether an image has a digest, or a tag other than `latest`."""
+    reference = ImageReference.try_parse(text)
+    return reference is not None and (reference.digest is not None or reference.tag not in {None, "latest"})
+
+
 def _is_registry(first: str) -> bool:
     """Return whether the first part of a name is a registry, as Docker decides it."""
     return first == "localhost" or "." in first or ":" in first or first != first.lower()

@@ -154,7 +154,7 @@ class PushImage(Stage[PushedImage]):
     async def _registry(self, reference: ImageReference) -> Registry:
         found = await credentials.find_credentials(reference.registry, reference.path)
         config: dict[str, Any] = await self._engine.call(lambda api: api.info().get("RegistryConfig") or {})
-        return Registry(reference, found, is_insecure(reference.registry, config))
+        return Registry(reference, found, is_insecure(reference, config))
 
     async def _before(self, registry: Registry, image: Image) -> _Before:
         details = await self._engine.call(lambda api: images.inspect(api, image.id or image.reference))
