@@ -11,8 +11,10 @@ from container_kit.stages.docker.image_reference import (
     ImageReference,
     ImageReferenceError,
     is_image_id,
+    is_pinned,
     read_repository,
     read_tag,
+    short_name,
 )
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -215,3 +217,32 @@ def test_a_repository_with_a_tag_or_digest_is_a_fault_with_the_corrected_call(
         read_repository(repository, "1")
     assert failed.value.fault.code == "image.reference_invalid"
     assert failed.value.fault.next_actions[0].arguments == arguments
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("registry.example:5000/team/shop:1", "shop"),
+        ("shop", "shop"),
+        (f"shop@{DIGEST}", "shop"),
+        ("${REGISTRY}/team/shop:${TAG:-1}", "shop"),
+        ("$REGISTRY/shop@$DIGEST", "shop"),
+    ],
+)
+def test_the_short_name_of_an_image_is_known_also_with_variables(text: str, name: str) -> None:
+    assert short_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "pinned"),
+    [
+        ("debian:12", True),
+        (f"debian@{DIGEST}", True),
+        (f"debian:latest@{DIGEST}", True),
+        ("debian", False),
+        ("debian:latest", False),
+        ("registry.example:5000/debian", False),
+    ],
+)
+def test_an_image_is_pinned_by_a_digest_or_a_tag_other_than_latest(text: str, pinned: bool) -> None:
+    assert is_pinned(text) is pinned
