@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -26,6 +26,15 @@ _KEY_BYTES = 32
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """A list in TOML; comma-separated in a variable."""
+
+
+class NamedToken(BaseModel):
+    """The bearer token of one principal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: Annotated[SecretStr, Field(min_length=16)]
+    role: Literal["viewer", "developer", "operator"] = "developer"
 
 
 class Settings(BaseSettings):
@@ -76,6 +85,10 @@ class Settings(BaseSettings):
     allowed_origins: Names = ()
     auth_token: SecretStr | None = None
     """The bearer token that every HTTP request needs. By default, the server on loopback generates one."""
+    tokens: dict[str, NamedToken] = Field(default_factory=dict)
+    """Bearer tokens of several principals by name, with their roles."""
+    default_role: Literal["viewer", "developer", "operator"] = "developer"
+    """The role of OAuth tokens without a scope such as `container-kit:operator`."""
     no_token: bool = False
     """Without other authentication, every program on this machine may call the tools over HTTP."""
     request_state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()

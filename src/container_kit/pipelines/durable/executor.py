@@ -14,6 +14,7 @@ from opentelemetry import propagate
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.durable.config import DurableConfig
+from container_kit.pipelines.durable.enqueue import concurrency_key
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.journal import (
     RUN_ENVIRONMENT_MISMATCH,
@@ -23,6 +24,7 @@ from container_kit.pipelines.durable.journal import (
     read_outcome,
     stage_names,
 )
+from container_kit.pipelines.durable.owners import Owners
 from container_kit.pipelines.durable.queries import RunQueries
 from container_kit.pipelines.durable.runtime import DurableRuntime
 from container_kit.pipelines.durable.stage_logs import LogWriter, StageLogs
@@ -41,7 +43,10 @@ _ARTIFACTS_KEPT = 64
 class Executor:
     """Executes run specs."""
 
-    def __init__(self, config: DurableConfig, events: EventLog, logs: StageLogs, queries: RunQueries) -> None:
+    def __init__(
+        self, config: DurableConfig, events: EventLog, logs: StageLogs, queries: RunQueries, owners: Owners
+    ) -> None:
+        self._owners = owners
         self._config = config
         self._events = events
         self._logs = logs
@@ -109,6 +114,9 @@ class Executor:
         )
         if spec.rolls_back is None:
             response = await run.execute()
+            key = concurrency_key(plan, spec) if response.status == "success" else None
+            if key is not None:
+                await anyio.to_thread.run_sync(self._owners.release, key, spec.pipeline)
         else:
             response = await self._roll_back(run, spec.rolls_back)
         self.artifacts[spec.request.id] = run.artifacts

@@ -81,6 +81,7 @@ class DurableRuns:
         principal: str | None = None,
         approval_digest: str = "",
         priority: int | None = None,
+        is_operator: bool = True,
         interactive: bool = True,
         metadata: Mapping[str, JsonValue] | None = None,
     ) -> str:
@@ -93,6 +94,7 @@ class DurableRuns:
             approval_digest: The digest of the key that answers to the run's questions need.
             priority: Among runs with one concurrency key, 1 is the most urgent; None comes first. There is no order
                 between keys, so that none starves.
+            is_operator: Whether the caller may change the deployments of other principals.
             interactive: Whether a person can decide at approval points.
             metadata: Data of the caller, stored with the run.
 
@@ -110,7 +112,7 @@ class DurableRuns:
             interactive=interactive,
             metadata=dict(metadata or {}),
         )
-        return await self._submit(plan, spec, priority)
+        return await self._submit(plan, spec, priority, is_operator=is_operator)
 
     async def wait(self, run_id: str) -> PipelineResponse:
         """Wait for a run's end and return its response with its artifacts.
@@ -212,6 +214,7 @@ class DurableRuns:
         *,
         from_stage: str | None = None,
         approval_digest: str = "",
+        is_operator: bool = True,
         interactive: bool = True,
         metadata: Mapping[str, JsonValue] | None = None,
     ) -> str:
@@ -222,6 +225,7 @@ class DurableRuns:
             changes: Fields of the input with new values. Stages that depend on them are executed again.
             from_stage: A stage to start from although it succeeded; by default the failed one.
             approval_digest: As in `start`.
+            is_operator: As in `start`.
             interactive: As in `start`.
             metadata: As in `start`.
 
@@ -245,13 +249,14 @@ class DurableRuns:
             "interactive": interactive,
             "metadata": dict(metadata or {}),
         }
-        return await self._submit(plan, spec.model_copy(update=update), None)
+        return await self._submit(plan, spec.model_copy(update=update), None, is_operator=is_operator)
 
     async def roll_back(
         self,
         run_id: str,
         *,
         approval_digest: str = "",
+        is_operator: bool = True,
         interactive: bool = True,
         metadata: Mapping[str, JsonValue] | None = None,
     ) -> str:
@@ -260,6 +265,7 @@ class DurableRuns:
         Args:
             run_id: The run to roll back.
             approval_digest: As in `start`.
+            is_operator: As in `start`.
             interactive: As in `start`.
             metadata: As in `start`.
 
@@ -275,17 +281,21 @@ class DurableRuns:
             "interactive": interactive,
             "metadata": dict(metadata or {}),
         }
-        return await self._submit(self._config.find(spec.pipeline), spec.model_copy(update=update), None)
+        plan = self._config.find(spec.pipeline)
+        return await self._submit(plan, spec.model_copy(update=update), None, is_operator=is_operator)
 
     async def prune(self, retention: Retention) -> list[str]:
         """Delete runs that ended, with their events, their logs and what they left on the engine; return their ids."""
         return await self._session.prune(retention)
 
-    async def _submit(self, plan: Plan, spec: RunSpec, priority: int | None) -> str:
+    async def _submit(self, plan: Plan, spec: RunSpec, priority: int | None, *, is_operator: bool) -> str:
         spec = spec.model_copy(update={"environment_id": self._config.environment_id})
         run_id = spec.request.id
         key = concurrency_key(plan, spec)
         with store.translate_errors(self._config.url):
+            if key is not None:
+                owners = self._session.owners
+                await owners.check(key, spec.pipeline, spec.principal, is_operator=is_operator)
             if self._config.role != "local" or key is not None:
                 await enqueue(spec, key, priority)
                 return run_id

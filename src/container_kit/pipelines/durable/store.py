@@ -77,6 +77,12 @@ events_table = sa.Table(
     sa.Column("seconds", sa.Float),
     sa.Column("data", sa.Text, nullable=False),
 )
+owners_table = sa.Table(
+    "container_kit_owners",
+    _metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("principal", sa.String, nullable=False),
+)
 
 
 def connect(url: str) -> sa.Engine:

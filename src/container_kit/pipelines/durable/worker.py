@@ -17,6 +17,7 @@ from container_kit.pipelines.durable import dbos_engine, store
 from container_kit.pipelines.durable.config import DurableConfig, Retention
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.executor import Executor
+from container_kit.pipelines.durable.owners import Owners
 from container_kit.pipelines.durable.postgres_locks import PostgresLocks
 from container_kit.pipelines.durable.process_locks import FileLocks, ProcessLocks
 from container_kit.pipelines.durable.queries import RunQueries
@@ -40,6 +41,7 @@ class StoreSession:
     logs: StageLogs
     workflow: Callable[..., Any]
     events: EventLog
+    owners: Owners
 
     _locks: ProcessLocks
 
@@ -74,9 +76,10 @@ class StoreSession:
         config = self._config
         await anyio.to_thread.run_sync(self._connect)
         self.events = EventLog(self._database)
+        self.owners = Owners(self._database)
         self.queries = RunQueries(self.events)
         self.logs = StageLogs(config.home / "logs")
-        self.executor = Executor(config, self.events, self.logs, self.queries)
+        self.executor = Executor(config, self.events, self.logs, self.queries, self.owners)
         self._recovery = Recovery(
             self._locks,
             self.executor.running,

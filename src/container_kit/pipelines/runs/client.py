@@ -40,6 +40,8 @@ class Caller:
 
     principal: str | None = None
     """The authenticated identity."""
+    is_operator: bool = True
+    """Whether the caller may change the deployments of other principals."""
     on_event: Listener = _ignore
     """Receives the run's events; it must not block."""
     detach_after: float | None = None

@@ -80,6 +80,7 @@ class StoredRuns:
             self._workspace,
             principal=caller.principal,
             approval_digest=digest_of(key),
+            is_operator=caller.is_operator,
             interactive=caller.interactive,
             metadata=caller.metadata,
         )
@@ -96,6 +97,7 @@ class StoredRuns:
             changes,
             from_stage=from_stage,
             approval_digest=digest_of(key),
+            is_operator=caller.is_operator,
             interactive=caller.interactive,
             metadata=caller.metadata,
         )
@@ -106,7 +108,11 @@ class StoredRuns:
         durable, _ = await self._authorize(run_id, caller.principal)
         key = new_approval_key()
         new_id = await durable.roll_back(
-            run_id, approval_digest=digest_of(key), interactive=caller.interactive, metadata=caller.metadata
+            run_id,
+            approval_digest=digest_of(key),
+            is_operator=caller.is_operator,
+            interactive=caller.interactive,
+            metadata=caller.metadata,
         )
         return await self._follow(durable, new_id, caller, key)
 

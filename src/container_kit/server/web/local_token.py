@@ -26,7 +26,12 @@ _SSE = "/sse"
 
 def needs_local_token(settings: Settings) -> bool:
     """Return whether the server must use the token of the state folder."""
-    return not settings.no_token and settings.auth_token is None and settings.oauth_issuer is None
+    return not (settings.no_token or has_static_token(settings) or settings.oauth_issuer)
+
+
+def has_static_token(settings: Settings) -> bool:
+    """Return whether the settings have bearer tokens."""
+    return settings.auth_token is not None or bool(settings.tokens)
 
 
 def local_token(home: Path) -> str:

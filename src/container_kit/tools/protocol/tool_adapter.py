@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection
 from container_kit.pipelines.request import run_not_found
 from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.service import RunService
+from container_kit.stages.contract.fault import FaultCode
 from container_kit.tools.pipeline_tool import RunHandler, execute_call, faults_as_results
 from container_kit.tools.protocol.elicitation import (
     can_elicit,
@@ -28,16 +29,23 @@ from container_kit.tools.protocol.elicitation import (
     parse_decision,
     split_key,
 )
-from container_kit.tools.protocol.identity import current_principal
+from container_kit.tools.protocol.identity import current_principal, current_role
 from container_kit.tools.protocol.progress import ProgressFeed, progress_feed
 from container_kit.tools.protocol.sdk_internals import is_cancel_requested
 from container_kit.tools.protocol.tasks.handoff import GRACE_SECONDS, TaskContext
+from container_kit.tools.results.fault import fault_result
 from container_kit.tools.results.schema import input_schema
 from container_kit.tools.results.success import success_result
 from container_kit.tools.tool import Tool, ToolCall, ToolResult
 
 TOOL_FAILURE = "io.modelcontextprotocol/toolFailure"
 """The draft `_meta` key that holds the fields of a fault."""
+
+ROLE_INSUFFICIENT = FaultCode(
+    "role.insufficient",
+    means="The role of the caller does not allow the tool.",
+    hint="Use tools that only read, or ask the operator for a token with the role developer.",
+)
 
 
 class SdkTool(McpTool):
@@ -76,6 +84,9 @@ class SdkTool(McpTool):
     ) -> CallToolResult | InputRequiredResult:
         """Execute a call, with progress if the client requested it."""
         request = context.request_context
+        if self._call.tool.effect != "read_only" and current_role() == "viewer":
+            fault = ROLE_INSUFFICIENT(f"{self.name} changes something, and the role viewer may not").fault
+            return call_tool_result(fault_result(fault, self._call))
         async with progress_feed(request.session.report_progress) as feed:
             call = replace(self._call, arguments=arguments, caller=_caller(request, feed, self.name, arguments))
             try:
@@ -91,6 +102,7 @@ def _caller(
     """Return how the client of a request waits for a run, and whether it can ask a person."""
     return Caller(
         principal=current_principal(),
+        is_operator=current_role() == "operator",
         on_event=feed,
         detach_after=GRACE_SECONDS if isinstance(request, TaskContext) else None,
         interactive=can_elicit(request),

@@ -22,6 +22,7 @@ from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.tools.pipeline_tool import RunHandler, faults_as_results
 from container_kit.tools.protocol.elicitation import input_requests, parse_decision, split_key
+from container_kit.tools.protocol.identity import current_role
 from container_kit.tools.protocol.tool_adapter import call_tool_result
 from container_kit.tools.results.run_json import iso_time
 from container_kit.tools.tool import Tool, ToolCall, ToolResult
@@ -106,6 +107,8 @@ class Tasks:
     async def _changeable(self, task_id: str, principal: str | None) -> RunInfo:
         if all(tool.effect == "read_only" for tool in self._tools.values()):
             raise MCPError(INVALID_REQUEST, "this server is read-only: it answers no questions and cancels nothing")
+        if current_role() == "viewer":
+            raise MCPError(INVALID_REQUEST, "the role viewer answers no questions and cancels nothing")
         return await self._run(task_id, principal)
 
     async def _run(self, task_id: str, principal: str | None) -> RunInfo:
