@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.glob import STAR, CharacterClass, Token, path_expression
 
 _MAX_RULES = 2000

@@ -8,9 +8,10 @@ expression never returns to an earlier choice.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+from container_kit.stages.contract import expressions as re
 
 STAR = None
 """Any characters except `/`, as a token of a part."""

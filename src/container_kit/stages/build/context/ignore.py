@@ -8,11 +8,11 @@ again (https://docs.docker.com/build/concepts/context/#dockerignore-files).
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.glob import STAR, AnyPath, CharacterClass, Simulation, Token, path_expression
 
 NONE = -1

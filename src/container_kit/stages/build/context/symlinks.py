@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections.abc import Sequence
 from pathlib import Path
+
+from container_kit.stages.contract import expressions as re
 
 _WILDCARD = re.compile(r"[*?\[]")
 _MAX_LINKS = 255

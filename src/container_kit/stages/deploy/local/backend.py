@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import re
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -20,6 +19,7 @@ from container_kit.stages.artifacts.deployments import (
     Version,
 )
 from container_kit.stages.artifacts.target import Target
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext

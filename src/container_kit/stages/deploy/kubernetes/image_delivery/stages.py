@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 
 import anyio
@@ -10,6 +9,7 @@ import anyio
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, KubernetesOptions
 from container_kit.stages.artifacts.push import PushedImage, PushOptions
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, WiringError
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.deploy.faults import OPTION_INVALID

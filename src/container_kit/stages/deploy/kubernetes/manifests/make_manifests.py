@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from container_kit.stages.artifacts.analysis import Analysis
@@ -10,6 +9,7 @@ from container_kit.stages.artifacts.image import Image, LocalImage
 from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, KubernetesOptions, Manifests
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.redaction import looks_secret
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
@@ -107,7 +107,7 @@ def _replace_image(objects: list[Json], image: ClusterImage | None) -> list[str]
 
 
 def _short_name(reference: str) -> str:
-    return re.split(r"[:@]", reference.rpartition("/")[2])[0]
+    return str(re.split(r"[:@]", reference.rpartition("/")[2])[0])
 
 
 def _secret_literals(objects: list[Json]) -> list[str]:
