@@ -1,4 +1,4 @@
-"""Regular expressions that match in time linear in the text: the interface of `re` on RE2.
+r"""Regular expressions that match in time linear in the text: the interface of `re` on RE2.
 
 `re` backtracks. A repository decides the text, so an expression that is worse than linear lets one file stop the
 process, and `re` holds the interpreter's lock all that time. RE2 never backtracks. Modules use it as a replacement:
@@ -6,7 +6,7 @@ process, and `re` holds the interpreter's lock all that time. RE2 never backtrac
     from container_kit.stages.contract import expressions as re
 
 RE2 has no lookaround, no back references and no atomic groups. An expression that needs them runs on `re`, and a test
-(tests/security/test_expressions.py) measures that each of them is linear. The classes `\\w`, `\\s`, `\\d` and `\\b` of
+(tests/security/test_expressions.py) measures that each of them is linear. The classes `\w`, `\s`, `\d` and `\b` of
 RE2 are ASCII.
 """
 
@@ -47,37 +47,37 @@ class Pattern(Generic[AnyStr]):
 
     def search(self, text: AnyStr | mmap, pos: int | None = None, endpos: int | None = None) -> Match[AnyStr] | None:
         """Return the first match."""
-        return cast(Match[AnyStr] | None, self._compiled.search(_searchable(text), *_span(text, pos, endpos)))
+        return cast("Match[AnyStr] | None", self._compiled.search(_searchable(text), *_span(text, pos, endpos)))
 
     def match(self, text: AnyStr, pos: int | None = None, endpos: int | None = None) -> Match[AnyStr] | None:
         """Return the match at the start."""
-        return cast(Match[AnyStr] | None, self._compiled.match(_searchable(text), *_span(text, pos, endpos)))
+        return cast("Match[AnyStr] | None", self._compiled.match(_searchable(text), *_span(text, pos, endpos)))
 
     def fullmatch(self, text: AnyStr, pos: int | None = None, endpos: int | None = None) -> Match[AnyStr] | None:
         """Return the match of the whole text."""
-        return cast(Match[AnyStr] | None, self._compiled.fullmatch(_searchable(text), *_span(text, pos, endpos)))
+        return cast("Match[AnyStr] | None", self._compiled.fullmatch(_searchable(text), *_span(text, pos, endpos)))
 
     def finditer(self, text: AnyStr, pos: int | None = None, endpos: int | None = None) -> Iterator[Match[AnyStr]]:
         """Yield all matches."""
-        return cast(Iterator[Match[AnyStr]], self._compiled.finditer(_searchable(text), *_span(text, pos, endpos)))
+        return cast("Iterator[Match[AnyStr]]", self._compiled.finditer(_searchable(text), *_span(text, pos, endpos)))
 
     def findall(self, text: AnyStr) -> list[Any]:
         """Return all matches, or their groups if there are any."""
-        return cast(list[Any], self._compiled.findall(_searchable(text)))
+        return cast("list[Any]", self._compiled.findall(_searchable(text)))
 
     def sub(self, replacement: AnyStr | Callable[[Match[AnyStr]], AnyStr], text: AnyStr, count: int = 0) -> AnyStr:
         """Replace all matches."""
-        return cast(AnyStr, self._compiled.sub(replacement, _searchable(text), count))
+        return cast("AnyStr", self._compiled.sub(replacement, _searchable(text), count))
 
     def subn(
         self, replacement: AnyStr | Callable[[Match[AnyStr]], AnyStr], text: AnyStr, count: int = 0
     ) -> tuple[AnyStr, int]:
         """Replace all matches and count them."""
-        return cast(tuple[AnyStr, int], self._compiled.subn(replacement, _searchable(text), count))
+        return cast("tuple[AnyStr, int]", self._compiled.subn(replacement, _searchable(text), count))
 
     def split(self, text: AnyStr, maxsplit: int = 0) -> list[Any]:
         """Split at all matches."""
-        return cast(list[Any], self._compiled.split(_searchable(text), maxsplit))
+        return cast("list[Any]", self._compiled.split(_searchable(text), maxsplit))
 
     def __copy__(self) -> Self:
         return self
