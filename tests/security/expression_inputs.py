@@ -131,7 +131,10 @@ def _checked(path: Path, line: int, pattern: str | bytes, flags: int) -> Iterato
 def attacks(pattern: str | bytes, flags: int) -> Iterator[tuple[str, str]]:
     """Yield pairs of a fixed prefix and a piece to repeat."""
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
-    yield from {("", piece): None for piece in [*_SAMPLES, "\n ", " \n", "a\n", "a.", "a-", "a ", "a/", '"a"', "a,", "a=", "\\\n"]}
+    yield from {
+        ("", piece): None
+        for piece in [*_SAMPLES, "\n ", " \n", "a\n", "a.", "a-", "a ", "a/", '"a"', "a,", "a=", "\\\n"]
+    }
     parsed = list(parser.parse(text, flags))
     pieces = _pieces(parsed)
     examples = [piece for piece in pieces]
@@ -182,7 +185,7 @@ def _example(items: list[Any]) -> str:
     return "".join(_example_of(op, argument) for op, argument in items)
 
 
-def _example_of(op: Any, argument: Any) -> str:  # noqa: PLR0911, C901
+def _example_of(op: Any, argument: Any) -> str:
     if op is ops.LITERAL:
         return chr(argument)
     if op is ops.NOT_LITERAL or op is ops.IN or op is ops.ANY:
@@ -226,7 +229,9 @@ def _hit(character: str, op: Any, argument: Any) -> bool:
     if op is ops.RANGE:
         return argument[0] <= ord(character) <= argument[1]
     name = str(argument)
-    kind = {"DIGIT": str.isdigit, "SPACE": str.isspace, "WORD": lambda c: c.isalnum() or c == "_"}[name.rpartition("_")[2]]
+    kind = {"DIGIT": str.isdigit, "SPACE": str.isspace, "WORD": lambda c: c.isalnum() or c == "_"}[
+        name.rpartition("_")[2]
+    ]
     return bool(kind(character)) != ("NOT" in name)
 
 
@@ -249,7 +254,7 @@ def seconds(expression: re.Pattern[Any], text: str | bytes) -> float:
     return time.thread_time() - start
 
 
-def slow_input(one: Expression, size: int = 4000) -> tuple[str, str, float] | None:
+def slow_input(one: Expression, size: int = 2000) -> tuple[str, str, float] | None:
     """Return an input on which the expression needs more than linear time, or nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -261,14 +266,17 @@ def slow_input(one: Expression, size: int = 4000) -> tuple[str, str, float] | No
             continue
         tried.add((prefix, piece))
         for suffix in ("", "\x00", "\n!"):
+
             def text(length: int) -> Any:
                 whole = prefix + piece * (length // len(piece)) + suffix
                 return whole.encode("latin-1", "replace") if isinstance(one.pattern, bytes) else whole
+
             spent = seconds(expression, text(size))
             if spent < 0.003:
                 continue
             again = min(seconds(expression, text(size)) for _ in range(2))
-            if again < 0.003: continue
+            if again < 0.003:
+                continue
             double = min(seconds(expression, text(size * 2)) for _ in range(2))
             ratio = double / again
             if ratio > 3 and (worst is None or again > worst[2]):
@@ -280,8 +288,12 @@ def slow_input(one: Expression, size: int = 4000) -> tuple[str, str, float] | No
 
 if __name__ == "__main__":
     import sys
+
     items = all_expressions()
     print(len(items), file=sys.stderr)
     for one in items:
         if slow := slow_input(one):
-            print(f"{one.place} flags={int(one.flags)} {one.pattern!r}\n      {slow[0]!r} + {slow[1]!r}*  {slow[2]*1000:.1f} ms", flush=True)
+            print(
+                f"{one.place} flags={int(one.flags)} {one.pattern!r}\n      {slow[0]!r} + {slow[1]!r}*  {slow[2] * 1000:.1f} ms",
+                flush=True,
+            )
