@@ -19,6 +19,7 @@ from container_kit.server.web import transports
 from container_kit.server.web.auth import auth_settings, token_verifier, transport_security
 from container_kit.server.web.health import add_health_routes
 from container_kit.server.web.run_view import RunPages
+from container_kit.stages.contract.isolation import use_workers
 from container_kit.stages.contract.workspace import Workspace
 
 _OPTIONS = ("host", "port", "toolsets", "tools", "exclude_tools", "read_only", "disable_destructive", "pipelines")
@@ -33,6 +34,7 @@ def serve(options: argparse.Namespace) -> int:
     settings = load(**{name: getattr(options, name) for name in _OPTIONS})
     logs.configure(settings.log_level, settings.log_format)
     telemetry.configure()
+    use_workers()
     tools, find = configured_tools(settings)
     metrics = PipelineMetrics()
     runs = RunService(
