@@ -17,7 +17,12 @@ from typing import Any, NamedTuple
 import container_kit
 
 _FUNCTIONS = {"compile", "search", "match", "fullmatch", "findall", "finditer", "sub", "subn", "split"}
-_FLAG = {flag.name: flag for flag in re.RegexFlag}
+_REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
+_SHORT = 300
+"""Repeats up to this number are a constant."""
+_FAST = 0.004
+"""Seconds; a quadratic expression needs more for some thousand characters."""
+_PAIRS = ("\n ", " \n", "a\n", "a.", "a-", "a ", "a/", '"a"', "a,", "a=", "\\\n")
 _SAMPLES = "a \n0-./_A:=\"',(){}[]<>\t#$@\\;&|x"
 
 
@@ -37,18 +42,13 @@ def modules() -> Iterator[str]:
 
 
 def all_expressions() -> list[Expression]:
-    """Return every expression of the package: all compiled at import, and all raw strings and arguments of `re`."""
-    compiled: dict[tuple[str | bytes, int], str] = {}
-    original = re._compile  # type: ignore[attr-defined]
+    """Return every expression of the package: each argument of a function of `re`, and each raw string."""
     found: list[Expression] = []
     for name in modules():
         module = importlib.import_module(name)
-        if module.__file__ is None:
-            continue
-        found += _written(Path(module.__file__), vars(module))
-    del compiled, original
-    unique = {(one.pattern, one.flags): one for one in found}
-    return list(unique.values())
+        if module.__file__ is not None:
+            found += _written(Path(module.__file__), vars(module))
+    return list({(one.pattern, one.flags): one for one in found}.values())
 
 
 def _written(path: Path, values: dict[str, Any]) -> Iterator[Expression]:
@@ -57,19 +57,17 @@ def _written(path: Path, values: dict[str, Any]) -> Iterator[Expression]:
     seen: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _is_re(node.func) and node.args:
-            flags = _flags(node, values)
             expression = node.args[0]
             if (pattern := _value(expression, values)) is not None:
                 seen.update(ast.walk(expression))
-                yield from _checked(path, node.lineno, pattern, flags)
+                yield from _valid(path, node.lineno, pattern, _flags(node))
     for node in ast.walk(tree):
         if node in seen or not isinstance(node, ast.Constant | ast.JoinedStr):
             continue
         text = ast.get_source_segment(source, node) or ""
-        if re.match(r"(?i)(?:r|rb|br|rf|fr)['\"]", text) and (pattern := _value(node, values)) is not None:
+        if re.match(r"(?i)(?:r|rb|br|rf|fr)['\"](?!\"\")", text) and (pattern := _value(node, values)) is not None:
             seen.update(ast.walk(node))
-            for flags in (0, re.MULTILINE, re.DOTALL):
-                yield from _checked(path, node.lineno, pattern, flags)
+            yield from _valid(path, node.lineno, pattern, 0)
 
 
 def _is_re(function: ast.expr) -> bool:
@@ -81,12 +79,12 @@ def _is_re(function: ast.expr) -> bool:
     )
 
 
-def _flags(call: ast.Call, values: dict[str, Any]) -> int:
+def _flags(call: ast.Call) -> int:
     flags = 0
     for node in [*call.args[1:], *(keyword.value for keyword in call.keywords)]:
         for inner in ast.walk(node):
-            if isinstance(inner, ast.Attribute) and inner.attr in _FLAG:
-                flags |= _FLAG[inner.attr]
+            if isinstance(inner, ast.Attribute) and inner.attr in re.RegexFlag.__members__:
+                flags |= re.RegexFlag[inner.attr]
     return flags
 
 
@@ -95,150 +93,62 @@ def _value(node: ast.expr, values: dict[str, Any]) -> str | bytes | None:
         return node.value if isinstance(node.value, str | bytes) else None
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            part.value if isinstance(part, ast.Constant) else _known(part.value, values)  # type: ignore[attr-defined]
-            for part in node.values
+            str(part.value) if isinstance(part, ast.Constant) else _constant(part, values) for part in node.values
         )
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = _value(node.left, values), _value(node.right, values)
         return left + right if isinstance(left, str) and isinstance(right, str) else None
-    if isinstance(node, ast.Name) and isinstance(values.get(node.id), str):
-        return values[node.id]
-    return None
+    value = values.get(node.id) if isinstance(node, ast.Name) else None
+    return value if isinstance(value, str) else None
 
 
-def _known(node: ast.expr, values: dict[str, Any]) -> str:
-    try:
-        value = eval(compile(ast.Expression(node), "expression", "eval"), values)  # noqa: S307 - our own source
-    except Exception:  # noqa: BLE001 - a local variable
-        return "x"
+def _constant(node: ast.expr, values: dict[str, Any]) -> str:
+    """Return the value of a constant of the module; a local variable counts as one letter."""
+    name = node.value.id if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name) else ""
+    value = values.get(name)
     return value if isinstance(value, str) else "x"
 
 
-def _checked(path: Path, line: int, pattern: str | bytes, flags: int) -> Iterator[Expression]:
+def _valid(path: Path, line: int, pattern: str | bytes, flags: int) -> Iterator[Expression]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             re.compile(pattern, flags)
         except re.error:
             return
-    place = f"{path.relative_to(Path(container_kit.__file__).parent)}:{line}"
-    yield Expression(place, pattern, flags)
-
-
-# Inputs
+    yield Expression(f"{path.relative_to(Path(container_kit.__file__).parent)}:{line}", pattern, flags)
 
 
 def attacks(pattern: str | bytes, flags: int) -> Iterator[tuple[str, str]]:
     """Yield pairs of a fixed prefix and a piece to repeat."""
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
-    yield from {
-        ("", piece): None
-        for piece in [*_SAMPLES, "\n ", " \n", "a\n", "a.", "a-", "a ", "a/", '"a"', "a,", "a=", "\\\n"]
-    }
-    parsed = list(parser.parse(text, flags))
-    pieces = _pieces(parsed)
-    examples = [piece for piece in pieces]
-    yield from _of_sequence(parsed, "")
-    del examples
+    yield from (("", piece) for piece in (*_SAMPLES, *_PAIRS))
+    yield from _of_sequence(list(parser.parse(text, flags)), "")
 
 
 def _of_sequence(items: list[Any], prefix: str) -> Iterator[tuple[str, str]]:
     for number, (op, argument) in enumerate(items):
-        rest = _example(items[number + 1 :])
-        if op in (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT):
-            low, high, body = argument
-            inner = list(body)
-            if high > 20:
-                for sample in _samples(inner):
-                    yield prefix, sample
-                    yield "", prefix + sample
-                    yield "", sample + prefix
-                    yield prefix, sample + rest[:1]
+        if op in _REPEATS:
+            yield from _of_repeat(argument, prefix, _example(items[number + 1 :]))
+        for inner in _inside(op, argument):
             yield from _of_sequence(inner, prefix)
-            prefix += _example(inner) * max(low, 1 if high and low == 0 and high > 20 else low)
-            yield "", prefix
-        elif op is ops.SUBPATTERN:
-            yield from _of_sequence(list(argument[3]), prefix)
-            prefix += _example(list(argument[3]))
-        elif op is ops.ATOMIC_GROUP:
-            yield from _of_sequence(list(argument), prefix)
-            prefix += _example(list(argument))
-        elif op is ops.BRANCH:
-            for branch in argument[1]:
-                yield from _of_sequence(list(branch), prefix)
-            prefix += _example(list(argument[1][0]))
-        elif op in (ops.ASSERT, ops.ASSERT_NOT):
-            yield from _of_sequence(list(argument[1]), prefix)
-        else:
-            prefix += _example([(op, argument)])
-        if prefix:
-            yield "", prefix
-            yield "", prefix + "\n"
-            yield "", prefix + " "
+        prefix += _example([(op, argument)], repeat=1)
+        yield from (("", prefix + end) for end in ("", "\n", " ") if prefix)
 
 
-def _pieces(items: list[Any]) -> list[str]:
-    return [_example([item]) for item in items]
-
-
-def _example(items: list[Any]) -> str:
-    return "".join(_example_of(op, argument) for op, argument in items)
-
-
-def _example_of(op: Any, argument: Any) -> str:
-    if op is ops.LITERAL:
-        return chr(argument)
-    if op is ops.NOT_LITERAL or op is ops.IN or op is ops.ANY:
-        return next(iter(_matching(op, argument)), "")
-    if op in (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT):
-        return _example(list(argument[2])) * argument[0]
-    if op is ops.SUBPATTERN:
-        return _example(list(argument[3]))
-    if op is ops.ATOMIC_GROUP:
-        return _example(list(argument))
-    if op is ops.BRANCH:
-        return _example(list(argument[1][0]))
-    return ""
-
-
-def _matching(op: Any, argument: Any) -> list[str]:
-    """Return sample characters that a class matches."""
-    if op is ops.ANY:
-        return ["a", " "]
-    if op is ops.NOT_LITERAL:
-        return [c for c in _SAMPLES if ord(c) != argument]
-    allowed = [c for c in _SAMPLES if _in(c, argument)]
-    if not allowed:
-        for item_op, item in argument:
-            if item_op is ops.LITERAL:
-                allowed.append(chr(item))
-            elif item_op is ops.RANGE:
-                allowed.append(chr(item[0]))
-    return allowed
-
-
-def _in(character: str, items: list[Any]) -> bool:
-    negate = bool(items) and items[0][0] is ops.NEGATE
-    hit = any(_hit(character, op, argument) for op, argument in items if op is not ops.NEGATE)
-    return hit != negate
-
-
-def _hit(character: str, op: Any, argument: Any) -> bool:
-    if op is ops.LITERAL:
-        return ord(character) == argument
-    if op is ops.RANGE:
-        return argument[0] <= ord(character) <= argument[1]
-    name = str(argument)
-    kind = {"DIGIT": str.isdigit, "SPACE": str.isspace, "WORD": lambda c: c.isalnum() or c == "_"}[
-        name.rpartition("_")[2]
-    ]
-    return bool(kind(character)) != ("NOT" in name)
+def _of_repeat(argument: Any, prefix: str, rest: str) -> Iterator[tuple[str, str]]:
+    _, high, body = argument
+    if high > _SHORT:
+        for sample in _samples(list(body)):
+            yield prefix, sample
+            yield prefix, sample + rest[:1]
+            yield "", prefix + sample
 
 
 def _samples(inner: list[Any]) -> list[str]:
     if len(inner) == 1 and inner[0][0] in (ops.IN, ops.NOT_LITERAL, ops.ANY):
-        return _matching(*inner[0])[:14]
-    samples = [_example(inner)]
+        return _matching(*inner[0])[:8]
+    samples = [_example(inner, repeat=1)]
     if len(inner) == 1 and inner[0][0] is ops.SUBPATTERN:
         inner = list(inner[0][1][3])
     if len(inner) == 1 and inner[0][0] is ops.BRANCH:
@@ -246,54 +156,87 @@ def _samples(inner: list[Any]) -> list[str]:
     return [sample for sample in samples if sample] or ["a"]
 
 
-def seconds(expression: re.Pattern[Any], text: str | bytes) -> float:
-    """Return the CPU time of finding all matches."""
+def _inside(op: Any, argument: Any) -> list[list[Any]]:
+    if op in _REPEATS:
+        return [list(argument[2])]
+    if op is ops.SUBPATTERN:
+        return [list(argument[3])]
+    if op is ops.ATOMIC_GROUP:
+        return [list(argument)]
+    if op is ops.BRANCH:
+        return [list(branch) for branch in argument[1]]
+    return [list(argument[1])] if op in (ops.ASSERT, ops.ASSERT_NOT) else []
+
+
+def _example(items: list[Any], repeat: int = 0) -> str:
+    """Return a text that the items match, with few exceptions."""
+    return "".join(_example_of(op, argument, repeat) for op, argument in items)
+
+
+def _example_of(op: Any, argument: Any, repeat: int) -> str:
+    if op is ops.LITERAL:
+        return chr(argument)
+    if op in (ops.NOT_LITERAL, ops.IN, ops.ANY):
+        return next(iter(_matching(op, argument)), "")
+    if op in _REPEATS:
+        low, high, body = argument
+        return _example(list(body)) * max(low, min(repeat, high))
+    inner = [] if op in (ops.ASSERT, ops.ASSERT_NOT) else _inside(op, argument)
+    return _example(inner[0]) if inner else ""
+
+
+def _matching(op: Any, argument: Any) -> list[str]:
+    """Return sample characters that a class matches."""
+    if op is ops.ANY:
+        return ["a", " "]
+    if op is ops.NOT_LITERAL:
+        return [character for character in _SAMPLES if ord(character) != argument]
+    allowed = [character for character in _SAMPLES if _is_in(character, argument)]
+    return allowed or [chr(item if op is ops.LITERAL else item[0]) for op, item in argument if op in _CHARACTERS]
+
+
+_CHARACTERS = (ops.LITERAL, ops.RANGE)
+
+
+def _is_in(character: str, items: list[Any]) -> bool:
+    negated = bool(items) and items[0][0] is ops.NEGATE
+    return negated != any(_is_hit(character, op, argument) for op, argument in items if op is not ops.NEGATE)
+
+
+def _is_hit(character: str, op: Any, argument: Any) -> bool:
+    if op is ops.LITERAL:
+        return ord(character) == argument
+    if op is ops.RANGE:
+        return bool(argument[0] <= ord(character) <= argument[1])
+    kinds = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
+    name = str(argument)
+    return bool(re.match(kinds[name.rpartition("_")[2]], character)) != ("NOT" in name)
+
+
+def slow_input(one: Expression, size: int = 2500) -> tuple[str, str] | None:
+    """Return a prefix and a repeated piece on which the expression needs more than linear time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expression = re.compile(one.pattern, one.flags)
+    for prefix, piece in dict.fromkeys(attacks(one.pattern, one.flags)):
+        if not 0 < len(piece) < size // 20:
+            continue
+        texts = [_text(one, prefix, piece, length) for length in (size, 4 * size)]
+        if _seconds(expression, texts[0]) < _FAST:
+            continue
+        short, long = (min(_seconds(expression, text) for _ in range(3)) for text in texts)
+        if short > _FAST and long > 9 * short:  # 4 if it is linear, 16 if it is quadratic
+            return prefix, piece
+    return None
+
+
+def _text(one: Expression, prefix: str, piece: str, length: int) -> str | bytes:
+    whole = prefix + piece * (length // len(piece)) + "\0"
+    return whole.encode("latin-1", "replace") if isinstance(one.pattern, bytes) else whole
+
+
+def _seconds(expression: re.Pattern[Any], text: Any) -> float:
     start = time.thread_time()
     for _ in expression.finditer(text):
         pass
     return time.thread_time() - start
-
-
-def slow_input(one: Expression, size: int = 2000) -> tuple[str, str, float] | None:
-    """Return an input on which the expression needs more than linear time, or nothing."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        expression = re.compile(one.pattern, one.flags)
-    tried = set()
-    worst: tuple[str, str, float] | None = None
-    for prefix, piece in attacks(one.pattern, one.flags):
-        if not piece or (prefix, piece) in tried or len(piece) > 500:
-            continue
-        tried.add((prefix, piece))
-        for suffix in ("", "\x00", "\n!"):
-
-            def text(length: int) -> Any:
-                whole = prefix + piece * (length // len(piece)) + suffix
-                return whole.encode("latin-1", "replace") if isinstance(one.pattern, bytes) else whole
-
-            spent = seconds(expression, text(size))
-            if spent < 0.003:
-                continue
-            again = min(seconds(expression, text(size)) for _ in range(2))
-            if again < 0.003:
-                continue
-            double = min(seconds(expression, text(size * 2)) for _ in range(2))
-            ratio = double / again
-            if ratio > 3 and (worst is None or again > worst[2]):
-                worst = (prefix, piece, again)
-            if again > 0.05:
-                return worst or (prefix, piece, again)
-    return worst
-
-
-if __name__ == "__main__":
-    import sys
-
-    items = all_expressions()
-    print(len(items), file=sys.stderr)
-    for one in items:
-        if slow := slow_input(one):
-            print(
-                f"{one.place} flags={int(one.flags)} {one.pattern!r}\n      {slow[0]!r} + {slow[1]!r}*  {slow[2] * 1000:.1f} ms",
-                flush=True,
-            )
