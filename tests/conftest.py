@@ -53,8 +53,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the state of this process's stages in a temporary folder."""
+    """Keep the state of this process's stages in a temporary folder, and send nothing to OSV."""
     monkeypatch.setenv("CONTAINER_KIT_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+    monkeypatch.setenv("CONTAINER_KIT_OSV_API", "off")
 
 
 @functools.cache

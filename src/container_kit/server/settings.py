@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     targets: dict[str, Target] = Field(default_factory=dict)
     """Deployment targets by name, in addition to the local engine, whose name is `local`."""
 
+    osv_api: str | None = None
+    """The address of the API of OSV, which scans query with names and versions of packages; `off` turns that off.
+    Defaults to https://api.osv.dev."""
+
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     allowed_hosts: Names = ()

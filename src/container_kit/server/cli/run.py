@@ -66,7 +66,7 @@ def run(words: Sequence[str]) -> int:
         runs=RunService(
             _workspace(settings, options.get(_TARGET)),
             _store(settings, tool),
-            find=pipeline_finder(custom, settings.deployment_targets),
+            find=pipeline_finder(custom, settings.deployment_targets, settings.osv_api),
             targets=settings.deployment_targets,
             all_workspaces=True,
         ),

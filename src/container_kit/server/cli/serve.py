@@ -23,6 +23,7 @@ from container_kit.server.web.credentials import ValidCredentials
 from container_kit.server.web.health import add_health_routes
 from container_kit.server.web.local_token import local_token, needs_local_token, with_token
 from container_kit.server.web.run_view import RunPages
+from container_kit.stages.contract.isolation import use_workers
 from container_kit.stages.contract.workspace import Workspace
 from container_kit.tools.tool import Tool
 
@@ -48,6 +49,7 @@ def serve(options: argparse.Namespace) -> int:
     settings = load(**{name: getattr(options, name) for name in _OPTIONS})
     logs.configure(settings.log_level, settings.log_format)
     telemetry.configure()
+    use_workers()
     tools, find = configured_tools(settings)
     metrics = PipelineMetrics()
     runs = RunService(

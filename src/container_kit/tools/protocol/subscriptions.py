@@ -5,7 +5,6 @@ In protocol revision 2026-07-28 a client uses `subscriptions/listen`; in earlier
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -22,6 +21,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
 
 from container_kit.pipelines.runs.service import RunService
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.tools.protocol.identity import current_principal
 from container_kit.tools.protocol.sdk_internals import add_request_handler, connection_of
