@@ -230,6 +230,11 @@ class ApiServer:
             self._start(found)
         return found
 
+    def control(self, deployment: Json) -> None:
+        """Have the controllers see to a Deployment that a test changed, from the thread of the test."""
+        if self.store.loop is not None:
+            self.store.loop.call_soon_threadsafe(self._start, deployment)
+
     def _start(self, deployment: Json) -> None:
         """Have the controllers see to a new template."""
         image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]

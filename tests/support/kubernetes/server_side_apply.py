@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 Json = dict[str, Any]
@@ -164,7 +165,9 @@ def apply(live: Json | None, wanted: Json, manager: str) -> Json:
         other["fieldsV1"] = _without(other["fieldsV1"], forced)
     now = merge(now, wanted)
     entry = {"manager": manager, "operation": "Apply", "apiVersion": wanted["apiVersion"], "fieldsType": "FieldsV1",
-             "fieldsV1": fields}  # fmt: skip
+             "fieldsV1": fields, "time": _time()}  # fmt: skip
+    if mine and mine["fieldsV1"] == fields and all(read(live, path) == read(now, path) for path in owned):
+        entry["time"] = mine["time"]
     now["metadata"]["managedFields"] = [*[o for o in others if o["fieldsV1"]], *([entry] if fields else [])]
     return now
 
@@ -199,13 +202,20 @@ def update(live: Json, wanted: Json, manager: str) -> Json:
         if mine is None:
             mine = {"manager": manager, "operation": "Update", "apiVersion": live["apiVersion"], "fieldsV1": {}}
             entries.append(mine)
+        mine["time"] = _time()
         for path in changed:
             fields = mine["fieldsV1"]
-            for key in path:
+            for depth, key in enumerate(path, 1):
                 fields = fields.setdefault(key, {})
+                if key.startswith("k:") and read(old, path[:depth]) is None:
+                    fields["."] = {}
     result = copy.deepcopy(wanted)
     result["metadata"]["managedFields"] = [entry for entry in entries if entry["fieldsV1"]]
     return result
+
+
+def _time() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _content(found: Json) -> Json:

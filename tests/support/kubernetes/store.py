@@ -153,9 +153,7 @@ class Store:
         live = self.objects[key]
         version = wanted["metadata"].get("resourceVersion")
         if version is not None and version != live["metadata"]["resourceVersion"]:
-            raise Refused(
-                409, "Conflict", "the object has been modified; please apply your changes to the latest version"
-            )
+            raise Refused(409, "Conflict", "the object has been modified")
         changed = ssa.update(live, wanted, manager)
         for name in ("uid", "creationTimestamp", "generation", "namespace"):
             if name in live["metadata"]:

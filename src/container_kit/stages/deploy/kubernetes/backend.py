@@ -273,7 +273,9 @@ async def _replace_template(api: KubernetesApi, path: str, template: Json) -> Js
     Raises:
         StageFailure: `kubernetes.superseded` if another template was found afterwards, or a fault of the API.
     """
-    await api.patch(path, [{"op": "replace", "path": "/spec/template", "value": template}])
+    metadata = {key: value for key, value in template["metadata"].items() if value}
+    value = {**template, "metadata": metadata}
+    await api.patch(path, [{"op": "replace", "path": "/spec/template", "value": value}])
     live = await adopt_updates(api, path)
     if pod_template(live) != template:
         raise SUPERSEDED("another deployment replaced the pod template", evidence=[])

@@ -109,7 +109,7 @@ class DeployToKubernetes(Stage[KubernetesDeployment]):
             objects = await plan(api, manifests.objects, manifests.namespace)
             _reject_paused(objects)
             if manifests.generated and options.replicas is None:
-                objects = [item.without_replicas() for item in objects]
+                objects = [item.with_live_replicas() for item in objects]
             await check(api, objects, force=options.force_conflicts)
             return RolloutPlan(manifests, options, cluster, tuple(objects), api.server_time)
 

@@ -46,11 +46,14 @@ class Planned:
             return changes(None, self.desired)
         return changes(self.before or project(self.live, self.desired), self.desired)
 
-    def without_replicas(self) -> Planned:
-        """Return the plan without a number of replicas if the Deployment exists: the live number stays."""
-        if self.live is None or self.desired["kind"] != "Deployment":
+    def with_live_replicas(self) -> Planned:
+        """Return the plan with the live number of replicas, or without one if somebody else has set it since."""
+        if self.live is None or self.desired["kind"] != "Deployment" or "replicas" not in self.desired["spec"]:
             return self
+        ours = ((self.before or {}).get("spec") or {}).get("replicas")
         spec = {key: value for key, value in self.desired["spec"].items() if key != "replicas"}
+        if ours is not None:
+            spec = {"replicas": ours, **spec}
         return replace(self, desired={**self.desired, "spec": spec})
 
     @property

@@ -7,12 +7,16 @@ of a set, `.` the value itself.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
+from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.kubernetes.cluster.api import FIELD_MANAGER, KubernetesApi
 from container_kit.stages.docker import labels
 
 Json = dict[str, Any]
+
+_WRITE_ATTEMPTS = 10
 
 
 def last_applied(live: Json) -> Json | None:
@@ -41,7 +45,8 @@ def last_change(live: Json) -> str:
     entries = [e for e in live["metadata"].get("managedFields") or [] if not e.get("subresource")]
     if not entries:
         return "changed since"
-    last = max(entries, key=lambda entry: str(entry.get("time") or ""))
+    # of several changes in one second, that of somebody else is the one to name
+    last = max(entries, key=lambda entry: (str(entry.get("time") or ""), not _is_ours(entry, "Apply")))
     run = (live["metadata"].get("annotations") or {}).get(labels.RUN)
     by_run = f", run {run}" if run and str(last.get("manager", "")).startswith(FIELD_MANAGER) else ""
     return f"changed by {last.get('manager')} at {last.get('time') or 'an unknown time'}{by_run}"
@@ -55,6 +60,13 @@ async def adopt_updates(api: KubernetesApi, path: str) -> Json:
     Raises:
         StageFailure: A fault of the API.
     """
+    for _ in range(_WRITE_ATTEMPTS - 1):
+        with suppress(StageFailure):  # its controller wrote the status meanwhile
+            return await _adopt_updates(api, path)
+    return await _adopt_updates(api, path)
+
+
+async def _adopt_updates(api: KubernetesApi, path: str) -> Json:
     live = await api.get(path)
     entries = live["metadata"].get("managedFields") or []
     applied = next((e for e in entries if _is_ours(e, "Apply")), None)

@@ -25,6 +25,7 @@ Json = dict[str, Any]
 UNDO_SECONDS = 600.0
 """Seconds in which an API server that is away may come back."""
 _MAX_PAUSE = 10.0
+_WRITE_ATTEMPTS = 10
 _KEPT_KINDS = {
     "PersistentVolumeClaim": "it may hold data",
     "PersistentVolume": "it may hold data",
@@ -51,7 +52,10 @@ def fingerprint(live: Json, *, whole: bool) -> str:
         live: The object.
         whole: Include the fields of all managers; otherwise only those that Container Kit applied.
     """
-    manifest = live if whole else last_applied(live) or {}
+    return _digest(live if whole else last_applied(live) or {})
+
+
+def _digest(manifest: Json) -> str:
     content = {key: value for key, value in manifest.items() if key not in {"status", "metadata"}}
     if isinstance(content.get("spec"), dict):
         content["spec"] = {key: value for key, value in content["spec"].items() if key != "replicas"}
@@ -71,7 +75,8 @@ async def find_changed(api: KubernetesApi, applied: Sequence[Applied]) -> list[s
     changed = []
     for item in applied:
         live = None if item.change == "unchanged" else await api.find(await _path(api, item))
-        if live is not None and not _is_untouched(item, live):
+        made_again = live is not None and item.change == "created" and live["metadata"].get("uid") != item.uid
+        if live is not None and not made_again and not _is_untouched(item, live) and not _is_undone(item, live):
             changed.append(f"{item.kind}/{item.name} ({last_change(live)})")
     return changed
 
@@ -111,6 +116,8 @@ async def _undo_one(api: KubernetesApi, item: Applied, on_first_failure: str) ->
     """Undo one change, and return what stays."""
     path, label = await _path(api, item), f"{item.kind}/{item.name}"
     live = await api.find(path)
+    if live is not None and _is_undone(item, live):
+        return []
     if live is not None and not _is_untouched(item, live):
         return [f"{label} stays as it is: {last_change(live)}"]
     if item.change == "changed" and live is None:
@@ -135,13 +142,23 @@ async def _restore(api: KubernetesApi, path: str, recorded: Json, live: Json) ->
     A write makes its manager the owner of the fields that it changes. The second write changes no content, so the API
     server takes the recorded owners as they are (Kubernetes documentation, "Server-Side Apply").
     """
-    owners = recorded["metadata"].get("managedFields") or []
-    for managed in (None, owners):
-        metadata = {**recorded["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
-        metadata.pop("managedFields", None)
-        if managed is not None:
-            metadata["managedFields"] = managed
-        live = await api.replace(path, {**recorded, "metadata": metadata})
+    plain = {key: value for key, value in recorded["metadata"].items() if key != "managedFields"}
+    live = await _write(api, path, {**recorded, "metadata": plain}, live)
+    await _write(api, path, recorded, live)
+
+
+async def _write(api: KubernetesApi, path: str, obj: Json, live: Json) -> Json:
+    """Replace an object, also if its controller writes the status meanwhile."""
+    content, attempts = fingerprint(live, whole=True), 0
+    while True:
+        metadata = {**obj["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
+        try:
+            return await api.replace(path, {**obj, "metadata": metadata})
+        except StageFailure:
+            attempts += 1
+            live = await api.get(path)
+            if attempts == _WRITE_ATTEMPTS or fingerprint(live, whole=True) != content:
+                raise
 
 
 def _with_live_replicas(before: Json, live: Json | None) -> Json:
@@ -160,6 +177,14 @@ def _is_untouched(item: Applied, live: Json) -> bool:
     if item.uid is not None and live["metadata"].get("uid") != item.uid:
         return False
     return item.after is None or fingerprint(live, whole=item.live is not None) == item.after
+
+
+def _is_undone(item: Applied, live: Json) -> bool:
+    """Return whether a live object is as it was before the apply."""
+    before = item.live or item.before
+    if before is None or item.change == "created":
+        return False
+    return fingerprint(live, whole=item.live is not None) == _digest(dict(before))
 
 
 def _is_transient(failure: StageFailure) -> bool:
