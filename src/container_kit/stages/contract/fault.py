@@ -107,6 +107,9 @@ class StageFailure(ContainerKitError):
         self.fault = fault
         self.leftover = leftover
 
+    def __reduce__(self) -> tuple[type[StageFailure], tuple[Fault]]:
+        return StageFailure, (self.fault,)  # a worker process sends it
+
 
 class FaultCode:
     """A kind of fault. Calling it returns a `StageFailure` to raise.
