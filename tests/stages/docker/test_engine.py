@@ -25,8 +25,9 @@ from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.docker.endpoint import DEFAULT_HOST, EndpointError, find_endpoint
+from container_kit.stages.docker.endpoint import EndpointError, find_endpoint
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.local_address import DEFAULT_HOST
 from support.pipelines.contexts import Contexts
 
 pytestmark = pytest.mark.anyio

@@ -93,7 +93,7 @@ class BuildxBuilder:
 
     def _image_id(self, metadata: Path) -> str:
         """Read the id of the image; older versions of buildx do not write it, so the tag stands for it."""
-        written = json.loads(metadata.read_text()) if metadata.exists() else {}
+        written = json.loads(metadata.read_text(encoding="utf-8")) if metadata.exists() else {}
         return str(written.get("containerimage.config.digest") or self._request.tag)
 
     def _arguments(self, metadata: Path) -> Iterator[str]:

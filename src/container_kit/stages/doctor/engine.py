@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,7 @@ async def _disk(client: EngineClient, info: dict[str, Any]) -> list[HostCheck]:
 
 
 def _free(folder: Path) -> int:
-    state = os.statvfs(folder)
-    return state.f_bavail * state.f_frsize
+    return shutil.disk_usage(folder).free
 
 
 async def base_image(client: EngineClient, name: str) -> list[HostCheck]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from container_kit.stages.build.context.ignore import NONE, Patterns
 from container_kit.stages.contract.fault import Evidence, FaultCode
+from container_kit.stages.host.paths import join, link_text
 
 CONTEXT_UNREADABLE = FaultCode(
     "build.context_unreadable",
@@ -69,7 +70,7 @@ def walk(root: Path, exclude: Patterns, include: Patterns | None = None) -> Iter
     Raises:
         StageFailure: A folder cannot be read, or a name is not UTF-8.
     """
-    yield from _folder(_Walk(exclude, include), str(root), "", NONE, NONE, [])
+    yield from _folder(_Walk(exclude, include), join(str(root), ""), "", NONE, NONE, [])
 
 
 def _folder(
@@ -121,7 +122,7 @@ def _entry(item: os.DirEntry[str], path: str, seen: dict[tuple[int, int], str]) 
     """Create the entry of one item; None for types that a context cannot contain, and for removed items."""
     try:
         status = item.stat(follow_symlinks=False)
-        link = os.readlink(item.path) if stat.S_ISLNK(status.st_mode) else ""  # noqa: PTH115 - the text as written
+        link = link_text(os.readlink(item.path)) if stat.S_ISLNK(status.st_mode) else ""  # noqa: PTH115 - as written
     except FileNotFoundError:
         return None
     except OSError as error:

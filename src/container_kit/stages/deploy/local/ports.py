@@ -61,7 +61,7 @@ def socket_tables(pid: int | str = "self") -> list[str]:
     tables = []
     for name in ("tcp", "tcp6"):
         with suppress(OSError):
-            tables.append(Path(f"/proc/{pid}/net/{name}").read_text())
+            tables.append(Path(f"/proc/{pid}/net/{name}").read_text(encoding="utf-8"))
     return tables
 
 
@@ -73,7 +73,7 @@ def container_socket_tables(container: str, pid: int) -> list[str]:
         pid: The process id that the engine reports.
     """
     with suppress(OSError):
-        if pid and container in Path(f"/proc/{pid}/cgroup").read_text():
+        if pid and container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"):
             return socket_tables(pid)
     return []
 
@@ -84,7 +84,7 @@ def find_holder(port: int) -> str | None:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+                return f"{(process / 'comm').read_text(encoding='utf-8').strip()} (process {process.name})"
     return None
 
 
