@@ -106,6 +106,18 @@ class Endpoint:
         """Whether the address is a socket or pipe of this machine. The engine may still run in a virtual machine."""
         return urlsplit(self.host).scheme in LOCAL_SCHEMES
 
+    def forward_command(self, port: int) -> str | None:
+        """Return the command that forwards a port of a remote engine's 127.0.0.1 to this machine; None for a local one.
+
+        The address of an engine behind `tcp://127.0.0.1` is that of a forwarded socket; its ports are unknown.
+        """
+        url = urlsplit(self.host)
+        if self.is_local or not url.hostname or url.hostname == "localhost" or url.hostname.startswith("127."):
+            return None
+        destination = f"{url.username}@{url.hostname}" if url.username else url.hostname
+        ssh_port = ["-p", str(url.port)] if url.scheme == "ssh" and url.port else []
+        return shlex.join(["ssh", "-N", "-L", f"{port}:127.0.0.1:{port}", *ssh_port, destination])
+
     @property
     def server_name(self) -> str | None:
         """The name that the engine's certificate must have; None without TLS."""

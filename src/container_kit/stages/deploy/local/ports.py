@@ -37,9 +37,22 @@ def can_listen(address: str, port: int) -> bool:
     return True
 
 
+def has_staging_address() -> bool:
+    """Return whether this machine has 127.0.0.2. macOS has only 127.0.0.1, and so do some containers."""
+    return can_listen(STAGING_ADDRESS, 0)
+
+
+def has_interface(name: str) -> bool:
+    """Return whether a network interface of this name exists in this process's network namespace."""
+    try:
+        return socket.if_nametoindex(name) > 0
+    except (OSError, AttributeError):
+        return False
+
+
 def is_free(port: int) -> bool:
-    """Return whether a port is free on both the public and the staging address."""
-    return can_listen(PUBLIC_ADDRESS, port) and can_listen(STAGING_ADDRESS, port)
+    """Return whether a port is free on both the public and, if it exists, the staging address."""
+    return can_listen(PUBLIC_ADDRESS, port) and (can_listen(STAGING_ADDRESS, port) or not has_staging_address())
 
 
 def free_port(app: str, taken: Iterable[int] = ()) -> int:
