@@ -35,6 +35,7 @@ from support.engine.small_web import copy_haproxy, import_web_image
 from support.engine.ssh import ssh_server
 from support.engine.tls import forwarded, make_certificates
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 from support.skip_policy import cannot_run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(180)]
@@ -118,7 +119,7 @@ async def test_an_application_is_built_deployed_replaced_rolled_back_and_removed
             (tmp_path / version / "index.html").write_text(version)
             (tmp_path / version / "Dockerfile").write_text(f"FROM {base}\nCOPY index.html /www/\n")
             source = Source(path=str(tmp_path / version))
-            image = await BuildImage(engine).execute(ctx(), source, BuildOptions(tag=f"{name}:{version}"))
+            image = await execute(BuildImage(engine), ctx(), source, BuildOptions(tag=f"{name}:{version}"))
             assert image.builder == "buildkit-session"
             made = await app.deploy(image)
             assert other_engine.run("busybox", "wget", "-qO-", made.url) == version
