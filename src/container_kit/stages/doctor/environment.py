@@ -43,7 +43,7 @@ def _kind(docker: DockerEngine, info: dict[str, Any], headers: dict[str, str]) -
     detail = f"{program}{', rootless' if rootless else ''}, {where}, {info.get('OperatingSystem') or 'unknown system'}"
     if not rootless:
         return HostCheck(name="engine kind", outcome="ok", detail=detail)
-    repair = "Ports below 1024 need net.ipv4.ip_unprivileged_port_start; limits need control groups v2 delegated to the user."
+    repair = "Limits need control groups v2 that are delegated to the user; ports below 1024 need a sysctl."
     if info.get("CgroupVersion") == "2" and info.get("MemoryLimit"):
         return HostCheck(name="engine kind", outcome="ok", detail=detail)
     return HostCheck(name="engine kind", outcome="problem", detail=f"{detail}; limits do not work", get=repair)
