@@ -20,6 +20,7 @@ from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck,
 from container_kit.stages.contract.workspace import Workspace
 
 _ADDRESS = re.compile(r"\b(unix|npipe|tcp|ssh|https?)://[^\s,;`)]+")
+_IPV4 = re.compile(r"\b(?!127\.0\.0\.)(?:\d{1,3}\.){3}\d{1,3}\b")
 _PATH = re.compile(r"(?<![\w:/])(?:~|[A-Za-z]:)?[/\\][\w.@+~-]+(?:[/\\][\w.@+ ~-]*[\w.@+~-])*")
 _MARKS = {"ok": ("✓", "green"), "missing": ("-", "yellow"), "problem": ("✗", "red")}
 
@@ -68,6 +69,7 @@ def _anonymous_block(report: HostReport) -> str:
     for name in sorted((name for name in names if len(name) > 1), key=len, reverse=True):
         text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", names[name], text)
     text = _ADDRESS.sub(r"\1://ADDRESS", text)
+    text = _IPV4.sub("ADDRESS", text)
     return f"```\n{_PATH.sub('PATH', text)}\n```"
 
 
