@@ -25,6 +25,19 @@ if sys.platform == "win32":
             return inside
         return f"{_LONG}UNC\\{inside[2:]}" if inside.startswith("\\\\") else _LONG + inside
 
+    _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+    _NUMBERED_DEVICES = ("COM", "LPT")
+
+    def is_plain_name(name: str) -> bool:
+        """Return whether a name is that of a file in its folder.
+
+        A backslash or a colon would lead to another folder, drive or data stream; a device is not a file; the system
+        drops dots and spaces at the end, so that another file would be opened.
+        """
+        stem = name.partition(".")[0].rstrip().upper()
+        is_device = stem in _DEVICES or (len(stem) == 4 and stem.startswith(_NUMBERED_DEVICES))
+        return not (is_device or "\\" in name or ":" in name or name != name.rstrip(". ")) or name in (".", "..")
+
     def permission_bits(mode: int) -> int:
         """Return the permission bits for an image: all files are executable, as the docker command sends them."""
         return (stat.S_IMODE(mode) | 0o111) & 0o755
@@ -47,6 +60,10 @@ else:
             path: Relative, with `/` as the separator; empty for the folder itself.
         """
         return f"{root.rstrip('/')}/{path}" if path else root
+
+    def is_plain_name(name: str) -> bool:  # noqa: ARG001 - the same interface as on Windows
+        """Return whether a name is that of a file in its folder: any name without a slash is."""
+        return True
 
     def permission_bits(mode: int) -> int:
         """Return the permission bits for an image: those of the file."""
