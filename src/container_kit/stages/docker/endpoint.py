@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -222,20 +223,21 @@ def _configuration() -> dict[str, Any]:
 
 
 def _from_context(name: str) -> Endpoint:
-    from docker.context import ContextAPI
-    from docker.errors import DockerException
-
+    """Read a context from Docker's configuration. The SDK looks elsewhere if the folder has no config.json."""
+    folder = docker_configuration_folder() / "contexts"
+    identity = hashlib.sha256(name.encode()).hexdigest()
     try:
-        context = ContextAPI.get_context(name)
-    except (DockerException, OSError, ValueError) as error:
-        raise EndpointError(f"the docker context {name!r} cannot be read: {error}") from error
-    if context is None:
-        raise EndpointError(f"the docker context {name!r} does not exist")
-    tls = context.TLSConfig
-    if not tls:
-        return Endpoint(_with_scheme(context.Host))
-    ca, cert, key = (Path(file) if file else None for file in (tls.ca_cert, *(tls.cert or (None, None))))
-    return Endpoint(_with_scheme(context.Host), TlsFiles(ca, cert, key, verify=bool(tls.verify)))
+        meta = json.loads((folder / "meta" / identity / "meta.json").read_text(encoding="utf-8"))
+        endpoint = meta["Endpoints"]["docker"]
+        host, verify = _with_scheme(str(endpoint["Host"])), not endpoint.get("SkipTLSVerify")
+    except FileNotFoundError:
+        raise EndpointError(f"the docker context {name!r} does not exist") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EndpointError(f"the docker context {name!r} cannot be read: {error!r}") from error
+    files = {file: folder / "tls" / identity / "docker" / f"{file}.pem" for file in ("ca", "cert", "key")}
+    ca, cert, key = (path if path.exists() else None for path in files.values())
+    is_tls = host.startswith(("tcp:", "http")) and (ca or cert or not verify)
+    return Endpoint(host, TlsFiles(ca, cert, key, verify=verify) if is_tls else None)
 
 
 def _tls_from_environment() -> TlsFiles | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import anyio
 
-from container_kit.stages.deploy.local import proxy, readiness
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.deploy.local import proxy, readiness, swap
 from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over
-from container_kit.stages.deploy.local.probe_inside import probe_staged
+from container_kit.stages.deploy.local.probe_inside import probe_public, probe_staged
 from container_kit.stages.deploy.local.recovery import clean_up
 from container_kit.stages.deploy.local.watchdog import watchdog
 from container_kit.stages.docker.labels import RUN
@@ -36,9 +39,17 @@ async def activate(containers: Containers, active: ActiveVersion, previous: AppC
                 await readiness.wait_until_answering(containers, previous, send)
             with anyio.CancelScope(shield=True):
                 await cut_over(containers, active, previous, haproxy)
+                await _wait_for_public_answer(containers, previous)
     except BaseException:
         await clean_up(containers, previous.app)
         raise
+
+
+async def _wait_for_public_answer(containers: Containers, version: AppContainer) -> None:
+    """Wait until a new proxy has started to listen; a version that does not answer can still be restored."""
+    send = await probe_public(containers, version)
+    with suppress(StageFailure):
+        await swap.wait_until_answering(version.app, version.port, version.probe, version.health_path, send)
 
 
 async def _prober(
