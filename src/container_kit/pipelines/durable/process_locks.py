@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from container_kit.stages.contract.private_files import make_private_folder
 from container_kit.stages.host.file_locks import acquire_lock_file, close_and_remove, open_lock_file, try_lock
 
 
@@ -53,7 +54,7 @@ class FileLocks:
     """
 
     def __init__(self, folder: Path, executor_id: str | None = None) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder, tighten=True)
         self._folder = folder
         self.executor_id = executor_id or new_executor_id()
         self._lock = acquire_lock_file(folder / self.executor_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import shutil
 import socket
 from contextlib import closing
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from container_kit.stages.artifacts.host_checks import HostCheck
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.docker.endpoint import docker_configuration_folder
 from container_kit.stages.docker.engine import DockerEngine
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import anyio
 from anyio.abc import SocketStream
 
 from container_kit.stages.artifacts.deployment import Probe
+from container_kit.stages.contract import expressions as re
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")  # RFC 9112, section 4
 TIMEOUT = 5.0
