@@ -19,7 +19,7 @@ from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over, f
 from container_kit.stages.deploy.local.lock import BUSY, hold_lock
 from container_kit.stages.deploy.local.ports import free_port, is_free
 from container_kit.stages.deploy.local.probe import probe_address
-from container_kit.stages.deploy.local.probe_inside import probe_public, probe_staged
+from container_kit.stages.deploy.local.proxied.probe_inside import probe_public, probe_staged
 from container_kit.stages.deploy.local.recovery import clean_up, recover, retire
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services

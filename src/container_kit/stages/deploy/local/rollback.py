@@ -11,7 +11,7 @@ from container_kit.stages.deploy.local import proxy, readiness, swap
 from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over
-from container_kit.stages.deploy.local.probe_inside import probe_public, probe_staged
+from container_kit.stages.deploy.local.proxied.probe_inside import probe_public, probe_staged
 from container_kit.stages.deploy.local.recovery import clean_up
 from container_kit.stages.deploy.local.watchdog import watchdog
 from container_kit.stages.docker.labels import RUN

@@ -13,7 +13,7 @@ from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, Networks
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.probe import Send, probe_address
-from container_kit.stages.deploy.local.probe_inside import probe_public
+from container_kit.stages.deploy.local.proxied.probe_inside import probe_public
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
 
