@@ -7,7 +7,6 @@ never complete one must be stopped here.
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from container_kit.server.web.addresses import network_of
+from container_kit.stages.host.users import open_file_limit
 
 HEAD_TIMEOUT = 10.0
 """Seconds from the start of a connection, or from the last response, to the complete head of the next request."""
@@ -167,7 +167,7 @@ def _evict(groups: Iterable[dict[LimitedProtocol, None]], newest: LimitedProtoco
 
 
 def _allowed_by_descriptors() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
+    soft = open_file_limit()
+    if soft is None:
         return _UNLIMITED
     return max(soft - _RESERVE, soft // 4)

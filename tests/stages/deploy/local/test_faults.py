@@ -227,11 +227,11 @@ async def test_more_than_the_target_allows_is_refused_and_a_default_is_lowered_t
     small = Target(name="small", limits=Limits(memory_mb=64, cpus=0.5))
     image = web("v1")
     with pytest.raises(StageFailure) as failure:
-        await validate(app.stage, app.ctx(), image, DeployOptions(name=app.name, memory_mb=65), target=small)
+        await validate(app.stage, app.ctx(), image, DeployOptions(name=app.name, memory_mb=65), small)
     fault = failure.value.fault
     assert fault.code == "target.over_limit"
     assert fault.next_actions[0].arguments == {"memory_mb": 64}
-    made = await execute(app.stage, app.ctx(), image, DeployOptions(name=app.name), target=small)
+    made = await execute(app.stage, app.ctx(), image, DeployOptions(name=app.name), small)
     host = app.api.inspect_container(made.container_id)["HostConfig"]
     assert (host["Memory"], host["NanoCpus"]) == (64 << 20, 500_000_000)
 

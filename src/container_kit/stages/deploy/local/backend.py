@@ -58,7 +58,9 @@ class LocalBackend:
     def summarize(deployment: Deployment, verification: Verification | None) -> Sequence[str]:
         """Describe a deployment and its checks in a few lines."""
         head = f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})"
-        return [head, *check_lines(verification)]
+        command = deployment.forward_command
+        reach = [f"The engine is remote. To open the URL on this machine, run: {command}"] if command else []
+        return [head, *reach, *check_lines(verification)]
 
     async def list(self, name: str | None) -> Sequence[Application]:
         """Return the applications on the engine, by name."""
@@ -97,6 +99,7 @@ class LocalBackend:
             version=earlier.version_name,
             image=earlier.labels[IMAGE],
             url=f"http://{PUBLIC_ADDRESS}:{earlier.port}",
+            forward_command=self._containers.engine.forward_command(earlier.port),
             replaced=replaced,
         )
 
@@ -143,6 +146,7 @@ class LocalBackend:
             name=name,
             target=self._target.name,
             url=f"http://{PUBLIC_ADDRESS}:{version.port}" if version else None,
+            forward_command=self._containers.engine.forward_command(version.port) if version else None,
             state=state,
             versions=tuple(_version(container, active) for container in versions),
         )
