@@ -56,7 +56,7 @@ def serve(options: argparse.Namespace) -> int:
     )
     add_health_routes(server, runs, metrics, verifier)
     https = (settings.public_url or "").startswith("https:")
-    RunPages(runs, verifier, transport_security(settings), https=https).add_to(server)
+    RunPages(runs, verifier, transport_security(settings), https, {tool.name: tool for tool in tools}).add_to(server)
     app = transports.http_app(server, options.transport, settings)
     with transports.listen(settings) as listener:
         _enable_garbage_collection()

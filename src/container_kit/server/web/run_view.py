@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio.to_thread
@@ -25,8 +25,10 @@ from container_kit.pipelines.request import RUN_NOT_FOUND
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.tools.protocol.identity import principal_of
+from container_kit.tools.registry import ALL
 from container_kit.tools.results.run_json import run_json
 from container_kit.tools.run_view.watch_run import WatchRunInput, watch_run
+from container_kit.tools.tool import Tool
 
 _COOKIE = "container_kit_token"
 _LISTED_RUNS = 100
@@ -51,12 +53,14 @@ class RunPages:
         verifier: Verifies tokens; None if the server requires none.
         security: The accepted Host and Origin headers.
         https: Whether browsers reach the server only by HTTPS.
+        tools: The tools that next actions may name, by name.
     """
 
     runs: RunService
     verifier: TokenVerifier | None
     security: TransportSecuritySettings
     https: bool = False
+    tools: Mapping[str, Tool] = field(default_factory=lambda: {tool.name: tool for tool in ALL})
 
     def add_to(self, server: MCPServer) -> None:
         """Add the routes to a server."""
@@ -130,7 +134,7 @@ class RunPages:
     async def _run(self, request: Request, principal: str | None) -> Response:
         try:
             arguments = WatchRunInput.model_validate({**request.query_params, "run": request.path_params["run"]})
-            return _json(await watch_run(self.runs, principal, arguments))
+            return _json(await watch_run(self.runs, principal, arguments, self.tools))
         except ValidationError:
             return _json({"message": "invalid query"}, 400)
         except StageFailure as failure:

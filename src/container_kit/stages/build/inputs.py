@@ -223,7 +223,7 @@ def _parse_patterns(text: str, path: str) -> Patterns:
 
 
 def _edit_and_retry(path: str) -> NextAction:
-    return NextAction(why=f"Correct {path}, then make the same call again.")
+    return NextAction(why=f"Correct {path}, then retry the run.")
 
 
 def _reference(root: Path, module: str, tag: str | None) -> str:
