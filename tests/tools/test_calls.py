@@ -12,7 +12,6 @@ from pydantic import JsonValue
 
 from container_kit import Evidence, Fault, NextAction, Stage, StageContext, Workspace
 from container_kit.stages.artifacts.image import Image
-from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.placeholder import placeholder
 from container_kit.tools.protocol.tool_adapter import TOOL_FAILURE
 from container_kit.tools.registry import ALL
@@ -81,15 +80,7 @@ async def test_a_failure_is_a_fault_in_the_text_the_structure_and_the_draft_key(
 
 
 async def test_a_next_action_works_unchanged(mode: str, workspace: Workspace) -> None:
-    outcomes: list[Fault | Image] = [FAILED, IMAGE]
-
-    def build(*_: object, **__: object) -> Image:
-        outcome = outcomes.pop(0)
-        if isinstance(outcome, Fault):
-            raise StageFailure(outcome)
-        return outcome
-
-    async with connected(runs_of(workspace, {"build": {"build": build}}), mode) as client:
+    async with connected(runs_of(workspace, {"build": {"build": [FAILED, IMAGE]}}), mode) as client:
         action = (await call(client, "build", path=".")).structured_content["next_actions"][0]
         assert not (await call(client, action["tool"], **action["arguments"])).is_error
 

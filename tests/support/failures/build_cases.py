@@ -55,7 +55,7 @@ NPM = (
     Provoked("npm-lock-missing", "build.lockfile_not_found", "npm ci", {"package.json": NEW}),
     Provoked(
         "npm-lock-broken",
-        "build.lockfile_invalid",
+        "build.lockfile_not_found",
         "npm ci",
         {"package.json": NEW, "package-lock.json": "<<<<<<< HEAD\n{\n=======\n"},
     ),

@@ -2,8 +2,8 @@
 
     python tests/support/failures/record_builds.py [NAME…]
 
-It writes one file for each failure to `tests/stages/build/recordings`: TOML with the command, its exit code, the class
-that the failure belongs to, and the end of the output. Programs that are not installed are skipped.
+It writes one file for each failure to `tests/stages/build/recordings`: TOML with the command, its exit code
+and the end of the output. Programs that are not installed are skipped.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def run(case: Provoked, index: str) -> tuple[int, str] | None:
         done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               stdin=subprocess.DEVNULL, timeout=_TIMEOUT, check=False)  # fmt: skip
     except subprocess.TimeoutExpired:
-        print(f"{case.name}: timed out", flush=True)
+        sys.stderr.write(f"{case.name}: timed out\n")
         return None
     finally:
         subprocess.run(["rm", "-rf", str(folder)], check=False)
@@ -131,7 +131,7 @@ def clean(text: str, folder: Path, index: str) -> str:
     text = re.sub(r"/tmp/fx/npmtools/node_modules", "/usr/local/lib/node_modules", text)
     text = re.sub(r"/tmp/(?:pip|uv|tmp|shop|\.tmp)[-\w.]*", "/tmp/x", text)
     text = re.sub(r"/root/\.pyenv/versions/[^/]+", "/usr/local", text)
-    lines = [line[:400].rstrip() for line in text.splitlines()]
+    lines = [line[:1500].rstrip() for line in text.splitlines()]
     return "\n".join(lines[-_LINES:]).strip("\n")
 
 
@@ -141,7 +141,7 @@ def write(case: Provoked, exit_code: int, output: str) -> None:
     where = f"in {case.image}" if case.image else "on Debian 12"
     RECORDINGS.mkdir(exist_ok=True)
     (RECORDINGS / f"{case.name}.toml").write_text(
-        f"# Made {where} by:\n# {made}\ncode = \"{case.code}\"\nexit_code = {exit_code}\noutput = '''\n{output}\n'''\n"
+        f"# Made {where} by:\n# {made}\nexit_code = {exit_code}\noutput = '''\n{output}\n'''\n"
     )
 
 
@@ -157,10 +157,10 @@ def main() -> None:
             continue
         result = run(case, index)
         if result is None or result[0] == 0:
-            print(f"{case.name}: {'no result' if result is None else 'did not fail: ' + result[1][-300:]}", flush=True)
+            sys.stderr.write(f"{case.name}: did not fail: {result and result[1][-300:]}\n")
             continue
         write(case, *result)
-        print(f"{case.name}: {result[0]}", flush=True)
+        sys.stderr.write(f"{case.name}: {result[0]}\n")
     server.shutdown()
 
 

@@ -106,7 +106,7 @@ def test_a_failed_retry_leads_to_a_retry_of_the_new_run(workspace: Workspace, to
     assert (ready.tool, ready.arguments) == ("retry-run", {"run": "new", "input": {"memory_mb": 64}})
 
 
-def test_a_variable_is_added_to_those_that_were_sent(workspace: Workspace, tools: dict[str, Tool]) -> None:
+def test_a_variable_is_added_to_those_that_were_sent() -> None:
     sent, more = {"build_args": {"A": "1"}}, {"build_args": {"B": "2"}}
     assert merge_arguments(sent, more, BUILD)["build_args"] == {"A": "1", "B": "2"}
     assert merge_input(sent, more) == {"build_args": {"A": "1", "B": "2"}}

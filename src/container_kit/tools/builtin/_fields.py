@@ -28,6 +28,8 @@ ContainerPort = Annotated[int, Field(ge=1, le=65535, description="Default: detec
 Env = Annotated[dict[str, str], Field(description="Values never appear in results")]
 EnvFile = Annotated[str, Field(description="NAME=value lines; for secrets")]
 TargetName = Annotated[str, Field(description="Configured target")]
+MemoryLimit = Annotated[int, Field(ge=16)]
+ProbeKind = Annotated[Literal["http", "tcp"], Field(description="How health is checked")]
 HealthPath = Annotated[str, Field(description="HTTP GET health check")]
 HealthTimeout = Annotated[float, Field(gt=0, le=600, description="Seconds")]
 ReadOnly = Annotated[bool, Field(description="Read-only root, writable /tmp")]

@@ -23,8 +23,10 @@ from container_kit.tools.builtin._fields import (
     HealthPath,
     HealthTimeout,
     HostPort,
+    MemoryLimit,
     ModulePath,
     NewImageName,
+    ProbeKind,
     SourcePath,
     TargetName,
     Timeout,
@@ -52,7 +54,9 @@ class FullDeploymentInput(ToolInput):
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
     health_timeout: HealthTimeout = 30.0
+    memory_mb: MemoryLimit = 512
     read_only: bool = True
+    probe: ProbeKind = "http"
     services: Annotated[bool, Field(description="Also run its databases")] = False
     deploy_to: TargetName | None = None
     dry_run: DryRun = False

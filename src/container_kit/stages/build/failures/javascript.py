@@ -14,15 +14,15 @@ _NAME = r"(?P<package>@?[\w.-]{1,100}(?:/[\w.-]{1,100})?)"
 _OTHERWISE = " To build without it for now, write `{loose}` in {{where}}."
 
 
-def _lock(program: str, command: str, file: str, loose: str) -> str:
+def _lock(command: str, file: str, loose: str) -> str:
     return f"Run `{command}` next to package.json and commit {file}.{_OTHERWISE.format(loose=loose)}"
 
 
-_NPM_LOCK = _lock("npm", "npm install --package-lock-only", "package-lock.json", "npm install")
-_PNPM_LOCK = _lock("pnpm", "pnpm install --lockfile-only", "pnpm-lock.yaml", "pnpm install --no-frozen-lockfile")
-_YARN_LOCK = _lock("yarn", "yarn install", "yarn.lock", "yarn install")
-_BERRY_LOCK = _lock("yarn", "yarn install --mode=update-lockfile", "yarn.lock", "yarn install --no-immutable")
-_BUN_LOCK = _lock("bun", "bun install --lockfile-only", "bun.lock", "bun install")
+_NPM_LOCK = _lock("npm install --package-lock-only", "package-lock.json", "npm install")
+_PNPM_LOCK = _lock("pnpm install --lockfile-only", "pnpm-lock.yaml", "pnpm install --no-frozen-lockfile")
+_YARN_LOCK = _lock("yarn install", "yarn.lock", "yarn install")
+_BERRY_LOCK = _lock("yarn install --mode=update-lockfile", "yarn.lock", "yarn install --no-immutable")
+_BUN_LOCK = _lock("bun install --lockfile-only", "bun.lock", "bun install")
 
 
 def _is_development_dependency(failure: Failure, match: re.Match[str]) -> bool:
@@ -57,7 +57,7 @@ DEVELOPMENT_DEPENDENCY = pattern(
 )
 
 
-def _npmrc(_: Failure, match: re.Match[str]) -> Sequence[NextAction]:
+def _npmrc(_failure: Failure, _match: re.Match[str]) -> Sequence[NextAction]:
     why = "Add the line `legacy-peer-deps=true` to .npmrc next to package.json (the argument --legacy-peer-deps)"
     return [edit_and_retry(f"{why}, or align the versions that the log names.")]
 

@@ -40,7 +40,7 @@ _CREDENTIAL = (
 )
 
 
-def _give_secret(failure: Failure, match: re.Match[str]) -> list[NextAction]:
+def _give_secret(failure: Failure, _match: re.Match[str]) -> list[NextAction]:
     """Offer the secrets that the Dockerfile mounts; else an edit."""
     mounts = re.findall(r"--mount=type=secret,(?:[\w=,]{0,100},)?id=([\w.-]{1,80})", failure.inputs.content)
     named = {secret: f"env:{re.sub(r'[^A-Za-z0-9]', '_', secret).upper()}" for secret in dict.fromkeys(mounts)}
@@ -68,6 +68,8 @@ _INDEX_401 = (
     r"error An unexpected error occurred: \"https?://[^\s\"]{1,300}: (?:.{0,40}40[13]|authentication required)",
     rf"error: GET {_URL} - 40[13]|error: (?:Unauthorized|Forbidden)",
     r"An index URL \((?P<url>[^)]{1,300})\) could not be queried due to a lack of valid authentication|returned a 403 Forbidden",
+    r"could not be authenticated for (?P<host>\S{1,200})|Access token could not|authenticated registries require a credential-provider",
+    r"Could not transfer artifact [^\n]{1,900}(?:status code: 40[13]|authentication failed|Not authorized|authorization failed|\b40[13]\b)",
     r"401 Error, Credentials not correct for (?P<host>\S{1,200})|^User for (?P<url>\S{1,200}): ",
     rf"40[13] Client Error: .{{1,60}} for url: {_URL}|HTTP error 40[13] while getting {_URL}",
     rf"(?:status code|HTTP|status) \(?40[13]\b.{{0,60}}?(?:{_URL})?|credentials may be missing|authentication (?:is )?required for",
@@ -75,7 +77,7 @@ _INDEX_401 = (
     r"reading (?P<url>https?://\S{1,300}): 40[13]|unrecognized import path.{0,200}40[13]",
     rf"(?:URL )?{_URL}.{{0,80}}(?:required authentication|requires? authenti|HTTP/[\d.]+ 40[13])",
     r"[Nn]ot authorized|status: 40[13] (?:Unauthorized|Forbidden)|status code:? 40[13]|Received status code 40[13]",
-    r"NU1301.{0,200}\b40[13]\b|Response status code does not indicate success: 40[13]",
+    r"NU1301[^\n]{0,200}\b40[13]\b|Response status code does not indicate success: 40[13]",
     r"HTTP Error 40[13]|got 40[13]|response code 40[13]",
 )
 _INDEX_DOWN = (
@@ -91,16 +93,16 @@ _INDEX_DOWN = (
     r"All attempts to connect to (?P<host>\S{1,200}) failed|Cannot connect to (?:the )?host",
     r"Unable to fetch (?:from )?.{0,60}index|httpx\.Connect(?:Error|Timeout)|ConnectError: ",
     r"dial tcp[^\n]{0,120}(?:connection refused|i/o timeout|no such host|network is unreachable)|proxyconnect tcp",
-    r"Could not reach host (?P<host>\S{1,200})|Could not fetch specs from (?P<url>\S{1,300})|Network error while fetching|Gem::RemoteFetcher::FetchError|Errno::ECONNREFUSED|Gem::Net::|Unable to download data from",
+    r"Could not reach host (?P<host>\S{1,200})|Could not fetch specs from (?P<url>\S{1,300}) due to underlying error\n(?![^\n]{0,20}(?:bad response|Bad response) [^\n]{0,40}40)|Network error while fetching|Gem::RemoteFetcher::FetchError|Errno::ECONNREFUSED|Gem::Net::|Unable to download data from",
     r"failed to download from `?(?P<url>https?://[^\s`]{1,300})|spurious network error|download of \S{1,100} failed|failed to query replaced source|failed to fetch `https?:[^`]{1,300}`",
     rf"curl error \d+ while downloading {_URL}|The \"(?P<host>https?://[^\"]{{1,300}})\" file could not be downloaded",
-    r"Could not transfer artifact .{1,200}(?:Connection refused|Connect(?:ion)? timed out|UnknownHost|Unknown host|[Nn]etwork is unreachable|No route to host|[Nn]ame or service not known|status code: 50\d|Temporary failure)",
+    r"Could not transfer artifact [^\n]{1,900}(?:Connection refused|Connect(?:ion)? timed out|UnknownHost|Unknown host|[Nn]etwork is unreachable|No route to host|[Nn]ame or service not known|status code: 50\d|Temporary failure)",
     r"Could not (?:GET|HEAD) '(?P<url>https?://[^']{1,300})'(?!.{0,80}40[13])|Exception in thread \"main\" java\.(?:net\.(?:UnknownHost|Connect|SocketTimeout)|io\.IO)Exception.{0,80}(?:services\.gradle|distributions|Download)|Downloading https://services\.gradle\.org",
-    r"NU1301|Unable to load the service index for source (?P<url>https?://\S{1,300})",
+    r"Unable to load the service index for source (?P<url>https?://\S{1,300})|NU1301",
     r"(?:Failed to fetch record for|Request failed \().{0,120}|Hex.{0,40}(?:failed_connect|nxdomain|timeout)|\{:failed_connect",
     r"W: Failed to fetch (?P<url>https?://\S{1,300})|E: Failed to fetch (?P<host>https?://\S{1,300})|Some index files failed to download",
     r"WARNING: (?:fetching|opening|updating and opening) (?P<url>https?://\S{1,200}): (?:temporary error|could not connect|DNS|network error)",
-    r"Import '(?P<url>https?://[^']{1,300})' failed|error sending request",
+    r"Import '(?P<url>https?://[^']{1,300})' failed|error sending request|Requires import access to \"(?P<url>[^\"]{1,200})\"",
     r"corepack.{0,200}(?:fetch failed|ECONNREFUSED|ENOTFOUND)|Error when performing the request to (?P<url>https?://\S{1,300})",
     r"(?:binaries\.prisma\.sh|storage\.googleapis\.com|playwright\.azureedge\.net|download\.cypress\.io|nodejs\.org/(?:download|dist)|github\.com)[^\n]{0,200}(?:ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|fetch failed)",
 )

@@ -114,6 +114,12 @@ _COMMANDS = (
 )
 
 _RESOURCES = (
+    sign(
+        codes.REPOSITORY_UNAUTHORIZED,
+        r"could not read Username for|Permission denied \(publickey|Authentication failed for|Host key verification failed|remote: Repository not found|terminal prompts disabled|could not read Password",
+        "git has no access to a repository",
+        "Pass a token as a build secret and use it in {where} (`--mount=type=secret`), or depend on a published release.",
+    ),
     pattern(
         "build.disk_full",
         r"[Nn]o space left on device|ENOSPC",
@@ -199,12 +205,6 @@ _CODE = (
 )
 _FILES = (
     sign(
-        codes.REPOSITORY_UNAUTHORIZED,
-        r"could not read Username for|Permission denied \(publickey|Authentication failed for|Host key verification failed|remote: Repository not found|terminal prompts disabled|could not read Password",
-        "git has no access to a repository",
-        "Pass a token as a build secret and use it in {where} (`--mount=type=secret`), or depend on a published release.",
-    ),
-    sign(
         codes.PATH_NOT_FOUND,
         r"(?:cannot stat|cannot access|can't stat|can't open|cannot open) '?(?P<stat>[^'\n:]{1,300})'?: No such file|can't cd to (?P<cd>[^\s:]{1,300})|cd: (?P<bash>[^\s:]{1,300}): No such file"
         r"|can't open file '(?P<python>[^']{1,300})': \[Errno 2\]|FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<open>[^']{1,300})'|ENOENT: no such file or directory, \w{1,10} '(?P<node>[^']{1,300})'"
@@ -228,7 +228,7 @@ _FILES = (
     ),
     pattern(
         "build.user_unknown",
-        r"invalid (?P<kind>user|group): '?(?P<user>[^'\n]{1,80})|unknown user(?:/group)? (?P<busybox>\S{1,60})|user '?(?P<su>[\w-]{1,40})'? does not exist",
+        r"invalid (?P<kind>user|group): [‘'`]?(?P<user>[^‘’'\n]{1,80})|unknown user(?:/group)? (?P<busybox>\S{1,60})|user '?(?P<su>[\w-]{1,40})'? does not exist",
         "the image has no user {user}{busybox}{su}",
         means="A command names a user or group that the image does not have.",
         hint="Create the user before {where} (`RUN useradd --system {user}{busybox}{su}`), or use a numeric id.",

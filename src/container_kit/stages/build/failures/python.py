@@ -41,11 +41,11 @@ _LOCKS = (
          "pdm.lock does not match pyproject.toml", _lock("pdm lock", "pdm.lock", "pdm install")),
     sign(codes.LOCKFILE_OUTDATED, r"Pipfile\.lock \(\w{1,80}\) (?:is )?out of date|Your Pipfile\.lock|Pipfile\.lock is out of date",
          "Pipfile.lock does not match Pipfile", _lock("pipenv lock", "Pipfile.lock", "pipenv install --skip-lock")),
-    sign(codes.LOCKFILE_NOT_FOUND, r"Unable to find lockfile at `(?P<file>uv\.lock)`|(?P<pdm>[Ll]ock ?file) (?:does not|doesn't) exist|poetry\.lock (?:does not exist|not found)|(?P<pip>Pipfile\.lock) not found"
+    sign(codes.LOCKFILE_NOT_FOUND, r"Unable to find lockfile at `(?P<file>uv\.lock)`|(?P<pdm>[Ll]ock ?file) (?:does not|doesn't) exist|poetry\.lock (?:does not exist|(?:was )?not found)|(?P<pip>Pipfile\.lock) not found"
          r"|No lock ?file (?:is|was) found|lockfile is (?:missing|not found)",
          "the lock file {file}{pip} is not in the image",
          "COPY it before {where}; if there is none, create it (`uv lock`, `poetry lock`, `pdm lock`, `pipenv lock`) and commit it."),
-    sign(codes.LOCKFILE_INVALID, r"Failed to parse `uv\.lock`|Unable to read the lock file|poetry\.lock.{0,60}(?:invalid|parse)|TOML parse error.{0,40}uv\.lock|pdm\.lock.{0,60}(?:invalid|parse)",
+    sign(codes.LOCKFILE_INVALID, r"failed to parse lock file(?![\s\S]{0,200}lock file version)|Failed to parse `uv\.lock`|Unable to read the lock file|poetry\.lock.{0,60}(?:invalid|parse)|TOML parse error.{0,40}uv\.lock|pdm\.lock.{0,60}(?:invalid|parse)",
          "the lock file cannot be parsed", "Resolve the merge conflict in it, or delete it and lock again."),
 )  # fmt: skip
 
@@ -75,6 +75,7 @@ _PACKAGES = (
          r"|Python version .{0,40} in (?:Pipfile|pyproject)",
          "the application or a package needs Python {wanted}{uv}{project}{pipenv}{not}, the image has {python}{poetry}",
          "Use a base image with that Python (write-dockerfile with base_images), or a release of the package that supports it."),
+    sign(codes.PACKAGE_NOT_FOUND, r"DistributionNotFound: No matching distribution found for (?P<name>\S{1,100})", "the index has no package {name}", "Correct the name {name}, or configure its index."),
     sign(codes.DEPENDENCY_CONFLICT, r"Cannot install (?P<packages>.{1,200}?) because these package versions|ResolutionImpossible|conflicting dependencies|No solution found when resolving"
          r"|version solving failed|versions have conflicts|ResolutionTooDeep|resolution-too-deep|are incompatible",
          "the requirements conflict {packages}", "Loosen one of the pins that the log names: {packages}."),
@@ -106,6 +107,8 @@ _PACKAGES = (
 )  # fmt: skip
 
 _BUILDS = (
+    sign(codes.LINT_FAILED, r"^Found [1-9]\d{0,5} errors?(?: in \d| \()?|^(?P<place>[\w./-]{1,200}\.pyi?:\d+(?::\d+)?): error: .{1,300}\[[\w-]{1,40}\]$|would reformat|[1-9]\d{0,4} files? would be reformatted",
+         "a type checker or linter found problems {place}", "Correct the lines in the log, or leave the check out of {where}."),
     sign(codes.LIBRARY_NOT_FOUND, r"(?P<pg>pg_config) executable not found|(?P<my>Can not find valid pkg-config name)|(?P<xml>Please make sure the libxml2 and libxslt)|(?P<jpeg>headers or library files could not be found for \w{1,20})"
          r"|fatal error: (?P<header>[\w./+-]{1,100}\.h(?:pp)?): No such file|cannot find -l(?P<lib>[\w.+-]{1,60})|ld: library not found for -l(?P<mac>[\w.+-]{1,60})",
          "a system library is missing: {pg}{my}{xml}{jpeg}{header}{lib}",
@@ -118,17 +121,15 @@ _BUILDS = (
     sign(codes.COMPILE_ERROR, r"^\s{0,20}(?P<place>[^\s:]{1,200}\.(?:c|cc|cpp|h|pyx):\d+(?::\d+)?): (?:fatal )?error: (?P<problem>[^\n]{1,200})",
          "a package does not compile: {place} {problem}",
          "Choose a release of the package that supports the image's Python, or that has a wheel: {problem}."),
-    sign(codes.PACKAGE_BUILD_FAILED, r"metadata-generation-failed|subprocess-exited-with-error(?![\s\S]{0,400}git clone)|Failed to build `?(?P<uv>[^`\n]{1,200})|Failed building wheel for (?P<wheel>\S{1,100})|BackendUnavailable|build_wheel.{0,40}failed|ChefBuildError|Call to `[^`]{1,100}` failed|Cannot import '?[\w.]{1,80}'?|Could not build wheels",
-         "a package cannot be built from source {wheel}{uv}",
-         "Read the exception in the log. Choose a release that has a wheel for this Python, or give the build what it misses "
-         "(a build dependency, a file that COPY brings)."),
 )  # fmt: skip
 
 _RUNS = (
+    sign(codes.PACKAGE_BUILD_FAILED, r"metadata-generation-failed|subprocess-exited-with-error(?!\n[\s\S]{0,40}git clone)|Failed to build (?!'git\+)`?(?P<uv>[^`\n]{1,200})|Failed building wheel for (?P<wheel>\S{1,100})|BackendUnavailable|build_wheel.{0,40}failed|ChefBuildError|Call to `[^`]{1,100}` failed|Cannot import '?[\w.]{1,80}'?|Could not build wheels",
+         "a package cannot be built from source {wheel}{uv}",
+         "Read the exception in the log. Choose a release that has a wheel for this Python, or give the build what it misses "
+         "(a build dependency, a file that COPY brings)."),
     sign(codes.TESTS_FAILED, r"^={3,20} .{0,80}\b[1-9]\d{0,5} (?:failed|error)|^FAILED \(|^[1-9]\d{0,5} (?:failed|errors?)(?:, | in )|^FAILED [\w./-]{1,200}::",
          "tests failed in the build", "Correct the tests that the log names, or leave the tests out of {where}."),
-    sign(codes.LINT_FAILED, r"^Found [1-9]\d{0,5} errors?(?: in \d| \()?|^(?P<place>[\w./-]{1,200}:\d+(?::\d+)?): error: .{1,200}\[[\w-]{1,40}\]$|would reformat|[1-9]\d{0,4} files? would be reformatted",
-         "a type checker or linter found problems {place}", "Correct the lines in the log, or leave the check out of {where}."),
     pattern(
         "build.setting_missing",
         r"ImproperlyConfigured: .{0,80}(?P<setting>STATIC_ROOT)|You're using the staticfiles app without having set the (?P<static>STATIC_ROOT)",
