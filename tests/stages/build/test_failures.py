@@ -150,7 +150,10 @@ CASES = [
     Case("build.package_not_found", PYTHON + "RUN pip install nosuch-package-zz-zz\n", 2, "nosuch-package-zz-zz"),
     Case("build.package_version_not_found", PYTHON + "RUN pip install six==99.0\n", 2, "six==99.0"),
     Case(
-        "build.dependency_conflict", PYTHON + 'RUN pip install "urllib3<1.21" "requests==2.32.3"\n', 2, "requirements conflict"
+        "build.dependency_conflict",
+        PYTHON + 'RUN pip install "urllib3<1.21" "requests==2.32.3"\n',
+        2,
+        "requirements conflict",
     ),
     Case("build.manifest_not_found", PYTHON + "RUN pip install -r r.txt\n", 2, "r.txt is not in the image yet"),
     Case(
@@ -212,27 +215,45 @@ CASES = [
         "build.runtime_unsupported",
         NODE + "COPY . .\nRUN npm install --engine-strict\n",
         4,
-        "Node version",
+        "Node.js",
         package(engines='{"node": ">=99"}'),
     ),
     # the network
     Case(
-        "build.dns_failure",
+        "build.index_unreachable",
         NODE + "RUN npm install --fetch-retries 0 --registry http://nosuch.invalid is-odd\n",
         3,
-        "nosuch.invalid cannot be resolved",
+        "http://nosuch.invalid/is-odd cannot be reached",
+    ),
+    Case(
+        "build.index_unreachable",
+        PYTHON + "RUN pip install --retries 1 --index-url http://127.0.0.1:9/simple six\n",
+        2,
+        "127.0.0.1 cannot be reached",
+    ),
+    Case(
+        "build.index_unreachable",
+        PYTHON
+        + """RUN python -c "import socket, time; s = socket.create_server(('', 81)); time.sleep(9)" & sleep 0.3; \\
+    pip install --retries 1 --timeout 0.5 --index-url http://127.0.0.1:81/simple six\n""",
+        2,
+        "127.0.0.1 cannot be reached",
+    ),
+    Case(
+        "build.dns_failure",
+        PYTHON + "RUN python -c \"import socket; socket.getaddrinfo('nosuch.invalid', 80)\"\n",
+        2,
+        "cannot be resolved",
     ),
     Case(
         "build.connection_refused",
-        PYTHON + "RUN pip install --retries 1 --index-url http://127.0.0.1:9/simple six\n",
+        PYTHON + "RUN python -c \"import socket; socket.create_connection(('127.0.0.1', 9))\"\n",
         2,
         "could not be reached",
     ),
     Case(
         "build.connection_timeout",
-        PYTHON
-        + """RUN python -c "import socket, time; s = socket.create_server(('', 81)); time.sleep(9)" & sleep 0.3; \\
-    pip install --retries 1 --timeout 0.5 --index-url http://127.0.0.1:81/simple six\n""",
+        PYTHON + 'RUN python -c "import errno, os; raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))"\n',
         2,
         "did not answer in time",
     ),
@@ -450,8 +471,8 @@ async def test_an_untrusted_certificate_inside_the_build_is_repaired_by_the_acti
     assert not any("container-kit" in variable for variable in inside)
 
 
-def test_every_kind_of_failure_is_provoked_somewhere_in_this_file() -> None:
+def test_every_kind_of_failure_is_provoked_here_or_recorded() -> None:
     provoked = {case.code for case in CASES}
-    text = Path(__file__).read_text()
+    text = Path(__file__).read_text() + Path(__file__).with_name("test_recorded_failures.py").read_text()
     missing = [code.code for code in FAULTS if code.code not in provoked and f'"{code.code}"' not in text]
     assert missing == []

@@ -408,6 +408,7 @@ def test_every_recording_has_an_expected_class() -> None:
         ("> Could not GET 'https://repo.shop.example/x.pom'. Received status code 401 from server: Unauthorized", "build.index_unauthorized", "secret"),
         ("Task 'bootJarr' not found in root project 'shop'.", "build.script_not_found", "bootJarr"),
         ("Program.cs(3,5): error CS0103: The name 'x' does not exist in the current context [/app/shop.csproj]", "build.compile_error", "Program.cs(3,5)"),
+        ("django.core.exceptions.ImproperlyConfigured: You're using the staticfiles app without having set the STATIC_ROOT setting to a filesystem path.", "build.setting_missing", "STATIC_ROOT"),
         ("sh: 1: husky: not found", "build.command_not_found", "husky"),
     ],
 )  # fmt: skip

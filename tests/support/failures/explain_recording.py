@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from container_kit.stages.build.buildkit.progress import BuildLog, BuildStep
-from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.failures import explain
 from container_kit.stages.build.inputs import Inputs
 from container_kit.stages.contract.fault import Fault
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.formats.dockerfile import parse_dockerfile
+from container_kit.stages.formats.dockerignore import parse_ignore_file
 
 RECORDINGS = Path(__file__).parents[2] / "stages" / "build" / "recordings"
 _DOCKERFILE = "FROM debian:bookworm-slim\nWORKDIR /app\nCOPY . .\nRUN make-it\n"
@@ -32,7 +32,7 @@ def explain_recording(recording: dict[str, Any], context: Path | None = None) ->
         parsed=parse_dockerfile(_DOCKERFILE, "Dockerfile"),
         content=_DOCKERFILE,
         reference="shop:latest",
-        ignore=Patterns.of_ignore_file(""),
+        ignore=parse_ignore_file("", ".dockerignore"),
         ignore_path=".dockerignore",
         secrets={},
         redact=Redactor(),

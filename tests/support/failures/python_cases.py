@@ -313,7 +313,11 @@ RUNS = (
     Provoked("python-file", "build.path_not_found", "$PY scripts/build.py"),
     Provoked("python-open", "build.path_not_found", "$PY b.py", {"b.py": "open('data/prices.json')\n"}),
     Provoked(
-        "pytest-fails", "build.tests_failed", "$PY -m pytest -q", {"test_a.py": "def test_a():\n    assert 1 == 2\n"}, ""
+        "pytest-fails",
+        "build.tests_failed",
+        "$PY -m pytest -q",
+        {"test_a.py": "def test_a():\n    assert 1 == 2\n"},
+        "",
     ),
     Provoked(
         "unittest",
@@ -344,6 +348,8 @@ RUNS = (
         {"b.py": "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    stripe_key: str\nS()\n"},
         f"{PIP} pydantic-settings",
     ),
-    Provoked("mypy-check", "build.lint_failed", "PYTHONPATH=out $PY -m mypy a.py", {"a.py": "x: int = 'a'\n"}, f"{PIP} mypy"),
+    Provoked(
+        "mypy-check", "build.lint_failed", "PYTHONPATH=out $PY -m mypy a.py", {"a.py": "x: int = 'a'\n"}, f"{PIP} mypy"
+    ),
     Provoked("ruff-check", "build.lint_failed", "out/bin/ruff check a.py", {"a.py": "import os\n"}, f"{PIP} ruff"),
 )

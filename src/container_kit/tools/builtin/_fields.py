@@ -14,6 +14,8 @@ DockerfilePath = Annotated[str, Field(description="Relative to path")]
 ImageRunId = Annotated[str, Field(description="Run that built the image")]
 RunId = Annotated[str, Field(description="Run id")]
 CaFile = Annotated[str, Field(description="Extra CA to trust (PEM file)")]
+AllowSecrets = Annotated[bool, Field(description="Let credential files into the image")]
+Secrets = Annotated[dict[str, str], Field(description="id: env:NAME or file:PATH, never the value")]
 DryRun = Annotated[bool, Field(description="Preview only")]
 Timeout = Annotated[float, Field(gt=0, description="Seconds")]
 FailOn = Annotated[

@@ -13,6 +13,7 @@ from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
+    AllowSecrets,
     ApplicationName,
     ContainerPort,
     DockerfilePath,
@@ -27,6 +28,7 @@ from container_kit.tools.builtin._fields import (
     ModulePath,
     NewImageName,
     ProbeKind,
+    Secrets,
     SourcePath,
     TargetName,
     Timeout,
@@ -45,7 +47,9 @@ class FullDeploymentInput(ToolInput):
     tag: NewImageName | None = None
     dockerfile: DockerfilePath | None = None
     build_args: dict[str, str] = Field(default_factory=dict)
+    secrets: Secrets = Field(default_factory=dict)
     ca_file: str | None = None
+    allow_secrets: AllowSecrets = False
     fail_on: FailOn = "critical"
     name: ApplicationName | None = None
     port: HostPort | None = None

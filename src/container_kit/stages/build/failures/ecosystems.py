@@ -31,7 +31,7 @@ _GO = (
             hint="Remove {pattern} from .dockerignore, COPY it before {where}, or build it first (a front end)."),
     pattern("build.import_cycle", r"import cycle not allowed", "packages import one another in a circle",
             means="Go packages import one another.", hint="Move what both need into a third package, as the log shows."),
-    sign(codes.SOURCE_NOT_FOUND, r"no Go files in (?P<folder>\S{1,200})|directory not found|stat (?P<stat>\S{1,200}): (?:directory not found|no such file)|package command-line-arguments is not a main package",
+    sign(codes.SOURCE_NOT_FOUND, r"no Go files in (?P<folder>\S{1,200})|directory not found|stat (?P<stat>\S{1,200}): directory not found|package command-line-arguments is not a main package",
          "there is no main package in {folder}{stat}", "Name the folder with `package main` in {where}, for example `go build ./cmd/server`."),
     sign(codes.MANIFEST_NOT_FOUND, r"go: go\.mod file not found|cannot find main module", "go.mod is not in the image yet",
          "COPY go.mod and go.sum before {where}, or set WORKDIR to the module."),

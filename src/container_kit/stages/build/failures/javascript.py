@@ -108,7 +108,7 @@ _INSTALL = (
          r"|ERR_PNPM_UNSUPPORTED_PLATFORM|Unsupported platform for (?P<package>\S{1,100}):",
          "a required dependency exists only for another operating system",
          "Move it to `optionalDependencies` in package.json, and renew the lock file: `npm install --package-lock-only`."),
-    sign(codes.RUNTIME_UNSUPPORTED, r"npm (?:error|ERR!) code EBADENGINE|The engine \"node\" is incompatible with this module\. Expected version \"(?P<wanted>[^\"]{1,60})\"\. Got \"(?P<has>[^\"]{1,30})"
+    sign(codes.RUNTIME_UNSUPPORTED, r"npm (?:error|ERR!) code EBADENGINE[\s\S]{0,900}?Required: (?P<wanted>[^\n]{1,80})\n[^\n]{0,20}Actual: {1,4}(?P<has>[^\n]{1,80})|npm (?:error|ERR!) code EBADENGINE|The engine \"node\" is incompatible with this module\. Expected version \"(?P<wanted>[^\"]{1,60})\"\. Got \"(?P<has>[^\"]{1,30})"
          r"|ERR_PNPM_UNSUPPORTED_ENGINE|(?:requires|require) Node\.js (?:version )?(?P<node>v?[\d.^>=| ]{1,30})|You are using Node\.js [\d.]+\. (?P<vite>.{1,80}requires? .{1,60})"
          r"|Node\.js version \S{1,20} (?:is )?(?:detected|required)|Unsupported engine",
          "a package does not support the image's Node.js {has}; it needs {wanted}{node}{vite}",
@@ -118,13 +118,13 @@ _INSTALL = (
          "the peer dependencies conflict",
          "Align the versions that the log names, or add `legacy-peer-deps=true` (pnpm: `strict-peer-dependencies=false`) "
          "to .npmrc next to package.json.", actions=_npmrc),
-    sign(codes.PACKAGE_NOT_FOUND, r"npm (?:error|ERR!) 404 .{0,80}Not Found - GET (?P<url>\S{1,300})|npm (?:error|ERR!) code E404"
+    sign(codes.PACKAGE_NOT_FOUND, r"npm (?:error|ERR!) 404 .{0,80}Not Found - GET (?P<url>\S{1,300})"
          r"|ERR_PNPM_FETCH_404\s{0,10}GET (?P<pnpm>\S{1,300}):|error Couldn't find package \"(?P<yarn>[^\"]{1,200})\""
          r"|YN0035: . (?P<berry>\S{1,200}): Package not found|error: GET (?P<bun>\S{1,300}) - 404|error An unexpected error occurred: \"(?P<y>https?://\S{1,300}): Not found",
          "the registry has no package {url}{pnpm}{yarn}{berry}{bun}{y}",
          "Correct the name in package.json. A private package needs its registry and a token in .npmrc; a member of a "
          "workspace needs the workspace's own package manager."),
-    sign(codes.PACKAGE_VERSION_NOT_FOUND, r"notarget No matching version found for (?P<requirement>[^\s]{1,200}?)\.?$|npm (?:error|ERR!) code ETARGET"
+    sign(codes.PACKAGE_VERSION_NOT_FOUND, r"notarget No matching version found for (?P<requirement>[^\s]{1,200}?)\.?$"
          r"|ERR_PNPM_NO_(?:MATCHING_VERSION|VERSIONS)\s{0,10}No matching version found for (?P<pnpm>\S{1,200})"
          r"|Couldn't find any versions for \"(?P<yarn>[^\"]{1,200})\" that matches \"(?P<range>[^\"]{1,100})\""
          r"|YN0082: . (?P<berry>\S{1,200}): No candidates found|No version matching \"(?P<bun>[^\"]{1,100})\" found for specifier \"(?P<name>[^\"]{1,200})\"",
@@ -136,7 +136,7 @@ _INSTALL = (
          "Build with a context that contains the folder, and COPY it before {where}."),
     sign(codes.MANIFEST_INVALID, r"npm (?:error|ERR!) code (?:EJSONPARSE|EINVALIDPACKAGENAME|EINVALIDTAGNAME)|Invalid (?:Version|package name)|ERR_PNPM_JSON_PARSE"
          r"|in JSON at position \d{1,9}|error parsing.{0,60}package\.json|is not valid JSON|Unexpected token .{1,40} in JSON|The .?\"?packageManager\"? field",
-         "package.json is not valid",
+         "package.json is not valid JSON, or has an invalid field",
          "Correct package.json at the position in the log."),
     sign(codes.MANIFEST_NOT_FOUND, r"(?:ENOENT|enoent).{0,120}open '(?P<file>[^']{0,300}package\.json)'|ERR_PNPM_NO_(?:PKG|IMPORTER)_MANIFEST.{0,10}|No package\.json (?:was )?found in"
          r"|Bun could not find a package\.json|Couldn't find a package\.json|No project found in|doesn't seem to have a package\.json|The nearest package directory",

@@ -32,7 +32,7 @@ _TLS = pattern(
 _UNREACHABLE = "the package index {url}{host} cannot be reached from inside the build"
 _REACH = (
     "Check that the index is up and that the engine reaches it; set HTTP_PROXY and HTTPS_PROXY in build_args if a "
-    "proxy is needed, or name a mirror in the package manager's configuration. Then retry the run."
+    "proxy is needed, or name a mirror in the package manager's configuration."
 )
 _CREDENTIAL = (
     "Pass the token of the index as a build secret (secrets: id: env:NAME), and mount it where {where} installs: "
@@ -81,13 +81,15 @@ _INDEX_401 = (
     r"HTTP Error 40[13]|got 40[13]|response code 40[13]",
 )
 _INDEX_DOWN = (
+    r"npm (?:error|ERR!) code E\w{1,30}\n[\s\S]{0,600}?request to (?P<url>https?://\S{1,300}) failed, reason",
     r"npm (?:error|ERR!) code (?:ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ERR_SOCKET_TIMEOUT|E50\d|EHOSTUNREACH|ENETUNREACH)",
     rf"ERR_PNPM_META_FETCH_FAIL\s{{0,10}}(?:GET {_URL})?|ERR_PNPM_FETCH_50\d|GET {_URL} error \(",
     r"There appears to be trouble with your network connection|error An unexpected error occurred: \"(?P<url>https?://[^\s\"]{1,300}): (?:connect|getaddrinfo|tunneling|ESOCKET|ETIMEDOUT)",
     r"^error Error: (?:connect|getaddrinfo|read|socket)|^npm (?:error|ERR!) (?:network|syscall) (?:request to|connect|getaddrinfo)",
     r"YN0001.{0,60}RequestError|RequestError: (?:connect|getaddrinfo)|YN0081",
     rf"(?:ConnectionRefused|FailedToOpenSocket|ConnectionClosed|DNSResolutionFailed)[^\n]{{0,60}}(?:downloading|GET)[^\n]{{0,80}}(?:{_URL})?|error: (?:ConnectionRefused|FailedToOpenSocket)",
-    r"WARNING: Retrying \(.{0,200}(?:NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|ProtocolError)",
+    r"WARNING: Retrying \([^\n]{0,120}HTTPS?Connection\(host='(?P<host>[^']{1,200})'",
+    r"WARNING: Retrying \([^\n]{0,300}(?:NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|ProtocolError)",
     rf"HTTP error 50\d while getting {_URL}|50\d (?:Server )?Error: .{{1,60}} for url: {_URL}",
     r"error sending request for url \((?P<url>[^)\s]{1,300})\)|Failed to fetch: `(?P<host>https?://[^`]{1,300})`",
     r"All attempts to connect to (?P<host>\S{1,200}) failed|Cannot connect to (?:the )?host",
@@ -98,7 +100,7 @@ _INDEX_DOWN = (
     rf"curl error \d+ while downloading {_URL}|The \"(?P<host>https?://[^\"]{{1,300}})\" file could not be downloaded",
     r"Could not transfer artifact [^\n]{1,900}(?:Connection refused|Connect(?:ion)? timed out|UnknownHost|Unknown host|[Nn]etwork is unreachable|No route to host|[Nn]ame or service not known|status code: 50\d|Temporary failure)",
     r"Could not (?:GET|HEAD) '(?P<url>https?://[^']{1,300})'(?!.{0,80}40[13])|Exception in thread \"main\" java\.(?:net\.(?:UnknownHost|Connect|SocketTimeout)|io\.IO)Exception.{0,80}(?:services\.gradle|distributions|Download)|Downloading https://services\.gradle\.org",
-    r"Unable to load the service index for source (?P<url>https?://\S{1,300})|NU1301",
+    r"(?:NU1301: )?Unable to load the service index for source (?P<url>https?://\S{1,300})|NU1301",
     r"(?:Failed to fetch record for|Request failed \().{0,120}|Hex.{0,40}(?:failed_connect|nxdomain|timeout)|\{:failed_connect",
     r"W: Failed to fetch (?P<url>https?://\S{1,300})|E: Failed to fetch (?P<host>https?://\S{1,300})|Some index files failed to download",
     r"WARNING: (?:fetching|opening|updating and opening) (?P<url>https?://\S{1,200}): (?:temporary error|could not connect|DNS|network error)",

@@ -55,6 +55,9 @@ _PACKAGES = (
          r"|neither `?pyproject\.toml`? nor|No pyproject\.toml|Invalid value for .{0,20}(?:SRC_FILES|requirements).{0,60}does not exist|The Pipfile is not found|file (?P<pdm>pyproject\.toml) (?:does not|doesn't) exist|is not initialized",
          "the manifest {file}{uv}{pdm} is not in the image yet",
          "Add a COPY line for it before {where}, or correct its name; the workspace's root must be in the build context."),
+    sign(codes.MANIFEST_INVALID, r"ERROR: Invalid requirement: '?(?P<requirement>[^'\n]{1,200})'?(?:[^\n]{0,200}\(from line (?P<line>\d+) of (?P<file>[^)]{1,200})\))?",
+         "{requirement} is not a requirement",
+         "Correct {requirement} (line {line} of {file})."),
     sign(codes.MANIFEST_INVALID, r"ERROR: Invalid requirement: '?(?P<requirement>[^'\n]{1,200})'?(?: \(from line (?P<line>\d+) of (?P<file>[^)]{1,200})\))?"
          r"|TOML parse error at line (?P<toml>\d+)|(?:Cannot|Failed to|Could not) parse.{0,60}(?:pyproject|Pipfile|`pyproject\.toml`)|TOMLDecodeError|tomllib|Invalid TOML|toml\.decoder|tomlkit\.exceptions|\.toml.{0,80}(?:is not (?:a )?valid TOML|Unexpected|Unclosed|Expected)"
          r"|UnicodeDecodeError.{0,200}|codec can't decode byte|The Poetry configuration is invalid|Couldn't parse requirement|invalid pyproject\.toml|configuration error: `project|Expected end or semicolon|Invalid (?:statement|value).{0,40}\(at line",

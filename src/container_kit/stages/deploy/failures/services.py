@@ -54,7 +54,7 @@ def _named(crash: Crash, facts: Facts) -> bool:
     return True
 
 
-def _start_service(crash: Crash, facts: Facts) -> Sequence[NextAction]:
+def _start_service(_crash: Crash, facts: Facts) -> Sequence[NextAction]:
     """Propose to start the service with the application if the kind can be started; else to give its address."""
     kind, variable = facts["kind"], facts["variable"]
     actions = []
@@ -67,7 +67,7 @@ def _start_service(crash: Crash, facts: Facts) -> Sequence[NextAction]:
     return actions or [rebuild("Correct the address of the service in the configuration; localhost is the container")]
 
 
-def _give_value(crash: Crash, facts: Facts) -> Sequence[NextAction]:
+def _give_value(_crash: Crash, facts: Facts) -> Sequence[NextAction]:
     variable = facts["variable"]
     if not variable:
         return ()

@@ -1,0 +1,137 @@
+"""Why containers ended: the real logs of applications that were made to end, each with its class and its line.
+
+`tests/support/failures/record_crashes.py` recorded the logs; its cases hold the applications.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from container_kit.stages.contract.fault import Fault
+from container_kit.stages.deploy.failures import FAULTS, explain_crash
+from container_kit.stages.deploy.failures.crash import Crash, fold
+from container_kit.tools.registry import ALL
+from support.failures.crash_cases import CASES
+from support.failures.record_crashes import CRASHES, write_files
+
+TOOLS = {str(tool.name): tool for tool in ALL}
+EXPECTED = {}
+WHERE = {}
+
+
+def fault_of(name: str, folder: Path, **facts: object) -> Fault:
+    recording = tomllib.loads((CRASHES / f"{name}.toml").read_text())
+    case = next(case for case in CASES if case.name == name)
+    write_files(case, folder)
+    crash = Crash("shop", "shop:1", fold(recording["log"]), recording["exit_code"], "65534", folder, **facts)  # type: ignore[arg-type]
+    failure = explain_crash(crash)
+    assert failure is not None, recording["log"]
+    return failure.fault
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_container_that_ended_is_explained(name: str, tmp_path: Path) -> None:
+    fault = fault_of(name, tmp_path)
+    assert fault.code == EXPECTED[name], fault.message
+    assert WHERE.get(name, "") in {evidence.where or "" for evidence in fault.evidence} | {""}
+    if name in WHERE:
+        assert WHERE[name] in fault.message
+    for text in (fault.message, fault.hint, *(action.why for action in fault.next_actions)):
+        assert not re.search(r"\{\w+\}", text)
+    for action in fault.next_actions:
+        accepting = [TOOLS[action.tool]] if action.tool else [TOOLS["deploy"], TOOLS["full-deployment"]]
+        for tool in accepting:
+            assert action.arguments.keys() <= tool.input.model_fields.keys()
+    assert fault.next_actions
+
+
+def test_every_class_is_provoked_and_there_are_at_least_forty() -> None:
+    codes = {code.code for code in FAULTS}
+    text = Path(__file__).read_text()
+    assert sorted(code for code in codes if f'"{code}"' not in text) == []
+    assert len(codes) >= 40
+
+
+def explained(log: str, code: int = 1, **facts: object) -> Fault:
+    failure = explain_crash(Crash("shop", "shop:1", log, code, "65534", **facts))  # type: ignore[arg-type]
+    assert failure is not None
+    return failure.fault
+
+
+@pytest.mark.parametrize(
+    ("log", "code"),
+    [
+        # Messages of the programs' sources and documentation.
+        ('psycopg.OperationalError: connection failed: FATAL:  password authentication failed for user "app"', "deploy.service_unauthorized"),
+        ("redis.exceptions.AuthenticationError: WRONGPASS invalid username-password pair or user is disabled.", "deploy.service_unauthorized"),
+        ("ER_ACCESS_DENIED_ERROR: Access denied for user 'root'@'172.17.0.3' (using password: YES)", "deploy.service_unauthorized"),
+        ("MongoServerError: Authentication failed.", "deploy.service_unauthorized"),
+        ('FATAL:  database "shop" does not exist (asyncpg)', "deploy.database_not_found"),
+        ("pymysql.err.OperationalError: (1049, \"Unknown database 'shop'\")", "deploy.database_not_found"),
+        ("Error: The server does not support SSL connections", "deploy.service_tls"),
+        ('FATAL:  no pg_hba.conf entry for host "172.17.0.1", user "app", database "app", no encryption', "deploy.service_tls"),
+        ('error: relation "orders" does not exist', "deploy.migration_pending"),
+        ("The table `public.User` does not exist in the current database.", "deploy.migration_pending"),
+        ("You have 18 unapplied migration(s). Your project may not work properly", "deploy.migration_pending"),
+        ('InvalidSchemaName: schema "billing" does not exist', "deploy.schema_not_found"),
+        ("kafka.errors.NoBrokersAvailable: NoBrokersAvailable", "deploy.service_unreachable"),
+        ("MongooseServerSelectionError: connect ECONNREFUSED 127.0.0.1:27017", "deploy.service_unreachable"),
+        ("UnsupportedClassVersionError: Main has been compiled by a more recent version of the Java Runtime", "deploy.runtime_version"),
+        ("You must install or update .NET to run this application.", "deploy.runtime_version"),
+        ("Error: The module '/app/node_modules/bcrypt/x.node' was compiled against a different Node.js version", "deploy.native_module"),
+        ("/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found (required by ./server)", "deploy.library_not_found"),
+        ("x509: certificate has expired or is not yet valid: current time 2020-01-01 is before 2024-05-01: certificate is not yet valid", "deploy.clock_skew"),
+        ("Error: ENOSPC: System limit for number of file watchers reached, watch '/app'", "deploy.watch_limit"),
+        ('Error loading ASGI app. Attribute "app" not found in module "main".', "deploy.application_not_found"),
+        ("Failed to find attribute 'app' in 'main'.", "deploy.application_not_found"),
+        ("[CRITICAL] WORKER TIMEOUT (pid:8)", "deploy.worker_timeout"),
+        ("unable to find user shop: no matching entries in passwd file", "deploy.user_not_found"),
+        ("pydantic_core._pydantic_core.ValidationError: 2 validation errors for Settings\nstripe_key\n  Field required [type=missing]\nshop_name\n  Field required [type=missing]\n", "deploy.variable_not_found"),
+        ("sqlalchemy.exc.ArgumentError: Could not parse SQLAlchemy URL from given URL string", "deploy.variable_invalid"),
+        ("System.IO.FileNotFoundException: Could not load file or assembly 'Shop.Core, Version=1.0.0.0'", "deploy.module_not_found"),
+        ("Unhandled exception. System.InvalidOperationException: no prices\n   at Program.Main() in /src/Program.cs:line 7", "deploy.unhandled_exception"),
+        ("? Would you like to share anonymous usage data with the Angular Team? (y/N)", "deploy.terminal_prompt"),
+    ],
+)  # fmt: skip
+def test_a_documented_message_has_its_class(log: str, code: str) -> None:
+    facts = {"environment": frozenset({"DATABASE_URL"})}
+    assert explained(log, **facts).code == code
+
+
+def test_missing_variables_are_all_named_and_an_environment_file_that_has_them_is_offered_first(tmp_path: Path) -> None:
+    fault = fault_of("variables", tmp_path)
+    assert "STRIPE_API_KEY" in fault.message
+    assert "SHOP_NAME" in fault.message
+    assert fault.next_actions[0].arguments["env"].keys() == {"STRIPE_API_KEY", "SHOP_NAME"}  # type: ignore[union-attr]
+    (tmp_path / ".env").write_text("STRIPE_API_KEY=planted\nSHOP_NAME=shop\n")
+    again = fault_of("variables", tmp_path)
+    assert again.next_actions[0].arguments == {"env_file": ".env"}
+    assert "planted" not in again.model_dump_json()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("postgres-refused", "postgres"), ("redis-refused", "redis")])
+def test_a_service_that_can_be_started_is_started_by_the_first_next_action(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    fault = fault_of(name, tmp_path, services={kind: "STORE_URL"})
+    assert kind in fault.message
+    assert (fault.next_actions[0].tool, fault.next_actions[0].arguments) == ("full-deployment", {"services": True})
+    assert fault.next_actions[1].arguments["env"].keys() == {"STORE_URL"}  # type: ignore[union-attr]
+
+
+def test_another_service_is_named_with_the_variable_of_its_address(tmp_path: Path) -> None:
+    assert "rabbitmq" in fault_of("node-amqp", tmp_path).message
+    assert "mysql" in fault_of("java-refused", tmp_path, services={"mysql": "DB_URL"}).message
+
+
+def test_repeated_lines_are_folded() -> None:
+    log = "\n".join([*(f"12:00:{second:02} retrying the connection ({second})" for second in range(40)), "giving up"])
+    assert fold(log).splitlines() == [
+        "12:00:00 retrying the connection (0)",
+        "… the line above 39 more times",
+        "giving up",
+    ]
