@@ -32,7 +32,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/slow":
             time.sleep(1)
         ill = wrong == "sick" or (wrong == "shy" and socket.if_nameindex() != at_first)
-        status = 503 if ill else 200
+        status = {"login": 401, "hosts": 400, "raises": 500}.get(wrong, 503 if ill else 200)
+        if wrong == "hosts":
+            print("Invalid HTTP_HOST header: '127.0.0.1'. You may need to add it to ALLOWED_HOSTS.", flush=True)
+        if wrong == "raises":
+            print("Traceback (most recent call last):\\nKeyError: 'prices of today'", flush=True)
         if self.path.startswith("/dial/"):
             socket.create_connection(tuple(self.path.split("/")[2:]), 5).close()
         body = (json.dumps(sorted(os.environ)) if self.path == "/names" else version).encode()

@@ -59,6 +59,16 @@ async def test_a_container_that_is_never_healthy_shows_the_last_answer(app: App,
     assert "503" in _evidence(fault, "http")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [("raises", "deploy.server_error"), ("login", "deploy.health_unauthorized"), ("hosts", "deploy.host_not_allowed")],
+)
+async def test_an_answer_that_is_not_healthy_is_explained(app: App, web: Web, wrong: str, code: str) -> None:
+    fault = await _refused(app, web, web(wrong, ["8000", wrong]))
+    assert fault.code == code
+    assert fault.next_actions
+
+
 async def test_a_wrong_port_is_found_and_the_right_one_offered(app: App, web: Web) -> None:
     image = web("elsewhere", ["9000"])
     fault = await _refused(app, web, image)

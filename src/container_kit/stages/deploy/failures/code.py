@@ -34,7 +34,7 @@ CAUSES = (
         (
             r"compiled against a different Node\.js version",
             r"NODE_MODULE_VERSION \d{1,4}",
-            r"invalid ELF header",
+            r"invalid ELF header|ERR_DLOPEN_FAILED|file too short",
             r"wrong ELF class|not a valid Win32 application|mach-o",
             r"You installed esbuild for another platform|Could not load the \"sharp\" module|Cannot find module @rollup/rollup-",
             r"Query [Ee]ngine[^\n]{0,120}(?:linux|debian|rhel|musl)|was compiled for|incompatible architecture",
@@ -173,7 +173,7 @@ CAUSES = (
             r"ENOENT: no such file or directory, \w{1,10} '(?P<module>[^']{1,300})'",
             r"Failed opening required '(?P<module>[^']{1,300})'|Could not open input file: (?P<module>\S{1,200})",
             r"No such file or directory @ \w{1,20} - (?P<module>[^)\n]{1,200})|cannot load such file -- (?P<module>(?:/|\./)\S{1,300})",
-            r"open (?P<module>[\w./-]{1,200}): no such file or directory|(?:FileNotFoundException|NoSuchFileException): (?P<module>[^\s(]{1,200})",
+            r"open (?P<module>[\w./-]{1,200}): no such file or directory|(?:FileNotFoundException|NoSuchFileException): (?!Could )(?P<module>[^\s(]{1,200})",
             r"Could not find file '(?P<module>[^']{1,300})'|cannot access '?(?P<module>[^'\n:]{1,200})'?: No such file",
             r"npm (?:error|ERR!) (?:enoent|path)[^\n]{0,80}(?P<module>/\S{0,200}package\.json)",
         ),

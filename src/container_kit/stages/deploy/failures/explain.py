@@ -50,7 +50,7 @@ FAULTS: tuple[FaultCode, ...] = (
     variables.VARIABLE_NOT_FOUND,
     variables.VARIABLE_INVALID,
     code.EXCEPTION.code,
-    *(one.code for one in (*_FIRST, *resources.CAUSES, *_CAUSES)),
+    *dict.fromkeys(one.code for one in (*_FIRST, *resources.CAUSES, *_CAUSES)),
 )
 
 
@@ -60,6 +60,7 @@ def explain_crash(crash: Crash) -> StageFailure | None:
         _first(_FIRST, crash)
         or _first(_BEFORE_VARIABLES, crash)
         or _first(services.CAUSES[:5], crash)
+        or _first(code.CAUSES[:3], crash)
         or variables.explain_variables(crash)
         or _first(_CAUSES, crash)
         or _first(_DENIED, crash)

@@ -31,6 +31,7 @@ CAUSES = (
             r"bind[^\n]{0,60}:(?P<port>\d{1,5})[^\n]{0,20}(?:failed )?\(?(?:13: )?[Pp]ermission denied",
             r"(?:listen tcp|bind)[^\n]{0,40}:(?P<port>\d{1,5}): bind: permission denied",
             r"PermissionError: \[Errno 13\] [^\n]{0,40}(?:\('\S{0,40}', (?P<port>\d{1,5})\)|attempting to bind)",
+            r"\.bind\([^\n]{0,80}\)\n(?:[^\n]{0,80}\^[^\n]{0,80}\n)?PermissionError: \[Errno 13\]",
             r"[Cc]an't connect to \('\S{0,60}', (?P<port>\d{1,5})\)[^\n]{0,40}|Permission denied[^\n]{0,60}bind\(2\) for [^\n]{0,40}port (?P<port>\d{1,5})",
             r"could not bind to address \S{0,40}:(?P<port>\d{1,5})|make_sock: could not bind",
         ),

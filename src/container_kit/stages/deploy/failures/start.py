@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from container_kit.stages.deploy.failures.cause import Facts, cause
+import re
+
+from container_kit.stages.deploy.failures.cause import Cause, Facts, cause
 from container_kit.stages.deploy.failures.crash import Crash
 
 _LF = (
@@ -27,6 +29,30 @@ def _is_not_executable(crash: Crash, facts: Facts) -> bool:
     facts["script"] = path
     return not (crash.root / path).stat().st_mode & 0o111
 
+
+def _has_other_interpreter(crash: Crash, facts: Facts) -> bool:
+    """Return whether the script is in the source tree, so that only its interpreter can be missing."""
+    path = crash.in_source(facts["script"])
+    if path is None or crash.root is None:
+        return False
+    with (crash.root / path).open("rb") as file:
+        line = file.readline(300).decode(errors="replace")
+    facts["program"] = line.removeprefix("#!").strip()
+    return line.startswith("#!") and not line.endswith("\r\n")
+
+
+INTERPRETER = cause(
+    "deploy.interpreter_not_found",
+    "A script needs an interpreter or shell that the image does not have.",
+    (
+        r"env: [‘']?(?P<program>[\w.+-]{1,60})[’']?: No such file or directory",
+        r"env: can't execute '(?P<program>[\w.+-]{1,60})'",
+        r"(?P<program>/(?:usr/)?bin/[\w.-]{1,40}): bad interpreter",
+        r"exec: \"(?P<program>(?:/bin/)?(?:bash|sh|ash|zsh))\": [^\n]{0,80}(?:not found|no such file)",
+    ),
+    "the image has no interpreter {program}",
+    "Install {program} in the final stage, or start the script with an interpreter that the image has (`#!/bin/sh`)",
+)
 
 CAUSES = (
     cause(
@@ -69,17 +95,18 @@ CAUSES = (
         "the user {user} does not exist in the image",
         "Create the user before USER (`RUN useradd --system {user}`), or write a numeric id in USER",
     ),
-    cause(
-        "deploy.interpreter_not_found",
-        "A script needs an interpreter or shell that the image does not have.",
+    INTERPRETER,
+    Cause(
+        INTERPRETER.code,
         (
-            r"env: [‘']?(?P<program>[\w.+-]{1,60})[’']?: No such file or directory",
-            r"env: can't execute '(?P<program>[\w.+-]{1,60})'",
-            r"(?P<program>/(?:usr/)?bin/[\w.-]{1,40}): bad interpreter",
-            r"exec: \"(?P<program>(?:/bin/)?(?:bash|sh|ash|zsh))\": [^\n]{0,80}(?:not found|no such file)",
+            re.compile(
+                r"exec: \"?(?P<script>[\w./-]{1,200})\"?: (?:not found|stat [^\n]{1,200}: no such|no such file)"
+            ),
+            re.compile(r"exec (?P<script>[\w./-]{1,200}): no such file or directory"),
         ),
-        "the image has no interpreter {program}",
-        "Install {program} in the final stage, or start the script with an interpreter that the image has (`#!/bin/sh`)",
+        INTERPRETER.message,
+        INTERPRETER.repair,
+        when=_has_other_interpreter,
     ),
     cause(
         "deploy.wrong_architecture",

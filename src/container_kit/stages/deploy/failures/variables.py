@@ -89,8 +89,16 @@ def _named(crash: Crash) -> Iterator[str]:
         for match in expression.finditer(crash.log):
             name = next((value for value in match.groupdict().values() if value), "")
             name = "SECRET_KEY_BASE" if name == "secret_key_base" else name
-            if name not in _NOT_NAMES and not name.startswith(("ERR_", "SQLSTATE", "E_")) and name.isupper():
-                yield name
+            if not _is_name(name):
+                continue
+            yield name
+            end = match.string.find("\n", match.end())
+            rest = match.string[match.end() : end if end >= 0 else None][:500]
+            yield from (more for more in re.findall(rf"\b{_LONG}\b", rest) if _is_name(more))
+
+
+def _is_name(name: str) -> bool:
+    return name.isupper() and name not in _NOT_NAMES and not name.startswith(("ERR_", "SQLSTATE", "E_", "GLIBC"))
 
 
 def _actions(crash: Crash, names: list[str]) -> Iterator[NextAction]:
@@ -139,5 +147,5 @@ def explain_invalid(crash: Crash) -> StageFailure | None:
 def _guess(crash: Crash, problem: str) -> str | None:
     words = {"port": "PORT", "URL": "URL", "Fernet": "KEY", "int()": "PORT", "connection string": "URL"}
     wanted = next((word for text, word in words.items() if text in problem), None)
-    names = sorted(name for name in crash.environment if wanted and wanted in name and name in crash.log + "PORT")
-    return names[0] if names else None
+    names = sorted(name for name in crash.environment if wanted and wanted in name)
+    return names[0] if names else wanted if wanted == "PORT" else None
