@@ -39,7 +39,7 @@ def run(case: Crash) -> tuple[int, str]:
         command = ["docker", "run", "--rm", "--init", *case.options, "-v", f"{folder}:/app", "-w", "/app",
                    "-e", "NO_COLOR=1", "-e", "GOFLAGS=", "-e", "GOCACHE=/tmp/go", "--entrypoint", "sh", case.image, "-c", case.command]  # fmt: skip
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                              timeout=120, check=False)  # fmt: skip
+                              timeout=300, check=False)  # fmt: skip
         subprocess.run(
             ["docker", "run", "--rm", "-v", f"{folder}:/app", "debian:bookworm-slim", "sh", "-c", "rm -rf /app/*"],
             check=False,

@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 
 from container_kit import Evidence, Fault, NextAction, Workspace
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.request import PipelineResponse, merge_input
 from container_kit.pipelines.runs.service import RunService
+from container_kit.stages.artifacts.analysis import Analysis, Finding, Module, Role
+from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import Resume
 from container_kit.tools.builtin.build import BUILD
 from container_kit.tools.builtin.deploy import DEPLOY
@@ -139,3 +142,19 @@ def test_the_structured_fault_has_the_fields_of_the_text(workspace: Workspace, t
     answered = fault_result(fault(hint="Correct the name."), call(workspace, tools, BUILD, path="shop"))
     assert answered.data["code"] == "build.step_failed"
     assert answered.data["hint"] == "Correct the name."
+
+
+def test_a_fault_in_a_tree_with_several_modules_names_the_module(workspace: Workspace, tools: dict[str, Tool]) -> None:
+    source, modules = Source(path="shop"), (_module("services/api"), _module("services/web"))
+    analysis = Analysis(root="/shop", modules=modules)
+    failed = PipelineResponse(id="r1", pipeline="build", status="failed", stages=(), seconds=1.0)
+    several = fault_result(
+        fault(), call(workspace, tools, BUILD, path="shop"), failed.with_artifacts(Artifacts([source, analysis]))
+    )
+    one = fault_result(fault(), call(workspace, tools, BUILD, path="shop"), failed.with_artifacts(one_module))
+    assert several.data["message"] == "pip failed (module services/api)"
+    assert one.data["message"] == "pip failed"
+
+
+def _module(path: str) -> Module:
+    return Module(path=path, name=path, role=Finding[Role](value="web"), language=Finding[str](value="python"))

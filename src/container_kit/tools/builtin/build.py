@@ -32,9 +32,7 @@ class BuildInput(ToolInput):
     tag: NewImageName | None = None
     dockerfile: DockerfilePath | None = None
     target: Annotated[str, Field(description="Stage to build")] | None = None
-    build_args: Annotated[dict[str, str], Field(description="Kept in the image")] = Field(
-        default_factory=dict
-    )
+    build_args: Annotated[dict[str, str], Field(description="Kept in the image")] = Field(default_factory=dict)
     secrets: Secrets = Field(default_factory=dict)
     ca_file: CaFile | None = None
     allow_secrets: AllowSecrets = False

@@ -7,10 +7,10 @@ from difflib import get_close_matches
 
 from pydantic import JsonValue, ValidationError
 
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.plan import REQUEST_INVALID
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.pipelines.runs.service import RunService
-from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import Evidence, Fault, NextAction, StageFailure
 from container_kit.tools.results.next_actions import FailedCall, failed_call, ready_actions
 from container_kit.tools.results.run_json import action_lines
@@ -38,7 +38,7 @@ def fault_result(fault: Fault, call: ToolCall, response: PipelineResponse | None
         call.tool.name,
         call.arguments,
         run=fault.resume.run_id if fault.resume else None,
-        source=response.artifacts.get(Source) if response else None,
+        artifacts=response.artifacts if response else Artifacts(),
         plan=call.runs.find(pipeline) if response else None,
     )
     completed = complete_fault(fault, failed, call.runs)
@@ -133,7 +133,8 @@ def complete_fault(fault: Fault, failed: FailedCall, runs: RunService) -> Fault:
         for item in fault.evidence
     )
     ready = ready_actions(fault.model_copy(update={"next_actions": tuple(actions)}), failed)
-    return fault.model_copy(update={"next_actions": ready, "evidence": evidence})
+    message = f"{fault.message} (module {failed.module})" if failed.module is not None else fault.message
+    return fault.model_copy(update={"message": message, "next_actions": ready, "evidence": evidence})
 
 
 def _needs_more_time(fault: Fault, failed: FailedCall) -> bool:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue, ValidationError
 
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.plan import Plan
+from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import Fault, NextAction
 from container_kit.stages.contract.tool_names import ToolName
@@ -34,6 +36,8 @@ class FailedCall:
     source: Source | None = None
     stages: tuple[str, ...] = ()
     """The stages of the run's plan, in order."""
+    module: str | None = None
+    """The module of a source tree that has several; None for others."""
 
 
 def failed_call(
@@ -43,7 +47,7 @@ def failed_call(
     arguments: Mapping[str, JsonValue] | None,
     *,
     run: str | None,
-    source: Source | None,
+    artifacts: Artifacts,
     plan: Plan | None,
 ) -> FailedCall:
     """Return the call behind a failed run.
@@ -54,7 +58,7 @@ def failed_call(
         called: The tool that the client called; None if the run was not started by a tool.
         arguments: What the client sent.
         run: The id of the run.
-        source: The source tree of the run.
+        artifacts: What the run knew: its source tree and perhaps the analysis.
         plan: The plan of the run.
     """
     repeatable = called is not None and called != ToolName.RETRY_RUN
@@ -63,9 +67,20 @@ def failed_call(
         tools=tools,
         arguments=arguments if repeatable else None,
         run=run,
-        source=source,
+        source=artifacts.get(Source),
+        module=_module(artifacts),
         stages=tuple(step.name for step in plan.steps()) if plan is not None else (),
     )
+
+
+def _module(artifacts: Artifacts) -> str | None:
+    source, analysis = artifacts.get(Source), artifacts.get(Analysis)
+    if source is None:
+        return None
+    if source.module != ".":
+        return source.module
+    chosen = analysis.module(".") if analysis is not None and len(analysis.modules) > 1 else None
+    return chosen.path if chosen is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.run_info import RunInfo
 from container_kit.pipelines.runs.service import RunService
-from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.tools.results.fault import complete_fault
 from container_kit.tools.results.next_actions import failed_call
@@ -36,7 +35,7 @@ async def with_ready_actions(
         called if isinstance(called, str) else None,
         arguments if isinstance(arguments, dict) else None,
         run=run.id,
-        source=(await backend.artifacts(run.id, principal)).get(Source),
+        artifacts=await backend.artifacts(run.id, principal),
         plan=_plan(runs, run.pipeline),
     )
     return run.model_copy(update={"fault": complete_fault(run.fault, failed, runs)})

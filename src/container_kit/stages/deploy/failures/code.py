@@ -23,10 +23,6 @@ def _is_built(_: Crash, facts: Facts) -> bool:
     return bool(_BUILT.search(facts["module"]))
 
 
-def _is_file(_: Crash, facts: Facts) -> bool:
-    return facts["module"].startswith(("/", "./", "../", "file:"))
-
-
 CAUSES = (
     cause(
         "deploy.native_module",
