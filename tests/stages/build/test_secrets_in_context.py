@@ -89,5 +89,5 @@ def test_a_credential_that_is_copied_is_refused_with_file_and_line(
         {"certs/ca.pem": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
     ],
 )  # fmt: skip
-def test_what_is_no_credential_or_stays_out_of_the_image_passes(files: dict[str, str], refuse: Refuse) -> None:
+def test_a_placeholder_or_a_file_that_stays_out_of_the_image_passes(files: dict[str, str], refuse: Refuse) -> None:
     assert refuse(files) is None

@@ -93,8 +93,7 @@ EXPECTED = {
     "php-missing": "deploy.file_not_found",
     "go-panic": "deploy.unhandled_exception",
     "go-refused": "deploy.service_unreachable",
-    "go-in-use": "deploy.address_in_use",
-    "java-class": "deploy.module_not_found",
+    "java-class": "deploy.application_not_found",
     "java-jar": "deploy.build_output_missing",
     "java-exception": "deploy.unhandled_exception",
     "java-memory": "deploy.out_of_memory",
@@ -219,6 +218,10 @@ def explained(log: str, code: int = 1, **facts: object) -> Fault:
         ('Error loading ASGI app. Attribute "app" not found in module "main".', "deploy.application_not_found"),
         ("Failed to find attribute 'app' in 'main'.", "deploy.application_not_found"),
         ("[CRITICAL] WORKER TIMEOUT (pid:8)", "deploy.worker_timeout"),
+        ("[FATAL tini (7)] exec /app/run failed: No such file or directory", "deploy.command_not_found"),
+        ("[FATAL tini (7)] exec tsx failed: No such file or directory", "deploy.development_command"),
+        ("[FATAL tini (7)] exec /app/start.sh failed: Permission denied", "deploy.not_executable"),
+        ("[FATAL tini (7)] exec ./server failed: Exec format error", "deploy.wrong_architecture"),
         ("unable to find user shop: no matching entries in passwd file", "deploy.user_not_found"),
         ("pydantic_core._pydantic_core.ValidationError: 2 validation errors for Settings\nstripe_key\n  Field required [type=missing]\nshop_name\n  Field required [type=missing]\n", "deploy.variable_not_found"),
         ("sqlalchemy.exc.ArgumentError: Could not parse SQLAlchemy URL from given URL string", "deploy.variable_invalid"),
@@ -228,8 +231,16 @@ def explained(log: str, code: int = 1, **facts: object) -> Fault:
     ],
 )  # fmt: skip
 def test_a_documented_message_has_its_class(log: str, code: str) -> None:
-    facts = {"environment": frozenset({"DATABASE_URL"})}
-    assert explained(log, **facts).code == code
+    exit_code = 126 if "Permission" in log else 127 if "tini" in log else 1
+    assert explained(log, exit_code, environment=frozenset({"DATABASE_URL"})).code == code
+
+
+def test_a_start_script_behind_an_init_process_has_windows_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "entrypoint.sh").write_bytes(b"#!/bin/sh\r\nexec true\r\n")
+    log = "[FATAL tini (7)] exec /app/entrypoint.sh failed: No such file or directory"
+    fault = explained(log, 127, root=tmp_path)
+    assert fault.code == "deploy.line_endings"
+    assert "entrypoint.sh" in fault.next_actions[0].why
 
 
 def test_missing_variables_are_all_named_and_an_environment_file_that_has_them_is_offered_first(tmp_path: Path) -> None:

@@ -32,9 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/slow":
             time.sleep(1)
         ill = wrong == "sick" or (wrong == "shy" and socket.if_nameindex() != at_first)
-        status = {"login": 401, "hosts": 400, "raises": 500}.get(wrong, 503 if ill else 200)
-        if wrong == "hosts":
-            print("Invalid HTTP_HOST header: '127.0.0.1'. You may need to add it to ALLOWED_HOSTS.", flush=True)
+        status = 500 if wrong == "raises" else 503 if ill else 200
         if wrong == "raises":
             print("Traceback (most recent call last):\\nKeyError: 'prices of today'", flush=True)
         if self.path.startswith("/dial/"):

@@ -180,14 +180,6 @@ CASES = (
             "main.go": 'package main\n\nimport (\n\t"log"\n\t"net"\n)\n\nfunc main() {\n\t_, err := net.Dial("tcp", "127.0.0.1:5432")\n\tlog.Fatal("postgres: ", err)\n}\n'
         },
     ),
-    Crash(
-        "go-in-use",
-        GO,
-        "go run main.go",
-        {
-            "main.go": 'package main\n\nimport (\n\t"log"\n\t"net/http"\n)\n\nfunc main() {\n\tgo http.ListenAndServe(":8080", nil)\n\tlog.Fatal(http.ListenAndServe(":8080", nil))\n}\n'
-        },
-    ),
     Crash("java-class", JAVA, "java Main", {"Main.java": ""}),
     Crash("java-jar", JAVA, "java -jar target/app.jar"),
     Crash(

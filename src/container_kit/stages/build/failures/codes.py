@@ -15,7 +15,7 @@ PACKAGE_VERSION_NOT_FOUND = shared(
     "build.package_version_not_found", "The package index has the package, but not that version."
 )
 LOCKFILE_OUTDATED = shared("build.lockfile_outdated", "The lock file does not match the manifest.")
-LOCKFILE_NOT_FOUND = shared("build.lockfile_not_found", "The install needs a lock file and there is none in the image.")
+LOCKFILE_NOT_FOUND = shared("build.lockfile_not_found", "The install needs a lock file and the image does not have it.")
 LOCKFILE_INVALID = shared("build.lockfile_invalid", "The lock file cannot be parsed, for example after a merge.")
 LOCKFILE_VERSION = shared("build.lockfile_version", "Another major version of the package manager wrote the lock file.")
 LOCKFILE_PLATFORM = shared("build.lockfile_platform", "The lock file was made for other platforms only.")
@@ -33,7 +33,7 @@ PLATFORM_DEPENDENCY_MISSING = shared(
     "dependencies comes from another platform.",
 )
 SCRIPT_NOT_FOUND = shared("build.script_not_found", "A command names a script or task that does not exist.")
-SCRIPT_FAILED = shared("build.script_failed", "A script of the manifest ended with an error of its own.")
+SCRIPT_FAILED = shared("build.script_failed", "A script of the manifest failed.")
 INSTALL_SCRIPT_FAILED = shared("build.install_script_failed", "A script that runs during the install failed.")
 WORKSPACE_PACKAGE_NOT_FOUND = shared(
     "build.workspace_package_not_found", "A member of the workspace is not in the build context of the install."

@@ -92,7 +92,7 @@ _INSTALL = (
          "Install the pnpm that wrote it before {where}: lockfileVersion 5.4 needs pnpm@7, 6.0 pnpm@8, 9.0 pnpm@9 or 10."),
     sign(codes.LOCKFILE_NOT_FOUND, r"ERR_PNPM_NO_LOCKFILE|Headless installation requires a pnpm-lock",
          "pnpm install --frozen-lockfile needs pnpm-lock.yaml",
-         "COPY pnpm-lock.yaml before {where}; if there is none, run `pnpm install --lockfile-only` and commit it."),
+         "COPY pnpm-lock.yaml before {where}; if it does not exist, run `pnpm install --lockfile-only` and commit it."),
     sign(codes.LOCKFILE_INVALID, r"ERR_PNPM_BROKEN_LOCKFILE|ERR_PNPM_LOCKFILE_(?:MERGE|PARSE)|npm (?:error|ERR!) .{0,80}package-lock\.json.{0,80}(?:JSON|parse)"
          r"|Unknown token: \{ line:|InvalidLockfile|failed to parse lockfile",
          "the lock file cannot be parsed", "Resolve the merge conflict, or delete the lock file and install again."),
@@ -205,7 +205,7 @@ _RUNS = (
          "a script that the install runs failed: {script}{yarn}{berry}{bun}",
          "Read its output in the evidence. If the build does not need the script, install with --ignore-scripts in {where}."),
     sign(codes.SCRIPT_FAILED, r"ELIFECYCLE\s{1,4}Command failed with exit code|^error Command failed with exit code|^error: script \"(?P<bun>[^\"]{1,80})\" exited with code",
-         "a script of package.json ended with an error of its own",
+         "a script of package.json failed",
          "Correct the script that the log shows; run it outside of the build to see more."),
 )  # fmt: skip
 

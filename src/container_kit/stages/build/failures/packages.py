@@ -53,6 +53,6 @@ PATTERNS = (
         r"The following packages have unmet dependencies|unable to correct problems, you have held broken packages",
         "apt cannot install the packages together",
         means="A package needs another one, or another version, that the release does not have.",
-        hint="Install the packages of the image's own release in {where}, without pins and foreign repositories.",
+        hint="Install the packages of the release of the image in {where}, without pins and foreign repositories.",
     ),
 )

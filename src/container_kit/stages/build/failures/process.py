@@ -252,7 +252,7 @@ _PROGRAMS = (
     sign(
         codes.SCRIPT_FAILED,
         r"^make(?:\[\d+\])?: \*\*\* \[(?P<target>[^\]\n]{1,200})\] Error (?P<code>\d+)|npm (?:error|ERR!) (?:Lifecycle script `(?P<script>[^`]{1,80})` failed|code ELIFECYCLE)|^error: Recipe `(?P<just>[^`]{1,80})` failed",
-        "the script or target {target}{script}{just} ended with an error of its own",
+        "the script or target {target}{script}{just} failed",
         "Correct it as its output shows; run it outside of the build to see more.",
     ),
 )

@@ -44,7 +44,7 @@ _LOCKS = (
     sign(codes.LOCKFILE_NOT_FOUND, r"Unable to find lockfile at `(?P<file>uv\.lock)`|(?P<pdm>[Ll]ock ?file) (?:does not|doesn't) exist|poetry\.lock (?:does not exist|(?:was )?not found)|(?P<pip>Pipfile\.lock) not found"
          r"|No lock ?file (?:is|was) found|lockfile is (?:missing|not found)",
          "the lock file {file}{pip} is not in the image",
-         "COPY it before {where}; if there is none, create it (`uv lock`, `poetry lock`, `pdm lock`, `pipenv lock`) and commit it."),
+         "COPY it before {where}; if it does not exist, create it (`uv lock`, `poetry lock`, `pdm lock`, `pipenv lock`) and commit it."),
     sign(codes.LOCKFILE_INVALID, r"failed to parse lock file(?![\s\S]{0,200}lock file version)|Failed to parse `uv\.lock`|Unable to read the lock file|poetry\.lock.{0,60}(?:invalid|parse)|TOML parse error.{0,40}uv\.lock|pdm\.lock.{0,60}(?:invalid|parse)",
          "the lock file cannot be parsed", "Resolve the merge conflict in it, or delete it and lock again."),
 )  # fmt: skip

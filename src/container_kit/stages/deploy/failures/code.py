@@ -138,7 +138,7 @@ CAUSES = (
         (
             r"^\s{0,40}(?P<problem>(?:SyntaxError|IndentationError|TabError): [^\n]{1,200})",
             r"(?P<problem>(?:PHP )?Parse error: [^\n]{1,200})",
-            r"(?P<problem>[^\s:]{1,200}:\d{1,6}: syntax error[^\n]{0,120})|(?P<ruby>syntax errors? found[^\n]{0,80})",
+            r"(?P<problem>[^\s:]{1,200}:\d{1,6}: syntax error[^\n]{0,120})|(?P<ruby>syntax errors? found[^\n]{0,80})|(?P<ruby>Syntax error: [^\n]{1,120})",
             r"(?P<problem>TOMLDecodeError[^\n]{0,160}|(?:yaml|ruamel)[\w.]{0,40}(?:Scanner|Parser)Error[^\n]{0,120}|JSONDecodeError: [^\n]{1,120})",
             r"(?P<problem>nginx: \[emerg\] [^\n]{1,200})|(?P<ruby>AH00526: Syntax error[^\n]{0,160})",
         ),

@@ -132,7 +132,7 @@ CAUSES = (
             r"(?P<text>unapplied migration\(s\)|PendingMigrationError|Migrations are pending|pending migrations?|Target database is not up to date|Can't locate revision)",
             r"(?P<text>Base table or view not found[^\n]{0,100}|UndefinedTable[^\n]{0,80}|Schema-validation: missing table \[(?P<table>\w{1,80})\])",
         ),
-        "the database lacks what a migration creates: {table} {text}",
+        "the database does not have what a migration creates: {table} {text}",
         "Run the migrations before the start (`python manage.py migrate`, `alembic upgrade head`, `prisma migrate deploy`, "
         "`knex migrate:latest`, `rails db:migrate`, `php artisan migrate --force`), as a step before the start command",
         when=_named,

@@ -61,6 +61,7 @@ CAUSES = (
         (
             r"(?:exec|stat)(?: container process)? [\"`']?(?P<script>/[^\s\"`':]{1,300})[\"`']?: no such file or directory",
             r"exec: \"(?P<script>[^\"]{1,300})\": stat [^\n]{1,300}: no such file",
+            r"exec (?P<script>[\w./-]{1,300}) failed: No such file",
             r"env: [‘'](?P<certain>\w{1,30})\\r[’']: No such file",
             r"(?P<script>/[^\s:]{1,300}): (?:line \d{1,6}: |\d{1,6}: )?(?P<certain>\$'\\r': command not found)",
             r"(?P<script>/[^\s:]{1,300}): (?:\d{1,6}: )?(?P<certain>set: Illegal option -)\s{0,2}$",
@@ -78,7 +79,7 @@ CAUSES = (
         "The start command is a file without execute permission.",
         (
             r"exec: \"(?P<script>[^\"]{1,300})\": permission denied",
-            r"exec (?P<script>/[^\s:]{1,300}): [Pp]ermission denied",
+            r"exec (?P<script>/[^\s:]{1,300})(?: failed)?: [Pp]ermission denied",
             r"(?P<script>/[^\s:]{1,300}): [Pp]ermission denied$",
         ),
         "{script} is not executable",
@@ -102,7 +103,7 @@ CAUSES = (
             re.compile(
                 r"exec: \"?(?P<script>[\w./-]{1,200})\"?: (?:not found|stat [^\n]{1,200}: no such|no such file)"
             ),
-            re.compile(r"exec (?P<script>[\w./-]{1,200}): no such file or directory"),
+            re.compile(r"exec (?P<script>[\w./-]{1,200})(?: failed)?: [Nn]o such file or directory"),
         ),
         INTERPRETER.message,
         INTERPRETER.repair,
@@ -121,6 +122,7 @@ CAUSES = (
         (
             r"(?:^|: )(?P<command>nodemon|tsx|ts-node(?:-dev)?|vite|next|nuxt|nest|ng|webpack|tsc|react-scripts|concurrently|cross-env|dotenv|serve|astro|remix-serve|rails|rake|watchmedo|pipenv|poetry|uv|pdm|pnpm|yarn|bun): (?:command )?not found",
             r"exec: \"(?P<command>nodemon|tsx|ts-node(?:-dev)?|vite|next|nest|serve|pipenv|poetry|uv|pdm|pnpm|yarn|bun)\": executable file not found",
+            r"exec (?P<command>nodemon|tsx|ts-node(?:-dev)?|vite|next|nest|serve|pipenv|poetry|uv|pdm|pnpm|yarn|bun) failed: No such file",
         ),
         "the start needs {command}, which is not in the final image",
         "Start the built result with its interpreter (`node dist/…`, `python -m …`), or move {command} from the development "
@@ -149,6 +151,7 @@ CAUSES = (
             r"exec (?P<command>/?[\w./-]{1,200})[^\n]{0,20}: no such file or directory",
             r"(?:^|: )(?:exec: )?(?P<command>[\w./@+-]{1,200}): (?:command )?not found$",
             r"stat (?P<command>/[\w./-]{1,200}): no such file",
+            r"exec (?P<command>[\w./@+-]{1,200}) failed: No such file",
         ),
         "the start command {command} is not in the image",
         "Install {command} in the final stage, or correct CMD or ENTRYPOINT",
