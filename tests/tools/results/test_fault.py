@@ -148,10 +148,10 @@ def test_a_fault_in_a_tree_with_several_modules_names_the_module(workspace: Work
     source, modules = Source(path="shop"), (_module("services/api"), _module("services/web"))
     analysis = Analysis(root="/shop", modules=modules)
     failed = PipelineResponse(id="r1", pipeline="build", status="failed", stages=(), seconds=1.0)
-    several = fault_result(
-        fault(), call(workspace, tools, BUILD, path="shop"), failed.with_artifacts(Artifacts([source, analysis]))
-    )
-    one = fault_result(fault(), call(workspace, tools, BUILD, path="shop"), failed.with_artifacts(one_module))
+    both, one_module = Artifacts([source, analysis]), Artifacts([source])
+    asked = call(workspace, tools, BUILD, path="shop")
+    several = fault_result(fault(), asked, failed.with_artifacts(both))
+    one = fault_result(fault(), asked, failed.with_artifacts(one_module))
     assert several.data["message"] == "pip failed (module services/api)"
     assert one.data["message"] == "pip failed"
 

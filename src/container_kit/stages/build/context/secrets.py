@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from container_kit.stages.build.context.build_context import walk
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.credential_formats import begins_private_key, looks_secret
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.redaction import Redactor

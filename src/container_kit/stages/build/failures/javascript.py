@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 
 from container_kit.stages.build.failures import codes
 from container_kit.stages.build.failures.pattern import Failure, FailurePattern, edit_and_retry, pattern, sign
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import NextAction
 
 _NAME = r"(?P<package>@?[\w.-]{1,100}(?:/[\w.-]{1,100})?)"
@@ -119,13 +119,13 @@ _INSTALL = (
          "Align the versions that the log names, or add `legacy-peer-deps=true` (pnpm: `strict-peer-dependencies=false`) "
          "to .npmrc next to package.json.", actions=_npmrc),
     sign(codes.PACKAGE_NOT_FOUND, r"npm (?:error|ERR!) 404 .{0,80}Not Found - GET (?P<url>\S{1,300})"
-         r"|ERR_PNPM_FETCH_404\s{0,10}GET (?P<pnpm>\S{1,300}):|error Couldn't find package \"(?P<yarn>[^\"]{1,200})\""
+         r"|ERR_PNPM_FETCH_404[^\w\n]{0,10}GET (?P<pnpm>\S{1,300}):|error Couldn't find package \"(?P<yarn>[^\"]{1,200})\""
          r"|YN0035: . (?P<berry>\S{1,200}): Package not found|error: GET (?P<bun>\S{1,300}) - 404|error An unexpected error occurred: \"(?P<y>https?://\S{1,300}): Not found",
          "the registry has no package {url}{pnpm}{yarn}{berry}{bun}{y}",
          "Correct the name in package.json. A private package needs its registry and a token in .npmrc; a member of a "
          "workspace needs the workspace's own package manager."),
     sign(codes.PACKAGE_VERSION_NOT_FOUND, r"notarget No matching version found for (?P<requirement>[^\s]{1,200}?)\.?$"
-         r"|ERR_PNPM_NO_(?:MATCHING_VERSION|VERSIONS)\s{0,10}No matching version found for (?P<pnpm>\S{1,200})"
+         r"|ERR_PNPM_NO_(?:MATCHING_VERSION|VERSIONS)[^\w\n]{0,10}No matching version found for (?P<pnpm>\S{1,200})"
          r"|Couldn't find any versions for \"(?P<yarn>[^\"]{1,200})\" that matches \"(?P<range>[^\"]{1,100})\""
          r"|YN0082: . (?P<berry>\S{1,200}): No candidates found|No version matching \"(?P<bun>[^\"]{1,100})\" found for specifier \"(?P<name>[^\"]{1,200})\"",
          "there is no version {requirement}{pnpm}{yarn} {range}{berry}{name} {bun}",
@@ -142,9 +142,9 @@ _INSTALL = (
          r"|Bun could not find a package\.json|Couldn't find a package\.json|No project found in|doesn't seem to have a package\.json|The nearest package directory",
          "package.json is not in the image yet {file}",
          "COPY package.json there before {where}, or set WORKDIR to the folder that contains it."),
-    sign(codes.SCRIPT_NOT_FOUND, r"npm (?:error|ERR!) Missing script: \"(?P<script>[^\"]{1,80})\"|ERR_PNPM_NO_SCRIPT\s{0,10}Missing script: (?P<pnpm>\S{1,80})"
+    sign(codes.SCRIPT_NOT_FOUND, r"npm (?:error|ERR!) Missing script: \"(?P<script>[^\"]{1,80})\"|ERR_PNPM_NO_SCRIPT[^\w\n]{0,10}Missing script: (?P<pnpm>\S{1,80})"
          r"|error Command \"(?P<yarn>[^\"]{1,80})\" not found|Couldn't find a script named \"(?P<berry>[^\"]{1,80})\"|Script not found \"(?P<bun>[^\"]{1,80})\""
-         r"|ERR_PNPM_RECURSIVE_EXEC_FIRST_FAIL\s{0,10}Command \"(?P<exec>[^\"]{1,80})\" not found|Task not found: (?P<deno>\S{1,80})|No projects matched the filters",
+         r"|ERR_PNPM_RECURSIVE_EXEC_FIRST_FAIL[^\w\n]{0,10}Command \"(?P<exec>[^\"]{1,80})\" not found|Task not found: (?P<deno>\S{1,80})|No projects matched the filters",
          "package.json has no script {script}{pnpm}{yarn}{berry}{bun}{exec}{deno}",
          "Define the script in package.json, or correct its name in {where}."),
     sign(codes.GIT_NOT_FOUND, r"npm (?:error|ERR!) (?:syscall|path) (?:spawn )?git$|spawn git ENOENT|Couldn't find the binary git",
@@ -196,15 +196,15 @@ _BUNDLERS = (
 )  # fmt: skip
 
 _RUNS = (
-    sign(codes.TESTS_FAILED, r"^# fail [1-9]|^not ok \d|^Tests:\s{1,10}\d{1,6} failed|Failed Tests [1-9]|Test Files\s{1,10}[1-9]\d{0,5} failed|^\s{1,8}[1-9]\d{0,5} failing$",
+    sign(codes.TESTS_FAILED, r"^# fail [1-9]|^not ok \d|^Tests:[^\w\n]{1,10}\d{1,6} failed|Failed Tests [1-9]|Test Files[^\w\n]{1,10}[1-9]\d{0,5} failed|^\s{1,8}[1-9]\d{0,5} failing$",
          "tests failed in the build", "Correct the tests that the log names, or leave the tests out of {where}."),
-    sign(codes.LINT_FAILED, r"[✖] \d{1,6} problems? \([1-9]|Failed to compile\.\s{1,4}.{0,200}ESLint|prettier.{0,60}Code style issues",
+    sign(codes.LINT_FAILED, r"[✖] \d{1,6} problems? \([1-9]|Failed to compile\.[^\w\n]{1,4}.{0,200}ESLint|prettier.{0,60}Code style issues",
          "the linter found problems", "Correct the lines in the log, or leave the linter out of {where}."),
     sign(codes.INSTALL_SCRIPT_FAILED, r"npm (?:error|ERR!) command sh -c (?P<script>[^\n]{1,120})|ELIFECYCLE.{0,60}(?:post|pre)?install|error (?P<yarn>\S{1,200}): Command failed"
          r"|YN0009: . (?P<berry>\S{1,100}) couldn't be built|ERR_PNPM_IGNORED_BUILDS|(?:post|pre)?install script from \"(?P<bun>[^\"]{1,100})\" exited",
          "a script that the install runs failed: {script}{yarn}{berry}{bun}",
          "Read its output in the evidence. If the build does not need the script, install with --ignore-scripts in {where}."),
-    sign(codes.SCRIPT_FAILED, r"ELIFECYCLE\s{1,4}Command failed with exit code|^error Command failed with exit code|^error: script \"(?P<bun>[^\"]{1,80})\" exited with code",
+    sign(codes.SCRIPT_FAILED, r"ELIFECYCLE[^\w\n]{1,4}Command failed with exit code|^error Command failed with exit code|^error: script \"(?P<bun>[^\"]{1,80})\" exited with code",
          "a script of package.json failed",
          "Correct the script that the log shows; run it outside of the build to see more."),
 )  # fmt: skip

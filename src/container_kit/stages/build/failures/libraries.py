@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from container_kit.stages.build.failures.pattern import Failure, edit_and_retry
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import NextAction
 
 _PACKAGES = {

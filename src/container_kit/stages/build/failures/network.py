@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.build.failures.codes import DOWNLOAD_FAILED, INDEX_UNAUTHORIZED, INDEX_UNREACHABLE
 from container_kit.stages.build.failures.pattern import Failure, FailurePattern, pattern, sign
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import NextAction
 
 _HOST = r"(?P<host>[A-Za-z0-9.-]{1,253})"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from pathlib import Path
 
 from container_kit.stages.build.context.build_context import walk
 from container_kit.stages.build.failures import codes
 from container_kit.stages.build.failures.pattern import Failure, exit_is, pattern, sign
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import NextAction
 from container_kit.stages.contract.placeholder import placeholder
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.deploy.failures.cause import Facts, cause
 from container_kit.stages.deploy.failures.crash import Crash
 

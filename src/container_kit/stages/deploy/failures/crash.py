@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from container_kit.stages.contract import expressions as re
 
 _REPEATED = re.compile(r"\d+")
 _FRAMES = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import NextAction
 from container_kit.stages.contract.placeholder import placeholder
 from container_kit.stages.contract.tool_names import ToolName
