@@ -80,7 +80,10 @@ def test_a_credential_that_is_copied_is_refused_with_file_and_line(
     [
         {".env": ENV, ".dockerignore": ".env\n"},
         {".env": ENV, "Dockerfile": "FROM debian:bookworm-slim\nCOPY main.py /app/\n", "main.py": ""},
-        {".env": ENV, "Dockerfile": "FROM debian AS b\nWORKDIR /app\nCOPY . .\nFROM debian\nCOPY --from=b /app/dist /app\n"},
+        {
+            ".env": ENV,
+            "Dockerfile": "FROM debian AS b\nWORKDIR /app\nCOPY . .\nFROM debian\nCOPY --from=b /app/dist /app\n",
+        },
         {".env.example": ENV},
         {".env": "API_KEY=\nSECRET_KEY=changeme\nTOKEN=${TOKEN}\nDATABASE_PASSWORD=<your password>\nDEBUG=1\n"},
         {".env": "DATABASE_URL=postgres://postgres:postgres@localhost:5432/app\n"},

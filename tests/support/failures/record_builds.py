@@ -59,7 +59,7 @@ class Index(BaseHTTPRequestHandler):
         self.send_response(404 if page is None else 200)
         self._finish((page or "").encode())
 
-    do_HEAD = do_POST = do_GET
+    do_HEAD = do_POST = do_GET  # noqa: N815 - the names of the base class
 
     def _finish(self, body: bytes) -> None:
         self.send_header("Content-Length", str(len(body)))
@@ -94,7 +94,8 @@ def run(case: Provoked, index: str) -> tuple[int, str] | None:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        script = f"{{ {case.prepare or 'true'} ; }} >/dev/null 2>&1; cd {folder if case.image is None else '/app'}; {case.command}"
+        place = folder if case.image is None else "/app"
+        script = f"{{ {case.prepare or 'true'} ; }} >/dev/null 2>&1; cd {place}; {case.command}"
         command = ["bash", "-c", script]
         environment = variables(folder, index)
         if case.image is not None:

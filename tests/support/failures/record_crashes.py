@@ -37,7 +37,8 @@ def run(case: Crash) -> tuple[int, str]:
         folder.chmod(0o755)
         write_files(case, folder)
         command = ["docker", "run", "--rm", "--init", *case.options, "-v", f"{folder}:/app", "-w", "/app",
-                   "-e", "NO_COLOR=1", "-e", "GOFLAGS=", "-e", "GOCACHE=/tmp/go", "--entrypoint", "sh", case.image, "-c", case.command]  # fmt: skip
+                   "-e", "NO_COLOR=1", "-e", "GOFLAGS=", "-e", "GOCACHE=/tmp/go",
+                   "--entrypoint", "sh", case.image, "-c", case.command]  # fmt: skip
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                               timeout=300, check=False)  # fmt: skip
         subprocess.run(
