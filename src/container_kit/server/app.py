@@ -83,7 +83,7 @@ def make_server(
         token_verifier=token_verifier,
     )
     updates.add_to(server)
-    add_resources(server, runs)
+    add_resources(server, runs, by_name)
     add_completions(server, runs, by_name)
     add_prompts(server, by_name)
     return server

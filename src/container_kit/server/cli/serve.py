@@ -88,7 +88,8 @@ def _serve_http(
     add_health_routes(server, runs, metrics, verifier)
     credentials = ValidCredentials()
     https = (settings.public_url or "").startswith("https:")
-    RunPages(runs, verifier, credentials, https=https).add_to(server)
+    by_name = {tool.name: tool for tool in tools}
+    RunPages(runs, verifier, credentials, https=https, tools=by_name).add_to(server)
     app = transports.http_app(server, transport, settings, security, credentials, url_has_token=token is not None)
     with transports.listen(settings) as listener:
         _enable_garbage_collection()

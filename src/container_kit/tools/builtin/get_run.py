@@ -11,6 +11,7 @@ from container_kit.pipelines.run_info import RunInfo
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import RunId
+from container_kit.tools.results.run_fault import with_ready_actions
 from container_kit.tools.results.run_json import RUN_SCHEMA, log_json, run_json, run_lines
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
@@ -35,6 +36,7 @@ class GetRunInput(ToolInput):
 async def _get(call: ToolCall, arguments: GetRunInput) -> ToolResult:
     backend = call.runs.backend(arguments.run)
     run = await backend.get(arguments.run, call.principal)
+    run = await with_ready_actions(run, call.runs, call.principal, call.tools)
     data, lines = run_json(run), run_lines(run)
     if arguments.stage is not None:
         _require_stage(run, arguments.stage)

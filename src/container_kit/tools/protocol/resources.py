@@ -16,6 +16,7 @@ from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.protocol.identity import current_principal
 from container_kit.tools.results.pipeline_json import plan_json
+from container_kit.tools.results.run_fault import with_ready_actions
 from container_kit.tools.results.run_json import run_json
 from container_kit.tools.tool import Tool
 
@@ -24,12 +25,14 @@ _CYCLONEDX = "application/vnd.cyclonedx+json"
 _JSON = "application/json"
 
 
-def add_resources(server: MCPServer, runs: RunService) -> None:
+def add_resources(server: MCPServer, runs: RunService, tools: Mapping[str, Tool]) -> None:
     """Add `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `run://{id}/sbom` and `pipeline://{name}`."""
 
     async def run(id: str) -> str:  # noqa: A002 - the name in the template
         with _not_found_errors():
-            return json.dumps(run_json(await runs.backend(id).get(id, current_principal())))
+            principal = current_principal()
+            info = await runs.backend(id).get(id, principal)
+            return json.dumps(run_json(await with_ready_actions(info, runs, principal, tools)))
 
     async def log(id: str, stage: str, first: int = 0, lines: int = _LOG_LINES) -> str:  # noqa: A002 - as above
         principal = current_principal()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,7 +49,7 @@ def log_json(part: LogPart) -> dict[str, JsonValue]:
 
 
 def _fault_json(run_id: str, fault: Fault) -> dict[str, Any]:
-    """Return a fault whose next actions do not depend on the arguments of the failed call."""
+    """Return a fault whose next actions do not depend on the arguments of the failed call, unless they are ready."""
     actions = tuple(
         action
         if action.tool
@@ -77,8 +78,19 @@ def run_lines(run: RunInfo) -> list[str]:
         attempts = f", {stage.attempts} attempts" if stage.attempts > 1 else ""
         lines.append(f"- {stage.name}: {stage.status}{seconds}{attempts}")
     lines += [f"question: {run.question}"] if run.question else []
-    lines += [f"fault {run.fault.code}: {run.fault.message}", f"hint: {run.fault.hint}"] if run.fault else []
+    if run.fault:
+        lines += [f"fault {run.fault.code}: {run.fault.message}", f"hint: {run.fault.hint}"]
+        lines += action_lines(run.fault)
     return lines
+
+
+def action_lines(fault: Fault) -> list[str]:
+    """Return the next actions of a fault, one line each."""
+    return [
+        f"next {number}: {action.tool} {json.dumps(action.arguments, ensure_ascii=False)}: {action.why}"
+        for number, action in enumerate(fault.next_actions, 1)
+        if action.tool
+    ]
 
 
 def iso_time(seconds: float) -> str:

@@ -90,7 +90,9 @@ class KubernetesBackend:
         Raises:
             StageFailure: `target.option_unsupported`.
         """
-        unsupported = ", ".join(option for option in ("port", "env_file", "read_only") if option in given)
+        unsupported = ", ".join(
+            option for option in ("port", "env_file", "read_only", "memory_mb", "probe") if option in given
+        )
         if unsupported:
             message = f"{unsupported} is not supported by {target}, a Kubernetes target"
             raise OPTION_UNSUPPORTED(message, options=unsupported)

@@ -47,6 +47,10 @@ class ContainerSpec:
     """The backing services, each with the variable that takes its address."""
     missing_variables: tuple[str, ...] = ()
     """Variables that the application requires and that nothing sets."""
+    root: Path | None = None
+    """The module's folder in the source tree, if the container comes from one."""
+    known_services: Mapping[str, str] = field(default_factory=dict)
+    """The variables of the services that the analysis found, by kind."""
 
     def with_port(self, container_port: int) -> ContainerSpec:
         """Return a copy with the application's port."""
@@ -91,10 +95,19 @@ async def resolve_spec(
         env=env,
         redact=Redactor([*from_file.values(), *options.env.values()]),
         services=services,
+        root=_module_folder(ctx, source),
+        known_services={service.kind: service.variable or "" for service in module.services} if module else {},
         missing_variables=tuple(v.name for v in module.variables if v.required and v.name not in given)
         if module
         else (),
     )
+
+
+def _module_folder(ctx: StageContext, source: Source | None) -> Path | None:
+    if source is None:
+        return None
+    root = Path(ctx.workspace.directory(source.path))
+    return root if source.module == "." else Path(ctx.workspace.directory(str(root / source.module)))
 
 
 def _application_name(requested: str | None, image: Image, source: Source | None) -> str:
