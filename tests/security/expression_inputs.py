@@ -53,7 +53,7 @@ def all_expressions() -> list[Expression]:
 
 def _written(path: Path, values: dict[str, Any]) -> Iterator[Expression]:
     source = path.read_text()
-    tree = ast.parse(source)
+    tree, lines = ast.parse(source), source.splitlines()
     seen: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _is_re(node.func) and node.args:
@@ -64,10 +64,14 @@ def _written(path: Path, values: dict[str, Any]) -> Iterator[Expression]:
     for node in ast.walk(tree):
         if node in seen or not isinstance(node, ast.Constant | ast.JoinedStr):
             continue
-        text = ast.get_source_segment(source, node) or ""
-        if re.match(r"(?i)(?:r|rb|br|rf|fr)['\"](?!\"\")", text) and (pattern := _value(node, values)) is not None:
+        if _is_raw(lines[node.lineno - 1], node.col_offset) and (pattern := _value(node, values)) is not None:
             seen.update(ast.walk(node))
             yield from _valid(path, node.lineno, pattern, 0)
+
+
+def _is_raw(line: str, offset: int) -> bool:
+    start = line.encode()[offset : offset + 5].lower()
+    return start.startswith((b"r'", b'r"', b"rf", b"fr", b"rb", b"br")) and b'"""' not in start
 
 
 def _is_re(function: ast.expr) -> bool:

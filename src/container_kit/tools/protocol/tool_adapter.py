@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection
 
 from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.service import RunService
+from container_kit.stages.contract.untrusted_text import printable
 from container_kit.tools.pipeline_tool import RunHandler, execute_call, faults_as_results
 from container_kit.tools.protocol.elicitation import can_elicit, inline_prompt, input_required, parse_decision
 from container_kit.tools.protocol.progress import ProgressFeed, progress_feed
@@ -123,7 +124,7 @@ def call_tool_result(result: ToolResult) -> CallToolResult:
     """Return the SDK's form of a result. The fields of a fault are also under a draft key."""
     is_error = result.fault is not None
     return CallToolResult(
-        content=[TextContent(type="text", text=result.text)],
+        content=[TextContent(type="text", text=printable(result.text))],
         structured_content=result.data,
         is_error=is_error,
         _meta={TOOL_FAILURE: result.data} if is_error else None,
