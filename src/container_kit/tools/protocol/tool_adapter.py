@@ -20,6 +20,7 @@ from container_kit.pipelines.request import run_not_found
 from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.contract.untrusted_text import printable
 from container_kit.tools.pipeline_tool import RunHandler, execute_call, faults_as_results
 from container_kit.tools.protocol.elicitation import (
     can_elicit,
@@ -147,7 +148,7 @@ def call_tool_result(result: ToolResult) -> CallToolResult:
     """Return the SDK's form of a result. The fields of a fault are also under a draft key."""
     is_error = result.fault is not None
     return CallToolResult(
-        content=[TextContent(type="text", text=result.text)],
+        content=[TextContent(type="text", text=printable(result.text))],
         structured_content=result.data,
         is_error=is_error,
         _meta={TOOL_FAILURE: result.data} if is_error else None,

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from container_kit.pipelines.run_info import LogPart, RunInfo
 from container_kit.stages.contract.fault import Fault, NextAction
 from container_kit.stages.contract.tool_names import ToolName
+from container_kit.stages.contract.untrusted_text import one_line
 from container_kit.tools.results.success import compact, stage_json
 
 RUN_SCHEMA: dict[str, Any] = {
@@ -86,11 +87,12 @@ def run_lines(run: RunInfo) -> list[str]:
 
 def action_lines(fault: Fault) -> list[str]:
     """Return the next actions of a fault, one line each."""
-    return [
-        f"next {number}: {action.tool} {json.dumps(action.arguments, ensure_ascii=False)}: {action.why}"
-        for number, action in enumerate(fault.next_actions, 1)
-        if action.tool
-    ]
+    lines = []
+    for number, action in enumerate(fault.next_actions, 1):
+        if action.tool:
+            arguments = json.dumps(action.arguments, ensure_ascii=False)
+            lines.append(f"next {number}: {action.tool} {one_line(arguments)}: {one_line(action.why)}")
+    return lines
 
 
 def iso_time(seconds: float) -> str:

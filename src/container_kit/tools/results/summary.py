@@ -18,6 +18,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import ManifestFiles
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
 from container_kit.stages.artifacts.scan import Sbom, ScanReport
+from container_kit.stages.contract.untrusted_text import quoted
 from container_kit.tools.results.scan_text import report_lines
 from container_kit.tools.results.schema import sbom_uri
 
@@ -132,7 +133,7 @@ def _managed_deployment_lines(artifacts: Artifacts) -> list[str]:
         applications = [line for application in listing.applications for line in _application_lines(application)]
         lines += applications or [f"nothing is deployed on {listing.target}"]
     if log := artifacts.get(ApplicationLog):
-        lines += [f"{log.version}, last {len(log.lines)} lines:", *log.lines]
+        lines += [f"{log.version}, last {len(log.lines)} lines:", *map(quoted, log.lines)]
     if rollback := artifacts.get(RollbackResult):
         replaced = f", replacing {rollback.replaced}" if rollback.replaced else ""
         lines.append(f"{rollback.version} ({rollback.image}) is active again at {rollback.url}{replaced}")
