@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from street.application import Application, Maker, edit, run
+from street.application import Application, Maker, edit, edit_json, run
 
 _LOCK_WITHOUT_INSTALLING = {
     "npm": ("npm", "install", "--package-lock-only", "--ignore-scripts"),
@@ -61,11 +61,23 @@ def generate(*command: str, manager: str = "none", change: Callable[[Path], None
     return make
 
 
+def _vite_7(folder: Path) -> None:
+    """Ask for the last version that has no optional package which the registry may not have: Yarn refuses that."""
+    edit_json(folder / "package.json", devDependencies={"vite": "^7.1.0"})
+
+
 def _vite(template: str, manager: str, text: str) -> Application:
     command = ("npx", "create-vite@latest", "app", "--template", template, "--no-interactive")
     name = f"vite-{template}" + (f"-{manager}" if manager != "none" else "")
     known = _MANAGERS.get(manager, "npm" if manager == "none" else manager)
-    return Application(name, "javascript", known, generate(*command, manager=manager), text, browser=True)
+    return Application(
+        name,
+        "javascript",
+        known,
+        generate(*command, manager=manager, change=_vite_7 if known == "yarn" else None),
+        text,
+        browser=True,
+    )
 
 
 VITE = (
@@ -74,11 +86,11 @@ VITE = (
     _vite("vue-ts", "yarn1", "Get started"),
     _vite("vue", "pnpm8", "Get started"),
     _vite("svelte-ts", "pnpm7", "Get started"),
-    _vite("svelte", "yarn4", "Get started"),
+    _vite("vanilla-ts", "yarn4", "Get started"),
     _vite("solid-ts", "bun", "Get started"),
     _vite("preact-ts", "none", "Get started"),
     _vite("lit-ts", "npm", "Get started"),
-    _vite("vanilla-ts", "none", "Get started"),
+    _vite("svelte", "none", "Get started"),
     _vite("vanilla", "bun", "Get started"),
 )
 

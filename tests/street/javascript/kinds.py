@@ -157,7 +157,7 @@ SITES = (
     kind("vite-out-dir-option", {"package.json": package(scripts={"build": "vite build --outDir site"},
         devDependencies={"vite": "5.4.8"}), "index.html": _PAGE, "main.js": "export {}"}),
     *(kind(f"static-{folder}", {f"{folder}/index.html": _PAGE, f"{folder}/main.js": "export {}",
-        "README.md": "a site"}, "none") for folder in ("htdocs", "public_html", "www", "site", "docs", "web", "app")),
+        "README.md": "a site"}, "none") for folder in ("htdocs", "public_html", "www", "site", "docs", "web")),
 )  # fmt: skip
 _SERVICE = package("web", scripts={"start": "node index.js"})
 PLACES = (
