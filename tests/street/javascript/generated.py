@@ -50,8 +50,9 @@ def generate(*command: str, manager: str = "none", change: Callable[[Path], None
 
     def make(folder: Path) -> None:
         run(folder, *command, HOME=str(Path.home()))
-        shutil.copytree(folder / "app", folder, dirs_exist_ok=True, symlinks=True)
-        shutil.rmtree(folder / "app")
+        generated = (folder / "app").rename(folder / ".generated")  # it may contain a folder `app` itself
+        shutil.copytree(generated, folder, dirs_exist_ok=True, symlinks=True)
+        shutil.rmtree(generated)
         for name in ("node_modules", ".git"):
             shutil.rmtree(folder / name, ignore_errors=True)
         if change:

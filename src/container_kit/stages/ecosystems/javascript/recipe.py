@@ -20,10 +20,24 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
 )
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
 from container_kit.stages.ecosystems.facets.generation.start_command import Command
-from container_kit.stages.ecosystems.javascript.install_hooks import build_variables, reads_source, without_git_hooks
-from container_kit.stages.ecosystems.javascript.install_root import install_root, root_file
-from container_kit.stages.ecosystems.javascript.node_versions import node_versions
-from container_kit.stages.ecosystems.javascript.package_managers import Manager, node_manager
+from container_kit.stages.ecosystems.javascript.build_values import build_values
+from container_kit.stages.ecosystems.javascript.installation.install_hooks import (
+    build_variables,
+    reads_source,
+    without_git_hooks,
+)
+from container_kit.stages.ecosystems.javascript.installation.install_root import (
+    brings_packages,
+    install_root,
+    root_file,
+)
+from container_kit.stages.ecosystems.javascript.installation.node_versions import node_versions
+from container_kit.stages.ecosystems.javascript.installation.package_managers import Manager, node_manager
+from container_kit.stages.ecosystems.javascript.installation.registry_secrets import (
+    mount_flags,
+    read_commands,
+    registry_secrets,
+)
 from container_kit.stages.ecosystems.javascript.prisma import generate_client, uses_prisma
 from container_kit.stages.ecosystems.javascript.start import Start, read_start, scripts
 
@@ -81,7 +95,17 @@ def install_reasons(app: App, manager: Manager) -> tuple[Reason, ...]:
     if not has_manifest(app):
         return (Reason(decision="no installation", rationale="there is no package.json"),)
     setup = Reason(decision=manager.setup, rationale=manager.setup_why)
-    return (*((setup,) if manager.setup_why else ()), Reason(decision=manager.install, rationale=manager.why))
+    secrets = (
+        Reason(decision=f"build secret {name}", rationale=".npmrc or .yarnrc.yml reads it for a private registry")
+        for name, required in registry_secrets(app).items()
+        if required
+    )
+    values = (
+        Reason(decision=f"{name} has a placeholder in the build", rationale="the build reads it, but need not connect")
+        for name in build_values(app)
+    )
+    installed = Reason(decision=manager.install, rationale=manager.why)
+    return (*((setup,) if manager.setup_why else ()), installed, *secrets, *values)
 
 
 def has_manifest(app: App) -> bool:
@@ -102,14 +126,22 @@ def install_lines(app: App, base: Base, manager: Manager, *after: str) -> tuple[
     if not has_manifest(app):
         return (*system_packages(base, build_packages(app.packages)), "WORKDIR /app")
     variables = dict(manager.environment) | build_variables(app)
+    secrets = registry_secrets(app)
+    install = chain(
+        *read_commands(secrets),
+        "find . -name node_modules -prune -exec rm -rf {} +" if brings_packages(app) else "",
+        without_git_hooks(app),
+        manager.install,
+        *after,
+    )
     return (
         *system_packages(base, build_packages(app.packages)),
         *environment(variables),
         "WORKDIR /app",
         *((cached("/root/.npm", manager.setup),) if manager.setup else ()),
-        *((app.copy_source(),) if reads_source(app) else (*app.copy_manifests(), *_read_when_installing(app))),
+        *((app.copy_source(),) if _source_first(app) else (*app.copy_manifests(), *_read_when_installing(app))),
         *(() if app.in_workspace else app.enter()),
-        cached(manager.cache, chain(without_git_hooks(app), manager.install, *after)),
+        cached(manager.cache, install, *mount_flags(secrets)),
     )
 
 
@@ -133,7 +165,11 @@ def source_and_build(app: App, manager: Manager, builds: tuple[str, ...], *after
 
 def _copy_once(app: App, *lines: str) -> tuple[str, ...]:
     """Return COPY instructions; none if the source came before the installation."""
-    return () if has_manifest(app) and reads_source(app) else lines
+    return () if has_manifest(app) and _source_first(app) else lines
+
+
+def _source_first(app: App) -> bool:
+    return reads_source(app) or brings_packages(app)
 
 
 def build_site(app: App, bases: Bases) -> Build:
@@ -158,7 +194,11 @@ def _builds(app: App, manager: Manager, start: Start | None = None) -> tuple[str
     moved = [_as_script(app, manager, command) for command in (start.builds if start else ())]
     others = [command for command in moved if command != build]
     programs = f"export PATH={_programs(app)}:$PATH" if others else ""
+    values = [f"export {name}={shell_word(value)}" for name, value in build_values(app).items()]
     commands = (*generate_client(app), build, programs, *others)
+    if not any(commands):
+        return ()
+    commands = (*values, *commands)
     return tuple(dict.fromkeys(command for command in commands if command))
 
 

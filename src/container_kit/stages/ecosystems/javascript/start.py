@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from container_kit.stages.ecosystems.facets.generation.app import App
-from container_kit.stages.ecosystems.javascript.install_root import dependencies, root_file
+from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies, root_file
 
 _SCRIPT = re.compile(r"^(?:npm|yarn|pnpm|bun)(?:\s+(?:run|run-script))?\s+(?:-\S+\s+)*([\w:.-]+)(?:\s+--)?(.*)$")
 _COMMANDS = {"run", "start", "test", "add", "build", "create", "deploy", "global", "init", "workspace"}
@@ -176,7 +176,7 @@ _CHANGES: tuple[tuple[re.Pattern[str], Callable[[App, re.Match[str]], str]], ...
     (re.compile(_BEFORE + r"nest\s+start\b.*$"), _nest),
     (re.compile(_BEFORE + r"env-cmd\s+(?:(?:-\S+\s+)*\S*\.env\S*\s+|-\S+\s+)*(?:--\s+)?(.+)$"), _cut),
     (re.compile(_BEFORE + r"(?:dotenv|dotenvx\s+run)\s+(?:-[ef]\s+\S+\s+)*(?:--\s+)?(.+)$"), _cut),
-    (re.compile(r"^(.*\btsx\s+)watch\s+((?:--(?:clear-screen|ignore|include|exclude)(?:=\S+)?\s+)*\S.*)$"), _cut),
+    (re.compile(r"^(.*\btsx\s+)watch\s+(?:--(?:clear-screen|ignore|include|exclude)=\S+\s+)*(\S.*)$"), _cut),
     (
         re.compile(r"^(.*\b(?:node|bun|tsx|deno)\s(?:.*\s)?)--(?:watch(?:-path=\S+|-preserve-output)?|hot)\s+(.*)$"),
         _cut,
@@ -225,9 +225,8 @@ def _is_provided(program: str, packages: dict[str, str]) -> bool:
     return _PROVIDERS.get(program, program) in packages or bool({program, f"{program}-cli"} & flat)
 
 
-_IMPORT = re.compile(
-    r"(?:\bimport\s+(?!type\b)[^'\";]{0,500}?|\bfrom\s*|\bimport\(\s*|\brequire\(\s*)['\"]([^'\".][^'\"]*)['\"]"
-)
+_TYPES = re.compile(r"\b(?:import|export)\s+type\b[^'\";]{0,500}['\"][^'\"]*['\"]")
+_IMPORT = re.compile(r"(?:\bimport\s+[^'\";]{0,500}?|\bfrom\s*|\bimport\(\s*|\brequire\(\s*)['\"]([^'\".][^'\"]*)['\"]")
 
 
 def _imported(app: App, words: list[str]) -> set[str]:
@@ -242,5 +241,5 @@ def _imported(app: App, words: list[str]) -> set[str]:
         ]
         for candidate in candidates if "/" in file or "." in file else ():
             if text := app.tree.text(app.inside(candidate)):
-                return {_package_of(name) for name in _IMPORT.findall(text)}
+                return {_package_of(name) for name in _IMPORT.findall(_TYPES.sub("", text[:64_000]))}
     return set()

@@ -6,7 +6,7 @@ import re
 
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
-from container_kit.stages.ecosystems.javascript.install_root import dependencies, lock_text, root_file
+from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies, lock_text, root_file
 
 PNPM = {"10": "10.34.8", "9": "9.15.9", "8": "8.15.9", "7": "7.33.7", "6": "6.35.1"}
 """The last version of each major; 10 is the first choice because later ones need Node.js 22."""

@@ -11,7 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.generation.app import App
-from container_kit.stages.ecosystems.javascript.install_root import dependencies, lock_text, manifests, root_file
+from container_kit.stages.ecosystems.javascript.installation.install_root import (
+    dependencies,
+    lock_text,
+    manifests,
+    root_file,
+)
 from container_kit.stages.formats.documents import Malformed, parse_json
 
 _INSTALLED = ("dependencies", "devDependencies", "optionalDependencies")
@@ -156,6 +161,24 @@ def missing_optional(app: App, lock: str) -> tuple[str, ...]:
 def is_for_linux(name: str) -> bool:
     """Return whether a package has the binaries of another for Linux with the GNU C library."""
     return _LINUX.search(name) is not None
+
+
+def conflicting_peer(app: App, lock: str) -> str | None:
+    """Return a direct dependency whose peer is locked in another version than it asks for; None without one.
+
+    npm then refuses its own lock file, which somebody wrote with `--legacy-peer-deps`.
+    """
+    packages = npm_packages(app, lock)
+    for name in dependencies(app.tree.json(root_file(app, "package.json")), *_INSTALLED):
+        entry = packages.get(f"node_modules/{name}", {})
+        optional = entry.get("peerDependenciesMeta")
+        for peer, requested in dependencies(entry, "peerDependencies").items():
+            other = packages.get(f"node_modules/{peer}", {})
+            if isinstance(optional, dict) and peer in optional:
+                continue
+            if "-" not in str(other.get("version")) and not _satisfies(other, requested):
+                return f"{name} asks for {peer} {requested}, and {other.get('version')} is locked"
+    return None
 
 
 def npm_packages(app: App, lock: str) -> dict[str, dict[str, Any]]:

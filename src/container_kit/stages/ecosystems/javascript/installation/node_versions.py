@@ -6,8 +6,8 @@ import re
 
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.version_ranges import allows, preferred
-from container_kit.stages.ecosystems.javascript.install_root import dependencies, lock_text
-from container_kit.stages.ecosystems.javascript.lock_state import npm_packages
+from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies, lock_text
+from container_kit.stages.ecosystems.javascript.installation.lock_state import npm_packages
 
 _VERSIONS = ("24", "26", "22", "20", "18", "16")
 _CODENAMES = {"argon": "4", "boron": "6", "carbon": "8", "dubnium": "10", "erbium": "12", "fermium": "14",

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.recipe import chain
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
-from container_kit.stages.ecosystems.javascript.install_root import root_file
-from container_kit.stages.ecosystems.javascript.lock_state import is_for_linux, missing_optional, outdated
-from container_kit.stages.ecosystems.javascript.manager_versions import pnpm_version, yarn_version
+from container_kit.stages.ecosystems.javascript.installation.install_root import root_file
+from container_kit.stages.ecosystems.javascript.installation.lock_state import (
+    conflicting_peer,
+    is_for_linux,
+    missing_optional,
+    outdated,
+)
+from container_kit.stages.ecosystems.javascript.installation.manager_versions import pnpm_version, yarn_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +94,20 @@ def _npm(app: App) -> Manager:
     missing, why = (missing_optional(app, lock.name) if lock.exact else ()), lock.why
     if missing:
         why = f"{lock.name} leaves out optional packages, such as {missing[0]}, which npm ci would refuse or miss"
-    command = "npm ci" if lock.exact and not missing else "npm install"
     complete = _ADD_LINUX.format(lock=lock.name) if missing and is_for_linux(missing[0]) else ""
+    conflict = conflicting_peer(app, lock.name) if lock.exists else None
+    legacy = " --legacy-peer-deps" if conflict else ""
+    install = f"npm {'ci' if lock.exact and not missing else 'install'}{member}{legacy}"
+    prune = f"npm prune --omit=dev{member}{legacy}"
+    if not lock.exists:
+        install, prune = (f"{{ {command} || {command} --legacy-peer-deps; }}" for command in (install, prune))
     return Manager(
-        chain(complete, f"{command}{member}"),
-        f"npm prune --omit=dev{member}",
+        chain(complete, install),
+        prune,
         "/root/.npm",
         "npm run",
         "npm run build --workspace {folder}",
-        why,
+        f"{why}; {conflict}" if conflict else why,
     )
 
 

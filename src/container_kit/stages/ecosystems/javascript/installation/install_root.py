@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.formats.dockerignore import DockerIgnore, PatternError
 
 _LARGEST_LOCK = 16_000_000
 """Bytes."""
@@ -51,3 +52,14 @@ def all_dependencies(app: App) -> dict[str, str]:
 def lock_text(app: App, name: str) -> str:
     """Return the text of a lock file in the install root; empty if it is missing or too large to read here."""
     return app.tree.text(root_file(app, name), _LARGEST_LOCK) or ""
+
+
+def brings_packages(app: App) -> bool:
+    """Return whether the host's installed packages would be copied: the project's own `.dockerignore` keeps them."""
+    ignored, folder = app.tree.text(".dockerignore"), root_file(app, "node_modules")
+    if ignored is None or not app.tree.exists(folder):
+        return False
+    try:
+        return DockerIgnore.parse(ignored).find(folder) is None
+    except PatternError:
+        return False

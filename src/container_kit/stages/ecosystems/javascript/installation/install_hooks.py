@@ -6,11 +6,16 @@ import re
 from typing import Any
 
 from container_kit.stages.ecosystems.facets.generation.app import App
-from container_kit.stages.ecosystems.javascript.install_root import all_dependencies, dependencies, manifests, root_file
+from container_kit.stages.ecosystems.javascript.installation.install_root import (
+    all_dependencies,
+    dependencies,
+    manifests,
+    root_file,
+)
 
 _HOOKS = ("preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare", "prepublish")
 _NEEDS_NO_SOURCE = re.compile(
-    r"(?:npx\s+|pnpm\s+(?:exec\s+)?|yarn\s+)?(?:husky(?:\s+install)?(?:\s+\S+)?|is-ci|patch-package|only-allow\s+\w+|nuxi?\s+prepare|"
+    r"(?:npx\s+|pnpm\s+(?:exec\s+)?|yarn\s+)?(?:husky(?:\s+install)?(?:\s+\S+)?|is-ci|patch-package|only-allow\s+\w+|(?:nuxt|nuxi)\s+prepare|"
     r"prisma\s+generate|svelte-kit\s+sync|lefthook\s+install|simple-git-hooks|ngcc\b.*|"
     r"playwright\s+install\b.*|echo\b.*|exit\s+0|true|electron-builder\s+install-app-deps)"
 )
@@ -55,6 +60,8 @@ _DOWNLOADS: dict[str, dict[str, str]] = {
     "@sentry/cli": {"SENTRYCLI_SKIP_DOWNLOAD": "1"},
     "mongodb-memory-server": {"MONGOMS_DISABLE_POSTINSTALL": "1"},
     "ngrok": {"NGROK_SKIP_DOWNLOAD": "1"},
+    "@t3-oss/env-nextjs": {"SKIP_ENV_VALIDATION": "1"},
+    "@t3-oss/env-core": {"SKIP_ENV_VALIDATION": "1"},
     "husky": {"HUSKY": "0"},
     "lefthook": {"LEFTHOOK": "0"},
     "simple-git-hooks": {"SKIP_INSTALL_SIMPLE_GIT_HOOKS": "1"},
