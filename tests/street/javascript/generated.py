@@ -16,7 +16,7 @@ _LOCK_WITHOUT_INSTALLING = {
     "pnpm": ("npx", "pnpm@10", "install", "--lockfile-only", "--ignore-scripts"),
     "pnpm8": ("npx", "pnpm@8", "install", "--lockfile-only", "--ignore-scripts"),
     "pnpm7": ("npx", "pnpm@7", "install", "--lockfile-only", "--ignore-scripts"),
-    "yarn4": ("npx", "@yarnpkg/cli-dist@4", "install", "--mode=update-lockfile"),
+    "yarn4": ("npx", "@yarnpkg/cli-dist@4.18.1", "install", "--mode=update-lockfile"),
     "bun": ("npx", "bun@1", "install", "--lockfile-only"),
 }
 _MANAGERS = {"pnpm8": "pnpm", "pnpm7": "pnpm", "yarn4": "yarn", "yarn1": "yarn"}
@@ -33,7 +33,7 @@ def lock(folder: Path, manager: str) -> None:
             YARN_NODE_LINKER="node-modules",
             YARN_ENABLE_IMMUTABLE_INSTALLS="0",
         )
-        _declare(folder, packageManager="yarn@4.9.1")
+        _declare(folder, packageManager="yarn@4.18.1")
     elif manager != "none":
         run(folder, *_LOCK_WITHOUT_INSTALLING[manager])
     shutil.rmtree(folder / "node_modules", ignore_errors=True)

@@ -77,3 +77,19 @@ def test_a_single_page_application_answers_only_navigations_with_its_page(tmp_pa
     made = runs(generate(tmp_path, VITE))
     assert "location / { try_files $uri $uri.html $uri/ /index.html; }" in made
     assert "location /api/ { try_files $uri =404; }" in made
+
+
+@pytest.mark.parametrize(
+    ("scripts", "tool", "build"),
+    [
+        ({"docs:dev": "vitepress dev docs", "docs:build": "vitepress build docs"}, "vitepress", "npm run docs:build"),
+        ({"dev": "vitepress dev docs"}, "vitepress", "npx vitepress build docs"),
+        ({"dev": "vite"}, "vite", "npx vite build"),
+        ({"start": "astro dev"}, "astro", "npx astro build"),
+    ],
+)
+def test_a_site_without_a_script_named_build_is_built_anyway(
+    scripts: dict[str, str], tool: str, build: str, tmp_path: Path
+) -> None:
+    manifest = package(scripts=scripts, devDependencies={tool: "*"})
+    assert build in runs(generate(tmp_path, {"package.json": manifest, "index.html": "<p>"}))

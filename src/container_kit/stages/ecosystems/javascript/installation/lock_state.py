@@ -70,7 +70,7 @@ def _satisfies(entry: dict[str, Any], requested: str) -> bool:
     from univers.versions import SemverVersion
 
     try:
-        return SemverVersion(version) in NpmVersionRange.from_native(requested)
+        return SemverVersion(version) in NpmVersionRange.from_native(requested)  # type: ignore[no-untyped-call]
     except Exception:  # noqa: BLE001 - the library raises several for tags and unusual ranges
         return True
 
@@ -123,7 +123,9 @@ def _specifiers(importer: dict[str, Any]) -> dict[str, str]:
 
 def _bun(app: App, text: str) -> Iterator[str]:
     workspaces = _json(text).get("workspaces")
-    for folder, manifest in manifests(app).items() if isinstance(workspaces, dict) else ():
+    if not isinstance(workspaces, dict):
+        return
+    for folder, manifest in manifests(app).items():
         locked = workspaces.get("" if folder == "." else folder)
         if isinstance(locked, dict):
             yield from _compare(dependencies(locked, *_INSTALLED), manifest, set())
