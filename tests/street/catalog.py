@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from street.application import Application
-from street.javascript import generated, kinds
+from street.javascript import generated, kinds, written
 
-APPLICATIONS: tuple[Application, ...] = (*kinds.APPLICATIONS, *generated.APPLICATIONS)
+APPLICATIONS: tuple[Application, ...] = (*kinds.APPLICATIONS, *written.APPLICATIONS, *generated.APPLICATIONS)

@@ -97,9 +97,19 @@ VITE = (
 
 
 def _next(name: str, *options: str, change: Callable[[Path], None] | None = None, manager: str = "npm") -> Application:
-    command = ("npx", "create-next-app@latest", "app", "--yes", "--skip-install", "--disable-git", *options)
+    command = (
+        "npx",
+        "create-next-app@latest",
+        "app",
+        "--yes",
+        "--skip-install",
+        "--disable-git",
+        "--empty",
+        "--no-tailwind",
+        *options,
+    )
     maker = generate(*command, manager=manager, change=change)
-    return Application(name, "javascript", _MANAGERS.get(manager, manager), maker, "Next.js")
+    return Application(name, "javascript", _MANAGERS.get(manager, manager), maker, "Hello world!")
 
 
 def _next_setting(setting: str, folder: Path) -> None:
@@ -122,7 +132,6 @@ def _other(
     return Application(name, "javascript", _MANAGERS.get(manager, manager), maker, text, browser=browser, **more)
 
 
-_ASTRO = ("npx", "create-astro@latest", "app", "--no-install", "--no-git", "--skip-houston", "--yes", "--template")
 _SVELTE = (
     "npx",
     "sv@latest",
@@ -137,11 +146,14 @@ _SVELTE = (
 )
 
 
+_SVELTE_ADAPTERS = {"node": "^5.0.0", "static": "^3.0.0"}
+
+
 def _svelte_adapter(adapter: str, folder: Path) -> None:
     package = folder / "package.json"
     document = json.loads(package.read_text())
     document["devDependencies"].pop("@sveltejs/adapter-auto")
-    document["devDependencies"][f"@sveltejs/adapter-{adapter}"] = "latest"
+    document["devDependencies"][f"@sveltejs/adapter-{adapter}"] = _SVELTE_ADAPTERS[adapter]
     package.write_text(json.dumps(document))
     for config in (*folder.glob("svelte.config.*"), *folder.glob("vite.config.*")):
         config.write_text(config.read_text().replace("adapter-auto", f"adapter-{adapter}"))
@@ -149,31 +161,27 @@ def _svelte_adapter(adapter: str, folder: Path) -> None:
         (folder / "src/routes/+layout.ts").write_text("export const prerender = true;\n")
 
 
-def _astro_node(folder: Path) -> None:
-    package = folder / "package.json"
-    document = json.loads(package.read_text())
-    document["dependencies"]["@astrojs/node"] = "latest"
-    package.write_text(json.dumps(document))
-    (folder / "astro.config.mjs").write_text(
-        "import { defineConfig } from 'astro/config';\nimport node from '@astrojs/node';\n\n"
-        "export default defineConfig({ output: 'server', adapter: node({ mode: 'standalone' }) });\n"
-    )
-
-
-_ANGULAR = ("npx", "@angular/cli@latest", "new", "app", "--defaults", "--skip-install", "--skip-git", "--style=css")
+_ANGULAR = (
+    "npx",
+    "-p",
+    "node@24",
+    "-p",
+    "@angular/cli@latest",
+    "ng",
+    "new",
+    "app",
+    "--defaults",
+    "--skip-install",
+    "--skip-git",
+    "--style=css",
+)
 FRAMEWORKS = (
-    _other("nuxt", "nuxt", "npx", "nuxi@latest", "init", "app", "--template", "minimal", "--no-install",
-        "--packageManager", "npm", "--gitInit=false", "--no-modules"),
     _other("sveltekit-auto", "Welcome to SvelteKit", *_SVELTE, manager="npm"),
     _other("sveltekit-node", "Welcome to SvelteKit", *_SVELTE, manager="pnpm",
         change=partial(_svelte_adapter, "node")),
     _other("sveltekit-static", "Welcome to SvelteKit", *_SVELTE, change=partial(_svelte_adapter, "static")),
-    _other("astro-static", "Astro", *_ASTRO, "basics", manager="pnpm"),
-    _other("astro-node", "Astro", *_ASTRO, "minimal", change=_astro_node),
     _other("angular", "Hello, app", *_ANGULAR, "--ssr=false", browser=True),
     _other("angular-ssr", "Hello, app", *_ANGULAR, "--ssr=true"),
-    _other("react-router", "React Router", "npx", "create-react-router@latest", "app", "--yes", "--no-install",
-        "--no-git-init"),
     _other("express-generator", "Welcome to Express", "npx", "express-generator@latest", "--view=pug", "app"),
     _other("nest", "Hello World!", "npx", "@nestjs/cli@latest", "new", "app", "--skip-install", "--skip-git",
         "--package-manager", "npm"),

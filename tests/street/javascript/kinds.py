@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from street.application import Application, Files, tree
+from street.application import Application, Files, run, tree, write
 
 HELLO = "hello from the street"
 _SERVE = "require('http').createServer((q, r) => r.end('{text}')).listen(process.env.PORT || 3000, '0.0.0.0')\n"
@@ -167,10 +168,6 @@ PLACES = (
     kind("module-in-a-folder", {"services/web/package.json": _SERVICE, "services/web/index.js": SERVER},
         arguments={"module": "services/web"}),
     kind("module-in-a-folder-only", {"services/web/package.json": _SERVICE, "services/web/index.js": SERVER}),
-    kind("case-of-imports", {"package.json": package(scripts={"start": "node server.js"}),
-        "lib/utils.js": f"exports.hello = () => '{HELLO}'\n",
-        "server.js": "const u = require('./lib/Utils')\nrequire('http').createServer((q, r) => r.end(u.hello()))"
-            ".listen(3000)\n"}, fault="deploy.name_case"),
 )  # fmt: skip
 _MEMBERS = {
     "packages/logger/package.json": package("@repo/logger", main="dist/index.js", scripts={"build": "node build.js"}),
@@ -208,4 +205,45 @@ WORKSPACES = (
         devDependencies={"lerna": "8.1.8"}), "apps/api/package.json": _api("*")}),
 )  # fmt: skip
 
-APPLICATIONS = (*LOCKS, *STARTS, *SITES, *PLACES, *WORKSPACES)
+_PRIVATE = package(scripts={"start": "node index.js"}, dependencies={"@acme/lib": "^1.0.0"})
+_PUBLIC_TOKEN = "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n"
+REGISTRIES = (
+    kind("npmrc-token", {"package.json": _PRIVATE, "index.js": SERVER,
+        ".npmrc": "@acme:registry=https://npm.acme.invalid/\n//npm.acme.invalid/:_authToken=${NPM_TOKEN}\n"},
+        fault="build.secret_not_found"),
+    kind("npmrc-token-of-another-name", {"package.json": _PRIVATE, "index.js": SERVER,
+        ".npmrc": "registry=https://npm.acme.invalid/\n//npm.acme.invalid/:_password=${ACME_PASSWORD}\n"},
+        fault="build.secret_not_found"),
+    kind("npmrc-token-for-publishing", {**_NUMBER, ".npmrc": _PUBLIC_TOKEN}),
+    kind("npmrc-token-for-publishing-pnpm", {**_NUMBER, ".npmrc": _PUBLIC_TOKEN, "pnpm-lock.yaml": _LOCK_9}, "pnpm"),
+)  # fmt: skip
+_OLD_LOCK_9 = _LOCK_9.replace("^7.0.0", "^6.0.0")
+_NPM_LOCK = {"lockfileVersion": 3, "packages": {"": {"dependencies": {}}}}
+_HOST_MODULES = {
+    "node_modules/is-number/package.json": package("is-number", main="gone.js"),
+    ".dockerignore": "*.log\n",
+}
+_ESBUILD = {"package.json": package(scripts={"start": "node index.js"}, dependencies={"esbuild": "0.24.0"}),
+    "index.js": f"require('esbuild').transformSync('1')\n{SERVER}"}  # fmt: skip
+
+
+def _lock_of_a_mac(folder: Path) -> None:
+    """Lock esbuild, and leave out what npm/cli issue 4828 leaves out on macOS."""
+    write(folder, _ESBUILD)
+    run(folder, "npm", "install", "--package-lock-only", "--ignore-scripts")
+    path = folder / "package-lock.json"
+    lock = json.loads(path.read_text())
+    lock["packages"] = {key: entry for key, entry in lock["packages"].items()
+        if "@esbuild/" not in key or "darwin-arm64" in key}  # fmt: skip
+    path.write_text(json.dumps(lock, indent=2))
+
+
+STALE = (
+    kind("pnpm-outdated-lock", {**_NUMBER, "pnpm-lock.yaml": _OLD_LOCK_9}, "pnpm"),
+    kind("npm-outdated-lock", {**_NUMBER, "package-lock.json": json.dumps(_NPM_LOCK)}),
+    kind("yarn-outdated-lock", {**_NUMBER, "yarn.lock": "# yarn lockfile v1\n"}, "yarn"),
+    kind("host-modules", {**_NUMBER, **_HOST_MODULES}),
+    Application("npm-lock-of-a-mac", "javascript", "npm", _lock_of_a_mac, HELLO),
+)
+
+APPLICATIONS = (*REGISTRIES, *STALE, *LOCKS, *STARTS, *SITES, *PLACES, *WORKSPACES)

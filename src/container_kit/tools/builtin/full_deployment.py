@@ -14,6 +14,7 @@ from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
     ApplicationName,
+    BuildSecrets,
     ContainerPort,
     DockerfilePath,
     DryRun,
@@ -43,6 +44,7 @@ class FullDeploymentInput(ToolInput):
     tag: NewImageName | None = None
     dockerfile: DockerfilePath | None = None
     build_args: dict[str, str] = Field(default_factory=dict)
+    secrets: BuildSecrets = Field(default_factory=dict)
     ca_file: str | None = None
     fail_on: FailOn = "critical"
     name: ApplicationName | None = None

@@ -40,6 +40,7 @@ from container_kit.stages.ecosystems.javascript.installation.registry_secrets im
 )
 from container_kit.stages.ecosystems.javascript.prisma import generate_client, uses_prisma
 from container_kit.stages.ecosystems.javascript.start import Start, read_start, scripts
+from container_kit.stages.ecosystems.javascript.sveltekit import NODE, replace_adapter, replaced_adapter
 
 _BUILD = re.compile(r"^(?:npm|yarn|pnpm|bun)(?:\s+(?:run|run-script))?\s+(?:-\S+\s+)*([\w:.-]+)(?:\s+--)?(.*)$")
 IGNORE = ("**/node_modules", "**/.next", "**/.nuxt", "**/.svelte-kit", "**/.turbo", "**/.parcel-cache",
@@ -74,6 +75,7 @@ def node(app: App, bases: Bases) -> Recipe:
 def _reasons(app: App, manager: Manager, start: Start, command: Command, *, standalone: bool) -> tuple[Reason, ...]:
     tools = "its program, or a package that it loads, is among the development dependencies"
     pid_1 = "a package manager as PID 1 would not pass signals on"
+    adapter = replaced_adapter(app)
     return (
         *install_reasons(app, manager),
         *(
@@ -86,6 +88,7 @@ def _reasons(app: App, manager: Manager, start: Start, command: Command, *, stan
             else ()
         ),
         *((Reason(decision="development packages are kept", rationale=tools),) if start.needs_tools else ()),
+        *((Reason(decision=NODE, rationale=f"what {adapter} makes runs in no container"),) if adapter else ()),
         Reason(decision=f"PID 1 {command.arguments[0]}", rationale=pid_1),
     )
 
@@ -195,7 +198,7 @@ def _builds(app: App, manager: Manager, start: Start | None = None) -> tuple[str
     others = [command for command in moved if command != build]
     programs = f"export PATH={_programs(app)}:$PATH" if others else ""
     values = [f"export {name}={shell_word(value)}" for name, value in build_values(app).items()]
-    commands = (*generate_client(app), build, programs, *others)
+    commands = (*generate_client(app), *replace_adapter(app), build, programs, *others)
     if not any(commands):
         return ()
     commands = (*values, *commands)

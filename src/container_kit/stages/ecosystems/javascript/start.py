@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies, root_file
+from container_kit.stages.ecosystems.javascript.sveltekit import SERVER, replaced_adapter
 
 _SCRIPT = re.compile(r"^(?:npm|yarn|pnpm|bun)(?:\s+(?:run|run-script))?\s+(?:-\S+\s+)*([\w:.-]+)(?:\s+--)?(.*)$")
 _COMMANDS = {"run", "start", "test", "add", "build", "create", "deploy", "global", "init", "workspace"}
@@ -53,6 +54,8 @@ def scripts(app: App) -> dict[str, str]:
 
 def read_start(app: App) -> Start:
     """Follow the start command through the scripts that it calls."""
+    if replaced_adapter(app) and not app.start_given:
+        return Start(SERVER)
     line, builds = app.start or "", list[str]()
     for _ in range(6 if len(line) <= _LONGEST else 0):
         before = line
