@@ -150,7 +150,7 @@ SITES = (
         devDependencies={"vite": "5.4.8"}), "index.html": _PAGE, "main.js": "export {}"}),
     kind("vite-out-dir", {"package.json": package(scripts={"build": "vite build"}, devDependencies={"vite": "5.4.8"}),
         "vite.config.js": "export default { build: { outDir: 'www/out' } }\n", "index.html": _PAGE,
-        "main.js": "export {}"}),
+        "main.js": "export {}"}, in_ci=True),
     kind("vite-root-elsewhere", {"package.json": package(scripts={"build": "vite build"},
         devDependencies={"vite": "5.4.8"}),
         "vite.config.js": "export default { root: 'client', build: { outDir: '../public_dist', emptyOutDir: true } }\n",
@@ -190,7 +190,7 @@ _ROOT = {"private": True, "workspaces": ["packages/*", "apps/*"]}
 WORKSPACES = (
     kind("workspace-pnpm", {**_MEMBERS, **_PNPM_MEMBERS, "apps/api/package.json": _api("workspace:*")}, "pnpm"),
     kind("workspace-npm", {**_MEMBERS, "package.json": package("root", **_ROOT, scripts={"build": "npm run build -ws"}),
-        "apps/api/package.json": _api("*")}),
+        "apps/api/package.json": _api("*")}, in_ci=True),
     kind("workspace-yarn1", {**_MEMBERS, "package.json": package("root", **_ROOT, packageManager="yarn@1.22.22"),
         "apps/api/package.json": _api("*")}, "yarn"),
     kind("workspace-yarn4", {**_MEMBERS, "package.json": package("root", **_ROOT, packageManager="yarn@4.9.1"),
@@ -205,6 +205,38 @@ WORKSPACES = (
         devDependencies={"lerna": "8.1.8"}), "apps/api/package.json": _api("*")}),
 )  # fmt: skip
 
+_UI = {
+    "packages/ui/package.json": package("@repo/ui", main="dist/index.js", scripts={"build": "node build.js"}),
+    "packages/ui/build.js": "require('fs').mkdirSync('dist',{recursive:true});"
+    f"require('fs').writeFileSync('dist/index.js','export const text = \"{HELLO}\"\\n')\n",
+    "apps/web/index.html": "<!doctype html><div id=root></div><script type=module src=/main.js></script>",
+    "apps/web/main.js": "import { text } from '@repo/ui'; document.getElementById('root').textContent = text\n",
+}
+
+
+def _web(version: str) -> str:
+    return package(
+        "web",
+        scripts={"build": "vite build", "dev": "vite"},
+        dependencies={"@repo/ui": version},
+        devDependencies={"vite": "5.4.8"},
+    )
+
+
+WORKSPACE_SITES = (
+    kind("workspace-site-pnpm", {**_UI, **_PNPM_MEMBERS, "apps/web/package.json": _web("workspace:*")}, "pnpm",
+        browser=True),
+    kind("workspace-site-npm", {**_UI, "package.json": package("root", **_ROOT), "apps/web/package.json": _web("*")},
+        browser=True, arguments={"module": "apps/web"}),
+    kind("front-end-and-back-end", {"frontend/package.json": package("front", scripts={"build": "vite build"},
+        devDependencies={"vite": "5.4.8"}), "frontend/index.html": _PAGE, "frontend/main.js": "export {}",
+        "backend/package.json": package("back", scripts={"start": "node index.js"}), "backend/index.js": SERVER},
+        arguments={"module": "frontend"}),
+    kind("module-next-to-a-workspace", {"package.json": package("root", private=True, workspaces=["packages/*"]),
+        "packages/core/package.json": package("core", main="index.js"), "packages/core/index.js": "exports.x = 1\n",
+        "server/package.json": _NUMBER["package.json"], "server/index.js": _NUMBER["index.js"]},
+        arguments={"module": "server"}),
+)  # fmt: skip
 _PRIVATE = package(scripts={"start": "node index.js"}, dependencies={"@acme/lib": "^1.0.0"})
 _PUBLIC_TOKEN = "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n"
 REGISTRIES = (
@@ -246,4 +278,4 @@ STALE = (
     Application("npm-lock-of-a-mac", "javascript", "npm", _lock_of_a_mac, HELLO),
 )
 
-APPLICATIONS = (*REGISTRIES, *STALE, *LOCKS, *STARTS, *SITES, *PLACES, *WORKSPACES)
+APPLICATIONS = (*WORKSPACE_SITES, *REGISTRIES, *STALE, *LOCKS, *STARTS, *SITES, *PLACES, *WORKSPACES)

@@ -234,8 +234,8 @@ def _is_standalone(app: App) -> bool:
     """Return whether Next traces the files that its server uses, which leaves nothing to prune."""
     names = ("next.config.js", "next.config.mjs", "next.config.ts")
     text = "".join(app.tree.text(app.inside(name)) or "" for name in names)
-    match = re.search(r"^\s*output\s*:\s*[\"']standalone[\"']", text, re.MULTILINE)
-    return app.framework == "nextjs" and app.module.path == "." and match is not None
+    match = re.search(r"^(?!\s*(?://|\*)).*?\boutput\s*:\s*[\"']standalone[\"']", text, re.MULTILINE)
+    return app.framework == "nextjs" and app.module.path == "." and match is not None and "distDir" not in text
 
 
 def _standalone(app: App) -> tuple[str, ...]:
@@ -257,4 +257,6 @@ def _environment(app: App, command: Command) -> dict[str, str]:
     base = {"NODE_ENV": "production", "HOST": "0.0.0.0", "PATH": f"{_programs(app)}:$PATH"}  # noqa: S104 - a container's own addresses
     if app.framework.startswith("next"):
         base |= {"NEXT_TELEMETRY_DISABLED": "1", "HOSTNAME": "0.0.0.0"}  # noqa: S104 - as above
+    if "chromium" in app.packages:
+        base["PUPPETEER_EXECUTABLE_PATH"] = "/usr/bin/chromium"  # the browser that Puppeteer brings is not downloaded
     return base | dict(command.environment)

@@ -77,17 +77,13 @@ _OLD_BUNDLERS = {"webpack": 5, "react-scripts": 5, "@vue/cli-service": 5, "next"
 """The first major that does without a hash function that OpenSSL 3, and so Node.js since 17, refuses."""
 
 
-def build_variables(app: App, *, runs_browser: bool = False) -> dict[str, str]:
-    """Return the variables of the build stage.
-
-    Args:
-        app: The application.
-        runs_browser: Whether the application starts a browser itself, which must then be downloaded.
-    """
+def build_variables(app: App) -> dict[str, str]:
+    """Return the variables of the build stage. A browser of Playwright is downloaded if the application starts it."""
     packages = all_dependencies(app)
+    started = {"playwright"} & dependencies(app.tree.json(app.inside("package.json")), "dependencies").keys()
     variables: dict[str, str] = {}
     for name, settings in _DOWNLOADS.items():
-        if name in packages and not (runs_browser and name in {"puppeteer", "playwright"}):
+        if name in packages and not started & {name, name.partition("@")[2].partition("/")[0]}:
             variables |= settings
     if any(_major(packages.get(name)) < first for name, first in _OLD_BUNDLERS.items() if name in packages):
         variables["NODE_OPTIONS"] = "--openssl-legacy-provider"
