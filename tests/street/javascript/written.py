@@ -92,6 +92,15 @@ SERVERS = (
         "app/root.tsx": "import { Links, Meta, Outlet, Scripts } from 'react-router'\n"
         "export default function App() { return <html><head><Meta /><Links /></head>"
         "<body><Outlet /><Scripts /></body></html> }\n"}),
+    _application("hono-node", {"package.json": _module({"dev": "tsx watch src/index.ts", "build": "tsc",
+        "start": "node dist/index.js"}, "hono", "@hono/node-server", tools=("tsx", "typescript", "@types/node")),
+        "tsconfig.json": json.dumps({"compilerOptions": {"target": "ESNext", "module": "NodeNext", "outDir": "dist",
+        "skipLibCheck": True, "types": ["node"], "rootDir": "src"}, "include": ["src"]}), "src/index.ts":
+        "import { serve } from '@hono/node-server'\nimport { Hono } from 'hono'\nconst app = new Hono()\n"
+        f"app.get('/', (c) => c.text('{HELLO}'))\nserve({{ fetch: app.fetch, port: 3000 }})\n"}, "npm"),
+    _application("hono-bun", {"package.json": _module({"dev": "bun run --hot src/index.ts"}, "hono",
+        tools=("@types/bun",)), "src/index.ts": "import { Hono } from 'hono'\nconst app = new Hono()\n"
+        f"app.get('/', (c) => c.text('{HELLO}'))\nexport default app\n"}, "bun"),
     _application("drizzle", {"package.json": _module({"start": "tsx src/index.ts"}, "drizzle-orm", "@libsql/client",
         tools=("tsx", "typescript", "drizzle-kit")), "src/index.ts":
         "import { createServer } from 'node:http'\nimport { drizzle } from 'drizzle-orm/libsql'\n"

@@ -43,6 +43,8 @@ def test_the_version_of_pnpm_that_wrote_the_lock_file_is_installed(lock: str, ma
     [
         ("pnpm@9.15.0", "pnpm@9.15.0"),
         ("pnpm@8.6.12+sha512.0123abcd", "pnpm@8.6.12"),
+        ("pnpm@8", "pnpm@8"),
+        ("yarn@1.22.19", "yarn@1.22.22"),
         ("yarn@4.9.1", "@yarnpkg/cli-dist@4.9.1"),
         ("yarn@3.2.0+sha256.00", "@yarnpkg/cli-dist@3.2.0"),
     ],
@@ -227,6 +229,8 @@ def test_packages_of_the_host_that_an_ignore_file_lets_through_are_replaced(tmp_
         ({"engines": {"node": "^20"}}, None, "node:20-slim"),
         ({"engines": {"node": "18.x"}}, None, "node:18-slim"),
         ({}, {"engines": {"node": "^18.19.1 || ^20.11.1 || ^22.0.0"}}, "node:22-slim"),
+        ({"devDependencies": {"node-sass": "^9.0.0"}}, None, "node:20-slim"),
+        ({"devDependencies": {"@angular/cli": "~18.2.0"}}, None, "node:22-slim"),
         ({}, {"engines": {"node": ">=18"}}, "node:24-slim"),
         ({}, {"optional": True, "engines": {"node": "^20"}}, "node:24-slim"),
     ],

@@ -98,3 +98,37 @@ def test_types_that_the_entry_file_imports_are_dropped(tmp_path: Path) -> None:
     manifest = package(scripts=scripts, devDependencies={"type-fest": "*", "typescript": "*"})
     typed = {"package.json": manifest, "src/index.ts": f"import type {{ A }} from 'type-fest'\n{TYPED}"}
     assert "npm prune" in runs(generate(tmp_path, typed))
+
+
+@pytest.mark.parametrize(
+    ("kit", "adapter", "version"),
+    [("^2.0.0", "auto", "5"), ("^2.5.0", "vercel", "5"), ("^1.30.0", "netlify", "1"), ("^3.0.0", "auto", "latest")],
+)
+def test_an_adapter_of_a_hosting_platform_is_replaced_by_the_one_for_node(
+    kit: str, adapter: str, version: str, tmp_path: Path
+) -> None:
+    tools = {"@sveltejs/kit": kit, f"@sveltejs/adapter-{adapter}": "latest", "vite": "^6"}
+    manifest = package(scripts={"dev": "vite dev", "build": "vite build"}, devDependencies=tools)
+    config = f"import adapter from '@sveltejs/adapter-{adapter}'\nexport default {{ kit: {{ adapter: adapter() }} }}\n"
+    made = generate(tmp_path, {"package.json": manifest, "svelte.config.js": config, "src/routes/+page.svelte": "hi"})
+    assert f"@sveltejs/adapter-node@{version}" in runs(made)
+    assert "sed -i" in runs(made)
+    assert command(made) == ["node", "build"]
+
+
+def test_an_adapter_for_node_stays(tmp_path: Path) -> None:
+    tools = {"@sveltejs/kit": "^2.0.0", "@sveltejs/adapter-node": "^5", "vite": "^6"}
+    manifest = package(scripts={"dev": "vite dev", "build": "vite build"}, devDependencies=tools)
+    config = {"svelte.config.js": "import adapter from '@sveltejs/adapter-node'\n", "src/routes/+page.svelte": "hi"}
+    assert "sed -i" not in runs(generate(tmp_path, {"package.json": manifest, **config}))
+
+
+def test_a_build_that_prerenders_gets_placeholders_for_what_the_code_requires(tmp_path: Path) -> None:
+    manifest = package(
+        scripts={"build": "next build", "start": "next start"}, dependencies={"next": "15", "react": "19"}
+    )
+    code = "const db = process.env['DATABASE_URL']!\nconst key = process.env.NEXT_PUBLIC_KEY!\n"
+    page = f"{code}export default () => db + key\n"
+    made = generate(tmp_path, {"package.json": manifest, "pages/index.tsx": page, "lib/db.ts": page})
+    assert "NEXT_PUBLIC_KEY" not in runs(made)
+    assert "DATABASE_URL" not in made.content.rpartition("FROM")[2]

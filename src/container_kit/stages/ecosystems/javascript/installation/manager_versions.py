@@ -22,7 +22,9 @@ _SETTING = re.compile(r"^(?!packages\b|catalogs?\b)[a-zA-Z]\w*:", re.MULTILINE)
 def declared_version(app: App, manager: str) -> str | None:
     """Return the version that `packageManager` pins for the install root or the module, without its checksum."""
     for path in (root_file(app, "package.json"), app.inside("package.json")):
-        match = re.match(rf"{manager}@v?(\d+\.\d+\.\d+[\w.-]*)", str(app.tree.json(path).get("packageManager", "")))
+        match = re.match(
+            rf"{manager}@v?(\d+(?:\.\d+){{0,2}}[\w.-]*)", str(app.tree.json(path).get("packageManager", ""))
+        )
         if match:
             return match[1]
     return None
@@ -56,7 +58,7 @@ def yarn_version(app: App) -> tuple[str, str] | None:
     """Return the version of Yarn 2 or later to install, and why; None for Yarn 1."""
     declared, lock = declared_version(app, "yarn"), lock_text(app, "yarn.lock")
     if declared:
-        return None if declared.startswith("1.") else (declared, "packageManager pins it")
+        return None if re.match(r"1(?:\.|$)", declared) else (declared, "packageManager pins it")
     if written := _YARN_METADATA.search(lock):
         version = next(version for lowest, version in _YARN if int(written[1]) >= lowest)
         return version, f"it keeps lock files of version {written[1]}"

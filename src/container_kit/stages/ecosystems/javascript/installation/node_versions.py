@@ -6,13 +6,24 @@ import re
 
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.version_ranges import allows, preferred
-from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies, lock_text
+from container_kit.stages.ecosystems.javascript.installation.install_root import (
+    all_dependencies,
+    dependencies,
+    lock_text,
+)
 from container_kit.stages.ecosystems.javascript.installation.lock_state import npm_packages
 
 _VERSIONS = ("24", "26", "22", "20", "18", "16")
 _CODENAMES = {"argon": "4", "boron": "6", "carbon": "8", "dubnium": "10", "erbium": "12", "fermium": "14",
     "gallium": "16", "hydrogen": "18", "iron": "20", "jod": "22", "krypton": "24"}  # fmt: skip
 _PNPM_ENGINES = re.compile(r"^    engines: \{.*?\bnode: '?([^,}']+)", re.MULTILINE)
+
+_LATEST_BY_MAJOR = {
+    "node-sass": {4: 14, 5: 15, 6: 16, 7: 17, 8: 19, 9: 20},
+    "@angular/cli": {11: 14, 12: 14, 13: 16, 14: 18, 15: 18, 16: 18, 17: 20, 18: 22, 19: 22},
+}
+"""The last Node.js that a major of a package runs on, as its documentation says: it refuses later ones, or is not
+compiled for them."""
 
 
 def node_versions(app: App) -> tuple[tuple[str, ...], str]:
@@ -29,7 +40,7 @@ def node_versions(app: App) -> tuple[tuple[str, ...], str]:
     if declared:
         return (*best, *others), f"the project asks for Node.js {app.version}"
     if best[0] != fitting[0]:
-        return (*best, *others), "packages in the lock file do not accept a later Node.js"
+        return (*best, *others), "its packages do not accept a later Node.js"
     return (*best, *others), "the default Node.js, a long-term one"
 
 
@@ -51,4 +62,8 @@ def _package_ranges(app: App) -> set[str]:
         engines = dependencies(entry, "engines").get("node")
         if engines and not entry.get("optional"):
             found.add(engines)
+    for name, latest in _LATEST_BY_MAJOR.items():
+        major = re.match(r"[\^~>=v\s]*(\d+)", all_dependencies(app).get(name, ""))
+        if major and int(major[1]) in latest:
+            found.add(f"<={latest[int(major[1])]}")
     return found
