@@ -93,3 +93,17 @@ def test_a_site_without_a_script_named_build_is_built_anyway(
 ) -> None:
     manifest = package(scripts=scripts, devDependencies={tool: "*"})
     assert build in runs(generate(tmp_path, {"package.json": manifest, "index.html": "<p>"}))
+
+
+@pytest.mark.parametrize(
+    ("scripts", "build"), [({"generate": "nuxt generate"}, "npm run generate"), ({}, "nuxt generate")]
+)
+def test_the_pages_of_nuxt_without_a_server_are_generated(scripts: dict[str, str], build: str, tmp_path: Path) -> None:
+    manifest = package(scripts={"build": "nuxt build", **scripts}, dependencies={"nuxt": "^3"})
+    config = {
+        "nuxt.config.ts": "export default defineNuxtConfig({ ssr: false })\n",
+        "app.vue": "<template>hi</template>",
+    }
+    made = runs(generate(tmp_path, {"package.json": manifest, **config}))
+    assert build in made
+    assert "nuxt build" not in made

@@ -193,7 +193,7 @@ def _read_when_installing(app: App) -> tuple[str, ...]:
 
 def _builds(app: App, manager: Manager, start: Start | None = None) -> tuple[str, ...]:
     """Return the commands of the build: generated code, the build script, and what the start script builds."""
-    build = _as_script(app, manager, app.build or "")
+    build = _as_script(app, manager, _build_command(app))
     moved = [_as_script(app, manager, command) for command in (start.builds if start else ())]
     others = [command for command in moved if command != build]
     programs = f"export PATH={_programs(app)}:$PATH" if others else ""
@@ -203,6 +203,13 @@ def _builds(app: App, manager: Manager, start: Start | None = None) -> tuple[str
         return ()
     commands = (*values, *commands)
     return tuple(dict.fromkeys(command for command in commands if command))
+
+
+def _build_command(app: App) -> str:
+    """Return the build command. Nuxt writes the pages of a site without a server only with `generate`."""
+    if app.framework == "nuxt" and app.role == "static":
+        return "npm run generate" if "generate" in scripts(app) else "npx nuxt generate"
+    return app.build or ""
 
 
 def _as_script(app: App, manager: Manager, command: str) -> str:
