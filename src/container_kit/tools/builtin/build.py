@@ -9,7 +9,6 @@ from pydantic import Field
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import (
-    BuildSecrets,
     CaFile,
     DockerfilePath,
     DryRun,
@@ -34,7 +33,9 @@ class BuildInput(ToolInput):
     build_args: Annotated[dict[str, str], Field(description="No secrets: the image keeps them")] = Field(
         default_factory=dict
     )
-    secrets: BuildSecrets = Field(default_factory=dict)
+    secrets: Annotated[dict[str, str], Field(description="id: env:NAME or file:PATH, never the value")] = Field(
+        default_factory=dict
+    )
     ca_file: CaFile | None = None
     no_cache: bool = False
     dry_run: DryRun = False

@@ -14,7 +14,6 @@ from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
     ApplicationName,
-    BuildSecrets,
     ContainerPort,
     DockerfilePath,
     DryRun,
@@ -44,7 +43,7 @@ class FullDeploymentInput(ToolInput):
     tag: NewImageName | None = None
     dockerfile: DockerfilePath | None = None
     build_args: dict[str, str] = Field(default_factory=dict)
-    secrets: BuildSecrets = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
     ca_file: str | None = None
     fail_on: FailOn = "critical"
     name: ApplicationName | None = None
@@ -82,10 +81,9 @@ FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
     title="Deploy a repository",
     description=(
-        "Turn a repository into a healthy, scanned container on this machine in one call: analyze, write a "
-        "Dockerfile if missing, build, scan, deploy, verify. Use it for 'containerize this' or 'run this'. A "
-        "failure keeps completed steps and the previous deployment. Next: open the URL, or fix what the fault "
-        "names and call retry-run."
+        "Turn a repository into a healthy, scanned container: analyze, write a Dockerfile, build, "
+        "scan, deploy, verify. Use it for 'containerize this' or 'run this'. A failure keeps the previous "
+        "deployment. Next: open the URL, or fix the fault, then retry-run."
     ),
     input=FullDeploymentInput,
     output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
