@@ -260,3 +260,14 @@ def test_the_client_of_prisma_is_generated_before_the_build(tmp_path: Path) -> N
     made = runs(generate(tmp_path, files))
     assert "export DATABASE_URL=postgresql://" in made
     assert made.index("prisma generate") < made.index("npm run build")
+
+
+def test_compiled_modules_of_a_member_are_not_installed_again_without_their_scripts(tmp_path: Path) -> None:
+    member = package(name="api", scripts={"start": "node index.js"}, dependencies={"better-sqlite3": "^11.0.0"})
+    files = {
+        "package.json": package(private=True),
+        "pnpm-workspace.yaml": "packages: ['apps/*']\n",
+        "apps/api/package.json": member,
+        "apps/api/index.js": SERVER,
+    }
+    assert "--ignore-scripts" not in runs(generate(tmp_path, files, "apps/api"))

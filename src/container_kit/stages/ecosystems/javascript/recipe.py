@@ -224,7 +224,7 @@ def _lines(app: App, base: Base, manager: Manager, start: Start) -> tuple[str, .
 
     In a workspace with unknown members they stay, because other members may need them.
     """
-    kept = (app.in_workspace and not app.workspace) or _is_standalone(app) or start.needs_tools or _loses_client(app)
+    kept = (app.in_workspace and not app.workspace) or _is_standalone(app) or start.needs_tools or _loses_results(app)
     prune = "" if kept or not has_manifest(app) else manager.prune
     builds = _builds(app, manager, start)
     if builds:
@@ -232,9 +232,10 @@ def _lines(app: App, base: Base, manager: Manager, start: Start) -> tuple[str, .
     return install_lines(app, base, manager, prune) + source_and_build(app, manager, ())
 
 
-def _loses_client(app: App) -> bool:
-    """Return whether dropping packages would also drop the client that Prisma generated among them."""
-    return uses_prisma(app) and app.manager != "npm"
+def _loses_results(app: App) -> bool:
+    """Return whether dropping packages would drop what was made in them: Prisma's client, or compiled modules."""
+    installs_again = app.manager == "bun" or (app.manager == "pnpm" and app.workspace is not None)
+    return (uses_prisma(app) and app.manager != "npm") or (installs_again and "g++" in app.packages)
 
 
 def _is_standalone(app: App) -> bool:
