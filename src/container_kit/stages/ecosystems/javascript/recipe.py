@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages, runtime_packages
 from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
@@ -242,7 +241,7 @@ def _is_standalone(app: App) -> bool:
     """Return whether Next traces the files that its server uses, which leaves nothing to prune."""
     names = ("next.config.js", "next.config.mjs", "next.config.ts")
     text = "".join(app.tree.text(app.inside(name)) or "" for name in names)
-    match = re.search(r"^(?!\s*(?://|\*)).*?\boutput\s*:\s*[\"']standalone[\"']", text, re.MULTILINE)
+    match = re.search(r"^[^/*\n]*\boutput\s*:\s*[\"']standalone[\"']", text, re.MULTILINE)
     return app.framework == "nextjs" and app.module.path == "." and match is not None and "distDir" not in text
 
 

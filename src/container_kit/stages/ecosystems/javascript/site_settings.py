@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies
 
@@ -22,7 +22,7 @@ _FOLDER = re.compile(
 )
 _LONGEST = 32_000
 """Characters of a configuration file that are read."""
-_COMMENT = re.compile(r"(?<![:'\"\w])//[^\n]*|/\*(?:[^*]|\*(?!/)){0,500}\*/")
+_COMMENT = re.compile(r"(?m)(?:^|[\s{,;(])//[^\n]*|/\*[^*]{0,500}\*+/")
 _ROOT = re.compile(
     r"(?:^|[{,])\s*root\s*:\s*(?:(?:path\.)?(?:resolve|join)\(\s*__dirname\s*,\s*)?['\"]([\w./-]+)['\"]", re.MULTILINE
 )
@@ -31,7 +31,7 @@ _BASE = re.compile(
     r"\b(?:base|baseUrl|baseURL|basePath|publicPath|baseHref)\b['\"]?\s*:\s*['\"](/[\w./-]+?)/?['\"]",
     re.MULTILINE,
 )
-_BASE_OPTION = re.compile(r"--(?:base|base-href|public-url)[= ](/[\w./-]+?)/?(?=\s|$)")
+_BASE_OPTION = re.compile(r"--(?:base|base-href|public-url)[= ](/[\w./-]+?)/?(?:\s|$)")
 
 
 def output_folders(app: App) -> Iterator[str]:

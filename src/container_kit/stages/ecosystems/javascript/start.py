@@ -6,10 +6,10 @@ to the build, nothing changes, and variables come from the deployment.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies, root_file
 from container_kit.stages.ecosystems.javascript.sveltekit import SERVER, replaced_adapter
@@ -24,11 +24,12 @@ _INSTALLS = re.compile(r"\s*(?:(?:npm|pnpm|bun)\s+(?:install|i|ci)|yarn(?:\s+ins
 _BUILDS = re.compile(
     r"\s*(?:npx\s+)?(?:cross-env\s+)?(?:[A-Z]\w*=\S*\s+)*(?:"
     r"tsc|tsc-alias|tsup|tsdown|unbuild|ncc|rollup|esbuild|swc|babel|gulp|grunt|tailwindcss|postcss|sass|rimraf|"
-    r"rm\s+-r?f|mkdir|cp|copyfiles|cpx|cpy|shx|del-cli|webpack(?!-dev-server|\s+(?:serve|--watch))|"
-    r"(?:vite|next|nuxt|nuxi|nest|ng|react-scripts|vue-cli-service|astro|remix|react-router|parcel|ncc|remix|vinxi)"
+    r"rm\s+-r?f|mkdir|cp|copyfiles|cpx|cpy|shx|del-cli|webpack|"
+    r"(?:vite|next|nuxt|nuxi|nest|ng|react-scripts|vue-cli-service|astro|remix|react-router|parcel|vinxi)"
     r"\s+(?:build|generate)|prisma\s+generate|svelte-kit\s+sync|turbo\s+(?:run\s+)?build"
-    r")(?=\s|$)(?!.*\s(?:--watch|-w)\b)"
+    r")(?:\s.*)?"
 )
+_WATCHES = re.compile(r"\s(?:--watch|-w|serve)(?:\s|$)")
 _BUILD_SCRIPT = re.compile(r"(?:pre|post)?(?:build|compile|bundle|transpile|clean|tsc|generate)\b")
 
 
@@ -96,8 +97,12 @@ def _is_building(app: App, piece: str) -> bool:
     script = _SCRIPT.match(piece)
     if script and script[1] in scripts(app):
         parts = _pieces(scripts(app)[script[1]])
-        return _BUILD_SCRIPT.match(script[1]) is not None or all(_BUILDS.match(part) for part in parts)
-    return _BUILDS.match(piece) is not None
+        return _BUILD_SCRIPT.match(script[1]) is not None or all(_compiles(part) for part in parts)
+    return _compiles(piece)
+
+
+def _compiles(piece: str) -> bool:
+    return _BUILDS.fullmatch(piece) is not None and _WATCHES.search(piece) is None
 
 
 def _follow(app: App, line: str) -> tuple[str, list[str]]:

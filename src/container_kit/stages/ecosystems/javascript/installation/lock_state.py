@@ -6,10 +6,10 @@ it; what cannot be read counts as fitting, so that the package manager decides.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.javascript.installation.install_root import (
     dependencies,

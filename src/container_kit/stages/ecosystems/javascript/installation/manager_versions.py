@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies, lock_text, root_file
@@ -15,7 +14,7 @@ _YARN = ((9, "4.18.1"), (7, "4.9.4"), (0, "3.8.7"))
 _PNPM_BY_LOCK = {"5.0": "5", "5.1": "5", "5.2": "5", "5.3": "6", "5.4": "7", "6.0": "8", "6.1": "8", "7.0": "9"}
 _LOCK_VERSION = re.compile(r"^lockfileVersion: ['\"]?([\d.]+)", re.MULTILINE)
 _YARN_METADATA = re.compile(r"^__metadata:\s*\n\s+version: ['\"]?(\d+)", re.MULTILINE)
-_SETTING = re.compile(r"^(?!packages\b|catalogs?\b)[a-zA-Z]\w*:", re.MULTILINE)
+_SETTING = re.compile(r"^([a-zA-Z]\w*):", re.MULTILINE)
 """A setting in `pnpm-workspace.yaml`, where pnpm reads settings since version 10."""
 
 
@@ -51,7 +50,8 @@ def pnpm_version(app: App) -> tuple[str, str]:
 def _has_settings(app: App) -> bool:
     package = app.tree.json(root_file(app, "package.json")).get("pnpm")
     own = isinstance(package, dict) and bool({"onlyBuiltDependencies", "neverBuiltDependencies"} & package.keys())
-    return own or _SETTING.search(app.tree.text(root_file(app, "pnpm-workspace.yaml")) or "") is not None
+    settings = set(_SETTING.findall(app.tree.text(root_file(app, "pnpm-workspace.yaml")) or ""))
+    return own or bool(settings - {"packages", "catalog", "catalogs"})
 
 
 def yarn_version(app: App) -> tuple[str, str] | None:

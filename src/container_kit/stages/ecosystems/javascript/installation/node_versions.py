@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.version_ranges import allows, preferred
 from container_kit.stages.ecosystems.javascript.installation.install_root import (
