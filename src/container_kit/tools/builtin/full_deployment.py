@@ -88,10 +88,9 @@ FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
     title="Deploy a repository",
     description=(
-        "Turn a repository into a healthy, scanned container on this machine in one call: analyze, write a "
-        "Dockerfile if missing, build, scan, deploy, verify. Use it for 'containerize this' or 'run this'. A "
-        "failure keeps completed steps and the previous deployment. Next: open the URL, or fix what the fault "
-        "names and call retry-run."
+        "Turn a repository into a healthy, scanned container: analyze, write a Dockerfile, build, "
+        "scan, deploy, verify. Use it for 'containerize this' or 'run this'. A failure keeps the previous "
+        "deployment. Next: open the URL, or fix the fault, then retry-run."
     ),
     input=FullDeploymentInput,
     output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
