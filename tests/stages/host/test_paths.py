@@ -51,7 +51,7 @@ def test_links_of_windows_are_written_as_linux_reads_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["..\\secret", "C:", "file:stream", "NUL", "com1.txt", "aux", "name.", "name "])
-def test_names_that_lead_elsewhere_on_windows_are_no_names_of_files(name: str) -> None:
+def test_names_that_lead_elsewhere_on_windows_cannot_name_files(name: str) -> None:
     assert evaluate("win32", f"paths.is_plain_name({name!r})") is False
     assert evaluate("darwin", f"paths.is_plain_name({name!r})") is True
 

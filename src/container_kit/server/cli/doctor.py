@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import re
 import socket
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +16,7 @@ from container_kit.server import logs
 from container_kit.server.cli.console import fault_lines
 from container_kit.server.settings import Settings, load
 from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.workspace import Workspace
 
 _ADDRESS = re.compile(r"\b(unix|npipe|tcp|ssh|https?)://[^\s,;`)]+")

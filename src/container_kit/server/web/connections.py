@@ -23,7 +23,7 @@ STALL_TIMEOUT = 60.0
 BACKLOG = 64
 """Connections that the event loop may accept at a time, before the limit is checked."""
 _RESERVE = 192
-"""Descriptors for everything that is no connection: the store, logs, the engine, and a full backlog."""
+"""Descriptors for everything except connections: the store, logs, the engine, and a full backlog."""
 _UNLIMITED = 8192
 _REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n"

@@ -32,7 +32,7 @@ from container_kit.tools.run_view.watch_run import WatchRunInput, watch_run
 from container_kit.tools.tool import Tool
 
 _COOKIE = "container_kit_view_{port}"
-"""The name has the port, because browsers do not tell the ports of a host apart."""
+"""The name has the port, because browsers do not distinguish the ports of a host."""
 _LISTED_RUNS = 100
 _SIGN_IN_BYTES = 16_384
 """Maximum size of a sign-in request."""
@@ -115,7 +115,7 @@ class RunPages:
         return self._set_cookie(request, Response(status_code=204, headers=_HEADERS), access)
 
     async def _sign_in_by_url(self, request: Request) -> Response | None:
-        """Exchange the token in the URL that the server prints for a session; None if there is none."""
+        """Exchange the token in the URL that the server prints for a session; None without a token."""
         token = query_token(request.scope) if isinstance(self.verifier, LocalTokenVerifier) else None
         access = await self._verify(token) if token else None
         if access is None:

@@ -29,7 +29,7 @@ class KubernetesOptions(Artifact):
     pull_secret: str | None = None
     """The name of a Secret of type kubernetes.io/dockerconfigjson in the namespace."""
     replicas: int | None = Field(default=None, ge=1, le=500)
-    """Defaults to the live number, which belongs to whoever set it last; 2 for a new Deployment."""
+    """Defaults to the live number, which the last to set it owns; 2 for a new Deployment."""
     max_replicas: int | None = Field(default=None, ge=1, le=500)
     """A value above the number of replicas creates an autoscaler (HPA) on CPU."""
     port: int | None = Field(default=None, ge=1, le=65535)
@@ -153,7 +153,7 @@ class Applied(Artifact):
     uid: str | None = None
     change: Literal["created", "changed", "unchanged", "deleted"]
     before: dict[str, JsonValue] | None = None
-    """The manifest that Container Kit had applied before; None if there was none."""
+    """The manifest that Container Kit had applied before; None if it had applied nothing."""
     live: dict[str, JsonValue] | None = None
     """The whole previous object with the owners of its fields, if the apply took fields from others."""
     after: str | None = None

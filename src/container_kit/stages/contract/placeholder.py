@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from pydantic import JsonValue
+
+from container_kit.stages.contract import expressions as re
 
 _PLACEHOLDER = re.compile(r"<(?:the )?value of [^<>]{1,200}>|…|\.\.\.")
 

@@ -73,7 +73,7 @@ def make_private_file(path: Path) -> None:
 
 
 def shared_secret(path: Path) -> str:
-    """Return the secret in a file that only this user can read. Creates it if there is none.
+    """Return the secret in a file that only this user can read. Creates it if it does not exist.
 
     Raises:
         UnsafePath: Other users can read or change it.

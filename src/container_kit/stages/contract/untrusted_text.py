@@ -1,6 +1,6 @@
 """Text from a repository, a log, a registry or a caller, made safe to show.
 
-Such text is data. It must not look like a line of our own in a result that a language model reads, and it must not
+Such text is data. It must not look like a line of Container Kit in a result that a language model reads, and it must not
 control a terminal.
 """
 

@@ -408,7 +408,7 @@ async def test_a_rollout_that_another_deployment_replaces_fails_with_that_and_un
     assert image(cluster) == "ok:3"
 
 
-async def test_a_deployment_deleted_during_its_rollout_is_named_at_once(
+async def test_a_deployment_deleted_during_its_rollout_is_named_immediately(
     cluster: ApiServer, deploy: Callable[..., Any]
 ) -> None:
     cluster.paused = True

@@ -90,7 +90,7 @@ def _root_build(module: Module, tree: ContextTree) -> RootBuild | None:
 
 
 def _workspace(tree: ContextTree, manager: str) -> PackageWorkspace | None:
-    """Return the workspace at the root; None if there is none, or if another tool manages it."""
+    """Return the workspace at the root; None if it does not exist, or if another tool manages it."""
     declared = catalog().managers.get(manager)
     return declared.workspace(tree) if declared and declared.workspace else None
 

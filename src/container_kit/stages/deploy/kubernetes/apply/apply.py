@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import anyio
 
 from container_kit.stages.artifacts.kubernetes import Applied, Manifests
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, StageFailure
 from container_kit.stages.deploy.kubernetes.apply.diff import changes, project
 from container_kit.stages.deploy.kubernetes.apply.managed_fields import identity, last_applied
@@ -162,7 +162,7 @@ async def _apply_one(api: KubernetesApi, item: Planned, applied: list[Applied], 
 
 
 async def _apply(api: KubernetesApi, item: Planned, *, force: bool, dry_run: bool = False) -> Json:
-    """Apply an object. Fields that earlier changes of Container Kit own under another entry are no conflict."""
+    """Apply an object. Fields that earlier changes of Container Kit own under another entry do not conflict."""
     try:
         return await api.apply(item.desired, item.path, dry_run=dry_run, force=force)
     except StageFailure as failure:

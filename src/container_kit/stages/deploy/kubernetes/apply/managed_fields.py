@@ -61,7 +61,7 @@ async def adopt_updates(api: KubernetesApi, path: str) -> Json:
         StageFailure: A fault of the API.
     """
     for _ in range(_WRITE_ATTEMPTS - 1):
-        with suppress(StageFailure):  # its controller wrote the status meanwhile
+        with suppress(StageFailure):  # its controller wrote the status in between
             return await _adopt_updates(api, path)
     return await _adopt_updates(api, path)
 

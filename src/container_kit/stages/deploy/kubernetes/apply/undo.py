@@ -1,7 +1,7 @@
 """Undoes an apply: only what it changed, and only if nobody has changed it since.
 
 The cluster is shared. A record of each applied object says what was there before and, as a fingerprint, what the apply
-left. An object with another fingerprint belongs to whoever changed it.
+left. An object with another fingerprint was changed by somebody else.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ async def _restore(api: KubernetesApi, path: str, recorded: Json, live: Json) ->
 
 
 async def _write(api: KubernetesApi, path: str, obj: Json, live: Json) -> Json:
-    """Replace an object, also if its controller writes the status meanwhile."""
+    """Replace an object, also if its controller writes the status in between."""
     content, attempts = fingerprint(live, whole=True), 0
     while True:
         metadata = {**obj["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
@@ -162,7 +162,7 @@ async def _write(api: KubernetesApi, path: str, obj: Json, live: Json) -> Json:
 
 
 def _with_live_replicas(before: Json, live: Json | None) -> Json:
-    """Return the manifest with the live number of replicas: it belongs to whoever set it last."""
+    """Return the manifest with the live number of replicas: the last to set it owns it."""
     spec = before.get("spec")
     replicas = ((live or {}).get("spec") or {}).get("replicas")
     if before.get("kind") != "Deployment" or not isinstance(spec, dict) or "replicas" not in spec or replicas is None:

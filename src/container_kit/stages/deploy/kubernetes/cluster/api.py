@@ -67,7 +67,7 @@ class KubernetesApi:
         """Return the path of an object.
 
         Raises:
-            StageFailure: `kubernetes.kind_not_found`, or `kubernetes.invalid` for a name that is no path segment.
+            StageFailure: `kubernetes.kind_not_found`, or `kubernetes.invalid` for a name that cannot be a path segment.
         """
         metadata = obj["metadata"]
         base = await self.collection(obj["apiVersion"], obj["kind"], metadata.get("namespace") or namespace)

@@ -1,7 +1,7 @@
 """Whether a lock file fits the manifests, and whether it was written for another platform than Linux.
 
 The answers decide how packages are installed. A lock file counts as outdated only if the package manager would refuse
-it; what cannot be read counts as fitting, so that the package manager decides.
+it. An unreadable part counts as fitting, so that the package manager decides.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _pnpm(app: App, text: str) -> Iterator[str]:
 
 
 def _specifiers(importer: dict[str, Any]) -> dict[str, str]:
-    """Return the ranges that a lock file of pnpm repeats: in a table of their own until version 5."""
+    """Return the ranges that a lock file of pnpm repeats: in a separate table until version 5."""
     if isinstance(importer.get("specifiers"), dict):
         return {str(name): str(requested) for name, requested in importer["specifiers"].items()}
     return {
