@@ -1,7 +1,7 @@
 """Text from a repository, a log, a registry or a caller, made safe to show.
 
-Such text is data. It must not look like a line of Container Kit in a result that a language model reads, and it must not
-control a terminal.
+Such text is data. In a result that a language model reads, it must not look like a line of Container Kit, and it must
+not control a terminal.
 """
 
 from __future__ import annotations
