@@ -6,12 +6,12 @@ import base64
 import hashlib
 import ipaddress
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.docker.credentials import Credentials
 from container_kit.stages.docker.image_reference import DOCKER_HUB, ImageReference
 
@@ -232,21 +232,20 @@ class Registry:
         return str(granted.get("token") or granted.get("access_token") or "")
 
 
-def is_insecure(registry: str, engine: dict[str, Any]) -> bool:
-    """Return whether an engine treats a registry as insecure.
+def is_insecure(image: ImageReference, engine: dict[str, Any]) -> bool:
+    """Return whether an engine treats the registry of an image as insecure.
 
     Args:
-        registry: `host[:port]`.
+        image: The image.
         engine: The engine's `RegistryConfig`.
     """
-    entry = (engine.get("IndexConfigs") or {}).get(registry)
+    entry = (engine.get("IndexConfigs") or {}).get(image.registry)
     if entry is not None:
         return not entry.get("Secure", True)
-    host = registry.rpartition(":")[0] if re.search(r":\d+\Z", registry) else registry
-    if host == "localhost":
+    if image.host == "localhost":
         return True
     try:
-        address = ipaddress.ip_address(host.strip("[]"))
+        address = ipaddress.ip_address(image.host.strip("[]"))
     except ValueError:
         return False
     networks = [*(engine.get("InsecureRegistryCIDRs") or []), "127.0.0.0/8", "::1/128"]

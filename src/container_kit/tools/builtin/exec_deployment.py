@@ -29,7 +29,7 @@ EXEC_DEPLOYMENT = Tool(
     title="Run a command in a deployment",
     description=(
         "Run a one-off command in an application's container, such as a migration; the result has exit code and "
-        "output. No shell unless the command names one. Next: deployment-logs or verify."
+        "output. Next: deployment-logs or verify."
     ),
     input=ExecDeploymentInput,
     output=result_schema(CommandResult),

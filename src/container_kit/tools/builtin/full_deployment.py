@@ -81,7 +81,7 @@ FULL_DEPLOYMENT = Tool(
         "names and call retry-run."
     ),
     input=FullDeploymentInput,
-    output=result_schema(Image, ScanReport, Deployment),
+    output=result_schema(Deployment),
     toolset="deploy",
     effect="destructive",
     handler=runs_pipeline(_prepare, _outputs),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel
+
+from container_kit.stages.contract import expressions as re
 
 _OMITTED = frozenset({"title", "exclusiveMinimum", "minimum", "maximum"})
 """Keywords that are left out. A fault names a bound when an argument exceeds it."""
@@ -33,13 +34,12 @@ def input_schema(model: type[BaseModel], omitted: Collection[str] = ()) -> dict[
 
 
 def result_schema(*artifacts: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of the result of a pipeline tool: the run and the artifacts.
+    """Return the schema of the result of a pipeline tool with the first of its artifacts.
 
-    It lists no fields of artifacts, because the schemas of all tools are part of every session's context.
+    It is short, because the schemas of all tools are part of every session's context.
     """
-    properties: dict[str, Any] = {"run": {"type": "string"}}
-    properties |= {result_key(kind): {"type": "object"} for kind in artifacts}
-    return {"type": "object", "properties": properties}
+    properties = {result_key(kind): {"type": "object"} for kind in artifacts[:1]}
+    return {"type": "object", "properties": properties} if properties else {"type": "object"}
 
 
 def result_key(kind: type[BaseModel]) -> str:

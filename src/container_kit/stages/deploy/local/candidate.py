@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.local import diagnose, proxy
