@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-SourcePath = Annotated[str, Field(description="Repository folder in the workspace")]
-ModulePath = Annotated[str, Field(description="Monorepo module folder, from analyze")]
+SourcePath = Annotated[str, Field(description="Repository folder")]
+ModulePath = Annotated[str, Field(description="Monorepo module folder")]
 ImageName = Annotated[str, Field(description="Local image name or id")]
 NewImageName = Annotated[str, Field(description="name[:tag]; default: folder name")]
 DockerfilePath = Annotated[str, Field(description="Relative to path")]
-ImageRunId = Annotated[str, Field(description="Id of the run that built the image")]
-RunId = Annotated[str, Field(description="Run id, from list-runs")]
+ImageRunId = Annotated[str, Field(description="Run that built the image")]
+RunId = Annotated[str, Field(description="Run id")]
 CaFile = Annotated[str, Field(description="Extra CA to trust (PEM file)")]
 DryRun = Annotated[bool, Field(description="Preview only")]
 Timeout = Annotated[float, Field(gt=0, description="Seconds")]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from container_kit.stages.artifacts.deployments import ControlResult
 from container_kit.stages.contract.tool_names import ToolName
@@ -18,7 +16,7 @@ class ControlDeploymentInput(ToolInput):
     """The arguments of `control-deployment`."""
 
     name: DeployedName
-    action: Annotated[Literal["stop", "start", "restart"], Field(description="What to do")]
+    action: Literal["stop", "start", "restart"]
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
 

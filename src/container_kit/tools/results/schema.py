@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from container_kit.stages.contract import expressions as re
 
-_OMITTED = frozenset({"title", "exclusiveMinimum", "minimum", "maximum"})
+_OMITTED = frozenset({"title", "exclusiveMinimum", "minimum", "maximum", "minItems", "maxItems"})
 """Keywords that are left out. A fault names a bound when an argument exceeds it."""
 _RARE = "options"
 _TEXTS = ("additionalProperties", {"type": "string"})
