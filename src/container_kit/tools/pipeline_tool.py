@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,13 +47,17 @@ Prepare = Callable[[ToolCall, Any], Awaitable[PipelineCall]]
 """Chooses the pipeline for the validated arguments of a call."""
 
 
-def pipeline_call(pipeline: str, arguments: ToolInput, **changes: JsonValue) -> PipelineCall:
+def pipeline_call(pipeline: str, arguments: ToolInput | Mapping[str, JsonValue], **changes: JsonValue) -> PipelineCall:
     """Make the call of a pipeline. Arguments that are not set stay unset, so that the pipeline's defaults apply.
 
     Args:
+        arguments: The arguments of the tool, or those of them that are set.
         changes: Fields that differ from the arguments; None removes a field.
     """
-    fields: dict[str, Any] = {**arguments.model_dump(mode="json", exclude_unset=True, exclude_none=True), **changes}
+    given = arguments
+    if isinstance(arguments, ToolInput):
+        given = arguments.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    fields: dict[str, Any] = {**dict(given), **changes}
     options = PipelineOptions.model_validate({key: value for key, value in fields.items() if key in _OPTIONS})
     given = {key: value for key, value in fields.items() if key not in _OPTIONS and value is not None}
     return PipelineCall(pipeline, given, options)

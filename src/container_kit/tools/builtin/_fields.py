@@ -23,18 +23,16 @@ FailOn = Annotated[
     Field(description="Lowest severity that fails"),
 ]
 
-ApplicationName = Annotated[str, Field(description="A used name is replaced")]
-DeployedName = Annotated[str, Field(description="Name used when deploying")]
-HostPort = Annotated[int, Field(ge=1, le=65535, description="Default: free")]
+ApplicationName = Annotated[str, Field(description="Reusing a name replaces it")]
+DeployedName = Annotated[str, Field(description="Application name")]
+HostPort = Annotated[int, Field(ge=1, le=65535, description="On 127.0.0.1; default: free")]
 ContainerPort = Annotated[int, Field(ge=1, le=65535, description="Default: detected")]
-Env = Annotated[dict[str, str], Field(description="Values stay hidden")]
-EnvFile = Annotated[str, Field(description="NAME=value lines")]
-TargetName = Annotated[str, Field(description="Configured target")]
-MemoryLimit = Annotated[int, Field(ge=16)]
-ProbeKind = Literal["http", "tcp"]
-HealthPath = Annotated[str, Field(description="GET health check")]
-HealthTimeout = Annotated[float, Field(gt=0, le=600)]
-ReadOnly = Annotated[bool, Field(description="Only /tmp writable")]
+Env = Annotated[dict[str, str], Field(description="NAME: value; never in results")]
+EnvFile = Annotated[str, Field(description="NAME=value lines; for secrets")]
+TargetName = Annotated[str, Field(description="Configured target; default: this machine")]
+HealthPath = Annotated[str, Field(description="Path for GET; default: detected")]
+HealthTimeout = Annotated[float, Field(gt=0, le=600, description="Seconds until healthy")]
+ReadOnly = Annotated[bool, Field(description="Read-only root, writable /tmp")]
 
 
 def scan_policy(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -27,6 +27,8 @@ from container_kit.tools.tool import Tool, ToolInput
 class BuildInput(ToolInput):
     """The arguments of `build`."""
 
+    unlisted: ClassVar[frozenset[str]] = frozenset({"ca_file", "no_cache"})
+
     path: SourcePath
     module: ModulePath = "."
     tag: NewImageName | None = None
@@ -47,7 +49,7 @@ BUILD = Tool(
     description=(
         "Build an image from the repository's Dockerfile (write-dockerfile generates one). A failure names "
         "instruction, line, exit code and log tail: edit that file, then send the next action. Next: scan or "
-        "deploy with this result's run."
+        "deploy with this result's run. More arguments: schema://build."
     ),
     input=BuildInput,
     output=result_schema(Image),

@@ -49,6 +49,10 @@ ROLE_INSUFFICIENT = FaultCode(
 )
 
 
+_TARGET = "deploy_to"
+"""The argument that names a target. Without configured targets, it has only one value."""
+
+
 class SdkTool(McpTool):
     """An SDK tool that validates its arguments itself, so that invalid ones become faults without any value."""
 
@@ -76,9 +80,18 @@ class SdkTool(McpTool):
         sdk_tool._call = ToolCall(tool=tool, arguments={}, runs=runs, tools=tools)
         return sdk_tool
 
+    @property
+    def definition(self) -> Tool:
+        """The tool behind the SDK's form."""
+        return self._call.tool
+
     def build_schema(self) -> None:
         """Build the schema of the arguments. It takes a while, and only lists of tools need it."""
-        self.parameters = self.parameters or input_schema(self._call.tool.input)
+        if self.parameters:
+            return
+        model = self._call.tool.input
+        omitted = set(model.unlisted) | (set() if self._call.runs.targets else {_TARGET})
+        self.parameters = input_schema(model, omitted)
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False

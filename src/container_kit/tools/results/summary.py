@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.analysis import Analysis, Module
@@ -10,6 +12,8 @@ from container_kit.stages.artifacts.deployments import (
     Application,
     ApplicationLog,
     Applications,
+    CommandResult,
+    ControlResult,
     RemovalResult,
     RollbackResult,
 )
@@ -137,6 +141,12 @@ def _managed_deployment_lines(artifacts: Artifacts) -> list[str]:
     if rollback := artifacts.get(RollbackResult):
         replaced = f", replacing {rollback.replaced}" if rollback.replaced else ""
         lines.append(f"{rollback.version} ({rollback.image}) is active again at {rollback.url}{replaced}")
+    if control := artifacts.get(ControlResult):
+        address = f" at {control.url}" if control.url else "; control-deployment with action=start serves it again"
+        lines.append(f"{control.name}: {control.state}{address} (was {control.was})")
+    if command := artifacts.get(CommandResult):
+        lines += [f"exit code {command.exit_code} of {shlex.join(command.command)[:200]} in {command.version}"]
+        lines += command.lines
     if removal := artifacts.get(RemovalResult):
         removed = ", ".join(removal.removed) or "nothing existed"
         kept = f"; kept {', '.join(removal.kept)}" if removal.kept else ""

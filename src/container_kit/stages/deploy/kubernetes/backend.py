@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import shlex
 from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from math import ceil
@@ -14,6 +15,9 @@ from container_kit.stages.artifacts.deployment import Verification
 from container_kit.stages.artifacts.deployments import (
     Application,
     ApplicationLog,
+    CommandOptions,
+    CommandResult,
+    ControlResult,
     RemovalOptions,
     RemovalResult,
     RollbackResult,
@@ -56,6 +60,10 @@ _OWNED_KINDS = (
     ("v1", "serviceaccounts"),
 )  # fmt: skip
 """The objects of an application, in the order of removal."""
+_UNSUPPORTED = (
+    "port", "env_file", "read_only", "services", "volumes", "probe", "zero_downtime", "keep_versions",
+)  # fmt: skip
+"""The options of `full-deployment` that only deployments to this machine have."""
 
 
 class KubernetesBackend:
@@ -90,13 +98,20 @@ class KubernetesBackend:
         Raises:
             StageFailure: `target.option_unsupported`.
         """
-        unsupported = ", ".join(
-            option for option in ("port", "env_file", "read_only", "memory_mb", "probe") if option in given
-        )
+        unsupported = ", ".join(option for option in _UNSUPPORTED if option in given)
         if unsupported:
             message = f"{unsupported} is not supported by {target}, a Kubernetes target"
             raise OPTION_UNSUPPORTED(message, options=unsupported)
         mapped = {"container_port": None, "health_timeout": None, "port": options["container_port"]}
+        if "memory_mb" in given:
+            quantity = f"{options['memory_mb']}Mi"
+            mapped |= {"memory_mb": None, "memory": quantity, "memory_limit": quantity}
+        if "cpus" in given:
+            mapped |= {"cpus": None, "cpu_limit": f"{options['cpus']:g}"}
+        if "user" in given:
+            mapped |= {"user": None, "run_as_user": _user_id(options["user"], target)}
+        if "start_command" in given:
+            mapped |= {"start_command": None, "args": _arguments(options["start_command"], target)}
         if "health_timeout" in given:
             mapped["startup_timeout"] = max(5, ceil(options["health_timeout"]))
         return mapped
@@ -207,6 +222,18 @@ class KubernetesBackend:
             raise StageFailure(fault)
         await mark_healthy(api, path, await api.get(path), run_id=ctx.run_id)
 
+    async def control(self, ctx: StageContext, name: str, action: Literal["stop", "start", "restart"]) -> ControlResult:
+        """Raise `target.option_unsupported`, because replicas belong to the manifests or to an autoscaler."""
+        raise OPTION_UNSUPPORTED(
+            f"{self._target.name} is a Kubernetes target: use kubectl to {action} {name}", options="it"
+        )
+
+    async def execute(self, ctx: StageContext, name: str, options: CommandOptions) -> CommandResult:
+        """Raise `target.option_unsupported`, because commands in pods need permissions that deployments do not have."""
+        raise OPTION_UNSUPPORTED(
+            f"{self._target.name} is a Kubernetes target: use kubectl exec for {name}", options="it"
+        )
+
     async def remove(self, ctx: StageContext, name: str, removal: RemovalOptions) -> RemovalResult:
         """Remove the objects that Container Kit created; Secrets and volume claims belong to the user and stay.
 
@@ -305,3 +332,18 @@ def _application(deployment: Json, replica_sets: Sequence[Json], target: Target,
         state="serving" if dig(deployment, "status", "availableReplicas") else "stopped",
         versions=tuple(versions),
     )
+
+
+def _user_id(user: str, target: str) -> int:
+    """Return a user as the number that a pod needs."""
+    if not user.isdecimal():
+        raise OPTION_UNSUPPORTED(f"user must be a number on {target}, a Kubernetes target", options="user")
+    return int(user)
+
+
+def _arguments(command: str, target: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        message = f"start_command cannot be split into arguments for {target}"
+        raise OPTION_UNSUPPORTED(message, options="start_command") from None

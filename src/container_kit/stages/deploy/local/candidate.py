@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ FAULTS = (IMAGE_NOT_FOUND, PORT_IN_USE)
 
 _TMPFS = {"/tmp": "size=64m,mode=1777"}  # noqa: S108 (a path in the container)
 _PIDS = 256
+_SHELL = re.compile(r"[$`|&;<>()*?~\n]")
+"""Characters that only a shell understands."""
 
 
 async def start(ctx: StageContext, containers: Containers, spec: ContainerSpec, port: int | None, network: str) -> str:
@@ -101,6 +104,7 @@ def _create(
     created = api.create_container(
         _reference(api, spec),
         name=name,
+        command=_command(spec.options.start_command),
         user=spec.user,
         environment=dict(spec.env),
         labels=_labels(ctx, spec, port),
@@ -111,6 +115,13 @@ def _create(
         aliases = [proxy.network_alias(name)]
         api.connect_container_to_network(created["Id"], proxy.app_network(spec.app), aliases=aliases)
     return str(created["Id"])
+
+
+def _command(text: str | None) -> list[str] | None:
+    """Return the arguments that replace CMD; None keeps it."""
+    if text is None:
+        return None
+    return ["sh", "-c", text] if _SHELL.search(text) else shlex.split(text)
 
 
 def _labels(ctx: StageContext, spec: ContainerSpec, port: int | None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -140,12 +141,22 @@ def _check(options: DeployOptions) -> None:
     if options.health_path is not None and not _PATH.fullmatch(options.health_path):
         rule = "a path that starts with / and has no spaces, for example /health"
         raise OPTION_INVALID("health_path is not a path", option="health_path", rule=rule)
+    if options.start_command is not None and not _is_command(options.start_command):
+        rule = "a command with closed quotes, for example `gunicorn app:app`"
+        raise OPTION_INVALID("start_command cannot be split", option="start_command", rule=rule)
     if options.user is not None and not _USER.fullmatch(options.user):
         raise OPTION_INVALID("user is not a valid user", option="user", rule="UID, UID:GID or a user name")
     for name, path in options.volumes.items():
         if not _is_mountable(name, path):
             rule = 'lower-case volume names mapped to paths in the container, for example {"data": "/var/lib/app"}'
             raise OPTION_INVALID(f"the volume {name[:40]!r} cannot be mounted", option="volumes", rule=rule)
+
+
+def _is_command(text: str) -> bool:
+    try:
+        return bool(shlex.split(text)) and "\0" not in text
+    except ValueError:
+        return False
 
 
 def _is_mountable(name: str, path: str) -> bool:
