@@ -82,13 +82,18 @@ def test_an_excluded_tool_is_never_selected() -> None:
 
 
 def test_read_only_overrides_every_other_selection() -> None:
-    assert names(read_only=True) == ["analyze", "scan", "list-runs", "get-run"]
+    assert names(read_only=True) == [
+        "analyze", "scan", "list-deployments", "deployment-logs", "verify", "list-runs", "get-run",
+    ]  # fmt: skip
     with pytest.raises(ConfigurationError, match="select no tool"):
         names(tools=["deploy"], read_only=True)
 
 
 def test_destructive_tools_can_be_disabled() -> None:
-    assert names(disable_destructive=True) == ["analyze", "write-dockerfile", "build", "scan", "list-runs", "get-run"]
+    assert names(disable_destructive=True) == [
+        "analyze", "write-dockerfile", "build", "scan", "list-deployments", "deployment-logs", "verify", "list-runs",
+        "get-run",
+    ]  # fmt: skip
 
 
 def test_a_toolset_outside_the_defaults_is_selected_by_name() -> None:

@@ -144,7 +144,7 @@ async def test_an_unknown_tool_is_a_clear_error(mode: str, workspace: Workspace)
     async with connected(runs_of(workspace, {}), mode) as client:
         result = await call(client, "reboot")
     assert result.is_error
-    assert "Unknown tool: reboot" in result.content[0].text
+    assert 'there is no tool "reboot"' in result.content[0].text
 
 
 async def test_progress_rises_and_reaches_the_total(mode: str, workspace: Workspace) -> None:

@@ -39,7 +39,8 @@ def result_schema(*artifacts: type[BaseModel]) -> dict[str, Any]:
     It is short, because the schemas of all tools are part of every session's context.
     """
     properties = {result_key(kind): {"type": "object"} for kind in artifacts[:1]}
-    return {"type": "object", "properties": properties} if properties else {"type": "object"}
+    schema: dict[str, Any] = {"type": "object", "required": ["run"]}
+    return {**schema, "properties": properties} if properties else schema
 
 
 def result_key(kind: type[BaseModel]) -> str:

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(90)]
 
 
 @pytest.fixture
-def app(docker_api: APIClient, engine: DockerEngine, tiny_image: str, unique: Callable[[], str]) -> Iterator[str]:
+def app(docker_api: APIClient, tiny_image: str, unique: Callable[[], str]) -> Iterator[str]:
     """The name of an application whose active version runs; it publishes no port."""
     name = unique()
     docker_api.create_network(name, "bridge", internal=True)
