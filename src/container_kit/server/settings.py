@@ -18,6 +18,7 @@ from pydantic_settings import (
 from container_kit.pipelines.durable.config import RESULT_TTL, DurableConfig, Retention
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.fault import ConfigurationError
+from container_kit.stages.contract.operator_policy import OperatorPolicy
 from container_kit.stages.contract.paths import state_folder
 from container_kit.stages.deploy.targets import Targets
 
@@ -67,6 +68,11 @@ class Settings(BaseSettings):
     targets: dict[str, Target] = Field(default_factory=dict)
     """Deployment targets by name, in addition to the local engine, whose name is `local`."""
 
+    build_secrets: Names = ()
+    """Variables of the server, or patterns such as `BUILD_*`, that a build may receive as secrets. None by default."""
+    registries: Names = ()
+    """Registries, or patterns such as `*.example.org`, that images may be pushed to. Empty allows every registry."""
+
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     allowed_hosts: Names = ()
@@ -103,6 +109,11 @@ class Settings(BaseSettings):
         """Return the configured targets."""
         return tuple(self.targets.values())
 
+    @property
+    def policy(self) -> OperatorPolicy:
+        """Return the rules on what leaves this machine."""
+        return OperatorPolicy(build_secrets=self.build_secrets, registries=self.registries)
+
     @field_validator("request_state_keys")
     @classmethod
     def _check_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -135,6 +146,8 @@ class Settings(BaseSettings):
         "tools",
         "exclude_tools",
         "pipelines",
+        "build_secrets",
+        "registries",
         "allowed_hosts",
         "allowed_origins",
         "request_state_keys",

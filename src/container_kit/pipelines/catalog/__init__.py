@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
 from container_kit.pipelines.catalog import deployments as operate
 from container_kit.pipelines.catalog import images, local
@@ -17,43 +16,43 @@ from container_kit.pipelines.catalog.shared import engine
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.fault import ConfigurationError
+from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.deploy.targets import Targets
-
-if TYPE_CHECKING:
-    from container_kit.stages.docker.engine import DockerEngine
 
 _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "analyze": images.analyze,
     "write-dockerfile": images.write_dockerfile,
     "review-dockerfile": images.review_dockerfile,
     "patch-dockerfile": images.patch_dockerfile,
-    "build": images.build,
     "scan": images.scan,
     "scan-source": images.scan_source,
-    "push": images.push,
-    "push-source": partial(images.push, source=True),
     "tag": images.tag,
     "tag-source": partial(images.tag, source=True),
     "doctor": images.doctor,
     "write-manifests": clusters.write_manifests,
 }
+_HANDING_OUT: dict[str, Callable[[OperatorPolicy], Pipeline]] = {
+    "build": images.build,
+    "push": images.push,
+    "push-source": partial(images.push, source=True),
+}
 _ON_TARGETS: dict[str, Callable[[Targets], Pipeline]] = {
     "deploy": local.deploy,
     "deploy-source": local.deploy_source,
-    "full-deployment": local.full_deployment,
     "list-deployments": operate.list_deployments,
     "deployment-logs": operate.deployment_logs,
     "rollback-deployment": operate.rollback_deployment,
     "remove-deployment": operate.remove_deployment,
     "verify": operate.verify,
-}
-_IN_CLUSTERS: dict[str, Callable[[Targets, DockerEngine], Pipeline]] = {
-    "deploy-kubernetes": clusters.deploy_kubernetes,
-    "deploy-kubernetes-source": clusters.deploy_kubernetes_source,
     "deploy-kubernetes-pinned": clusters.deploy_kubernetes_pinned,
     "deploy-manifests": clusters.deploy_manifests,
-    "full-deployment-kubernetes": clusters.full_deployment_kubernetes,
     "verify-kubernetes": clusters.verify_kubernetes,
+}
+_DELIVERING: dict[str, Callable[[Targets, OperatorPolicy], Pipeline]] = {
+    "full-deployment": local.full_deployment,
+    "deploy-kubernetes": clusters.deploy_kubernetes,
+    "deploy-kubernetes-source": clusters.deploy_kubernetes_source,
+    "full-deployment-kubernetes": clusters.full_deployment_kubernetes,
 }
 
 
@@ -81,32 +80,35 @@ async def sweep(run_ids: Sequence[str]) -> list[str]:
 
 def names() -> tuple[str, ...]:
     """Return the names of all pipelines."""
-    return (*_BUILDERS, *_ON_TARGETS, *_IN_CLUSTERS)
+    return (*_BUILDERS, *_HANDING_OUT, *_ON_TARGETS, *_DELIVERING)
 
 
-def pipeline(name: str, targets: Targets = ()) -> Pipeline:
+def pipeline(name: str, targets: Targets = (), policy: OperatorPolicy = DEFAULT) -> Pipeline:
     """Build the pipeline with this name.
 
     Args:
-        targets: The configured targets, in addition to the local engine.
+        targets: The configured targets. Without any, the local engine and the contexts of the kubeconfig.
+        policy: The operator's rules on what leaves this machine.
 
     Raises:
         ConfigurationError: There is no such pipeline.
     """
     if name in _ON_TARGETS:
         return _ON_TARGETS[name](targets)
-    if name in _IN_CLUSTERS:
-        return _IN_CLUSTERS[name](targets, engine())
+    if name in _DELIVERING:
+        return _DELIVERING[name](targets, policy)
+    if name in _HANDING_OUT:
+        return _HANDING_OUT[name](policy)
     if name not in _BUILDERS:
         raise ConfigurationError(f"there is no pipeline {name!r}; the pipelines are {', '.join(names())}")
     return _BUILDERS[name]()
 
 
 @cache
-def plan(name: str, targets: Targets = ()) -> Plan:
+def plan(name: str, targets: Targets = (), policy: OperatorPolicy = DEFAULT) -> Plan:
     """Return the plan of the pipeline with this name. Plans are shared: they cannot change.
 
     Raises:
         ConfigurationError: There is no such pipeline.
     """
-    return pipeline(name, targets).plan()
+    return pipeline(name, targets, policy).plan()

@@ -13,6 +13,7 @@ from container_kit.stages.artifacts.push import PushOptions, TagOptions
 from container_kit.stages.artifacts.scan import SbomOptions, ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.artifact import Artifact
+from container_kit.stages.contract.operator_policy import OperatorPolicy
 from container_kit.stages.contract.stage import Stage
 
 
@@ -62,14 +63,14 @@ def patch_dockerfile() -> Pipeline:
     return pipeline.with_timeout(minutes(2))
 
 
-def build() -> Pipeline:
+def build(policy: OperatorPolicy) -> Pipeline:
     """Build an image."""
     from container_kit.stages.build import BuildImage
 
     pipeline = AtomicPipeline(
         "build", inputs=(Source, BuildOptions), summary="Build an image from the repository's Dockerfile."
     )
-    return pipeline.add_stage(BuildImage(engine())).with_retry(TRANSIENT).with_timeout(minutes(30))
+    return pipeline.add_stage(BuildImage(engine(), policy)).with_retry(TRANSIENT).with_timeout(minutes(30))
 
 
 def scan() -> Pipeline:
@@ -100,12 +101,12 @@ def scan_source() -> Pipeline:
     return pipeline.add_stage(ScanSource()).with_timeout(minutes(15))
 
 
-def push(*, source: bool = False) -> Pipeline:
+def push(policy: OperatorPolicy, *, source: bool = False) -> Pipeline:
     """Push an image to a registry."""
     from container_kit.stages.push import PushImage
 
     summary = "Push {} to a registry and verify its digest."
-    return _on_image("push", PushOptions, PushImage(engine()), summary, source=source)
+    return _on_image("push", PushOptions, PushImage(engine(), policy), summary, source=source)
 
 
 def tag(*, source: bool = False) -> Pipeline:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import with_consent
-from container_kit.pipelines.catalog.shared import TRANSIENT, application, needs_dockerfile
+from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, needs_dockerfile
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.image import BuildOptions, LocalImage
@@ -20,10 +20,8 @@ from container_kit.stages.artifacts.kubernetes import (
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetKind, TargetSelector
+from container_kit.stages.contract.operator_policy import OperatorPolicy
 from container_kit.stages.deploy.targets import ChooseTarget, Targets
-
-if TYPE_CHECKING:
-    from container_kit.stages.docker.engine import DockerEngine
 
 _ONCE = RetryPolicy()
 """A failed rollout was watched for as long as it may take, so a retry would fail the same way."""
@@ -33,7 +31,7 @@ P = TypeVar("P", bound=Pipeline)
 _KINDS: tuple[TargetKind, ...] = ("kubernetes",)
 
 
-def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
+def deploy_kubernetes(targets: Targets, policy: OperatorPolicy) -> Pipeline:
     """Deploy an image of the local engine."""
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
     from container_kit.stages.docker.find_image import FindImage
@@ -43,11 +41,11 @@ def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
         inputs=(LocalImage, KubernetesOptions, TargetSelector),
         summary="Deliver an image to a cluster and roll it out.",
     )
-    _with_target(pipeline, targets).add_stage(FindImage(engine)).add_stage(PreflightCluster())
-    return _add_rollout(_add_delivery(pipeline, engine)).with_timeout(minutes(75))
+    _with_target(pipeline, targets).add_stage(FindImage(engine())).add_stage(PreflightCluster())
+    return _add_rollout(_add_delivery(pipeline, policy)).with_timeout(minutes(75))
 
 
-def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline:
+def deploy_kubernetes_source(targets: Targets, policy: OperatorPolicy) -> Pipeline:
     """Deploy the newest image that was built from a folder, with the analysis of the folder."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
@@ -60,11 +58,11 @@ def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline
         summary="Deliver the newest image built from a folder to a cluster and roll it out.",
     )
     _with_target(pipeline, targets)
-    pipeline.add_stage(FindBuiltImage(engine)).add_stage(FindImage(engine)).add_stage(PreflightCluster())
-    return _add_rollout(_add_delivery(pipeline.add_stage(Analyze()), engine)).with_timeout(minutes(75))
+    pipeline.add_stage(FindBuiltImage(engine())).add_stage(FindImage(engine())).add_stage(PreflightCluster())
+    return _add_rollout(_add_delivery(pipeline.add_stage(Analyze()), policy)).with_timeout(minutes(75))
 
 
-def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
+def deploy_kubernetes_pinned(targets: Targets) -> Pipeline:
     """Deploy an image that is already in a registry."""
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 
@@ -77,7 +75,7 @@ def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
     return _add_rollout(pipeline).with_timeout(minutes(65))
 
 
-def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
+def deploy_manifests(targets: Targets) -> Pipeline:
     """Apply a user's manifests."""
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 
@@ -90,7 +88,7 @@ def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
     return _add_rollout(pipeline).with_timeout(minutes(65))
 
 
-def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
+def full_deployment_kubernetes(targets: Targets, policy: OperatorPolicy) -> Pipeline:
     """Take a repository to a rollout; the cluster is checked before anything is built."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
@@ -104,9 +102,9 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
         summary="From a repository to a rollout in a cluster: check the cluster, build, scan, deliver, deploy.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster()).add_stage(Analyze())
-    pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=needs_dockerfile)
-    pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine))
-    return _add_rollout(_add_delivery(pipeline, engine)).with_timeout(minutes(100))
+    pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=needs_dockerfile)
+    pipeline.add_stage(BuildImage(engine(), policy)).add_stage(ScanImage(engine()))
+    return _add_rollout(_add_delivery(pipeline, policy)).with_timeout(minutes(100))
 
 
 def write_manifests() -> Pipeline:
@@ -124,7 +122,7 @@ def write_manifests() -> Pipeline:
     return pipeline.with_timeout(minutes(2))
 
 
-def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
+def verify_kubernetes(targets: Targets) -> Pipeline:
     """Check an application in a cluster."""
     from container_kit.stages.deploy.kubernetes.find_rollout import FindRollout
     from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes
@@ -149,14 +147,15 @@ def _with_target(pipeline: P, targets: Targets) -> P:
     return with_consent(pipeline.add_stage(ChooseTarget(targets, _KINDS)), question)
 
 
-def _add_delivery(pipeline: P, engine: DockerEngine) -> P:
+def _add_delivery(pipeline: P, policy: OperatorPolicy) -> P:
     """Deliver the image to the nodes: push it, or load it into them."""
     from container_kit.stages.deploy.kubernetes.image_delivery.stages import ChooseRegistryName, DeliverImage
     from container_kit.stages.push import PushImage
 
     pipeline.add_stage(ChooseRegistryName())
-    pipeline.add_conditional_stage(PushImage(engine), when=lambda artifacts: artifacts[Cluster].delivery == "registry")
-    pipeline.add_stage(DeliverImage(engine))
+    push = PushImage(engine(), policy)
+    pipeline.add_conditional_stage(push, when=lambda artifacts: artifacts[Cluster].delivery == "registry")
+    pipeline.add_stage(DeliverImage(engine()))
     return pipeline
 
 

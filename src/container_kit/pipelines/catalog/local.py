@@ -13,6 +13,7 @@ from container_kit.stages.artifacts.image import BuildOptions, LocalImage
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetSelector
+from container_kit.stages.contract.operator_policy import OperatorPolicy
 from container_kit.stages.deploy.targets import LOCAL, ChooseTarget, Targets
 
 P = TypeVar("P", bound=Pipeline)
@@ -45,7 +46,7 @@ def deploy_source(targets: Targets) -> Pipeline:
     return _add_deployment(pipeline).with_timeout(minutes(15))
 
 
-def full_deployment(targets: Targets) -> Pipeline:
+def full_deployment(targets: Targets, policy: OperatorPolicy) -> Pipeline:
     """Take a repository to a healthy container."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
@@ -59,7 +60,7 @@ def full_deployment(targets: Targets) -> Pipeline:
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=needs_dockerfile)
-    pipeline.add_stage(BuildImage(engine())).add_stage(ScanImage(engine()))
+    pipeline.add_stage(BuildImage(engine(), policy)).add_stage(ScanImage(engine()))
     return _add_deployment(pipeline).with_timeout(minutes(45))
 
 

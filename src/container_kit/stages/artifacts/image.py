@@ -57,6 +57,8 @@ class Image(Artifact):
     """The resolved source folder, if known."""
     previous_id: str | None = None
     """The image that the tag pointed to before; a rollback restores it. Equals `id` if the build changed nothing."""
+    secret_variables: tuple[str, ...] = ()
+    """The variables of the server that the Dockerfile received as build secrets."""
 
 
 class LocalImage(Artifact):

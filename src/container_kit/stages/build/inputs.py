@@ -16,6 +16,7 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import ca_certificates, secrets
 from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.contract.tool_names import ToolName
@@ -28,6 +29,7 @@ from container_kit.stages.formats.dockerfile import (
     is_dockerfile_name,
     parse_dockerfile,
 )
+from container_kit.stages.formats.workspace_files import read_workspace_file
 
 IGNORE_INVALID = FaultCode(
     "dockerfile.ignore_invalid",
@@ -100,7 +102,13 @@ class Inputs:
             yield Path(folder), "Dockerfile"
 
 
-def read_inputs(ctx: StageContext, source: Source, options: BuildOptions, generated: Dockerfile | None) -> Inputs:
+def read_inputs(
+    ctx: StageContext,
+    source: Source,
+    options: BuildOptions,
+    generated: Dockerfile | None,
+    policy: OperatorPolicy = DEFAULT,
+) -> Inputs:
     """Read and check all inputs of a build. It blocks, but reads only small files.
 
     Raises:
@@ -115,14 +123,14 @@ def read_inputs(ctx: StageContext, source: Source, options: BuildOptions, genera
     parsed.check()
     _check_target(parsed, options.target)
     _check_forms(options)
-    build_secrets = secrets.read_secrets(ctx, root, options.secrets)
+    build_secrets = secrets.read_secrets(ctx, root, options.secrets, policy)
     redact = secrets.redactor(options.build_args, build_secrets)
     if options.ca_file is not None:
         build_secrets |= secrets.read_ca_certificates(ctx, root, options.ca_file)
         content = ca_certificates.inject(content, parsed)
     proposed = generated.ignore if generated is not None and file is None else None
     ignore_file = _find_ignore_file(context, file)
-    ignore_text = proposed if proposed is not None else (_read_text(ignore_file, root) if ignore_file else "")
+    ignore_text = proposed if proposed is not None else (_read_text(ctx, ignore_file, root) if ignore_file else "")
     ignore_path = _relative(ignore_file, root) if ignore_file else ".dockerignore"
     return Inputs(
         root=root,
@@ -159,7 +167,7 @@ def _read_dockerfile(
     if file is None:
         raise _not_found(root, module, requested or "Dockerfile")
     ctx.workspace.directory(str(file.resolve().parent))
-    return file, _read_text(file, root)
+    return file, _read_text(ctx, file, root)
 
 
 def _not_found(root: Path, module: Path, requested: str) -> StageFailure:
@@ -184,20 +192,19 @@ def _is_dockerfile(path: Path) -> bool:
     return is_dockerfile_name(path.name) and path.is_file()
 
 
-def _read_text(path: Path, root: Path) -> str:
+def _read_text(ctx: StageContext, path: Path, root: Path) -> str:
     shown = _relative(path, root)
     try:
-        if path.stat().st_size > _MAX_DOCKERFILE:
-            raise DOCKERFILE_UNREADABLE(f"{shown} is larger than {_MAX_DOCKERFILE >> 20} MiB", path=shown)
-        content = path.read_text(encoding="utf-8-sig")
+        content = read_workspace_file(ctx.workspace, path, _MAX_DOCKERFILE).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        evidence = [Evidence(kind="file", text=str(error), where=shown)]
+        text = error.strerror or "unreadable" if isinstance(error, OSError) else "not UTF-8 text"
+        evidence = [Evidence(kind="file", text=text, where=shown)]
         raise DOCKERFILE_UNREADABLE(
             f"{shown} cannot be read as text", evidence=evidence, next_actions=[_edit_and_retry(shown)], path=shown
         ) from error
     if "\0" in content:
         raise DOCKERFILE_UNREADABLE(f"{shown} is binary", next_actions=[_edit_and_retry(shown)], path=shown)
-    return content
+    return content.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _find_context(

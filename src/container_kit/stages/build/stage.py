@@ -14,7 +14,7 @@ import anyio.to_thread
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import buildx, failures, inputs, select_builder
+from container_kit.stages.build import buildx, failures, inputs, secrets, select_builder
 from container_kit.stages.build.base_credentials import BaseCredentials
 from container_kit.stages.build.buildkit.progress import BuildLog
 from container_kit.stages.build.buildkit.session import SessionRefused
@@ -23,7 +23,8 @@ from container_kit.stages.build.engine_builders import Builder, BuildRejected, B
 from container_kit.stages.build.failures.base import BASE_UNAUTHORIZED
 from container_kit.stages.build.images import predict, untag_built
 from container_kit.stages.build.inputs import Inputs
-from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.contract.fault import Evidence, StageFailure
+from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.docker import credentials, images, labels, tag_journal
@@ -49,8 +50,9 @@ class BuildImage(Stage[Image]):
         *credentials.FAULTS,
     )
 
-    def __init__(self, engine: DockerEngine | None = None) -> None:
+    def __init__(self, engine: DockerEngine | None = None, policy: OperatorPolicy = DEFAULT) -> None:
         self._engine = engine or DockerEngine()
+        self._policy = policy
 
     async def validate(
         self,
@@ -60,7 +62,7 @@ class BuildImage(Stage[Image]):
         dockerfile: Dockerfile | None = None,
     ) -> None:
         """Check the source, the options, the Dockerfile's syntax and the secrets, and ping the engine."""
-        await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
+        await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile, self._policy)
         await self._engine.ping()
 
     async def execute(
@@ -75,12 +77,17 @@ class BuildImage(Stage[Image]):
         Raises:
             StageFailure: One of `faults`.
         """
-        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
+        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile, self._policy)
         started = time.monotonic()
+        received = _received(options)
+        if received:
+            ctx.progress(received)
         try:
             image = await self._build(ctx, options, read)
         except StageFailure as failure:
-            raise StageFailure(failure.fault.redacted(read.redact)) from failure
+            evidence = [Evidence(kind="value", text=received)] if received else []
+            fault = failure.fault.model_copy(update={"evidence": (*failure.fault.evidence, *evidence)})
+            raise StageFailure(fault.redacted(read.redact)) from failure
         return image.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
     async def _build(self, ctx: StageContext, options: BuildOptions, read: Inputs) -> Image:
@@ -108,6 +115,7 @@ class BuildImage(Stage[Image]):
                 "builder": builder.name,
                 "source": str(read.root),
                 "previous_id": previous,
+                "secret_variables": secrets.variables(options.secrets),
             }
         )
 
@@ -183,8 +191,15 @@ class BuildImage(Stage[Image]):
         dockerfile: Dockerfile | None = None,
     ) -> Preview[Image]:
         """Return the reference and the context of the build, and the predicted image."""
-        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
-        return Preview((f"build {read.reference} from {read.context}",), predict(read, options))
+        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile, self._policy)
+        received = _received(options)
+        changes = (f"build {read.reference} from {read.context}", *((received,) if received else ()))
+        return Preview(changes, predict(read, options))
+
+
+def _received(options: BuildOptions) -> str:
+    names = ", ".join(secrets.variables(options.secrets))
+    return f"the Dockerfile receives these variables of the server: {names}" if names else ""
 
 
 def _explain(log: BuildLog, read: Inputs, base_credentials: BaseCredentials) -> StageFailure:
