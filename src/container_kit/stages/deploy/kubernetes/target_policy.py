@@ -42,11 +42,11 @@ def resolve_location(
     Raises:
         StageFailure: `deploy.option_invalid` if the caller requests others.
     """
-    if target is None:
+    if target is None or target.implicit:
         return context, namespace
     return (
-        _target_value("kube_context", context, target, target.context),
-        _target_value("namespace", namespace, target, target.namespace),
+        _fixed_value("kube_context", context, target, target.context),
+        _fixed_value("namespace", namespace, target, target.namespace),
     )
 
 
@@ -65,6 +65,14 @@ def require_namespace(objects: Sequence[dict[str, Any]], target: Target | None) 
             scope = f"in namespace {namespace}" if namespace else "cluster-scoped"
             rule = f"only objects of namespace {target.namespace}, which target {target.name} sets"
             raise OPTION_INVALID(f"manifests: {name} is {scope}", option="manifests", rule=rule)
+
+
+def _fixed_value(option: str, requested: str | None, target: Target, setting: str | None) -> str | None:
+    """Return a setting that decides the place. Without it, the caller cannot choose either: the default applies."""
+    if setting is None and requested is not None:
+        rule = f"nothing: target {target.name} has the default, and callers cannot leave it"
+        raise OPTION_INVALID(f"{option} cannot be chosen on {target.name}", option=option, rule=rule)
+    return _target_value(option, requested, target, setting)
 
 
 def _target_value(option: str, requested: str | None, target: Target, setting: str | None) -> str | None:
