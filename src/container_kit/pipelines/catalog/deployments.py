@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
@@ -49,6 +48,7 @@ def deployment_logs(targets: Targets) -> Pipeline:
 
 def rollback_deployment(targets: Targets) -> Pipeline:
     """Roll an application back to an earlier version."""
+    from container_kit.stages.deploy.describe import DescribeRollback
     from container_kit.stages.deploy.manage import RollbackDeployment
 
     pipeline = AtomicPipeline(
@@ -57,14 +57,13 @@ def rollback_deployment(targets: Targets) -> Pipeline:
         summary="Roll an application back to an earlier version.",
     )
 
-    def question(artifacts: Artifacts) -> str:
-        return f"Roll {artifacts[ApplicationRef].name} back to an earlier version"
-
-    return _changing(_on_target(pipeline, targets, RollbackDeployment(engine()), question))
+    describe = DescribeRollback(engine())
+    return _changing(_on_target(pipeline, targets, RollbackDeployment(engine()), describe, "roll back"))
 
 
 def remove_deployment(targets: Targets) -> Pipeline:
     """Remove an application."""
+    from container_kit.stages.deploy.describe import DescribeRemoval
     from container_kit.stages.deploy.manage import RemoveDeployment
 
     pipeline = AtomicPipeline(
@@ -73,10 +72,8 @@ def remove_deployment(targets: Targets) -> Pipeline:
         summary="Remove an application with all its versions, and its volumes on request.",
     )
 
-    def question(artifacts: Artifacts) -> str:
-        return f"Remove {artifacts[ApplicationRef].name} with all its versions"
-
-    return _changing(_on_target(pipeline, targets, RemoveDeployment(engine()), question))
+    describe = DescribeRemoval(engine())
+    return _changing(_on_target(pipeline, targets, RemoveDeployment(engine()), describe, "remove"))
 
 
 def verify(targets: Targets) -> Pipeline:
@@ -94,14 +91,14 @@ def verify(targets: Targets) -> Pipeline:
 
 
 def _on_target(
-    pipeline: P, targets: Targets, stage: Stage[Any], question: Callable[[Artifacts], str] | None = None
+    pipeline: P, targets: Targets, stage: Stage[Any], describe: Stage[Any] | None = None, action: str = ""
 ) -> P:
     """Choose a target of any kind, ask for approval if the stage changes a protected one, and run the stage."""
     from container_kit.stages.deploy.registry import BACKENDS
 
     pipeline.add_stage(ChooseTarget(targets, tuple(BACKENDS)))
-    if question is not None:
-        with_consent(pipeline, question)
+    if describe is not None:
+        with_consent(pipeline, describe, action, targets)
     return pipeline.add_stage(stage)
 
 

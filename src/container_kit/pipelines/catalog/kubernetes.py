@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import with_consent
@@ -21,6 +21,7 @@ from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetKind, TargetSelector
 from container_kit.stages.contract.operator_policy import OperatorPolicy
+from container_kit.stages.contract.stage import Stage
 from container_kit.stages.deploy.targets import ChooseTarget, Targets
 
 _ONCE = RetryPolicy()
@@ -41,7 +42,7 @@ def deploy_kubernetes(targets: Targets, policy: OperatorPolicy) -> Pipeline:
         inputs=(LocalImage, KubernetesOptions, TargetSelector),
         summary="Deliver an image to a cluster and roll it out.",
     )
-    _with_target(pipeline, targets).add_stage(FindImage(engine())).add_stage(PreflightCluster())
+    _with_target(pipeline, targets, find=[FindImage(engine())]).add_stage(PreflightCluster())
     return _add_rollout(_add_delivery(pipeline, policy)).with_timeout(minutes(75))
 
 
@@ -57,8 +58,8 @@ def deploy_kubernetes_source(targets: Targets, policy: OperatorPolicy) -> Pipeli
         inputs=(Source, KubernetesOptions, TargetSelector),
         summary="Deliver the newest image built from a folder to a cluster and roll it out.",
     )
-    _with_target(pipeline, targets)
-    pipeline.add_stage(FindBuiltImage(engine())).add_stage(FindImage(engine())).add_stage(PreflightCluster())
+    _with_target(pipeline, targets, find=[FindBuiltImage(engine()), FindImage(engine())])
+    pipeline.add_stage(PreflightCluster())
     return _add_rollout(_add_delivery(pipeline.add_stage(Analyze()), policy)).with_timeout(minutes(75))
 
 
@@ -136,15 +137,18 @@ def verify_kubernetes(targets: Targets) -> Pipeline:
     return pipeline.with_retry(TRANSIENT).with_timeout(minutes(3))
 
 
-def _with_target(pipeline: P, targets: Targets) -> P:
-    """Choose the target, and ask for approval first if it is protected, because the preflight may change it."""
+def _with_target(pipeline: P, targets: Targets, *, find: Sequence[Stage[Any]] = ()) -> P:
+    """Choose the target, and ask for approval first if it is protected, because the preflight may change it.
 
-    def question(artifacts: Artifacts) -> str:
-        source, image = artifacts.get(Source), artifacts.get(LocalImage)
-        what = image.image if image else (Path(source.path).resolve() / source.module).name if source else "it"
-        return f"Deploy {what}"
+    Args:
+        find: Stages that find the image, so that the question names its digest.
+    """
+    from container_kit.stages.deploy.kubernetes.describe import DescribeRollout
 
-    return with_consent(pipeline.add_stage(ChooseTarget(targets, _KINDS)), question)
+    pipeline.add_stage(ChooseTarget(targets, _KINDS))
+    for stage in find:
+        pipeline.add_stage(stage)
+    return with_consent(pipeline, DescribeRollout(), "deploy", targets)
 
 
 def _add_delivery(pipeline: P, policy: OperatorPolicy) -> P:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
-from container_kit.pipelines.catalog.consent import to_deploy, with_consent
+from container_kit.pipelines.catalog.consent import with_consent
 from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, needs_dockerfile
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.stages.artifacts.deployment import DeployOptions
@@ -29,7 +29,7 @@ def deploy(targets: Targets) -> Pipeline:
         summary="Run an image on this machine; replaces the application of the same name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindImage(engine()))
-    return _add_deployment(pipeline).with_timeout(minutes(15))
+    return _add_deployment(pipeline, targets).with_timeout(minutes(15))
 
 
 def deploy_source(targets: Targets) -> Pipeline:
@@ -43,7 +43,7 @@ def deploy_source(targets: Targets) -> Pipeline:
         summary="Run the newest image built from a folder; replaces the application of the same name.",
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(FindBuiltImage(engine())).add_stage(FindImage(engine()))
-    return _add_deployment(pipeline).with_timeout(minutes(15))
+    return _add_deployment(pipeline, targets).with_timeout(minutes(15))
 
 
 def full_deployment(targets: Targets, policy: OperatorPolicy) -> Pipeline:
@@ -61,15 +61,17 @@ def full_deployment(targets: Targets, policy: OperatorPolicy) -> Pipeline:
     pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=needs_dockerfile)
     pipeline.add_stage(BuildImage(engine(), policy)).add_stage(ScanImage(engine()))
-    return _add_deployment(pipeline).with_timeout(minutes(45))
+    return _add_deployment(pipeline, targets).with_timeout(minutes(45))
 
 
-def _add_deployment(pipeline: P) -> P:
+def _add_deployment(pipeline: P, targets: Targets) -> P:
     """Ask for approval if the target is protected, then deploy and verify."""
+    from container_kit.stages.deploy.describe import DescribeDeployment
     from container_kit.stages.deploy.local.stage import Deploy
     from container_kit.stages.deploy.local.verify import Verify
 
-    with_consent(pipeline, to_deploy).add_stage(Deploy(engine())).add_stage(Verify(engine()))
+    with_consent(pipeline, DescribeDeployment(engine()), "deploy", targets)
+    pipeline.add_stage(Deploy(engine())).add_stage(Verify(engine()))
     return pipeline.with_retry(TRANSIENT).with_concurrency_key(concurrency_key)
 
 

@@ -68,8 +68,7 @@ def test_more_than_is_allowed_is_refused_with_what_is(option: dict[str, Any], li
     "found",
     [
         {"kind": "Secret", "metadata": {"name": "x", "namespace": "kube-system"}},
-        {"kind": "Namespace", "metadata": {"name": "x"}},
-        {"kind": "ClusterRoleBinding", "metadata": {"name": "x"}},
+        {"kind": "Service", "metadata": {"name": "x", "namespace": "Shop"}},
     ],
 )
 def test_own_objects_outside_the_targets_namespace_are_refused(found: dict[str, Any]) -> None:

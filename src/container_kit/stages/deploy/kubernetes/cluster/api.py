@@ -5,6 +5,7 @@ Objects stay as the API writes them, because a typed client would drop unknown f
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import anyio
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 FIELD_MANAGER = "container-kit"
+_API_VERSION = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/)?v[a-z0-9]+")
 _SECONDS = 20.0
 _READ_SECONDS = 320.0
 """Seconds after which a silent watch is dead; the server ends each watch earlier."""
@@ -68,7 +71,15 @@ class KubernetesApi:
         """
         metadata = obj["metadata"]
         base = await self.collection(obj["apiVersion"], obj["kind"], metadata.get("namespace") or namespace)
-        return f"{base}/{metadata['name']}"
+        return f"{base}/{_segment(metadata['name'])}"
+
+    async def is_namespaced(self, api_version: str, kind: str) -> bool:
+        """Return whether the objects of a kind belong to a namespace, as the API says.
+
+        Raises:
+            StageFailure: `kubernetes.kind_not_found`.
+        """
+        return (await self._resource(api_version, kind)).namespaced
 
     async def collection(self, api_version: str, kind: str, namespace: str | None) -> str:
         """Return the path of a kind's objects, in a namespace if the kind is namespaced.
@@ -78,10 +89,12 @@ class KubernetesApi:
         """
         resource = await self._resource(api_version, kind)
         root = _root(api_version)
-        scope = f"/namespaces/{namespace or self.namespace}" if resource.namespaced else ""
+        scope = f"/namespaces/{_segment(namespace or self.namespace)}" if resource.namespaced else ""
         return f"{root}{scope}/{resource.plural}"
 
     async def _resource(self, api_version: str, kind: str) -> Resource:
+        if not _API_VERSION.fullmatch(api_version):
+            raise KIND_NOT_FOUND(f"{api_version[:80]!r} is not an API version", kind=f"{kind} ({api_version[:80]})")
         if api_version not in self._kinds:
             try:
                 listed = await self.get(_root(api_version))
@@ -269,6 +282,14 @@ def _certificate(context: str, error: BaseException) -> StageFailure:
 def _root_cause(error: BaseException) -> BaseException:
     below = error.__cause__ or error.__context__
     return _root_cause(below) if below is not None else error
+
+
+def _segment(name: object) -> str:
+    """Return a name as one segment of a path. A manifest can have any text in its place."""
+    text = str(name)
+    if text.strip(".") == "":
+        raise KIND_NOT_FOUND(f"{text[:80]!r} is not a name", kind=f"the name {text[:80]!r}")
+    return quote(text, safe=":")
 
 
 def _root(api_version: str) -> str:

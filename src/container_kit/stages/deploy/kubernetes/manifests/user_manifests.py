@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,11 @@ async def read_user_manifests(ctx: StageContext, root: str, path: str) -> list[J
         if obj["kind"] == "Secret":
             ctx.redact.add(_secret_values(obj))
     return sorted(objects, key=lambda obj: _ORDER.index(obj["kind"]) if obj["kind"] in _ORDER else len(_ORDER))
+
+
+def digest(objects: Sequence[Json]) -> str:
+    """Return the digest of objects, to recognize them again."""
+    return hashlib.sha256(json.dumps(list(objects), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _inside(root: Path, path: str) -> Path:
