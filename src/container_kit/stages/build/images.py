@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.build.inputs import Inputs
-from container_kit.stages.docker import images
+from container_kit.stages.docker import built_images, images, labels
 from container_kit.stages.formats.dockerfile import configuration_of
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ def untag_built(api: APIClient, reference: str, source: str, previous: str | Non
     details = images.inspect(api, reference)
     if details is None or details["Id"] == previous:
         return
-    image = images.describe(details, reference)
-    if image.source == source:
-        images.restore_tag(api, reference, image.id, previous, keep_image=False)
+    label = ((details.get("Config") or {}).get("Labels") or {}).get(labels.SOURCE)
+    if label == built_images.source_digest(source):
+        images.restore_tag(api, reference, details["Id"], previous, keep_image=False)
 
 
 def predict(inputs: Inputs, options: BuildOptions) -> Image:

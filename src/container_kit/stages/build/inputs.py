@@ -13,7 +13,7 @@ from pathlib import Path
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import ca_certificates, secrets
+from container_kit.stages.build import ca_certificates, caches, secrets
 from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
@@ -263,14 +263,10 @@ def _check_target(parsed: ParsedDockerfile, target: str | None) -> None:
     )
 
 
-# A cache in a local folder would be a path outside the workspace.
-_CACHE = (r"[\w./:@-]+|type=(registry|inline|gha|s3|azblob)(,\S*)?", "a cache is in a registry, gha, s3 or azblob")
 _FORMS = {
     "build_args": (r"[A-Za-z_][A-Za-z0-9_]*", "a name consists of letters, digits and `_`"),
     "platforms": (r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_]+)?", "a platform is OS/ARCHITECTURE, for example linux/arm64"),
-    "builder": (r"[\w.-]+", "the name of a builder consists of letters, digits, `.`, `-` and `_`"),
-    "cache_from": _CACHE,
-    "cache_to": _CACHE,
+    "builder": (r"[A-Za-z0-9][A-Za-z0-9_.-]*", "a builder's name has letters, digits, `.`, `-` and `_`"),
 }
 
 
@@ -279,6 +275,10 @@ def _check_forms(options: BuildOptions) -> None:
         value = getattr(options, what)
         for text in [value] if isinstance(value, str) else value or ():
             if not re.fullmatch(expression, text):
+                raise ARGUMENT_INVALID(f"{text[:100]!r} in {what}: {form}", what=what, form=form)
+    for what in ("cache_from", "cache_to"):
+        for text in getattr(options, what):
+            if form := caches.explain_invalid(text):
                 raise ARGUMENT_INVALID(f"{text[:100]!r} in {what}: {form}", what=what, form=form)
 
 

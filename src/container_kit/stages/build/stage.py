@@ -27,7 +27,7 @@ from container_kit.stages.contract.fault import Evidence, StageFailure
 from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.docker import credentials, images, labels, tag_journal
+from container_kit.stages.docker import built_images, credentials, images, labels, tag_journal
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.tag_journal import TagMove
@@ -107,6 +107,7 @@ class BuildImage(Stage[Image]):
             if not built:
                 await self._clean_up(ctx, read, previous)
         details = await self._engine.call(lambda api: api.inspect_image(built))
+        await anyio.to_thread.run_sync(built_images.record, str(details["Id"]), str(read.root))
         steps = log.instructions
         return images.describe(details, read.reference).model_copy(
             update={
@@ -128,6 +129,9 @@ class BuildImage(Stage[Image]):
         base_credentials: BaseCredentials,
     ) -> tuple[Builder, BuildLog]:
         relay = _Relay(ctx, read)
+        source = await anyio.to_thread.run_sync(built_images.source_digest, str(read.root))
+        if names := labels.reserved(read.content):
+            ctx.progress(f"labels that only Container Kit sets are emptied: {', '.join(names)[:200]}")
         with read.dockerfile_folder() as (folder, name):
             request = BuildRequest(
                 context=read.context,
@@ -138,7 +142,7 @@ class BuildImage(Stage[Image]):
                 tag=read.reference,
                 target=options.target,
                 build_args=options.build_args,
-                labels={labels.SOURCE: str(read.root)},
+                labels=labels.of_image(source, read.content),
                 secrets=read.secrets,
                 find_credentials=base_credentials.find,
                 base_credentials=tuple(await base_credentials.find_all()),

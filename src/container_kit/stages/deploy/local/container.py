@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from container_kit.stages.docker.labels import (
     PORT,
     PROBE,
     PROXY,
+    RUN,
     SERVICES,
     ZERO_DOWNTIME,
 )
@@ -76,18 +78,26 @@ class AppContainer:
     @property
     def zero_downtime(self) -> bool:
         """Whether it is served through a proxy."""
-        return ZERO_DOWNTIME in self.labels
+        return bool(self.labels.get(ZERO_DOWNTIME))
 
     @property
     def app_network(self) -> str | None:
         """The application's internal network, if the container belongs to it: behind a proxy, or with services."""
-        member = self.zero_downtime or self.is_proxy or SERVICES in self.labels
+        member = self.zero_downtime or self.is_proxy or bool(self.labels.get(SERVICES))
         return APP_NETWORK_PREFIX + self.app if member else None
 
     @property
     def is_proxy(self) -> bool:
         """Whether it is the proxy of an application."""
-        return PROXY in self.labels
+        return bool(self.labels.get(PROXY))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether Container Kit created it. Its name says so: any image can bring the labels."""
+        infix = "proxy-" if self.is_proxy else ""
+        app = self.labels.get(APP)
+        pattern = rf"{re.escape(app or '')}-{infix}[0-9a-f]{{8}}({CANDIDATE_SUFFIX})?"
+        return bool(app) and bool(self.labels.get(RUN) or infix) and re.fullmatch(pattern, self.name) is not None
 
     @property
     def version_name(self) -> str:

@@ -24,7 +24,7 @@ from container_kit.stages.deploy.local.container import (
     AppContainer,
 )
 from container_kit.stages.deploy.local.containers import Containers, ensure_image
-from container_kit.stages.docker.labels import APP, IMAGE, PORT, PROXY
+from container_kit.stages.docker.labels import APP, IMAGE, PORT, PROXY, of_container
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -121,7 +121,7 @@ async def create(containers: Containers, image: str, labels: dict[str, str], tar
             ["haproxy", "-W", "-db", "-f", f"{_FOLDER}/{_FILE}"],
             name=f"{target.app}-proxy-{secrets.token_hex(4)}",
             user=_NOBODY,
-            labels={**labels, APP: target.app, PORT: str(port), PROXY: "haproxy"},
+            labels=of_container({**labels, APP: target.app, PORT: str(port), PROXY: "haproxy"}),
             ports=[_LISTEN_PORT],
             host_config=api.create_host_config(
                 network_mode=staging,
