@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from support import simulation_option  # first: it changes what the modules of Container Kit see
+
+# isort: split
 import contextlib
 import functools
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -15,6 +19,7 @@ from docker.errors import DockerException
 
 from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.docker.engine import DockerEngine
+from street.report import StreetReport
 from support.engine.cleanup import sweep
 from support.engine.private_engine import PrivateEngine, can_have_private_engines
 from support.engine.tiny_image import import_tiny_image
@@ -24,10 +29,20 @@ from support.skip_policy import IN_CI, cannot_run
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run the stress tests too")
+    parser.addoption("--simulate", metavar="PLATFORM", help="run as on another platform: darwin or win32")
+    parser.addoption("--street", action="store_true", help="deploy every application of tests/street, not only a few")
     parser.addoption("--update-snapshots", action="store_true", help="write generated pages and schema snapshots")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(StreetReport(config))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        only = item.get_closest_marker("platforms")
+        if only and (simulation_option.platform or sys.platform) not in only.args:
+            item.add_marker(pytest.mark.skip(reason=f"a property of {', '.join(only.args)}"))
     if config.getoption("--run-slow"):
         return
     for item in items:
@@ -53,8 +68,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the state of this process's stages in a temporary folder."""
+    """Keep the state of this process's stages in a temporary folder, and send nothing to OSV."""
     monkeypatch.setenv("CONTAINER_KIT_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+    monkeypatch.setenv("CONTAINER_KIT_OSV_API", "off")
 
 
 @functools.cache
@@ -163,7 +179,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     made = subprocess.run(
-        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=False, capture_output=True
+        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(folder)],
+        check=False,
+        capture_output=True,
     )
     if made.returncode:
         cannot_run(f"no file system can be mounted here: {made.stderr!r}")

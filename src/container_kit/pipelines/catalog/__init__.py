@@ -24,17 +24,17 @@ _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "write-dockerfile": images.write_dockerfile,
     "review-dockerfile": images.review_dockerfile,
     "patch-dockerfile": images.patch_dockerfile,
-    "scan": images.scan,
-    "scan-source": images.scan_source,
     "tag": images.tag,
     "tag-source": partial(images.tag, source=True),
     "doctor": images.doctor,
     "write-manifests": clusters.write_manifests,
 }
-_HANDING_OUT: dict[str, Callable[[OperatorPolicy], Pipeline]] = {
+_WITH_POLICY: dict[str, Callable[[OperatorPolicy], Pipeline]] = {
     "build": images.build,
     "push": images.push,
     "push-source": partial(images.push, source=True),
+    "scan": images.scan,
+    "scan-source": images.scan_source,
 }
 _ON_TARGETS: dict[str, Callable[[Targets], Pipeline]] = {
     "deploy": local.deploy,
@@ -80,7 +80,7 @@ async def sweep(run_ids: Sequence[str]) -> list[str]:
 
 def names() -> tuple[str, ...]:
     """Return the names of all pipelines."""
-    return (*_BUILDERS, *_HANDING_OUT, *_ON_TARGETS, *_DELIVERING)
+    return (*_BUILDERS, *_WITH_POLICY, *_ON_TARGETS, *_DELIVERING)
 
 
 def pipeline(name: str, targets: Targets = (), policy: OperatorPolicy = DEFAULT) -> Pipeline:
@@ -88,7 +88,7 @@ def pipeline(name: str, targets: Targets = (), policy: OperatorPolicy = DEFAULT)
 
     Args:
         targets: The configured targets. Without any, the local engine and the contexts of the kubeconfig.
-        policy: The operator's rules on what leaves this machine.
+        policy: The operator's rules on what leaves this machine, and the sources of advisories.
 
     Raises:
         ConfigurationError: There is no such pipeline.
@@ -97,8 +97,8 @@ def pipeline(name: str, targets: Targets = (), policy: OperatorPolicy = DEFAULT)
         return _ON_TARGETS[name](targets)
     if name in _DELIVERING:
         return _DELIVERING[name](targets, policy)
-    if name in _HANDING_OUT:
-        return _HANDING_OUT[name](policy)
+    if name in _WITH_POLICY:
+        return _WITH_POLICY[name](policy)
     if name not in _BUILDERS:
         raise ConfigurationError(f"there is no pipeline {name!r}; the pipelines are {', '.join(names())}")
     return _BUILDERS[name]()

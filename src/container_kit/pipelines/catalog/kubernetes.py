@@ -7,7 +7,13 @@ from typing import Any, TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import with_consent
-from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, needs_dockerfile
+from container_kit.pipelines.catalog.shared import (
+    TRANSIENT,
+    application,
+    engine,
+    needs_dockerfile,
+    scanner_settings,
+)
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.image import BuildOptions, LocalImage
@@ -104,7 +110,7 @@ def full_deployment_kubernetes(targets: Targets, policy: OperatorPolicy) -> Pipe
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster()).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=needs_dockerfile)
-    pipeline.add_stage(BuildImage(engine(), policy)).add_stage(ScanImage(engine()))
+    pipeline.add_stage(BuildImage(engine(), policy)).add_stage(ScanImage(engine(), scanner_settings(policy.osv_api)))
     return _add_rollout(_add_delivery(pipeline, policy)).with_timeout(minutes(100))
 
 
@@ -157,7 +163,7 @@ def _add_delivery(pipeline: P, policy: OperatorPolicy) -> P:
     from container_kit.stages.push import PushImage
 
     pipeline.add_stage(ChooseRegistryName())
-    push = PushImage(engine(), policy)
+    push = PushImage(engine(), policy, for_cluster=True)
     pipeline.add_conditional_stage(push, when=lambda artifacts: artifacts[Cluster].delivery == "registry")
     pipeline.add_stage(DeliverImage(engine()))
     return pipeline

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import with_consent
-from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, needs_dockerfile
+from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, needs_dockerfile, scanner_settings
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import BuildOptions, LocalImage
@@ -60,7 +60,8 @@ def full_deployment(targets: Targets, policy: OperatorPolicy) -> Pipeline:
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=needs_dockerfile)
-    pipeline.add_stage(BuildImage(engine(), policy)).add_stage(ScanImage(engine()))
+    pipeline.add_stage(BuildImage(engine(), policy))
+    pipeline.add_stage(ScanImage(engine(), scanner_settings(policy.osv_api)))
     return _add_deployment(pipeline, targets).with_timeout(minutes(45))
 
 

@@ -9,6 +9,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from container_kit.stages.contract.fault import ConfigurationError
 
@@ -43,10 +44,10 @@ def _execute(words: list[str]) -> int:
     if options.command == "install":
         from container_kit.server.cli.install import install
 
-        return install(options.client, only_print=options.print)
+        return install(options.client, only_print=options.print, workspace=options.workspace)
     from container_kit.server.cli.doctor import doctor
 
-    return doctor(as_json=options.json)
+    return doctor(as_json=options.json, anonymous=options.report)
 
 
 class _PrintVersion(argparse.Action):
@@ -72,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--transport", choices=("stdio", "sse", "http"), default="stdio")
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on, 0 for any free port (default 8000)")
+    serve.add_argument(
+        "--no-token",
+        action="store_true",
+        default=None,
+        help="let every program on this machine call the tools over HTTP, without a token",
+    )
     serve.add_argument("--toolsets", metavar="NAMES", help="comma-separated toolsets, `default` or `all`")
     serve.add_argument("--tools", metavar="NAMES", help="further tools, from any toolset")
     serve.add_argument("--exclude-tools", metavar="NAMES", help="tools to leave out")
@@ -90,10 +97,12 @@ def _parser() -> argparse.ArgumentParser:
 
     install = commands.add_parser("install", help="register this server with a client")
     install.add_argument("client", choices=("claude-code", "claude-desktop", "vscode", "cursor", "codex"))
+    install.add_argument("--workspace", type=Path, help="the folder of your repositories, which the server may access")
     install.add_argument("--print", action="store_true", help="print the entry without writing it")
 
     doctor = commands.add_parser("doctor", help="check this machine's prerequisites")
     doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.add_argument("--report", action="store_true", help="print an anonymous block for bug reports")
     return parser
 
 

@@ -71,6 +71,7 @@ def run(words: Sequence[str]) -> int:
             _store(settings, tool),
             find=pipeline_finder(custom, settings.deployment_targets, _policy(settings, arguments)),
             targets=settings.deployment_targets,
+            all_workspaces=True,
         ),
         tools=tools,
         caller=Caller(on_event=console.on_event, interactive=prompt is not None, prompt=prompt),

@@ -50,7 +50,9 @@ class Deployment(Artifact):
 
     name: str
     url: str
-    """`http://127.0.0.1:PORT`."""
+    """`http://127.0.0.1:PORT`, on the machine of the engine."""
+    forward_command: str | None = None
+    """The command that makes the URL work on this machine if the engine runs on another one."""
     container_id: str
     container_name: str
     image: str

@@ -43,6 +43,8 @@ class Application(Artifact):
     name: str
     target: str
     url: str | None = None
+    forward_command: str | None = None
+    """The command that makes the URL work on this machine if the engine runs on another one."""
     state: Literal["serving", "stopped", "absent"]
     """`absent` if only earlier versions are kept."""
     versions: tuple[Version, ...]
@@ -88,6 +90,8 @@ class RollbackResult(Artifact):
     version: str
     image: str
     url: str | None = None
+    forward_command: str | None = None
+    """The command that makes the URL work on this machine if the engine runs on another one."""
     replaced: str | None = None
     """The version that served before the rollback; it is kept."""
 

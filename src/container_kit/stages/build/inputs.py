@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import ca_certificates, caches, secrets
-from container_kit.stages.build.context.ignore import Patterns
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.contract.redaction import Redactor
@@ -29,13 +28,9 @@ from container_kit.stages.formats.dockerfile import (
     is_dockerfile_name,
     parse_dockerfile,
 )
+from container_kit.stages.formats.dockerignore import IGNORE_INVALID, DockerIgnore, parse_ignore_file
 from container_kit.stages.formats.workspace_files import read_workspace_file
 
-IGNORE_INVALID = FaultCode(
-    "dockerfile.ignore_invalid",
-    means="A line of .dockerignore is not a valid pattern.",
-    hint="Correct the pattern in {path}.",
-)
 TARGET_NOT_FOUND = FaultCode(
     "build.target_not_found",
     means="The Dockerfile has no stage with that name.",
@@ -75,7 +70,7 @@ class Inputs:
     """The Dockerfile's text."""
     reference: str
     """`name:tag` of the image."""
-    ignore: Patterns
+    ignore: DockerIgnore
     ignore_path: str
     """The path of the ignore file, relative to the root."""
     secrets: Mapping[str, bytes] = field(repr=False)
@@ -138,7 +133,7 @@ def read_inputs(
         parsed=parsed,
         content=content,
         reference=_reference(root, source.module, options.tag),
-        ignore=_parse_patterns(ignore_text, ignore_path),
+        ignore=parse_ignore_file(ignore_text, ignore_path),
         ignore_path=ignore_path,
         secrets=build_secrets,
         rewritten=options.ca_file is not None,
@@ -222,15 +217,8 @@ def _find_ignore_file(context: Path, file: Path | None) -> Path | None:
     return next((path for path in [*specific, context / ".dockerignore"] if path.is_file()), None)
 
 
-def _parse_patterns(text: str, path: str) -> Patterns:
-    try:
-        return Patterns.of_ignore_file(text)
-    except ValueError as error:
-        raise IGNORE_INVALID(f"{path}: {error}", next_actions=[_edit_and_retry(path)], path=path) from error
-
-
 def _edit_and_retry(path: str) -> NextAction:
-    return NextAction(why=f"Correct {path}, then make the same call again.")
+    return NextAction(why=f"Correct {path}, then retry the run.")
 
 
 def _reference(root: Path, module: str, tag: str | None) -> str:

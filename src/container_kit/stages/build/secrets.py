@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from container_kit.stages.build import ca_certificates
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.operator_policy import OperatorPolicy
 from container_kit.stages.contract.redaction import Redactor, looks_secret
@@ -83,7 +83,7 @@ def _read_secret(ctx: StageContext, root: Path, id_: str, place: str, policy: Op
 
 
 def _retry(id_: str) -> NextAction:
-    return NextAction(why=f"Make the secret {id_} available to the server process, then make the same call again.")
+    return NextAction(why=f"Make the secret {id_} available to the server process, then retry the run.")
 
 
 def read_ca_certificates(ctx: StageContext, root: Path, name: str) -> dict[str, bytes]:

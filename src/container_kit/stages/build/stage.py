@@ -14,11 +14,12 @@ import anyio.to_thread
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import buildx, failures, inputs, secrets, select_builder
+from container_kit.stages.build import buildx, failures, inputs, select_builder
+from container_kit.stages.build import secrets as build_secrets
 from container_kit.stages.build.base_credentials import BaseCredentials
 from container_kit.stages.build.buildkit.progress import BuildLog
 from container_kit.stages.build.buildkit.session import SessionRefused
-from container_kit.stages.build.context import build_context
+from container_kit.stages.build.context import build_context, secrets
 from container_kit.stages.build.engine_builders import Builder, BuildRejected, BuildRequest
 from container_kit.stages.build.failures.base import BASE_UNAUTHORIZED
 from container_kit.stages.build.images import predict, untag_built
@@ -44,6 +45,7 @@ class BuildImage(Stage[Image]):
         *ENGINE_FAULTS,
         *inputs.FAULTS,
         *build_context.FAULTS,
+        secrets.SECRETS_IN_CONTEXT,
         *buildx.FAULTS,
         *select_builder.FAULTS,
         *failures.FAULTS,
@@ -54,30 +56,37 @@ class BuildImage(Stage[Image]):
         self._engine = engine or DockerEngine()
         self._policy = policy
 
-    async def validate(
+    async def resolve(
         self,
         ctx: StageContext,
         source: Source,
         options: BuildOptions = BuildOptions(),  # noqa: B008 (frozen)
         dockerfile: Dockerfile | None = None,
-    ) -> None:
-        """Check the source, the options, the Dockerfile's syntax and the secrets, and ping the engine."""
-        await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile, self._policy)
+    ) -> Inputs:
+        """Read the Dockerfile, the ignore file and the secrets, and check them and the options.
+
+        Raises:
+            StageFailure: A fault of the source, the options, the Dockerfile's syntax or the secrets.
+        """
+        return await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile, self._policy)
+
+    async def validate(self, ctx: StageContext, read: Inputs) -> None:
+        """Ping the engine."""
         await self._engine.ping()
 
     async def execute(
         self,
         ctx: StageContext,
-        source: Source,
+        read: Inputs,
         options: BuildOptions = BuildOptions(),  # noqa: B008 (frozen)
-        dockerfile: Dockerfile | None = None,
     ) -> Image:
         """Build and tag the image.
 
         Raises:
             StageFailure: One of `faults`.
         """
-        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile, self._policy)
+        if not options.allow_secrets:
+            await anyio.to_thread.run_sync(secrets.refuse_secrets, read, options.target)
         started = time.monotonic()
         received = _received(options)
         if received:
@@ -116,7 +125,7 @@ class BuildImage(Stage[Image]):
                 "builder": builder.name,
                 "source": str(read.root),
                 "previous_id": previous,
-                "secret_variables": secrets.variables(options.secrets),
+                "secret_variables": build_secrets.variables(options.secrets),
             }
         )
 
@@ -190,19 +199,17 @@ class BuildImage(Stage[Image]):
     async def preview(
         self,
         ctx: StageContext,
-        source: Source,
+        read: Inputs,
         options: BuildOptions = BuildOptions(),  # noqa: B008 (frozen)
-        dockerfile: Dockerfile | None = None,
     ) -> Preview[Image]:
         """Return the reference and the context of the build, and the predicted image."""
-        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile, self._policy)
         received = _received(options)
         changes = (f"build {read.reference} from {read.context}", *((received,) if received else ()))
         return Preview(changes, predict(read, options))
 
 
 def _received(options: BuildOptions) -> str:
-    names = ", ".join(secrets.variables(options.secrets))
+    names = ", ".join(build_secrets.variables(options.secrets))
     return f"the Dockerfile receives these variables of the server: {names}" if names else ""
 
 

@@ -6,8 +6,9 @@ Every expression is linear in the length of the text: no two adjacent repetition
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable
+
+from container_kit.stages.contract import expressions as re
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SECRET_WORD = re.compile(
@@ -164,7 +165,8 @@ def _end_of_userinfo(match: re.Match[str]) -> int | None:
 def _mask_group(match: re.Match[str], group: str, mask: str) -> str:
     if _REFERENCE.match(match[group]):
         return match[0]
-    start, end = match.start(group) - match.start(), match.end(group) - match.start()
+    number = match.re.groupindex[group]  # matches of RE2 know the spans of groups only by number
+    start, end = match.start(number) - match.start(), match.end(number) - match.start()
     return match[0][:start] + mask + match[0][end:]
 
 

@@ -16,6 +16,8 @@ class OperatorPolicy(Artifact):
     """Names of variables, or patterns with `*` and `?`, that a build may receive as secrets."""
     registries: tuple[str, ...] = ()
     """Registries, or patterns with `*` and `?`, that images may be pushed to. Empty allows every registry."""
+    osv_api: str | None = None
+    """The address of the API of OSV, or `off`; None means the default of the scanners."""
 
     def allows_build_secret(self, variable: str) -> bool:
         """Return whether a build may receive a variable of this process. Those of Container Kit never leave it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.planned_change import PlannedChange
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS

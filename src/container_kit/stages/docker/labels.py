@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from container_kit.stages.contract import expressions as re
 
 if TYPE_CHECKING:
     from container_kit.stages.contract.stage import StageContext
@@ -43,6 +44,8 @@ SERVICE_OF = "io.container-kit.service-of"
 NETWORK = "io.container-kit.network"
 
 
+HEALTHY = "io.container-kit.healthy"
+"""Annotation of a ReplicaSet whose revision was seen healthy."""
 _OF_OBJECTS = (
     RUN, PIPELINE, STAGE, SOURCE, APP, IMAGE, PORT, CONTAINER_PORT, PROBE, HEALTH_PATH, ZERO_DOWNTIME, PROXY, SERVICES,
     SERVICE_OF, NETWORK,

@@ -19,6 +19,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from container_kit.stages.host.paths import is_plain_name
+
 _MAX_LINKS = 40
 """As Linux: path_resolution(7)."""
 _HAS_OPENAT = os.open in os.supports_dir_fd
@@ -62,6 +64,29 @@ def read_inside(root: str, path: str, limit: int) -> bytes:
             chunks.append(chunk)
             left -= len(chunk)
         return b"".join(chunks)
+    finally:
+        os.close(handle)
+
+
+def list_inside(root: str, path: str) -> dict[str, bool]:
+    """Return the names in a folder of a tree, each with whether it is a folder itself.
+
+    Symbolic links in the path that stay in the tree are followed. A link in the folder is not a folder.
+
+    Raises:
+        OSError: The folder does not exist or is not readable.
+        LinkOutsideError: A link leads out of the tree.
+    """
+    if not _HAS_OPENAT:
+        real = os.path.realpath(os.path.join(root, path))  # noqa: PTH118 - the same spelling as realpath's
+        if not Path(real).is_relative_to(root):
+            raise LinkOutsideError(path)
+        with os.scandir(real) as entries:
+            return {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+    handle = _open_inside(root, path, _FOLDER)
+    try:
+        with os.scandir(handle) as entries:
+            return {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
     finally:
         os.close(handle)
 
@@ -182,6 +207,10 @@ def decoded(content: bytes) -> str:
 def _open_file(root: str, path: str) -> int:
     if not _HAS_OPENAT:
         return _open_and_compare(root, path)
+    return _open_inside(root, path, _FILE)
+
+
+def _open_inside(root: str, path: str, flags: int) -> int:
     pending = _components(path)
     folders = [os.open(root, _FOLDER)]
     links = 0
@@ -192,7 +221,7 @@ def _open_file(root: str, path: str) -> int:
                 _leave(folders, path)
                 continue
             try:
-                handle = os.open(name, _FOLDER if pending else _FILE, dir_fd=folders[-1])
+                handle = os.open(name, _FOLDER if pending else flags, dir_fd=folders[-1])
             except OSError as error:
                 target = _link_target(error, name, folders[-1])
                 links += 1
@@ -203,6 +232,8 @@ def _open_file(root: str, path: str) -> int:
             if not pending:
                 return handle
             folders.append(handle)
+        if flags == _FOLDER:
+            return folders.pop()
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     finally:
         for folder in folders:
@@ -239,7 +270,10 @@ def _link_target(error: OSError, name: str, folder: int) -> str:
 
 
 def _components(path: str) -> list[str]:
-    return [name for name in path.split("/") if name not in ("", ".")]
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if not all(map(is_plain_name, names)):
+        raise LinkOutsideError(path)
+    return names
 
 
 def _below(root: str, target: str) -> str | None:

@@ -7,7 +7,6 @@ import hashlib
 import http.client
 import ipaddress
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.docker.credentials import Credentials
 from container_kit.stages.docker.image_reference import DOCKER_HUB, ImageReference
 from container_kit.stages.push.addresses import AddressRefused, checking_adapter, resolve
@@ -265,21 +265,20 @@ class Registry:
         return str(granted.get("token") or granted.get("access_token") or "")
 
 
-def is_insecure(registry: str, engine: dict[str, Any]) -> bool:
-    """Return whether an engine treats a registry as insecure.
+def is_insecure(image: ImageReference, engine: dict[str, Any]) -> bool:
+    """Return whether an engine treats the registry of an image as insecure.
 
     Args:
-        registry: `host[:port]`.
+        image: The image.
         engine: The engine's `RegistryConfig`.
     """
-    entry = (engine.get("IndexConfigs") or {}).get(registry)
+    entry = (engine.get("IndexConfigs") or {}).get(image.registry)
     if entry is not None:
         return not entry.get("Secure", True)
-    host = registry.rpartition(":")[0] if re.search(r":\d+\Z", registry) else registry
-    if host == "localhost":
+    if image.host == "localhost":
         return True
     try:
-        address = ipaddress.ip_address(host.strip("[]"))
+        address = ipaddress.ip_address(image.host.strip("[]"))
     except ValueError:
         return False
     networks = [*(engine.get("InsecureRegistryCIDRs") or []), "127.0.0.0/8", "::1/128"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import anyio
@@ -77,6 +79,8 @@ class PushImage(Stage[PushedImage]):
     Args:
         engine: The engine that has the image. It sends the layers.
         policy: Names the registries that may be pushed to.
+        for_cluster: A cluster will run the image. A rollback then deletes nothing from the registry, because pods may
+            refer to the image.
     """
 
     faults: ClassVar[tuple[FaultCode, ...]] = (
@@ -90,17 +94,30 @@ class PushImage(Stage[PushedImage]):
         *docker_engine.FAULTS,
     )
 
-    def __init__(self, engine: DockerEngine, policy: OperatorPolicy = DEFAULT) -> None:
+    def __init__(self, engine: DockerEngine, policy: OperatorPolicy = DEFAULT, *, for_cluster: bool = False) -> None:
         self._engine = engine
         self._policy = policy
+        self._for_cluster = for_cluster
 
-    async def validate(self, ctx: StageContext, options: PushOptions, image: Image) -> None:
-        """Check the reference and the credentials, and that a reachable registry accepts them.
+    async def resolve(self, ctx: StageContext, options: PushOptions, image: Image) -> ImageReference:
+        """Return the tag to push to. It defaults to the tag of the image.
 
         Raises:
-            StageFailure: `image.reference_invalid`, `push.unauthorized`, `push.denied`, or a fault of the credentials.
+            StageFailure: `image.reference_invalid`.
         """
-        registry = await self._registry(_reference(options, image))
+        tag = options.tag
+        if tag is None:
+            with suppress(ImageReferenceError):  # an image id
+                tag = ImageReference.parse(image.reference).tag
+        return read_repository(options.repository, "latest" if tag is None else tag)
+
+    async def validate(self, ctx: StageContext, reference: ImageReference) -> None:
+        """Check the credentials, and that a reachable registry accepts them.
+
+        Raises:
+            StageFailure: `push.unauthorized`, `push.denied`, or a fault of the credentials.
+        """
+        registry = await self._registry(reference)
         try:
             with suppress(RegistryUnreachable):  # the engine may still reach it; the push will show
                 await anyio.to_thread.run_sync(registry.check)
@@ -110,20 +127,19 @@ class PushImage(Stage[PushedImage]):
         finally:
             registry.close()
 
-    async def preview(self, ctx: StageContext, options: PushOptions, image: Image) -> Preview[PushedImage]:
+    async def preview(self, ctx: StageContext, image: Image, reference: ImageReference) -> Preview[PushedImage]:
         """Return the destination. The digest is known only after a push."""
-        reference = _reference(options, image)
         await self._registry(reference)
         return Preview((f"push {image.reference} to {reference}",))
 
-    async def execute(self, ctx: StageContext, image: Image, options: PushOptions) -> PushedImage:
+    async def execute(self, ctx: StageContext, image: Image, reference: ImageReference) -> PushedImage:
         """Tag, push, and compare the digest in the registry. A failed push is undone.
 
         Raises:
             StageFailure: One of `faults`.
         """
         started = time.monotonic()
-        registry = await self._registry(_reference(options, image))
+        registry = await self._registry(reference)
         uploaded: UploadResult | None = None
         try:
             before = await self._before(registry, image)
@@ -137,8 +153,11 @@ class PushImage(Stage[PushedImage]):
         finally:
             registry.close()
 
-    async def rollback(self, ctx: StageContext, made: PushedImage) -> None:
+    async def rollback(self, ctx: StageContext, made: PushedImage) -> Sequence[str] | None:
         """Point the tag to its previous manifest again, or delete a new tag.
+
+        Returns:
+            The image that stays in the registry, if a cluster may run it.
 
         Raises:
             StageFailure: `push.cannot_undo` if the registry does not allow it, or the registry does not answer.
@@ -147,7 +166,7 @@ class PushImage(Stage[PushedImage]):
         registry = await self._registry(reference)
         ctx.progress(f"removing {made.reference} from the registry")
         try:
-            await anyio.to_thread.run_sync(undo, registry, made)
+            await anyio.to_thread.run_sync(partial(undo, registry, made, keep_manifest=self._for_cluster))
         except RegistryUnreachable as error:
             raise self._explain(str(error), registry) from error
         finally:
@@ -157,6 +176,7 @@ class PushImage(Stage[PushedImage]):
             await self._engine.call(
                 lambda api: images.restore_tag(api, local_tag, made.image_id, None, keep_image=True)
             )
+        return [f"{made.pinned} stays in the registry: pods may refer to it"] if self._for_cluster else None
 
     async def _registry(self, reference: ImageReference) -> Registry:
         """Return the client of a registry that may be pushed to.
@@ -172,7 +192,7 @@ class PushImage(Stage[PushedImage]):
             raise self._not_allowed(reference, str(refused)) from refused
         found = await credentials.find_credentials(reference.registry, reference.path)
         config: dict[str, Any] = await self._engine.call(lambda api: api.info().get("RegistryConfig") or {})
-        return Registry(reference, found, is_insecure(reference.registry, config))
+        return Registry(reference, found, is_insecure(reference, config))
 
     async def _before(self, registry: Registry, image: Image) -> _Before:
         details = await self._engine.call(lambda api: images.inspect(api, image.id or image.reference))
@@ -260,15 +280,6 @@ class PushImage(Stage[PushedImage]):
 
     def _explain(self, message: str, registry: Registry, *, started: bool = False) -> StageFailure:
         return failures.explain(message, registry.reference, registry.credentials, self._engine.host, started=started)
-
-
-def _reference(options: PushOptions, image: Image) -> ImageReference:
-    """Return the tag to push to. It defaults to the tag of the image."""
-    tag = options.tag
-    if tag is None:
-        with suppress(ImageReferenceError):  # an image id
-            tag = ImageReference.parse(image.reference).tag
-    return read_repository(options.repository, "latest" if tag is None else tag)
 
 
 def _not_confirmed(reference: ImageReference, uploaded: UploadResult, reason: str) -> StageFailure:

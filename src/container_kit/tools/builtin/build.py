@@ -9,11 +9,13 @@ from pydantic import Field
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import (
+    AllowSecrets,
     CaFile,
     DockerfilePath,
     DryRun,
     ModulePath,
     NewImageName,
+    Secrets,
     SourcePath,
     Timeout,
 )
@@ -30,13 +32,10 @@ class BuildInput(ToolInput):
     tag: NewImageName | None = None
     dockerfile: DockerfilePath | None = None
     target: Annotated[str, Field(description="Stage to build")] | None = None
-    build_args: Annotated[dict[str, str], Field(description="No secrets: the image keeps them")] = Field(
-        default_factory=dict
-    )
-    secrets: Annotated[dict[str, str], Field(description="id: env:NAME or file:PATH, never the value")] = Field(
-        default_factory=dict
-    )
+    build_args: Annotated[dict[str, str], Field(description="Kept in the image")] = Field(default_factory=dict)
+    secrets: Secrets = Field(default_factory=dict)
     ca_file: CaFile | None = None
+    allow_secrets: AllowSecrets = False
     no_cache: bool = False
     dry_run: DryRun = False
     timeout: Timeout | None = None

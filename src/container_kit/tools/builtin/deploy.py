@@ -17,6 +17,8 @@ from container_kit.tools.builtin._fields import (
     HealthPath,
     HealthTimeout,
     HostPort,
+    MemoryLimit,
+    ProbeKind,
     ReadOnly,
     TargetName,
     Timeout,
@@ -37,9 +39,10 @@ class DeployInput(ImageSourceInput):
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
     health_timeout: HealthTimeout = 30.0
-    memory_mb: Annotated[int, Field(ge=16)] = 512
+    memory_mb: MemoryLimit = 512
     cpus: Annotated[float, Field(gt=0)] = 1.0
     read_only: ReadOnly = True
+    probe: ProbeKind = "http"
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None

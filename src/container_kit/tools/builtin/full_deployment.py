@@ -13,6 +13,7 @@ from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
+    AllowSecrets,
     ApplicationName,
     ContainerPort,
     DockerfilePath,
@@ -23,8 +24,11 @@ from container_kit.tools.builtin._fields import (
     HealthPath,
     HealthTimeout,
     HostPort,
+    MemoryLimit,
     ModulePath,
     NewImageName,
+    ProbeKind,
+    Secrets,
     SourcePath,
     TargetName,
     Timeout,
@@ -43,7 +47,9 @@ class FullDeploymentInput(ToolInput):
     tag: NewImageName | None = None
     dockerfile: DockerfilePath | None = None
     build_args: dict[str, str] = Field(default_factory=dict)
+    secrets: Secrets = Field(default_factory=dict)
     ca_file: str | None = None
+    allow_secrets: AllowSecrets = False
     fail_on: FailOn = "critical"
     name: ApplicationName | None = None
     port: HostPort | None = None
@@ -52,7 +58,9 @@ class FullDeploymentInput(ToolInput):
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
     health_timeout: HealthTimeout = 30.0
+    memory_mb: MemoryLimit = 512
     read_only: bool = True
+    probe: ProbeKind = "http"
     services: Annotated[bool, Field(description="Also run its databases")] = False
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
@@ -80,10 +88,9 @@ FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
     title="Deploy a repository",
     description=(
-        "Turn a repository into a healthy, scanned container on this machine in one call: analyze, write a "
-        "Dockerfile if missing, build, scan, deploy, verify. Use it for 'containerize this' or 'run this'. A "
-        "failure keeps completed steps and the previous deployment. Next: open the URL, or fix what the fault "
-        "names and call retry-run."
+        "Turn a repository into a healthy, scanned container: analyze, write a Dockerfile, build, "
+        "scan, deploy, verify. Use it for 'containerize this' or 'run this'. A failure keeps the previous "
+        "deployment. Next: open the URL, or fix the fault, then retry-run."
     ),
     input=FullDeploymentInput,
     output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),

@@ -19,8 +19,10 @@ from urllib.parse import unquote_plus
 
 from container_kit.stages.build.buildkit import messages as protocol
 from container_kit.stages.build.context.build_context import ContextEntry, changed, unreadable, walk
-from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.context.symlinks import follow_links
+from container_kit.stages.formats.dockerignore import DockerIgnore
+from container_kit.stages.host import paths
+from container_kit.stages.host.xattrs import read_xattrs
 
 if TYPE_CHECKING:
     from grpclib.server import Stream
@@ -51,9 +53,9 @@ async def send_folder(stream: Stream[Any, Any], folders: Mapping[str, Path]) -> 
     if root is None:
         raise GRPCError(Status.NOT_FOUND, f"no folder {name}")
     included = _values(stream, "include-patterns") + follow_links(root, _values(stream, "followpaths"))
-    exclude = Patterns.of(_values(stream, "exclude-patterns"))
+    exclude = DockerIgnore.from_patterns(_values(stream, "exclude-patterns"))
     await stream.send_initial_metadata()
-    await _Transfer(stream, root, exclude, Patterns.of(included) if included else None).run()
+    await _Transfer(stream, root, exclude, DockerIgnore.from_patterns(included) if included else None).run()
 
 
 def _values(stream: Stream[Any, Any], key: str) -> list[str]:
@@ -71,7 +73,9 @@ class _Transfer:
     context may have 100,000 packets.
     """
 
-    def __init__(self, stream: Stream[Any, Any], root: Path, exclude: Patterns, include: Patterns | None) -> None:
+    def __init__(
+        self, stream: Stream[Any, Any], root: Path, exclude: DockerIgnore, include: DockerIgnore | None
+    ) -> None:
         self._stream = stream
         self._root = root
         self._entries = walk(root, exclude, include)
@@ -150,7 +154,7 @@ def _batch(packets: Iterator[bytes]) -> bytes:
 def _pieces(root: Path, path: str) -> Iterator[bytes]:
     """Read a file in pieces, with as few calls as possible, because there may be 100,000 files."""
     try:
-        descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(paths.join(str(root), path), paths.READ)
         try:
             piece = os.read(descriptor, _PIECE)
             while piece:
@@ -166,7 +170,7 @@ def _pieces(root: Path, path: str) -> Iterator[bytes]:
 
 def _stat(entry: ContextEntry) -> dict[str, Any]:
     status = entry.stat
-    mode = stat.S_IMODE(status.st_mode) & 0o777
+    mode = paths.permission_bits(status.st_mode) & 0o777
     for bit, flag in _GO_SPECIAL:
         if status.st_mode & bit:
             mode |= flag
@@ -180,16 +184,6 @@ def _stat(entry: ContextEntry) -> dict[str, Any]:
         packet["size"] = status.st_size
     if entry.link:
         packet["linkname"] = entry.link
-    if xattrs := _xattrs(entry.full):
-        packet["xattrs"] = xattrs
+    if xattrs := read_xattrs(entry.full):
+        packet["xattrs"] = [{"key": name, "value": value} for name, value in xattrs.items()]
     return packet
-
-
-def _xattrs(full: str) -> list[dict[str, Any]]:
-    """Read extended attributes, without those that belong to the kernel or to SELinux."""
-    try:
-        names = os.listxattr(full, follow_symlinks=False)
-        kept = [name for name in names if not name.startswith(("system.", "security.selinux"))]
-        return [{"key": name, "value": os.getxattr(full, name, follow_symlinks=False)} for name in kept]
-    except OSError:
-        return []  # the file system has none, or only root may read one

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import posixpath
-import re
 from collections.abc import Sequence
 
 from container_kit.stages.build.failures.pattern import Failure, edit_and_retry
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 
 FILE_NOT_FOUND = FaultCode(
@@ -83,7 +83,7 @@ def _outside(failure: Failure, source: str) -> StageFailure | None:
 
 def _ignored(failure: Failure, source: str) -> StageFailure | None:
     path = _cleaned(source)
-    pattern = failure.inputs.ignore.which(path) if path else None
+    pattern = failure.inputs.ignore.find(path) if path else None
     if pattern is None or not (failure.inputs.context / path).exists():
         return None
     ignore = failure.inputs.ignore_path

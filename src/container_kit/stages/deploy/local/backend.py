@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import re
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -33,6 +32,7 @@ from container_kit.stages.deploy.local.recovery import STOP_GRACE, recover
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.image_reference import is_image_id
 from container_kit.stages.docker.labels import IMAGE, RUN
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ class LocalBackend:
     def summarize(deployment: Deployment, verification: Verification | None) -> Sequence[str]:
         """Describe a deployment and its checks in a few lines."""
         head = f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})"
-        return [head, *check_lines(verification)]
+        command = deployment.forward_command
+        reach = [f"The engine is remote. To open the URL on this machine, run: {command}"] if command else []
+        return [head, *reach, *check_lines(verification)]
 
     async def list(self, name: str | None) -> Sequence[Application]:
         """Return the applications on the engine, by name."""
@@ -97,6 +99,7 @@ class LocalBackend:
             version=earlier.version_name,
             image=earlier.labels[IMAGE],
             url=f"http://{PUBLIC_ADDRESS}:{earlier.port}",
+            forward_command=self._containers.engine.forward_command(earlier.port),
             replaced=replaced,
         )
 
@@ -143,6 +146,7 @@ class LocalBackend:
             name=name,
             target=self._target.name,
             url=f"http://{PUBLIC_ADDRESS}:{version.port}" if version else None,
+            forward_command=self._containers.engine.forward_command(version.port) if version else None,
             state=state,
             versions=tuple(_version(container, active) for container in versions),
         )
@@ -169,7 +173,7 @@ def _select(name: str, versions: Sequence[AppContainer], requested: str) -> AppC
     for container in versions:
         if requested in (container.version_name, container.labels.get(IMAGE), container.id, container.image_id):
             return container
-        if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", requested) and container.image_id.partition(":")[2].startswith(
+        if is_image_id(requested) and container.image_id.partition(":")[2].startswith(
             requested.removeprefix("sha256:")
         ):
             return container

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.local import diagnose, proxy
@@ -45,8 +45,9 @@ async def start(ctx: StageContext, containers: Containers, spec: ContainerSpec, 
     Raises:
         StageFailure: One of `FAULTS`, of `diagnose.FAULTS` if the process cannot be started, or of the engine.
     """
+    published = port is not None and (not spec.options.zero_downtime or await containers.can_swap())
     try:
-        created = await containers.engine.call(lambda api: _create(api, ctx, network, spec, port))
+        created = await containers.engine.call(lambda api: _create(api, ctx, network, spec, port, published=published))
     except StageFailure as failure:
         if "no such image" in _text(failure).lower():
             raise not_found(spec.image, containers.engine.host) from failure
@@ -89,9 +90,11 @@ def _publisher(api: APIClient, port: int) -> str | None:
     return None
 
 
-def _create(api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec, port: int | None) -> str:
-    # Behind a proxy, the probe can use any free port of 127.0.0.2.
-    publish = {spec.container_port: None if spec.options.zero_downtime else port} if port is not None else {}
+def _create(
+    api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec, port: int | None, *, published: bool
+) -> str:
+    # Behind a proxy, the probe can use any free port of 127.0.0.2, if this machine has it.
+    publish = {spec.container_port: None if spec.options.zero_downtime else port} if published else {}
     volumes = {volume_name(api, spec.app, volume): path for volume, path in spec.options.volumes.items()}
     for volume in volumes:
         create_volume(api, spec.app, volume)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +24,7 @@ CANDIDATE_SUFFIX = "-candidate"
 APP_NETWORK_PREFIX = "container-kit-app-"
 """Begins the name of the internal network that connects an application to its proxy and services."""
 PUBLIC_ADDRESS, STAGING_ADDRESS = "127.0.0.1", "127.0.0.2"
+_RANDOM, _HEXADECIMAL = 8, frozenset("0123456789abcdef")
 RESTART_POLICY = {"Name": "unless-stopped", "MaximumRetryCount": 0}
 
 
@@ -94,10 +94,11 @@ class AppContainer:
     @property
     def is_own(self) -> bool:
         """Whether Container Kit created it. Its name says so: any image can bring the labels."""
-        infix = "proxy-" if self.is_proxy else ""
-        app = self.labels.get(APP)
-        pattern = rf"{re.escape(app or '')}-{infix}[0-9a-f]{{8}}({CANDIDATE_SUFFIX})?"
-        return bool(app) and bool(self.labels.get(RUN) or infix) and re.fullmatch(pattern, self.name) is not None
+        app, kind = self.labels.get(APP), "proxy-" if self.is_proxy else ""
+        if not app or not (self.is_proxy or self.labels.get(RUN)):
+            return False
+        prefix, random = f"{app}-{kind}", self.version_name.removeprefix(f"{app}-{kind}")
+        return self.name.startswith(prefix) and len(random) == _RANDOM and set(random) <= _HEXADECIMAL
 
     @property
     def version_name(self) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from container_kit.stages.artifacts.analysis import Analysis, Module
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import NextAction
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy import env_file
 from container_kit.stages.deploy.faults import OPTION_INVALID, OVER_LIMIT, over_limit
 from container_kit.stages.deploy.local.services.catalog import KINDS, ServiceSpec
+from container_kit.stages.docker.image_reference import short_name
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # an RFC 1123 label, with room for suffixes
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
@@ -46,6 +47,10 @@ class ContainerSpec:
     """The backing services, each with the variable that takes its address."""
     missing_variables: tuple[str, ...] = ()
     """Variables that the application requires and that nothing sets."""
+    root: Path | None = None
+    """The module's folder in the source tree, if the container comes from one."""
+    known_services: Mapping[str, str] = field(default_factory=dict)
+    """The variables of the services that the analysis found, by kind."""
 
     def with_port(self, container_port: int) -> ContainerSpec:
         """Return a copy with the application's port."""
@@ -90,10 +95,19 @@ async def resolve_spec(
         env=env,
         redact=Redactor([*from_file.values(), *options.env.values()]),
         services=services,
+        root=_module_folder(ctx, source),
+        known_services={service.kind: service.variable or "" for service in module.services} if module else {},
         missing_variables=tuple(v.name for v in module.variables if v.required and v.name not in given)
         if module
         else (),
     )
+
+
+def _module_folder(ctx: StageContext, source: Source | None) -> Path | None:
+    if source is None:
+        return None
+    root = Path(ctx.workspace.directory(source.path))
+    return root if source.module == "." else Path(ctx.workspace.directory(str(root / source.module)))
 
 
 def _application_name(requested: str | None, image: Image, folder: str | None, module: str) -> str:
@@ -111,7 +125,7 @@ def _application_name(requested: str | None, image: Image, folder: str | None, m
     if folder is not None:
         name = PurePosixPath(folder).name
         return _valid_name(name if module == "." else f"{name}-{PurePosixPath(module).name}")
-    return _valid_name(image.reference.rpartition("/")[2].partition("@")[0].partition(":")[0])
+    return _valid_name(short_name(image.reference))
 
 
 def _valid_name(text: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.artifacts.deployment import Check, Deployment, Verification
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.contract.stage import Stage, StageContext
-from container_kit.stages.deploy.local import probe
+from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, Networks
+from container_kit.stages.deploy.local.containers import Containers
+from container_kit.stages.deploy.local.probe import Send, probe_address
+from container_kit.stages.deploy.local.proxied.probe_inside import probe_public
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
 
@@ -44,12 +47,25 @@ class Verify(Stage[Verification]):
         ctx.progress(f"checking {deployment.url}")
         details = await self._inspect(deployment)
         checks = [_runs(details), _image(deployment, details), _stable(details), _published(deployment, details)]
-        checks += [await _answers(deployment), _image_health(details)]
+        checks += [*await self._answers(deployment), _image_health(details)]
         failed = [check for check in checks if check.outcome == "failed"]
         if failed:
             raise await self._unhealthy(ctx, deployment, failed)
         ctx.progress(f"{deployment.name} is healthy at {deployment.url}", 1.0)
         return Verification(healthy=True, url=deployment.url, checks=tuple(checks))
+
+    async def _answers(self, deployment: Deployment) -> list[Check]:
+        """Probe the public port, and from here too if the engine's own addresses are not those of this machine."""
+        containers = Containers(self._engine, Networks())
+        version = await containers.get(deployment.name, deployment.container_id)
+        here = probe_address(PUBLIC_ADDRESS, deployment.host_port)
+        send = await probe_public(containers, version) if version else here
+        answer = await send(deployment.probe, deployment.health_path)
+        request = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
+        check = _check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")
+        if await containers.can_swap():
+            return [check]
+        return [check, await _from_here(deployment, here)]
 
     async def _inspect(self, deployment: Deployment) -> dict[str, Any]:
         def work(api: APIClient) -> dict[str, Any]:
@@ -117,10 +133,16 @@ def _published(deployment: Deployment, details: dict[str, Any]) -> Check:
     return _check("port", good=good, detail=f"published at {', '.join(addresses) or 'no address'}")
 
 
-async def _answers(deployment: Deployment) -> Check:
-    answer = await probe.send("127.0.0.1", deployment.host_port, deployment.probe, deployment.health_path)
-    request = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
-    return _check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")
+async def _from_here(deployment: Deployment, here: Send) -> Check:
+    name = "answer from here"
+    if deployment.forward_command:
+        detail = f"the engine is remote; run `{deployment.forward_command}` and open {deployment.url}"
+        return Check(name=name, outcome="not_checked", detail=detail)
+    answer = await here(deployment.probe, deployment.health_path)
+    if answer.healthy:
+        return Check(name=name, outcome="ok", detail=answer.detail)
+    detail = f"this process does not reach {deployment.url}: it or the engine is in another network"
+    return Check(name=name, outcome="not_checked", detail=detail)
 
 
 def _image_health(details: dict[str, Any]) -> Check:

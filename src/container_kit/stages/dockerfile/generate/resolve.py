@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.artifacts.analysis import Analysis, Module, Role
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, Reason
+from container_kit.stages.contract import expressions as re
+from container_kit.stages.docker.image_reference import ImageReference
 from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.declaration import RootBuild
 from container_kit.stages.ecosystems.facets.generation.app import App
@@ -33,7 +33,6 @@ _NO_COMMAND = re.compile(r"\s*[\[-]")
 """BuildKit reads a word with such a beginning as a flag or as JSON."""
 _HIDING = re.compile(r"(?:pdm|pipenv|pixi) run [\w:-]+|\.?[\w./-]+\.(?:sh|bash)")
 """Commands that would be PID 1 instead of the application."""
-_IMAGE = re.compile(r"[\w./:@-]+", re.ASCII)
 
 
 def resolve(analysis: Analysis, path: str, tree: ContextTree, options: DockerfileOptions) -> App:
@@ -59,18 +58,20 @@ def resolve(analysis: Analysis, path: str, tree: ContextTree, options: Dockerfil
     if root_build:
         module = module.model_copy(update={"path": ".", "manifests": root_build.files})
     role, start = _role_and_start(module, options)
-    workspace = _workspace_of(tree, module.package_manager.value or "", module.path)
+    declared = _workspace(tree, module.package_manager.value or "")
+    workspace = declared if declared and declared.member(module.path) else None
+    below_lock = analysis.workspace_tool is not None and root_build is None and declared is None
     port = _port(module, role, options)
     return App(
         module=module,
         tree=tree,
         role=role,
         language=language,
-        manifests=_manifests(analysis, module, tree, workspace),
+        manifests=_manifests(analysis, module, tree, workspace, below_lock=below_lock),
         start=start,
         port=port,
         workspace=workspace,
-        in_workspace=(analysis.workspace_tool is not None and root_build is None) or workspace is not None,
+        in_workspace=below_lock or workspace is not None,
         start_given=options.start_command is not None,
         reasons=_reasons(module, options),
         place=place,
@@ -88,11 +89,10 @@ def _root_build(module: Module, tree: ContextTree) -> RootBuild | None:
     return None
 
 
-def _workspace_of(tree: ContextTree, manager: str, path: str) -> PackageWorkspace | None:
-    """Return the workspace of a member; None for other modules, or if another tool manages the workspace."""
+def _workspace(tree: ContextTree, manager: str) -> PackageWorkspace | None:
+    """Return the workspace at the root; None if it does not exist, or if another tool manages it."""
     declared = catalog().managers.get(manager)
-    workspace = declared.workspace(tree) if declared and declared.workspace else None
-    return workspace if workspace and workspace.member(path) else None
+    return declared.workspace(tree) if declared and declared.workspace else None
 
 
 def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, str | None]:
@@ -153,7 +153,7 @@ def _refuse_unusable(module: Module, options: DockerfileOptions) -> None:
     if build and (_NO_COMMAND.match(build) or _CONTROL.search(build) or build.endswith("\\") or "<<" in build):
         raise NAME_UNUSABLE(f"the build command of {module.path} is {build[:80]!r}", what="build command")
     for image in options.base_images.values():
-        if not _IMAGE.fullmatch(image):
+        if ImageReference.try_parse(image) is None:
             raise NAME_UNUSABLE(f"{image[:80]!r} is not an image reference", what="base image")
 
 
@@ -166,11 +166,11 @@ def _refuse_malformed(analysis: Analysis, module: Module) -> None:
 
 
 def _manifests(
-    analysis: Analysis, module: Module, tree: ContextTree, workspace: PackageWorkspace | None
+    analysis: Analysis, module: Module, tree: ContextTree, workspace: PackageWorkspace | None, *, below_lock: bool
 ) -> tuple[str, ...]:
     """Return the module's manifests and, in a workspace, those of all members: the lock file covers all of them."""
     paths = [*(workspace.manifests(module.path) if workspace else ()), *module.manifests]
-    if analysis.workspace_tool and not workspace:
+    if below_lock and not workspace:
         paths += [path for other in analysis.modules for path in other.manifests]
     return tuple(
         path

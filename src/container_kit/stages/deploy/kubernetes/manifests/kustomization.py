@@ -7,11 +7,11 @@ kustomization is therefore checked before kustomize sees it, with the kustomizat
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.formats import files
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.base_images import Base
 
 _PLAIN = re.compile(r"[\w./@+~-]+", re.ASCII)
@@ -52,10 +52,16 @@ class Recipe:
     reasons: tuple[Reason, ...] = ()
 
 
-def cached(targets: str | Iterable[str], command: str) -> str:
-    """Return a RUN instruction whose caches stay with the builder and never reach a layer."""
+def cached(targets: str | Iterable[str], command: str, *flags: str) -> str:
+    """Return a RUN instruction whose caches stay with the builder and never reach a layer.
+
+    Args:
+        targets: The folders of the caches.
+        command: The shell command.
+        flags: Other mounts.
+    """
     folders = [targets] if isinstance(targets, str) else list(targets)
-    mounts = " ".join(f"--mount=type=cache,target={folder}" for folder in folders)
+    mounts = " ".join((*(f"--mount=type=cache,target={folder}" for folder in folders), *flags))
     return f"RUN {mounts} \\\n    {command}"
 
 
