@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -22,9 +23,9 @@ from container_kit.stages.build.buildkit.session import SessionRefused
 from container_kit.stages.build.context import build_context, secrets
 from container_kit.stages.build.engine_builders import Builder, BuildRejected, BuildRequest
 from container_kit.stages.build.failures.base import BASE_UNAUTHORIZED
-from container_kit.stages.build.images import predict, untag_built
+from container_kit.stages.build.images import TAG_TAKEN, is_foreign, own_name, predict, untag_built
 from container_kit.stages.build.inputs import Inputs
-from container_kit.stages.contract.fault import Evidence, StageFailure
+from container_kit.stages.contract.fault import Evidence, NextAction, StageFailure
 from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
@@ -44,6 +45,7 @@ class BuildImage(Stage[Image]):
         *PATH_FAULTS,
         *ENGINE_FAULTS,
         *inputs.FAULTS,
+        TAG_TAKEN,
         *build_context.FAULTS,
         secrets.SECRETS_IN_CONTEXT,
         *buildx.FAULTS,
@@ -99,8 +101,25 @@ class BuildImage(Stage[Image]):
             raise StageFailure(fault.redacted(read.redact)) from failure
         return image.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
+    async def _with_free_tag(self, options: BuildOptions, read: Inputs) -> Inputs:
+        """Return the inputs with a tag that moves from no image but one that was built from this folder.
+
+        Raises:
+            StageFailure: `build.tag_taken`.
+        """
+        source = str(read.root)
+        if options.replace_tag or not await self._engine.call(lambda api: is_foreign(api, read.reference, source)):
+            return read
+        free = own_name(read.reference, source)
+        if options.tag is None:
+            return replace(read, reference=free)
+        action = NextAction(why="Build under a name that is free", arguments={"tag": free})
+        message = f"{read.reference} names an image that was not built from {read.root}"
+        raise TAG_TAKEN(message, next_actions=[action], tag=read.reference)
+
     async def _build(self, ctx: StageContext, options: BuildOptions, read: Inputs) -> Image:
         headers = await self._engine.ping()
+        read = await self._with_free_tag(options, read)
         previous = await self._engine.call(lambda api: images.image_id(api, read.reference))
         previous = tag_journal.record(ctx.run_id, TagMove(self._engine.host, read.reference, previous)).image
         base_credentials = BaseCredentials(read.parsed)
