@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.docker import labels
+from container_kit.stages.docker import built_images
 from container_kit.stages.docker.image_reference import ImageReference
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def describe(details: dict[str, Any], reference: str) -> Image:
         ports=_tcp_ports(config.get("ExposedPorts") or {}),
         user=config.get("User") or "",
         healthcheck=((config.get("Healthcheck") or {}).get("Test") or ["NONE"])[0] != "NONE",
-        source=(config.get("Labels") or {}).get(labels.SOURCE),
+        source=built_images.source_of(details["Id"]),
     )
 
 

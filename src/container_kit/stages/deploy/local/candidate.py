@@ -12,7 +12,7 @@ from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction,
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.local import diagnose, proxy
 from container_kit.stages.deploy.local.container import CANDIDATE_SUFFIX
-from container_kit.stages.deploy.local.containers import Containers
+from container_kit.stages.deploy.local.containers import VOLUME_FOREIGN, Containers, create_volume, volume_name
 from container_kit.stages.deploy.local.ports import find_holder, free_port
 from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.docker import labels
@@ -27,7 +27,7 @@ PORT_IN_USE = FaultCode(
     hint="Deploy with port={free}, which is free, or stop what uses the port.",
 )
 
-FAULTS = (IMAGE_NOT_FOUND, PORT_IN_USE)
+FAULTS = (IMAGE_NOT_FOUND, PORT_IN_USE, VOLUME_FOREIGN)
 
 _TMPFS = {"/tmp": "size=64m,mode=1777"}  # noqa: S108 (a path in the container)
 _PIDS = 256
@@ -98,8 +98,9 @@ def _create(
 ) -> str:
     # Behind a proxy, the probe can use any free port of 127.0.0.2, if this machine has it.
     publish = {spec.container_port: None if spec.options.zero_downtime else port} if published else {}
-    for volume in spec.options.volumes:
-        api.create_volume(f"{spec.app}-{volume}", labels={labels.APP: spec.app})
+    volumes = {volume_name(api, spec.app, volume): path for volume, path in spec.options.volumes.items()}
+    for volume in volumes:
+        create_volume(api, spec.app, volume)
     name = f"{spec.app}-{secrets.token_hex(4)}{CANDIDATE_SUFFIX}"
     created = api.create_container(
         _reference(api, spec),
@@ -109,7 +110,7 @@ def _create(
         environment=dict(spec.env),
         labels=_labels(ctx, spec, port),
         ports=list(publish),
-        host_config=_host_config(api, network, spec, publish),
+        host_config=_host_config(api, network, spec, publish, volumes),
     )
     if spec.options.zero_downtime or spec.services:
         aliases = [proxy.network_alias(name)]
@@ -125,7 +126,7 @@ def _command(text: str | None) -> list[str] | None:
 
 
 def _labels(ctx: StageContext, spec: ContainerSpec, port: int | None) -> dict[str, str]:
-    return {
+    own = {
         **labels.run_labels(ctx),
         labels.APP: spec.app,
         labels.IMAGE: spec.image,
@@ -136,6 +137,7 @@ def _labels(ctx: StageContext, spec: ContainerSpec, port: int | None) -> dict[st
         **({labels.ZERO_DOWNTIME: "haproxy"} if spec.options.zero_downtime else {}),
         **({labels.SERVICES: ",".join(kind.name for kind, _ in spec.services)} if spec.services else {}),
     }
+    return labels.of_container(own)
 
 
 def _reference(api: APIClient, spec: ContainerSpec) -> str:
@@ -149,13 +151,17 @@ def _reference(api: APIClient, spec: ContainerSpec) -> str:
 
 
 def _host_config(
-    api: APIClient, network: str, spec: ContainerSpec, publish: dict[int | None, int | None]
+    api: APIClient,
+    network: str,
+    spec: ContainerSpec,
+    publish: dict[int | None, int | None],
+    volumes: dict[str, str],
 ) -> dict[str, Any]:
     memory = spec.options.memory_mb << 20
     config: dict[str, Any] = api.create_host_config(
         network_mode=network,
         port_bindings=publish,
-        binds=[f"{spec.app}-{volume}:{path}" for volume, path in spec.options.volumes.items()],
+        binds=[f"{volume}:{path}" for volume, path in volumes.items()],
         init=True,
         read_only=spec.options.read_only,
         tmpfs=_TMPFS,

@@ -77,10 +77,10 @@ async def resolve_spec(
         StageFailure: One of `FAULTS`, or a workspace fault of the file's path.
     """
     module = analysis.module(source.module if source else ".") if analysis else None
-    app = _application_name(options.name, image, source)
+    base = str(ctx.workspace.directory(source.path)) if source else None
+    app = _application_name(options.name, image, base, source.module if source else ".")
     _check(options)
     options = _apply_limits(options, target)
-    base = str(ctx.workspace.directory(source.path)) if source else None
     from_file = await env_file.read(ctx, options.env_file, base) if options.env_file else {}
     env = _with_port_variable({**from_file, **options.env}, image, options, module)
     services = _services(options, module, env)
@@ -111,7 +111,7 @@ def _module_folder(ctx: StageContext, source: Source | None) -> Path | None:
     return root if source.module == "." else Path(ctx.workspace.directory(str(root / source.module)))
 
 
-def _application_name(requested: str | None, image: Image, source: Source | None) -> str:
+def _application_name(requested: str | None, image: Image, folder: str | None, module: str) -> str:
     if requested is not None:
         if not _NAME.fullmatch(requested):
             suggestion = _valid_name(requested)
@@ -123,10 +123,9 @@ def _application_name(requested: str | None, image: Image, source: Source | None
                 f"for example `{suggestion}`",
             )
         return requested
-    if source is not None:
-        folder = Path(image.source or source.path).resolve()
-        module = PurePosixPath(source.module).name
-        return _valid_name(folder.name if source.module == "." else f"{folder.name}-{module}")
+    if folder is not None:
+        name = PurePosixPath(folder).name
+        return _valid_name(name if module == "." else f"{name}-{PurePosixPath(module).name}")
     return _valid_name(short_name(image.reference))
 
 
