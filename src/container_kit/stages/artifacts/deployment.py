@@ -33,7 +33,11 @@ class DeployOptions(Artifact):
     user: str | None = None
     """`UID`, `UID:GID` or a name. Defaults to the image's user, or 65534 if that is root."""
     volumes: dict[str, str] = Field(default_factory=dict)
-    """Volume names mapped to paths in the container. Volumes outlive their containers."""
+    """Volume names mapped to paths in the container. Volumes outlive their containers. Each VOLUME of the image is one
+    without being named here."""
+    release_command: str | None = None
+    """The command to run once in the new image before it serves, such as a migration. Defaults to the image's label;
+    empty runs none."""
     probe: Probe = "http"
     """The health probe: `http` for GET `health_path`, `tcp` for a connection that stays open."""
     zero_downtime: bool = False
@@ -67,6 +71,12 @@ class Deployment(Artifact):
     health_path: str = "/"
     zero_downtime: bool = False
     """Whether HAProxy serves the public port."""
+    volumes: dict[str, str] = Field(default_factory=dict)
+    """The volumes on the engine, mapped to their paths in the container. They outlive the versions."""
+    release_command: str | None = None
+    """The command that ran in the new image before it served."""
+    generated: tuple[str, ...] = ()
+    """Variables with a generated secret, which later deployments get too."""
 
 
 class Check(Artifact):

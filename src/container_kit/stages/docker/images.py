@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,7 @@ def all_tags(api: APIClient) -> list[str]:
 def describe(details: dict[str, Any], reference: str) -> Image:
     """Create the artifact of an inspected image."""
     config = details.get("Config") or {}
+    known = config.get("Labels") or {}
     platform = (details.get("Os") or "linux", details.get("Architecture"), details.get("Variant"))
     return Image(
         id=details["Id"],
@@ -64,8 +66,20 @@ def describe(details: dict[str, Any], reference: str) -> Image:
         ports=_tcp_ports(config.get("ExposedPorts") or {}),
         user=config.get("User") or "",
         healthcheck=((config.get("Healthcheck") or {}).get("Test") or ["NONE"])[0] != "NONE",
-        source=(config.get("Labels") or {}).get(labels.SOURCE),
+        volumes=tuple(sorted(config.get("Volumes") or {})),
+        writable=known.get(labels.WRITABLE),
+        release=_command(known.get(labels.RELEASE)),
+        source=known.get(labels.SOURCE),
     )
+
+
+def _command(text: str | None) -> tuple[str, ...]:
+    """Return the words of a label that holds a JSON list; none if it does not."""
+    try:
+        words = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    return tuple(map(str, words)) if isinstance(words, list) else ()
 
 
 def _tcp_ports(exposed: Iterable[str]) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from container_kit.tools.builtin._fields import (
     HealthTimeout,
     HostPort,
     ReadOnly,
+    ReleaseCommand,
     TargetName,
     Timeout,
 )
@@ -40,6 +41,7 @@ class DeployInput(ImageSourceInput):
     memory_mb: Annotated[int, Field(ge=16)] = 512
     cpus: Annotated[float, Field(gt=0)] = 1.0
     read_only: ReadOnly = True
+    release_command: ReleaseCommand | None = None
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None

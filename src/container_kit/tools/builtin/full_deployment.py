@@ -26,6 +26,7 @@ from container_kit.tools.builtin._fields import (
     ModulePath,
     NewImageName,
     SourcePath,
+    ReleaseCommand,
     TargetName,
     Timeout,
     scan_policy,
@@ -54,6 +55,7 @@ class FullDeploymentInput(ToolInput):
     health_timeout: HealthTimeout = 30.0
     read_only: bool = True
     services: Annotated[bool, Field(description="Also run its databases")] = False
+    release_command: ReleaseCommand | None = None
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None

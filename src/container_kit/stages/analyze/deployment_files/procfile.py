@@ -30,9 +30,9 @@ _FILES: dict[str, dict[str, str]] = {
     "nixpacks.toml": {"start": "start.cmd", "build": "phases.build.cmds.0"},
     "nixpacks.json": {"start": "start.cmd", "build": "phases.build.cmds.0"},
     "railpack.json": {"start": "deploy.startCommand"},
-    "railway.json": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
-    "railway.toml": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
-    "fly.toml": {"port": "http_service.internal_port", "port2": "services.0.internal_port", "start": "processes.app"},
+    "railway.json": {"release": "deploy.preDeployCommand", "start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
+    "railway.toml": {"release": "deploy.preDeployCommand", "start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
+    "fly.toml": {"release": "deploy.release_command", "port": "http_service.internal_port", "port2": "services.0.internal_port", "start": "processes.app"},
     "heroku.yml": {"start": "run.web"},
     "app.yaml": {"start": "entrypoint"},
     "zbpack.json": {"start": "start_command", "build": "build_command", "output": "output_dir"},
@@ -43,6 +43,8 @@ _FILES: dict[str, dict[str, str]] = {
 
 def _read_procfile(folder: Folder, draft: ModuleDraft) -> None:
     processes = dict(_PROCESS.findall(folder.text("Procfile")))
+    if release := processes.pop("release", None):
+        draft.release.add(release.strip(), "declared", folder.place("Procfile", "release:"), confidence=0.97)
     for name in ("web", "worker", *processes):
         if command := processes.get(name):
             if goes_elsewhere(folder.tree, folder.path, command.strip()):
@@ -77,7 +79,7 @@ def _claim(folder: Folder, draft: ModuleDraft, path: str, field: str, value: Any
     elif field == "output":
         draft.output.add(str(value), "configuration", place)
     elif not goes_elsewhere(folder.tree, folder.path, str(value)):
-        claims = draft.start if field == "start" else draft.build
+        claims = {"start": draft.start, "release": draft.release}.get(field, draft.build)
         claims.add(str(value), "declared", place, confidence=0.96)
 
 

@@ -92,8 +92,7 @@ def _publisher(api: APIClient, port: int) -> str | None:
 def _create(api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec, port: int | None) -> str:
     # Behind a proxy, the probe can use any free port of 127.0.0.2.
     publish = {spec.container_port: None if spec.options.zero_downtime else port} if port is not None else {}
-    for volume in spec.options.volumes:
-        api.create_volume(f"{spec.app}-{volume}", labels={labels.APP: spec.app})
+    create_volumes(api, spec)
     name = f"{spec.app}-{secrets.token_hex(4)}{CANDIDATE_SUFFIX}"
     created = api.create_container(
         _reference(api, spec),
@@ -102,7 +101,8 @@ def _create(api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec
         environment=dict(spec.env),
         labels=_labels(ctx, spec, port),
         ports=list(publish),
-        host_config=_host_config(api, network, spec, publish),
+        volumes=writable_folders(spec),
+        host_config=host_config(api, network, spec, publish),
     )
     if spec.options.zero_downtime or spec.services:
         aliases = [proxy.network_alias(name)]
@@ -134,14 +134,27 @@ def _reference(api: APIClient, spec: ContainerSpec) -> str:
     return spec.image_id or spec.image
 
 
-def _host_config(
+def create_volumes(api: APIClient, spec: ContainerSpec) -> None:
+    """Create the named volumes of a version; those that exist are kept."""
+    for volume in spec.volumes:
+        api.create_volume(volume, labels={labels.APP: spec.app})
+
+
+def writable_folders(spec: ContainerSpec) -> list[str]:
+    """Return the folders that get a volume of the container, which starts with the image's content."""
+    needed = spec.writable and spec.options.read_only and spec.writable not in spec.volumes.values()
+    return [spec.writable] if needed and spec.writable else []
+
+
+def host_config(
     api: APIClient, network: str, spec: ContainerSpec, publish: dict[int | None, int | None]
 ) -> dict[str, Any]:
+    """Return the limits and the mounts of a container of a version."""
     memory = spec.options.memory_mb << 20
     config: dict[str, Any] = api.create_host_config(
         network_mode=network,
         port_bindings=publish,
-        binds=[f"{spec.app}-{volume}:{path}" for volume, path in spec.options.volumes.items()],
+        binds=[f"{volume}:{path}" for volume, path in spec.volumes.items()],
         init=True,
         read_only=spec.options.read_only,
         tmpfs=_TMPFS,

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import anyio
+import anyio.to_thread
 
 from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.faults import VERSION_NOT_FOUND, version_not_found
-from container_kit.stages.deploy.local import candidate, proxy, readiness, swap
+from container_kit.stages.deploy.local import candidate, proxy, readiness, release, swap
 from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, STAGING_ADDRESS, AppContainer, Networks
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over, find_active, revert_cutover
@@ -20,6 +21,7 @@ from container_kit.stages.deploy.local.ports import free_port, is_free
 from container_kit.stages.deploy.local.recovery import clean_up, recover, retire
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services
+from container_kit.stages.deploy.local.services.passwords import generate_secrets
 from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.deploy.local.watchdog import watchdog
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
@@ -33,6 +35,7 @@ FAULTS = (
     *services.FAULTS,
     *proxy.FAULTS,
     *candidate.FAULTS,
+    *release.FAULTS,
     *readiness.FAULTS,
     *ENGINE_FAULTS,
 )
@@ -81,6 +84,9 @@ class LocalDeployer:
             lines = [f"replace {change} on {PUBLIC_ADDRESS}:{port}, {how}"]
         if old and old.port != port:
             lines.append(f"move from port {old.port} to {port}")
+        if spec.release:
+            lines.append(f"run {release.release_text(spec.release)} in the new image first")
+        lines += [f"keep {path} on the volume {name}" for name, path in spec.volumes.items()]
         lines += [f"remove {c.name}, left over from an interrupted deployment" for c in existing if c.is_candidate]
         return tuple(lines)
 
@@ -93,11 +99,18 @@ class LocalDeployer:
         async with hold_lock(self._engine.host, spec.app):
             active, existing = await recover(self._containers, spec.app)
             port = self._port_for(spec, active)
+            spec = spec.with_env(await anyio.to_thread.run_sync(generate_secrets, spec.app, spec.generated))
             async with self._with_services(ctx, spec, existing) as complete:
+                await release.run_release(ctx, self._containers, complete)
                 complete = await self._with_container_port(ctx, complete)
                 if not existing and not spec.options.zero_downtime:
-                    return await self._deploy_first(ctx, complete, port)
-                return await self._replace(ctx, complete, active, port)
+                    deployment = await self._deploy_first(ctx, complete, port)
+                else:
+                    deployment = await self._replace(ctx, complete, active, port)
+            command = release.release_text(spec.release) if spec.release else None
+            return deployment.model_copy(
+                update={"volumes": dict(spec.volumes), "release_command": command, "generated": spec.generated}
+            )
 
     async def _deploy_first(self, ctx: StageContext, spec: ContainerSpec, port: int) -> Deployment:
         """Run the first version of an application directly on the port, since nothing else uses it."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from container_kit.stages.artifacts.analysis import Analysis, Module
+from container_kit.stages.artifacts.analysis import Analysis, Module, Variable
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
@@ -22,6 +22,11 @@ from container_kit.stages.deploy.local.services.catalog import KINDS, ServiceSpe
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # an RFC 1123 label, with room for suffixes
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
 _PATH = re.compile(r"/[!-~]{0,1000}")
+_OWN_SECRET = re.compile(
+    r"(?:(?:APP|APPLICATION|DJANGO|FLASK|FASTAPI|QUART|JWT|SESSION|COOKIE|CSRF|AUTH|NEXTAUTH|BETTER_AUTH|SERVER|SITE|WEB"
+    r"|API|TOKEN|ACCESS_TOKEN|REFRESH_TOKEN|SECURITY)_)?(?:SECRET|SECRET_KEY|SECRET_KEY_BASE|SECRET_TOKEN|PASSWORD_SALT)"
+)
+"""Names of secrets that only the application itself uses; those of other services have values that nobody can guess."""
 _ROOT = ("", "root", "0")
 _NOBODY = "65534:65534"
 
@@ -46,6 +51,14 @@ class ContainerSpec:
     """The backing services, each with the variable that takes its address."""
     missing_variables: tuple[str, ...] = ()
     """Variables that the application requires and that nothing sets."""
+    generated: tuple[str, ...] = ()
+    """Variables with a secret of the application itself, for which any random value will do."""
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """The names of volumes on the engine, mapped to paths in the container."""
+    writable: str | None = None
+    """The folder with the code, if the application writes to it; each container has its own copy."""
+    release: tuple[str, ...] = ()
+    """The command that prepares the version before it serves."""
 
     def with_port(self, container_port: int) -> ContainerSpec:
         """Return a copy with the application's port."""
@@ -78,7 +91,9 @@ async def resolve_spec(
     from_file = await env_file.read(ctx, options.env_file, base) if options.env_file else {}
     env = _with_port_variable({**from_file, **options.env}, image, options, module)
     services = _services(options, module, env)
-    given = {*env, *(variable for _, variable in services)}
+    generated = tuple(v.name for v in unset_variables(module, env) if _OWN_SECRET.fullmatch(v.name))
+    env = {v.name: v.suggested for v in unset_variables(module, env) if v.suggested is not None} | env
+    given = {*env, *generated, *(variable for _, variable in services)}
     return ContainerSpec(
         app=app,
         image=image.reference,
@@ -90,10 +105,19 @@ async def resolve_spec(
         env=env,
         redact=Redactor([*from_file.values(), *options.env.values()]),
         services=services,
+        generated=generated,
+        volumes=_volumes(app, image, options),
+        writable=image.writable,
+        release=_release(image, options),
         missing_variables=tuple(v.name for v in module.variables if v.required and v.name not in given)
         if module
         else (),
     )
+
+
+def unset_variables(module: Module | None, env: Mapping[str, str]) -> list[Variable]:
+    """Return the variables that the code reads without a default and that nothing sets."""
+    return [v for v in module.variables if not v.default and v.name not in env] if module else []
 
 
 def _application_name(requested: str | None, image: Image, source: Source | None) -> str:
@@ -137,6 +161,23 @@ def _check(options: DeployOptions) -> None:
 def _is_mountable(name: str, path: str) -> bool:
     valid = _NAME.fullmatch(name) and _PATH.fullmatch(path) and ":" not in path
     return bool(valid) and PurePosixPath(path) != PurePosixPath("/")
+
+
+def _volumes(app: str, image: Image, options: DeployOptions) -> dict[str, str]:
+    """Return the requested volumes and those of the image, by their names on the engine."""
+    mounted = {f"{app}-{name}": path for name, path in options.volumes.items()}
+    for path in image.volumes:
+        if path not in mounted.values() and _is_mountable("volume", path):
+            name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "data"
+            mounted.setdefault(f"{app}-{name}"[:200], path)
+    return mounted
+
+
+def _release(image: Image, options: DeployOptions) -> tuple[str, ...]:
+    """Return the release command of the image, unless the options have another one or none."""
+    if options.release_command is None:
+        return image.release
+    return ("sh", "-c", options.release_command) if options.release_command.strip() else ()
 
 
 def _services(

@@ -232,6 +232,7 @@ def _describe_application(folder: Folder, draft: ModuleDraft, framework: str, en
         return
     place = _at(folder, entry)
     draft.entrypoint.add(entry.path, "code", place)
+    _claim_migration(folder, draft, entry)
     if entry.port:
         draft.port.add(entry.port[0], "code", f"{place.rpartition(':')[0]}:{entry.port[1]}")
     if framework == "functions-framework":
@@ -245,6 +246,17 @@ def _describe_application(folder: Folder, draft: ModuleDraft, framework: str, en
         draft.start.add(f"pserve {settings}", "framework", folder.place(settings), confidence=0.86)
     for command, trust in start_commands(framework, entry, draft):
         draft.start.add(command, "code" if trust > 0.8 else "framework", place, confidence=trust)
+
+
+def _claim_migration(folder: Folder, draft: ModuleDraft, entry: PythonFile) -> None:
+    """Claim the migration of a database by Alembic or Flask-Migrate, unless the start command does it."""
+    if "upgrade" in (draft.start.value or ""):
+        return
+    if "flask-migrate" in draft.dependencies and folder.has("migrations/env.py"):
+        place = folder.place("migrations/env.py")
+        draft.release.add(f"flask --app {entry.module} db upgrade", "framework", place, confidence=0.8)
+    elif "alembic" in draft.dependencies and folder.has("alembic.ini"):
+        draft.release.add("alembic upgrade head", "framework", folder.place("alembic.ini"), confidence=0.8)
 
 
 def _function(folder: Folder, entry: PythonFile) -> str:

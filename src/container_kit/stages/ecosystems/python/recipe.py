@@ -19,14 +19,16 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
     system_packages,
 )
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
-from container_kit.stages.ecosystems.facets.generation.start_command import Command
 from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
+from container_kit.stages.ecosystems.python.build_steps import collect_static, default_variables
+from container_kit.stages.ecosystems.python.launcher import LAUNCHER
 from container_kit.stages.ecosystems.python.requirements import (
     PRINT_DEPENDENCIES,
     copy_included,
     requirements,
     with_included,
 )
+from container_kit.stages.ecosystems.python.serving import SERVE_FOLDER, Serving, serving
 
 _VERSIONS = ("3.13", "3.14", "3.12", "3.11", "3.15", "3.10", "3.9", "3.8")
 _PIP_CACHE = "/root/.cache/pip"
@@ -34,7 +36,6 @@ _VENV = {"VIRTUAL_ENV": "/opt/venv", "PATH": "/opt/venv/bin:$PATH"}
 _RUN = _VENV | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 _IGNORE = ("**/__pycache__", "**/*.py[cod]", "**/.venv", "**/venv", "**/.pytest_cache", "**/.mypy_cache",
     "**/.ruff_cache", "**/.tox", "**/*.egg-info", "**/htmlcov", "**/.coverage")  # fmt: skip
-_SERVERS = {"gunicorn": "gunicorn>=20", "uvicorn": "uvicorn>=0.20", "waitress-serve": "waitress>=2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class _Install:
 def python_build(app: App, bases: Bases) -> Build:
     """Return a build stage that installs and then runs the build command, for a site that Python generates."""
     base = _base(app, bases)
-    return Build(base, _build(app, base, _MANAGERS.get(app.manager, _pip)(app), ""))
+    return Build(base, _build(app, base, _MANAGERS.get(app.manager, _pip)(app), None))
 
 
 def _base(app: App, bases: Bases) -> Base:
@@ -71,9 +72,10 @@ def _base(app: App, bases: Bases) -> Base:
 def python(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Python application."""
     base = _base(app, bases)
-    command = app.command(_reachable(app))
+    served = serving(app)
+    command = served.command
     install = _MANAGERS.get(app.manager, _pip)(app)
-    in_source = bool(install.project or install.needs_source or app.build)
+    in_source = bool(install.project or install.needs_source or app.build or collect_static(app))
     runtime = RuntimeImage(
         base,
         command.arguments,
@@ -81,20 +83,22 @@ def python(app: App, bases: Bases) -> Recipe:
             "COPY --from=build /opt/venv /opt/venv",
             f"COPY --from=build {app.folder} {app.folder}" if in_source else app.copy_source(),
         ),
-        environment=_RUN | _source_path(app) | dict(command.environment),
+        environment=_RUN | _module_path(app, served) | default_variables(app) | dict(command.environment),
         packages=runtime_packages(app.packages),
         workdir=app.folder,
+        release=app.release,
     )
-    build = Build(base, _build(app, base, install, _missing_server(app, command)))
-    reasons = (Reason(decision=f"{app.manager or 'pip'} install", rationale=install.why),)
+    build = Build(base, _build(app, base, install, served))
+    reasons = (Reason(decision=f"{app.manager or 'pip'} install", rationale=install.why), *served.reasons)
     return Recipe((build,), runtime, ignore=_IGNORE, reasons=reasons)
 
 
-def _build(app: App, base: Base, install: _Install, server: str) -> tuple[str, ...]:
-    dependencies = chain(install.dependencies, f'{install.add} "{server}"' if server else "")
+def _build(app: App, base: Base, install: _Install, served: Serving | None) -> tuple[str, ...]:
+    added = " ".join(f'"{requirement}"' for requirement in served.requirements) if served else ""
+    dependencies = chain(install.dependencies, f"{install.add} {added}" if added else "")
     source = (app.copy_source(),)
     manifests = (*app.copy_manifests(), *copy_included(app), *(source if install.needs_source else ()))
-    later = chain(install.project, app.build or "")
+    later = chain(install.project, app.build or "", collect_static(app) if served else "")
     return (
         *system_packages(base, build_packages(app.packages)),
         *environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1", **dict(install.environment)}),
@@ -108,7 +112,14 @@ def _build(app: App, base: Base, install: _Install, server: str) -> tuple[str, .
         cached(install.cache, dependencies),
         *(source if later and not install.needs_source else ()),
         *((cached(install.cache, later),) if later else ()),
+        *(_write_file(name, text) for name, text in (served.files if served else ())),
     )
+
+
+def _write_file(name: str, text: str) -> str:
+    """Return the instruction that writes a file which the image has in addition to the project's."""
+    lines = " \\\n        ".join(f"'{line}'" for line in text.splitlines())
+    return f"RUN mkdir -p {SERVE_FOLDER} \\\n    && printf '%s\\n' \\\n        {lines} \\\n        > {SERVE_FOLDER}/{name}"
 
 
 def _pip(app: App) -> _Install:
@@ -137,13 +148,15 @@ def _uv(app: App) -> _Install:
     locked = "--locked " if app.has("uv.lock") else ""
     member = app.workspace.member(app.module.path) if app.is_isolated_member and app.workspace else None
     package = f" --package {member.name}" if member and re.fullmatch(r"[\w.-]+", member.name) else ""
-    sync = f"uv sync {locked}--no-dev --no-editable{package}"
+    # The second sync would remove an added server without --inexact.
+    sync = f"uv sync {locked}--no-dev --no-editable --inexact{package}"
     return _Install(
         f"{sync} --no-install-{'workspace' if app.in_workspace else 'project'}",
         "uv.lock must agree with pyproject.toml (--locked)" if locked else "there is no uv.lock to keep to",
         cache="/root/.cache/uv",
         tool="uv==0.13.9",
         environment=(("UV_LINK_MODE", "copy"), ("UV_COMPILE_BYTECODE", "1"), ("UV_PYTHON_DOWNLOADS", "never"),
+            ("UV_PYTHON", "/usr/local/bin/python"),
             ("UV_PROJECT_ENVIRONMENT", "/opt/venv")),
         project=sync,
         add="uv pip install",
@@ -192,36 +205,16 @@ _MANAGERS = {"pip": _pip, "uv": _uv, "poetry": _poetry, "pdm": _pdm, "pipenv": _
 
 def _is_own_program(app: App) -> bool:
     """Return whether the start command is a script that the project itself installs."""
-    program = app.command().arguments[0]
-    text = app.tree.text(app.inside("pyproject.toml")) or ""
-    return re.search(rf"^\s*[\"']?{re.escape(program)}[\"']?\s*=", text, re.MULTILINE) is not None
+    data = app.tree.toml(app.inside("pyproject.toml"))
+    tool, project = data.get("tool"), data.get("project")
+    tables = [project, *(tool.values() if isinstance(tool, dict) else ())]
+    scripts = [table.get("scripts") for table in tables if isinstance(table, dict)]
+    return any(app.command().arguments[0] in names for names in scripts if isinstance(names, dict))
 
 
-def _reachable(app: App) -> str | None:
-    """Return the start command; for a file that has Flask's own server listen on the loopback address, another server.
-
-    `app.run()` without a host is reachable from inside the container only, and is not for production.
-    """
-    script = re.fullmatch(r"python3? ([\w/]+)\.py", app.start or "")
-    if not script or app.framework != "flask" or app.start_given:
-        return app.start
-    text = app.tree.text(app.inside(f"{script[1]}.py")) or ""
-    binding = re.search(r"^(\w+)\s*=\s*Flask\(", text, re.MULTILINE)
-    if binding is None or "0.0.0.0" in text:  # noqa: S104 - looked for, not listened on
-        return app.start
-    return f"gunicorn {script[1].replace('/', '.')}:{binding[1]}"
-
-
-def _missing_server(app: App, command: Command) -> str:
-    """Return the requirement for a server that the analysis proposes and no manifest declares."""
-    replaced = _reachable(app) != app.start
-    declared = app.module.start_command.provenance in {"declared", "code", "configuration"}
-    if app.start_given or (declared and not replaced):
-        return ""
-    return _SERVERS.get(command.arguments[0], "")
-
-
-def _source_path(app: App) -> dict[str, str]:
-    """Put `src` on the module path where the entry point lies in it."""
+def _module_path(app: App, served: Serving) -> dict[str, str]:
+    """Put `src` on the module path if the entry point is in it, and the folder of added modules."""
     inside = any(place.startswith(app.inside("src/")) for place in app.module.start_command.locations)
-    return {"PYTHONPATH": f"{app.folder}/src"} if inside else {}
+    paths = [f"{app.folder}/src"] if inside else []
+    added = [SERVE_FOLDER, *([] if inside else [app.folder])] if any(f[0] != LAUNCHER for f in served.files) else []
+    return {"PYTHONPATH": ":".join((*paths, *added))} if paths or added else {}

@@ -56,3 +56,12 @@ def copy_included(app: App) -> tuple[str, ...]:
     name = requirements(app)
     files = [app.inside(file) for file in included(app, name)] if name else []
     return tuple(copy([file], f"./{file}") for file in files if file not in app.manifests)
+
+
+def declares(app: App, name: str) -> bool:
+    """Return whether a manifest of the module, or what it includes, names a package."""
+    file = requirements(app)
+    texts = [with_included(app, file)] if file else []
+    texts += [app.tree.text(path) or "" for path in app.manifests if not path.endswith(".lock")]
+    word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", re.IGNORECASE)
+    return any(word.search(text) for text in texts) or (name == "uvicorn" and any("fastapi[" in text for text in texts))
