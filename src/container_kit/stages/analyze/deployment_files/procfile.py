@@ -26,13 +26,34 @@ def read_platform_files(folder: Folder, draft: ModuleDraft) -> None:
         draft.port.add(8080, "configuration", folder.place("app.yaml", "runtime"), confidence=0.83)  # the value of PORT
 
 
+_RAILWAY = {
+    "release": "deploy.preDeployCommand",
+    "start": "deploy.startCommand",
+    "build": "build.buildCommand",
+    "health": "deploy.healthcheckPath",
+}
 _FILES: dict[str, dict[str, str]] = {
     "nixpacks.toml": {"start": "start.cmd", "build": "phases.build.cmds.0"},
     "nixpacks.json": {"start": "start.cmd", "build": "phases.build.cmds.0"},
     "railpack.json": {"start": "deploy.startCommand"},
-    "railway.json": {"release": "deploy.preDeployCommand", "start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
-    "railway.toml": {"release": "deploy.preDeployCommand", "start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
-    "fly.toml": {"release": "deploy.release_command", "port": "http_service.internal_port", "port2": "services.0.internal_port", "start": "processes.app"},
+    "railway.json": {
+        "release": "deploy.preDeployCommand",
+        "start": "deploy.startCommand",
+        "build": "build.buildCommand",
+        "health": "deploy.healthcheckPath",
+    },
+    "railway.toml": {
+        "release": "deploy.preDeployCommand",
+        "start": "deploy.startCommand",
+        "build": "build.buildCommand",
+        "health": "deploy.healthcheckPath",
+    },
+    "fly.toml": {
+        "release": "deploy.release_command",
+        "port": "http_service.internal_port",
+        "port2": "services.0.internal_port",
+        "start": "processes.app",
+    },
     "heroku.yml": {"start": "run.web"},
     "app.yaml": {"start": "entrypoint"},
     "zbpack.json": {"start": "start_command", "build": "build_command", "output": "output_dir"},

@@ -23,7 +23,9 @@ _WRITES = re.compile(
     r"|filesystem[\"']|FileSystemCache|urlretrieve\(|copyfile|shutil\.|\bwriteFile(?:Sync)?\(|createWriteStream\(|mkdirSync\("
     r"|multer\(|lowdb|nedb|better-sqlite3|file_put_contents\(|move_uploaded_file\("
 )
-_BESIDE_CODE = re.compile(r"__file__|__dirname|(?i:\bbase_?dir\b|\bbasedir\b|\broot_?(?:dir|path)?\b|\bproject_(?:dir|root)\b|\bhere\b)")
+_BESIDE_CODE = re.compile(
+    r"__file__|__dirname|(?i:\bbase_?dir\b|\broot_?(?:dir|path)?\b|\bproject_(?:dir|root)\b|\bhere\b)"
+)
 _UP = re.compile(r"\.parent\b|dirname\(")
 _PERSISTENT = frozenset(["upload", "media", "storage", "data"])
 _COMMENTS = ("#", "//", "*", "--")

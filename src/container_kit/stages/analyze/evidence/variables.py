@@ -123,6 +123,7 @@ def _suggestion(name: str, line: str, *, required: bool) -> str | None:
 
 
 _SETTINGS_CLASS = re.compile(r"^class \w+\([^)\n]*\bBaseSettings\b[^)\n]*\):\n((?:(?:[ \t].*)?\n)+)", re.MULTILINE)
+_REQUIRED_FIELD = re.compile(r"Field\(\s*(?:\.\.\.|\w+\s*=(?!.*\bdefault))")
 _FIELD = re.compile(r"^    (\w+)\s*:\s*([^=\n#]+?)\s*(?:=\s*(.+?))?\s*(?:#.*)?$")
 
 
@@ -136,9 +137,13 @@ def _read_settings_class(known: dict[str, Variable], where: str, text: str) -> N
             if field is None or field[1] == "model_config" or field[1].startswith("_") or "ClassVar" in field[2]:
                 continue
             name = f"{prefix[1] if prefix else ''}{field[1]}".upper()
-            required = field[3] is None or re.match(r"Field\(\s*(?:\.\.\.|\w+\s*=(?!.*\bdefault))", field[3]) is not None
+            required = (
+                field[3] is None or re.match(r"Field\(\s*(?:\.\.\.|\w+\s*=(?!.*\bdefault))", field[3]) is not None
+            )
             default = None if required else _plain(field[3]) or ""
-            add_variable(known, name, required, default, f"{where}:{number}", _suggestion(name, line, required=required))
+            add_variable(
+                known, name, required, default, f"{where}:{number}", _suggestion(name, line, required=required)
+            )
 
 
 def add_variable(

@@ -58,7 +58,9 @@ class LocalBackend:
     def summarize(deployment: Deployment, verification: Verification | None) -> Sequence[str]:
         """Describe a deployment and its checks in a few lines."""
         head = f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})"
-        kept = [f"{path} is on the volume {name}, which survives new versions" for name, path in deployment.volumes.items()]
+        kept = [
+            f"{path} is on the volume {name}, which survives new versions" for name, path in deployment.volumes.items()
+        ]
         released = [f"ran before it served: {deployment.release_command}"] if deployment.release_command else []
         names = ", ".join(deployment.generated)
         secrets = [f"generated for this application, and kept: {names}"] if names else []

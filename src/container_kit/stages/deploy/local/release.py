@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RELEASE_FAILED = FaultCode(
     "deploy.release_failed",
     means="The release command, such as a migration, failed in the new image. The previous version still serves.",
-    hint="Fix what the log of `{command}` shows, or deploy with release_command=\"\" to skip it.",
+    hint='Fix what the log of `{command}` shows, or deploy with release_command="" to skip it.',
 )
 
 FAULTS = (RELEASE_FAILED,)
@@ -41,7 +41,9 @@ async def run_release(ctx: StageContext, containers: Containers, spec: Container
         return
     command = release_text(spec.release)
     ctx.progress(f"running the release command: {command}", 0.05)
-    container = await containers.with_networks(lambda: containers.engine.call(lambda api: _create(api, ctx, containers, spec)))
+    container = await containers.with_networks(
+        lambda: containers.engine.call(lambda api: _create(api, ctx, containers, spec))
+    )
     try:
         await containers.with_networks(lambda: containers.start(container))
         code = await _wait(containers, container)

@@ -10,7 +10,7 @@ from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_
 from container_kit.stages.ecosystems.python.django_serving import settings_text
 
 _BY_FRAMEWORK = {
-    "gradio": {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_ANALYTICS_ENABLED": "False"},
+    "gradio": {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_ANALYTICS_ENABLED": "False"},  # noqa: S104 - a container
     "streamlit": {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false"},
     "panel": {"BOKEH_ALLOW_WS_ORIGIN": "*"},
 }

@@ -1,4 +1,4 @@
-"""Django in an image: gunicorn or daphne in place of `runserver`, with the style sheets that `runserver` would serve."""
+"""Django in an image: gunicorn or daphne in place of `runserver`, with the static files that `runserver` serves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from textwrap import dedent
 
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.start_command import listening
 from container_kit.stages.ecosystems.python.requirements import declares
 
 STATIC = "serve_django"
@@ -93,8 +94,8 @@ def _wsgi_target(arguments: tuple[str, ...]) -> str | None:
 
 def _server(folder: str, target: str, port: int, *, asynchronous: bool) -> tuple[str, ...]:
     if asynchronous:
-        return ("daphne", "-b", "0.0.0.0", "-p", str(port), target)
-    return ("gunicorn", target, *((f"--chdir={folder}",) if folder else ()), f"--bind=0.0.0.0:{port}")
+        return listening(("daphne", target), port)
+    return listening(("gunicorn", target, *((f"--chdir={folder}",) if folder else ())), port)
 
 
 def _server_module(app: App, folder: str, kind: str) -> str | None:
@@ -115,6 +116,13 @@ def _is_asynchronous(app: App) -> bool:
 def settings_text(app: App) -> str:
     """Return the text of all settings modules of a project."""
     prefix = "" if app.module.path == "." else f"{app.module.path}/"
-    patterns = ("settings.py", "*/settings.py", "*/*/settings.py", "*/settings/*.py", "*/*/settings/*.py", "settings/*.py")
+    patterns = (
+        "settings.py",
+        "*/settings.py",
+        "*/*/settings.py",
+        "*/settings/*.py",
+        "*/*/settings/*.py",
+        "settings/*.py",
+    )
     paths = dict.fromkeys(path for pattern in patterns for path in app.tree.files(f"{prefix}{pattern}"))
     return "\n".join(app.tree.text(path) or "" for path in list(paths)[:20])

@@ -19,16 +19,20 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
     system_packages,
 )
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
-from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 from container_kit.stages.ecosystems.python.build_steps import collect_static, default_variables
+from container_kit.stages.ecosystems.python.interpreters import interpreters
 from container_kit.stages.ecosystems.python.launcher import LAUNCHER
 from container_kit.stages.ecosystems.python.requirements import (
     PRINT_DEPENDENCIES,
+    PRINT_PIPFILE,
     copy_included,
+    foreign,
+    leave_out_foreign,
     requirements,
     with_included,
 )
 from container_kit.stages.ecosystems.python.serving import SERVE_FOLDER, Serving, serving
+from container_kit.stages.ecosystems.python.stale_locks import is_stale
 
 _VERSIONS = ("3.13", "3.14", "3.12", "3.11", "3.15", "3.10", "3.9", "3.8")
 _PIP_CACHE = "/root/.cache/pip"
@@ -36,6 +40,9 @@ _VENV = {"VIRTUAL_ENV": "/opt/venv", "PATH": "/opt/venv/bin:$PATH"}
 _RUN = _VENV | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 _IGNORE = ("**/__pycache__", "**/*.py[cod]", "**/.venv", "**/venv", "**/.pytest_cache", "**/.mypy_cache",
     "**/.ruff_cache", "**/.tox", "**/*.egg-info", "**/htmlcov", "**/.coverage")  # fmt: skip
+
+
+_OUT_OF_DATE = "{} is out of date and was not kept to; renew it with `{}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,8 @@ def python_build(app: App, bases: Bases) -> Build:
 
 
 def _base(app: App, bases: Bases) -> Base:
-    return bases.pick(
-        *(Base(f"python:{version}-slim", probe="python") for version in preferred(app.version, _VERSIONS)),
-        rationale=f"the project asks for Python {app.version}" if app.version else "the default Python",
-    )
+    versions, rationale = interpreters(app, _VERSIONS)
+    return bases.pick(*(Base(f"python:{version}-slim", probe="python") for version in versions), rationale=rationale)
 
 
 def python(app: App, bases: Bases) -> Recipe:
@@ -119,7 +124,9 @@ def _build(app: App, base: Base, install: _Install, served: Serving | None) -> t
 def _write_file(name: str, text: str) -> str:
     """Return the instruction that writes a file which the image has in addition to the project's."""
     lines = " \\\n        ".join(f"'{line}'" for line in text.splitlines())
-    return f"RUN mkdir -p {SERVE_FOLDER} \\\n    && printf '%s\\n' \\\n        {lines} \\\n        > {SERVE_FOLDER}/{name}"
+    return (
+        f"RUN mkdir -p {SERVE_FOLDER} \\\n    && printf '%s\\n' \\\n        {lines} \\\n        > {SERVE_FOLDER}/{name}"
+    )
 
 
 def _pip(app: App) -> _Install:
@@ -129,7 +136,11 @@ def _pip(app: App) -> _Install:
         local = re.search(r"^\s*(-e|--editable|\.{1,2}/|file:|\.\s*$)", text, re.MULTILINE) is not None
         hashed = "--hash=" in text
         why = "every requirement is checked by its hash" if hashed else "there is no lockfile: versions are as pinned"
-        return _Install(f"pip install -r {shell_word(file)}", why, needs_source=local)
+        install = f"pip install -r {shell_word(file)}"
+        if left_out := foreign(app, file):
+            install = chain(leave_out_foreign(app, file), install)
+            why = f"{why}; left out, because this system has no such packages: {', '.join(left_out[:8])}"
+        return _Install(install, why, needs_source=local)
     project = app.tree.toml(app.inside("pyproject.toml")).get("project")
     if isinstance(project, dict) and "dependencies" not in (project.get("dynamic") or ()):
         dependencies = chain(
@@ -138,36 +149,44 @@ def _pip(app: App) -> _Install:
         why = (
             "there is no lockfile; the dependencies are installed before the source is copied, so that they stay cached"
         )
-        return _Install(dependencies, why, project="pip install --no-deps .")
+        return _Install(dependencies, why, project="pip install --no-deps ." if _installs_itself(app) else "")
     if any(app.tree.exists(app.inside(name)) for name in ("pyproject.toml", "setup.py")):
         return _Install("pip install .", "the build names the dependencies and needs the source", needs_source=True)
     return _Install("python -c 'import sys; print(sys.version)'", "the project declares no dependencies")
 
 
 def _uv(app: App) -> _Install:
-    locked = "--locked " if app.has("uv.lock") else ""
+    stale = is_stale(app, "uv.lock")
+    locked = "--locked " if app.has("uv.lock") and not stale else ""
     member = app.workspace.member(app.module.path) if app.is_isolated_member and app.workspace else None
     package = f" --package {member.name}" if member and re.fullmatch(r"[\w.-]+", member.name) else ""
     # The second sync would remove an added server without --inexact.
     sync = f"uv sync {locked}--no-dev --no-editable --inexact{package}"
     return _Install(
         f"{sync} --no-install-{'workspace' if app.in_workspace else 'project'}",
-        "uv.lock must agree with pyproject.toml (--locked)" if locked else "there is no uv.lock to keep to",
+        "uv.lock must agree with pyproject.toml (--locked)"
+        if locked
+        else _OUT_OF_DATE.format("uv.lock", "uv lock")
+        if stale
+        else "there is no uv.lock to keep to",
         cache="/root/.cache/uv",
         tool="uv==0.13.9",
         environment=(("UV_LINK_MODE", "copy"), ("UV_COMPILE_BYTECODE", "1"), ("UV_PYTHON_DOWNLOADS", "never"),
             ("UV_PYTHON", "/usr/local/bin/python"),
             ("UV_PROJECT_ENVIRONMENT", "/opt/venv")),
-        project=sync,
+        project=sync if app.in_workspace or _installs_itself(app) else "",
         add="uv pip install",
     )  # fmt: skip
 
 
 def _poetry(app: App) -> _Install:
     own_program = _is_own_program(app)
+    stale = is_stale(app, "poetry.lock")
     return _Install(
-        "poetry install --only main --no-root --no-interaction",
-        "poetry.lock must agree with pyproject.toml"
+        chain("poetry lock --no-interaction" if stale else "", "poetry install --only main --no-root --no-interaction"),
+        _OUT_OF_DATE.format("poetry.lock", "poetry lock")
+        if stale
+        else "poetry.lock must agree with pyproject.toml"
         if app.has("poetry.lock")
         else "there is no poetry.lock to keep to",
         cache="/root/.cache/pypoetry",
@@ -178,10 +197,15 @@ def _poetry(app: App) -> _Install:
 
 def _pdm(app: App) -> _Install:
     own = "" if _is_own_program(app) else " --no-self"
-    locked = " --frozen-lockfile" if app.has("pdm.lock") else ""
+    stale = is_stale(app, "pdm.lock")
+    locked = " --frozen-lockfile" if app.has("pdm.lock") and not stale else ""
     return _Install(
         f"pdm install --prod --no-self{locked}",
-        "pdm.lock is installed as it is" if locked else "there is no pdm.lock to keep to",
+        "pdm.lock is installed as it is"
+        if locked
+        else _OUT_OF_DATE.format("pdm.lock", "pdm lock")
+        if stale
+        else "there is no pdm.lock to keep to",
         cache="/root/.cache/pdm",
         tool="pdm==2.29.4",
         environment=(("PDM_CHECK_UPDATE", "false"),),
@@ -190,14 +214,17 @@ def _pdm(app: App) -> _Install:
 
 
 def _pipenv(app: App) -> _Install:
-    locked = app.has("Pipfile.lock")
-    return _Install(
-        "pipenv install --deploy" if locked else "pipenv install",
-        "Pipfile.lock must agree with Pipfile (--deploy)" if locked else "there is no Pipfile.lock to keep to",
-        cache="/root/.cache/pipenv",
-        tool="pipenv==2026.10.3",
-        environment=(("PIPENV_CACHE_DIR", "/root/.cache/pipenv"),),
-    )
+    """Install what the lock file pins by pip: pipenv refuses another version of Python than the developer's."""
+    stale = is_stale(app, "Pipfile.lock")
+    install = "pip install -r /tmp/requirements.txt"
+    if app.has("Pipfile.lock") and not stale:
+        return _Install(
+            chain("pipenv requirements > /tmp/requirements.txt", install),
+            "each version is the one in Pipfile.lock",
+            tool="pipenv==2026.10.3",
+        )
+    why = _OUT_OF_DATE.format("Pipfile.lock", "pipenv lock") if stale else "there is no Pipfile.lock to keep to"
+    return _Install(chain(f'python -c "{PRINT_PIPFILE}" > /tmp/requirements.txt', install), why)
 
 
 _MANAGERS = {"pip": _pip, "uv": _uv, "poetry": _poetry, "pdm": _pdm, "pipenv": _pipenv}
@@ -210,6 +237,19 @@ def _is_own_program(app: App) -> bool:
     tables = [project, *(tool.values() if isinstance(tool, dict) else ())]
     scripts = [table.get("scripts") for table in tables if isinstance(table, dict)]
     return any(app.command().arguments[0] in names for names in scripts if isinstance(names, dict))
+
+
+def _installs_itself(app: App) -> bool:
+    """Return whether the application needs the project installed, not only its source next to it.
+
+    The start command is a script of the project, or the code reads the metadata of an installed package.
+    """
+    if _is_own_program(app):
+        return True
+    prefix = "" if app.module.path == "." else f"{app.module.path}/"
+    patterns = ("*.py", "*/*.py", "src/*/*.py")
+    files = dict.fromkeys(path for pattern in patterns for path in app.tree.files(f"{prefix}{pattern}"))
+    return any("importlib.metadata" in (app.tree.text(path) or "") for path in list(files)[:100])
 
 
 def _module_path(app: App, served: Serving) -> dict[str, str]:

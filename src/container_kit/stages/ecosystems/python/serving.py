@@ -78,9 +78,7 @@ def _complete(app: App, serving: Serving) -> Serving:
         rationale = "one synchronous worker would wait for the idle connection of a browser"
         reasons = (*reasons, Reason(decision=f"{THREADS} threads", rationale=rationale))
     command = replace(serving.command, arguments=arguments)
-    return replace(
-        serving, command=command, requirements=(*missing, *serving.requirements), reasons=reasons
-    )
+    return replace(serving, command=command, requirements=(*missing, *serving.requirements), reasons=reasons)
 
 
 def _with_threads(app: App, arguments: tuple[str, ...]) -> tuple[str, ...]:
@@ -115,7 +113,7 @@ def _script(app: App, arguments: tuple[str, ...]) -> PythonFile | None:
 
 def _serve_script(app: App, command: Command, file: PythonFile) -> Serving:
     """Serve what a script makes by a production server, else run the script so that it can be reached."""
-    target = _importable(app, file)
+    target = _importable(file)
     if target and (server := _server(app, file, target)):
         why = f"{file.path} starts a development server or listens on the loopback address; {server[0]} runs {target}"
         return Serving(
@@ -142,7 +140,7 @@ def _patched(app: App, file: PythonFile) -> list[str]:
     return [name for name in ("flask", "flask_socketio", "uvicorn") if name in imported]
 
 
-def _importable(app: App, file: PythonFile) -> str | None:
+def _importable(file: PythonFile) -> str | None:
     """Return `module:application` if importing a file makes the application, and running it prepares nothing more."""
     if not file.application or file.is_factory or not file.only_runs or file.kind == "celery":
         return None
@@ -154,7 +152,7 @@ def _importable(app: App, file: PythonFile) -> str | None:
 def _server(app: App, file: PythonFile, target: str) -> tuple[str, ...] | None:
     kind = file.kind or app.framework
     text = app.tree.text(app.inside(file.path)) or ""
-    if "socketio" in text.lower() or "falcon.asgi" in text and kind != "falcon":
+    if "socketio" in text.lower() or ("falcon.asgi" in text and kind != "falcon"):
         return None
     if kind in ASGI or "falcon.asgi" in text:
         program = "hypercorn" if kind == "quart" else "uvicorn"
