@@ -14,9 +14,9 @@ from docker import APIClient
 
 from container_kit.stages.build.buildkit.messages import StatusResponse
 from container_kit.stages.build.buildkit.progress import BuildLog
-from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.engine_builders import BuildRequest, SessionBuilder
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.formats.dockerignore import DockerIgnore
 
 _FIRST_WITH_HEREDOCS = 23
 """The major version of Docker Engine whose own BuildKit knows here-documents."""
@@ -61,7 +61,7 @@ class BuildKit:
             dockerfile_folder=self._folder,
             dockerfile_name="Dockerfile",
             dockerfile=text,
-            ignore=Patterns.of_ignore_file(""),
+            ignore=DockerIgnore.parse(""),
             tag=self._name(),
             target=target,
             build_args=build_args or {},

@@ -12,6 +12,7 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage, buildx
 from container_kit.stages.contract.fault import StageFailure
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.slow]
 
@@ -26,7 +27,7 @@ def _installed() -> None:
 
 async def _build(stage: BuildImage, ctx: Contexts, root: Path, tag: str, **options: object) -> Image:
     chosen = BuildOptions(tag=tag, no_cache=True, **options)  # type: ignore[arg-type] # fields
-    return await stage.execute(ctx(), Source(path=str(root)), chosen)
+    return await execute(stage, ctx(), Source(path=str(root)), chosen)
 
 
 async def test_a_named_builder_builds_with_progress_secrets_and_arguments(

@@ -16,6 +16,7 @@ from container_kit.stages.build.ca_certificates import EXPORT, MOUNT, SECRET_ID,
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.formats.dockerfile import parse_dockerfile
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 Write = Callable[..., Path]
 
@@ -146,10 +147,10 @@ async def test_a_program_trusts_the_ca_that_the_fault_of_its_first_build_request
     dockerfile, says = CASES[program]
     source = _source(write, authority, dockerfile)
     with pytest.raises(StageFailure) as raised:
-        await stage.execute(ctx(), source, BuildOptions(tag=unique()))
+        await execute(stage, ctx(), source, BuildOptions(tag=unique()))
     assert raised.value.fault.code == "build.tls_untrusted"
     assert "ca_file" in raised.value.fault.next_actions[0].arguments
-    image = await stage.execute(ctx(), source, BuildOptions(tag=unique(), ca_file="ca.pem"))
+    image = await execute(stage, ctx(), source, BuildOptions(tag=unique(), ca_file="ca.pem"))
     assert any(says in line for line in ctx.lines)
     assert SECRET_ID not in " ".join(ctx.messages)
     assert (Path(source.path) / "Dockerfile").read_text() == dockerfile

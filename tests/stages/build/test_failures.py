@@ -20,6 +20,7 @@ from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.docker.engine import DockerEngine
 from support.engine.proxy import EngineProxy
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.usefixtures("docker_config")]
 
@@ -270,7 +271,7 @@ CASES = [
 
 async def _failing(stage: BuildImage, ctx: Contexts, root: Path, **options: object) -> Fault:
     with pytest.raises(StageFailure) as caught:
-        await stage.execute(ctx(), Source(path=str(root)), BuildOptions(**options))  # type: ignore[arg-type] # fields
+        await execute(stage, ctx(), Source(path=str(root)), BuildOptions(**options))  # type: ignore[arg-type] # fields
     return caught.value.fault
 
 
@@ -374,7 +375,7 @@ async def test_a_private_base_image_builds_with_a_login_of_docker_or_podman(
     fault = await _failing(stage, ctx, root)
     assert fault.code == "build.base_unauthorized"
     log_in_with(docker_config, host)
-    image = await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag=unique()))
+    image = await execute(stage, ctx(), Source(path=str(root)), BuildOptions(tag=unique()))
     assert image.builder == ("classic" if podman else "buildkit-session")
 
 
@@ -442,7 +443,7 @@ async def test_an_untrusted_certificate_inside_the_build_is_repaired_by_the_acti
     fault = await _failing(stage, ctx, root, tag=unique())
     assert fault.code == "build.tls_untrusted"
     assert list(fault.next_actions[0].arguments) == ["ca_file"]
-    image = await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag=unique(), ca_file="cert.pem"))
+    image = await execute(stage, ctx(), Source(path=str(root)), BuildOptions(tag=unique(), ca_file="cert.pem"))
     assert "answered 404" in ctx.lines
     assert "/run/secrets" not in " ".join(ctx.messages)
     inside = docker_api.inspect_image(image.id)["Config"]["Env"]

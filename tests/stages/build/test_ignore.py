@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from container_kit.stages.build.context.build_context import walk
-from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.formats.dockerignore import DockerIgnore
 
 
 @pytest.mark.parametrize(
@@ -49,25 +48,25 @@ from container_kit.stages.contract.fault import StageFailure
     ],
 )
 def test_a_pattern_matches_as_docker_says(pattern: str, path: str, ignored: bool) -> None:
-    assert (Patterns.of_ignore_file(pattern).which(path) is not None) is ignored
+    assert (DockerIgnore.parse(pattern).find(path) is not None) is ignored
 
 
 def test_the_last_pattern_that_matches_decides() -> None:
-    patterns = Patterns.of_ignore_file("*.md\n!README*.md\nREADME-secret.md\n")
-    assert patterns.which("a.md") is not None
-    assert patterns.which("README.md") is None
-    assert patterns.which("README-secret.md") is not None
+    patterns = DockerIgnore.parse("*.md\n!README*.md\nREADME-secret.md\n")
+    assert patterns.find("a.md") is not None
+    assert patterns.find("README.md") is None
+    assert patterns.find("README-secret.md") is not None
 
 
 def test_comments_blank_lines_and_a_byte_order_mark_are_not_patterns() -> None:
-    patterns = Patterns.of_ignore_file("\ufeff# a comment\n\n   \n a.txt \r\n")
+    patterns = DockerIgnore.parse("\ufeff# a comment\n\n   \n a.txt \r\n")
     assert [pattern.text for pattern in patterns.patterns] == ["a.txt"]
     assert patterns.patterns[0].line == 4
 
 
 def test_a_pattern_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(ValueError, match="pattern"):
-        Patterns.of_ignore_file("[z-a]x")
+        DockerIgnore.parse("[z-a]x")
 
 
 def _tree(root: Path, *paths: str) -> Path:
@@ -78,8 +77,8 @@ def _tree(root: Path, *paths: str) -> Path:
 
 
 def _walked(root: Path, ignore: str, include: list[str] | None = None) -> list[str]:
-    chosen = Patterns.of(include) if include is not None else None
-    return [entry.path for entry in walk(root, Patterns.of_ignore_file(ignore), chosen)]
+    chosen = DockerIgnore.from_patterns(include) if include is not None else None
+    return [entry.path for entry in walk(root, DockerIgnore.parse(ignore), chosen)]
 
 
 def test_what_is_taken_back_below_an_ignored_folder_comes_with_its_parents(tmp_path: Path) -> None:
@@ -115,9 +114,9 @@ def test_hard_links_point_to_the_first_name_that_is_taken(tmp_path: Path) -> Non
     root = _tree(tmp_path, "one")
     (root / "three").hardlink_to(root / "one")
     (root / "two").hardlink_to(root / "one")
-    links = {entry.path: entry.link for entry in walk(root, Patterns.of([]))}
+    links = {entry.path: entry.link for entry in walk(root, DockerIgnore.from_patterns([]))}
     assert links == {"one": "", "three": "one", "two": "one"}
-    links = {entry.path: entry.link for entry in walk(root, Patterns.of(["one"]))}
+    links = {entry.path: entry.link for entry in walk(root, DockerIgnore.from_patterns(["one"]))}
     assert links == {"three": "", "two": "three"}
 
 
@@ -141,10 +140,10 @@ def test_a_folder_that_may_not_be_read_is_a_fault(tmp_path: Path) -> None:
     secret.chmod(0)
     code = (
         "import os, sys; from pathlib import Path; from container_kit.stages.build.context.build_context import walk;"
-        "from container_kit.stages.build.context.ignore import Patterns;"
+        "from container_kit.stages.formats.dockerignore import DockerIgnore;"
         "from container_kit.stages.contract.fault import StageFailure\n"
         "os.chdir(sys.argv[1]); os.seteuid(65534)\n"
-        "try: list(walk(Path('.'), Patterns.of([])))\n"
+        "try: list(walk(Path('.'), DockerIgnore.from_patterns([])))\n"
         "except StageFailure as failure: print(failure.fault.code, failure.fault.evidence[0].where)\n"
     )
 
@@ -152,26 +151,3 @@ def test_a_folder_that_may_not_be_read_is_a_fault(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path / "src")], capture_output=True, text=True, check=True
     )
     assert said.stdout.split() == ["build.context_unreadable", "secret"]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "name"),
-    [
-        ("*a" * 8 + "b", "a"),
-        ("**/" * 12 + "x", "a/"),
-        ("a**" * 12 + "b", "a"),
-        ("*[a]" * 20 + "b", "a"),
-        ("a**/*b*c", "a/"),
-    ],
-)
-def test_work_grows_no_faster_than_the_path(pattern: str, name: str) -> None:
-    def seconds(length: int) -> float:
-        patterns = Patterns.of([pattern])
-        path = name * (length // len(name)) + "c"
-        started = time.process_time()
-        for _ in range(20):
-            patterns.decide(path)
-        return time.process_time() - started
-
-    short, long = (min(seconds(length) for _ in range(3)) for length in (200, 800))
-    assert long <= 12 * max(short, 0.001)

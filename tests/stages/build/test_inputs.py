@@ -13,11 +13,12 @@ from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage, inputs
 from container_kit.stages.build.context.build_context import walk
-from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.context.tar import write_tar
 from container_kit.stages.contract.fault import Fault, StageFailure
 from container_kit.stages.contract.workspace import Workspace
+from container_kit.stages.formats.dockerignore import DockerIgnore
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import preview
 
 Write = Callable[..., Path]
 
@@ -125,9 +126,9 @@ def test_the_context_is_the_root_or_the_folder_of_a_modules_own_dockerfile(ctx: 
 @pytest.mark.anyio
 async def test_a_dry_run_predicts_the_image(ctx: Contexts, write: Write) -> None:
     root = write(Dockerfile="FROM a AS x\nEXPOSE 1\nFROM b\nEXPOSE 8080/tcp 53/udp\nUSER app\nHEALTHCHECK CMD true\n")
-    preview = await BuildImage().preview(ctx(), Source(path=str(root)), BuildOptions(tag="team/app:2"))
-    assert preview.output is not None
-    made = preview.output
+    predicted = await preview(BuildImage(), ctx(), Source(path=str(root)), BuildOptions(tag="team/app:2"))
+    assert predicted.output is not None
+    made = predicted.output
     assert (made.id, made.reference, made.ports, made.user, made.healthcheck) == (
         "",
         "team/app:2",
@@ -135,7 +136,7 @@ async def test_a_dry_run_predicts_the_image(ctx: Contexts, write: Write) -> None
         "app",
         True,
     )
-    assert "team/app:2" in preview.changes[0]
+    assert "team/app:2" in predicted.changes[0]
 
 
 @pytest.mark.anyio
@@ -167,11 +168,11 @@ def test_a_file_that_is_cut_or_removed_while_it_is_sent_is_a_fault(write: Write)
         os.truncate(root / "cut", 1 << 20)
 
     with pytest.raises(StageFailure) as failed:
-        write_tar(walk(root, Patterns([])), {}, cut)
+        write_tar(walk(root, DockerIgnore([])), {}, cut)
     assert (failed.value.fault.code, failed.value.fault.retryable) == ("build.context_changed", True)
     assert "cut changed" in failed.value.fault.message
 
-    entries = list(walk(root, Patterns([])))
+    entries = list(walk(root, DockerIgnore([])))
     (root / "gone").unlink()
     with pytest.raises(StageFailure, match=r"build\.context_changed: gone"):
         write_tar(entries, {}, lambda _: None)

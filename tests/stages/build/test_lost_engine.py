@@ -15,6 +15,7 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.docker.engine import DockerEngine
 from support.engine.private_engine import PrivateEngine
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute, validate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(150)]
 
@@ -32,7 +33,7 @@ async def test_an_engine_killed_during_a_build_is_an_immediate_fault_and_the_bui
 
     async def build() -> None:
         try:
-            await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag="app"))
+            await execute(stage, ctx(), Source(path=str(root)), BuildOptions(tag="app"))
         except StageFailure as failure:
             faults.append(failure.fault.code)
 
@@ -47,10 +48,10 @@ async def test_an_engine_killed_during_a_build_is_an_immediate_fault_and_the_bui
                 await anyio.sleep(0.02)
     assert faults == ["engine.connection_lost"]
     with anyio.fail_after(30), pytest.raises(StageFailure) as caught:
-        await stage.validate(ctx(), Source(path=str(root)))
+        await validate(stage, ctx(), Source(path=str(root)), BuildOptions())
     assert caught.value.fault.code == "engine.unreachable"
     await anyio.to_thread.run_sync(private.start)
-    image = await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag="app"))
+    image = await execute(stage, ctx(), Source(path=str(root)), BuildOptions(tag="app"))
     assert image.id
     assert [one["RepoTags"] for one in private.api.images(name="app")] == [["app:latest"]]
 
@@ -64,6 +65,6 @@ async def test_a_full_disk_has_its_own_fault(
     (root / "big").write_bytes(bytes(64 << 20))
     stage = BuildImage(DockerEngine(private.host))
     with anyio.fail_after(30), pytest.raises(StageFailure) as caught:
-        await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag="app"))
+        await execute(stage, ctx(), Source(path=str(root)), BuildOptions(tag="app"))
     assert caught.value.fault.code == "engine.disk_full"
     assert private.api.images(name="app") == []

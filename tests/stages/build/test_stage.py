@@ -20,6 +20,7 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.docker.engine import DockerEngine
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute, validate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(120)]
 
@@ -53,7 +54,7 @@ def builder(docker_api: APIClient) -> str:
 
 
 async def _build(stage: BuildImage, ctx: StageContext, root: Path, tag: str, **options: object) -> Image:
-    return await stage.execute(ctx, Source(path=str(root)), BuildOptions(tag=tag, **options))  # type: ignore[arg-type] # fields
+    return await execute(stage, ctx, Source(path=str(root)), BuildOptions(tag=tag, **options))  # type: ignore[arg-type] # fields
 
 
 async def test_an_image_is_built_and_described(
@@ -238,7 +239,7 @@ async def test_a_proposed_dockerfile_is_built_without_being_written(
 ) -> None:
     root = write(**{"a.txt": "x", "b.txt": "y"})
     proposed = Dockerfile(content=f"FROM {tiny_image}\nCOPY . /c\nRUN ls /c\n", ignore="b.txt\n", written=False)
-    await stage.execute(ctx(), Source(path=str(root)), BuildOptions(tag=unique(), no_cache=True), proposed)
+    await execute(stage, ctx(), Source(path=str(root)), BuildOptions(tag=unique(), no_cache=True), proposed)
     assert "a.txt" in ctx.lines
     assert "b.txt" not in ctx.lines
     assert sorted(path.name for path in root.iterdir()) == ["a.txt", "b.txt"]
@@ -248,5 +249,5 @@ async def test_a_dead_engine_is_a_fault_within_seconds(ctx: Contexts, write: Wri
     root = write(Dockerfile="FROM scratch\n")
     stage = BuildImage(DockerEngine(f"unix://{tmp_path}/none.sock"))
     with anyio.fail_after(5), pytest.raises(StageFailure) as caught:
-        await stage.validate(ctx(), Source(path=str(root)))
+        await validate(stage, ctx(), Source(path=str(root)), BuildOptions())
     assert caught.value.fault.code == "engine.unreachable"

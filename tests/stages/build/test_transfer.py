@@ -16,6 +16,7 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.docker.engine import DockerEngine
 from support.engine.proxy import EngineProxy
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -35,7 +36,7 @@ def builder(request: pytest.FixtureRequest, proxy: Callable[..., EngineProxy]) -
 
 async def _build(stage: BuildImage, ctx: Contexts, root: Path, tag: str, **options: object) -> Image:
     chosen = BuildOptions(tag=tag, no_cache=True, **options)  # type: ignore[arg-type] # fields
-    return await stage.execute(ctx(), Source(path=str(root)), chosen)
+    return await execute(stage, ctx(), Source(path=str(root)), chosen)
 
 
 async def test_the_builder_is_chosen_by_what_is_there_and_said(

@@ -28,6 +28,7 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.docker.endpoint import DEFAULT_HOST, EndpointError, find_endpoint
 from container_kit.stages.docker.engine import DockerEngine
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = pytest.mark.anyio
 
@@ -286,7 +287,7 @@ async def test_calls_and_builds_work_over_tls(
         assert (await engine.call(lambda api: api.version()))["ApiVersion"]
         (tmp_path / "Dockerfile").write_text(f"FROM {tiny_image}\nRUN echo over TLS\n")
         options = BuildOptions(tag=unique(), no_cache=True)
-        image = await BuildImage(engine).execute(ctx(), Source(path=str(tmp_path)), options)
+        image = await execute(BuildImage(engine), ctx(), Source(path=str(tmp_path)), options)
     assert image.builder == "buildkit-session"
     assert "over TLS" in ctx.lines
 
@@ -346,4 +347,4 @@ async def test_an_engine_behind_ssh_is_called_and_builds(
 async def _built_over(far: DockerEngine, ctx: Contexts, root: Path, tag: str) -> str:
     with contextlib.closing(far):
         options = BuildOptions(tag=tag, no_cache=True)
-        return (await BuildImage(far).execute(ctx(), Source(path=str(root)), options)).id
+        return (await execute(BuildImage(far), ctx(), Source(path=str(root)), options)).id

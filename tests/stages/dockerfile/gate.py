@@ -12,7 +12,7 @@ from pathlib import Path
 import dockerfile as buildkit
 
 from container_kit.stages.artifacts.dockerfile import Dockerfile
-from container_kit.stages.dockerfile.generate.dockerignore import is_ignored, read_patterns
+from container_kit.stages.formats.dockerignore import DockerIgnore
 
 _TOOLCHAIN = re.compile(
     r"(golang|rust|gradle|maven|-jdk|/sdk|gcc|clojure|sbt|elixir|swift:[\d.]+-\w+$|haskell|dart|crystal|composer)[:\d.-]"
@@ -187,7 +187,7 @@ def _lockfiles_are_kept(text: str, manifests: tuple[str, ...]) -> None:
 
 
 def _sources_exist(blocks: list[Block], made: Dockerfile, root: Path) -> None:
-    patterns = read_patterns(made.ignore or "")
+    patterns = DockerIgnore.parse(made.ignore or "")
     names = [block.name for block in blocks]
     for number, block in enumerate(blocks):
         for copy in block.of("COPY"):
@@ -197,7 +197,7 @@ def _sources_exist(blocks: list[Block], made: Dockerfile, root: Path) -> None:
                 continue
             for path in copy.value[:-1]:
                 assert (root / path).exists(), f"COPY of {path}, which is not there"
-                assert path == "." or not is_ignored(path, patterns), f"COPY of {path}, which is ignored"
+                assert path == "." or patterns.find(path) is None, f"COPY of {path}, which is ignored"
 
 
 def _ports_agree(last: Block, made: Dockerfile) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from container_kit.stages.dockerfile.generate.dockerignore import ignore_text, is_ignored, read_patterns
+from container_kit.stages.dockerfile.generate.dockerignore import ignore_text
 from container_kit.stages.dockerfile.generate.render import is_own, signed
 from container_kit.stages.ecosystems.facets.generation.base_images import Availability, Base, BasePolicy, Bases
 from container_kit.stages.ecosystems.facets.generation.start_command import listening, parse
 from container_kit.stages.ecosystems.facets.generation.version_ranges import allows, preferred
+from container_kit.stages.formats.dockerignore import DockerIgnore
 
 
 @pytest.mark.parametrize(
@@ -134,11 +135,11 @@ def test_an_image_that_the_operator_named_is_taken_unseen() -> None:
 
 
 def test_an_ignore_file_keeps_secrets_out_and_what_is_copied_in() -> None:
-    patterns = read_patterns(ignore_text(("**/tmp",), ("keys/public.pem",)))
+    patterns = DockerIgnore.parse(ignore_text(("**/tmp",), ("keys/public.pem",)))
     for secret in (".env", "services/api/.env.production", "config/id_rsa", ".git/config", ".aws/credentials"):
-        assert is_ignored(secret, patterns), secret
+        assert patterns.find(secret) is not None, secret
     for needed in ("keys/public.pem", "package.json", ".env.example", "src/app.py"):
-        assert not is_ignored(needed, patterns), needed
+        assert patterns.find(needed) is None, needed
 
 
 def test_a_generated_text_is_known_until_it_is_edited() -> None:

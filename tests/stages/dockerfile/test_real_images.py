@@ -24,6 +24,7 @@ from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.dockerfile import WriteDockerfile
 from stages.dockerfile.gate import check
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.timeout(480)]
 
@@ -70,7 +71,7 @@ async def _build(
 ) -> tuple[Dockerfile, Image]:
     analysis = await Analyze().execute(ctx(stage="analyze"), source)
     made = await WriteDockerfile(engine=engine).execute(ctx(stage="write-dockerfile"), source, analysis, options)
-    image = await BuildImage(engine).execute(ctx(stage="build"), source, BuildOptions(tag=tag), made)
+    image = await execute(BuildImage(engine), ctx(stage="build"), source, BuildOptions(tag=tag), made)
     return made, image
 
 

@@ -18,6 +18,7 @@ from container_kit.stages.dockerfile import ApplyPatches, ReviewDockerfile
 from stages.dockerfile.cases import module, package
 from stages.dockerfile.gate import lint
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = pytest.mark.anyio
 
@@ -180,7 +181,7 @@ async def test_a_patched_dockerfile_builds(
     review = await _review(ctx, source)
     ids = tuple(p.id for p in review.problems if p.patch and p.rule != "lockfile-not-kept")
     made = await ApplyPatches().execute(ctx(), source, review, PatchSelection(ids=ids))
-    image = await BuildImage(engine).execute(ctx(), source, BuildOptions(tag=unique()), made)
+    image = await execute(BuildImage(engine), ctx(), source, BuildOptions(tag=unique()), made)
     assert image.user == "10001:10001"
     assert image.ports == (3000,)
     assert image.healthcheck

@@ -28,6 +28,7 @@ from container_kit.stages.scan.builtin import versions
 from stages.dockerfile.gate import check
 from stages.ecosystems import glint
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("_installed_glint")]
 
@@ -138,7 +139,7 @@ async def test_its_application_builds_and_answers(
     analysis = await Analyze().execute(ctx(stage="analyze"), source)
     dockerfile = await WriteDockerfile(engine=engine).execute(ctx(stage="write-dockerfile"), source, analysis)
     check(dockerfile, Path(source.path), ("glint.lock",))
-    image = await BuildImage(engine).execute(ctx(stage="build"), source, BuildOptions(tag=unique()), dockerfile)
+    image = await execute(BuildImage(engine), ctx(stage="build"), source, BuildOptions(tag=unique()), dockerfile)
     host = docker_api.create_host_config(port_bindings={4321: ("127.0.0.1", None)}, read_only=True, cap_drop=["ALL"])
     container = docker_api.create_container(image.id, ports=[4321], host_config=host)["Id"]
     try:

@@ -21,6 +21,7 @@ from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.push import PushImage
 from support.engine.registry import Registry, SlowRegistry
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute, preview, validate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration]
 
@@ -55,7 +56,7 @@ def names(api: APIClient, image: Image) -> list[str]:
 
 async def fault_of(stage: PushImage, ctx: Contexts, image: Image, options: PushOptions) -> Fault:
     with pytest.raises(StageFailure) as failed:
-        await stage.execute(ctx(), image, options)
+        await execute(stage, ctx(), image, options)
     assert failed.value.fault.code in {code.code for code in stage.faults}
     return failed.value.fault
 
@@ -76,7 +77,7 @@ async def test_the_digest_is_the_registrys_own(
     engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, made = registry(), image()
-    pushed = await PushImage(engine).execute(ctx(), made, options(there, tag="v1"))
+    pushed = await execute(PushImage(engine), ctx(), made, options(there, tag="v1"))
     assert pushed.digest == in_registry(there, pushed.repository, "v1")
     assert pushed.digest != made.id
     assert pushed.pinned == f"{there.host}/{pushed.repository}@{pushed.digest}"
@@ -92,8 +93,8 @@ async def test_the_tag_is_the_images_own_by_default_and_a_second_push_sends_noth
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, made = registry(), image()
-    first = await PushImage(engine).execute(ctx(), made, options(there))
-    again = await PushImage(engine).execute(ctx(), made, options(there))
+    first = await execute(PushImage(engine), ctx(), made, options(there))
+    again = await execute(PushImage(engine), ctx(), made, options(there))
     assert (first.tag, first.layers_pushed, again.digest) == ("1", 1, first.digest)
     assert (again.layers_pushed, again.layers_there_before, again.previous_digest) == (0, 1, first.digest)
 
@@ -103,7 +104,7 @@ async def test_a_password_is_found_in_dockers_configuration(
 ) -> None:
     there = registry({"ann": "planted-password"})
     log_in(there.host, "ann", "planted-password")
-    pushed = await PushImage(engine).execute(ctx(), image(), options(there))
+    pushed = await execute(PushImage(engine), ctx(), image(), options(there))
     assert pushed.confirmed_by == "registry"
     assert "planted-password" not in pushed.model_dump_json()
 
@@ -122,7 +123,7 @@ async def test_no_or_wrong_credentials_are_unauthorized_before_anything_is_sent(
     assert f"docker login {there.host}" in fault.hint
     assert "wrong-password" not in fault.model_dump_json()
     with pytest.raises(StageFailure, match=r"push\.unauthorized"):
-        await stage.validate(ctx(), wanted, made)
+        await validate(stage, ctx(), wanted, made)
     assert there.blobs() == 0
     assert names(docker_api, made) == [made.reference]
 
@@ -172,7 +173,7 @@ def lost_in_the_middle(
         assert (faults[0].code, faults[0].retryable) == ("push.registry_connection_lost", True)
         assert names(docker_api, made) == [made.reference]
         come_back()
-        pushed = await PushImage(engine).execute(ctx(), made, options(there))
+        pushed = await execute(PushImage(engine), ctx(), made, options(there))
         assert pushed.digest == in_registry(there, pushed.repository, "1")
 
     return check
@@ -205,7 +206,7 @@ async def test_a_registry_that_is_slow_is_waited_for(
     monkeypatch.setattr("container_kit.stages.push.upload._CHECK_AFTER", 0.2)
     there, asked = registry(), 0
     with SlowRegistry(there, silent_for=2.0) as slow:
-        pushed = await PushImage(engine).execute(ctx(), image(), options(slow))
+        pushed = await execute(PushImage(engine), ctx(), image(), options(slow))
         asked = slow.asked_for_life
     assert asked > 3, "it was silent for ten times as long as it takes to be doubted"
     assert pushed.digest == in_registry(there, pushed.repository, "1")
@@ -217,7 +218,7 @@ async def test_cancelling_stops_the_engine_and_leaves_nothing_behind(
     there, made = registry(), image(megabytes=60)
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(PushImage(engine).execute, ctx(), made, options(there))
+            tasks.start_soon(execute, PushImage(engine), ctx(), made, options(there))
             while not there.uploading():
                 await anyio.sleep(0.005)
             before = anyio.current_time()
@@ -232,7 +233,7 @@ async def test_rollback_removes_a_tag_that_was_free(
     engine: DockerEngine, docker_api: APIClient, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, made, stage = registry(), image(), PushImage(engine)
-    pushed = await stage.execute(ctx(), made, options(there))
+    pushed = await execute(stage, ctx(), made, options(there))
     await stage.rollback(ctx(), pushed)
     assert in_registry(there, pushed.repository, pushed.tag) is None
     assert names(docker_api, made) == [made.reference]
@@ -243,8 +244,8 @@ async def test_rollback_lets_the_tag_name_again_what_it_named_before(
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, stage = registry(), PushImage(engine)
-    first = await stage.execute(ctx(), image(), options(there, tag="live"))
-    second = await stage.execute(ctx(), image(), options(there, tag="live"))
+    first = await execute(stage, ctx(), image(), options(there, tag="live"))
+    second = await execute(stage, ctx(), image(), options(there, tag="live"))
     assert second.previous_digest == first.digest
     await stage.rollback(ctx(), second)
     assert in_registry(there, second.repository, "live") == first.digest
@@ -255,8 +256,8 @@ async def test_rollback_takes_no_other_tag_with_it(
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, stage, made = registry(), PushImage(engine), image()
-    kept = await stage.execute(ctx(), made, options(there, tag="kept"))
-    other = await stage.execute(ctx(), made, options(there, tag="other"))
+    kept = await execute(stage, ctx(), made, options(there, tag="kept"))
+    other = await execute(stage, ctx(), made, options(there, tag="other"))
     with pytest.raises(StageFailure, match=r"push\.cannot_undo"):  # this registry cannot delete a tag alone
         await stage.rollback(ctx(), other)
     assert in_registry(there, kept.repository, "kept") == kept.digest
@@ -266,8 +267,8 @@ async def test_rollback_leaves_what_somebody_else_pushed_since(
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, stage = registry(), PushImage(engine)
-    ours = await stage.execute(ctx(), image(), options(there, tag="live"))
-    theirs = await stage.execute(ctx(), image(), options(there, tag="live"))
+    ours = await execute(stage, ctx(), image(), options(there, tag="live"))
+    theirs = await execute(stage, ctx(), image(), options(there, tag="live"))
     await stage.rollback(ctx(), ours)
     assert in_registry(there, theirs.repository, "live") == theirs.digest
 
@@ -276,7 +277,7 @@ async def test_a_registry_that_forbids_deletion_is_a_fault(
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, stage = registry(delete=False), PushImage(engine)
-    pushed = await stage.execute(ctx(), image(), options(there))
+    pushed = await execute(stage, ctx(), image(), options(there))
     with pytest.raises(StageFailure) as failed:
         await stage.rollback(ctx(), pushed)
     assert failed.value.fault.code == "push.cannot_undo"
@@ -287,7 +288,7 @@ async def test_rollback_with_the_registry_gone_can_be_tried_again(
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, stage = registry(), PushImage(engine)
-    pushed = await stage.execute(ctx(), image(), options(there))
+    pushed = await execute(stage, ctx(), image(), options(there))
     there.kill()
     with pytest.raises(StageFailure) as failed:
         await stage.rollback(ctx(), pushed)
@@ -298,8 +299,8 @@ async def test_a_dry_run_says_if_it_would_push(
     engine: DockerEngine, ctx: Contexts, registry: Registries, options: Any
 ) -> None:
     there = registry()
-    preview = await PushImage(engine).preview(ctx(dry_run=True), options(there), Image(id="", reference="shop:3"))
-    assert preview.changes == (f"push shop:3 to {options(there).repository}:3",)
+    predicted = await preview(PushImage(engine), ctx(dry_run=True), options(there), Image(id="", reference="shop:3"))
+    assert predicted.changes == (f"push shop:3 to {options(there).repository}:3",)
     assert json.loads(ask(there, "/v2/_catalog")[1]) == {"repositories": []}
 
 
@@ -317,7 +318,7 @@ async def test_a_tag_that_somebody_else_pushes_at_the_same_time_is_not_reported_
     engine: DockerEngine, ctx: Contexts, image: Images, registry: Registries, options: Any
 ) -> None:
     there, stage = registry(), PushImage(engine)
-    theirs = await stage.execute(ctx(), image(), options(there, tag="theirs"))
+    theirs = await execute(stage, ctx(), image(), options(there, tag="theirs"))
     content = ask(there, f"/v2/{theirs.repository}/manifests/theirs")[1]
     kind = json.loads(content).get("mediaType", OCI)  # which an OCI manifest need not tell of itself
 
@@ -329,12 +330,12 @@ async def test_a_tag_that_somebody_else_pushes_at_the_same_time_is_not_reported_
             assert connection.getresponse().status == http.client.CREATED
 
     with pytest.raises(StageFailure) as failed:
-        await stage.execute(ctx(on_progress=_at_the_reading_back(push_theirs)), image(), options(there, tag="live"))
+        await execute(stage, ctx(on_progress=_at_the_reading_back(push_theirs)), image(), options(there, tag="live"))
     fault = failed.value.fault
     assert fault.code == "push.digest_mismatch"
     assert theirs.digest in fault.message
     assert in_registry(there, theirs.repository, "live") == theirs.digest
-    own = await stage.execute(ctx(), image(), options(there, tag="own"))
+    own = await execute(stage, ctx(), image(), options(there, tag="own"))
     assert in_registry(there, own.repository, "own") == own.digest
 
 
@@ -343,9 +344,9 @@ async def test_a_registry_that_dies_before_the_digest_is_read_back_is_not_taken_
 ) -> None:
     there, stage, made = registry(), PushImage(engine), image()
     with pytest.raises(StageFailure) as failed:
-        await stage.execute(ctx(on_progress=_at_the_reading_back(there.kill)), made, options(there))
+        await execute(stage, ctx(on_progress=_at_the_reading_back(there.kill)), made, options(there))
     assert (failed.value.fault.code, failed.value.fault.retryable) == ("push.not_confirmed", True)
     assert names(docker_api, made) == [made.reference]
     there.start()
-    pushed = await stage.execute(ctx(), made, options(there))
+    pushed = await execute(stage, ctx(), made, options(there))
     assert pushed.digest == in_registry(there, pushed.repository, "1")

@@ -15,6 +15,7 @@ from container_kit.stages.push import PushImage
 from support.engine.private_engine import PrivateEngine
 from support.engine.registry import Registry
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 from support.scan.planted_packages import random_layer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration, pytest.mark.timeout(120)]
@@ -24,7 +25,7 @@ BRIDGE = "172.17.0.1"  # the first address of docker's default bridge
 
 async def fault_of(engine: DockerEngine, ctx: Contexts, image: Image, registry: Registry) -> Fault:
     with pytest.raises(StageFailure) as failed:
-        await PushImage(engine).execute(ctx(), image, PushOptions(repository=f"{registry.host}/team/shop", tag="1"))
+        await execute(PushImage(engine), ctx(), image, PushOptions(repository=f"{registry.host}/team/shop", tag="1"))
     return failed.value.fault
 
 
@@ -57,7 +58,7 @@ async def test_a_registry_that_only_the_engine_reaches_is_confirmed_by_the_engin
     with private.network():
         there = registry()
     options = PushOptions(repository=f"{there.host}/team/shop", tag="1")
-    pushed = await PushImage(DockerEngine(private.host)).execute(ctx(), image, options)
+    pushed = await execute(PushImage(DockerEngine(private.host)), ctx(), image, options)
     assert pushed.confirmed_by == "engine"
     assert pushed.digest in private.api.inspect_image(image.id)["RepoDigests"][0]
 

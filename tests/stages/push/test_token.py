@@ -27,6 +27,7 @@ from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.push import PushImage
 from support.engine.registry import Registry
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.integration]
 
@@ -113,7 +114,7 @@ def registry_with_tokens(tmp_path: Path, registry: Callable[..., Registry]) -> I
 
 async def push(engine: DockerEngine, ctx: Contexts, image: Image, registry: Registry) -> Any:
     name = image.reference.partition(":")[0]  # of this test, hence removed with it
-    return await PushImage(engine).execute(ctx(), image, PushOptions(repository=f"{registry.host}/{name}/shop"))
+    return await execute(PushImage(engine), ctx(), image, PushOptions(repository=f"{registry.host}/{name}/shop"))
 
 
 async def test_a_password_buys_a_token_to_push_read_back_and_undo(

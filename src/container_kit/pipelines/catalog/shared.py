@@ -11,6 +11,7 @@ from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.image import BuildOptions, LocalImage
 from container_kit.stages.artifacts.source import Source
+from container_kit.stages.docker.image_reference import short_name
 
 if TYPE_CHECKING:
     from container_kit.stages.docker.engine import DockerEngine
@@ -32,7 +33,7 @@ def application(artifacts: Artifacts, name: str | None) -> str:
     if name is None and source is not None:
         name = (Path(source.path).resolve() / source.module).name
     elif name is None and image is not None:
-        name = image.image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+        name = short_name(image.image)
     return (name or "").lower()
 
 

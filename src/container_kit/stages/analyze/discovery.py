@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from container_kit.stages.docker.image_reference import short_name
 from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile
@@ -281,7 +281,7 @@ def _bare_candidate(tree: ModuleTree, path: str, inner: frozenset[str], *, alone
     return Candidate(path, [found], bare=True) if found else None
 
 
-_SERVER_IMAGES = re.compile(r"(?:\S+/)?(?:nginx|httpd|caddy)(?:[:@]\S*)?")
+_SERVER_IMAGES = frozenset({"nginx", "httpd", "caddy"})
 """Images of web servers for static pages."""
 _LAST_RESORT = 85
 """The rank from which files also occur with other ecosystems: shell scripts, pages, platform files."""
@@ -290,7 +290,7 @@ _LAST_RESORT = 85
 def _is_static_site_image(folder: Folder) -> bool:
     """Return whether the Dockerfile of a folder is based on a web server for static pages."""
     bases = read_dockerfile("Dockerfile", folder.text("Dockerfile")).bases
-    return any(_SERVER_IMAGES.fullmatch(base) for base in bases)
+    return any(short_name(base) in _SERVER_IMAGES for base in bases)
 
 
 def _named(folder: Folder, choices: Iterable[Detector]) -> Detector | None:

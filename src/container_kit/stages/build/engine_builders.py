@@ -16,10 +16,10 @@ from urllib.parse import urlencode
 from container_kit.stages.build.base_credentials import registry_config
 from container_kit.stages.build.buildkit.session import FindCredentials, Session, SessionContent, anonymous
 from container_kit.stages.build.context.build_context import walk
-from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.context.tar import write_tar
 from container_kit.stages.docker.credentials import Credentials
 from container_kit.stages.docker.endpoint import Endpoint, EngineConnection
+from container_kit.stages.formats.dockerignore import DockerIgnore
 
 OnRecord = Callable[[dict[str, Any]], None]
 """Receives each JSON record of the builder, in order."""
@@ -36,7 +36,7 @@ class BuildRequest:
     dockerfile_name: str
     dockerfile: str = field(repr=False)
     """The content."""
-    ignore: Patterns
+    ignore: DockerIgnore
     tag: str
     target: str | None = None
     build_args: Mapping[str, str] = field(default_factory=dict, repr=False)

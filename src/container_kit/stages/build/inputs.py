@@ -14,7 +14,6 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import ca_certificates, secrets
-from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
@@ -28,12 +27,8 @@ from container_kit.stages.formats.dockerfile import (
     is_dockerfile_name,
     parse_dockerfile,
 )
+from container_kit.stages.formats.dockerignore import IGNORE_INVALID, DockerIgnore, parse_ignore_file
 
-IGNORE_INVALID = FaultCode(
-    "dockerfile.ignore_invalid",
-    means="A line of .dockerignore is not a valid pattern.",
-    hint="Correct the pattern in {path}.",
-)
 TARGET_NOT_FOUND = FaultCode(
     "build.target_not_found",
     means="The Dockerfile has no stage with that name.",
@@ -73,7 +68,7 @@ class Inputs:
     """The Dockerfile's text."""
     reference: str
     """`name:tag` of the image."""
-    ignore: Patterns
+    ignore: DockerIgnore
     ignore_path: str
     """The path of the ignore file, relative to the root."""
     secrets: Mapping[str, bytes] = field(repr=False)
@@ -130,7 +125,7 @@ def read_inputs(ctx: StageContext, source: Source, options: BuildOptions, genera
         parsed=parsed,
         content=content,
         reference=_reference(root, source.module, options.tag),
-        ignore=_parse_patterns(ignore_text, ignore_path),
+        ignore=parse_ignore_file(ignore_text, ignore_path),
         ignore_path=ignore_path,
         secrets=build_secrets,
         rewritten=options.ca_file is not None,
@@ -213,13 +208,6 @@ def _find_ignore_file(context: Path, file: Path | None) -> Path | None:
     """Find the Dockerfile's ignore file, else the one of the context, as BuildKit does."""
     specific = [file.with_name(f"{file.name}.dockerignore")] if file is not None else []
     return next((path for path in [*specific, context / ".dockerignore"] if path.is_file()), None)
-
-
-def _parse_patterns(text: str, path: str) -> Patterns:
-    try:
-        return Patterns.of_ignore_file(text)
-    except ValueError as error:
-        raise IGNORE_INVALID(f"{path}: {error}", next_actions=[_edit_and_retry(path)], path=path) from error
 
 
 def _edit_and_retry(path: str) -> NextAction:

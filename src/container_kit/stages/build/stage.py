@@ -52,30 +52,35 @@ class BuildImage(Stage[Image]):
     def __init__(self, engine: DockerEngine | None = None) -> None:
         self._engine = engine or DockerEngine()
 
-    async def validate(
+    async def resolve(
         self,
         ctx: StageContext,
         source: Source,
         options: BuildOptions = BuildOptions(),  # noqa: B008 (frozen)
         dockerfile: Dockerfile | None = None,
-    ) -> None:
-        """Check the source, the options, the Dockerfile's syntax and the secrets, and ping the engine."""
-        await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
+    ) -> Inputs:
+        """Read the Dockerfile, the ignore file and the secrets, and check them and the options.
+
+        Raises:
+            StageFailure: A fault of the source, the options, the Dockerfile's syntax or the secrets.
+        """
+        return await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
+
+    async def validate(self, ctx: StageContext, read: Inputs) -> None:
+        """Ping the engine."""
         await self._engine.ping()
 
     async def execute(
         self,
         ctx: StageContext,
-        source: Source,
+        read: Inputs,
         options: BuildOptions = BuildOptions(),  # noqa: B008 (frozen)
-        dockerfile: Dockerfile | None = None,
     ) -> Image:
         """Build and tag the image.
 
         Raises:
             StageFailure: One of `faults`.
         """
-        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
         started = time.monotonic()
         try:
             image = await self._build(ctx, options, read)
@@ -178,12 +183,10 @@ class BuildImage(Stage[Image]):
     async def preview(
         self,
         ctx: StageContext,
-        source: Source,
+        read: Inputs,
         options: BuildOptions = BuildOptions(),  # noqa: B008 (frozen)
-        dockerfile: Dockerfile | None = None,
     ) -> Preview[Image]:
         """Return the reference and the context of the build, and the predicted image."""
-        read = await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
         return Preview((f"build {read.reference} from {read.context}",), predict(read, options))
 
 

@@ -25,8 +25,11 @@ _REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
+_PORT = re.compile(r"(?P<host>.*):(?P<port>[0-9]+)")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+"""The grammar has any algorithm; Docker and registries accept those of github.com/opencontainers/go-digest."""
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_PREFIX_OF_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 _MAX_PATH = 255
 _MAX_FROM_FOLDER = 60
 
@@ -72,6 +75,14 @@ class ImageReference:
         )
 
     @classmethod
+    def try_parse(cls, text: str) -> ImageReference | None:
+        """Parse a text that may be something else, such as a name with variables; None if it is not a reference."""
+        try:
+            return cls.parse(text)
+        except ImageReferenceError:
+            return None
+
+    @classmethod
     def from_folder(cls, name: str) -> ImageReference:
         """Create a valid reference from any text, such as the name of a folder; `app:latest` if nothing is usable."""
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower().encode("ascii", "ignore").decode()).strip("-")
@@ -81,7 +92,7 @@ class ImageReference:
     def name(self) -> str:
         """The repository as Docker displays it: without `docker.io/` and `library/`."""
         if self.registry == DOCKER_HUB:
-            return self.path.removeprefix(_OFFICIAL)
+            return self.path.removeprefix(_OFFICIAL) if self.path.count("/") == 1 else self.path
         return f"{self.registry}/{self.path}"
 
     @property
@@ -90,14 +101,32 @@ class ImageReference:
         return self.path.rpartition("/")[2]
 
     @property
+    def canonical(self) -> str:
+        """The reference with the registry: `docker.io/library/debian:12`."""
+        return f"{self.registry}/{self.path}{self._suffix}"
+
+    @property
+    def host(self) -> str:
+        """The host of the registry, an IPv6 address in brackets."""
+        return match["host"] if (match := _PORT.fullmatch(self.registry)) else self.registry
+
+    @property
+    def port(self) -> int | None:
+        """The port of the registry, if it is given."""
+        return int(match["port"]) if (match := _PORT.fullmatch(self.registry)) else None
+
+    @property
     def tagged(self) -> ImageReference:
         """The reference with a tag, `latest` if it has neither a tag nor a digest."""
         return self if self.tag or self.digest else replace(self, tag="latest")
 
     def __str__(self) -> str:
         """Return the reference as Docker displays it."""
-        tag = f":{self.tag}" if self.tag else ""
-        return f"{self.name}{tag}" + (f"@{self.digest}" if self.digest else "")
+        return f"{self.name}{self._suffix}"
+
+    @property
+    def _suffix(self) -> str:
+        return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
     def with_tag(self, tag: str) -> ImageReference:
         """Return the reference to another tag of the repository.
@@ -108,8 +137,33 @@ class ImageReference:
         return replace(self, tag=_check(_TAG, tag, "tag"), digest=None)
 
     def with_digest(self, digest: str) -> ImageReference:
-        """Return the reference to a manifest of the repository."""
-        return replace(self, tag=None, digest=digest)
+        """Return the reference to a manifest of the repository.
+
+        Raises:
+            ImageReferenceError: The digest is not valid.
+        """
+        return replace(self, tag=None, digest=_check(_DIGEST, digest, "digest"))
+
+
+def is_image_id(text: str) -> bool:
+    """Return whether a text is the id of an image or the start of one, not a reference."""
+    return _PREFIX_OF_ID.fullmatch(text) is not None
+
+
+def short_name(text: str) -> str:
+    """Return the last component of an image's name; a name with variables need not be a valid reference.
+
+    Args:
+        text: For example `registry.example/team/shop:1` or `${REGISTRY}/shop:${TAG}`.
+    """
+    reference = ImageReference.try_parse(text)
+    return reference.short_name if reference else text.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def is_pinned(text: str) -> bool:
+    """Return whether an image has a digest, or a tag other than `latest`."""
+    reference = ImageReference.try_parse(text)
+    return reference is not None and (reference.digest is not None or reference.tag not in {None, "latest"})
 
 
 def _is_registry(first: str) -> bool:

@@ -17,7 +17,6 @@ from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 from container_kit.stages.dockerfile.checks import ReviewContext, check
-from container_kit.stages.dockerfile.generate.dockerignore import read_patterns
 from container_kit.stages.dockerfile.generate.render import is_own
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.formats.dockerfile import (
@@ -27,6 +26,7 @@ from container_kit.stages.formats.dockerfile import (
     ParsedDockerfile,
     parse_dockerfile,
 )
+from container_kit.stages.formats.dockerignore import IGNORE_INVALID, ignore_file_names, parse_ignore_file
 from container_kit.stages.programs import hadolint
 from container_kit.stages.programs.hadolint import LintProblem
 
@@ -43,6 +43,7 @@ class ReviewDockerfile(Stage[DockerfileReview]):
     read_only: ClassVar[bool] = True
     timeout: ClassVar[float | None] = 60
     faults: ClassVar[tuple[FaultCode, ...]] = (
+        IGNORE_INVALID,
         *PATH_FAULTS,
         DOCKERFILE_NOT_FOUND,
         DOCKERFILE_UNREADABLE,
@@ -109,7 +110,8 @@ def _review_context(
     context = "" if is_own(text) else _build_context(tree, dockerfile)
     inside = ContextTree(tree.root / context) if context else tree
     name = dockerfile.path.rpartition("/")[2]
-    ignore = next((t for n in (f"{name}.dockerignore", ".dockerignore") if (t := inside.text(n)) is not None), None)
+    found = ((file, inside.text(file)) for file in ignore_file_names(name))
+    ignored = next((parse_ignore_file(content, file) for file, content in found if content is not None), None)
     module = analysis.module(context or source.module)
     prefix = f"{context}/" if context else ""
     manifests = (m.removeprefix(prefix) for m in (module.manifests if module else ()) if m.startswith(prefix))
@@ -118,7 +120,7 @@ def _review_context(
         module=module,
         tree=inside,
         manifests=tuple(manifest for manifest in manifests if inside.exists(manifest)),
-        ignored=None if ignore is None else tuple(read_patterns(ignore)),
+        ignored=ignored,
     )
 
 

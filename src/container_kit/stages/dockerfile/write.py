@@ -22,6 +22,7 @@ from container_kit.stages.dockerfile.generate.plan import SOURCE_IGNORED, Docker
 from container_kit.stages.ecosystems.facets.generation import questions as unsettled
 from container_kit.stages.ecosystems.facets.generation.base_images import BasePolicy
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
+from container_kit.stages.formats.dockerignore import IGNORE_INVALID
 
 
 class WriteDockerfile(Stage[Dockerfile]):
@@ -33,7 +34,13 @@ class WriteDockerfile(Stage[Dockerfile]):
             no engine answers.
     """
 
-    faults: ClassVar[tuple[FaultCode, ...]] = (*PATH_FAULTS, *unsettled.FAULTS, SOURCE_IGNORED, *files.FAULTS)
+    faults: ClassVar[tuple[FaultCode, ...]] = (
+        *PATH_FAULTS,
+        *unsettled.FAULTS,
+        SOURCE_IGNORED,
+        IGNORE_INVALID,
+        *files.FAULTS,
+    )
 
     def __init__(self, policy: BasePolicy | None = None, engine: DockerEngine | None = None) -> None:
         self._policy = policy or BasePolicy()

@@ -232,21 +232,20 @@ class Registry:
         return str(granted.get("token") or granted.get("access_token") or "")
 
 
-def is_insecure(registry: str, engine: dict[str, Any]) -> bool:
-    """Return whether an engine treats a registry as insecure.
+def is_insecure(image: ImageReference, engine: dict[str, Any]) -> bool:
+    """Return whether an engine treats the registry of an image as insecure.
 
     Args:
-        registry: `host[:port]`.
+        image: The image.
         engine: The engine's `RegistryConfig`.
     """
-    entry = (engine.get("IndexConfigs") or {}).get(registry)
+    entry = (engine.get("IndexConfigs") or {}).get(image.registry)
     if entry is not None:
         return not entry.get("Secure", True)
-    host = registry.rpartition(":")[0] if re.search(r":\d+\Z", registry) else registry
-    if host == "localhost":
+    if image.host == "localhost":
         return True
     try:
-        address = ipaddress.ip_address(host.strip("[]"))
+        address = ipaddress.ip_address(image.host.strip("[]"))
     except ValueError:
         return False
     networks = [*(engine.get("InsecureRegistryCIDRs") or []), "127.0.0.0/8", "::1/128"]

@@ -89,13 +89,25 @@ class PushImage(Stage[PushedImage]):
     def __init__(self, engine: DockerEngine) -> None:
         self._engine = engine
 
-    async def validate(self, ctx: StageContext, options: PushOptions, image: Image) -> None:
-        """Check the reference and the credentials, and that a reachable registry accepts them.
+    async def resolve(self, ctx: StageContext, options: PushOptions, image: Image) -> ImageReference:
+        """Return the tag to push to. It defaults to the tag of the image.
 
         Raises:
-            StageFailure: `image.reference_invalid`, `push.unauthorized`, `push.denied`, or a fault of the credentials.
+            StageFailure: `image.reference_invalid`.
         """
-        registry = await self._registry(_reference(options, image))
+        tag = options.tag
+        if tag is None:
+            with suppress(ImageReferenceError):  # an image id
+                tag = ImageReference.parse(image.reference).tag
+        return read_repository(options.repository, "latest" if tag is None else tag)
+
+    async def validate(self, ctx: StageContext, reference: ImageReference) -> None:
+        """Check the credentials, and that a reachable registry accepts them.
+
+        Raises:
+            StageFailure: `push.unauthorized`, `push.denied`, or a fault of the credentials.
+        """
+        registry = await self._registry(reference)
         try:
             with suppress(RegistryUnreachable):  # the engine may still reach it; the push will show
                 await anyio.to_thread.run_sync(registry.check)
@@ -105,18 +117,18 @@ class PushImage(Stage[PushedImage]):
         finally:
             registry.close()
 
-    async def preview(self, ctx: StageContext, options: PushOptions, image: Image) -> Preview[PushedImage]:
+    async def preview(self, ctx: StageContext, image: Image, reference: ImageReference) -> Preview[PushedImage]:
         """Return the destination. The digest is known only after a push."""
-        return Preview((f"push {image.reference} to {_reference(options, image)}",))
+        return Preview((f"push {image.reference} to {reference}",))
 
-    async def execute(self, ctx: StageContext, image: Image, options: PushOptions) -> PushedImage:
+    async def execute(self, ctx: StageContext, image: Image, reference: ImageReference) -> PushedImage:
         """Tag, push, and compare the digest in the registry. A failed push is undone.
 
         Raises:
             StageFailure: One of `faults`.
         """
         started = time.monotonic()
-        registry = await self._registry(_reference(options, image))
+        registry = await self._registry(reference)
         uploaded: UploadResult | None = None
         try:
             before = await self._before(registry, image)
@@ -154,7 +166,7 @@ class PushImage(Stage[PushedImage]):
     async def _registry(self, reference: ImageReference) -> Registry:
         found = await credentials.find_credentials(reference.registry, reference.path)
         config: dict[str, Any] = await self._engine.call(lambda api: api.info().get("RegistryConfig") or {})
-        return Registry(reference, found, is_insecure(reference.registry, config))
+        return Registry(reference, found, is_insecure(reference, config))
 
     async def _before(self, registry: Registry, image: Image) -> _Before:
         details = await self._engine.call(lambda api: images.inspect(api, image.id or image.reference))
@@ -235,15 +247,6 @@ class PushImage(Stage[PushedImage]):
 
     def _explain(self, message: str, registry: Registry, *, started: bool = False) -> StageFailure:
         return failures.explain(message, registry.reference, registry.credentials, self._engine.host, started=started)
-
-
-def _reference(options: PushOptions, image: Image) -> ImageReference:
-    """Return the tag to push to. It defaults to the tag of the image."""
-    tag = options.tag
-    if tag is None:
-        with suppress(ImageReferenceError):  # an image id
-            tag = ImageReference.parse(image.reference).tag
-    return read_repository(options.repository, "latest" if tag is None else tag)
 
 
 def _not_confirmed(reference: ImageReference, uploaded: UploadResult, reason: str) -> StageFailure:

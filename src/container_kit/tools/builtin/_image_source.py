@@ -8,6 +8,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.tool_names import ToolName
+from container_kit.stages.docker.image_reference import short_name
 from container_kit.tools.builtin._fields import ImageName, ImageRunId, SourcePath
 from container_kit.tools.tool import ToolCall, ToolInput
 
@@ -53,7 +54,7 @@ async def image_of_run(call: ToolCall, run_id: str) -> Image:
 
 def application_name(image: Image) -> str:
     """Return the default application name of an image: the last part of its name, without the tag."""
-    return image.reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    return short_name(image.reference)
 
 
 def _build_action(source: Source | None) -> NextAction:

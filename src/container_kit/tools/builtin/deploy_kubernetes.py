@@ -12,6 +12,7 @@ from container_kit.stages.artifacts.kubernetes import KubernetesDeployment
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.artifacts.scan import ScanReport
 from container_kit.stages.contract.tool_names import ToolName
+from container_kit.stages.docker.image_reference import ImageReference
 from container_kit.tools.builtin._fields import FailOn, scan_policy
 from container_kit.tools.builtin._image_source import ImageSourceInput, application_name, image_of_run
 from container_kit.tools.builtin._kubernetes_fields import (
@@ -59,7 +60,8 @@ async def _prepare(call: ToolCall, arguments: DeployKubernetesInput) -> Pipeline
         return pipeline_call("deploy-manifests", arguments, **unused)
     if arguments.path is not None:
         return pipeline_call("deploy-kubernetes-source", arguments, **unused)
-    if arguments.image is not None and "@sha256:" in arguments.image:
+    reference = ImageReference.try_parse(arguments.image or "")
+    if reference is not None and reference.digest is not None:
         return pipeline_call("deploy-kubernetes-pinned", arguments, **unused, module=None)
     if arguments.run is not None:
         image = await image_of_run(call, arguments.run)

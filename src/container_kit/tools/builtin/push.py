@@ -8,6 +8,7 @@ from pydantic import Field
 
 from container_kit.stages.artifacts.push import PushedImage
 from container_kit.stages.contract.tool_names import ToolName
+from container_kit.stages.docker.image_reference import ImageReference
 from container_kit.tools.builtin._fields import DryRun, Timeout
 from container_kit.tools.builtin._image_source import ImageSourceInput, image_of_run
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
@@ -30,7 +31,8 @@ async def _prepare(call: ToolCall, arguments: PushInput) -> PipelineCall:
     if arguments.run is None:
         return pipeline_call("push", arguments)
     image = await image_of_run(call, arguments.run)
-    tag = arguments.tag or image.reference.rpartition(":")[2]
+    reference = ImageReference.try_parse(image.reference)
+    tag = arguments.tag or (reference.tag if reference else None) or "latest"
     return pipeline_call("push", arguments, run=None, image=image.id, tag=tag)
 
 

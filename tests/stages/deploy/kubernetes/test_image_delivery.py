@@ -26,6 +26,7 @@ from container_kit.stages.deploy.kubernetes.image_delivery.stages import (
     registry_name,
 )
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.image_reference import ImageReference
 from support.pipelines.contexts import Contexts
 
 pytestmark = pytest.mark.anyio
@@ -39,14 +40,14 @@ def on(delivery: str, context: str = "kind-dev", registry: str | None = None) ->
 
 
 def test_a_loaded_image_is_named_by_its_content() -> None:
-    assert content_tag("shop/web:1.4", IMAGE) == "shop/web:ck-abababababab"
-    assert content_tag("web", IMAGE) == "web:ck-abababababab"
+    assert str(content_tag(ImageReference.parse("shop/web:1.4"), IMAGE)) == "shop/web:ck-abababababab"
+    assert str(content_tag(ImageReference.parse("web"), IMAGE)) == "web:ck-abababababab"
 
 
 @pytest.mark.parametrize("known", [IMAGE.id, "abababababab"])
 def test_an_image_that_is_known_by_its_id_is_named_after_the_application(known: str) -> None:
     image = IMAGE.model_copy(update={"reference": known})
-    assert image_name(image, KubernetesOptions(name="shop")) == "shop:abababababab"
+    assert str(image_name(image, KubernetesOptions(name="shop"))) == "shop:abababababab"
 
 
 @pytest.mark.parametrize(
@@ -60,12 +61,12 @@ def test_an_image_that_is_known_by_its_id_is_named_after_the_application(known: 
     ],
 )
 def test_an_image_is_pushed_under_the_registry(reference: str, registry: str | None, pushed: str) -> None:
-    assert ":".join(registry_name(reference, registry)) == pushed
+    assert ":".join(registry_name(ImageReference.parse(reference), registry)) == pushed
 
 
 def test_an_image_whose_name_says_no_registry_needs_one() -> None:
     with pytest.raises(StageFailure, match="registry"):
-        registry_name("shop/web:1.4", None)
+        registry_name(ImageReference.parse("shop/web:1.4"), None)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ async def test_an_image_is_loaded_under_its_content_name(
 ) -> None:
     asked = loader("echo 'Image: loaded'")
     made = await DeliverImage(engine).execute(ctx(), built, on("kind"), OPTIONS)
-    assert made.reference == content_tag(built.reference, built)
+    assert made.reference == str(content_tag(ImageReference.parse(built.reference), built))
     assert made.pull_policy == "IfNotPresent"
     assert asked.read_text().strip() == f"load docker-image {made.reference} --name dev"
     assert ctx.lines == ["Image: loaded"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from container_kit.stages.analyze.discovery import has_manifest
 from container_kit.stages.analyze.evidence.services import kind_of_image
+from container_kit.stages.docker.image_reference import is_pinned
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts, unwrapped
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, within
 
@@ -92,10 +93,8 @@ def _services(tree: ModuleTree, path: str) -> dict[str, dict[str, Any]] | None:
 
 def _problems(text: str, name: str, service: dict[str, Any]) -> Iterator[str]:
     image = str(service.get("image", ""))
-    if image and "build" not in service and "$" not in image and "@" not in image:
-        tag = image.rpartition("/")[2].partition(":")[2]
-        if tag in {"", "latest"}:
-            yield f"line {_line(text, image)}: image {image} of {name} is not pinned to a version"
+    if image and "build" not in service and "$" not in image and not is_pinned(image):
+        yield f"line {_line(text, image)}: image {image} of {name} is not pinned to a version"
     if service.get("privileged") is True:
         yield f"line {_line(text, 'privileged')}: {name} runs privileged"
     if any("docker.sock" in str(volume) for volume in _entries(service, "volumes")):

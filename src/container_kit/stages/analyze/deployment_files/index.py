@@ -13,6 +13,7 @@ from container_kit.stages.analyze.deployment_files.platforms import Blueprint, r
 from container_kit.stages.analyze.discovery import NEVER_MODULES, has_manifest
 from container_kit.stages.analyze.evidence.services import kind_of_image
 from container_kit.stages.artifacts.analysis import DeploymentFile
+from container_kit.stages.docker.image_reference import short_name
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts, read_dockerfile
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.facets.detection.module_tree import Listing, ModuleTree, join
@@ -91,7 +92,7 @@ class Deployments:
         """Return whether an image is a database or a proxy with its configuration."""
         facts = self.dockerfile(folder)
         base = facts.base[0] if facts and facts.base else ""
-        name = base.partition("@")[0].rpartition("/")[2].partition(":")[0]
+        name = short_name(base)
         pages = name in _WEB_SERVERS and bool(Folder(tree, folder).files(".html", limit=1))
         return bool(folder) and (kind_of_image(base) is not None or (name in _READY_MADE and not pages))
 
@@ -165,7 +166,7 @@ def _read_composes(tree: ModuleTree, paths: list[str], found: Deployments) -> di
             elif not context.elsewhere:
                 by_service[folder, context.name] = found.add(context)
             elif context.image and kind_of_image(context.image) is None:
-                found.running.setdefault(context.image.rpartition("/")[2].partition(":")[0], context)
+                found.running.setdefault(short_name(context.image), context)
     return problems
 
 

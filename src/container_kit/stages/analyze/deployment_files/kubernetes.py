@@ -7,6 +7,7 @@ from typing import Any
 
 from container_kit.stages.analyze.deployment_files.compose import BuildContext
 from container_kit.stages.analyze.evidence.services import kind_of_image
+from container_kit.stages.docker.image_reference import short_name
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree
 
 _KEPT_RUNNING = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Rollout"}
@@ -19,7 +20,7 @@ def read_workloads(tree: ModuleTree, path: str) -> list[BuildContext]:
     for document in tree.yaml(path):
         for container in _containers(document):
             image = str(container.get("image", ""))
-            name = image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+            name = short_name(image)
             if not name or kind_of_image(image) is not None:
                 continue
             place = f"{path}:{next((n for n, line in enumerate(lines, 1) if image in line), 1)}"

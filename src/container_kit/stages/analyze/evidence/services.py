@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from container_kit.stages.artifacts.analysis import Service, Variable
+from container_kit.stages.docker.image_reference import short_name
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 
 CLIENTS: dict[str, tuple[str, ...]] = {
@@ -213,7 +214,7 @@ _IMAGES = {
 
 def kind_of_image(image: str) -> str | None:
     """Return the kind of service that a well-known image runs."""
-    name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+    name = short_name(image)
     return _IMAGES.get(name) if name != "server" or "mssql" in image else None
 
 

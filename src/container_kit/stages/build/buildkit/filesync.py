@@ -19,8 +19,8 @@ from urllib.parse import unquote_plus
 
 from container_kit.stages.build.buildkit import messages as protocol
 from container_kit.stages.build.context.build_context import ContextEntry, changed, unreadable, walk
-from container_kit.stages.build.context.ignore import Patterns
 from container_kit.stages.build.context.symlinks import follow_links
+from container_kit.stages.formats.dockerignore import DockerIgnore
 
 if TYPE_CHECKING:
     from grpclib.server import Stream
@@ -51,9 +51,9 @@ async def send_folder(stream: Stream[Any, Any], folders: Mapping[str, Path]) -> 
     if root is None:
         raise GRPCError(Status.NOT_FOUND, f"no folder {name}")
     included = _values(stream, "include-patterns") + follow_links(root, _values(stream, "followpaths"))
-    exclude = Patterns.of(_values(stream, "exclude-patterns"))
+    exclude = DockerIgnore.from_patterns(_values(stream, "exclude-patterns"))
     await stream.send_initial_metadata()
-    await _Transfer(stream, root, exclude, Patterns.of(included) if included else None).run()
+    await _Transfer(stream, root, exclude, DockerIgnore.from_patterns(included) if included else None).run()
 
 
 def _values(stream: Stream[Any, Any], key: str) -> list[str]:
@@ -71,7 +71,9 @@ class _Transfer:
     context may have 100,000 packets.
     """
 
-    def __init__(self, stream: Stream[Any, Any], root: Path, exclude: Patterns, include: Patterns | None) -> None:
+    def __init__(
+        self, stream: Stream[Any, Any], root: Path, exclude: DockerIgnore, include: DockerIgnore | None
+    ) -> None:
         self._stream = stream
         self._root = root
         self._entries = walk(root, exclude, include)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from container_kit.stages.build.context.ignore import NONE, Patterns
 from container_kit.stages.contract.fault import Evidence, FaultCode
+from container_kit.stages.formats.dockerignore import DockerIgnore, PathMatch
 
 CONTEXT_UNREADABLE = FaultCode(
     "build.context_unreadable",
@@ -48,15 +48,11 @@ class ContextEntry:
         return bool(self.link) and not stat.S_ISLNK(self.stat.st_mode)
 
 
-@dataclass(slots=True)
-class _Walk:
-    exclude: Patterns
-    include: Patterns | None
-    seen: dict[tuple[int, int], str] = field(default_factory=dict)
-    """The first path of each file with several names."""
+_Seen = dict[tuple[int, int], str]
+"""The first path of each file with several names."""
 
 
-def walk(root: Path, exclude: Patterns, include: Patterns | None = None) -> Iterator[ContextEntry]:
+def walk(root: Path, exclude: DockerIgnore, include: DockerIgnore | None = None) -> Iterator[ContextEntry]:
     """Walk through a folder: parents before their content, sorted by name.
 
     An excluded folder appears only if something below it is included again.
@@ -69,22 +65,27 @@ def walk(root: Path, exclude: Patterns, include: Patterns | None = None) -> Iter
     Raises:
         StageFailure: A folder cannot be read, or a name is not UTF-8.
     """
-    yield from _folder(_Walk(exclude, include), str(root), "", NONE, NONE, [])
+    yield from _folder({}, str(root), "", exclude.root, None if include is None else include.root, [])
 
 
 def _folder(
-    walk: _Walk, full: str, prefix: str, excluded: int, included: int, pending: list[ContextEntry]
+    seen: _Seen,
+    full: str,
+    prefix: str,
+    excluded: PathMatch,
+    included: PathMatch | None,
+    pending: list[ContextEntry],
 ) -> Iterator[ContextEntry]:
     """Walk one folder. `pending` are the parents that appear only if something below them does."""
     for item in _sorted(full, prefix):
         path = prefix + item.name
-        exclusion = walk.exclude.decide(path, excluded)
-        inclusion = walk.include.decide(path, included) if walk.include is not None else NONE
-        selected = not walk.exclude.holds(exclusion) and (walk.include is None or walk.include.holds(inclusion))
+        exclusion = excluded.child(item.name)
+        inclusion = None if included is None else included.child(item.name)
+        selected = not exclusion.is_matched and (inclusion is None or inclusion.is_matched)
         folder = item.is_dir(follow_symlinks=False)
-        if not selected and not (folder and _may_contain_selected(walk, path, exclusion, inclusion)):
+        if not selected and not (folder and _may_contain_selected(exclusion, inclusion)):
             continue
-        entry = _entry(item, path, walk.seen)
+        entry = _entry(item, path, seen)
         if entry is None:
             continue
         if selected:
@@ -93,18 +94,15 @@ def _folder(
             yield entry
         if folder:
             below = [] if selected else [*pending, entry]
-            yield from _folder(walk, item.path, path + "/", exclusion, inclusion, below)
+            yield from _folder(seen, item.path, path + "/", exclusion, inclusion, below)
             if not selected and not below:
                 pending.clear()  # they were yielded before something in this folder
 
 
-def _may_contain_selected(walk: _Walk, path: str, exclusion: int, inclusion: int) -> bool:
-    if walk.exclude.holds(exclusion) and not walk.exclude.reopens_below(path, exclusion):
+def _may_contain_selected(exclusion: PathMatch, inclusion: PathMatch | None) -> bool:
+    if exclusion.is_matched and not exclusion.may_differ_below:
         return False
-    if walk.include is None or walk.include.holds(inclusion):
-        return True
-    names = path.split("/")
-    return any(pattern.may_match_below(names) for pattern in walk.include.patterns)
+    return inclusion is None or inclusion.is_matched or inclusion.may_differ_below
 
 
 def _sorted(full: str, prefix: str) -> list[os.DirEntry[str]]:
@@ -117,7 +115,7 @@ def _sorted(full: str, prefix: str) -> list[os.DirEntry[str]]:
         raise unreadable(prefix.rstrip("/") or ".", error) from error
 
 
-def _entry(item: os.DirEntry[str], path: str, seen: dict[tuple[int, int], str]) -> ContextEntry | None:
+def _entry(item: os.DirEntry[str], path: str, seen: _Seen) -> ContextEntry | None:
     """Create the entry of one item; None for types that a context cannot contain, and for removed items."""
     try:
         status = item.stat(follow_symlinks=False)

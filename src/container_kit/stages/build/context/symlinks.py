@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from container_kit.stages.formats.go_match import PatternSyntaxError, matches
+
 _WILDCARD = re.compile(r"[*?\[]")
 _MAX_LINKS = 255
 
@@ -55,13 +57,10 @@ def _first_links(root: Path, path: str) -> list[tuple[str, str]]:
 
 
 def _matching_links(root: Path, parent: str, pattern: str) -> list[str]:
-    from container_kit.stages.build.context.ignore import Patterns
-
-    matcher = Patterns.of([pattern])
     try:
         with os.scandir(root / parent) as items:
-            return sorted(item.name for item in items if item.is_symlink() and matcher.holds(matcher.decide(item.name)))
-    except OSError:
+            return sorted(item.name for item in items if item.is_symlink() and matches(pattern, item.name))
+    except (OSError, PatternSyntaxError):
         return []
 
 

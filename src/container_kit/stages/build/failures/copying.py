@@ -83,7 +83,7 @@ def _outside(failure: Failure, source: str) -> StageFailure | None:
 
 def _ignored(failure: Failure, source: str) -> StageFailure | None:
     path = _cleaned(source)
-    pattern = failure.inputs.ignore.which(path) if path else None
+    pattern = failure.inputs.ignore.find(path) if path else None
     if pattern is None or not (failure.inputs.context / path).exists():
         return None
     ignore = failure.inputs.ignore_path

@@ -13,6 +13,7 @@ from fractions import Fraction
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.deploy.faults import OPTION_INVALID
+from container_kit.stages.docker.image_reference import ImageReference
 
 SECRET_LITERAL = FaultCode(
     "kubernetes.secret_literal",
@@ -33,12 +34,6 @@ _FACTORS: dict[str, int | Fraction] = {
     "": 1, "m": Fraction(1, 1000), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
 }  # fmt: skip
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_HOST_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_REFERENCE = re.compile(
-    rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*(?::\d{{1,5}})?/)?{_COMPONENT}(?:/{_COMPONENT})*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[a-f0-9]{64})?"
-)
 _RESERVED_NAMESPACES = {"kube-system", "kube-public", "kube-node-lease"}
 _PROTECTED_PATHS = ("/proc", "/sys", "/dev", "/etc", "/bin", "/usr", "/lib", "/lib64", "/sbin")
 MAX_NAME = 50
@@ -106,15 +101,17 @@ def label_value(text: str) -> str:
 
 def image(field: str, value: str) -> str:
     """Check an image reference: `[registry/]repository[:tag][@sha256:digest]`."""
-    _require(len(value) <= 512 and _REFERENCE.fullmatch(value), field, value, "[registry/]repository[:tag][@digest]")
+    _require(
+        len(value) <= 512 and ImageReference.try_parse(value), field, value, "[registry/]repository[:tag][@digest]"
+    )
     return value
 
 
 def registry(field: str, value: str) -> str:
     """Check a registry, optionally with a path, to which a repository name is appended."""
     value = value.rstrip("/")
-    _require(":" not in value.rpartition("/")[2] or "/" not in value, field, value, "host[:port][/path], no tag")
-    image(field, f"{value}/x")
+    reference = ImageReference.try_parse(f"{value}/x")
+    _require(reference is not None and len(value) <= 512, field, value, "host[:port][/path], no tag")
     return value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import re
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -33,6 +32,7 @@ from container_kit.stages.deploy.local.recovery import STOP_GRACE, recover
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.image_reference import is_image_id
 from container_kit.stages.docker.labels import IMAGE, RUN
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _select(name: str, versions: Sequence[AppContainer], requested: str) -> AppC
     for container in versions:
         if requested in (container.version_name, container.labels.get(IMAGE), container.id, container.image_id):
             return container
-        if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", requested) and container.image_id.partition(":")[2].startswith(
+        if is_image_id(requested) and container.image_id.partition(":")[2].startswith(
             requested.removeprefix("sha256:")
         ):
             return container

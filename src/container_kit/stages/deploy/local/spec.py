@@ -18,6 +18,7 @@ from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy import env_file
 from container_kit.stages.deploy.faults import OPTION_INVALID, OVER_LIMIT, over_limit
 from container_kit.stages.deploy.local.services.catalog import KINDS, ServiceSpec
+from container_kit.stages.docker.image_reference import short_name
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # an RFC 1123 label, with room for suffixes
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
@@ -136,7 +137,7 @@ def _application_name(requested: str | None, image: Image, source: Source | None
         folder = Path(image.source or source.path).resolve()
         module = PurePosixPath(source.module).name
         return _valid_name(folder.name if source.module == "." else f"{folder.name}-{module}")
-    return _valid_name(image.reference.rpartition("/")[2].partition("@")[0].partition(":")[0])
+    return _valid_name(short_name(image.reference))
 
 
 def _valid_name(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
 from container_kit.stages.dockerfile.checks.installing import INSTALL
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, substitute
-from container_kit.stages.dockerfile.generate.dockerignore import ignore_text, is_ignored
+from container_kit.stages.dockerfile.generate.dockerignore import ignore_text
 from container_kit.stages.formats.dockerfile import BuildStage, Instruction
 
 _ARCHIVE = re.compile(r"\.(?:tar|tar\.(?:gz|bz2|xz|zst)|tgz|txz|tbz2?)$")
@@ -24,7 +24,7 @@ def _missing_sources(file: ReviewContext) -> Iterator[DockerfileProblem]:
         rationale = "the build stops here"
         if not file.tree.exists(clean):
             yield problem("missing-source", copy, "error", f"{path} is not in the source tree", rationale)
-        elif clean != "." and is_ignored(clean, file.ignored or ()):
+        elif clean != "." and file.is_ignored(clean):
             yield problem("ignored-source", copy, "error", f"{path} is excluded by .dockerignore", rationale)
 
 
@@ -76,7 +76,7 @@ def _reordered(file: ReviewContext, stage: BuildStage, copy: Instruction, instal
     plain = all(re.fullmatch(r"[\w.@+-]+", path) for path in file.manifests)
     if not simple or not plain or re.search(r"(-e|install) \.|setup\.py", install.script):
         return None
-    manifests = " ".join(path for path in file.manifests if not is_ignored(path, file.ignored or ()))
+    manifests = " ".join(path for path in file.manifests if not file.is_ignored(path))
     moved = "\n".join(file.dockerfile.lines[copy.last_line : install.last_line])
     text = f"COPY {manifests} ./\n{moved}\n{file.source(copy)}"
     return Patch(first_line=copy.line, last_line=install.last_line, replacement=text)

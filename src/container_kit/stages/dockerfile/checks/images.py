@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem
 from container_kit.stages.data.end_of_life import of_image
+from container_kit.stages.docker.image_reference import ImageReference, is_pinned
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, substitute
 from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
 
@@ -26,12 +27,15 @@ _BUILDERS = re.compile(
 
 def _unpinned(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
-        name, tag = _name_and_tag(stage.base)
-        if stage.parent is not None or not stage.is_resolved or stage.base == "scratch" or tag not in {"", "latest"}:
+        if stage.parent is not None or not stage.is_resolved or stage.base == "scratch":
             continue
-        version = _version(file, name.removeprefix("docker.io/").removeprefix("library/"))
+        reference = ImageReference.try_parse(stage.base)
+        if reference is None or is_pinned(stage.base):
+            continue
+        version = _version(file, reference.name)
         patch = None
         if version:
+            name = stage.base.removesuffix(":latest")
             patch = substitute(file, stage.start, rf"{re.escape(name)}(?::latest)?(?=\s|$)", f"{name}:{version}")
         yield problem(
             "unpinned-base",
@@ -41,13 +45,6 @@ def _unpinned(file: ReviewContext) -> Iterator[DockerfileProblem]:
             "the same commit builds another image tomorrow, and may stop building",
             patch,
         )
-
-
-def _name_and_tag(reference: str) -> tuple[str, str]:
-    if "@" in reference:
-        return reference.partition("@")[0], "digest"
-    name, separator, tag = reference.rpartition(":")
-    return (name, tag) if separator and "/" not in tag else (reference, "")
 
 
 def _version(file: ReviewContext, image: str) -> str | None:

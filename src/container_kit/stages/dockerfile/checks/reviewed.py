@@ -17,6 +17,7 @@ from container_kit.stages.formats.dockerfile import (
     ParsedDockerfile,
     configuration_of,
 )
+from container_kit.stages.formats.dockerignore import DockerIgnore
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,17 @@ class ReviewContext:
     """The build context."""
     manifests: tuple[str, ...]
     """The module's manifests in the build context, relative to it."""
-    ignored: tuple[str, ...] | None
+    ignored: DockerIgnore | None
     """The patterns of the ignore file; None without an ignore file."""
 
     @property
     def stages(self) -> tuple[BuildStage, ...]:
         """The stages, in order."""
         return self.dockerfile.stages
+
+    def is_ignored(self, path: str) -> bool:
+        """Return whether the ignore file excludes a path of the build context."""
+        return self.ignored is not None and self.ignored.find(path) is not None
 
     @property
     def last(self) -> BuildStage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from container_kit.stages.dockerfile.generate.render import signed
+from container_kit.stages.formats.dockerignore import DockerIgnore
 
 _SHARED = {
     "version control": (".git", ".gitignore", ".gitattributes", ".github", ".gitlab-ci.yml", ".hg", ".svn"),
@@ -26,22 +27,7 @@ def ignore_text(own: Iterable[str], needed: Sequence[str]) -> str:
     sections = {"made again inside the image": tuple(own), **_SHARED}
     blocks = []
     for title, patterns in sections.items():
-        kept = [pattern for pattern in patterns if not any(is_ignored(path, [pattern]) for path in needed)]
+        kept = [pattern for pattern in patterns if not any(DockerIgnore.parse(pattern).find(path) for path in needed)]
         if kept:
             blocks.append("\n".join((f"# {title}", *kept)))
     return signed("\n\n".join(blocks) + "\n")
-
-
-def read_patterns(text: str) -> list[str]:
-    """Return the patterns of an ignore file, without comments and empty lines."""
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def is_ignored(path: str, patterns: Sequence[str]) -> bool:
-    """Return whether Docker excludes a path, or a folder above it, from the context."""
-    from docker.utils.build import PatternMatcher
-
-    matcher = PatternMatcher(list(patterns))
-    parts = path.strip("/").split("/")
-    return any(bool(matcher.matches("/".join(parts[: length + 1]))) for length in range(len(parts)))

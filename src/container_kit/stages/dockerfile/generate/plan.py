@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileOptions, Reason
 from container_kit.stages.contract.fault import Evidence, FaultCode
-from container_kit.stages.dockerfile.generate.dockerignore import ignore_text, is_ignored, read_patterns
+from container_kit.stages.dockerfile.generate.dockerignore import ignore_text
 from container_kit.stages.dockerfile.generate.render import USER, dockerfile_text, is_own
 from container_kit.stages.dockerfile.generate.resolve import resolve
 from container_kit.stages.dockerfile.generate.state import state_layout
@@ -18,6 +18,7 @@ from container_kit.stages.ecosystems.facets.generation.base_images import Availa
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.ecosystems.facets.generation.questions import LANGUAGE_UNKNOWN
 from container_kit.stages.ecosystems.facets.generation.recipe import Recipe
+from container_kit.stages.formats.dockerignore import parse_ignore_file
 
 SOURCE_IGNORED = FaultCode(
     "dockerfile.source_ignored",
@@ -67,8 +68,9 @@ class DockerfilePlan:
         existing = self.app.tree.text(".dockerignore")
         if existing is None or is_own(existing):
             return ignore_text(recipe.ignore, self.app.manifests)
+        patterns = parse_ignore_file(existing, ".dockerignore")
         for path in self.app.manifests:
-            if is_ignored(path, read_patterns(existing)):
+            if patterns.find(path) is not None:
                 evidence = [Evidence(kind="file", text=existing[:2000], where=".dockerignore")]
                 raise SOURCE_IGNORED(f".dockerignore excludes {path}", evidence=evidence, path=path)
         return None

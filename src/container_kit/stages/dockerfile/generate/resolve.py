@@ -6,6 +6,7 @@ import re
 
 from container_kit.stages.artifacts.analysis import Analysis, Module, Role
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, Reason
+from container_kit.stages.docker.image_reference import ImageReference
 from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.declaration import RootBuild
 from container_kit.stages.ecosystems.facets.generation.app import App
@@ -33,7 +34,6 @@ _NO_COMMAND = re.compile(r"\s*[\[-]")
 """BuildKit reads a word with such a beginning as a flag or as JSON."""
 _HIDING = re.compile(r"(?:pdm|pipenv|pixi) run [\w:-]+|\.?[\w./-]+\.(?:sh|bash)")
 """Commands that would be PID 1 instead of the application."""
-_IMAGE = re.compile(r"[\w./:@-]+", re.ASCII)
 
 
 def resolve(analysis: Analysis, path: str, tree: ContextTree, options: DockerfileOptions) -> App:
@@ -153,7 +153,7 @@ def _refuse_unusable(module: Module, options: DockerfileOptions) -> None:
     if build and (_NO_COMMAND.match(build) or _CONTROL.search(build) or build.endswith("\\") or "<<" in build):
         raise NAME_UNUSABLE(f"the build command of {module.path} is {build[:80]!r}", what="build command")
     for image in options.base_images.values():
-        if not _IMAGE.fullmatch(image):
+        if ImageReference.try_parse(image) is None:
             raise NAME_UNUSABLE(f"{image[:80]!r} is not an image reference", what="base image")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from container_kit.stages.docker.image_reference import short_name
 from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector
@@ -16,7 +17,7 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     if folder.has("Dockerfile"):
         facts = read_dockerfile("Dockerfile", folder.text("Dockerfile"))
         for base in facts.bases:
-            name = base.rpartition("/")[2].partition(":")[0]
+            name = short_name(base)
             draft.language.add(
                 catalog().language_of_image(name), "guess", folder.place("Dockerfile", base), confidence=0.45
             )

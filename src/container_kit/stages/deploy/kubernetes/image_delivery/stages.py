@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
+from dataclasses import replace
 
 import anyio
 
@@ -16,6 +16,7 @@ from container_kit.stages.deploy.faults import OPTION_INVALID
 from container_kit.stages.deploy.kubernetes import validation as fields
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.image_reference import DOCKER_HUB, ImageReference, is_image_id
 
 LOAD_FAILED = FaultCode(
     "kubernetes.load_failed",
@@ -43,7 +44,7 @@ class ChooseRegistryName(Stage[PushOptions]):
         """
         name = image_name(image, options)
         if cluster.delivery != "registry":
-            return PushOptions(repository=content_tag(name, image).rpartition(":")[0])
+            return PushOptions(repository=content_tag(name, image).name)
         repository, tag = registry_name(name, cluster.registry)
         return PushOptions(repository=repository, tag=tag)
 
@@ -79,9 +80,9 @@ class DeliverImage(Stage[ClusterImage]):
             return ClusterImage(reference=reference, delivered_by=f"registry {pushed.registry}")
         if cluster.delivery == "registry":
             raise WiringError(f"{self.name}: the image needs a registry, but no earlier stage pushed it")
-        reference = content_tag(image_name(image, options), image)
-        repository, _, tag = reference.rpartition(":")
-        await self._engine.call(lambda api: api.tag(image.id, repository, tag))
+        tagged = content_tag(image_name(image, options), image)
+        reference = str(tagged)
+        await self._engine.call(lambda api: api.tag(image.id, tagged.name, tagged.tag))
         if cluster.delivery != "shared":
             ctx.progress(f"loading {reference} into {cluster.context}")
             await _load(ctx, load_command(cluster, reference), cluster.context)
@@ -95,46 +96,43 @@ class DeliverImage(Stage[ClusterImage]):
         if cluster.delivery == "registry":
             reference = ":".join(registry_name(name, cluster.registry))
             return Preview((f"name the image {reference}, by its digest",), ClusterImage(reference=reference))
-        reference = content_tag(name, image)
+        reference = str(content_tag(name, image))
         delivered = ClusterImage(reference=reference, pull_policy="IfNotPresent", delivered_by=cluster.delivery)
         return Preview((f"load {reference} into {cluster.context}",), delivered)
 
 
-def image_name(image: Image, options: KubernetesOptions) -> str:
-    """Return `name:tag`; an image without a name is named after the application."""
-    if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", image.reference):
-        return f"{options.name or 'app'}:{_short_id(image)}"
-    return fields.image("image", image.reference.partition("@")[0])
+def image_name(image: Image, options: KubernetesOptions) -> ImageReference:
+    """Return the image's name without a digest; an image without a name is named after the application."""
+    text = f"{options.name or 'app'}:{_short_id(image)}" if is_image_id(image.reference) else image.reference
+    return replace(ImageReference.parse(fields.image("image", text)), digest=None)
 
 
 def _short_id(image: Image) -> str:
     return image.id.removeprefix("sha256:")[:12] or "unknown"
 
 
-def content_tag(name: str, image: Image) -> str:
-    """Return `repository:TAG` with a tag from the image's id: new content under an old tag would not roll out."""
-    above, slash, last = name.rpartition("/")
-    return fields.image("image", f"{above}{slash}{last.partition(':')[0]}:ck-{_short_id(image)}")
+def content_tag(name: ImageReference, image: Image) -> ImageReference:
+    """Return the name with a tag from the image's id: new content under an old tag would not roll out."""
+    return name.with_tag(f"ck-{_short_id(image)}")
 
 
-def registry_name(name: str, registry: str | None) -> tuple[str, str]:
+def registry_name(name: ImageReference, registry: str | None) -> tuple[str, str]:
     """Return an image's repository in a registry, and its tag; the registry in its name is replaced.
 
     Args:
-        name: The image's `name:tag`; without `registry`, it must include one.
+        name: The image's name; without `registry`, it must include one.
         registry: `host[:port][/path]`, or None.
 
     Raises:
         StageFailure: `deploy.option_invalid`.
     """
-    before, _, last = name.rpartition("/")
-    repository, _, tag = last.partition(":")
-    base = fields.registry("registry", registry) if registry else before
-    host = base.partition("/")[0]
-    if not registry and "." not in host and ":" not in host:
+    tag = name.tag or "latest"
+    if registry:
+        return f"{fields.registry('registry', registry)}/{name.short_name}", tag
+    if name.registry == DOCKER_HUB:
         rule = "host[:port][/path], because the image's name includes no registry"
         raise OPTION_INVALID("registry is not given", option="registry", rule=rule)
-    return f"{base}/{repository}", tag or "latest"
+    return name.name, tag
 
 
 def load_command(cluster: Cluster, reference: str) -> list[str]:

@@ -12,6 +12,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions
 from container_kit.stages.deploy.faults import OPTION_INVALID, PORT_NOT_FOUND
 from container_kit.stages.deploy.kubernetes import validation as fields
+from container_kit.stages.docker.image_reference import ImageReference, short_name
 
 _SERVICE_PORTS = {
     "postgres": 5432, "mysql": 3306, "mariadb": 3306, "redis": 6379, "mongodb": 27017, "rabbitmq": 5672, "kafka": 9092,
@@ -108,14 +109,14 @@ def _name(options: KubernetesOptions, module: Module | None, reference: str) -> 
         return options.name
     if module is not None and module.name:
         return fields.slug(module.name)
-    return fields.slug(re.split(r"[:@]", reference.rpartition("/")[2])[0])
+    return fields.slug(short_name(reference))
 
 
 def _version(reference: str) -> str:
     """Return the tag, else the start of the digest: the version label."""
-    before, _, digest = reference.partition("@sha256:")
-    tag = before.rpartition("/")[2].partition(":")[2]
-    return fields.label_value(tag) or digest[:12] or "latest"
+    image = ImageReference.parse(reference)
+    digest = (image.digest or "").partition(":")[2]
+    return fields.label_value(image.tag or "") or digest[:12] or "latest"
 
 
 def _port(options: KubernetesOptions, module: Module | None, built: Image | None) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from container_kit.stages.artifacts.analysis import Analysis
@@ -20,6 +19,7 @@ from container_kit.stages.deploy.kubernetes.manifests.generate import objects
 from container_kit.stages.deploy.kubernetes.manifests.user_manifests import USER_MANIFEST_FAULTS, read_user_manifests
 from container_kit.stages.deploy.kubernetes.manifests.yaml_text import FAULTS as YAML_FAULTS
 from container_kit.stages.deploy.kubernetes.target_policy import apply_target, require_namespace
+from container_kit.stages.docker.image_reference import short_name
 
 Json = dict[str, Any]
 
@@ -99,15 +99,11 @@ def _replace_image(objects: list[Json], image: ClusterImage | None) -> list[str]
     """Replace images of the same repository name, in any registry and with any tag, with the delivered image."""
     if image is None:
         return []
-    name = _short_name(image.reference)
-    replaced = [c for c in _containers(objects) if _short_name(str(c.get("image", ""))) == name]
+    name = short_name(image.reference)
+    replaced = [c for c in _containers(objects) if short_name(str(c.get("image", ""))) == name]
     for container in replaced:
         container["image"] = image.reference
     return [] if replaced else [f"no container uses an image named {name}, so the built image is not deployed"]
-
-
-def _short_name(reference: str) -> str:
-    return re.split(r"[:@]", reference.rpartition("/")[2])[0]
 
 
 def _secret_literals(objects: list[Json]) -> list[str]:

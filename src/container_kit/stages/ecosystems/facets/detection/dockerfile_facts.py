@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.redaction import looks_secret
+from container_kit.stages.docker.image_reference import is_pinned
 from container_kit.stages.formats.dockerfile import (
     ImageConfiguration,
     Instruction,
@@ -142,9 +143,8 @@ def _problems(dockerfile: ParsedDockerfile, configuration: ImageConfiguration) -
 
 def _unpinned_bases(dockerfile: ParsedDockerfile) -> Iterator[str]:
     for stage in dockerfile.stages:
-        tag = stage.base.rpartition("/")[2].partition(":")[2]
         is_image = stage.parent is None and stage.is_resolved and stage.base != "scratch"
-        if is_image and "@" not in stage.base and tag in {"", "latest"}:
+        if is_image and not is_pinned(stage.base):
             yield f"line {stage.start.line}: base image {stage.base} is not pinned to a version"
 
 
