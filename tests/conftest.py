@@ -15,6 +15,7 @@ from docker.errors import DockerException
 
 from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.docker.engine import DockerEngine
+from street.report import StreetReport
 from support.engine.cleanup import sweep
 from support.engine.private_engine import PrivateEngine, can_have_private_engines
 from support.engine.tiny_image import import_tiny_image
@@ -24,7 +25,12 @@ from support.skip_policy import IN_CI, cannot_run
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run the stress tests too")
+    parser.addoption("--street", action="store_true", help="deploy every application of tests/street, not only a few")
     parser.addoption("--update-snapshots", action="store_true", help="write generated pages and schema snapshots")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(StreetReport(config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -59,7 +59,9 @@ def resolve(analysis: Analysis, path: str, tree: ContextTree, options: Dockerfil
     if root_build:
         module = module.model_copy(update={"path": ".", "manifests": root_build.files})
     role, start = _role_and_start(module, options)
-    workspace = _workspace_of(tree, module.package_manager.value or "", module.path)
+    declared = _workspace(tree, module.package_manager.value or "")
+    workspace = declared if declared and declared.member(module.path) else None
+    below_lock = analysis.workspace_tool is not None and root_build is None and declared is None
     port = _port(module, role, options)
     return App(
         module=module,
@@ -70,7 +72,7 @@ def resolve(analysis: Analysis, path: str, tree: ContextTree, options: Dockerfil
         start=start,
         port=port,
         workspace=workspace,
-        in_workspace=(analysis.workspace_tool is not None and root_build is None) or workspace is not None,
+        in_workspace=below_lock or workspace is not None,
         start_given=options.start_command is not None,
         reasons=_reasons(module, options),
         place=place,
@@ -88,11 +90,10 @@ def _root_build(module: Module, tree: ContextTree) -> RootBuild | None:
     return None
 
 
-def _workspace_of(tree: ContextTree, manager: str, path: str) -> PackageWorkspace | None:
-    """Return the workspace of a member; None for other modules, or if another tool manages the workspace."""
+def _workspace(tree: ContextTree, manager: str) -> PackageWorkspace | None:
+    """Return the workspace at the root; None if there is none, or if another tool manages it."""
     declared = catalog().managers.get(manager)
-    workspace = declared.workspace(tree) if declared and declared.workspace else None
-    return workspace if workspace and workspace.member(path) else None
+    return declared.workspace(tree) if declared and declared.workspace else None
 
 
 def _role_and_start(module: Module, options: DockerfileOptions) -> tuple[Role, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from container_kit.stages.ecosystems.facets.dependencies.package_registry import PackageRegistry
@@ -17,6 +17,14 @@ RecipeGenerator = Callable[[App, Bases], Recipe]
 WorkspaceReader = Callable[[ContextTree], PackageWorkspace | None]
 
 
+def _no_folders(_: App) -> Iterable[str]:
+    return ()
+
+
+def _root_path(_: App) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class SiteBuild:
     """How a language builds static sites."""
@@ -24,6 +32,10 @@ class SiteBuild:
     stage: Callable[[App, Bases], Build]
     output: str | None = None
     """The folder of the built site, `{folder}` being the module's; None if the analysis or the framework decides."""
+    configured_output: Callable[[App], Iterable[str]] = _no_folders
+    """Returns the folders that the module's own configuration names, relative to the module."""
+    base_path: Callable[[App], str] = _root_path
+    """Returns the path at which the site is built to be served, empty for the root."""
 
 
 @dataclass(frozen=True, slots=True)

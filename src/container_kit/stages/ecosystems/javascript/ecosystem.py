@@ -13,6 +13,7 @@ from container_kit.stages.ecosystems.facets.dependencies.package_registry import
 )
 from container_kit.stages.ecosystems.javascript import detect, lockfiles, nest, nx, pnpm_lock, workspace
 from container_kit.stages.ecosystems.javascript.recipe import build_site, node
+from container_kit.stages.ecosystems.javascript.site_settings import base_path, output_folders
 
 _LOCKS = ("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock")
 
@@ -48,7 +49,7 @@ _NPM = PackageRegistry(
     name_separator="/",
     several_versions=True,
 )
-_SITE = SiteBuild(build_site)
+_SITE = SiteBuild(build_site, configured_output=output_folders, base_path=base_path)
 
 ECOSYSTEM = Ecosystem(
     "javascript",

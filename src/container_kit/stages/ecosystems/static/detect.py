@@ -19,6 +19,10 @@ _HOMES = (
     "dist/index.html",
     "build/index.html",
     "docs/index.html",
+    "htdocs/index.html",
+    "public_html/index.html",
+    "wwwroot/index.html",
+    "web/index.html",
     "index.htm",
 )
 

@@ -18,12 +18,14 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
     system_packages,
 )
 from container_kit.stages.ecosystems.javascript.recipe import IGNORE
+from container_kit.stages.ecosystems.static.nginx import ROOT, configuration
+from container_kit.stages.ecosystems.static.pages import collect
 
 _NGINX = Base("nginxinc/nginx-unprivileged:1.29-alpine", family="alpine", probe="wget", user="101:101")
-_ROOT = "/srv/www"
 _OUTPUT = {"create-react-app": "build", "gatsby": "public", "eleventy": "_site", "docusaurus": "build",
     "sveltekit": "build", "nextjs": "out", "nuxt": ".output/public", "nuxtjs": ".output/public"}  # fmt: skip
 _MANY_PAGES = {"astro", "gatsby", "eleventy", "docusaurus", "vitepress", "nextjs", "hugo", "jekyll", "vuepress", "nuxt",
+    "sveltekit", "react-router",
     "mkdocs", "sphinx", "pelican", "zola", "lume"}  # fmt: skip
 
 
@@ -31,26 +33,29 @@ def static(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a static site."""
     runtime_base = bases.pick(_NGINX, *DEBIANS, rationale="a small web server that runs as an ordinary user")
     one_page = bool(app.build) and app.framework not in _MANY_PAGES
+    base_path = _site_of(app).base_path(app) if app.build else ""
     site = _site_of(app).stage(app, bases) if app.build else _as_it_is(app, runtime_base)
     at = next(number for number, line in enumerate(site.lines) if line.startswith("COPY"))  # so that it stays cached
-    lines = (*site.lines[:at], _configuration(app.port or 8080, one_page), *site.lines[at:])
+    configured = configuration(app.port or 8080, one_page=one_page, base=base_path)
+    lines = (*site.lines[:at], configured, *site.lines[at:], collect(app, _folders(app), base_path))
     runtime = RuntimeImage(
         runtime_base,
         ("nginx", "-e", "/dev/stderr", "-c", "/etc/nginx/site.conf"),
         copies=(
             "COPY --from=build /tmp/site.conf /etc/nginx/site.conf",
-            f"COPY --from=build {_output(app)} {_ROOT}",
+            f"COPY --from=build {ROOT} {ROOT}",
         ),
         packages=("nginx-light",) if runtime_base.family == "debian" else (),
-        workdir=_ROOT,
+        workdir=ROOT,
         stop_signal="SIGQUIT",  # nginx then answers what it has begun
     )
     rationale = (
-        "an application of one page answers each path with it"
+        "an application of one page answers each navigation with it; a missing asset is answered 404"
         if one_page
         else "a path that is not a file is answered 404"
     )
-    reasons = (Reason(decision="nginx", rationale=rationale),)
+    served = (Reason(decision=f"served below {base_path}/", rationale="the site is built for this path"),)
+    reasons = (Reason(decision="nginx", rationale=rationale), *(served if base_path else ()))
     return Recipe((Build(site.base, lines),), runtime, ignore=IGNORE if app.build else (), reasons=reasons)
 
 
@@ -74,42 +79,14 @@ def _as_it_is(app: App, base: Base) -> Build:
     return Build(base, ("WORKDIR /app", app.copy_source()))
 
 
-def _output(app: App) -> str:
-    site = _site_of(app) if app.build else None
-    if site and site.output:
-        return site.output.format(folder=app.folder)
+def _folders(app: App) -> tuple[str, ...]:
+    """Return the folders that may hold the pages, the likeliest first."""
+    found = app.module.output_directory.value
     if not app.build:
-        found = app.module.output_directory.value
-    else:
-        found = app.module.output_directory.value or _OUTPUT.get(app.framework, "dist")
-    return f"{app.folder}/{found.strip('/')}" if found and found.strip("./") else app.folder
-
-
-def _configuration(port: int, one_page: bool) -> str:
-    """Return the instruction that writes nginx's configuration: all that it writes lies below /tmp."""
-    fallback = "/index.html" if one_page else "=404"
-    lines = (
-        "daemon off;",
-        "worker_processes auto;",
-        "pid /tmp/nginx.pid;",
-        "error_log /dev/stderr warn;",
-        "events { worker_connections 1024; }",
-        "http {",
-        "  include /etc/nginx/mime.types;",
-        "  default_type application/octet-stream;",
-        "  charset utf-8;",
-        "  access_log /dev/stdout;",
-        "  client_body_temp_path /tmp/client_body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;",
-        "  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;",
-        "  sendfile on; server_tokens off; absolute_redirect off;",
-        "  gzip on; gzip_types text/css application/javascript application/json image/svg+xml;",
-        "  server {",
-        f"    listen {port};",
-        f"    root {_ROOT};",
-        f"    location / {{ try_files $uri $uri/ $uri.html {fallback}; }}",
-        "  }",
-        "}",
-    )
-    written = " \\\n    ".join(f"'{line}'" for line in lines)
-    why = "# The variables are nginx's own.\n# hadolint ignore=SC2016\n"
-    return f"{why}RUN printf '%s\\n' \\\n    {written} \\\n    > /tmp/site.conf"
+        return (f"{app.folder}/{found.strip('/')}" if found and found.strip("./") else app.folder,)
+    site = _site_of(app)
+    if site.output:
+        return (site.output.format(folder=app.folder),)
+    default = found or _OUTPUT.get(app.framework, "dist")
+    known = (*site.configured_output(app), default, _OUTPUT.get(app.framework, default))
+    return tuple(f"{app.folder}/{name.strip('/')}" for name in known if name.strip("./"))

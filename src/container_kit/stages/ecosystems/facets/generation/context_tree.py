@@ -58,9 +58,9 @@ class ContextTree:
         except OSError:
             return frozenset()
 
-    def text(self, path: str) -> str | None:
-        """Return a small text file's content; None if it is missing or cannot be read."""
-        content = self._content(path)
+    def text(self, path: str, largest: int = _LARGEST) -> str | None:
+        """Return a text file's content; None if it is missing, larger than this or cannot be read."""
+        content = self._content(path, largest)
         if content is not None and content.startswith(_UTF16):
             return content.decode("utf-16", errors="replace")
         return None if content is None else content.decode("utf-8-sig", errors="replace")
@@ -82,12 +82,12 @@ class ContextTree:
         ending = "\r\n" if "\r\n" in whole else "\n"
         return None if "\0" in whole else TextFile(whole.removeprefix(mark).replace("\r\n", "\n"), ending, mark)
 
-    def _content(self, path: str) -> bytes | None:
+    def _content(self, path: str, largest: int = _LARGEST) -> bytes | None:
         try:
-            content = read_inside(str(self.root), path, _LARGEST)
+            content = read_inside(str(self.root), path, largest)
         except OSError:
             return None
-        return content if len(content) <= _LARGEST else None
+        return content if len(content) <= largest else None
 
     def json(self, path: str) -> dict[str, Any]:
         """Return a small JSON object; an empty one if it is missing or broken."""

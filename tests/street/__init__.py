@@ -1,0 +1,1 @@
+"""Applications of other people, deployed with one call each."""
