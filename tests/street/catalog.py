@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from street.application import Application
 from street.javascript import generated, kinds
+from street.python import trees
 
-APPLICATIONS: tuple[Application, ...] = (*kinds.APPLICATIONS, *generated.APPLICATIONS)
+APPLICATIONS: tuple[Application, ...] = (*kinds.APPLICATIONS, *generated.APPLICATIONS, *trees.APPLICATIONS)

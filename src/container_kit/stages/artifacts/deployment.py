@@ -8,6 +8,8 @@ from container_kit.stages.contract.artifact import Artifact
 
 ServiceKind = Literal["postgres", "redis"]
 Probe = Literal["http", "tcp"]
+ProgramKind = Literal["web", "worker", "job", "command"]
+"""What answers on a port, what works without one, what runs to its end, and what people run with arguments."""
 
 
 class DeployOptions(Artifact):
@@ -53,8 +55,10 @@ class Deployment(Artifact):
     """A deployed application."""
 
     name: str
+    kind: ProgramKind = "web"
+    """A job has run to its end with exit code 0; a command was only built."""
     url: str
-    """`http://127.0.0.1:PORT`."""
+    """`http://127.0.0.1:PORT`; empty without a port."""
     container_id: str
     container_name: str
     image: str
@@ -75,6 +79,8 @@ class Deployment(Artifact):
     """The volumes on the engine, mapped to their paths in the container. They outlive the versions."""
     release_command: str | None = None
     """The command that ran in the new image before it served."""
+    output: str = ""
+    """The end of the output of a job."""
     generated: tuple[str, ...] = ()
     """Variables with a generated secret, which later deployments get too."""
 

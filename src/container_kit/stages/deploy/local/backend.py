@@ -57,7 +57,7 @@ class LocalBackend:
     @staticmethod
     def summarize(deployment: Deployment, verification: Verification | None) -> Sequence[str]:
         """Describe a deployment and its checks in a few lines."""
-        head = f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})"
+        head = _headline(deployment)
         kept = [
             f"{path} is on the volume {name}, which survives new versions" for name, path in deployment.volumes.items()
         ]
@@ -148,7 +148,7 @@ class LocalBackend:
         return Application(
             name=name,
             target=self._target.name,
-            url=f"http://{PUBLIC_ADDRESS}:{version.port}" if version else None,
+            url=f"http://{PUBLIC_ADDRESS}:{version.port}" if version and version.port else None,
             state=state,
             versions=tuple(_version(container, active) for container in versions),
         )
@@ -168,6 +168,19 @@ class LocalBackend:
 
         values = await self._containers.engine.call(given_values)
         return Redactor(value for value in values if not value.isdigit())
+
+
+def _headline(deployment: Deployment) -> str:
+    name, image = deployment.name, deployment.image
+    match deployment.kind:
+        case "worker":
+            return f"deployed {name}: a worker without a port, up (container {deployment.container_name})"
+        case "job":
+            return "\n".join((f"{name} is a job; it ran to its end with exit code 0", deployment.output)).strip()
+        case "command":
+            return f"{name} is a command line program; run it with `docker run --rm {image} …` (no deployment)"
+        case _:
+            return f"deployed {name}: {deployment.url} (container {deployment.container_name})"
 
 
 def _select(name: str, versions: Sequence[AppContainer], requested: str) -> AppContainer:

@@ -12,12 +12,13 @@ from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.faults import VERSION_NOT_FOUND, version_not_found
-from container_kit.stages.deploy.local import candidate, proxy, readiness, release, swap
+from container_kit.stages.deploy.local import candidate, proxy, readiness, swap
 from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, STAGING_ADDRESS, AppContainer, Networks
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over, find_active, revert_cutover
 from container_kit.stages.deploy.local.lock import BUSY, hold_lock
 from container_kit.stages.deploy.local.ports import free_port, is_free
+from container_kit.stages.deploy.local.programs import portless, release
 from container_kit.stages.deploy.local.recovery import clean_up, recover, retire
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services
@@ -71,6 +72,9 @@ class LocalDeployer:
         existing = await self._containers.list_app(spec.app)
         active = await find_active(self._containers, existing)
         port, old = self._port_for(spec, active), active.version
+        if spec.kind != "web":
+            what = {"worker": "as a worker", "job": "to its end"}.get(spec.kind)
+            return (f"run {spec.image} {what}, without a port" if what else f"nothing: {spec.image} is a command",)
         lines = [f"run {spec.image} as {spec.app} on {PUBLIC_ADDRESS}:{port}"]
         if old:
             how = (
@@ -102,6 +106,8 @@ class LocalDeployer:
             spec = spec.with_env(await anyio.to_thread.run_sync(generate_secrets, spec.app, spec.generated))
             async with self._with_services(ctx, spec, existing) as complete:
                 await release.run_release(ctx, self._containers, complete)
+                if complete.kind != "web":
+                    return await portless.deploy_portless(ctx, self._containers, complete, active)
                 complete = await self._with_container_port(ctx, complete)
                 if not existing and not spec.options.zero_downtime:
                     deployment = await self._deploy_first(ctx, complete, port)
@@ -274,6 +280,8 @@ def _previous(new: AppContainer, existing: list[AppContainer]) -> str | None:
 
 def deployment_of(container: AppContainer, previous: str | None, seconds: float, gap: float) -> Deployment:
     """Describe the deployment that a container belongs to."""
+    if not container.container_port:
+        return portless.worker_of(container, previous)
     return Deployment(
         name=container.app,
         url=f"http://{PUBLIC_ADDRESS}:{container.port}",

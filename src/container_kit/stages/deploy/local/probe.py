@@ -11,6 +11,7 @@ from anyio.abc import SocketStream
 from container_kit.stages.artifacts.deployment import Probe
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")  # RFC 9112, section 4
+_LOCATION = re.compile(rb"^location:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 _TIMEOUT = 5.0
 _TCP_OPEN_SECONDS = 0.2
 _MAX_BYTES = 4096
@@ -26,6 +27,8 @@ class ProbeResult:
     status: int | None = None
     not_http: bool = False
     """True if the answer was not HTTP."""
+    location: str | None = None
+    """The target of a redirection."""
 
 
 async def send(host: str, port: int, kind: Probe, path: str) -> ProbeResult:
@@ -43,7 +46,7 @@ async def _http(stream: SocketStream, port: int, path: str) -> ProbeResult:
     lines = [f"GET {path} HTTP/1.1", f"Host: localhost:{port}", "User-Agent: container-kit", "Connection: close"]
     await stream.send("\r\n".join([*lines, "", ""]).encode())
     head = b""
-    while b"\r\n" not in head and len(head) < _MAX_BYTES:
+    while not _is_complete(head) and len(head) < _MAX_BYTES:
         try:
             head += await stream.receive(_MAX_BYTES)
         except anyio.EndOfStream:
@@ -53,8 +56,15 @@ async def _http(stream: SocketStream, port: int, path: str) -> ProbeResult:
     line = head.partition(b"\r\n")[0].decode("latin-1")[:120]
     if match := _STATUS.match(head):
         status = int(match[1])
-        return ProbeResult(status < 500, line, status)
+        moved = _LOCATION.search(head) if 300 <= status < 400 else None
+        return ProbeResult(status < 500, line, status, location=moved[1].decode("latin-1") if moved else None)
     return ProbeResult(False, f"an answer that is not HTTP: {line!r}", not_http=True)
+
+
+def _is_complete(head: bytes) -> bool:
+    """Return whether the status line has arrived, and of a redirection all header fields."""
+    end = b"\r\n\r\n" if head.startswith((b"HTTP/1.1 3", b"HTTP/1.0 3")) else b"\r\n"
+    return end in head
 
 
 async def _tcp(stream: SocketStream) -> ProbeResult:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from container_kit.stages.artifacts.analysis import Analysis, Module, Variable
-from container_kit.stages.artifacts.deployment import DeployOptions
+from container_kit.stages.artifacts.deployment import DeployOptions, ProgramKind
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
@@ -52,6 +52,7 @@ class ContainerSpec:
     """The backing services, each with the variable that takes its address."""
     missing_variables: tuple[str, ...] = ()
     """Variables that the application requires and that nothing sets."""
+    kind: ProgramKind = "web"
     generated: tuple[str, ...] = ()
     """Variables with a secret of the application itself, for which any random value will do."""
     volumes: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +107,7 @@ async def resolve_spec(
         env=env,
         redact=Redactor([*from_file.values(), *options.env.values()]),
         services=services,
+        kind=_kind(image, options, module),
         generated=generated,
         volumes=_volumes(app, image, options),
         writable=image.writable,
@@ -114,6 +116,17 @@ async def resolve_spec(
         if module
         else (),
     )
+
+
+def _kind(image: Image, options: DeployOptions, module: Module | None) -> ProgramKind:
+    """Return what the program is by the analysis, if no port is known; a console script of a package is a command."""
+    if module is None or _container_port(image, options, module) is not None or image.ports or options.port:
+        return "web"
+    if module.role.value == "worker":
+        return "worker"
+    if module.role.value != "cli":
+        return "web"
+    return "command" if module.role.provenance == "declared" else "job"
 
 
 def unset_variables(module: Module | None, env: Mapping[str, str]) -> list[Variable]:

@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from container_kit.stages.artifacts.deployment import Check, Deployment, Verification
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
@@ -24,6 +25,10 @@ UNHEALTHY = FaultCode(
 )
 
 _LOG_LINES = 40
+_REFUSED = {400, 403}
+"""Statuses with which a server refuses the name of this machine, or a folder without an index page."""
+_USUAL_PAGES = ("/docs", "/api", "/api/", "/admin/", "/login", "/index.html", "/graphql", "/health")
+_MOST_REDIRECTIONS = 4
 
 
 class Verify(Stage[Verification]):
@@ -41,10 +46,16 @@ class Verify(Stage[Verification]):
         Raises:
             StageFailure: `verify.unhealthy` if a check failed, or a fault of the engine.
         """
-        ctx.progress(f"checking {deployment.url}")
+        if deployment.kind in {"job", "command"}:
+            done = "exit code 0" if deployment.kind == "job" else "built; it is run with arguments"
+            return Verification(healthy=True, url="", checks=(_check("program", good=True, detail=done),))
+        ctx.progress(f"checking {deployment.url or deployment.name}")
         details = await self._inspect(deployment)
-        checks = [_runs(details), _image(deployment, details), _stable(details), _published(deployment, details)]
-        checks += [await _answers(deployment), _image_health(details)]
+        checks = [_runs(details), _image(deployment, details), _stable(details)]
+        if deployment.kind == "web":
+            checks += [_published(deployment, details), await _answers(deployment)]
+            checks += [await page_check(deployment)] if deployment.probe == "http" else []
+        checks.append(_image_health(details))
         failed = [check for check in checks if check.outcome == "failed"]
         if failed:
             raise await self._unhealthy(ctx, deployment, failed)
@@ -121,6 +132,42 @@ async def _answers(deployment: Deployment) -> Check:
     answer = await probe.send("127.0.0.1", deployment.host_port, deployment.probe, deployment.health_path)
     request = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
     return _check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")
+
+
+async def page_check(deployment: Deployment) -> Check:
+    """Check what a visitor gets: the root, or else another usual page, must answer below 400.
+
+    A root that refuses every visitor, or fails, is a failure; one that does not exist or asks for a login is only
+    reported, because an API may have none.
+    """
+    answer, path = await _follow(deployment.host_port, "/"), "/"
+    detail = f"GET /: {answer.detail}"
+    if answer.status is None or answer.status < 400:
+        return _check("page", good=answer.status is not None, detail=detail)
+    if answer.status in _REFUSED or answer.status >= 500:
+        return _check("page", good=False, detail=detail)
+    for path in dict.fromkeys((deployment.health_path, *_USUAL_PAGES)):
+        if path != "/" and (await _follow(deployment.host_port, path)).status in range(200, 400):
+            return _check("page", good=True, detail=f"{detail}; {path} answers")
+    return Check(name="page", outcome="not_checked", detail=f"{detail}, and no other page is known")
+
+
+async def _follow(port: int, path: str) -> probe.ProbeResult:
+    """Request a page, and what it redirects to on the same server."""
+    answer = await probe.send("127.0.0.1", port, "http", path)
+    for _ in range(_MOST_REDIRECTIONS):
+        target = _path_on_server(answer.location, port)
+        if target is None:
+            break
+        answer = await probe.send("127.0.0.1", port, "http", target)
+    return answer
+
+
+def _path_on_server(location: str | None, port: int) -> str | None:
+    parts = urlsplit(location or "")
+    if not location or (parts.netloc and parts.netloc not in {f"localhost:{port}", f"127.0.0.1:{port}"}):
+        return None
+    return f"{parts.path}{'?' + parts.query if parts.query else ''}" if parts.path.startswith("/") else None
 
 
 def _image_health(details: dict[str, Any]) -> Check:
