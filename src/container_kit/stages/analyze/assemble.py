@@ -12,6 +12,7 @@ from container_kit.stages.analyze.evidence.code import scan
 from container_kit.stages.analyze.evidence.configuration import SAMPLES, read_configuration
 from container_kit.stages.analyze.evidence.containers import read_containers
 from container_kit.stages.analyze.evidence.services import services
+from container_kit.stages.analyze.evidence.start_scripts import read_start_script
 from container_kit.stages.analyze.evidence.system_packages import system_packages
 from container_kit.stages.analyze.evidence.variables import add_variable
 from container_kit.stages.analyze.evidence.versions import read_tool_versions
@@ -57,7 +58,8 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
     read_tool_versions(folder, draft)
     read_configuration(folder, draft)
     found = scan(folder, draft, ecosystem)
-    read_command_port(draft)
+    script = read_start_script(folder, draft.start.value or "")
+    read_command_port(draft, (script.program if script else None) or "")
     agree(draft)
     _read_samples(folder, found.variables)
     return DescribedModule(candidate, folder, draft, ecosystem, found.variables, found.state)

@@ -104,15 +104,20 @@ def _claim(folder: Folder, draft: ModuleDraft, path: str, field: str, value: Any
         claims.add(str(value), "declared", place, confidence=0.96)
 
 
-def read_command_port(draft: ModuleDraft) -> None:
-    """Claim the port of the best start command, or the default of gunicorn."""
+def read_command_port(draft: ModuleDraft, script: str) -> None:
+    """Claim the port of the best start command, or the default of gunicorn.
+
+    Args:
+        draft: The claims.
+        script: The program that the start command's script runs, or an empty text.
+    """
     best = draft.start.best
     if best is None or best.confidence < 0.6:
         return
-    if port := port_of_command(best.value):
+    if port := port_of_command(best.value) or port_of_command(script):
         sure = max(best.confidence, 0.93) if best.provenance in {"declared", "configuration"} else 0.61
         draft.port.add(port, best.provenance, *best.locations[:1], confidence=sure)
-    elif re.search(r"\bgunicorn\b", best.value) and "PORT" not in best.value:
+    elif re.search(r"\bgunicorn\b", f"{best.value} {script}") and "PORT" not in f"{best.value} {script}":
         draft.port.add(8000, "framework", *best.locations[:1], confidence=0.61)
 
 

@@ -47,6 +47,7 @@ _NO_PROGRAMS = {"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "hatch_bu
 _RECOGNISED = ASGI | {"flask", "dash", "django"}
 """Frameworks whose application is seen in the code wherever it is made."""
 _MAX_READ = 60
+_FEW_FILES = 10
 _SERVER_MODULES = ("wsgi.py", "asgi.py")
 _SPIDER = r"^    name\s*(?::\s*str\s*)?=\s*[\"']([\w.-]+)[\"']"
 
@@ -65,10 +66,21 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     application = _application(files)
     framework = _framework(application, files, draft)
     _claim_spider(folder, draft)
+    if framework and application is None and _makes_no_application(folder, framework, files):
+        draft.role.add("cli", "code", *[folder.place(file.path) for file in files[:1]], confidence=0.8)
+        framework = None
     if framework is None:
         _describe_program(folder, draft, files)
     else:
         _describe_framework(folder, draft, framework, application, files)
+
+
+def _makes_no_application(folder: Folder, framework: Framework, files: list[PythonFile]) -> bool:
+    """Return whether a small program only imports a framework: nothing in it makes or extends an application."""
+    if framework.name not in {"flask", "fastapi", "dash"} or len(files) > _FEW_FILES or _is_packaged(folder):
+        return False
+    made = r"\b(?:Flask|APIFlask|FlaskApp|FlaskAPI|App|Api|FastAPI|FastAPIOffline|Dash|OpenAPI|AirbrakeFlask)\b"
+    return folder.find(made, ".py") is None
 
 
 def _claim_spider(folder: Folder, draft: ModuleDraft) -> None:

@@ -31,7 +31,8 @@ from container_kit.stages.ecosystems.python.requirements import (
     requirements,
     with_included,
 )
-from container_kit.stages.ecosystems.python.serving import SERVE_FOLDER, Serving, serving
+from container_kit.stages.ecosystems.python.serving import serving
+from container_kit.stages.ecosystems.python.shell_scripts import SERVE_FOLDER, Serving
 from container_kit.stages.ecosystems.python.stale_locks import is_stale
 
 _VERSIONS = ("3.13", "3.14", "3.12", "3.11", "3.15", "3.10", "3.9", "3.8")
@@ -88,7 +89,7 @@ def python(app: App, bases: Bases) -> Recipe:
             "COPY --from=build /opt/venv /opt/venv",
             f"COPY --from=build {app.folder} {app.folder}" if in_source else app.copy_source(),
         ),
-        environment=_RUN | _module_path(app, served) | default_variables(app) | dict(command.environment),
+        environment=_on_path(served) | _module_path(app, served) | default_variables(app) | dict(command.environment),
         packages=runtime_packages(app.packages),
         workdir=app.folder,
         release=app.release,
@@ -123,10 +124,10 @@ def _build(app: App, base: Base, install: _Install, served: Serving | None) -> t
 
 def _write_file(name: str, text: str) -> str:
     """Return the instruction that writes a file which the image has in addition to the project's."""
-    lines = " \\\n        ".join(f"'{line}'" for line in text.splitlines())
-    return (
-        f"RUN mkdir -p {SERVE_FOLDER} \\\n    && printf '%s\\n' \\\n        {lines} \\\n        > {SERVE_FOLDER}/{name}"
-    )
+    path = f"{SERVE_FOLDER}/{name}"
+    printed = " \\\n        ".join(("printf '%s\\n'", *(f"'{line}'" for line in text.splitlines()), f"> {path}"))
+    executable = "" if "." in name else f"chmod +x {path}"
+    return f"RUN {chain(f'mkdir -p {SERVE_FOLDER}', printed, executable)}"
 
 
 def _pip(app: App) -> _Install:
@@ -239,6 +240,12 @@ def _is_own_program(app: App) -> bool:
     return any(app.command().arguments[0] in names for names in scripts if isinstance(names, dict))
 
 
+def _on_path(served: Serving) -> dict[str, str]:
+    """Return the shared variables; added programs come first on the path."""
+    programs = any("." not in name for name, _ in served.files)
+    return _RUN | ({"PATH": f"{SERVE_FOLDER}:{_RUN['PATH']}"} if programs else {})
+
+
 def _installs_itself(app: App) -> bool:
     """Return whether the application needs the project installed, not only its source next to it.
 
@@ -256,5 +263,6 @@ def _module_path(app: App, served: Serving) -> dict[str, str]:
     """Put `src` on the module path if the entry point is in it, and the folder of added modules."""
     inside = any(place.startswith(app.inside("src/")) for place in app.module.start_command.locations)
     paths = [f"{app.folder}/src"] if inside else []
-    added = [SERVE_FOLDER, *([] if inside else [app.folder])] if any(f[0] != LAUNCHER for f in served.files) else []
+    modules = [name for name, _ in served.files if name.endswith(".py") and name != LAUNCHER]
+    added = [SERVE_FOLDER, *([] if inside else [app.folder])] if modules else []
     return {"PYTHONPATH": ":".join((*paths, *added))} if paths or added else {}

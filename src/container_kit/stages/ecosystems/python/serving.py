@@ -6,7 +6,7 @@ A development server, a server with one synchronous worker and a server on the l
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.ecosystems.facets.generation.app import App
@@ -14,11 +14,10 @@ from container_kit.stages.ecosystems.facets.generation.start_command import Comm
 from container_kit.stages.ecosystems.python.django_serving import static_files
 from container_kit.stages.ecosystems.python.launcher import LAUNCHER, launcher
 from container_kit.stages.ecosystems.python.requirements import declares
+from container_kit.stages.ecosystems.python.shell_scripts import SERVE_FOLDER, Serving, shell_script
 from container_kit.stages.ecosystems.python.source_files import PythonFile, read_python
 from container_kit.stages.ecosystems.python.start_commands import ASGI, WSGI
 
-SERVE_FOLDER = "/opt/venv/serve"
-"""The folder for the files that an image gets in addition to the project's."""
 THREADS = 8
 """Requests that one worker answers at the same time: an idle connection of a browser occupies a thread."""
 _SERVERS = {
@@ -37,18 +36,6 @@ _LISTENS_ON_LOOPBACK = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """How an application is served in an image."""
-
-    command: Command
-    requirements: tuple[str, ...] = ()
-    """What the command needs and the project does not declare."""
-    files: tuple[tuple[str, str], ...] = ()
-    """Files of `SERVE_FOLDER`, with their text."""
-    reasons: tuple[Reason, ...] = ()
-
-
 def serving(app: App) -> Serving:
     """Return how an application is served."""
     command = app.command()
@@ -58,6 +45,8 @@ def serving(app: App) -> Serving:
     if app.framework == "django" and (static := static_files(app, arguments, app.port)):
         return _complete(app, Serving(Command(static.arguments, command.environment), static.requirements,
             static.files, static.reasons))  # fmt: skip
+    if shell := shell_script(app, command):
+        return shell
     if script := _script(app, arguments):
         return _complete(app, _serve_script(app, command, script))
     if arguments[:1] == ("flask",) and "run" in arguments:
