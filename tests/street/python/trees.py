@@ -33,7 +33,9 @@ def _read(path: Path) -> Iterator[Application]:
         head, _, body = part.partition("\n")
         name, manager, expected = (word.strip() for word in head.split("|", 2))
         chunks = re.split(r"^--- (.*)\n", body, flags=re.MULTILINE)
-        yield _application(name, manager, expected, chunks[0].split("\n"), dict(zip(chunks[1::2], chunks[2::2], strict=True)))
+        yield _application(
+            name, manager, expected, chunks[0].split("\n"), dict(zip(chunks[1::2], chunks[2::2], strict=True))
+        )
 
 
 def _application(name: str, manager: str, expected: str, lines: list[str], files: dict[str, str]) -> Application:

@@ -105,7 +105,7 @@ def read_variables(known: dict[str, Variable], where: str, text: str) -> None:
 
 def _reader_default(name: str, rest: str, text: str) -> tuple[str | None, bool]:
     """Return the default of `config("NAME", …)` or `env("NAME", …)`, and whether the call raises without a value."""
-    given = re.match(r"['\"]\s*,\s*(?:.*?\bdefault\s*=\s*|(?!\w+\s*=))(?P<default>[^)\n]+)", rest)
+    given = re.match(r"['\"]\s*,\s*+(?:.*?\bdefault\s*=\s*|(?!\w+\s*=))(?P<default>[^)\n]+)", rest)
     if given:
         return _plain(given["default"].partition(", cast")[0]) or "", False
     if re.search(rf"\b{name}\s*=\s*\(", text):  # django-environ: Env(DEBUG=(bool, False))
