@@ -167,6 +167,22 @@ def test_requirements_in_utf_16_are_read(tmp_path: Path) -> None:
     assert '"gunicorn>=20"' not in generate(tmp_path, files).content
 
 
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"requirements.txt": "flask\ngit+https://example.org/shop.git@v1\n"},
+        {"requirements.txt": "flask\nshop @ git+https://example.org/shop.git\n"},
+        {"Pipfile": '[packages]\nflask = "*"\nshop = {git = "https://example.org/shop.git"}\n'},
+    ],
+)
+def test_a_requirement_from_a_repository_brings_git_into_the_build_stage(
+    tmp_path: Path, manifest: dict[str, str]
+) -> None:
+    stages = generate(tmp_path, {**manifest, "app.py": _FLASK}).content.split("\nFROM ")
+    assert re.search(r"apt-get install .*\bgit\b", stages[1])
+    assert "apt-get" not in stages[2]
+
+
 # Lock files
 
 

@@ -1,4 +1,4 @@
-"""What a Python application's image needs besides its packages: collected static files, and safe variables."""
+"""Steps of a Python image in addition to its packages: collected static files, and safe variables."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def launcher(packages: Iterable[str]) -> str:
 
 
 _BIND = """
-    # Runs a script or a module (-m). What it binds to the loopback address is bound to every address instead.
+    # Runs a script or a module (-m), and binds its server to every address instead of the loopback address.
     import os, runpy, socket, sys
     every = {"127.0.0.1": "0.0.0.0", "localhost": "0.0.0.0", "::1": "::"}
     bind = socket.socket.bind

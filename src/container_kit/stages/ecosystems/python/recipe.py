@@ -43,6 +43,7 @@ _IGNORE = ("**/__pycache__", "**/*.py[cod]", "**/.venv", "**/venv", "**/.pytest_
     "**/.ruff_cache", "**/.tox", "**/*.egg-info", "**/htmlcov", "**/.coverage")  # fmt: skip
 
 
+_MANIFESTS = ("pyproject.toml", "Pipfile", "setup.py", "setup.cfg")
 _OUT_OF_DATE = "{} is out of date and was not kept to; renew it with `{}`"
 
 
@@ -106,7 +107,7 @@ def _build(app: App, base: Base, install: _Install, served: Serving | None) -> t
     manifests = (*app.copy_manifests(), *copy_included(app), *(source if install.needs_source else ()))
     later = chain(install.project, app.build or "", collect_static(app) if served else "")
     return (
-        *system_packages(base, build_packages(app.packages)),
+        *system_packages(base, (*build_packages(app.packages), *_clones(app))),
         *environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1", **dict(install.environment)}),
         "WORKDIR /app",
         cached(_PIP_CACHE, chain(f"pip install {install.tool}", "python -m venv /opt/venv"))
@@ -120,6 +121,13 @@ def _build(app: App, base: Base, install: _Install, served: Serving | None) -> t
         *((cached(install.cache, later),) if later else ()),
         *(_write_file(name, text) for name, text in (served.files if served else ())),
     )
+
+
+def _clones(app: App) -> tuple[str, ...]:
+    """Return the program that a requirement from a repository needs."""
+    file = requirements(app)
+    texts = [with_included(app, file) if file else "", *(app.tree.text(app.inside(name)) or "" for name in _MANIFESTS)]
+    return ("git",) if any(re.search(r"\bgit\+(?:https|ssh)|[{,]\s*git\s*=", text) for text in texts) else ()
 
 
 def _write_file(name: str, text: str) -> str:

@@ -105,7 +105,7 @@ class App:
 
     @property
     def release(self) -> tuple[str, ...]:
-        """Return the arguments of the release command; none if there is none or it cannot be read."""
+        """Return the arguments of the release command; empty without one, or if it cannot be read."""
         line = self.module.release_command.value
         try:
             command = parse(line, self.port) if line else None
