@@ -117,6 +117,18 @@ def test_a_project_with_whitenoise_serves_its_static_files_itself_after_they_are
     assert "add_file_to_dictionary" not in dockerfile.content
 
 
+def test_files_that_the_entry_point_imports_by_their_bare_names_are_found(tmp_path: Path) -> None:
+    source = "from fastapi import FastAPI\nfrom database import engine\napp = FastAPI()\n"
+    files = {"requirements.txt": "fastapi\n", "app/main.py": source, "app/database.py": "engine = 1\n"}
+    assert "PYTHONPATH=/app/app " in generate(tmp_path, files).content
+
+
+def test_a_redirection_to_https_does_not_hold_on_this_machine(tmp_path: Path) -> None:
+    settings = "SECURE_SSL_REDIRECT = True\n"
+    content = generate(tmp_path, {"requirements.txt": "django\n", **_DJANGO, "shop/settings.py": settings}).content
+    assert "SecurityMiddleware.process_request = redirect_others" in content
+
+
 # Interpreter and packages
 
 

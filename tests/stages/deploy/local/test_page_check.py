@@ -85,3 +85,8 @@ async def test_a_root_that_is_not_found_is_reported_if_no_other_page_is_known() 
         check = await page_check(deployment)
         assert check.outcome == "not_checked"
         assert "404" in check.detail
+
+
+async def test_a_redirection_of_every_request_to_https_is_a_failure() -> None:
+    with server(lambda _: (301, "https://localhost/")) as deployment:
+        assert (await page_check(deployment)).outcome == "failed"

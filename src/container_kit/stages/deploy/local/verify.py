@@ -142,6 +142,8 @@ async def page_check(deployment: Deployment) -> Check:
     """
     answer, path = await _follow(deployment.host_port, "/"), "/"
     detail = f"GET /: {answer.detail}"
+    if _requires_tls(answer.location, deployment.host_port):
+        return _check("page", good=False, detail=f"{detail} to {answer.location}, which it does not serve itself")
     if answer.status is None or answer.status < 400:
         return _check("page", good=answer.status is not None, detail=detail)
     if answer.status in _REFUSED or answer.status >= 500:
@@ -163,9 +165,19 @@ async def _follow(port: int, path: str) -> probe.ProbeResult:
     return answer
 
 
+def _requires_tls(location: str | None, port: int) -> bool:
+    """Return whether an application redirects every request to HTTPS at its own address."""
+    parts = urlsplit(location or "")
+    return parts.scheme == "https" and parts.netloc in {f"localhost:{port}", f"127.0.0.1:{port}", "localhost"}
+
+
 def _path_on_server(location: str | None, port: int) -> str | None:
     parts = urlsplit(location or "")
-    if not location or (parts.netloc and parts.netloc not in {f"localhost:{port}", f"127.0.0.1:{port}"}):
+    if (
+        not location
+        or parts.scheme == "https"
+        or (parts.netloc and parts.netloc not in {f"localhost:{port}", f"127.0.0.1:{port}"})
+    ):
         return None
     return f"{parts.path}{'?' + parts.query if parts.query else ''}" if parts.path.startswith("/") else None
 

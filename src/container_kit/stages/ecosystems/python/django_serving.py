@@ -18,6 +18,15 @@ _HOSTS = """
     from django.conf import settings
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "localhost", "127.0.0.1"]
 """
+_PLAIN_HTTP = """
+    from django.middleware.security import SecurityMiddleware
+    redirect = SecurityMiddleware.process_request
+    def redirect_others(self, request):
+        local = request.get_host().partition(":")[0] in ("localhost", "127.0.0.1")
+        return None if local else redirect(self, request)
+    SecurityMiddleware.process_request = redirect_others
+"""
+"""The names of this machine have no certificate to redirect to."""
 _WSGI = """
     from django.contrib.staticfiles import finders
     from whitenoise import WhiteNoise
@@ -60,7 +69,9 @@ def static_files(app: App, arguments: tuple[str, ...], port: int) -> DjangoServi
     serves_itself = "whitenoise" in settings_text(app).lower()
     target = f"{STATIC}:application"
     static = "" if serves_itself else _ASGI if asynchronous else _WSGI
-    text = "\n".join((dedent(_HOSTS).strip().format(module=module), dedent(static).strip())).strip() + "\n"
+    plain = _PLAIN_HTTP if "SECURE_SSL_REDIRECT" in settings_text(app) else ""
+    parts = (dedent(_HOSTS).format(module=module), dedent(plain), dedent(static))
+    text = "\n".join(part.strip() for part in parts if part) + "\n"
     if developing:
         arguments = _server(folder, target, port, asynchronous=asynchronous)
     else:

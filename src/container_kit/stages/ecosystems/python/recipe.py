@@ -33,6 +33,7 @@ from container_kit.stages.ecosystems.python.requirements import (
 )
 from container_kit.stages.ecosystems.python.serving import serving
 from container_kit.stages.ecosystems.python.shell_scripts import SERVE_FOLDER, Serving
+from container_kit.stages.ecosystems.python.source_files import read_python
 from container_kit.stages.ecosystems.python.stale_locks import is_stale
 
 _VERSIONS = ("3.13", "3.14", "3.12", "3.11", "3.15", "3.10", "3.9", "3.8")
@@ -248,6 +249,19 @@ def _is_own_program(app: App) -> bool:
     return any(app.command().arguments[0] in names for names in scripts if isinstance(names, dict))
 
 
+def _import_folders(app: App) -> list[str]:
+    """Return the folder of the entry point if it imports the files next to it by their bare names."""
+    entry = app.module.entrypoint.value or ""
+    folder = entry.rpartition("/")[0]
+    text = app.tree.text(app.inside(entry)) if folder and entry.endswith(".py") else None
+    if text is None or entry.endswith("manage.py"):
+        return []
+    siblings = {name.removesuffix(".py") for name in app.tree.names(app.inside(folder)) if name.endswith(".py")}
+    own = siblings & read_python(entry, text).imports
+    above = {name.removesuffix(".py") for name in app.tree.names(app.inside("."))}
+    return [folder] if own - above else []
+
+
 def _on_path(served: Serving) -> dict[str, str]:
     """Return the shared variables; added programs come first on the path."""
     programs = any("." not in name for name, _ in served.files)
@@ -271,6 +285,7 @@ def _module_path(app: App, served: Serving) -> dict[str, str]:
     """Put `src` on the module path if the entry point is in it, and the folder of added modules."""
     inside = any(place.startswith(app.inside("src/")) for place in app.module.start_command.locations)
     paths = [f"{app.folder}/src"] if inside else []
+    paths += [f"{app.folder}/{folder}" for folder in _import_folders(app) if f"{app.folder}/{folder}" not in paths]
     modules = [name for name, _ in served.files if name.endswith(".py") and name != LAUNCHER]
-    added = [SERVE_FOLDER, *([] if inside else [app.folder])] if modules else []
+    added = [SERVE_FOLDER, app.folder] if modules else []
     return {"PYTHONPATH": ":".join((*paths, *added))} if paths or added else {}

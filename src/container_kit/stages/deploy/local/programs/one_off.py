@@ -12,6 +12,7 @@ from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.local import proxy
 from container_kit.stages.deploy.local.candidate import create_volumes, host_config, writable_folders
 from container_kit.stages.deploy.local.containers import Containers
+from container_kit.stages.deploy.local.diagnose import FailureSnapshot, take_snapshot
 from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.docker import labels
 
@@ -23,11 +24,11 @@ _INTERVAL = 0.2
 
 async def run_command(
     ctx: StageContext, containers: Containers, spec: ContainerSpec, command: Sequence[str], seconds: float
-) -> tuple[int | None, str]:
+) -> tuple[int | None, FailureSnapshot]:
     """Run a command with the environment, the volumes and the limits of a version, and remove its container.
 
     Returns:
-        The exit code, or None if the command did not end in time; and the end of its log.
+        The exit code, or None if the command did not end in time; and the state and the log of its container.
     """
 
     async def create() -> str:
@@ -37,7 +38,7 @@ async def run_command(
     try:
         await containers.with_networks(lambda: containers.start(container))
         code = await wait_for_exit(containers, container, seconds)
-        return code, ctx.redact(spec.redact(await containers.log_tail(container)))
+        return code, await take_snapshot(containers, container, spec)
     finally:
         with anyio.CancelScope(shield=True):
             await containers.remove(container)

@@ -6,6 +6,7 @@ import shlex
 
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.deploy.local import diagnose
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.programs.one_off import run_command
 from container_kit.stages.deploy.local.spec import ContainerSpec
@@ -31,14 +32,22 @@ async def run_release(ctx: StageContext, containers: Containers, spec: Container
         return
     command = release_text(spec.release)
     ctx.progress(f"running the release command: {command}", 0.05)
-    code, log = await run_command(ctx, containers, spec, spec.release, _SECONDS)
+    code, snapshot = await run_command(ctx, containers, spec, spec.release, _SECONDS)
     if code == 0:
         return
     reason = f"exited with code {code}" if code is not None else f"did not end within {_SECONDS:g} s"
     evidence = [Evidence(kind="exit_code", text=str(code), where=command)]
-    evidence += [Evidence(kind="log", text=log[-4000:], where=f"the last lines of {command}")] if log else []
+    if log := ctx.redact(snapshot.log):
+        evidence.append(Evidence(kind="log", text=log[-4000:], where=f"the last lines of {command}"))
+    cause = diagnose.exited(snapshot).fault
+    known = cause.code != diagnose.EXITED.code
     skip = NextAction(why="Deploy without the release command", arguments={"release_command": ""})
-    raise RELEASE_FAILED(f"{command} {reason}", evidence=evidence, next_actions=[skip], command=command)
+    raise RELEASE_FAILED(
+        f"{command} {reason}{f': {cause.message}' if known else ''}",
+        evidence=evidence,
+        next_actions=[*(cause.next_actions if known else ()), skip],
+        command=command,
+    )
 
 
 def release_text(release: tuple[str, ...]) -> str:
