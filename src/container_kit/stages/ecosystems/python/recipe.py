@@ -228,9 +228,11 @@ def _pipenv(app: App) -> _Install:
     stale = is_stale(app, "Pipfile.lock")
     install = "pip install -r /tmp/requirements.txt"
     if app.has("Pipfile.lock") and not stale:
+        # pip accepts no hashes if one requirement is a repository or a folder, which have none.
+        unhashed = re.search(r'"(?:git|path|file)":', app.tree.text(app.inside("Pipfile.lock")) or "")
         return _Install(
-            chain("pipenv requirements > /tmp/requirements.txt", install),
-            "each version is the one in Pipfile.lock",
+            chain(f"pipenv requirements{'' if unhashed else ' --hash'} > /tmp/requirements.txt", install),
+            "each version is the one in Pipfile.lock" + ("" if unhashed else ", checked by its hash"),
             tool="pipenv==2026.10.3",
         )
     why = _OUT_OF_DATE.format("Pipfile.lock", "pipenv lock") if stale else "there is no Pipfile.lock to keep to"
