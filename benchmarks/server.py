@@ -200,7 +200,7 @@ def measure(starts: int, calls: int) -> Sample:
         call("call over stdio", piped, calls, sample)
         ports = {who: free_port() for who in COMMANDS}
         stack.enter_context(started("bare", folder, "http", str(ports["bare"])))
-        stack.enter_context(started("ours", folder, "--transport", "http", "--port", str(ports["ours"])))
+        stack.enter_context(started("ours", folder, "--transport", "http", "--no-token", "--port", str(ports["ours"])))
         call("call over http", {who: when_listening(port) for who, port in ports.items()}, calls, sample)
     return sample
 

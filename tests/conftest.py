@@ -59,8 +59,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the state of this process's stages in a temporary folder."""
+    """Keep the state of this process's stages in a temporary folder, and send nothing to OSV."""
     monkeypatch.setenv("CONTAINER_KIT_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+    monkeypatch.setenv("CONTAINER_KIT_OSV_API", "off")
 
 
 @functools.cache
@@ -169,7 +170,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     made = subprocess.run(
-        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=False, capture_output=True
+        ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(folder)],
+        check=False,
+        capture_output=True,
     )
     if made.returncode:
         cannot_run(f"no file system can be mounted here: {made.stderr!r}")

@@ -42,7 +42,7 @@ class Raw:
 
     def __init__(self, url: str) -> None:
         self.address = urlsplit(url).netloc
-        self.headers = dict(HEADERS)
+        self.headers = {**HEADERS, "Authorization": f"Bearer {url.partition('?token=')[2]}"}
         greeting = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
         self._session = self.post(message("initialize", greeting), keep=True)
 

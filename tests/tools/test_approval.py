@@ -22,7 +22,7 @@ from container_kit.server.app import make_server
 from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.target import Target
 from container_kit.tools.registry import ALL
-from support.mcp.tasks import TaskClient, ask, call, until
+from support.mcp.tasks import TaskClient, ask, call, run_of, until
 from support.mcp.tools import IMAGE
 
 pytestmark = pytest.mark.anyio
@@ -183,7 +183,7 @@ async def test_get_run_shows_the_open_question(connect: Connect, engine: Engine)
         task = await call(client, "deploy", TO_PROD)
         assert isinstance(task, dict)
         await until(client, task["taskId"], ["input_required"])
-        run = await client.call_tool("get-run", {"run": task["taskId"]})
+        run = await client.call_tool("get-run", {"run": run_of(task["taskId"])})
         await ask(client, "tasks/cancel", task["taskId"])
         ended = await until(client, task["taskId"])
     assert run.structured_content is not None

@@ -47,6 +47,10 @@ class RunInfo(Artifact):
     """The open questions of a run that awaits approval, by approval point."""
     principal: str | None = None
     """The caller that started the run, if callers are authenticated."""
+    roots: tuple[str, ...] = ()
+    """The folders that the run may read."""
+    approval_digest: str = ""
+    """The digest of the key that answers to its questions need."""
     retry_of: str | None = None
     rolls_back: str | None = None
     recovery_attempts: int = 0

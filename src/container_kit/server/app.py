@@ -17,6 +17,7 @@ from mcp_types import Tool as ListedTool
 from container_kit.pipelines.runs.service import RunService
 from container_kit.tools.protocol.apps import VIEW_ONLY, WITH_VIEW, RunViewExtension, hide_view, shows_run
 from container_kit.tools.protocol.completions import add_completions
+from container_kit.tools.protocol.identity import current_role
 from container_kit.tools.protocol.resources import add_prompts, add_resources
 from container_kit.tools.protocol.subscriptions import RunUpdates, server_lifespan
 from container_kit.tools.protocol.tasks.extension import TasksExtension
@@ -36,10 +37,13 @@ class Server(MCPServer):
         self._tools = tools
 
     async def list_tools(self) -> list[ListedTool]:
-        """Return the tools for `tools/list`."""
+        """Return the tools for `tools/list`. A viewer gets only those that it may call."""
         for tool in self._tools:
             tool.build_schema()
-        return await super().list_tools()
+        listed = await super().list_tools()
+        if current_role() != "viewer":
+            return listed
+        return [tool for tool in listed if tool.annotations is not None and tool.annotations.read_only_hint]
 
 
 def make_server(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -28,6 +28,15 @@ Names = Annotated[tuple[str, ...], NoDecode]
 """A list in TOML; comma-separated in a variable."""
 
 
+class NamedToken(BaseModel):
+    """The bearer token of one principal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: Annotated[SecretStr, Field(min_length=16)]
+    role: Literal["viewer", "developer", "operator"] = "developer"
+
+
 class Settings(BaseSettings):
     """The settings of an operator."""
 
@@ -41,6 +50,8 @@ class Settings(BaseSettings):
     """The folder of the state."""
     store: str | None = None
     """The database of the runs: `postgresql://…`. Defaults to a SQLite file in `home`."""
+    journal_key: SecretStr | None = Field(default=None, min_length=_KEY_BYTES)
+    """Encrypts the runs in a Postgres database. All processes on it share the key. SQLite has its own key in a file."""
     role: Literal["local", "server"] = "local"
     """`local` executes runs in this process; `server` leaves them to workers on the same store."""
     concurrency: int | None = Field(default=None, ge=1)
@@ -67,13 +78,23 @@ class Settings(BaseSettings):
     targets: dict[str, Target] = Field(default_factory=dict)
     """Deployment targets by name, in addition to the local engine, whose name is `local`."""
 
+    osv_api: str | None = None
+    """The address of the API of OSV, which scans query with names and versions of packages; `off` turns that off.
+    Defaults to https://api.osv.dev."""
+
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     allowed_hosts: Names = ()
     """Accepted Host headers other than loopback, such as `kit.example.org` or `kit.example.org:*`."""
     allowed_origins: Names = ()
     auth_token: SecretStr | None = None
-    """The bearer token that every HTTP request needs."""
+    """The bearer token that every HTTP request needs. By default, the server on loopback generates one."""
+    tokens: dict[str, NamedToken] = Field(default_factory=dict)
+    """Bearer tokens of several principals by name, with their roles."""
+    default_role: Literal["viewer", "developer", "operator"] = "developer"
+    """The role of OAuth tokens without a scope such as `container-kit:operator`."""
+    no_token: bool = False
+    """Without other authentication, every program on this machine may call the tools over HTTP."""
     request_state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Keys of at least 32 bytes that servers behind one address share. The first key protects new request state; the
     others are still accepted, for rotation. By default each server generates its own key."""
@@ -86,6 +107,12 @@ class Settings(BaseSettings):
     """Maximum number of parallel calls over HTTP. Further ones are rejected with 503."""
     rate_limit_per_minute: int = Field(default=600, ge=1)
     """HTTP requests per minute from one client. Further ones are rejected with 429."""
+    max_streams_per_client: int = Field(default=64, ge=1)
+    """Open streams of notifications of one client. Further ones are rejected with 429."""
+    max_connections: int | None = Field(default=None, ge=1)
+    """Maximum number of connections over HTTP. By default, and at most, what the limit of open files allows."""
+    max_connections_per_address: int | None = Field(default=None, ge=1)
+    """Maximum number of connections from one address. Half of all by default."""
 
     def run_store(self) -> DurableConfig:
         """Return the configuration of the store of the runs."""
@@ -93,7 +120,8 @@ class Settings(BaseSettings):
         return DurableConfig(
             self.store or f"sqlite:///{home / 'runs.db'}",
             home,
-            role=self.role,
+            key=None if self.journal_key is None else self.journal_key.get_secret_value(),
+            role="server" if self.read_only else self.role,  # it resumes no runs of other processes either
             concurrency=self.concurrency,
             retention=Retention(self.retention_runs, self.retention_days * 24 * 3600, RESULT_TTL),
         )

@@ -38,16 +38,19 @@ def load_custom_pipelines(modules: Sequence[str]) -> tuple[Pipeline, ...]:
     return tuple(pipelines.values())
 
 
-def pipeline_finder(custom: Iterable[Pipeline], targets: Targets = ()) -> Callable[[str], Plan]:
+def pipeline_finder(
+    custom: Iterable[Pipeline], targets: Targets = (), osv_api: str | None = None
+) -> Callable[[str], Plan]:
     """Return a function that finds a custom pipeline or one of the catalog by name.
 
     Args:
         targets: The targets to which pipelines of the catalog deploy.
+        osv_api: The address of the API of OSV, or `off`; None means the default.
     """
     by_name = {pipeline.name: pipeline.plan() for pipeline in custom}
 
     def find(name: str) -> Plan:
-        return by_name[name] if name in by_name else from_catalog(name, targets)
+        return by_name[name] if name in by_name else from_catalog(name, targets, osv_api)
 
     return find
 

@@ -33,10 +33,11 @@ def sign_in(url: str, token: str, **headers: str) -> tuple[int, str, dict[str, s
 
 def test_the_pages_require_the_token_which_a_cookie_carries(tmp_path: Path) -> None:
     with listening("http", tmp_path, CONTAINER_KIT_AUTH_TOKEN=TOKEN) as (url, _):
+        name = sign_in(url, TOKEN)[2]["set-cookie"].partition("=")[0]
         assert ask(url, "/runs/data")[0] == 401
         assert ask(url, f"/runs/{NONE}/data")[0] == 401
-        assert ask(url, "/runs/data", Cookie="container_kit_token=d3Jvbmc=")[0] == 401
-        assert ask(url, "/runs/data", Cookie="container_kit_token=%%%")[0] == 401
+        assert ask(url, "/runs/data", Cookie=f"{name}=d3Jvbmc=")[0] == 401
+        assert ask(url, "/runs/data", Cookie=f"{name}=%%%")[0] == 401
         status, page, headers = ask(url, "/runs")
         assert (status, headers["x-content-type-options"]) == (401, "nosniff")
         assert TOKEN not in page
@@ -105,7 +106,7 @@ async def test_a_run_is_drawn_live_and_is_usable_by_keyboard(tmp_path: Path) -> 
         async with Client(url) as client, browser() as running, page_of(running) as (page, errors):
             async with anyio.create_task_group() as group:
                 group.start_soon(client.call_tool, "show", {"gates": "gates"})
-                await page.goto(url.rpartition("/")[0] + "/runs")
+                await page.goto(url.replace("/mcp?", "/runs?"))
                 await page.get_by_role("row", name="Running show").get_by_role("link").click()
                 await expect(button(page, "^prepare: running")).to_be_visible()
                 (gates / "prepare.says").write_text("".join(f"line {n} of many {HOSTILE}\n" for n in range(1, 901)))
@@ -149,7 +150,7 @@ async def test_light_and_dark_follow_the_browser_with_enough_contrast(tmp_path: 
             grounds = []
             for scheme in ("light", "dark"):
                 async with page_of(running, color_scheme=scheme) as (page, errors):
-                    await page.goto(f"{url.rpartition('/')[0]}/runs/{run}")
+                    await page.goto(url.replace("/mcp?", f"/runs/{run}?"))
                     await expect(page.locator("#status")).to_have_text("Succeeded")
                     grounds.append(await page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
                     seen = await page.evaluate(CONTRASTS)

@@ -152,7 +152,7 @@ async def test_old_exports_are_stale_and_missing_exports_unavailable(
     report = await built_in(ctx, tmp_path, tmp_path / "nowhere")
     assert (report.outcome, report.gate) == ("unavailable", "not_checked")
     assert (
-        f"needs exports of OSV (https://google.github.io/osv.dev/data/#data-dumps) in {tmp_path}" in report.gate_reason
+        f"exports of OSV (https://google.github.io/osv.dev/data/#data-dumps) into {tmp_path}" in report.gate_reason
     )
 
 

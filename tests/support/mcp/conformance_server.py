@@ -21,6 +21,8 @@ from container_kit import Artifact, AtomicPipeline, FaultCode, Pipeline, Stage, 
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server.app import make_server
 from container_kit.server.settings import Settings
+from container_kit.server.web.auth import transport_security
+from container_kit.server.web.credentials import ValidCredentials
 from container_kit.server.web.transports import http_app, listen, serve_http, url_of
 from container_kit.tools.custom import custom_tool, pipeline_finder
 from container_kit.tools.protocol.tasks.handoff import TASKS
@@ -162,11 +164,12 @@ def main(folder: Path) -> None:
     settings = Settings(port=0, home=folder, workspace=(folder,), rate_limit_per_minute=6000)
     own = pipelines()
     runs = RunService(Workspace([folder]), settings.run_store(), find=pipeline_finder(own))
-    app = http_app(server_of(runs, [GREET, *map(custom_tool, own)]), "http", settings)
+    server = server_of(runs, [GREET, *map(custom_tool, own)])
+    app = http_app(server, "http", settings, transport_security(settings), ValidCredentials())
     with listen(settings) as listening:
         sys.stderr.write(f"serving {url_of(listening, 'http')}\n")
         sys.stderr.flush()
-        anyio.run(serve_http, app, runs, listening)
+        anyio.run(serve_http, app, runs, listening, settings)
 
 
 if __name__ == "__main__":

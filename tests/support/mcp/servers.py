@@ -70,9 +70,12 @@ def ask(url: str, path: str, body: bytes | None = None, **headers: str) -> tuple
     """Send an HTTP request to a server; return the status, the body and the headers.
 
     Args:
-        url: Its MCP endpoint.
+        url: Its MCP endpoint. The token in it, if any, is sent unless the headers have another one.
     """
-    request = urllib.request.Request(url.rpartition("/")[0] + path, body, headers)  # noqa: S310 - a test's own server
+    base, token = url.partition("?token=")[::2]
+    if token:
+        headers.setdefault("Authorization", f"Bearer {token}")
+    request = urllib.request.Request(base.rpartition("/")[0] + path, body, headers)  # noqa: S310 - a test's own server
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
             return answer.status, answer.read().decode(), dict(answer.headers)

@@ -88,6 +88,11 @@ async def listen(client: Client, task_ids: Sequence[str]) -> None:
     await client.session.send_request(_Listen(params=params), Task)
 
 
+def run_of(task_id: str) -> str:
+    """Return the run of a task."""
+    return task_id.partition(".")[0]
+
+
 async def _ask(session: Any, method: str, task_id: str, said: dict[str, Any] | None = None) -> dict[str, Any]:
     request = _TaskRequest(method=method, params=_Params(task_id=task_id, input_responses=said))
     answer: Task = await session.send_request(request, Task)

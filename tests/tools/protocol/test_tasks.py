@@ -19,7 +19,7 @@ from container_kit.pipelines.runs.service import RunService
 from container_kit.server.app import make_server
 from container_kit.tools.custom import custom_tool, pipeline_finder
 from container_kit.tools.protocol.tasks.task import Tasks
-from support.mcp.tasks import Task, TaskClient, ask, call, listen, until
+from support.mcp.tasks import Task, TaskClient, ask, call, listen, run_of, until
 from support.mcp.tools import toolset
 
 pytestmark = pytest.mark.anyio
@@ -121,7 +121,7 @@ async def test_a_long_call_is_a_task_with_the_result_of_the_call(connect: Connec
     assert ended["status"] == "completed"
     result = CallToolResult.model_validate(ended["result"])
     assert result.structured_content["boat"] == {"name": "argo"}
-    assert result.structured_content["run"] == task["taskId"]
+    assert result.structured_content["run"] == run_of(task["taskId"])
     for answer in (result, inline):
         answer.structured_content["run"] = answer.structured_content["seconds"] = None
         for stage in answer.structured_content["stages"]:
@@ -148,7 +148,7 @@ async def test_a_fault_completes_the_task_with_next_actions(connect: Connect, ya
     assert ended["status"] == "completed"
     assert ended["result"]["isError"] is True
     assert ended["result"]["structuredContent"]["code"] == "boat.leaks"
-    assert ended["result"]["structuredContent"]["resume"]["run_id"] == task_id
+    assert ended["result"]["structuredContent"]["resume"]["run_id"] == run_of(task_id)
 
 
 async def test_a_cancelled_task_stays_cancelled(connect: Connect, yard: Yard) -> None:

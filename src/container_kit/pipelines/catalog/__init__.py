@@ -28,8 +28,6 @@ _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "review-dockerfile": images.review_dockerfile,
     "patch-dockerfile": images.patch_dockerfile,
     "build": images.build,
-    "scan": images.scan,
-    "scan-source": images.scan_source,
     "push": images.push,
     "push-source": partial(images.push, source=True),
     "tag": images.tag,
@@ -37,10 +35,13 @@ _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "doctor": images.doctor,
     "write-manifests": clusters.write_manifests,
 }
+_SCANNING: dict[str, Callable[[str | None], Pipeline]] = {
+    "scan": images.scan,
+    "scan-source": images.scan_source,
+}
 _ON_TARGETS: dict[str, Callable[[Targets], Pipeline]] = {
     "deploy": local.deploy,
     "deploy-source": local.deploy_source,
-    "full-deployment": local.full_deployment,
     "list-deployments": operate.list_deployments,
     "deployment-logs": operate.deployment_logs,
     "rollback-deployment": operate.rollback_deployment,
@@ -52,9 +53,9 @@ _IN_CLUSTERS: dict[str, Callable[[Targets, DockerEngine], Pipeline]] = {
     "deploy-kubernetes-source": clusters.deploy_kubernetes_source,
     "deploy-kubernetes-pinned": clusters.deploy_kubernetes_pinned,
     "deploy-manifests": clusters.deploy_manifests,
-    "full-deployment-kubernetes": clusters.full_deployment_kubernetes,
     "verify-kubernetes": clusters.verify_kubernetes,
 }
+_FULL = ("full-deployment", "full-deployment-kubernetes")
 
 
 def execution_environment() -> tuple[str, ...]:
@@ -81,18 +82,25 @@ async def sweep(run_ids: Sequence[str]) -> list[str]:
 
 def names() -> tuple[str, ...]:
     """Return the names of all pipelines."""
-    return (*_BUILDERS, *_ON_TARGETS, *_IN_CLUSTERS)
+    return (*_BUILDERS, *_SCANNING, *_ON_TARGETS, *_IN_CLUSTERS, *_FULL)
 
 
-def pipeline(name: str, targets: Targets = ()) -> Pipeline:
+def pipeline(name: str, targets: Targets = (), osv_api: str | None = None) -> Pipeline:
     """Build the pipeline with this name.
 
     Args:
         targets: The configured targets, in addition to the local engine.
+        osv_api: The address of the API of OSV, or `off`; None means the default of the scanners.
 
     Raises:
         ConfigurationError: There is no such pipeline.
     """
+    if name in _SCANNING:
+        return _SCANNING[name](osv_api)
+    if name == _FULL[0]:
+        return local.full_deployment(targets, osv_api)
+    if name == _FULL[1]:
+        return clusters.full_deployment_kubernetes(targets, engine(), osv_api)
     if name in _ON_TARGETS:
         return _ON_TARGETS[name](targets)
     if name in _IN_CLUSTERS:
@@ -103,10 +111,10 @@ def pipeline(name: str, targets: Targets = ()) -> Pipeline:
 
 
 @cache
-def plan(name: str, targets: Targets = ()) -> Plan:
+def plan(name: str, targets: Targets = (), osv_api: str | None = None) -> Plan:
     """Return the plan of the pipeline with this name. Plans are shared: they cannot change.
 
     Raises:
         ConfigurationError: There is no such pipeline.
     """
-    return pipeline(name, targets).plan()
+    return pipeline(name, targets, osv_api).plan()

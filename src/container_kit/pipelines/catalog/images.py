@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from container_kit.pipelines.catalog.shared import TRANSIENT, engine
+from container_kit.pipelines.catalog.shared import TRANSIENT, engine, scanner_settings
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, minutes
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, PatchSelection
 from container_kit.stages.artifacts.host_checks import DoctorOptions
@@ -72,7 +72,7 @@ def build() -> Pipeline:
     return pipeline.add_stage(BuildImage(engine())).with_retry(TRANSIENT).with_timeout(minutes(30))
 
 
-def scan() -> Pipeline:
+def scan(osv_api: str | None = None) -> Pipeline:
     """Scan an image."""
     from container_kit.stages.docker.find_image import FindImage
     from container_kit.stages.scan import GenerateImageSbom, ScanImage
@@ -84,10 +84,10 @@ def scan() -> Pipeline:
     )
     pipeline.add_stage(FindImage(engine()))
     pipeline.add_conditional_stage(GenerateImageSbom(engine()), when=lambda artifacts: artifacts[SbomOptions].sbom)
-    return pipeline.add_stage(ScanImage(engine())).with_timeout(minutes(15))
+    return pipeline.add_stage(ScanImage(engine(), scanner_settings(osv_api))).with_timeout(minutes(15))
 
 
-def scan_source() -> Pipeline:
+def scan_source(osv_api: str | None = None) -> Pipeline:
     """Scan a repository."""
     from container_kit.stages.scan import GenerateSourceSbom, ScanSource
 
@@ -97,7 +97,7 @@ def scan_source() -> Pipeline:
         summary="Find vulnerabilities in a repository and its Dockerfile, and write its SBOM on request.",
     )
     pipeline.add_conditional_stage(GenerateSourceSbom(), when=lambda artifacts: artifacts[SbomOptions].sbom)
-    return pipeline.add_stage(ScanSource()).with_timeout(minutes(15))
+    return pipeline.add_stage(ScanSource(scanner_settings(osv_api))).with_timeout(minutes(15))
 
 
 def push(*, source: bool = False) -> Pipeline:

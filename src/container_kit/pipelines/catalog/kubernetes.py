@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import with_consent
-from container_kit.pipelines.catalog.shared import TRANSIENT, application, needs_dockerfile
+from container_kit.pipelines.catalog.shared import TRANSIENT, application, needs_dockerfile, scanner_settings
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.image import BuildOptions, LocalImage
@@ -90,7 +90,7 @@ def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
     return _add_rollout(pipeline).with_timeout(minutes(65))
 
 
-def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
+def full_deployment_kubernetes(targets: Targets, engine: DockerEngine, osv_api: str | None = None) -> Pipeline:
     """Take a repository to a rollout; the cluster is checked before anything is built."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
@@ -105,7 +105,7 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeli
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster()).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=needs_dockerfile)
-    pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine))
+    pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine, scanner_settings(osv_api)))
     return _add_rollout(_add_delivery(pipeline, engine)).with_timeout(minutes(100))
 
 

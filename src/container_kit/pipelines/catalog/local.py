@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import to_deploy, with_consent
-from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, needs_dockerfile
+from container_kit.pipelines.catalog.shared import TRANSIENT, application, engine, needs_dockerfile, scanner_settings
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.stages.artifacts.deployment import DeployOptions
 from container_kit.stages.artifacts.image import BuildOptions, LocalImage
@@ -45,7 +45,7 @@ def deploy_source(targets: Targets) -> Pipeline:
     return _add_deployment(pipeline).with_timeout(minutes(15))
 
 
-def full_deployment(targets: Targets) -> Pipeline:
+def full_deployment(targets: Targets, osv_api: str | None = None) -> Pipeline:
     """Take a repository to a healthy container."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
@@ -59,7 +59,8 @@ def full_deployment(targets: Targets) -> Pipeline:
     )
     pipeline.add_stage(ChooseTarget(targets)).add_stage(Analyze())
     pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=needs_dockerfile)
-    pipeline.add_stage(BuildImage(engine())).add_stage(ScanImage(engine()))
+    pipeline.add_stage(BuildImage(engine()))
+    pipeline.add_stage(ScanImage(engine(), scanner_settings(osv_api)))
     return _add_deployment(pipeline).with_timeout(minutes(45))
 
 

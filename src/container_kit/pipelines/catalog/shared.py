@@ -15,6 +15,7 @@ from container_kit.stages.docker.image_reference import short_name
 
 if TYPE_CHECKING:
     from container_kit.stages.docker.engine import DockerEngine
+    from container_kit.stages.scan import ScannerSettings
 
 TRANSIENT = RetryPolicy.exponential(max_attempts=3, initial_delay=1, max_delay=30, multiplier=2)
 
@@ -25,6 +26,17 @@ def engine() -> DockerEngine:
     from container_kit.stages.docker.engine import DockerEngine
 
     return DockerEngine()
+
+
+def scanner_settings(osv_api: str | None) -> ScannerSettings:
+    """Return the settings of the scanners.
+
+    Args:
+        osv_api: The address of the API of OSV, or `off`; None means the default.
+    """
+    from container_kit.stages.scan.scanners.base import ScannerSettings, parse_osv_api
+
+    return ScannerSettings() if osv_api is None else ScannerSettings(osv_api=parse_osv_api(osv_api))
 
 
 def application(artifacts: Artifacts, name: str | None) -> str:

@@ -41,6 +41,8 @@ class DurableConfig:
     """`sqlite:///PATH` or `postgresql://…`."""
     home: Path
     """The folder of stage logs and, with SQLite, of process locks."""
+    key: str | None = None
+    """Encrypts the journal in a database server. A SQLite file has its own key in a file."""
     role: Role = "local"
     environment_id: str = ""
     """Identifies the engine, cluster and targets. Only processes with equal ids execute each other's runs."""
@@ -60,6 +62,11 @@ class DurableConfig:
     def file(self) -> Path | None:
         """The SQLite file; None for Postgres."""
         return Path(self.url.removeprefix("sqlite:///")) if self.url.startswith("sqlite") else None
+
+    @property
+    def key_file(self) -> Path | None:
+        """The file with the key of a SQLite file; None for Postgres."""
+        return None if self.file is None else self.file.with_name(f"{self.file.name}.key")
 
     @property
     def locks_folder(self) -> Path:

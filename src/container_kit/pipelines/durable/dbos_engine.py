@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSPortableJSONSerializer
 from dbos import _serialization as dbos_serialization
 
+from container_kit.pipelines.durable.sealing import SealedJSONSerializer
+
 JOURNAL_VERSION = "journal-1"
 """Constant, because DBOS uses a hash of the code by default, and a new release would not resume older runs."""
 WORKFLOW = "run_pipeline"
@@ -33,7 +35,9 @@ def queue_name(environment_id: str) -> str:
     return f"runs-{environment_id}" if environment_id else "runs"
 
 
-def configure(engine: sa.Engine, executor_id: str, execute: ExecuteSpec, *, queue: str | None) -> Callable[..., Any]:
+def configure(
+    engine: sa.Engine, executor_id: str, execute: ExecuteSpec, *, queue: str | None, key: str | None = None
+) -> Callable[..., Any]:
     """Configure DBOS and return its only workflow.
 
     Args:
@@ -41,6 +45,7 @@ def configure(engine: sa.Engine, executor_id: str, execute: ExecuteSpec, *, queu
         executor_id: Unique for each process; with equal ids two processes would execute the same steps.
         execute: Executes the input of the workflow.
         queue: The queue to dequeue from; None if this process executes no queued runs.
+        key: Encrypts the journal; None writes it as plain JSON.
     """
     # DBOS unpickles a row with a pickle tag, with any serializer: write access to a row would allow code execution.
     dbos_serialization.DefaultSerializer.deserialize = _reject_pickle  # type: ignore[method-assign,assignment]
@@ -51,7 +56,7 @@ def configure(engine: sa.Engine, executor_id: str, execute: ExecuteSpec, *, queu
             "system_database_engine": engine,
             "executor_id": executor_id,
             "application_version": JOURNAL_VERSION,
-            "serializer": DBOSPortableJSONSerializer(),
+            "serializer": DBOSPortableJSONSerializer() if key is None else SealedJSONSerializer(key),
             "log_level": "CRITICAL",
             "notification_listener_polling_interval_sec": _MESSAGE_POLLING,
         }

@@ -30,11 +30,13 @@ def serialize_spec(spec: RunSpec) -> dict[str, Any]:
     return spec.model_copy(update={"trace": carrier}).model_dump(mode="json")
 
 
-def attributes(spec: RunSpec) -> dict[str, str]:
+def attributes(spec: RunSpec) -> dict[str, Any]:
     """Return the attributes of a run that can be read without its input."""
     values = {
         "pipeline": spec.pipeline,
         "principal": spec.principal,
+        "roots": list(spec.roots),
+        "approval_digest": spec.approval_digest,
         "retry_of": spec.retry_of,
         "rolls_back": spec.rolls_back,
         "environment_id": spec.environment_id,

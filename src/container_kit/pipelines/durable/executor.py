@@ -14,6 +14,7 @@ from opentelemetry import propagate
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.durable.config import DurableConfig
+from container_kit.pipelines.durable.enqueue import concurrency_key
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.journal import (
     RUN_ENVIRONMENT_MISMATCH,
@@ -23,6 +24,7 @@ from container_kit.pipelines.durable.journal import (
     read_outcome,
     stage_names,
 )
+from container_kit.pipelines.durable.owners import Owners
 from container_kit.pipelines.durable.queries import RunQueries
 from container_kit.pipelines.durable.runtime import DurableRuntime
 from container_kit.pipelines.durable.stage_logs import LogWriter, StageLogs
@@ -32,7 +34,7 @@ from container_kit.pipelines.execution.runtime import CancelToken
 from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.contract.fault import ConfigurationError, StageFailure
-from container_kit.stages.contract.workspace import Workspace
+from container_kit.stages.contract.workspace import PATH_OUTSIDE_WORKSPACE, Workspace
 
 _STOP_TIMEOUT = 20.0
 _ARTIFACTS_KEPT = 64
@@ -41,7 +43,10 @@ _ARTIFACTS_KEPT = 64
 class Executor:
     """Executes run specs."""
 
-    def __init__(self, config: DurableConfig, events: EventLog, logs: StageLogs, queries: RunQueries) -> None:
+    def __init__(
+        self, config: DurableConfig, events: EventLog, logs: StageLogs, queries: RunQueries, owners: Owners
+    ) -> None:
+        self._owners = owners
         self._config = config
         self._events = events
         self._logs = logs
@@ -95,6 +100,9 @@ class Executor:
         plan = self._find_plan(spec)
         if isinstance(plan, StageFailure):
             return _reject(spec, listeners, plan)
+        moved = _moved_root(spec)
+        if moved is not None:
+            return _reject(spec, listeners, PATH_OUTSIDE_WORKSPACE(f"{moved} is a link now", roots=moved))
         timeout = spec.request.options.timeout or plan.timeout
         run = PipelineRun(
             plan=plan,
@@ -106,6 +114,9 @@ class Executor:
         )
         if spec.rolls_back is None:
             response = await run.execute()
+            key = concurrency_key(plan, spec) if response.status == "success" else None
+            if key is not None:
+                await anyio.to_thread.run_sync(self._owners.release, key, spec.pipeline)
         else:
             response = await self._roll_back(run, spec.rolls_back)
         self.artifacts[spec.request.id] = run.artifacts
@@ -156,6 +167,11 @@ def _current_task() -> asyncio.Task[Any]:
 
 def _workspace(spec: RunSpec) -> Workspace:
     return Workspace([Path(root) for root in spec.roots])
+
+
+def _moved_root(spec: RunSpec) -> str | None:
+    """Return a folder of the run that a link has replaced since its start, and that would lead it somewhere else."""
+    return next((root for root in spec.roots if str(Path(root).resolve()) != root), None)
 
 
 def _reject(spec: RunSpec, listeners: Sequence[Listener], failure: StageFailure) -> PipelineResponse:

@@ -43,6 +43,8 @@ class RunSpec(Artifact):
     """The names of the stages when the run was started."""
     principal: str | None = None
     """The caller, if callers are authenticated."""
+    approval_digest: str = ""
+    """The digest of the key that answers to the run's questions need."""
     seed: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Outcomes by step id from the run that this one retries."""
     retry_of: str | None = None

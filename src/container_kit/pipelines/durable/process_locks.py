@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from container_kit.stages.contract.private_files import make_private_folder
+
 
 def new_executor_id() -> str:
     """Return an id that no other process has."""
@@ -53,7 +55,7 @@ class FileLocks:
     """
 
     def __init__(self, folder: Path, executor_id: str | None = None) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder, tighten=True)
         self._folder = folder
         self.executor_id = executor_id or new_executor_id()
         self._lock = _acquire(folder / self.executor_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import anyio.to_thread
@@ -59,9 +60,18 @@ class RunQueries:
         status: RunState | None = None,
         pipeline: str | None = None,
         principal: str | None = None,
+        includes: Callable[[RunInfo], bool] = lambda _: True,
         limit: int = 50,
     ) -> list[RunInfo]:
-        """Return the newest runs that match, newest first, without their stages."""
+        """Return the newest runs that match, newest first, without their stages.
+
+        Args:
+            status: The status of the runs.
+            pipeline: The name of their pipeline.
+            principal: Their caller.
+            includes: Returns whether a run may be in the list.
+            limit: How many runs at most.
+        """
         matches: list[RunInfo] = []
         offset = 0
         while len(matches) < limit:
@@ -74,7 +84,7 @@ class RunQueries:
                 load_input=False,
             )
             filters = {"status": status, "pipeline": pipeline, "principal": principal}
-            matches += [run for run in await self._infos(page) if _matches(run, filters)]
+            matches += [run for run in await self._infos(page) if _matches(run, filters) and includes(run)]
             offset += len(page)
             if len(page) < _PAGE:
                 break
@@ -148,6 +158,8 @@ def _info(workflow: WorkflowStatus, latest: Event | None, questions: dict[str, s
         stage=latest.stage if latest else None,
         progress=latest.progress if latest else 0.0,
         principal=attributes.get("principal"),
+        roots=attributes.get("roots", ()),
+        approval_digest=attributes.get("approval_digest", ""),
         retry_of=attributes.get("retry_of"),
         rolls_back=attributes.get("rolls_back"),
         recovery_attempts=attributes.get("recovery_attempts", 0),

@@ -22,7 +22,7 @@ from container_kit.pipelines.durable.queries import RUN_NOT_ENDED, RUN_NOT_WAITI
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.durable.worker import StoreSession
 from container_kit.pipelines.events import Event
-from container_kit.pipelines.plan import Plan
+from container_kit.pipelines.plan import REQUEST_INVALID, Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id
 from container_kit.pipelines.run_info import RunInfo
 from container_kit.stages.contract.fault import Fault
@@ -79,7 +79,9 @@ class DurableRuns:
         workspace: Workspace,
         *,
         principal: str | None = None,
+        approval_digest: str = "",
         priority: int | None = None,
+        is_operator: bool = True,
         interactive: bool = True,
         metadata: Mapping[str, JsonValue] | None = None,
     ) -> str:
@@ -89,8 +91,10 @@ class DurableRuns:
             request: The pipeline and its input.
             workspace: The folders that the run may read.
             principal: The caller, if callers are authenticated.
+            approval_digest: The digest of the key that answers to the run's questions need.
             priority: Among runs with one concurrency key, 1 is the most urgent; None comes first. There is no order
                 between keys, so that none starves.
+            is_operator: Whether the caller may change the deployments of other principals.
             interactive: Whether a person can decide at approval points.
             metadata: Data of the caller, stored with the run.
 
@@ -104,10 +108,11 @@ class DurableRuns:
             roots=tuple(str(root) for root in workspace.roots),
             plan=stage_names(plan),
             principal=principal,
+            approval_digest=approval_digest,
             interactive=interactive,
             metadata=dict(metadata or {}),
         )
-        return await self._submit(plan, spec, priority)
+        return await self._submit(plan, spec, priority, is_operator=is_operator)
 
     async def wait(self, run_id: str) -> PipelineResponse:
         """Wait for a run's end and return its response with its artifacts.
@@ -208,6 +213,8 @@ class DurableRuns:
         changes: Mapping[str, JsonValue] | None = None,
         *,
         from_stage: str | None = None,
+        approval_digest: str = "",
+        is_operator: bool = True,
         interactive: bool = True,
         metadata: Mapping[str, JsonValue] | None = None,
     ) -> str:
@@ -217,6 +224,8 @@ class DurableRuns:
             run_id: The run to retry.
             changes: Fields of the input with new values. Stages that depend on them are executed again.
             from_stage: A stage to start from although it succeeded; by default the failed one.
+            approval_digest: As in `start`.
+            is_operator: As in `start`.
             interactive: As in `start`.
             metadata: As in `start`.
 
@@ -224,6 +233,8 @@ class DurableRuns:
             StageFailure: `run.not_found`, `run.not_ended`, `request.invalid`.
         """
         spec = await self._ended_spec(run_id)
+        if spec.rolls_back and changes:  # the changes would decide which approvals the rollback needs
+            raise REQUEST_INVALID(f"run {run_id} rolls back another run, so its input cannot change", fields="input")
         plan = self._config.find(spec.pipeline)
         old = spec.request
         request = old.model_copy(update={"id": new_run_id(), "input": {**old.input, **(changes or {})}})
@@ -234,18 +245,27 @@ class DurableRuns:
             "plan": stage_names(plan),
             "seed": seed_for_retry(plan, await self._outcomes(spec), changed, from_stage),
             "retry_of": run_id,
+            "approval_digest": approval_digest,
             "interactive": interactive,
             "metadata": dict(metadata or {}),
         }
-        return await self._submit(plan, spec.model_copy(update=update), None)
+        return await self._submit(plan, spec.model_copy(update=update), None, is_operator=is_operator)
 
     async def roll_back(
-        self, run_id: str, *, interactive: bool = True, metadata: Mapping[str, JsonValue] | None = None
+        self,
+        run_id: str,
+        *,
+        approval_digest: str = "",
+        is_operator: bool = True,
+        interactive: bool = True,
+        metadata: Mapping[str, JsonValue] | None = None,
     ) -> str:
         """Start a run that rolls back the stages of another one that has ended, and return its id.
 
         Args:
             run_id: The run to roll back.
+            approval_digest: As in `start`.
+            is_operator: As in `start`.
             interactive: As in `start`.
             metadata: As in `start`.
 
@@ -257,20 +277,25 @@ class DurableRuns:
             "request": spec.request.model_copy(update={"id": new_run_id()}),
             "rolls_back": run_id,
             "seed": {},
+            "approval_digest": approval_digest,
             "interactive": interactive,
             "metadata": dict(metadata or {}),
         }
-        return await self._submit(self._config.find(spec.pipeline), spec.model_copy(update=update), None)
+        plan = self._config.find(spec.pipeline)
+        return await self._submit(plan, spec.model_copy(update=update), None, is_operator=is_operator)
 
     async def prune(self, retention: Retention) -> list[str]:
         """Delete runs that ended, with their events, their logs and what they left on the engine; return their ids."""
         return await self._session.prune(retention)
 
-    async def _submit(self, plan: Plan, spec: RunSpec, priority: int | None) -> str:
+    async def _submit(self, plan: Plan, spec: RunSpec, priority: int | None, *, is_operator: bool) -> str:
         spec = spec.model_copy(update={"environment_id": self._config.environment_id})
         run_id = spec.request.id
         key = concurrency_key(plan, spec)
         with store.translate_errors(self._config.url):
+            if key is not None:
+                owners = self._session.owners
+                await owners.check(key, spec.pipeline, spec.principal, is_operator=is_operator)
             if self._config.role != "local" or key is not None:
                 await enqueue(spec, key, priority)
                 return run_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import BinaryIO
 
 from container_kit.pipelines.events import Event
 from container_kit.pipelines.run_info import LogPart
+from container_kit.stages.contract.private_files import make_private_folder
 
 HALF = 512 * 1024
 """Bytes of one of the two files of a log: the newest 512 KiB to 1 MiB are kept."""
@@ -67,13 +69,14 @@ class LogWriter:
         path = _log_path(self._folder, event.run_id, event.stage)
         file = self._files.get(event.stage)
         if file is None:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = self._files[event.stage] = path.open("ab")
+            make_private_folder(self._folder, tighten=True)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            file = self._files[event.stage] = _open_private(path)
         file.write(event.message.rstrip("\n").encode("utf-8", "replace") + b"\n")
         if file.tell() >= HALF:
             file.close()
             path.replace(_older(path))
-            self._files[event.stage] = path.open("ab")
+            self._files[event.stage] = _open_private(path)
 
     def close(self) -> None:
         """Close the files."""
@@ -81,6 +84,11 @@ class LogWriter:
             with suppress(OSError):  # a full disk must not fail the run
                 file.close()
         self._files.clear()
+
+
+def _open_private(path: Path) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "ab")
 
 
 def _log_path(folder: Path, run_id: str, stage: str) -> Path:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
+from container_kit.stages.contract.private_files import UnsafePath, make_private_file, make_private_folder
 
 STORE_READ_ONLY = FaultCode(
     "store.read_only",
@@ -49,8 +50,13 @@ STORE_ERROR = FaultCode(
     means="The database of runs rejected a statement for a reason without a specific code.",
     hint="The evidence has the error of the database.",
 )
+STORE_UNSAFE = FaultCode(
+    "store.unsafe",
+    means="Other users of this machine can change or replace the store of runs, so its content cannot be trusted.",
+    hint="{reason}. Or set CONTAINER_KIT_HOME to a folder that only the server's user can write to.",
+)
 
-FAULTS = (STORE_READ_ONLY, STORE_CORRUPT, STORE_DISK_FULL, STORE_NEWER, STORE_UNREACHABLE, STORE_ERROR)
+FAULTS = (STORE_READ_ONLY, STORE_CORRUPT, STORE_DISK_FULL, STORE_NEWER, STORE_UNREACHABLE, STORE_ERROR, STORE_UNSAFE)
 
 _LAYOUT = 1
 _BUSY_MS = 30_000
@@ -70,6 +76,12 @@ events_table = sa.Table(
     sa.Column("status", sa.String),
     sa.Column("seconds", sa.Float),
     sa.Column("data", sa.Text, nullable=False),
+)
+owners_table = sa.Table(
+    "container_kit_owners",
+    _metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("principal", sa.String, nullable=False),
 )
 
 
@@ -96,16 +108,43 @@ def translate_errors(url: str) -> Iterator[None]:
     """Raise errors of the database as faults."""
     try:
         yield
+    except UnsafePath as error:
+        raise STORE_UNSAFE(f"the store of runs is not private: {error}", reason=error) from error
     except (SQLAlchemyError, OSError) as error:
         raise failure_of(error, url) from error
 
 
 def failure_of(error: Exception, url: str) -> StageFailure:
     """Return the fault of a database error."""
-    place = sa.make_url(url).render_as_string(hide_password=True)
-    text = str(error.orig if isinstance(error, DBAPIError) else error)
+    place = place_of(url)
+    text = _without_secrets(str(error.orig if isinstance(error, DBAPIError) else error), url)
     code = _code_of(error, text.lower())
     return code(f"{code.means} ({place})", evidence=[Evidence(kind="value", text=text[:1000])], place=place)
+
+
+def place_of(url: str) -> str:
+    """Return where a store is, from the parts of its URL that hold no credentials."""
+    try:
+        parsed = sa.make_url(url)
+    except SQLAlchemyError:
+        return "the address in CONTAINER_KIT_STORE"
+    if parsed.get_backend_name() == "sqlite":
+        return str(parsed.database)
+    host = f"[{parsed.host}]" if ":" in (parsed.host or "") else parsed.host or "the local socket"
+    return f"{host}{f':{parsed.port}' if parsed.port else ''}/{parsed.database or ''}"
+
+
+def _without_secrets(text: str, url: str) -> str:
+    """Return the text of an error without the password and the options of the URL, which drivers may repeat."""
+    try:
+        parsed = sa.make_url(url)
+    except SQLAlchemyError:
+        return text.replace(url, "the address")
+    options = (value for item in parsed.query.values() for value in ((item,) if isinstance(item, str) else item))
+    for secret in (url, parsed.password, *options):
+        if secret and len(str(secret)) > 3:
+            text = text.replace(str(secret), "[redacted]")
+    return text
 
 
 def _code_of(error: Exception, text: str) -> FaultCode:
@@ -126,7 +165,10 @@ def _with_driver(url: str) -> sa.URL:
 
 
 def _sqlite(path: Path) -> sa.Engine:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(path.parent)
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        if name == path.name or path.with_name(name).exists():
+            make_private_file(path.with_name(name))  # SQLite would create it with the mode of the process
     engine = sa.create_engine(f"sqlite:///{path}")
 
     # Without WAL each step waits for two disk syncs. NORMAL loses no committed step when a process dies.
@@ -170,5 +212,5 @@ def _prepare(engine: sa.Engine, url: str) -> None:
         if version is None:
             connection.execute(sa.insert(layout_table).values(version=_LAYOUT))
         elif version > _LAYOUT:
-            place = sa.make_url(url).render_as_string(hide_password=True)
+            place = place_of(url)
             raise STORE_NEWER(f"{place} has layout {version}, this version supports up to {_LAYOUT}", place=place)

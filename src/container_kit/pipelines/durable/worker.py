@@ -17,6 +17,7 @@ from container_kit.pipelines.durable import dbos_engine, store
 from container_kit.pipelines.durable.config import DurableConfig, Retention
 from container_kit.pipelines.durable.event_log import EventLog, RunEvents
 from container_kit.pipelines.durable.executor import Executor
+from container_kit.pipelines.durable.owners import Owners
 from container_kit.pipelines.durable.postgres_locks import PostgresLocks
 from container_kit.pipelines.durable.process_locks import FileLocks, ProcessLocks
 from container_kit.pipelines.durable.queries import RunQueries
@@ -25,6 +26,7 @@ from container_kit.pipelines.durable.retention import prune
 from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.events import Event
 from container_kit.stages.contract.log import logger
+from container_kit.stages.contract.private_files import shared_secret
 
 _WATCH_EVERY = 0.25
 _RECOVER_EVERY = 1.0
@@ -39,6 +41,7 @@ class StoreSession:
     logs: StageLogs
     workflow: Callable[..., Any]
     events: EventLog
+    owners: Owners
 
     _locks: ProcessLocks
 
@@ -73,9 +76,10 @@ class StoreSession:
         config = self._config
         await anyio.to_thread.run_sync(self._connect)
         self.events = EventLog(self._database)
+        self.owners = Owners(self._database)
         self.queries = RunQueries(self.events)
         self.logs = StageLogs(config.home / "logs")
-        self.executor = Executor(config, self.events, self.logs, self.queries)
+        self.executor = Executor(config, self.events, self.logs, self.queries, self.owners)
         self._recovery = Recovery(
             self._locks,
             self.executor.running,
@@ -89,6 +93,7 @@ class StoreSession:
             self._locks.executor_id,
             self.executor.execute,
             queue=None if config.role == "server" else queue,
+            key=self._key,
         )
         await dbos_engine.launch(queue, concurrency=config.concurrency)
 
@@ -96,6 +101,7 @@ class StoreSession:
         config = self._config
         self._database = store.connect(config.url)
         with store.translate_errors(config.url):
+            self._key = config.key if config.key_file is None else shared_secret(config.key_file)
             self._locks = PostgresLocks(self._database.url) if config.file is None else FileLocks(config.locks_folder)
 
     async def _close(self) -> None:
@@ -116,7 +122,7 @@ class StoreSession:
                 if self._config.role != "server" and time.monotonic() >= next_recovery:
                     await self._recovery.recover()
                     next_recovery = time.monotonic() + _RECOVER_EVERY
-                if time.monotonic() >= next_prune:
+                if self._config.role != "server" and time.monotonic() >= next_prune:
                     next_prune = time.monotonic() + _PRUNE_EVERY
                     await self.prune(self._config.retention)
                 if not available:

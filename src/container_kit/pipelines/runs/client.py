@@ -16,11 +16,13 @@ class RunDetached(Exception):
 
     Args:
         run_id: The run.
+        approval_key: The key that answers to its questions need.
     """
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, approval_key: str = "") -> None:
         super().__init__(f"run {run_id} continues")
         self.run_id = run_id
+        self.approval_key = approval_key
 
 
 def _ignore(_: Event) -> None:
@@ -38,6 +40,8 @@ class Caller:
 
     principal: str | None = None
     """The authenticated identity."""
+    is_operator: bool = True
+    """Whether the caller may change the deployments of other principals."""
     on_event: Listener = _ignore
     """Receives the run's events; it must not block."""
     detach_after: float | None = None

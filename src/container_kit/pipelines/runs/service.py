@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,13 +18,17 @@ from container_kit.pipelines.run_info import RunInfo, RunState
 from container_kit.pipelines.runs.backend import RunBackend
 from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.memory import MemoryRuns
+from container_kit.pipelines.runs.scope import RunScope
 from container_kit.pipelines.runs.stored import StoredRuns
 from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.deploy.targets import Targets
 
+_ID = re.compile(r"[!-~]{1,128}")
+"""Any id in a store: printable ASCII, which every database accepts."""
+
 
 class RunService:
-    """All runs, in memory and in the store. A caller sees only its own runs.
+    """All runs, in memory and in the store. A caller sees only its own runs in this workspace.
 
     Args:
         workspace: The folders that runs may read.
@@ -31,6 +36,7 @@ class RunService:
         listeners: Receive the events of all runs that this process executes.
         find: Returns the plan with a name; by default from the catalog.
         targets: The configured targets, in addition to the local engine.
+        all_workspaces: Whether the caller may use the runs of other workspaces too, as a person at the terminal may.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class RunService:
         listeners: Sequence[Listener] = (),
         find: Callable[[str], Plan] = catalog.plan,
         targets: Targets = (),
+        all_workspaces: bool = False,
     ) -> None:
         self.workspace = workspace
         self.targets = targets
@@ -48,7 +55,8 @@ class RunService:
         self._memory = MemoryRuns(workspace, listeners)
         self._stored: StoredRuns | None = None
         if store is not None:
-            self._stored = StoredRuns(replace(store, find=find, listeners=listeners), workspace, targets)
+            scope = RunScope(None if all_workspaces else workspace.roots)
+            self._stored = StoredRuns(replace(store, find=find, listeners=listeners), workspace, targets, scope)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[RunService]:
@@ -75,7 +83,7 @@ class RunService:
         Raises:
             StageFailure: `run.not_found`.
         """
-        if self._stored is None or not self._stored.exists:
+        if self._stored is None or not self._stored.exists or not _ID.fullmatch(run_id):
             raise run_not_found(run_id)
         return self._stored
 

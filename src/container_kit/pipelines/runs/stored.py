@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -22,6 +23,7 @@ from container_kit.pipelines.run_info import LogPart, RunInfo, RunState
 from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.follow import follow_run
 from container_kit.pipelines.runs.lazy_store import LazyStore
+from container_kit.pipelines.runs.scope import RunScope, digest_of, is_key_of, new_approval_key
 from container_kit.pipelines.runs.stage_states import StageStates
 from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.stages.contract.workspace import Workspace
@@ -42,9 +44,13 @@ class StoredRuns:
         config: The store.
         workspace: The folders that runs may read.
         targets: The configured targets of this process.
+        scope: The runs that this process may use; by default those of the workspace.
     """
 
-    def __init__(self, config: DurableConfig, workspace: Workspace, targets: Targets = ()) -> None:
+    def __init__(
+        self, config: DurableConfig, workspace: Workspace, targets: Targets = (), scope: RunScope | None = None
+    ) -> None:
+        self._scope = scope or RunScope(workspace.roots)
         self._find = config.find
         self._workspace = workspace
         self._store = LazyStore(config, targets)
@@ -68,38 +74,59 @@ class StoredRuns:
     async def execute(self, plan: Plan, request: PipelineRequest, caller: Caller) -> PipelineResponse:
         """Start a run and follow it."""
         durable = await self._store.open()
+        key = new_approval_key()
         run_id = await durable.start(
             request,
             self._workspace,
             principal=caller.principal,
+            approval_digest=digest_of(key),
+            is_operator=caller.is_operator,
             interactive=caller.interactive,
             metadata=caller.metadata,
         )
-        return await self.follow(run_id, caller)
+        return await self._follow(durable, run_id, caller, key)
 
     async def retry(
         self, run_id: str, caller: Caller, changes: Mapping[str, JsonValue], from_stage: str | None = None
     ) -> PipelineResponse:
         """Start a new run from the failed stage of another one, and follow it."""
         durable, _ = await self._authorize(run_id, caller.principal)
+        key = new_approval_key()
         new_id = await durable.retry(
-            run_id, changes, from_stage=from_stage, interactive=caller.interactive, metadata=caller.metadata
+            run_id,
+            changes,
+            from_stage=from_stage,
+            approval_digest=digest_of(key),
+            is_operator=caller.is_operator,
+            interactive=caller.interactive,
+            metadata=caller.metadata,
         )
-        return await self.follow(new_id, caller)
+        return await self._follow(durable, new_id, caller, key)
 
     async def roll_back(self, run_id: str, caller: Caller) -> PipelineResponse:
         """Start a run that rolls back another one, and follow it."""
         durable, _ = await self._authorize(run_id, caller.principal)
-        new_id = await durable.roll_back(run_id, interactive=caller.interactive, metadata=caller.metadata)
-        return await self.follow(new_id, caller)
+        key = new_approval_key()
+        new_id = await durable.roll_back(
+            run_id,
+            approval_digest=digest_of(key),
+            is_operator=caller.is_operator,
+            interactive=caller.interactive,
+            metadata=caller.metadata,
+        )
+        return await self._follow(durable, new_id, caller, key)
 
-    async def follow(self, run_id: str, caller: Caller) -> PipelineResponse:
-        """Pass a run's events to the caller until the run ends.
+    async def follow(self, run_id: str, caller: Caller, approval_key: str) -> PipelineResponse:
+        """Pass the events and questions of a run to the caller that has their key, until the run ends.
 
         Raises:
             RunDetached: The run continues without the caller.
+            StageFailure: `run.not_found`, also for another key.
         """
-        durable = await self._store.open()
+        durable, _ = await self._authorize(run_id, caller.principal, approval_key)
+        return await self._follow(durable, run_id, caller, approval_key)
+
+    async def _follow(self, durable: DurableRuns, run_id: str, caller: Caller, approval_key: str) -> PipelineResponse:
         self._started.add(run_id)
         try:
             if await follow_run(durable, run_id, caller):
@@ -119,7 +146,7 @@ class StoredRuns:
             self._started.discard(run_id)
             raise
         self._detach(durable, run_id)
-        raise RunDetached(run_id)
+        raise RunDetached(run_id, approval_key)
 
     async def get(self, run_id: str, principal: str | None) -> RunInfo:
         """Return one run with its stages."""
@@ -185,15 +212,23 @@ class StoredRuns:
         await durable.cancel(run_id)
         return await self.get(run_id, principal)
 
+    async def with_key(self, run_id: str, principal: str | None, approval_key: str) -> RunInfo:
+        """Return one run without its stages, to a caller with the key of its questions.
+
+        Raises:
+            StageFailure: `run.not_found`, also for another key.
+        """
+        return (await self._authorize(run_id, principal, approval_key))[1]
+
     async def resolve_approval(
-        self, run_id: str, principal: str | None, approval: str, decision: ApprovalDecision
+        self, run_id: str, principal: str | None, approval_key: str, approval: str, decision: ApprovalDecision
     ) -> None:
         """Resolve an approval point that a run waits at.
 
         Raises:
-            StageFailure: `run.not_waiting` if the run does not wait at the point.
+            StageFailure: `run.not_waiting` if the run does not wait at the point, `run.not_found` for another key.
         """
-        durable, _ = await self._authorize(run_id, principal)
+        durable, _ = await self._authorize(run_id, principal, approval_key)
         await durable.resolve_approval(run_id, decision, approval)
 
     async def list_runs(
@@ -201,8 +236,8 @@ class StoredRuns:
     ) -> list[RunInfo]:
         """Return the newest runs that match, newest first, without their stages."""
         queries = (await self._store.open()).queries
-        runs = await queries.list_runs(status=status, pipeline=pipeline, principal=principal, limit=limit)
-        return [run for run in runs if run.principal == principal]
+        includes = partial(self._scope.includes, principal=principal)
+        return await queries.list_runs(status=status, pipeline=pipeline, includes=includes, limit=limit)
 
     async def stop(self) -> None:
         """Cancel the runs that were started here, and wait for their clean-up."""
@@ -223,10 +258,13 @@ class StoredRuns:
         """Close the store. Unfinished runs stay in it for the next process."""
         await self._store.close()
 
-    async def _authorize(self, run_id: str, principal: str | None) -> tuple[DurableRuns, RunInfo]:
+    async def _authorize(
+        self, run_id: str, principal: str | None, approval_key: str | None = None
+    ) -> tuple[DurableRuns, RunInfo]:
+        """Return a run that the principal may use here; with a key, one whose questions the key answers."""
         durable = await self._store.open()
         run = await durable.queries.get(run_id)
-        if run.principal != principal:
+        if not self._scope.includes(run, principal) or (approval_key is not None and not is_key_of(run, approval_key)):
             raise run_not_found(run_id)
         return durable, run
 

@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--transport", choices=("stdio", "sse", "http"), default="stdio")
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on, 0 for any free port (default 8000)")
+    serve.add_argument(
+        "--no-token",
+        action="store_true",
+        default=None,
+        help="let every program on this machine call the tools over HTTP, without a token",
+    )
     serve.add_argument("--toolsets", metavar="NAMES", help="comma-separated toolsets, `default` or `all`")
     serve.add_argument("--tools", metavar="NAMES", help="further tools, from any toolset")
     serve.add_argument("--exclude-tools", metavar="NAMES", help="tools to leave out")

@@ -66,8 +66,9 @@ def run(words: Sequence[str]) -> int:
         runs=RunService(
             _workspace(settings, options.get(_TARGET)),
             _store(settings, tool),
-            find=pipeline_finder(custom, settings.deployment_targets),
+            find=pipeline_finder(custom, settings.deployment_targets, settings.osv_api),
             targets=settings.deployment_targets,
+            all_workspaces=True,
         ),
         tools=tools,
         caller=Caller(on_event=console.on_event, interactive=prompt is not None, prompt=prompt),

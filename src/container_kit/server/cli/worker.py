@@ -13,6 +13,7 @@ from container_kit.pipelines.observability.otel_metrics import Instruments
 from container_kit.server import logs, telemetry
 from container_kit.server.settings import Settings, load
 from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.contract.isolation import use_workers
 from container_kit.tools.custom import load_custom_pipelines, pipeline_finder
 
 
@@ -25,6 +26,7 @@ def work() -> int:
     settings = load()
     logs.configure(settings.log_level, settings.log_format)
     telemetry.configure()
+    use_workers()
     try:
         anyio.run(_work_until_signal, settings)
     except StageFailure as failure:
@@ -37,7 +39,7 @@ async def _work_until_signal(settings: Settings) -> None:
     config = replace(
         settings.run_store(),
         role="worker",
-        find=pipeline_finder(load_custom_pipelines(settings.pipelines), settings.deployment_targets),
+        find=pipeline_finder(load_custom_pipelines(settings.pipelines), settings.deployment_targets, settings.osv_api),
         listeners=[Instruments()],
     )
     async with DurableRuns(config).open():

@@ -1,4 +1,4 @@
-"""Authentication over HTTP: a static token or the tokens of an OAuth issuer; none only on loopback."""
+"""Authentication over HTTP: a static token, the tokens of an OAuth issuer, or on loopback the token of the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.transport_security import TransportSecuritySettings
 
 from container_kit.server.settings import Settings
+from container_kit.server.web.local_token import LocalTokenVerifier, has_static_token
 from container_kit.stages.contract.fault import ConfigurationError
+from container_kit.tools.protocol.identity import Role, role_of, scope_of
 
 if TYPE_CHECKING:
     from jwt import PyJWKClient
@@ -28,16 +30,23 @@ _NO_ISSUER = "https://no-issuer.invalid"  # the SDK requires an issuer even for 
 
 
 class StaticTokenVerifier(TokenVerifier):
-    """Verifies the bearer token from the settings."""
+    """Verifies the bearer tokens from the settings.
 
-    def __init__(self, token: str) -> None:
-        self._token = token.encode()
+    Args:
+        tokens: The tokens with the names of their principals and their roles.
+    """
+
+    def __init__(self, tokens: Sequence[tuple[str, str, Role]]) -> None:
+        self._tokens = [(token.encode(), name, role) for token, name, role in tokens]
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return the access of a token, compared in constant time."""
-        if not hmac.compare_digest(token.encode(), self._token):
+        sent = token.encode("utf-8", "surrogatepass")
+        matches = [(name, role) for known, name, role in self._tokens if hmac.compare_digest(sent, known)]
+        if not matches:
             return None
-        return AccessToken(token=token, client_id="token", scopes=[])
+        name, role = matches[0]
+        return AccessToken(token=token, client_id=name, scopes=[scope_of(role)])
 
 
 class JwtVerifier(TokenVerifier):
@@ -46,9 +55,11 @@ class JwtVerifier(TokenVerifier):
     Args:
         issuer: The identifier of the authorization server. Its metadata (RFC 8414) names its keys.
         audience: The URL of this server.
+        default_role: The role of tokens without a scope that names one.
     """
 
-    def __init__(self, issuer: str, audience: str) -> None:
+    def __init__(self, issuer: str, audience: str, default_role: Role = "developer") -> None:
+        self._default_role = default_role
         self._issuer = issuer
         self._audience = audience
         self._keys: PyJWKClient | None = None
@@ -70,9 +81,9 @@ class JwtVerifier(TokenVerifier):
                 issuer=self._issuer,
                 options={"require": ["exp", "iss", "aud"]},
             )
-        except (jwt.PyJWTError, OSError, ValueError):
+        except Exception:  # noqa: BLE001 - anybody can send anything as a token, such as deeply nested JSON
             return None
-        return AccessToken(
+        access = AccessToken(
             token=token,
             client_id=str(claims.get("client_id") or claims.get("azp") or claims.get("sub") or "unknown"),
             scopes=str(claims.get("scope", "")).split(),
@@ -81,6 +92,8 @@ class JwtVerifier(TokenVerifier):
             subject=claims.get("sub"),
             claims={"iss": claims["iss"]},
         )
+        role = role_of(access, self._default_role)
+        return access.model_copy(update={"scopes": [*access.scopes, scope_of(role)]})
 
     def _key_client(self) -> PyJWKClient:
         from jwt import PyJWKClient
@@ -90,16 +103,23 @@ class JwtVerifier(TokenVerifier):
         return self._keys
 
 
-def token_verifier(settings: Settings) -> TokenVerifier | None:
-    """Return the verifier of tokens; None if the settings require none."""
-    if settings.auth_token is not None:
-        return StaticTokenVerifier(settings.auth_token.get_secret_value())
+def token_verifier(settings: Settings, local_token: str | None = None) -> TokenVerifier | None:
+    """Return the verifier of tokens; None if none is required.
+
+    Args:
+        local_token: The token of the user who runs the server, if the settings have no other authentication.
+    """
+    if has_static_token(settings):
+        tokens = [(item.token.get_secret_value(), name, item.role) for name, item in settings.tokens.items()]
+        if settings.auth_token is not None:
+            tokens.insert(0, (settings.auth_token.get_secret_value(), "token", "operator"))
+        return StaticTokenVerifier(tokens)
     if settings.oauth_issuer is not None and settings.public_url is not None:
-        return JwtVerifier(settings.oauth_issuer, settings.public_url)
-    return None
+        return JwtVerifier(settings.oauth_issuer, settings.public_url, settings.default_role)
+    return None if local_token is None else LocalTokenVerifier(local_token)
 
 
-def auth_settings(settings: Settings) -> AuthSettings | None:
+def auth_settings(settings: Settings, local_token: str | None = None) -> AuthSettings | None:
     """Return the SDK's settings of a resource server; None without authentication.
 
     Raises:
@@ -109,9 +129,9 @@ def auth_settings(settings: Settings) -> AuthSettings | None:
         raise ConfigurationError(
             "CONTAINER_KIT_OAUTH_ISSUER needs CONTAINER_KIT_PUBLIC_URL, the audience of its tokens"
         )
-    if settings.auth_token is None and settings.oauth_issuer is None:
+    if not has_static_token(settings) and settings.oauth_issuer is None and local_token is None:
         return None
-    with_issuer = settings.auth_token is None
+    with_issuer = not has_static_token(settings) and settings.oauth_issuer is not None
     return AuthSettings.model_validate(
         {
             "issuer_url": settings.oauth_issuer if with_issuer else _NO_ISSUER,

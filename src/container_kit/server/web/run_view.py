@@ -1,34 +1,36 @@
 """The live run view in a browser: `/runs`, `/runs/ID` and their data.
 
-The SDK does not protect custom routes. This module checks Host and Origin headers as on the MCP endpoint, and the token
-if the server requires one. A browser sends the token in a cookie that it gets from `/runs/sign-in`.
+The SDK does not protect custom routes. This module checks the token if the server requires one. A browser exchanges it
+for a session, at `/runs/sign-in` or by the URL that the server prints, and sends the session's id in a cookie.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.auth.provider import AccessToken, TokenVerifier
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from container_kit.pipelines.request import RUN_NOT_FOUND
 from container_kit.pipelines.runs.service import RunService
+from container_kit.server.web.credentials import ValidCredentials
+from container_kit.server.web.local_token import LocalTokenVerifier, query_token
+from container_kit.server.web.view_sessions import ViewSession, ViewSessions
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.tools.protocol.identity import principal_of
 from container_kit.tools.results.run_json import run_json
 from container_kit.tools.run_view.watch_run import WatchRunInput, watch_run
 
-_COOKIE = "container_kit_token"
+_COOKIE = "container_kit_view_{port}"
+"""The name has the port, because browsers do not tell the ports of a host apart."""
 _LISTED_RUNS = 100
 _SIGN_IN_BYTES = 16_384
 """Maximum size of a sign-in request."""
@@ -49,14 +51,15 @@ class RunPages:
 
     Args:
         verifier: Verifies tokens; None if the server requires none.
-        security: The accepted Host and Origin headers.
+        credentials: Receives the valid sessions, for the limits.
         https: Whether browsers reach the server only by HTTPS.
     """
 
     runs: RunService
     verifier: TokenVerifier | None
-    security: TransportSecuritySettings
+    credentials: ValidCredentials
     https: bool = False
+    sessions: ViewSessions = field(default_factory=ViewSessions)
 
     def add_to(self, server: MCPServer) -> None:
         """Add the routes to a server."""
@@ -72,47 +75,54 @@ class RunPages:
 
     def _protect(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def protected(request: Request) -> Response:
-            rejection = await self._rejection(request)
-            if rejection is not None:
-                return rejection
-            token = await self._token(request)
-            if token is None and self.verifier is not None:
+            if handler == self._page and (response := await self._sign_in_by_url(request)) is not None:
+                return response
+            session = await self._session(request)
+            if session is None and self.verifier is not None:
                 if handler == self._page:
                     return await self._page(request, None, status=401)  # the sign-in form, without data
                 return _json({"message": "a token is required"}, 401)
-            return await handler(request, principal_of(token))
+            if session is None:
+                return await handler(request, None)
+            self.credentials.record(request.scope, session.principal)
+            return await handler(request, session.principal)
 
         return protected
 
-    async def _rejection(self, request: Request) -> Response | None:
-        """Return the response to a request that none of the pages would send."""
-        rejection = await TransportSecurityMiddleware(self.security).validate_request(request, request.method == "POST")
-        if rejection is None:
-            return None
-        return Response(rejection.body, rejection.status_code, headers=_HEADERS)
-
-    async def _token(self, request: Request) -> AccessToken | None:
-        if self.verifier is None:
-            return None
-        token = request.headers.get("authorization", "").removeprefix("Bearer ") or _decode(
-            request.cookies.get(_COOKIE)
-        )
-        return await self._verify(token)
+    async def _session(self, request: Request) -> ViewSession | None:
+        """Return the session of a request, by its cookie or for its token."""
+        authorization = request.headers.get("authorization")
+        if authorization is None:
+            return self.sessions.find(request.cookies.get(_cookie_name(request)))
+        access = await self._verify(authorization.removeprefix("Bearer "))
+        return None if access is None else ViewSession(principal_of(access), access.expires_at or float("inf"))
 
     async def _verify(self, token: str) -> AccessToken | None:
         access = await self.verifier.verify_token(token) if self.verifier and token else None
         return None if access is None or (access.expires_at and access.expires_at < time.time()) else access
 
     async def _sign_in(self, request: Request) -> Response:
-        rejection = await self._rejection(request)
-        if rejection is not None:
-            return rejection
+        if not request.headers.get("content-type", "").lower().startswith("application/json"):
+            return _json({"message": "the body must be JSON"}, 400)  # a form of another site can send no JSON
         token = await _submitted_token(request)
-        if not isinstance(token, str) or await self._verify(token) is None:
+        access = await self._verify(token) if isinstance(token, str) else None
+        if access is None:
             return _json({"message": "invalid token"}, 401)
-        response = Response(status_code=204, headers=_HEADERS)
-        cookie = urlsafe_b64encode(token.encode()).decode()
-        response.set_cookie(_COOKIE, cookie, path="/runs", httponly=True, samesite="strict", secure=self.https)
+        return self._set_cookie(request, Response(status_code=204, headers=_HEADERS), access)
+
+    async def _sign_in_by_url(self, request: Request) -> Response | None:
+        """Exchange the token in the URL that the server prints for a session; None if there is none."""
+        token = query_token(request.scope) if isinstance(self.verifier, LocalTokenVerifier) else None
+        access = await self._verify(token) if token else None
+        if access is None:
+            return None
+        redirect = RedirectResponse(request.url.path, 303, headers=_HEADERS)  # the token leaves the address bar
+        return self._set_cookie(request, redirect, access)
+
+    def _set_cookie(self, request: Request, response: Response, access: AccessToken) -> Response:
+        session_id = self.sessions.create(principal_of(access), access.expires_at)
+        name = _cookie_name(request)
+        response.set_cookie(name, session_id, path="/runs", httponly=True, samesite="strict", secure=self.https)
         return response
 
     async def _page(self, _: Request, __: str | None, status: int = 200) -> Response:
@@ -145,15 +155,13 @@ async def _submitted_token(request: Request) -> object:
             return None
     try:
         return json.loads(body)["token"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _decode(cookie: str | None) -> str:
-    try:
-        return urlsafe_b64decode(cookie or "").decode()
-    except ValueError:
-        return ""
+def _cookie_name(request: Request) -> str:
+    server = request.scope.get("server") or ("", 0)
+    return _COOKIE.format(port=server[1])
 
 
 def _fault(failure: StageFailure) -> Response:

@@ -15,40 +15,55 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import anyio
+from starlette.middleware import Middleware
 
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server.settings import Settings
 from container_kit.server.signals import handle_signals
-from container_kit.server.web.auth import transport_security
-from container_kit.server.web.rate_limits import RateLimits
+from container_kit.server.web.credentials import RecordCredentials, ValidCredentials
+from container_kit.server.web.host_check import HostCheck
+from container_kit.server.web.local_token import QueryToken
+from container_kit.server.web.rate_limits import Limits, RateLimits
 from container_kit.stages.contract.fault import ConfigurationError
 
 if TYPE_CHECKING:
     import uvicorn
     from mcp.server import MCPServer
+    from mcp.server.transport_security import TransportSecuritySettings
     from starlette.applications import Starlette
 
 _GRACE_SECONDS = 20
 
 
-def http_app(server: MCPServer, transport: Literal["sse", "http"], settings: Settings) -> Starlette:
+def http_app(
+    server: MCPServer,
+    transport: Literal["sse", "http"],
+    settings: Settings,
+    security: TransportSecuritySettings,
+    credentials: ValidCredentials,
+    *,
+    url_has_token: bool = False,
+) -> Starlette:
     """Return the ASGI application of a transport, with its limits.
 
-    Raises:
-        ConfigurationError: The server would be reachable from other machines without protection.
+    Args:
+        security: The accepted Host and Origin headers.
+        credentials: The credentials that were found valid.
+        url_has_token: Whether clients may send the token in the URL.
     """
     make_app = server.sse_app if transport == "sse" else server.streamable_http_app
-    app = make_app(
-        host=settings.host,
-        max_request_body_size=settings.max_body_bytes,
-        transport_security=transport_security(settings),
-    )
-    app.add_middleware(
-        RateLimits,
+    app = make_app(host=settings.host, max_request_body_size=settings.max_body_bytes, transport_security=security)
+    app.user_middleware.append(Middleware(RecordCredentials, credentials=credentials))  # after the authentication
+    limits = Limits(
         max_concurrent=settings.max_concurrent_calls,
         per_minute=settings.rate_limit_per_minute,
         max_body_bytes=settings.max_body_bytes,
+        max_streams=settings.max_streams_per_client,
     )
+    app.add_middleware(RateLimits, limits=limits, credentials=credentials)
+    if url_has_token:
+        app.add_middleware(QueryToken)
+    app.add_middleware(HostCheck, security=security)  # the last one is the first to see a request
     return app
 
 
@@ -74,9 +89,9 @@ async def serve_stdio(server: MCPServer, runs: RunService) -> None:
         group.cancel_scope.cancel()
 
 
-async def serve_http(app: Starlette, runs: RunService, listener: socket.socket) -> None:
+async def serve_http(app: Starlette, runs: RunService, listener: socket.socket, settings: Settings) -> None:
     """Serve an application on a socket until a signal arrives."""
-    server = _uvicorn_server(app)
+    server = _uvicorn_server(app, settings)
     async with runs.open(), anyio.create_task_group() as group:
 
         async def shut_down(received: signal.Signals) -> None:
@@ -105,13 +120,16 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def url_of(listener: socket.socket, transport: str) -> str:
-    """Return the URL of the endpoint of a transport on this socket."""
+    """Return the URL of the endpoint of a transport, or of the page `runs`, on this socket."""
     host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/{'sse' if transport == 'sse' else 'mcp'}"
+    path = "mcp" if transport == "http" else transport
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/{path}"
 
 
-def _uvicorn_server(app: Starlette) -> uvicorn.Server:
+def _uvicorn_server(app: Starlette, settings: Settings) -> uvicorn.Server:
     import uvicorn
+
+    from container_kit.server.web.connections import BACKLOG, ConnectionLimits, protocol_with
 
     class ServerWithoutSignals(uvicorn.Server):
         @contextmanager
@@ -119,4 +137,14 @@ def _uvicorn_server(app: Starlette) -> uvicorn.Server:
             """Leave signals to `shut_down`, which ends the runs before the connections."""
             yield
 
-    return ServerWithoutSignals(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
+    limits = ConnectionLimits(settings.max_connections, settings.max_connections_per_address)
+    config = uvicorn.Config(
+        app,
+        http=protocol_with(limits),
+        ws="none",
+        backlog=BACKLOG,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    return ServerWithoutSignals(config)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.analyze.assemble import DescribedModule
 from container_kit.stages.analyze.discovery import Discovery
 from container_kit.stages.analyze.evidence.code import is_test
+from container_kit.stages.contract import expressions as re
 
 _ASSET_FOLDERS = {
     "assets",

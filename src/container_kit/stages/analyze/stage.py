@@ -11,6 +11,7 @@ from container_kit.stages.analyze.analysis import analyze
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction
+from container_kit.stages.contract.isolation import LIMIT_EXCEEDED, run_isolated
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
 
@@ -32,22 +33,23 @@ class Analyze(Stage[Analysis]):
     name = "analyze"
     read_only = True
     timeout = 60.0
-    faults = (EMPTY, MODULE_MISSING, *PATH_FAULTS)
+    faults = (EMPTY, MODULE_MISSING, LIMIT_EXCEEDED, *PATH_FAULTS)
 
     async def validate(self, ctx: StageContext, source: Source) -> None:
         """Check that the folder exists and may be read."""
         ctx.workspace.directory(source.path)
 
     async def execute(self, ctx: StageContext, source: Source) -> Analysis:
-        """Analyze the tree in a worker thread.
+        """Analyze the tree, in a server in a worker process.
 
         Raises:
-            StageFailure: The folder is empty or may not be read, or the module's folder does not exist.
+            StageFailure: The folder is empty or may not be read, the module's folder does not exist, or the analysis
+                takes too long.
         """
         root = ctx.workspace.directory(source.path)
         ctx.progress("reading the source tree")
         await anyio.to_thread.run_sync(_check, root, source)
-        analysis = await anyio.to_thread.run_sync(analyze, root, source.module, abandon_on_cancel=True)
+        analysis = await run_isolated(analyze, root, source.module)
         ctx.progress(_summary(analysis), 1.0)
         return analysis
 

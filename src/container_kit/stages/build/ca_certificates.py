@@ -7,13 +7,13 @@ keeps no trace. Line numbers stay the same.
 
 from __future__ import annotations
 
-import re
 import ssl
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.dockerfile import Instruction, ParsedDockerfile
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from container_kit.stages.build import ca_certificates
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.contract.stage import StageContext

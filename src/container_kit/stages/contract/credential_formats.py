@@ -6,8 +6,9 @@ Every expression is linear in the length of the text: no two adjacent repetition
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable
+
+from container_kit.stages.contract import expressions as re
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SECRET_WORD = re.compile(

@@ -101,6 +101,9 @@ class StageFailure(ContainerKitError):
         super().__init__(f"{fault.code}: {fault.message}")
         self.fault = fault
 
+    def __reduce__(self) -> tuple[type[StageFailure], tuple[Fault]]:
+        return StageFailure, (self.fault,)  # a worker process sends it
+
 
 class FaultCode:
     """A kind of fault. Calling it returns a `StageFailure` to raise.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.credential_formats import (
     begins_private_key,
     end_of_private_key,

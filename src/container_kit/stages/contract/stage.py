@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.log import logger
 from container_kit.stages.contract.redaction import Redactor

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
+
+from container_kit.stages.contract import expressions as re
 
 LAST_FIXES: dict[str, dict[str, str]] = {
     "python": {

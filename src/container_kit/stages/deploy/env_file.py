@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from io import StringIO
 from pathlib import Path
 
 import anyio
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction
 from container_kit.stages.contract.stage import StageContext
 

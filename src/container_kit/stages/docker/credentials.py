@@ -11,7 +11,6 @@ import base64
 import binascii
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from typing import Any
 import anyio
 from pydantic import BaseModel, Field, ValidationError
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.docker.endpoint import docker_configuration_folder
 from container_kit.stages.docker.image_reference import DOCKER_HUB

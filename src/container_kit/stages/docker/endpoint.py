@@ -261,6 +261,14 @@ def _usual_sockets() -> list[Path]:
 
 
 def _with_scheme(host: str) -> str:
+    """Return an address with its scheme, and without credentials: no engine takes them, and faults show the address."""
     if host.startswith("/"):
         return f"unix://{host}"
-    return host if "://" in host else f"tcp://{host}"
+    scheme, separator, rest = host.partition("://")
+    if not separator:
+        scheme, rest = "tcp", host
+    if scheme == "unix":
+        return host
+    credentials, _, address = rest.rpartition("@")
+    user = credentials.partition(":")[0] if scheme == "ssh" else ""
+    return f"{scheme}://{f'{user}@' if user else ''}{address.partition('?')[0]}"

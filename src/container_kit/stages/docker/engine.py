@@ -97,11 +97,11 @@ class DockerEngine:
 
     @property
     def host(self) -> str:
-        """The engine's address, as in DOCKER_HOST; the requested address if that cannot be used."""
+        """The engine's address, as in DOCKER_HOST but without credentials."""
         try:
             return self.endpoint.host
         except EndpointError:
-            return self._requested_host or "an unusable address"
+            return "an unusable address"
 
     async def call(self, work: Callable[[APIClient], T]) -> T:
         """Run blocking work with the SDK's low-level client in a thread.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import FaultCode, NextAction
 
 IMAGE_REFERENCE_INVALID = FaultCode(

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-import anyio.to_thread
-
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, DockerfileReview
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.fault import FaultCode, NextAction
+from container_kit.stages.contract.isolation import LIMIT_EXCEEDED, run_isolated
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
@@ -44,6 +43,7 @@ class ReviewDockerfile(Stage[DockerfileReview]):
     timeout: ClassVar[float | None] = 60
     faults: ClassVar[tuple[FaultCode, ...]] = (
         IGNORE_INVALID,
+        LIMIT_EXCEEDED,
         *PATH_FAULTS,
         DOCKERFILE_NOT_FOUND,
         DOCKERFILE_UNREADABLE,
@@ -57,7 +57,7 @@ class ReviewDockerfile(Stage[DockerfileReview]):
             StageFailure: One of `faults`.
         """
         root = ctx.workspace.directory(source.path)
-        path, text, problems = await anyio.to_thread.run_sync(_check, root, source, analysis)
+        path, text, problems = await run_isolated(_check, root, source, analysis)
         result = await hadolint.lint(text, root, path)
         linted = _without_covered(map(_problem, result.problems), problems)
         return DockerfileReview(

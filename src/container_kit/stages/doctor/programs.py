@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import anyio
 import anyio.to_thread
 
 from container_kit.stages.artifacts.host_checks import HostCheck
+from container_kit.stages.contract import expressions as re
 
 _VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:[-+][0-9A-Za-z.+-]+)?")
 _TRIVY_STAMP = re.compile(

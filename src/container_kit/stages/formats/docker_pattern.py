@@ -7,9 +7,9 @@ These keep their meaning from https://pkg.go.dev/regexp/syntax.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.go_match import PatternSyntaxError, matches
 from container_kit.stages.formats.pattern_automaton import (
     ANY,

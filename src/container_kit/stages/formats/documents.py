@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
+
+from container_kit.stages.contract import expressions as re
 
 # An unclosed comment or string matches to the end too, so that the search goes over a text once.
 _STRING_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"?|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)

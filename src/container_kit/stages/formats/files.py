@@ -66,6 +66,29 @@ def read_inside(root: str, path: str, limit: int) -> bytes:
         os.close(handle)
 
 
+def list_inside(root: str, path: str) -> dict[str, bool]:
+    """Return the names in a folder of a tree, each with whether it is a folder itself.
+
+    Symbolic links in the path that stay in the tree are followed. A link in the folder is not a folder.
+
+    Raises:
+        OSError: The folder does not exist or is not readable.
+        LinkOutsideError: A link leads out of the tree.
+    """
+    if not _HAS_OPENAT:
+        real = os.path.realpath(os.path.join(root, path))  # noqa: PTH118 - the same spelling as realpath's
+        if not Path(real).is_relative_to(root):
+            raise LinkOutsideError(path)
+        with os.scandir(real) as entries:
+            return {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+    handle = _open_inside(root, path, _FOLDER)
+    try:
+        with os.scandir(handle) as entries:
+            return {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+    finally:
+        os.close(handle)
+
+
 def is_link(root: str, path: str) -> bool:
     """Return whether the last component of a path is a symbolic link.
 
@@ -165,6 +188,10 @@ def decoded(content: bytes) -> str:
 def _open_file(root: str, path: str) -> int:
     if not _HAS_OPENAT:
         return _open_and_compare(root, path)
+    return _open_inside(root, path, _FILE)
+
+
+def _open_inside(root: str, path: str, flags: int) -> int:
     pending = _components(path)
     folders = [os.open(root, _FOLDER)]
     links = 0
@@ -175,7 +202,7 @@ def _open_file(root: str, path: str) -> int:
                 _leave(folders, path)
                 continue
             try:
-                handle = os.open(name, _FOLDER if pending else _FILE, dir_fd=folders[-1])
+                handle = os.open(name, _FOLDER if pending else flags, dir_fd=folders[-1])
             except OSError as error:
                 target = _link_target(error, name, folders[-1])
                 links += 1
@@ -186,6 +213,8 @@ def _open_file(root: str, path: str) -> int:
             if not pending:
                 return handle
             folders.append(handle)
+        if flags == _FOLDER:
+            return folders.pop()
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     finally:
         for folder in folders:

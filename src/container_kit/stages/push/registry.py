@@ -6,12 +6,12 @@ import base64
 import hashlib
 import ipaddress
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.docker.credentials import Credentials
 from container_kit.stages.docker.image_reference import DOCKER_HUB, ImageReference
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from urllib.parse import quote
 import anyio.from_thread
 import anyio.to_thread
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.docker.endpoint import EndpointError, EngineConnection
 from container_kit.stages.docker.engine import DockerEngine

@@ -94,7 +94,7 @@ def apply_policy(
             ],
             remedy=reason,
         )
-    unchecked = "; ".join([f"no scanner is available: {reason}", *notes])
+    unchecked = "; ".join([f"known vulnerabilities were not checked: {reason}", *notes])
     return report.model_copy(update={"gate": "not_checked", "gate_reason": unchecked})
 
 

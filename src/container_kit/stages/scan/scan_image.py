@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +22,7 @@ from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.scan import gate, image_export
 from container_kit.stages.scan.builtin import image_inventory as inventory
 from container_kit.stages.scan.builtin import scanner as builtin
+from container_kit.stages.scan.builtin import source_inventory
 from container_kit.stages.scan.evaluate import evaluate
 from container_kit.stages.scan.remediation import layers
 from container_kit.stages.scan.remediation.context import ScanContext
@@ -30,6 +32,9 @@ from container_kit.stages.scan.scanners.grype import Grype
 from container_kit.stages.scan.scanners.hadolint import lint
 from container_kit.stages.scan.scanners.trivy import Trivy
 from container_kit.stages.scan.source_tree import ScanTarget, find_source_tree
+
+_COMPILED = frozenset({"golang", "cargo", "nuget", "hex"})
+"""The ecosystems whose packages leave no files in an image, because they are compiled into its programs."""
 
 
 class ScanImage(Stage[ScanReport]):
@@ -82,13 +87,14 @@ class ScanImage(Stage[ScanReport]):
             results = [unavailable("image", "dry run: the image is not built yet")]
             return evaluate(image.reference, results, ScanContext(), policy, self._settings.cap)
         async with image_export.scratch_folder() as folder:
-            results, known = await self._run_scanners(ctx, image, folder, tree)
+            results, known = await self._run_scanners(ctx, image, folder, tree, has_source=source is not None)
         return await anyio.to_thread.run_sync(evaluate, image.reference, results, known, policy, self._settings.cap)
 
     async def _run_scanners(
-        self, ctx: StageContext, image: Image, folder: Path, tree: ScanTarget
+        self, ctx: StageContext, image: Image, folder: Path, tree: ScanTarget, *, has_source: bool
     ) -> tuple[list[ScannerResult], ScanContext]:
-        if self._has_no_scanner():
+        problem = await self._find_problem()
+        if problem:
             await image_export.find_image_id(self._engine, image)
             exported = folder / "nothing"
         else:
@@ -101,14 +107,32 @@ class ScanImage(Stage[ScanReport]):
         if tree.content:
             scans.append(lambda: lint(self._settings, tree.content, tree.dockerfile, tree.root or folder))
         results = await gather_results(scans)
-        if not any(result.completed for result in results if result.run.scope == "vulnerabilities"):
-            read = partial(inventory.read, exported)
+        if problem:
+            results.append(unavailable("osv", problem))
+        elif not any(result.completed for result in results if result.run.scope == "vulnerabilities"):
+            read = partial(_read_packages, exported, tree.root if has_source else None)
             results.append(await builtin.scan(self._settings, ctx, "the image's layers", read))
         return results, await anyio.to_thread.run_sync(_create_context, exported, tree)
 
-    def _has_no_scanner(self) -> bool:
-        """Return whether nothing could scan an image, so that its export is useless."""
-        return self._settings.exports is None and not any(map(self._settings.program, ("trivy", "grype")))
+    async def _find_problem(self) -> str | None:
+        """Return the reason why nothing could scan an image, so that its export is useless."""
+        if any(map(self._settings.program, ("trivy", "grype"))):
+            return None
+        try:
+            await builtin.find_advisories(self._settings)
+        except builtin.NoAdvisories as error:
+            return str(error)
+        return None
+
+
+def _read_packages(exported: Path, root: Path | None) -> inventory.Inventory:
+    """Read the packages of an image, and those of its source that are compiled into programs."""
+    found = inventory.read(exported)
+    if root is None:
+        return found
+    source = source_inventory.read(root)
+    compiled = tuple(package for package in source.packages if package.ecosystem in _COMPILED)
+    return replace(found, packages=found.packages + compiled)
 
 
 def _create_context(exported: Path, tree: ScanTarget) -> ScanContext:

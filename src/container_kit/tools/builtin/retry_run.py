@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from copy import copy
+from dataclasses import replace
+from functools import cache
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, ValidationError, create_model
 
-from container_kit.pipelines.request import PipelineResponse
+from container_kit.pipelines.request import PipelineOptions, PipelineResponse
 from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import RunId, scan_policy
 from container_kit.tools.pipeline_tool import RunHandler, outputs_of
+from container_kit.tools.results.fault import invalid_request
 from container_kit.tools.results.schema import result_schema
 from container_kit.tools.tool import Tool, ToolCall, ToolInput
 
@@ -34,9 +38,32 @@ class RetryRunInput(ToolInput):
 async def _retry(call: ToolCall, arguments: RetryRunInput) -> PipelineResponse:
     backend = call.runs.backend(arguments.run)
     run = await backend.get(arguments.run, call.principal)
-    if run.pipeline.removesuffix("-source") not in call.tools:
+    tool = call.tools.get(run.pipeline) or call.tools.get(run.pipeline.removesuffix("-source"))
+    if tool is None:
         raise PIPELINE_DISABLED(f"{run.pipeline} cannot be retried on this server", pipeline=run.pipeline)
-    return await backend.retry(run.id, call.caller, scan_policy(arguments.input), arguments.from_stage)
+    changes = checked_changes(call, tool, arguments.input)
+    return await backend.retry(run.id, call.caller, scan_policy(changes), arguments.from_stage)
+
+
+def checked_changes(call: ToolCall, tool: Tool, changes: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return changes that the run's tool would accept. A pipeline has more inputs than its tool offers to clients."""
+    try:
+        checked = _changes_model(tool.input).model_validate(changes)
+    except ValidationError as error:
+        raise invalid_request(replace(call, tool=tool, arguments=changes), error) from None  # it repeats the values
+    return checked.model_dump(mode="json", exclude_unset=True)
+
+
+@cache
+def _changes_model(model: type[ToolInput]) -> type[ToolInput]:
+    """Return the model of a tool's arguments in which each one may be missing."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if name not in PipelineOptions.model_fields:
+            optional = copy(field)
+            optional.default, optional.default_factory = None, None
+            fields[name] = (field.annotation, optional)
+    return create_model(f"{model.__name__}Changes", __base__=ToolInput, **fields)
 
 
 def _outputs(call: ToolCall, response: PipelineResponse) -> list[type[BaseModel]]:

@@ -54,9 +54,20 @@ def input_requests(run: RunInfo) -> InputRequests:
     }
 
 
-def input_required(run: RunInfo) -> InputRequiredResult:
+def input_required(run: RunInfo, approval_key: str) -> InputRequiredResult:
     """Return the result of a call whose run awaits approval. The client repeats the call with the answers."""
-    return InputRequiredResult(input_requests=input_requests(run), request_state=run.id)
+    return InputRequiredResult(input_requests=input_requests(run), request_state=join_key(run.id, approval_key))
+
+
+def join_key(run_id: str, approval_key: str) -> str:
+    """Return an id of a run that only the client gets that started it. It includes the key of the run's questions."""
+    return f"{run_id}.{approval_key}"
+
+
+def split_key(joined: str) -> tuple[str, str]:
+    """Return the run and the key in an id from `join_key`. Any other id has an empty key."""
+    run_id, _, approval_key = joined.rpartition(".")
+    return (run_id, approval_key) if run_id else (joined, "")
 
 
 def parse_decision(response: object) -> ApprovalDecision | None:

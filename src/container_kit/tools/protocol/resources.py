@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
-from mcp.server.request_state import authenticated_principal
 
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.artifacts.scan import Sbom
 from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.protocol.identity import current_principal
 from container_kit.tools.results.pipeline_json import plan_json
 from container_kit.tools.results.run_json import run_json
 from container_kit.tools.tool import Tool
@@ -28,20 +27,20 @@ _JSON = "application/json"
 def add_resources(server: MCPServer, runs: RunService) -> None:
     """Add `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `run://{id}/sbom` and `pipeline://{name}`."""
 
-    async def run(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - the name in the template
+    async def run(id: str) -> str:  # noqa: A002 - the name in the template
         with _not_found_errors():
-            return json.dumps(run_json(await runs.backend(id).get(id, authenticated_principal(ctx.request_context))))
+            return json.dumps(run_json(await runs.backend(id).get(id, current_principal())))
 
-    async def log(id: str, stage: str, ctx: Context[Any, Any], first: int = 0, lines: int = _LOG_LINES) -> str:  # noqa: A002 - as above
-        principal = authenticated_principal(ctx.request_context)
+    async def log(id: str, stage: str, first: int = 0, lines: int = _LOG_LINES) -> str:  # noqa: A002 - as above
+        principal = current_principal()
         count = max(1, min(lines, _LOG_LINES))
         with _not_found_errors():
             part = await runs.backend(id).log(id, principal, stage, first or None, count)
         return "\n".join(part.lines)
 
-    async def sbom(id: str, ctx: Context[Any, Any]) -> str:  # noqa: A002 - as above
+    async def sbom(id: str) -> str:  # noqa: A002 - as above
         with _not_found_errors():
-            artifacts = await runs.backend(id).artifacts(id, authenticated_principal(ctx.request_context))
+            artifacts = await runs.backend(id).artifacts(id, current_principal())
         document = artifacts.get(Sbom)
         if document is None:
             raise ResourceNotFoundError(f"run {id} has no SBOM; call scan with sbom=true")

@@ -5,7 +5,6 @@ In protocol revision 2026-07-28 a client uses `subscriptions/listen`; in earlier
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -17,13 +16,14 @@ from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.request_state import authenticated_principal
 from mcp.server.subscriptions import ResourceUpdated, SubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
 
 from container_kit.pipelines.runs.service import RunService
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import StageFailure
+from container_kit.tools.protocol.identity import current_principal
 from container_kit.tools.protocol.sdk_internals import add_request_handler, connection_of
 
 _RUN_URI = re.compile(r"run://([^/?]+)(?:/stages/([^/?]+)/log)?(?:\?.*)?")
@@ -52,7 +52,7 @@ class RunUpdates:
         uris = _requested_uris(ctx)
         if not uris:
             return await call_next(ctx)
-        principal = authenticated_principal(ctx)
+        principal = current_principal()
         run_uris = [uri for uri in uris if _RUN_URI.fullmatch(uri)]
         watched = [uri for uri in run_uris[:_LIMIT] if await self._exists(uri, principal)]
         honoured = [uri for uri in uris if uri in watched or uri not in run_uris]
@@ -78,7 +78,7 @@ class RunUpdates:
         add_request_handler(server, "resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
 
     async def _subscribe(self, ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
-        uri, principal = str(params.uri), authenticated_principal(ctx)
+        uri, principal = str(params.uri), current_principal()
         connection = connection_of(ctx)
         subscriptions: dict[str, anyio.CancelScope] = connection.state.setdefault(_STATE_KEY, {})
         if uri in subscriptions or not _RUN_URI.fullmatch(uri):

@@ -11,25 +11,41 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool as McpTool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp.server.request_state import authenticated_principal
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import PrivateAttr
 from starlette.requests import HTTPConnection
 
+from container_kit.pipelines.request import run_not_found
 from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.service import RunService
+from container_kit.stages.contract.fault import FaultCode
 from container_kit.tools.pipeline_tool import RunHandler, execute_call, faults_as_results
-from container_kit.tools.protocol.elicitation import can_elicit, inline_prompt, input_required, parse_decision
+from container_kit.tools.protocol.elicitation import (
+    can_elicit,
+    inline_prompt,
+    input_required,
+    join_key,
+    parse_decision,
+    split_key,
+)
+from container_kit.tools.protocol.identity import current_principal, current_role
 from container_kit.tools.protocol.progress import ProgressFeed, progress_feed
 from container_kit.tools.protocol.sdk_internals import is_cancel_requested
 from container_kit.tools.protocol.tasks.handoff import GRACE_SECONDS, TaskContext
+from container_kit.tools.results.fault import fault_result
 from container_kit.tools.results.schema import input_schema
 from container_kit.tools.results.success import success_result
 from container_kit.tools.tool import Tool, ToolCall, ToolResult
 
 TOOL_FAILURE = "io.modelcontextprotocol/toolFailure"
 """The draft `_meta` key that holds the fields of a fault."""
+
+ROLE_INSUFFICIENT = FaultCode(
+    "role.insufficient",
+    means="The role of the caller does not allow the tool.",
+    hint="Use tools that only read, or ask the operator for a token with the role developer.",
+)
 
 
 class SdkTool(McpTool):
@@ -68,12 +84,15 @@ class SdkTool(McpTool):
     ) -> CallToolResult | InputRequiredResult:
         """Execute a call, with progress if the client requested it."""
         request = context.request_context
+        if self._call.tool.effect != "read_only" and current_role() == "viewer":
+            fault = ROLE_INSUFFICIENT(f"{self.name} changes something, and the role viewer may not").fault
+            return call_tool_result(fault_result(fault, self._call))
         async with progress_feed(request.session.report_progress) as feed:
             call = replace(self._call, arguments=arguments, caller=_caller(request, feed, self.name, arguments))
             try:
                 result = await (_resume(call, context) if context.request_state else execute_call(call))
             except RunDetached as detached:
-                return await _detached_result(call, request, detached.run_id)
+                return await _detached_result(call, request, detached)
         return call_tool_result(result)
 
 
@@ -82,7 +101,8 @@ def _caller(
 ) -> Caller:
     """Return how the client of a request waits for a run, and whether it can ask a person."""
     return Caller(
-        principal=authenticated_principal(request),
+        principal=current_principal(),
+        is_operator=current_role() == "operator",
         on_event=feed,
         detach_after=GRACE_SECONDS if isinstance(request, TaskContext) else None,
         interactive=can_elicit(request),
@@ -93,27 +113,31 @@ def _caller(
 
 
 async def _detached_result(
-    call: ToolCall, request: ServerRequestContext[Any, Any], run_id: str
+    call: ToolCall, request: ServerRequestContext[Any, Any], detached: RunDetached
 ) -> CallToolResult | InputRequiredResult:
     """Return the interim result of a call whose run continues."""
+    run_id = detached.run_id
     if isinstance(request, TaskContext):
-        request.handoff.run_id = run_id
+        request.handoff.task_id = join_key(run_id, detached.approval_key)
         return CallToolResult(content=[])  # the extension returns a task instead
-    return input_required(await call.runs.stored(run_id).summary(run_id, call.principal))
+    return input_required(await call.runs.stored(run_id).summary(run_id, call.principal), detached.approval_key)
 
 
 async def _resume(call: ToolCall, context: Context[Any, Any]) -> ToolResult:
     """Continue a call that the client repeats with answers to the run's questions."""
-    run_id, handler = context.request_state or "", call.tool.handler
+    run_id, key = split_key(context.request_state or "")
+    handler = call.tool.handler
 
     async def resume() -> ToolResult:
         stored = call.runs.stored(run_id)
-        run = await stored.summary(run_id, call.principal)
+        run = await stored.with_key(run_id, call.principal, key)
+        if (await stored.metadata(run_id, call.principal)).get("tool") != call.tool.name:
+            raise run_not_found(run_id)  # another tool, perhaps of a server that may change nothing
         for approval, answer in (context.input_responses or {}).items():
             decision = parse_decision(answer)
             if approval in run.questions and decision is not None:
-                await stored.resolve_approval(run_id, call.principal, approval, decision)
-        response = await stored.follow(run_id, call.caller)
+                await stored.resolve_approval(run_id, call.principal, key, approval, decision)
+        response = await stored.follow(run_id, call.caller, key)
         return handler.to_result(call, response) if isinstance(handler, RunHandler) else success_result(response, ())
 
     return await faults_as_results(call, resume)

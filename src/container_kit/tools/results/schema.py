@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import typing
 from typing import Any
 
 from pydantic import BaseModel
+
+from container_kit.stages.contract import expressions as re
 
 _OMITTED = frozenset({"title", "exclusiveMinimum", "minimum", "maximum"})
 """Keywords that are left out. A fault names a bound when an argument exceeds it."""

@@ -17,11 +17,11 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile, DockerfileRevi
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import ManifestFiles
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
-from container_kit.stages.artifacts.scan import Sbom, ScanFinding, ScanReport
+from container_kit.stages.artifacts.scan import Sbom, ScanReport
+from container_kit.tools.results.scan_text import report_lines
 from container_kit.tools.results.schema import sbom_uri
 
 _DOCKERFILE_LIMIT = 6000
-_ABSENT_OUTCOMES = ("unavailable", "stale")
 
 
 def summary(response: PipelineResponse) -> str:
@@ -123,42 +123,6 @@ def pushed_line(pushed: PushedImage) -> str:
     sent, existing = pushed.layers_pushed, pushed.layers_there_before
     layers = f"; {sent} layers pushed, {existing} already existed" if sent or existing else ""  # Podman has no counts
     return f"pushed {pushed.reference} as {pushed.pinned} (confirmed by the {pushed.confirmed_by}{layers})"
-
-
-def report_lines(report: ScanReport) -> list[str]:
-    """Return the outcome of a scan, the worst findings, the best changes and the absent scanners."""
-    totals = ", ".join(f"{count} {severity}" for severity, count in report.totals.items() if count) or "none"
-    reason = f": {report.gate_reason}" if report.gate == "passed" and report.gate_reason else ""
-    return [
-        f"scan of {report.target}: {report.outcome}; findings: {totals}; gate {report.gate}{reason}",
-        *(
-            f"- {finding.severity} {finding.id} {_subject(finding)}: {finding.title}"
-            for finding in report.findings[:10]
-        ),
-        *(
-            f"change: {change.change} ({change.where or change.kind}) removes {change.removes}"
-            for change in report.changes[:5]
-        ),
-        *_absent_scanner_lines(report),
-    ]
-
-
-def _subject(finding: ScanFinding) -> str:
-    """Return the package with the version that fixes it, and the location."""
-    package = f"{finding.package} {finding.installed or ''}".rstrip() if finding.package else ""
-    fixed = f" → {finding.fixed}" if finding.fixed else ""
-    location = f" ({finding.where})" if finding.package and finding.where else finding.where or finding.path or ""
-    return f"{package}{fixed}{location}"
-
-
-def _absent_scanner_lines(report: ScanReport) -> list[str]:
-    absent = [run for run in report.scanners if run.outcome in _ABSENT_OUTCOMES]
-    names = ", ".join(f"{run.scanner} ({run.outcome})" for run in absent)
-    if not absent:
-        return []
-    if len(absent) < len(report.scanners):
-        return [f"scanners that did not run: {names}"]
-    return [f"nothing was scanned, because no scanner is available: {names}; {absent[0].detail}"]
 
 
 def _managed_deployment_lines(artifacts: Artifacts) -> list[str]:

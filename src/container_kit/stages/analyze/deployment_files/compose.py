@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from container_kit.stages.analyze.discovery import has_manifest
 from container_kit.stages.analyze.evidence.services import kind_of_image
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.docker.image_reference import is_pinned
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts, unwrapped
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, within

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,6 +12,7 @@ from container_kit.stages.analyze.deployment_files.platforms import Blueprint, r
 from container_kit.stages.analyze.discovery import NEVER_MODULES, has_manifest
 from container_kit.stages.analyze.evidence.services import kind_of_image
 from container_kit.stages.artifacts.analysis import DeploymentFile
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.docker.image_reference import short_name
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts, read_dockerfile
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from container_kit.stages.analyze.discovery import NEVER_MODULES
 from container_kit.stages.artifacts.analysis import Role
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import read_dockerfile
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join, within

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from container_kit.stages.analyze.deployment_files.platforms import goes_elsewhere
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.command_ports import PORT_OPTION, port_of_command
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from container_kit.stages.analyze.evidence.line_search import lines_with
@@ -10,6 +9,7 @@ from container_kit.stages.analyze.evidence.ports import ports_in
 from container_kit.stages.analyze.evidence.state import read_state
 from container_kit.stages.analyze.evidence.variables import read_variables
 from container_kit.stages.artifacts.analysis import StatePath, Variable
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder

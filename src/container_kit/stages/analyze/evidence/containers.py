@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.analyze.deployment_files.index import Deployments
 from container_kit.stages.analyze.evidence.image_ports import image_ports
 from container_kit.stages.analyze.evidence.image_program import missing_program
 from container_kit.stages.analyze.evidence.start_scripts import is_entry, read_start_script, without_entry
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.command_ports import port_of_command
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder

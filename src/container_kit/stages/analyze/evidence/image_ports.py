@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.dockerfile_facts import DockerfileFacts
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join

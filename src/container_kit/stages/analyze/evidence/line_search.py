@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+
+from container_kit.stages.contract import expressions as re
 
 _LONGEST_LINE = 400
 """In characters; a longer line is generated or minified."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 
 from container_kit.stages.analyze.evidence.line_search import statements_with
+from container_kit.stages.contract import expressions as re
 
 MAX_LINES = 300
 """The lines of a file to match; a file with more candidates is data."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 
 from container_kit.stages.analyze.deployment_files.index import Deployments
 from container_kit.stages.analyze.discovery import NEVER_MODULES
 from container_kit.stages.artifacts.analysis import Module, Risk
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.data.end_of_life import LAST_FIXES
 from container_kit.stages.ecosystems.catalog import catalog

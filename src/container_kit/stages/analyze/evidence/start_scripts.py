@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 
 _SHELLS = re.compile(

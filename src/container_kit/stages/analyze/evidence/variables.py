@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.analyze.evidence.line_search import lines_with
 from container_kit.stages.artifacts.analysis import Variable
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.redaction import MASK, Redactor, looks_secret
 
 _VARIABLE_WORDS = ("env", "ENV", "Env", "${", "config(")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from container_kit.stages.build import ca_certificates
+from container_kit.stages.contract import expressions as re
 
 _STEP = re.compile(r"\[(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<of>\d+)\] (?P<instruction>.*)", re.DOTALL)
 # The classic builder and Podman: `Step 1/2 : FROM x`, `STEP 1/2: FROM x`, `[1/2] STEP 1/2: FROM x AS y`

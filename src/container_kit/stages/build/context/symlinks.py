@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.go_match import PatternSyntaxError, matches
 
 _WILDCARD = re.compile(r"[*?\[]")

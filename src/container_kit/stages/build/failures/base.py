@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import re
 
 from container_kit.stages.build.failures.pattern import Failure, edit_and_retry, pattern
 from container_kit.stages.build.secrets import SECRET_NOT_FOUND
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import FaultCode, NextAction, StageFailure
 from container_kit.stages.formats.dockerfile import Instruction
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import posixpath
-import re
 from collections.abc import Sequence
 
 from container_kit.stages.build.failures.pattern import Failure, edit_and_retry
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 
 FILE_NOT_FOUND = FaultCode(

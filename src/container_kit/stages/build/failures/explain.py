@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.build.buildkit.progress import BuildLog, BuildStep
 from container_kit.stages.build.buildx import BUILDX_UNSUPPORTED
 from container_kit.stages.build.failures import base, copying, network, packages, process
 from container_kit.stages.build.failures.pattern import Failure, FailurePattern, edit_and_retry
 from container_kit.stages.build.inputs import Inputs
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import FaultCode, StageFailure
 from container_kit.stages.docker.engine import ENGINE_DISK_FULL
 from container_kit.stages.formats.dockerfile import BuildStage, Instruction, ParsedDockerfile

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.build.failures.pattern import Failure, pattern
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import NextAction
 
 _HOST = r"(?P<host>[A-Za-z0-9.-]+)"

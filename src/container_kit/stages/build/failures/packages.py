@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.build.failures.pattern import Failure, pattern
+from container_kit.stages.contract import expressions as re
 
 
 def _lists_never_fetched(failure: Failure, _match: re.Match[str]) -> bool:

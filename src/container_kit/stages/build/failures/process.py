@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from pathlib import Path
 
 from container_kit.stages.build.context.build_context import walk
 from container_kit.stages.build.failures.pattern import Failure, When, pattern
+from container_kit.stages.contract import expressions as re
 
 _MAX_FILES = 20_000
 

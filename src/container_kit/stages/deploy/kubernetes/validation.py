@@ -7,9 +7,9 @@ and mount paths, and those of the distribution specification for image reference
 from __future__ import annotations
 
 import posixpath
-import re
 from fractions import Fraction
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.contract.redaction import Redactor, looks_secret
 from container_kit.stages.deploy.faults import OPTION_INVALID

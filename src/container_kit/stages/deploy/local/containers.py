@@ -9,11 +9,11 @@ thus publishes the port without a restart.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.deploy.local.container import (
     PUBLIC_ADDRESS,

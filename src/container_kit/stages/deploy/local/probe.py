@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import anyio
 from anyio.abc import SocketStream
 
 from container_kit.stages.artifacts.deployment import Probe
+from container_kit.stages.contract import expressions as re
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")  # RFC 9112, section 4
 _LOCATION = re.compile(rb"^location:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)

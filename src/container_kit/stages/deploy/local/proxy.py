@@ -8,7 +8,6 @@ active version.
 from __future__ import annotations
 
 import io
-import re
 import secrets
 import tarfile
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from container_kit.stages.artifacts.deployment import Probe
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.deploy.local.container import (
     APP_NETWORK_PREFIX,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,7 @@ from container_kit.stages.artifacts.deployment import DeployOptions, ProgramKind
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import NextAction
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.data.end_of_life import of_image
 from container_kit.stages.docker.image_reference import ImageReference, is_pinned
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, substitute

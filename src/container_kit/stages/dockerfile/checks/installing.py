@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, problem, replace
 from container_kit.stages.formats.dockerfile import BuildStage, Instruction
 

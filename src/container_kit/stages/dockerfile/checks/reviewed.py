@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from container_kit.stages.artifacts.analysis import Module
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.formats.dockerfile import (
     BuildStage,

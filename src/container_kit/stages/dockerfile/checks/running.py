@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.dockerfile.checks.reviewed import ReviewContext, before, problem, replace, substitute
 from container_kit.stages.dockerfile.generate.health import health_command
 from container_kit.stages.dockerfile.generate.render import USER

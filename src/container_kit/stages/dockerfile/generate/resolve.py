@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.artifacts.analysis import Analysis, Module, Role
 from container_kit.stages.artifacts.dockerfile import DockerfileOptions, Reason
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.docker.image_reference import ImageReference
 from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.declaration import RootBuild

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.beam import detect, detect_erlang, lockfiles
 from container_kit.stages.ecosystems.beam.recipe import elixir, gleam
 from container_kit.stages.ecosystems.facets.declaration import Ecosystem, Language

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.apt_packages import build_packages, runtime_packages
 from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases

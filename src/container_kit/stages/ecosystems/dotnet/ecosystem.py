@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.dotnet import lockfiles, workspace
 from container_kit.stages.ecosystems.dotnet.detect import DETECTORS
 from container_kit.stages.ecosystems.dotnet.recipe import dotnet, publish

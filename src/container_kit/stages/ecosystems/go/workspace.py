@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.ecosystems.facets.generation.workspace import (
     PackageWorkspace,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
 from container_kit.stages.ecosystems.facets.detection.module_tree import join
 from container_kit.stages.formats.documents import salvage_pairs
+from container_kit.stages.formats.path_globs import PathGlobs
 
 _CALLS = re.compile(r"(?:\b(?:npm|yarn|pnpm|bun) (?:run )?(?:-s |--silent )?|\brun-[sp] )([\w:.-]+)\s*(?:--.*)?$")
 _LOCKS = {
@@ -161,23 +162,15 @@ def _expand(folder: Folder, globs: Any) -> list[str]:
     patterns = (
         [g.removeprefix("./").rstrip("/") for g in globs if isinstance(g, str)] if isinstance(globs, list) else []
     )
-    include = [_glob(g) for g in patterns if not g.startswith("!")]
-    exclude = [_glob(g[1:].removeprefix("./")) for g in patterns if g.startswith("!")]
+    include = PathGlobs(g for g in patterns if not g.startswith("!"))
+    exclude = PathGlobs(g[1:].removeprefix("./") for g in patterns if g.startswith("!"))
     found = []
     for path in folder.tree.below(folder.path):
         relative = path[len(folder.path) :].lstrip("/")
-        member = any(g.fullmatch(relative) for g in include) and not any(g.fullmatch(relative) for g in exclude)
-        if relative and member and folder.tree.exists(join(path, "package.json")):
+        member = folder.tree.exists(join(path, "package.json")) and include.matches(relative)
+        if relative and member and not exclude.matches(relative):
             found.append(relative)
     return found
-
-
-def _glob(pattern: str) -> re.Pattern[str]:
-    parts = [
-        r"(?:.+/)?" if part == "**" else re.escape(part).replace(r"\*", "[^/]*") + "/" for part in pattern.split("/")
-    ]
-    expression = "".join(parts).removesuffix("/")
-    return re.compile(expression if not pattern.endswith("**") else expression.removesuffix("(?:.+/)?") + ".+")
 
 
 def _projects(folder: Folder) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.dependencies.lockfile import Entry
 from container_kit.stages.ecosystems.javascript.lockfiles import resolved, split
 from container_kit.stages.formats.documents import Malformed

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.declaration import Ecosystem, Language, PackageManager
 from container_kit.stages.ecosystems.facets.dependencies.package_registry import (
     LockCommand,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from pydantic import BaseModel
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.dependencies.lockfile import Entry, Lines, quoted
 from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.documents import parse_json

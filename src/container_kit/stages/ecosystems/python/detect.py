@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from typing import TypeVar
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector, Framework
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
@@ -16,6 +15,7 @@ from container_kit.stages.ecosystems.python.packaging import normal, read_packag
 from container_kit.stages.ecosystems.python.source_files import PythonFile, read_python
 from container_kit.stages.ecosystems.python.start_commands import ASGI, WSGI, is_own, run_command, start_commands
 from container_kit.stages.ecosystems.python.system_packages import SYSTEM_PACKAGES
+from container_kit.stages.formats.path_globs import PathGlobs
 
 T = TypeVar("T")
 
@@ -322,11 +322,8 @@ def workspace(folder: Folder) -> tuple[str, list[str]] | None:
 def _matching(folder: Folder, patterns: list[str]) -> list[str]:
     if not any("*" in pattern for pattern in patterns):
         return []
-    return [path for path in folder.folders(depth=4) if path and any(_is_member(path, p) for p in patterns)]
-
-
-def _is_member(path: str, pattern: str) -> bool:
-    return path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern)
+    members = PathGlobs(patterns)
+    return [path for path in folder.folders(depth=4) if path and members.matches(path)]
 
 
 DETECTORS = (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.dependencies.file_walk import ends_like
 from container_kit.stages.ecosystems.facets.dependencies.lockfile import OBJECT, Entry, Lines, Reader, Unread, quoted
 from container_kit.stages.ecosystems.facets.dependencies.packages import Package

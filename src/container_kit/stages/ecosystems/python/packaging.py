@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import configparser
-import re
 from collections.abc import Iterable
 from typing import Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.command_ports import port_of_command
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder

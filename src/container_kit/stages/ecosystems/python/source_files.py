@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 import warnings
 from dataclasses import dataclass
+
+from container_kit.stages.contract import expressions as re
 
 _APPLICATIONS = {
     "Flask": "flask",

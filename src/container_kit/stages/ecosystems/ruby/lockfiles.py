@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.dependencies.lockfile import Entry
 from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.formats.documents import Malformed

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.base_images import Base, Bases
 from container_kit.stages.ecosystems.facets.generation.program import DEBIANS, LINKED, program

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.dockerfile.document import BuildStage, ParsedDockerfile
 from container_kit.stages.formats.dockerfile.instruction import Instruction
 from container_kit.stages.formats.dockerfile.variables import (

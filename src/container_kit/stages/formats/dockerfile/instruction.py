@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+
+from container_kit.stages.contract import expressions as re
 
 _COPYING = frozenset({"ADD", "COPY"})
 _HEREDOC_WORD = re.compile(r"\d*<<")

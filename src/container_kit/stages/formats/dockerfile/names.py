@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from container_kit.stages.contract import expressions as re
 
 _NAME = re.compile(r"(?:docker|container)file(?:[._-][^/\s]+)?|[^/\s]+\.(?:docker|container)file")
 _SOURCE_CODE = """

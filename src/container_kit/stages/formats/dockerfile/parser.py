@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.dockerfile.instruction import Heredoc, Instruction
 from container_kit.stages.formats.dockerfile.limits import DockerfileSyntaxError, split_lines
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import re
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.dockerfile.instruction import Instruction
 
 KEYWORDS = (

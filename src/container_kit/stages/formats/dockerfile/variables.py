@@ -6,10 +6,10 @@ The forms are `$NAME`, `${NAME}` and `${NAME:-word}` with the operators `:-`, `-
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.dockerfile.instruction import Instruction
 
 _MAX_CHARACTERS = 8192

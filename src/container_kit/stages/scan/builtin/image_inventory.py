@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tarfile
 import tempfile
@@ -14,6 +13,7 @@ from typing import IO
 
 import anyio.from_thread
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.dependencies import packages
 from container_kit.stages.ecosystems.facets.dependencies.packages import Package, System
 

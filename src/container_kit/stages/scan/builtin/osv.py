@@ -19,6 +19,8 @@ from container_kit.stages.ecosystems.facets.dependencies.packages import Package
 from container_kit.stages.scan.scanners.base import severity
 
 _CHECKED_EVERY = 500
+_ROLLING = {"wolfi": "Wolfi", "chainguard": "Chainguard"}
+"""Distributions without releases, by their id in `/etc/os-release`."""
 _RATED: tuple[tuple[float, Severity], ...] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
 
 
@@ -89,6 +91,8 @@ def ecosystem_of(package: Package, system: System | None) -> str | None:
         return f"Debian:{system.version.partition('.')[0]}"
     if system.id == "ubuntu":
         return f"Ubuntu:{system.version}"
+    if system.id in _ROLLING:
+        return _ROLLING[system.id]
     if system.id == "alpine":
         return f"Alpine:v{'.'.join(system.version.split('.')[:2])}"
     return None
@@ -173,6 +177,18 @@ def _add(loaded: Advisories, content: bytes, ecosystem: str, names: set[str]) ->
         name = common_name(ecosystem, affected.package.name)
         if name in names and _is_of(affected.package.ecosystem, ecosystem):
             loaded.by_package[name].append((advisory, affected))
+
+
+def parts_of(advisory: Advisory, ecosystem: str, name: str) -> Iterator[Affected]:
+    """Return the parts of an advisory that are about a package.
+
+    Args:
+        ecosystem: As in OSV, for example `Debian:12`.
+        name: The package's name, by `common_name`.
+    """
+    for part in advisory.affected:
+        if _is_of(part.package.ecosystem, ecosystem) and common_name(ecosystem, part.package.name) == name:
+            yield part
 
 
 def _is_of(named: str, ecosystem: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.formats.dockerfile import Instruction
 from container_kit.stages.scan.remediation.lineage import Lineage
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, cached_property
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.dependencies import file_walk as walk
 from container_kit.stages.ecosystems.facets.dependencies.lockfile import BROKEN

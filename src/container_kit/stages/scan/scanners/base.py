@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,13 @@ import anyio
 
 from container_kit.stages.artifacts.scan import Outcome, ScanFinding, ScannerRun, Severity
 from container_kit.stages.contract.paths import state_folder
+
+OSV_API = "https://api.osv.dev"
+
+
+def parse_osv_api(value: str) -> str | None:
+    """Return the address of the API of OSV; None if the setting turns its queries off."""
+    return None if value.strip().lower() in {"", "off", "false", "no", "0"} else value.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,8 @@ class ScannerSettings:
     osv: Path | None = None
     """A folder of OSV exports (`ECOSYSTEM/all.zip`, or JSON files below it) for the built-in matcher; None means the
     folder `osv` in the state folder."""
+    osv_api: str | None = field(default_factory=lambda: parse_osv_api(os.environ.get("CONTAINER_KIT_OSV_API", OSV_API)))
+    """The address of the API of OSV for the built-in matcher without exports; None means that it is never queried."""
     update_databases: bool = True
     """Let a scanner download its database if that is missing or outdated."""
     database_max_age: timedelta = timedelta(days=7)
@@ -43,6 +53,11 @@ class ScannerSettings:
     def exports_folder(self) -> Path:
         """The folder where exports of OSV are expected."""
         return self.osv or state_folder() / "osv"
+
+    @property
+    def osv_cache_folder(self) -> Path:
+        """The folder for advisories from the API of OSV."""
+        return state_folder() / "osv-cache"
 
     @property
     def exports(self) -> Path | None:

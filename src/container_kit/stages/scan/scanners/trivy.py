@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import anyio.to_thread
 from pydantic import ValidationError
 
 from container_kit.stages.artifacts.scan import ScannerRun
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.programs.run import ProgramError, ProgramResult, run
 from container_kit.stages.scan.scanners.base import ScannerResult, ScannerSettings, completed, instant, unavailable

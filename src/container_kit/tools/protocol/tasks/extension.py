@@ -8,15 +8,14 @@ from typing import Any
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.extension import Extension, MethodBinding
 from mcp.server.mcpserver import require_client_extension
-from mcp.server.request_state import authenticated_principal
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import decode_header_value
 from mcp_types import HEADER_MISMATCH, CallToolRequestParams, RequestParams
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from container_kit.tools.protocol.elicitation import parse_decision
+from container_kit.tools.protocol.identity import current_principal
 from container_kit.tools.protocol.tasks.handoff import TASKS, with_handoff
-from container_kit.tools.protocol.tasks.task import Tasks, protocol_errors
+from container_kit.tools.protocol.tasks.task import Tasks
 
 _VERSIONS = frozenset(MODERN_PROTOCOL_VERSIONS)
 
@@ -57,31 +56,23 @@ class TasksExtension(Extension):
             return await call_next(ctx)
         context = with_handoff(ctx)
         result = await call_next(context)
-        if context.handoff.run_id is None:
+        if context.handoff.task_id is None:
             return result
-        task = await self._tasks.summary(context.handoff.run_id, authenticated_principal(ctx))
+        task = await self._tasks.summary(context.handoff.task_id, current_principal())
         return {"resultType": "task", **task}
 
     async def _get(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> dict[str, Any]:
         _check_request(ctx, params)
-        return await self._tasks.get(params.task_id, authenticated_principal(ctx))
+        return await self._tasks.get(params.task_id, current_principal())
 
     async def _update(self, ctx: ServerRequestContext[Any, Any], params: UpdateParams) -> dict[str, Any]:
         _check_request(ctx, params)
-        principal = authenticated_principal(ctx)
-        stored = self._tasks.runs.stored
-        with protocol_errors():
-            run = await stored(params.task_id).summary(params.task_id, principal)
-            for approval, response in params.input_responses.items():
-                decision = parse_decision(response)
-                if approval in run.questions and decision is not None:  # anything else leaves the question open
-                    await stored(run.id).resolve_approval(run.id, principal, approval, decision)
+        await self._tasks.answer(params.task_id, current_principal(), params.input_responses)
         return {}
 
     async def _cancel(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> dict[str, Any]:
         _check_request(ctx, params)
-        with protocol_errors():
-            await self._tasks.runs.stored(params.task_id).cancel(params.task_id, authenticated_principal(ctx))
+        await self._tasks.cancel(params.task_id, current_principal())
         return {}
 
 

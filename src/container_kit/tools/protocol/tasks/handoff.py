@@ -17,8 +17,8 @@ GRACE_SECONDS = 0.2
 class Handoff:
     """The outcome of a call that may return a task."""
 
-    run_id: str | None = None
-    """The run that continues; None if the call has its result."""
+    task_id: str | None = None
+    """The task of the run that continues; None if the call has its result."""
 
 
 @dataclass(kw_only=True)

@@ -10,11 +10,11 @@ import anyio
 import anyio.abc
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import require_client_extension
-from mcp.server.request_state import authenticated_principal
 from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp_types import Notification, SubscriptionsAcknowledgedNotification
 
+from container_kit.tools.protocol.identity import current_principal
 from container_kit.tools.protocol.tasks.handoff import TASKS
 from container_kit.tools.protocol.tasks.task import FINAL, Tasks
 
@@ -37,7 +37,7 @@ class TaskNotifications:
         if not requested:
             return await call_next(ctx)
         require_client_extension(ctx, TASKS)
-        principal = authenticated_principal(ctx)
+        principal = current_principal()
         task_ids = [task_id for task_id in requested if await self._exists(task_id, principal)]
         result: HandlerResult = None
         rejection: MCPError | None = None
@@ -81,11 +81,8 @@ class TaskNotifications:
             group.cancel_scope.cancel()
 
     async def _watch(self, task_id: str, principal: str | None, changed: list[anyio.Event]) -> None:
-        stored = self._tasks.runs.stored(task_id)
-        async for _ in stored.events(task_id, principal):
+        async for _ in self._tasks.changes(task_id, principal):
             changed[0].set()
-        await stored.wait(task_id, principal)  # the last event is emitted just before the run is final
-        changed[0].set()
 
 
 class _AcknowledgingSession:

@@ -1,14 +1,17 @@
-"""A stored run as a task."""
+"""A stored run as a task.
+
+The id of a task includes the key of the run's questions, so only the client whose call created the task can use it.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
 from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 from pydantic import BaseModel
 
 from container_kit.pipelines.durable.config import RESULT_TTL
@@ -18,7 +21,8 @@ from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.tools.pipeline_tool import RunHandler, faults_as_results
-from container_kit.tools.protocol.elicitation import input_requests
+from container_kit.tools.protocol.elicitation import input_requests, parse_decision, split_key
+from container_kit.tools.protocol.identity import current_role
 from container_kit.tools.protocol.tool_adapter import call_tool_result
 from container_kit.tools.results.run_json import iso_time
 from container_kit.tools.tool import Tool, ToolCall, ToolResult
@@ -37,7 +41,7 @@ class Tasks:
     """
 
     def __init__(self, runs: RunService, tools: Mapping[str, Tool]) -> None:
-        self.runs = runs
+        self._runs = runs
         self._tools = tools
 
     async def summary(self, task_id: str, principal: str | None) -> dict[str, Any]:
@@ -46,7 +50,7 @@ class Tasks:
         Raises:
             MCPError: The principal has no such task, or the store failed.
         """
-        return _summary(await self._run(task_id, principal))
+        return _summary(await self._run(task_id, principal), task_id)
 
     async def get(self, task_id: str, principal: str | None) -> dict[str, Any]:
         """Return a task with its questions, its result or its error.
@@ -55,23 +59,69 @@ class Tasks:
             MCPError: The principal has no such task, or the store failed.
         """
         run = await self._run(task_id, principal)
-        task = _summary(run)
+        task = _summary(run, task_id)
         if task["status"] == "input_required":
             task["inputRequests"] = {key: _dump(request) for key, request in input_requests(run).items()}
         elif task["status"] == "completed":
             task |= await self._result(run, principal)
         return task
 
-    async def _run(self, task_id: str, principal: str | None) -> RunInfo:
+    async def answer(self, task_id: str, principal: str | None, answers: Mapping[str, Any]) -> None:
+        """Answer questions of a task. An answer that does not fit the form leaves its question open.
+
+        Raises:
+            MCPError: The principal has no such task, the server changes nothing, or the store failed.
+        """
+        run = await self._changeable(task_id, principal)
+        _, approval_key = split_key(task_id)
         with protocol_errors():
-            run = await self.runs.stored(task_id).summary(task_id, principal)
+            for approval, response in answers.items():
+                decision = parse_decision(response)
+                if approval in run.questions and decision is not None:
+                    stored = self._runs.stored(run.id)
+                    await stored.resolve_approval(run.id, principal, approval_key, approval, decision)
+
+    async def cancel(self, task_id: str, principal: str | None) -> None:
+        """Cancel a task.
+
+        Raises:
+            MCPError: As `answer`.
+        """
+        run = await self._changeable(task_id, principal)
+        with protocol_errors():
+            await self._runs.stored(run.id).cancel(run.id, principal)
+
+    async def changes(self, task_id: str, principal: str | None) -> AsyncIterator[None]:
+        """Yield whenever a task has changed, until it is final.
+
+        Raises:
+            MCPError: The principal has no such task, or the store failed.
+        """
+        run = await self._run(task_id, principal)
+        stored = self._runs.stored(run.id)
+        async for _ in stored.events(run.id, principal):
+            yield
+        await stored.wait(run.id, principal)  # the last event is emitted just before the run is final
+        yield
+
+    async def _changeable(self, task_id: str, principal: str | None) -> RunInfo:
+        if all(tool.effect == "read_only" for tool in self._tools.values()):
+            raise MCPError(INVALID_REQUEST, "this server is read-only: it answers no questions and cancels nothing")
+        if current_role() == "viewer":
+            raise MCPError(INVALID_REQUEST, "the role viewer answers no questions and cancels nothing")
+        return await self._run(task_id, principal)
+
+    async def _run(self, task_id: str, principal: str | None) -> RunInfo:
+        run_id, approval_key = split_key(task_id)
+        with protocol_errors():
+            run = await self._runs.stored(run_id).with_key(run_id, principal, approval_key)
         if run.finished and run.updated + RESULT_TTL < time.time():
             raise _task_not_found()
         return run
 
     async def _result(self, run: RunInfo, principal: str | None) -> dict[str, Any]:
         """Return the result that the call would have had without the task."""
-        stored = self.runs.stored(run.id)
+        stored = self._runs.stored(run.id)
         with protocol_errors():
             metadata = await stored.metadata(run.id, principal)
             response = await stored.wait(run.id, principal)
@@ -80,7 +130,7 @@ class Tasks:
             message = f"this server has no tool for {run.pipeline}; get-run shows how run {run.id} ended"
             return {"status": "failed", "error": {"code": INTERNAL_ERROR, "message": message}}
         arguments: Any = metadata.get("arguments") or {}
-        call = ToolCall(tool, arguments, self.runs, self._tools, Caller(principal=principal))
+        call = ToolCall(tool, arguments, self._runs, self._tools, Caller(principal=principal))
         handler = tool.handler
 
         async def to_result() -> ToolResult:
@@ -107,9 +157,9 @@ def _task_not_found() -> MCPError:
     return MCPError(INVALID_PARAMS, "there is no such task, or it has expired")
 
 
-def _summary(run: RunInfo) -> dict[str, Any]:
+def _summary(run: RunInfo, task_id: str) -> dict[str, Any]:
     task = {
-        "taskId": run.id,
+        "taskId": task_id,
         "status": _status(run),
         "createdAt": iso_time(run.created),
         "lastUpdatedAt": iso_time(run.updated),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from typing import Any, Literal
 
 from container_kit.stages.artifacts.deployment import Check
 from container_kit.stages.artifacts.kubernetes import KubernetesOptions
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.deploy.kubernetes.cluster.api import KubernetesApi
 

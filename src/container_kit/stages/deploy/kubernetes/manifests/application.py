@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,6 +9,7 @@ from fractions import Fraction
 from container_kit.stages.artifacts.analysis import Module
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import ClusterImage, KubernetesOptions
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.deploy.faults import OPTION_INVALID, PORT_NOT_FOUND
 from container_kit.stages.deploy.kubernetes import validation as fields
 from container_kit.stages.docker.image_reference import ImageReference, short_name

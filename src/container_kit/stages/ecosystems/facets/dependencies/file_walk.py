@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase, translate
+
+from container_kit.stages.contract import expressions as re
 
 MOST_DEPTH = 100
 """Folders inside each other."""

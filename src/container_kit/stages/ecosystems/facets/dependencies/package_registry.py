@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.dependencies.lockfile import Reader
 
 

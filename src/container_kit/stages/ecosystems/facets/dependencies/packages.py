@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from email.parser import HeaderParser
 from typing import IO
+
+from container_kit.stages.contract import expressions as re
 
 _MOST_JAR_DEPTH = 3
 _MOST_JAR_BYTES = 512 * 2**20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from container_kit.stages.contract import expressions as re
 
 PORT_OPTION = re.compile(
     r"(?:--port[= ]|--bind[= ]\S*?:|\s-b[= ]?\S*?:|\s-p[= ]?|-Dserver\.port=|--server\.port[= ]|:\$\{PORT:-|\bPORT=|\s(?:\[::\]|0\.0\.0\.0|\*):)(\d{2,5})\b"  # noqa: E501 - one expression

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.redaction import looks_secret
 from container_kit.stages.docker.image_reference import is_pinned

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.module_tree import ModuleTree, join
 
 MAX_SOURCES = 200

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from container_kit.stages.artifacts.analysis import Module, Role
 from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.context_tree import ContextTree
 from container_kit.stages.ecosystems.facets.generation.questions import start_unknown
 from container_kit.stages.ecosystems.facets.generation.recipe import copy, literal

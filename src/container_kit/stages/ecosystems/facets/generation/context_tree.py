@@ -6,11 +6,11 @@ import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from container_kit.stages.formats.files import read_inside
+from container_kit.stages.formats.files import list_inside, read_inside
+from container_kit.stages.formats.path_globs import PathGlobs
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -19,6 +19,8 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _LARGEST = 1_000_000
 """Bytes; a manifest above it is not read."""
 _MOST_MATCHES = 1000
+_MOST_FOLDERS = 50_000
+_SKIPPED = frozenset(["node_modules", ".git", ".venv"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +145,42 @@ class ContextTree:
         return tuple(sorted(found))
 
     def files(self, pattern: str) -> tuple[str, ...]:
-        """Return the files that a glob pattern names, sorted; at most a thousand."""
-        if ".." in pattern.split("/") or pattern.startswith("/"):
+        """Return the files that a glob pattern names, sorted; at most a thousand.
+
+        Each folder is listed once, whatever the pattern.
+        """
+        parts = [part for part in pattern.split("/") if part not in ("", ".")]
+        if ".." in parts or pattern.startswith("/") or not parts:
             return ()
+        found: list[str] = []
+        pending = [("", frozenset([0]))]
+        for _ in range(_MOST_FOLDERS):
+            if not pending or len(found) >= _MOST_MATCHES:
+                break
+            folder, places = pending.pop()
+            step = _Step(parts, places)
+            for name, is_folder in sorted(self._list(folder).items(), reverse=True):
+                path = f"{folder}/{name}".lstrip("/")
+                if step.is_last(name) and self._is_file(path):
+                    found.append(path)
+                inner = frozenset() if name in _SKIPPED else step.inner(name, is_folder)
+                if inner and (is_folder or self._is_folder(path)):
+                    pending.append((path, inner))
+        return tuple(sorted(found[:_MOST_MATCHES]))
+
+    def _list(self, folder: str) -> dict[str, bool]:
         try:
-            found = [
-                path.relative_to(self.root).as_posix()
-                for path in islice(self.root.glob(pattern), _MOST_MATCHES)
-                if not {"node_modules", ".git", ".venv"} & set(path.relative_to(self.root).parts)
-            ]
-        except (OSError, ValueError, NotImplementedError):
-            return ()
-        return tuple(sorted(path for path in found if (file := self._inside(path)) and file.is_file()))
+            return list_inside(str(self.root), folder)
+        except OSError:
+            return {}
+
+    def _is_file(self, path: str) -> bool:
+        file = self._inside(path)
+        return file is not None and file.is_file()
+
+    def _is_folder(self, path: str) -> bool:
+        folder = self._inside(path)
+        return folder is not None and folder.is_dir()
 
     def _inside(self, path: str) -> Path | None:
         try:
@@ -162,3 +188,26 @@ class ContextTree:
         except (OSError, RuntimeError, ValueError):
             return None
         return found if found.is_relative_to(self.root) else None
+
+
+class _Step:
+    """One folder of a search: the parts of the pattern that may match a name in it."""
+
+    def __init__(self, parts: list[str], places: Iterable[int]) -> None:
+        self._last = len(parts) - 1
+        pending = set(places)
+        for place in sorted(places):
+            while place < self._last and parts[place] == "**":
+                place += 1
+                pending.add(place)
+        self._any = frozenset(place for place in pending if parts[place] == "**")
+        self._names = {place: PathGlobs([parts[place]]) for place in pending - self._any}
+
+    def is_last(self, name: str) -> bool:
+        """Return whether a file of this name matches."""
+        return self._last in self._any or (self._last in self._names and self._names[self._last].matches(name))
+
+    def inner(self, name: str, is_folder: bool) -> frozenset[int]:
+        """Return the parts that may match in a folder of this name; `**` does not follow links."""
+        after = {place + 1 for place, glob in self._names.items() if place < self._last and glob.matches(name)}
+        return frozenset(after | self._any if is_folder else after)

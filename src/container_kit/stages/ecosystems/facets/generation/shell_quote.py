@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.questions import NAME_UNUSABLE
 
 _NEVER = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]|<<|\\$")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from container_kit.stages.contract import expressions as re
 
 _LAUNCHERS = (
     ("poetry", "run"),

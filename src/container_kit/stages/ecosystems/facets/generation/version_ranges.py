@@ -7,8 +7,9 @@ that one small reader serves them all; an unknown form allows everything.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+
+from container_kit.stages.contract import expressions as re
 
 _CLAUSE = re.compile(r"(>=|<=|~>|~=|===?|!=|>|<|\^|~)?\s*v?(\d+(?:\.(?:\d+|[xX*]))*)")
 _RANGE = re.compile(r"v?(\d[\w.]*)\s+-\s+v?(\d[\w.]*)")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction
 from container_kit.stages.deploy.kubernetes.rollout.container import Container, dig
 from container_kit.stages.deploy.kubernetes.rollout.faults import (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.deploy.kubernetes.rollout.container import Container, Json, PodEvent, dig
 from container_kit.stages.deploy.kubernetes.rollout.faults import PROBE_LIVENESS, PROBE_READINESS, PROBE_STARTUP
