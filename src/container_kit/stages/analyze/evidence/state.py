@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Iterator
 
 from container_kit.stages.artifacts.analysis import StateKind, StatePath
+from container_kit.stages.contract import expressions as re
 
 _DATABASE = re.compile(r"[\"'/]((?:[\w.-]+/)*[\w-]+\.(?:db|sqlite3?|db3))[\"'?]")
 _ABSOLUTE = re.compile(r"sqlite(?:\+\w+)?:////((?:[\w.-]+/)+[\w-]+(?:\.\w+)?)[\"'?]")

@@ -95,7 +95,7 @@ def read_variables(known: dict[str, Variable], where: str, text: str) -> None:
                 default = _plain(groups.get("default") or groups.get("default1"))
                 raises = bool(groups.get("must"))
                 if sign == "(" and where.endswith(".py"):
-                    default, raises = _reader_default(name, line[match.end("name") :], text)
+                    default, raises = _reader_default(name, line[match.start() :].partition(name)[2], text)
                 must = default is None and (raises or bool(_ADDRESS.search(name)) or looks_secret(name))
                 add_variable(known, name, must, default, f"{where}:{number}", _suggestion(name, line, required=must))
     if "BaseSettings" in text and where.endswith(".py"):
@@ -104,9 +104,11 @@ def read_variables(known: dict[str, Variable], where: str, text: str) -> None:
 
 def _reader_default(name: str, rest: str, text: str) -> tuple[str | None, bool]:
     """Return the default of `config("NAME", …)` or `env("NAME", …)`, and whether the call raises without a value."""
-    given = re.match(r"['\"]\s*,\s*+(?:.*?\bdefault\s*=\s*|(?!\w+\s*=))(?P<default>[^)\n]+)", rest)
-    if given:
-        return _plain(given["default"].partition(", cast")[0]) or "", False
+    named = re.search(r"\bdefault\s*=\s*([^)\n]+)", rest)
+    second = re.match(r"['\"]\s*,\s*([^)\n]+)", rest)
+    if named or (second and not re.match(r"\w+\s*=", second[1])):
+        given = named or second
+        return _plain((given[1] if given else "").partition(", cast")[0]) or "", False
     if re.search(rf"\b{name}\s*=\s*\(", text):  # django-environ: Env(DEBUG=(bool, False))
         return "", False
     return None, True
@@ -122,8 +124,15 @@ def _suggestion(name: str, line: str, *, required: bool) -> str | None:
 
 
 _SETTINGS_CLASS = re.compile(r"^class \w+\([^)\n]*\bBaseSettings\b[^)\n]*\):\n((?:(?:[ \t].*)?\n)+)", re.MULTILINE)
-_REQUIRED_FIELD = re.compile(r"Field\(\s*(?:\.\.\.|\w+\s*=(?!.*\bdefault))")
 _FIELD = re.compile(r"^    (\w+)\s*:\s*([^=\n#]+?)\s*(?:=\s*(.+?))?\s*(?:#.*)?$")
+
+
+def _is_required(value: str | None) -> bool:
+    """Return whether a field of a settings class has no default."""
+    if value is None:
+        return True
+    first = re.match(r"Field\(\s*(\.\.\.|\w+\s*=|\))", value)
+    return first is not None and (first[1] == "..." or "default" not in value)
 
 
 def _read_settings_class(known: dict[str, Variable], where: str, text: str) -> None:
@@ -136,9 +145,7 @@ def _read_settings_class(known: dict[str, Variable], where: str, text: str) -> N
             if field is None or field[1] == "model_config" or field[1].startswith("_") or "ClassVar" in field[2]:
                 continue
             name = f"{prefix[1] if prefix else ''}{field[1]}".upper()
-            required = (
-                field[3] is None or re.match(r"Field\(\s*(?:\.\.\.|\w+\s*=(?!.*\bdefault))", field[3]) is not None
-            )
+            required = _is_required(field[3])
             default = None if required else _plain(field[3]) or ""
             add_variable(
                 known, name, required, default, f"{where}:{number}", _suggestion(name, line, required=required)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass, replace
 
 from container_kit.stages.artifacts.analysis import StatePath
 from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.recipe import RuntimeImage, chain
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
@@ -95,4 +95,9 @@ def with_state(runtime: RuntimeImage, layout: StateLayout, user: str) -> Runtime
 
 def _owned(instruction: str, user: str) -> str:
     """Let a COPY of code, also one of several in a text, give the files to the application's user."""
-    return re.sub(r"^COPY (?!.*/opt/venv|.*--chown)", f"COPY --chown={user} ", instruction, flags=re.MULTILINE)
+    lines = instruction.split("\n")
+    return "\n".join(f"COPY --chown={user} {line[5:]}" if _copies_code(line) else line for line in lines)
+
+
+def _copies_code(line: str) -> bool:
+    return line.startswith("COPY ") and "/opt/venv" not in line and "--chown" not in line

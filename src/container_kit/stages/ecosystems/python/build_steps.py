@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from container_kit.stages.artifacts.analysis import Variable
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
 from container_kit.stages.ecosystems.python.django_serving import settings_text

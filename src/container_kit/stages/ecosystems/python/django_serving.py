@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from textwrap import dedent
 
 from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.start_command import listening
 from container_kit.stages.ecosystems.python.requirements import declares

@@ -110,5 +110,5 @@ def declares(app: App, name: str) -> bool:
     file = requirements(app)
     texts = [with_included(app, file)] if file else []
     texts += [app.tree.text(path) or "" for path in app.manifests if not path.endswith(".lock")]
-    word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", re.IGNORECASE)
+    word = re.compile(rf"(?:^|[^\w.-]){re.escape(name)}(?:[^\w.-]|$)", re.IGNORECASE | re.MULTILINE)
     return any(word.search(text) for text in texts) or (name == "uvicorn" and any("fastapi[" in text for text in texts))

@@ -5,10 +5,10 @@ A development server, a server with one synchronous worker and a server on the l
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from container_kit.stages.artifacts.dockerfile import Reason
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.start_command import Command, listening
 from container_kit.stages.ecosystems.python.django_serving import static_files
@@ -77,7 +77,7 @@ def _with_threads(app: App, arguments: tuple[str, ...]) -> tuple[str, ...]:
     if arguments[0] == "gunicorn" and not _CHOOSES_WORKERS.search(" ".join(arguments)):
         return (*arguments, f"--threads={THREADS}")
     if arguments[:2] == ("sh", "-c") and "gunicorn" in arguments[2] and not _CHOOSES_WORKERS.search(arguments[2]):
-        return (*arguments[:2], re.sub(r"\bgunicorn(?= )", f"gunicorn --threads={THREADS}", arguments[2]))
+        return (*arguments[:2], re.sub(r"\bgunicorn ", f"gunicorn --threads={THREADS} ", arguments[2]))
     return arguments
 
 
