@@ -37,9 +37,8 @@ class DeployOptions(Artifact):
     volumes: dict[str, str] = Field(default_factory=dict)
     """Volume names mapped to paths in the container. Volumes outlive their containers. Each VOLUME of the image is one
     without being named here."""
-    release_command: str | None = None
-    """The command to run once in the new image before it serves, such as a migration. Defaults to the image's label;
-    empty runs none."""
+    release: bool = True
+    """Run the image's release command, such as a migration, once before the new version serves."""
     probe: Probe = "http"
     """The health probe: `http` for GET `health_path`, `tcp` for a connection that stays open."""
     zero_downtime: bool = False

@@ -31,7 +31,6 @@ TargetName = Annotated[str, Field(description="Configured target")]
 HealthPath = Annotated[str, Field(description="HTTP GET health check")]
 HealthTimeout = Annotated[float, Field(gt=0, le=600, description="Seconds")]
 ReadOnly = Annotated[bool, Field(description="Read-only root, writable /tmp")]
-ReleaseCommand = Annotated[str, Field(description='Runs first in the new image; "" for none')]
 
 
 def scan_policy(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:

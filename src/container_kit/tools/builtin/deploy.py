@@ -18,7 +18,6 @@ from container_kit.tools.builtin._fields import (
     HealthTimeout,
     HostPort,
     ReadOnly,
-    ReleaseCommand,
     TargetName,
     Timeout,
 )
@@ -41,7 +40,7 @@ class DeployInput(ImageSourceInput):
     memory_mb: Annotated[int, Field(ge=16)] = 512
     cpus: Annotated[float, Field(gt=0)] = 1.0
     read_only: ReadOnly = True
-    release_command: ReleaseCommand | None = None
+    release: bool = True
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None

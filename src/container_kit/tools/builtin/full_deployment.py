@@ -25,7 +25,6 @@ from container_kit.tools.builtin._fields import (
     HostPort,
     ModulePath,
     NewImageName,
-    ReleaseCommand,
     SourcePath,
     TargetName,
     Timeout,
@@ -55,7 +54,7 @@ class FullDeploymentInput(ToolInput):
     health_timeout: HealthTimeout = 30.0
     read_only: bool = True
     services: Annotated[bool, Field(description="Also run its databases")] = False
-    release_command: ReleaseCommand | None = None
+    release: bool = True
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None

@@ -73,9 +73,9 @@ async def test_a_failed_release_command_keeps_the_previous_version(app: App, ima
     fault = failure.value.fault
     assert fault.code == "deploy.release_failed"
     assert any("no such table" in item.text for item in fault.evidence)
-    assert fault.next_actions[0].arguments == {"release_command": ""}
+    assert fault.next_actions[0].arguments == {"release": False}
     assert get(made.host_port) == "v1"
-    await app.deploy(broken, release_command="")
+    await app.deploy(broken, release=False)
 
 
 async def test_a_job_runs_to_its_end_and_leaves_its_output(app: App, docker_api: APIClient) -> None:

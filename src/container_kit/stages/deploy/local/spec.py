@@ -111,7 +111,7 @@ async def resolve_spec(
         generated=generated,
         volumes=_volumes(app, image, options),
         writable=image.writable,
-        release=_release(image, options),
+        release=image.release if options.release else (),
         missing_variables=tuple(v.name for v in module.variables if v.required and v.name not in given)
         if module
         else (),
@@ -185,13 +185,6 @@ def _volumes(app: str, image: Image, options: DeployOptions) -> dict[str, str]:
             name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "data"
             mounted.setdefault(f"{app}-{name}"[:200], path)
     return mounted
-
-
-def _release(image: Image, options: DeployOptions) -> tuple[str, ...]:
-    """Return the release command of the image, unless the options have another one or none."""
-    if options.release_command is None:
-        return image.release
-    return ("sh", "-c", options.release_command) if options.release_command.strip() else ()
 
 
 def _services(

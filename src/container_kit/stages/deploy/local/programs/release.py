@@ -14,7 +14,7 @@ from container_kit.stages.deploy.local.spec import ContainerSpec
 RELEASE_FAILED = FaultCode(
     "deploy.release_failed",
     means="The release command, such as a migration, failed in the new image; the previous version still serves.",
-    hint='Fix what the log of `{command}` shows, or deploy with release_command="" to skip it.',
+    hint="Fix what the log of `{command}` shows, or deploy with release=false to skip it.",
 )
 
 FAULTS = (RELEASE_FAILED,)
@@ -41,7 +41,7 @@ async def run_release(ctx: StageContext, containers: Containers, spec: Container
         evidence.append(Evidence(kind="log", text=log[-4000:], where=f"the last lines of {command}"))
     cause = diagnose.exited(snapshot).fault
     known = cause.code != diagnose.EXITED.code
-    skip = NextAction(why="Deploy without the release command", arguments={"release_command": ""})
+    skip = NextAction(why="Deploy without the release command", arguments={"release": False})
     raise RELEASE_FAILED(
         f"{command} {reason}{f': {cause.message}' if known else ''}",
         evidence=evidence,
