@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from textwrap import dedent
 
+from container_kit.stages.artifacts.analysis import Variable
 from container_kit.stages.artifacts.dockerfile import Reason
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
+from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
 from container_kit.stages.ecosystems.facets.generation.start_command import listening
 from container_kit.stages.ecosystems.python.requirements import declares
 
 STATIC = "serve_django"
+_PLACEHOLDERS = (
+    (re.compile(r"DATABASE_URL|DB_URL|DATABASE_URI|_DSN"), "sqlite:////tmp/build.sqlite3"),
+    (re.compile(r"REDIS|BROKER"), "redis://localhost:6379/0"),
+    (re.compile(r"URL|URI"), "http://localhost"),
+    (re.compile(r"PORT"), "8000"),
+    (re.compile(r"DEBUG|USE_|ENABLE|_SSL|_TLS"), "0"),
+    (re.compile(r"HOSTS?$|ORIGINS?$"), "localhost"),
+)
+"""Values with which settings can be imported while the image is built; none of them reaches the image."""
 _HOSTS = """
     # The application of the project, which also answers to the names of this machine.
     from {module} import application
@@ -137,3 +148,20 @@ def settings_text(app: App) -> str:
     )
     paths = dict.fromkeys(path for pattern in patterns for path in app.tree.files(f"{prefix}{pattern}"))
     return "\n".join(app.tree.text(path) or "" for path in list(paths)[:20])
+
+
+def collect_static(app: App) -> str:
+    """Return the command that collects Django's static files; empty if the settings name no folder for them."""
+    manage = app.module.entrypoint.value or ""
+    if app.framework != "django" or not manage.endswith("manage.py"):
+        return ""
+    if not re.search(r"^\s*STATIC_ROOT\s*=", settings_text(app), re.MULTILINE):
+        return ""
+    values = {v.name: _placeholder(v) for v in app.module.variables if v.default is None and v.name.isidentifier()}
+    assigned = " ".join(f"{name}={value}" for name, value in sorted(values.items()))
+    command = f"python {shell_word(manage)} collectstatic --noinput"
+    return f"{assigned} {command}" if assigned else command
+
+
+def _placeholder(variable: Variable) -> str:
+    return next((value for sign, value in _PLACEHOLDERS if sign.search(variable.name)), "only-for-the-build")

@@ -19,7 +19,7 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
     system_packages,
 )
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
-from container_kit.stages.ecosystems.python.build_steps import collect_static, default_variables
+from container_kit.stages.ecosystems.python.django_serving import collect_static
 from container_kit.stages.ecosystems.python.interpreters import interpreters
 from container_kit.stages.ecosystems.python.launcher import LAUNCHER
 from container_kit.stages.ecosystems.python.requirements import (
@@ -31,7 +31,7 @@ from container_kit.stages.ecosystems.python.requirements import (
     requirements,
     with_included,
 )
-from container_kit.stages.ecosystems.python.serving import serving
+from container_kit.stages.ecosystems.python.serving import default_variables, serving
 from container_kit.stages.ecosystems.python.shell_scripts import SERVE_FOLDER, Serving
 from container_kit.stages.ecosystems.python.source_files import read_python
 from container_kit.stages.ecosystems.python.stale_locks import is_stale

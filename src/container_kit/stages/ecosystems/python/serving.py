@@ -18,6 +18,12 @@ from container_kit.stages.ecosystems.python.shell_scripts import SERVE_FOLDER, S
 from container_kit.stages.ecosystems.python.source_files import PythonFile, read_python
 from container_kit.stages.ecosystems.python.start_commands import ASGI, WSGI
 
+_BY_FRAMEWORK = {
+    "gradio": {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_ANALYTICS_ENABLED": "False"},  # noqa: S104 - a container
+    "streamlit": {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false"},
+    "panel": {"BOKEH_ALLOW_WS_ORIGIN": "*"},
+}
+"""Variables with which a framework listens on every address, and opens its socket on every public port."""
 THREADS = 8
 """Requests that one worker answers at the same time: an idle connection of a browser occupies a thread."""
 _SERVERS = {
@@ -34,6 +40,11 @@ _LISTENS_ON_LOOPBACK = re.compile(
     r"\buvicorn\.(?:run|Config)\(|\brun\(|\brun_server\(|\bserve\(|\blaunch\(|\bbind\(|\blisten\(|TCPServer\(|HTTPServer\("
     r"|make_server\(|run_app\(|start_server\(|create_server\("
 )
+
+
+def default_variables(app: App) -> dict[str, str]:
+    """Return the variables that a framework needs to be reached."""
+    return dict(_BY_FRAMEWORK.get(app.framework, {}))
 
 
 def serving(app: App) -> Serving:

@@ -219,8 +219,13 @@ def _kind(node: ast.AST) -> str | None:
 
 
 def _only_runs(node: ast.stmt, tree: ast.Module) -> bool:
-    """Return whether a statement that starts something prepares nothing that a server would miss."""
-    body = node.body if isinstance(node, ast.If) else [node]
+    """Return whether a statement that starts something prepares nothing that a server would miss.
+
+    Without a main guard, importing the file would start its own server.
+    """
+    if not isinstance(node, ast.If):
+        return False
+    body = node.body
     called = _function_called(body, tree)
     return all(isinstance(inner, _HARMLESS) or _is_harmless_call(inner) for inner in called or body)
 

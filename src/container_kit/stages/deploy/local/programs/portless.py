@@ -41,10 +41,11 @@ async def deploy_portless(
         if code is not None:
             return await _ended(ctx, containers, spec, new, code)
         with anyio.CancelScope(shield=True):
-            return await _replace(containers, spec, active, new)
+            made = await _replace(containers, spec, active, new)
     except BaseException:
         await clean_up(containers, spec.app)
         raise
+    return made
 
 
 async def _ended(
