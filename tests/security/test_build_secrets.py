@@ -129,7 +129,7 @@ def special_files(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["pipe", "huge", "folder", "device", "terminal", "loop", "a\0b", "~nobody-here/x"])
 @pytest.mark.parametrize("argument", ["secrets", "ca_file"])
-async def test_a_special_or_huge_file_ends_the_call_at_once(argument: str, name: str, repository: Path) -> None:
+async def test_a_special_or_huge_file_ends_the_call_immediately(argument: str, name: str, repository: Path) -> None:
     special_files(repository)
     value: Any = {"a": f"file:{name}"} if argument == "secrets" else name
     with anyio.fail_after(20):
@@ -141,7 +141,7 @@ async def test_a_special_or_huge_file_ends_the_call_at_once(argument: str, name:
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.dockerignore", ".dockerignore"])
 @pytest.mark.parametrize("special", ["pipe", "huge", "device"])
-async def test_a_dockerfile_or_ignore_file_that_is_special_ends_the_call_at_once(
+async def test_a_dockerfile_or_ignore_file_that_is_special_ends_the_call_immediately(
     name: str, special: str, repository: Path
 ) -> None:
     special_files(repository)
@@ -152,7 +152,7 @@ async def test_a_dockerfile_or_ignore_file_that_is_special_ends_the_call_at_once
 
 
 @pytest.mark.parametrize("name", ["pipe", "huge", "folder", "device", "terminal", "loop"])
-async def test_an_environment_file_that_is_special_ends_the_call_at_once(name: str, repository: Path) -> None:
+async def test_an_environment_file_that_is_special_ends_the_call_immediately(name: str, repository: Path) -> None:
     from container_kit.stages.contract.fault import StageFailure
     from container_kit.stages.deploy import env_file
     from support.pipelines.contexts import Contexts

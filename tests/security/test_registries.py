@@ -215,7 +215,7 @@ def ctx(workspace: Any) -> Contexts:
 
 
 @pytest.mark.parametrize("host", [*notations(FORBIDDEN[1])[:6], "[fe80::1]", "[::ffff:a9fe:1]"])
-async def test_a_push_to_a_link_local_registry_is_refused_before_the_engine_hears_of_it(
+async def test_a_push_to_a_link_local_registry_is_refused_before_the_engine_receives_it(
     host: str, ctx: Contexts
 ) -> None:
     fault = await refused(ctx, f"{host}:80/x")

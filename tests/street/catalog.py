@@ -4,5 +4,11 @@ from __future__ import annotations
 
 from street.application import Application
 from street.javascript import generated, kinds, written
+from street.python import trees
 
-APPLICATIONS: tuple[Application, ...] = (*kinds.APPLICATIONS, *written.APPLICATIONS, *generated.APPLICATIONS)
+APPLICATIONS: tuple[Application, ...] = (
+    *kinds.APPLICATIONS,
+    *written.APPLICATIONS,
+    *generated.APPLICATIONS,
+    *trees.APPLICATIONS,
+)

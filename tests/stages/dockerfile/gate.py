@@ -47,7 +47,7 @@ _LOCKFILES = {
     "uv.lock": "--locked",
     "poetry.lock": "poetry install",
     "pdm.lock": "--frozen-lockfile",
-    "Pipfile.lock": "--deploy",
+    "Pipfile.lock": "pipenv requirements --hash",
     "go.sum": "go mod download",
     "Gemfile.lock": "BUNDLE_DEPLOYMENT=1|BUNDLE_FROZEN",
     "composer.lock": "composer install",
@@ -175,6 +175,7 @@ def _before_the_source(block: Block, manifests: tuple[str, ...]) -> set[str] | N
 def _each_manager_has_its_cache(block: Block) -> None:
     for run in block.of("RUN"):
         called = re.sub(r"apt-get install [^&]*", "", run.value[0])  # where it is a package's name
+        called = called.replace("uv pip install", "uv sync")  # uv has one cache for both
         for installer, cache in _INSTALLERS.items():
             if re.search(rf"(^|[\s/]){re.escape(installer)}", called):
                 assert any(cache in flag for flag in run.flags), f"{installer} without its cache: {run.original}"

@@ -254,18 +254,20 @@ async def test_flasks_own_server_on_the_loopback_address_is_replaced(
     stage: WriteDockerfile, source: Source, ctx: Contexts
 ) -> None:
     (Path(source.path) / "app.py").write_text(
-        "from flask import Flask\n\nserver = Flask(__name__)\nserver.run(port=8000)\n"
+        "from flask import Flask\n\nserver = Flask(__name__)\nif __name__ == '__main__':\n    server.run(port=8000)\n"
     )
     own = FLASK.module.model_copy(update={"start_command": finding("python app.py", "app.py:4")})
     made = await stage.execute(ctx(), source, Analysis(root=source.path, modules=(own,)))
-    assert 'CMD ["gunicorn", "app:server", "--bind=0.0.0.0:8000"]' in made.content
-    assert 'pip install "gunicorn>=20"' in made.content
+    assert 'CMD ["gunicorn", "app:server", "--bind=0.0.0.0:8000", "--threads=8"]' in made.content
 
 
-async def test_flasks_own_server_on_all_addresses_is_left_alone(
+async def test_flasks_own_server_without_a_main_guard_is_replaced_while_the_script_runs(
     stage: WriteDockerfile, source: Source, ctx: Contexts
 ) -> None:
-    (Path(source.path) / "app.py").write_text("app = Flask(__name__)\napp.run(host='0.0.0.0', port=8000)\n")
+    (Path(source.path) / "app.py").write_text(
+        "from flask import Flask\napp = Flask(__name__)\napp.run(host='0.0.0.0', port=8000)\n"
+    )
     own = FLASK.module.model_copy(update={"start_command": finding("python app.py", "app.py:2")})
     made = await stage.execute(ctx(), source, Analysis(root=source.path, modules=(own,)))
-    assert 'CMD ["python", "app.py"]' in made.content
+    assert 'CMD ["python", "/opt/venv/serve/run_script.py", "app.py"]' in made.content
+    assert 'pip install "waitress>=2"' in made.content

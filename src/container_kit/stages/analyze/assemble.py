@@ -12,10 +12,11 @@ from container_kit.stages.analyze.evidence.code import scan
 from container_kit.stages.analyze.evidence.configuration import SAMPLES, read_configuration
 from container_kit.stages.analyze.evidence.containers import read_containers
 from container_kit.stages.analyze.evidence.services import services
+from container_kit.stages.analyze.evidence.start_scripts import read_start_script
 from container_kit.stages.analyze.evidence.system_packages import system_packages
 from container_kit.stages.analyze.evidence.variables import add_variable
 from container_kit.stages.analyze.evidence.versions import read_tool_versions
-from container_kit.stages.artifacts.analysis import Module, Variable
+from container_kit.stages.artifacts.analysis import Module, StatePath, Variable
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector
 from container_kit.stages.ecosystems.facets.detection.module_folder import Folder
@@ -33,6 +34,7 @@ class DescribedModule:
     draft: ModuleDraft
     ecosystem: Detector
     variables: dict[str, Variable] = field(default_factory=dict)
+    state: dict[str, StatePath] = field(default_factory=dict)
 
 
 def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> DescribedModule:
@@ -56,10 +58,11 @@ def describe(folder: Folder, candidate: Candidate, deployments: Deployments) -> 
     read_tool_versions(folder, draft)
     read_configuration(folder, draft)
     found = scan(folder, draft, ecosystem)
-    read_command_port(draft)
+    script = read_start_script(folder, draft.start.value or "")
+    read_command_port(draft, (script.program if script else None) or "")
     agree(draft)
     _read_samples(folder, found.variables)
-    return DescribedModule(candidate, folder, draft, ecosystem, found.variables)
+    return DescribedModule(candidate, folder, draft, ecosystem, found.variables, found.state)
 
 
 def _describe_sources(ecosystem: Detector, folder: Folder, draft: ModuleDraft) -> None:
@@ -106,7 +109,11 @@ def _read_samples(folder: Folder, variables: dict[str, Variable]) -> None:
             name, found, value = line.strip().removeprefix("export ").partition("=")
             if found and name.isidentifier() and name.isupper():
                 place = f"{folder.place(path).rpartition(':')[0]}:{number}"
-                add_variable(variables, name, False, value.strip().strip("\"'") or None, place)
+                known = variables.get(name)
+                if known is None:
+                    add_variable(variables, name, False, value.strip().strip("\"'") or None, place)
+                else:  # the value of an example does not satisfy the code
+                    variables[name] = known.model_copy(update={"locations": (*known.locations, place)[:3]})
 
 
 def finalize(described: DescribedModule, deployments: Deployments) -> Module:
@@ -140,6 +147,8 @@ def finalize(described: DescribedModule, deployments: Deployments) -> Module:
         output_directory=draft.output.finding(),
         variables=tuple(described.variables[name] for name in sorted(described.variables)),
         services=services(draft, described.variables, context.services if context else ()),
+        state=tuple(described.state.values()) if role in {"web", "worker"} else (),
+        release_command=draft.release.finding(),
         system_packages=system_packages(folder, draft),
         manifests=tuple(dict.fromkeys(_rooted(folder, draft))),
     )

@@ -50,6 +50,8 @@ class Variable(Artifact):
     """Whether the module cannot start without it because the code reads it without a default."""
     default: str | None = None
     """The default in the code; redacted if the name looks secret."""
+    suggested: str | None = None
+    """A safe value for a deployment on this machine, if the code has no default."""
     locations: tuple[str, ...] = ()
 
 
@@ -61,6 +63,19 @@ class Service(Artifact):
     variable: str | None = None
     """The variable that holds its address, if known."""
     confidence: float = Field(ge=0, le=1)
+    locations: tuple[str, ...] = ()
+
+
+StateKind = Literal["database", "uploads", "files"]
+
+
+class StatePath(Artifact):
+    """A file or folder that the module writes next to its code."""
+
+    path: str
+    """Relative to the module, or absolute; a folder ends with `/`. `.` means unknown files in the module's folder."""
+    kind: StateKind
+    """`database` and `uploads` must survive a new version; `files` only have to be writable."""
     locations: tuple[str, ...] = ()
 
 
@@ -91,6 +106,10 @@ class Module(Artifact):
     """The folder of the built static files or program, relative to the module."""
     variables: tuple[Variable, ...] = ()
     services: tuple[Service, ...] = ()
+    state: tuple[StatePath, ...] = ()
+    """What it writes next to its code."""
+    release_command: Finding[str] = Finding()
+    """The command that prepares a new version before it serves, such as the migration of its database."""
     system_packages: tuple[Finding[str], ...] = ()
     """Debian packages that the dependencies need at build or run time."""
     manifests: tuple[str, ...] = ()
@@ -106,6 +125,7 @@ class Module(Artifact):
             "entrypoint",
             "health_endpoint",
             "output_directory",
+            "release_command",
         )
         return {
             name: value

@@ -8,6 +8,8 @@ from container_kit.stages.contract.artifact import Artifact
 
 ServiceKind = Literal["postgres", "redis"]
 Probe = Literal["http", "tcp"]
+ProgramKind = Literal["web", "worker", "job", "command"]
+"""What answers on a port, what works without one, what runs to its end, and what people run with arguments."""
 
 
 class DeployOptions(Artifact):
@@ -35,7 +37,10 @@ class DeployOptions(Artifact):
     user: str | None = None
     """`UID`, `UID:GID` or a name. Defaults to the image's user, or 65534 if that is root."""
     volumes: dict[str, str] = Field(default_factory=dict)
-    """Volume names mapped to paths in the container. Volumes outlive their containers."""
+    """Volume names mapped to paths in the container. Volumes outlive their containers. Each VOLUME of the image is one
+    without being named here."""
+    release: bool = True
+    """Run the image's release command, such as a migration, once before the new version serves."""
     probe: Probe = "http"
     """The health probe: `http` for GET `health_path`, `tcp` for a connection that stays open."""
     zero_downtime: bool = False
@@ -51,8 +56,10 @@ class Deployment(Artifact):
     """A deployed application."""
 
     name: str
+    kind: ProgramKind = "web"
+    """A job has run to its end with exit code 0; a command was only built."""
     url: str
-    """`http://127.0.0.1:PORT`, on the machine of the engine."""
+    """`http://127.0.0.1:PORT`, on the machine of the engine; empty without a port."""
     forward_command: str | None = None
     """The command that makes the URL work on this machine if the engine runs on another one."""
     container_id: str
@@ -71,6 +78,14 @@ class Deployment(Artifact):
     health_path: str = "/"
     zero_downtime: bool = False
     """Whether HAProxy serves the public port."""
+    volumes: dict[str, str] = Field(default_factory=dict)
+    """The volumes on the engine, mapped to their paths in the container. They outlive the versions."""
+    release_command: str | None = None
+    """The command that ran in the new image before it served."""
+    output: str = ""
+    """The end of the output of a job."""
+    generated: tuple[str, ...] = ()
+    """Variables with a generated secret, which later deployments get too."""
 
 
 class Check(Artifact):

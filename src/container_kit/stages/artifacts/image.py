@@ -52,6 +52,12 @@ class Image(Artifact):
     """The TCP ports of EXPOSE."""
     user: str = ""
     healthcheck: bool = False
+    volumes: tuple[str, ...] = ()
+    """The folders of VOLUME, whose content survives a new version."""
+    writable: str | None = None
+    """The folder that the application writes to, next to its code; each version has its own copy."""
+    release: tuple[str, ...] = ()
+    """The command that prepares a new version before it serves."""
     steps: int = 0
     cached_steps: int = 0
     seconds: float = 0.0

@@ -19,6 +19,6 @@ class PlannedChange(Artifact):
     command: str = ""
     """The process that the image or the manifests start; empty if it is not known."""
     contents: str = ""
-    """The objects of the user's own manifests, or the versions that are removed."""
+    """The objects of the user's manifests, or the versions that are removed."""
     digest: str = ""
-    """The digest of the user's own manifests; other ones are not applied."""
+    """The digest of the user's manifests; other ones are not applied."""

@@ -1,6 +1,6 @@
 """The images that were built from a folder, as this machine recorded them.
 
-A label cannot tell: any image can bring any label. An image carries only a keyed digest of its folder, so that pushing
+A label proves nothing: any image can bring any label. An image carries only a keyed digest of its folder, so that pushing
 it publishes no path of this machine.
 """
 

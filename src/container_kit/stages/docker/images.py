@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.docker import built_images
+from container_kit.stages.docker import built_images, labels
 from container_kit.stages.docker.image_reference import ImageReference
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def all_tags(api: APIClient) -> list[str]:
 def describe(details: dict[str, Any], reference: str) -> Image:
     """Create the artifact of an inspected image."""
     config = details.get("Config") or {}
+    known = config.get("Labels") or {}
     platform = (details.get("Os") or "linux", details.get("Architecture"), details.get("Variant"))
     return Image(
         id=details["Id"],
@@ -64,8 +66,20 @@ def describe(details: dict[str, Any], reference: str) -> Image:
         ports=_tcp_ports(config.get("ExposedPorts") or {}),
         user=config.get("User") or "",
         healthcheck=((config.get("Healthcheck") or {}).get("Test") or ["NONE"])[0] != "NONE",
+        volumes=tuple(sorted(config.get("Volumes") or {})),
+        writable=known.get(labels.WRITABLE),
+        release=_command(known.get(labels.RELEASE)),
         source=built_images.source_of(details["Id"]),
     )
+
+
+def _command(text: str | None) -> tuple[str, ...]:
+    """Return the words of a label that holds a JSON list; none if it does not."""
+    try:
+        words = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    return tuple(map(str, words)) if isinstance(words, list) else ()
 
 
 def _tcp_ports(exposed: Iterable[str]) -> tuple[int, ...]:

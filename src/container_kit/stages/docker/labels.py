@@ -24,6 +24,11 @@ BASE_IMAGE_LOCAL = "io.container-kit.base-image.local"
 BASE_IMAGE_SOURCE = "io.container-kit.base-image.source"
 """What such a base image was made from."""
 
+WRITABLE = "io.container-kit.writable"
+"""The folder of an image that the application writes to, next to its code."""
+RELEASE = "io.container-kit.release"
+"""The command that prepares a new version before it serves, as a JSON list."""
+
 APP = "io.container-kit.app"
 """The name of the application that a container or volume belongs to."""
 IMAGE = "io.container-kit.image"

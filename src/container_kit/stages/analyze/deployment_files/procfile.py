@@ -26,13 +26,34 @@ def read_platform_files(folder: Folder, draft: ModuleDraft) -> None:
         draft.port.add(8080, "configuration", folder.place("app.yaml", "runtime"), confidence=0.83)  # the value of PORT
 
 
+_RAILWAY = {
+    "release": "deploy.preDeployCommand",
+    "start": "deploy.startCommand",
+    "build": "build.buildCommand",
+    "health": "deploy.healthcheckPath",
+}
 _FILES: dict[str, dict[str, str]] = {
     "nixpacks.toml": {"start": "start.cmd", "build": "phases.build.cmds.0"},
     "nixpacks.json": {"start": "start.cmd", "build": "phases.build.cmds.0"},
     "railpack.json": {"start": "deploy.startCommand"},
-    "railway.json": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
-    "railway.toml": {"start": "deploy.startCommand", "build": "build.buildCommand", "health": "deploy.healthcheckPath"},
-    "fly.toml": {"port": "http_service.internal_port", "port2": "services.0.internal_port", "start": "processes.app"},
+    "railway.json": {
+        "release": "deploy.preDeployCommand",
+        "start": "deploy.startCommand",
+        "build": "build.buildCommand",
+        "health": "deploy.healthcheckPath",
+    },
+    "railway.toml": {
+        "release": "deploy.preDeployCommand",
+        "start": "deploy.startCommand",
+        "build": "build.buildCommand",
+        "health": "deploy.healthcheckPath",
+    },
+    "fly.toml": {
+        "release": "deploy.release_command",
+        "port": "http_service.internal_port",
+        "port2": "services.0.internal_port",
+        "start": "processes.app",
+    },
     "heroku.yml": {"start": "run.web"},
     "app.yaml": {"start": "entrypoint"},
     "zbpack.json": {"start": "start_command", "build": "build_command", "output": "output_dir"},
@@ -43,6 +64,8 @@ _FILES: dict[str, dict[str, str]] = {
 
 def _read_procfile(folder: Folder, draft: ModuleDraft) -> None:
     processes = dict(_PROCESS.findall(folder.text("Procfile")))
+    if release := processes.pop("release", None):
+        draft.release.add(release.strip(), "declared", folder.place("Procfile", "release:"), confidence=0.97)
     for name in ("web", "worker", *processes):
         if command := processes.get(name):
             if goes_elsewhere(folder.tree, folder.path, command.strip()):
@@ -77,19 +100,24 @@ def _claim(folder: Folder, draft: ModuleDraft, path: str, field: str, value: Any
     elif field == "output":
         draft.output.add(str(value), "configuration", place)
     elif not goes_elsewhere(folder.tree, folder.path, str(value)):
-        claims = draft.start if field == "start" else draft.build
+        claims = {"start": draft.start, "release": draft.release}.get(field, draft.build)
         claims.add(str(value), "declared", place, confidence=0.96)
 
 
-def read_command_port(draft: ModuleDraft) -> None:
-    """Claim the port of the best start command, or the default of gunicorn."""
+def read_command_port(draft: ModuleDraft, script: str) -> None:
+    """Claim the port of the best start command, or the default of gunicorn.
+
+    Args:
+        draft: The claims.
+        script: The program that the start command's script runs, or an empty text.
+    """
     best = draft.start.best
     if best is None or best.confidence < 0.6:
         return
-    if port := port_of_command(best.value):
+    if port := port_of_command(best.value) or port_of_command(script):
         sure = max(best.confidence, 0.93) if best.provenance in {"declared", "configuration"} else 0.61
         draft.port.add(port, best.provenance, *best.locations[:1], confidence=sure)
-    elif re.search(r"\bgunicorn\b", best.value) and "PORT" not in best.value:
+    elif re.search(r"\bgunicorn\b", f"{best.value} {script}") and "PORT" not in f"{best.value} {script}":
         draft.port.add(8000, "framework", *best.locations[:1], confidence=0.61)
 
 

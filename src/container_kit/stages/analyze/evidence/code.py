@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from container_kit.stages.analyze.evidence.line_search import lines_with
 from container_kit.stages.analyze.evidence.ports import ports_in
+from container_kit.stages.analyze.evidence.state import read_state
 from container_kit.stages.analyze.evidence.variables import read_variables
-from container_kit.stages.artifacts.analysis import Variable
+from container_kit.stages.artifacts.analysis import StatePath, Variable
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.detection.claims import ModuleDraft
 from container_kit.stages.ecosystems.facets.detection.detector import Detector
@@ -18,6 +19,8 @@ MAX_SCANNED = 40
 MAX_CHARACTERS = 400_000
 """The number of characters to scan in a module."""
 
+_WRITES_NEXT_TO_CODE = frozenset(["python", "node", "ruby", "php"])
+"""Ecosystems whose images hold the code in a folder that the application could write to."""
 _STRUCTURED = (".properties", ".yml", ".yaml", ".conf")
 """Configuration files whose ports are read from their structure, not line by line."""
 _HEALTH_WORDS = ("health", "live", "ready", "readi", "ping", "/up", "status", "heartbeat")
@@ -33,6 +36,7 @@ class Scan:
     """The results of the scan in addition to the claims."""
 
     variables: dict[str, Variable] = field(default_factory=dict)
+    state: dict[str, StatePath] = field(default_factory=dict)
 
 
 def scan(folder: Folder, draft: ModuleDraft, ecosystem: Detector) -> Scan:
@@ -56,6 +60,9 @@ def scan(folder: Folder, draft: ModuleDraft, ecosystem: Detector) -> Scan:
         if draft.role.value not in {"library", "static"}:
             _claim_health(draft, where, text)
         read_variables(found.variables, where, text)
+        if ecosystem.name in _WRITES_NEXT_TO_CODE:
+            flask_sqlalchemy = "flask-sqlalchemy" in draft.dependencies
+            read_state(found.state, path, where, text, flask_sqlalchemy=flask_sqlalchemy)
     return found
 
 

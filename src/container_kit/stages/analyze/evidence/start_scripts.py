@@ -52,7 +52,7 @@ def read_start_script(folder: Folder, command: str) -> StartScript | None:
     while found := _SHELLS.match(plain):
         plain = plain[found.end() :]
     name, _, arguments = plain.strip("\"'").partition(" ")
-    path = _found(folder, name)
+    path = _found(folder, name, by_shell=plain != command)
     if path is None:
         return None
     last = _last_command(folder.source(path))
@@ -68,9 +68,10 @@ def read_start_script(folder: Folder, command: str) -> StartScript | None:
     return StartScript(f"{shown} {arguments}".strip(), program or None, place)
 
 
-def _found(folder: Folder, name: str) -> str | None:
+def _found(folder: Folder, name: str, *, by_shell: bool) -> str | None:
     parts = [part for part in name.split("/") if part not in {"", "."}]
-    if ".." in parts or not name.endswith((".sh", ".bash")):
+    is_script = name.endswith((".sh", ".bash")) or (by_shell and bool(parts) and "." not in parts[-1])
+    if ".." in parts or not is_script:
         return None
     return folder.first(*("/".join(parts[at:]) for at in range(len(parts))))
 

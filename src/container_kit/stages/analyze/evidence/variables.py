@@ -93,25 +93,88 @@ def read_variables(known: dict[str, Variable], where: str, text: str) -> None:
                 if name in _AMBIENT or not name.isidentifier():
                     continue
                 default = _plain(groups.get("default") or groups.get("default1"))
-                must = default is None and (
-                    bool(groups.get("must")) or bool(_ADDRESS.search(name)) or looks_secret(name)
-                )
-                add_variable(known, name, must, default, f"{where}:{number}")
+                raises = bool(groups.get("must"))
+                if sign == "(" and where.endswith(".py"):
+                    default, raises = _reader_default(name, line[match.start() :].partition(name)[2], text)
+                must = default is None and (raises or bool(_ADDRESS.search(name)) or looks_secret(name))
+                add_variable(known, name, must, default, f"{where}:{number}", _suggestion(name, line, required=must))
+    if "BaseSettings" in text and where.endswith(".py"):
+        _read_settings_class(known, where, text)
 
 
-def add_variable(variables: dict[str, Variable], name: str, required: bool, default: str | None, place: str) -> None:
+def _reader_default(name: str, rest: str, text: str) -> tuple[str | None, bool]:
+    """Return the default of `config("NAME", …)` or `env("NAME", …)`, and whether the call raises without a value."""
+    named = re.search(r"\bdefault\s*=\s*([^)\n]+)", rest)
+    second = re.match(r"['\"]\s*,\s*([^)\n]+)", rest)
+    if named or (second and not re.match(r"\w+\s*=", second[1])):
+        given = named or second
+        return _plain((given[1] if given else "").partition(", cast")[0]) or "", False
+    if re.search(rf"\b{name}\s*=\s*\(", text):  # django-environ: Env(DEBUG=(bool, False))
+        return "", False
+    return None, True
+
+
+def _suggestion(name: str, line: str, *, required: bool) -> str | None:
+    """Return a safe value of a variable whose meaning is known from its name."""
+    if re.search(r"ALLOWED_?HOSTS?$", name):
+        if re.search(r":\s*(?:list|List|set|tuple)\[", line):
+            return '["localhost", "127.0.0.1"]'
+        return (" " if re.search(r"split\(\s*(?:['\"] ['\"])?\s*\)", line) else ",").join(("localhost", "127.0.0.1"))
+    return "0" if required and re.search(r"(?:^|_)DEBUG$", name) else None
+
+
+_SETTINGS_CLASS = re.compile(r"^class \w+\([^)\n]*\bBaseSettings\b[^)\n]*\):\n((?:(?:[ \t].*)?\n)+)", re.MULTILINE)
+_FIELD = re.compile(r"^    (\w+)\s*:\s*([^=\n#]+?)\s*(?:=\s*(.+?))?\s*(?:#.*)?$")
+
+
+def _is_required(value: str | None) -> bool:
+    """Return whether a field of a settings class has no default."""
+    if value is None:
+        return True
+    first = re.match(r"Field\(\s*(\.\.\.|\w+\s*=|\))", value)
+    return first is not None and (first[1] == "..." or "default" not in value)
+
+
+def _read_settings_class(known: dict[str, Variable], where: str, text: str) -> None:
+    """Add the fields of pydantic's settings classes: each is a variable, required without a default."""
+    for found in _SETTINGS_CLASS.finditer(text + "\n"):
+        first = text.count("\n", 0, found.start(1)) + 1
+        prefix = re.search(r"env_prefix\s*=\s*[\"'](\w*)[\"']", found[1])
+        for number, line in enumerate(found[1].splitlines(), first):
+            field = _FIELD.match(line)
+            if field is None or field[1] == "model_config" or field[1].startswith("_") or "ClassVar" in field[2]:
+                continue
+            name = f"{prefix[1] if prefix else ''}{field[1]}".upper()
+            required = _is_required(field[3])
+            default = None if required else _plain(field[3]) or ""
+            add_variable(
+                known, name, required, default, f"{where}:{number}", _suggestion(name, line, required=required)
+            )
+
+
+def add_variable(
+    variables: dict[str, Variable],
+    name: str,
+    required: bool,
+    default: str | None,
+    place: str,
+    suggested: str | None = None,
+) -> None:
     """Add one use of a variable."""
     if default and (looks_secret(name) or ("://" in default and "@" in default)):
         default = MASK
     default = Redactor()(default) if default else default
     known = variables.get(name)
     if known is None:
-        variables[name] = Variable(name=name, required=required, default=default, locations=(place,))
+        variables[name] = Variable(
+            name=name, required=required, default=default, suggested=suggested, locations=(place,)
+        )
         return
     variables[name] = Variable(
         name=name,
-        required=(known.required or required) and not (known.default or default),
+        required=(known.required or required) and known.default is None and default is None,
         default=known.default or default,
+        suggested=known.suggested or suggested,
         locations=tuple(dict.fromkeys((*known.locations, place)))[:3],
     )
 

@@ -34,7 +34,7 @@ Json = dict[str, Any]
 
 
 class DescribeRollout(Stage[PlannedChange]):
-    """Look up the Deployment that a rollout replaces, and the objects of the user's own manifests."""
+    """Look up the Deployment that a rollout replaces, and the objects of the user's manifests."""
 
     read_only = True
     faults = (

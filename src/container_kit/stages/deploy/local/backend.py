@@ -73,10 +73,15 @@ class LocalBackend:
     @staticmethod
     def summarize(deployment: Deployment, verification: Verification | None) -> Sequence[str]:
         """Describe a deployment and its checks in a few lines."""
-        head = f"deployed {deployment.name}: {deployment.url} (container {deployment.container_name})"
         command = deployment.forward_command
         reach = [f"The engine is remote. To open the URL on this machine, run: {command}"] if command else []
-        return [head, *reach, *check_lines(verification)]
+        kept = [
+            f"{path} is on the volume {name}, which survives new versions" for name, path in deployment.volumes.items()
+        ]
+        released = [f"ran before it served: {deployment.release_command}"] if deployment.release_command else []
+        names = ", ".join(deployment.generated)
+        secrets = [f"generated for this application, and kept: {names}"] if names else []
+        return [_headline(deployment), *reach, *released, *secrets, *kept, *check_lines(verification)]
 
     async def list(self, name: str | None) -> Sequence[Application]:
         """Return the applications on the engine, by name."""
@@ -207,8 +212,8 @@ class LocalBackend:
         return Application(
             name=name,
             target=self._target.name,
-            url=f"http://{PUBLIC_ADDRESS}:{version.port}" if version else None,
-            forward_command=self._containers.engine.forward_command(version.port) if version else None,
+            url=f"http://{PUBLIC_ADDRESS}:{version.port}" if version and version.port else None,
+            forward_command=self._containers.engine.forward_command(version.port) if version and version.port else None,
             state=state,
             versions=tuple(_version(container, active) for container in versions),
         )
@@ -228,6 +233,19 @@ class LocalBackend:
 
         values = await self._containers.engine.call(given_values)
         return Redactor(value for value in values if not value.isdigit())
+
+
+def _headline(deployment: Deployment) -> str:
+    name, image = deployment.name, deployment.image
+    match deployment.kind:
+        case "worker":
+            return f"deployed {name}: a worker without a port, up (container {deployment.container_name})"
+        case "job":
+            return "\n".join((f"{name} is a job; it ran to its end with exit code 0", deployment.output)).strip()
+        case "command":
+            return f"{name} is a command line program; run it with `docker run --rm {image} …` (no deployment)"
+        case _:
+            return f"deployed {name}: {deployment.url} (container {deployment.container_name})"
 
 
 def _select(name: str, versions: Sequence[AppContainer], requested: str) -> AppContainer:

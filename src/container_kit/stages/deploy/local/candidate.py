@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.deploy.local import diagnose, proxy
+from container_kit.stages.deploy.local import diagnose
 from container_kit.stages.deploy.local.container import CANDIDATE_SUFFIX
 from container_kit.stages.deploy.local.containers import VOLUME_FOREIGN, Containers, create_volume, volume_name
 from container_kit.stages.deploy.local.ports import find_holder, free_port
+from container_kit.stages.deploy.local.proxied import proxy
 from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.docker import labels
 from container_kit.stages.docker.images import IMAGE_NOT_FOUND, not_found
@@ -97,10 +98,9 @@ def _create(
     api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec, port: int | None, *, published: bool
 ) -> str:
     # Behind a proxy, the probe can use any free port of 127.0.0.2, if this machine has it.
-    publish = {spec.container_port: None if spec.options.zero_downtime else port} if published else {}
-    volumes = {volume_name(api, spec.app, volume): path for volume, path in spec.options.volumes.items()}
-    for volume in volumes:
-        create_volume(api, spec.app, volume)
+    has_port = published and spec.container_port is not None
+    publish = {spec.container_port: None if spec.options.zero_downtime else port} if has_port else {}
+    volumes = create_volumes(api, spec)
     name = f"{spec.app}-{secrets.token_hex(4)}{CANDIDATE_SUFFIX}"
     created = api.create_container(
         _reference(api, spec),
@@ -110,7 +110,8 @@ def _create(
         environment=dict(spec.env),
         labels=_labels(ctx, spec, port),
         ports=list(publish),
-        host_config=_host_config(api, network, spec, publish, volumes),
+        volumes=writable_folders(spec),
+        host_config=host_config(api, network, spec, publish, volumes),
     )
     if spec.options.zero_downtime or spec.services:
         aliases = [proxy.network_alias(name)]
@@ -150,13 +151,28 @@ def _reference(api: APIClient, spec: ContainerSpec) -> str:
     return spec.image_id or spec.image
 
 
-def _host_config(
+def create_volumes(api: APIClient, spec: ContainerSpec) -> dict[str, str]:
+    """Create the named volumes of a version, and return their names on the engine with their paths."""
+    volumes = {volume_name(api, spec.app, volume): path for volume, path in spec.volumes.items()}
+    for volume in volumes:
+        create_volume(api, spec.app, volume)
+    return volumes
+
+
+def writable_folders(spec: ContainerSpec) -> list[str]:
+    """Return the folders that get a volume of the container, which starts with the image's content."""
+    needed = spec.writable and spec.options.read_only and spec.writable not in spec.volumes.values()
+    return [spec.writable] if needed and spec.writable else []
+
+
+def host_config(
     api: APIClient,
     network: str,
     spec: ContainerSpec,
     publish: dict[int | None, int | None],
     volumes: dict[str, str],
 ) -> dict[str, Any]:
+    """Return the limits and the mounts of a container of a version."""
     memory = spec.options.memory_mb << 20
     config: dict[str, Any] = api.create_host_config(
         network_mode=network,

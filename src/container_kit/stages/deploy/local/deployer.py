@@ -7,22 +7,26 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import anyio
+import anyio.to_thread
 
 from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.faults import VERSION_NOT_FOUND, version_not_found
-from container_kit.stages.deploy.local import candidate, proxy, readiness, swap
+from container_kit.stages.deploy.local import candidate, readiness, swap
 from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, AppContainer, Networks
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over, find_active, revert_cutover
 from container_kit.stages.deploy.local.lock import BUSY, hold_lock
 from container_kit.stages.deploy.local.ports import free_port, is_free
 from container_kit.stages.deploy.local.probe import probe_address
+from container_kit.stages.deploy.local.programs import portless, release
+from container_kit.stages.deploy.local.proxied import proxy
 from container_kit.stages.deploy.local.proxied.probe_inside import probe_public, probe_staged
 from container_kit.stages.deploy.local.recovery import clean_up, recover, retire
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services
+from container_kit.stages.deploy.local.services.passwords import generate_secrets
 from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.deploy.local.watchdog import watchdog
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
@@ -36,6 +40,7 @@ FAULTS = (
     *services.FAULTS,
     *proxy.FAULTS,
     *candidate.FAULTS,
+    *release.FAULTS,
     *readiness.FAULTS,
     *ENGINE_FAULTS,
 )
@@ -81,6 +86,9 @@ class LocalDeployer:
         active = await find_active(self._containers, existing)
         spec = await self._adapt(None, spec)
         port, old = await self._port_for(spec, active), active.version
+        if spec.kind != "web":
+            what = {"worker": "as a worker", "job": "to its end"}.get(spec.kind)
+            return (f"run {spec.image} {what}, without a port" if what else f"nothing: {spec.image} is a command",)
         lines = [f"run {spec.image} as {spec.app} on {PUBLIC_ADDRESS}:{port}"]
         if old:
             how = (
@@ -94,6 +102,9 @@ class LocalDeployer:
             lines = [f"replace {change} on {PUBLIC_ADDRESS}:{port}, {how}"]
         if old and old.port != port:
             lines.append(f"move from port {old.port} to {port}")
+        if spec.release:
+            lines.append(f"run {release.release_text(spec.release)} in the new image first")
+        lines += [f"keep {path} on the volume {name}" for name, path in spec.volumes.items()]
         lines += [f"remove {c.name}, left over from an interrupted deployment" for c in existing if c.is_candidate]
         return tuple(lines)
 
@@ -107,11 +118,20 @@ class LocalDeployer:
             spec = await self._adapt(ctx, spec)
             active, existing = await recover(self._containers, spec.app)
             port = await self._port_for(spec, active)
+            spec = spec.with_env(await anyio.to_thread.run_sync(generate_secrets, spec.app, spec.generated))
             async with self._with_services(ctx, spec, existing) as complete:
+                await release.run_release(ctx, self._containers, complete)
+                if complete.kind != "web":
+                    return await portless.deploy_portless(ctx, self._containers, complete, active)
                 complete = await self._with_container_port(ctx, complete)
                 if not existing and not spec.options.zero_downtime:
-                    return await self._deploy_first(ctx, complete, port)
-                return await self._replace(ctx, complete, active, port)
+                    deployment = await self._deploy_first(ctx, complete, port)
+                else:
+                    deployment = await self._replace(ctx, complete, active, port)
+            command = release.release_text(spec.release) if spec.release else None
+            return deployment.model_copy(
+                update={"volumes": dict(spec.volumes), "release_command": command, "generated": spec.generated}
+            )
 
     async def _deploy_first(self, ctx: StageContext, spec: ContainerSpec, port: int) -> Deployment:
         """Run the first version of an application directly on the port, since nothing else uses it."""
@@ -301,6 +321,8 @@ def deployment_of(
     engine: DockerEngine, container: AppContainer, previous: str | None, seconds: float, gap: float
 ) -> Deployment:
     """Describe the deployment that a container belongs to."""
+    if not container.container_port:
+        return portless.worker_of(container, previous)
     return Deployment(
         name=container.app,
         url=f"http://{PUBLIC_ADDRESS}:{container.port}",

@@ -13,6 +13,7 @@ from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.contract import expressions as re
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")  # RFC 9112, section 4
+_LOCATION = re.compile(rb"^location:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 TIMEOUT = 5.0
 """Seconds for one probe."""
 TCP_OPEN_SECONDS = 0.2
@@ -30,6 +31,8 @@ class ProbeResult:
     status: int | None = None
     not_http: bool = False
     """True if the answer was not HTTP."""
+    location: str | None = None
+    """The target of a redirection."""
 
 
 Send = Callable[[Probe, str], Awaitable[ProbeResult]]
@@ -55,7 +58,7 @@ async def send(host: str, port: int, kind: Probe, path: str) -> ProbeResult:
 async def _http(stream: SocketStream, port: int, path: str) -> ProbeResult:
     await stream.send(request(port, path).encode())
     head = b""
-    while b"\r\n" not in head and len(head) < _MAX_BYTES:
+    while not _is_complete(head) and len(head) < _MAX_BYTES:
         try:
             head += await stream.receive(_MAX_BYTES)
         except anyio.EndOfStream:
@@ -76,8 +79,15 @@ def read_answer(head: bytes) -> ProbeResult:
     line = head.partition(b"\r\n")[0].decode("latin-1")[:120]
     if match := _STATUS.match(head):
         status = int(match[1])
-        return ProbeResult(status < 500, line, status)
+        moved = _LOCATION.search(head) if 300 <= status < 400 else None
+        return ProbeResult(status < 500, line, status, location=moved[1].decode("latin-1") if moved else None)
     return ProbeResult(False, f"an answer that is not HTTP: {line!r}", not_http=True)
+
+
+def _is_complete(head: bytes) -> bool:
+    """Return whether the status line has arrived, and of a redirection all header fields."""
+    end = b"\r\n\r\n" if head.startswith((b"HTTP/1.1 3", b"HTTP/1.0 3")) else b"\r\n"
+    return end in head
 
 
 async def _tcp(stream: SocketStream) -> ProbeResult:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from container_kit.stages.artifacts.analysis import Analysis, Module
-from container_kit.stages.artifacts.deployment import DeployOptions
+from container_kit.stages.artifacts.analysis import Analysis, Module, Variable
+from container_kit.stages.artifacts.deployment import DeployOptions, ProgramKind
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
@@ -24,6 +24,11 @@ from container_kit.stages.docker.image_reference import short_name
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # an RFC 1123 label, with room for suffixes
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
 _PATH = re.compile(r"/[!-~]{0,1000}")
+_OWN_SECRET = re.compile(
+    r"(?:(?:APP|APPLICATION|DJANGO|FLASK|FASTAPI|QUART|JWT|SESSION|COOKIE|CSRF|AUTH|NEXTAUTH|BETTER_AUTH|SERVER|SITE|WEB"
+    r"|API|TOKEN|ACCESS_TOKEN|REFRESH_TOKEN|SECURITY)_)?(?:SECRET|SECRET_KEY|SECRET_KEY_BASE|SECRET_TOKEN|PASSWORD_SALT)"
+)
+"""Names of secrets that only the application itself uses; those of other services have values that nobody can guess."""
 _ROOT = ("", "root", "0")
 _NOBODY = "65534:65534"
 
@@ -52,6 +57,15 @@ class ContainerSpec:
     """The module's folder in the source tree, if the container comes from one."""
     known_services: Mapping[str, str] = field(default_factory=dict)
     """The variables of the services that the analysis found, by kind."""
+    kind: ProgramKind = "web"
+    generated: tuple[str, ...] = ()
+    """Variables with a secret of the application itself, for which any random value will do."""
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """The names of the application's volumes, mapped to paths in the container."""
+    writable: str | None = None
+    """The folder with the code, if the application writes to it; each container has its own copy."""
+    release: tuple[str, ...] = ()
+    """The command that prepares the version before it serves."""
 
     def with_port(self, container_port: int) -> ContainerSpec:
         """Return a copy with the application's port."""
@@ -84,7 +98,9 @@ async def resolve_spec(
     from_file = await env_file.read(ctx, options.env_file, base) if options.env_file else {}
     env = _with_port_variable({**from_file, **options.env}, image, options, module)
     services = _services(options, module, env)
-    given = {*env, *(variable for _, variable in services)}
+    generated = tuple(v.name for v in unset_variables(module, env) if _OWN_SECRET.fullmatch(v.name))
+    env = {v.name: v.suggested for v in unset_variables(module, env) if v.suggested is not None} | env
+    given = {*env, *generated, *(variable for _, variable in services)}
     return ContainerSpec(
         app=app,
         image=image.reference,
@@ -98,6 +114,11 @@ async def resolve_spec(
         services=services,
         root=_module_folder(ctx, source),
         known_services={service.kind: service.variable or "" for service in module.services} if module else {},
+        kind=_kind(image, options, module),
+        generated=generated,
+        volumes=_volumes(image, options),
+        writable=image.writable,
+        release=image.release if options.release else (),
         missing_variables=tuple(v.name for v in module.variables if v.required and v.name not in given)
         if module
         else (),
@@ -109,6 +130,22 @@ def _module_folder(ctx: StageContext, source: Source | None) -> Path | None:
         return None
     root = Path(ctx.workspace.directory(source.path))
     return root if source.module == "." else Path(ctx.workspace.directory(str(root / source.module)))
+
+
+def _kind(image: Image, options: DeployOptions, module: Module | None) -> ProgramKind:
+    """Return what the program is by the analysis, if no port is known; a console script of a package is a command."""
+    if module is None or _container_port(image, options, module) is not None or image.ports or options.port:
+        return "web"
+    if module.role.value == "worker":
+        return "worker"
+    if module.role.value != "cli":
+        return "web"
+    return "command" if module.role.provenance == "declared" else "job"
+
+
+def unset_variables(module: Module | None, env: Mapping[str, str]) -> list[Variable]:
+    """Return the variables that the code reads without a default and that nothing sets."""
+    return [v for v in module.variables if not v.default and v.name not in env] if module else []
 
 
 def _application_name(requested: str | None, image: Image, folder: str | None, module: str) -> str:
@@ -161,6 +198,16 @@ def _is_command(text: str) -> bool:
 def _is_mountable(name: str, path: str) -> bool:
     valid = _NAME.fullmatch(name) and _PATH.fullmatch(path) and ":" not in path
     return bool(valid) and PurePosixPath(path) != PurePosixPath("/")
+
+
+def _volumes(image: Image, options: DeployOptions) -> dict[str, str]:
+    """Return the paths of the requested volumes and of those of the image, by the names of the volumes."""
+    mounted = dict(options.volumes)
+    for path in image.volumes:
+        if path not in mounted.values() and _is_mountable("volume", path):
+            name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "data"
+            mounted.setdefault(name[:100], path)
+    return mounted
 
 
 def _services(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from container_kit.stages.artifacts.deployment import Check, Deployment, Verification
 from container_kit.stages.contract import expressions as re
@@ -12,7 +13,7 @@ from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailur
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, Networks
 from container_kit.stages.deploy.local.containers import Containers
-from container_kit.stages.deploy.local.probe import Send, probe_address
+from container_kit.stages.deploy.local.probe import ProbeResult, Send, probe_address
 from container_kit.stages.deploy.local.proxied.probe_inside import probe_public
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
@@ -27,6 +28,10 @@ UNHEALTHY = FaultCode(
 )
 
 _LOG_LINES = 40
+_REFUSED = {400, 403}
+"""Statuses with which a server refuses the name of this machine, or a folder without an index page."""
+_USUAL_PAGES = ("/docs", "/api", "/api/", "/admin/", "/login", "/index.html", "/graphql", "/health")
+_MOST_REDIRECTIONS = 4
 
 
 class Verify(Stage[Verification]):
@@ -44,10 +49,15 @@ class Verify(Stage[Verification]):
         Raises:
             StageFailure: `verify.unhealthy` if a check failed, or a fault of the engine.
         """
-        ctx.progress(f"checking {deployment.url}")
+        if deployment.kind in {"job", "command"}:
+            done = "exit code 0" if deployment.kind == "job" else "built; it is run with arguments"
+            return Verification(healthy=True, url="", checks=(_check("program", good=True, detail=done),))
+        ctx.progress(f"checking {deployment.url or deployment.name}")
         details = await self._inspect(deployment)
-        checks = [_runs(details), _image(deployment, details), _stable(details), _published(deployment, details)]
-        checks += [*await self._answers(deployment), _image_health(details)]
+        checks = [_runs(details), _image(deployment, details), _stable(details)]
+        if deployment.kind == "web":
+            checks += [_published(deployment, details), *await self._answers(deployment)]
+        checks.append(_image_health(details))
         failed = [check for check in checks if check.outcome == "failed"]
         if failed:
             raise await self._unhealthy(ctx, deployment, failed)
@@ -62,10 +72,11 @@ class Verify(Stage[Verification]):
         send = await probe_public(containers, version) if version else here
         answer = await send(deployment.probe, deployment.health_path)
         request = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
-        check = _check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")
+        checks = [_check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")]
+        checks += [await page_check(deployment, send)] if deployment.probe == "http" else []
         if await containers.can_swap():
-            return [check]
-        return [check, await _from_here(deployment, here)]
+            return checks
+        return [*checks, await _from_here(deployment, here)]
 
     async def _inspect(self, deployment: Deployment) -> dict[str, Any]:
         def work(api: APIClient) -> dict[str, Any]:
@@ -143,6 +154,54 @@ async def _from_here(deployment: Deployment, here: Send) -> Check:
         return Check(name=name, outcome="ok", detail=answer.detail)
     detail = f"this process does not reach {deployment.url}: it or the engine is in another network"
     return Check(name=name, outcome="not_checked", detail=detail)
+
+
+async def page_check(deployment: Deployment, send: Send) -> Check:
+    """Check what a visitor gets: the root, or else another usual page, must answer below 400.
+
+    A root that refuses every visitor, or fails, is a failure; one that does not exist or asks for a login is only
+    reported, because an API may have none.
+    """
+    answer, path = await _follow(send, deployment.host_port, "/"), "/"
+    detail = f"GET /: {answer.detail}"
+    if _requires_tls(answer.location, deployment.host_port):
+        return _check("page", good=False, detail=f"{detail} to {answer.location}, which it does not serve itself")
+    if answer.status is None or answer.status < 400:
+        return _check("page", good=answer.status is not None, detail=detail)
+    if answer.status in _REFUSED or answer.status >= 500:
+        return _check("page", good=False, detail=detail)
+    for path in dict.fromkeys((deployment.health_path, *_USUAL_PAGES)):
+        if path != "/" and (await _follow(send, deployment.host_port, path)).status in range(200, 400):
+            return _check("page", good=True, detail=f"{detail}; {path} answers")
+    return Check(name="page", outcome="not_checked", detail=f"{detail}, and no other page is known")
+
+
+async def _follow(send: Send, port: int, path: str) -> ProbeResult:
+    """Request a page, and what it redirects to on the same server."""
+    answer = await send("http", path)
+    for _ in range(_MOST_REDIRECTIONS):
+        target = _path_on_server(answer.location, port)
+        if target is None:
+            break
+        answer = await send("http", target)
+    return answer
+
+
+def _requires_tls(location: str | None, port: int) -> bool:
+    """Return whether an application redirects every request to HTTPS at its own address."""
+    parts = urlsplit(location or "")
+    return parts.scheme == "https" and parts.netloc in {f"localhost:{port}", f"127.0.0.1:{port}", "localhost"}
+
+
+def _path_on_server(location: str | None, port: int) -> str | None:
+    parts = urlsplit(location or "")
+    if (
+        not location
+        or parts.scheme == "https"
+        or (parts.netloc and parts.netloc not in {f"localhost:{port}", f"127.0.0.1:{port}"})
+    ):
+        return None
+    return f"{parts.path}{'?' + parts.query if parts.query else ''}" if parts.path.startswith("/") else None
 
 
 def _image_health(details: dict[str, Any]) -> Check:

@@ -10,6 +10,7 @@ from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.dockerfile.generate.dockerignore import ignore_text
 from container_kit.stages.dockerfile.generate.render import USER, dockerfile_text, is_own
 from container_kit.stages.dockerfile.generate.resolve import resolve
+from container_kit.stages.dockerfile.generate.state import state_layout
 from container_kit.stages.ecosystems.catalog import catalog
 from container_kit.stages.ecosystems.facets.declaration import RecipeGenerator
 from container_kit.stages.ecosystems.facets.generation.app import App
@@ -51,15 +52,15 @@ class DockerfilePlan:
             StageFailure: `dockerfile.source_ignored`, and those of `unsettled.FAULTS` that only a recipe can find.
         """
         bases = Bases(self.policy, availability)
-        recipe = self.generator(self.app, bases)
+        recipe, state = self.generator(self.app, bases), state_layout(self.app)
         path = "Dockerfile" if self.app.place == "." else f"{self.app.place}/Dockerfile"
         return Dockerfile(
             path=path,
-            content=dockerfile_text(recipe, self.app.port, self.app.module.health_endpoint.value),
+            content=dockerfile_text(recipe, self.app.port, self.app.module.health_endpoint.value, state),
             ignore=self._ignore(recipe),
             written=False,
             port=self.app.port,
-            reasons=(*self.app.reasons, *bases.reasons, *recipe.reasons, *_shared_reasons(self.app)),
+            reasons=(*self.app.reasons, *bases.reasons, *recipe.reasons, *state.reasons, *_shared_reasons(self.app)),
         )
 
     def _ignore(self, recipe: Recipe) -> str | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+from container_kit.stages.docker.labels import RELEASE, WRITABLE
 from container_kit.stages.dockerfile.generate.health import health_command
+from container_kit.stages.dockerfile.generate.state import StateLayout, with_state
 from container_kit.stages.ecosystems.facets.generation.recipe import (
     Build,
     Recipe,
@@ -34,16 +36,19 @@ _CREATE_USER = {
 }
 
 
-def dockerfile_text(recipe: Recipe, port: int | None, health: str | None) -> str:
+def dockerfile_text(recipe: Recipe, port: int | None, health: str | None, state: StateLayout | None = None) -> str:
     """Render a recipe.
 
     Args:
         recipe: The recipe of an ecosystem.
         port: The TCP port; None if the application does not listen.
         health: The path of a health endpoint, if one is known.
+        state: The writable places.
     """
     blocks = [_build(build) for build in recipe.builds]
-    blocks.append(_runtime(recipe.runtime, port, health))
+    state = state or StateLayout()
+    user = recipe.runtime.base.user or f"{USER}:{USER}"
+    blocks.append(_runtime(with_state(recipe.runtime, state, user), port, health, state))
     return signed("\n\n".join(blocks) + "\n")
 
 
@@ -66,7 +71,7 @@ def _build(build: Build) -> str:
     return "\n".join((*_NO_HEALTH, f"FROM {build.base.reference} AS {build.name}", *build.lines))
 
 
-def _runtime(runtime: RuntimeImage, port: int | None, health: str | None) -> str:
+def _runtime(runtime: RuntimeImage, port: int | None, health: str | None, state: StateLayout) -> str:
     packages = installed(runtime.base, runtime.packages)
     user = () if runtime.base.user else _CREATE_USER[runtime.base.family]
     setup = chain(packages, *runtime.setup, *user)
@@ -78,12 +83,28 @@ def _runtime(runtime: RuntimeImage, port: int | None, health: str | None) -> str
             f"WORKDIR {literal(runtime.workdir)}",
             *((unpinned(runtime.base, f"RUN {setup}") if packages else f"RUN {setup}",) if setup else ()),
             *runtime.copies,
+            *_labels(runtime, state),
             f"USER {runtime.base.user or f'{USER}:{USER}'}",
             *((f"STOPSIGNAL {runtime.stop_signal}",) if runtime.stop_signal else ()),
             *_network(runtime, port, health),
             f"CMD {_exec(runtime.command)}",
         )
     )
+
+
+def _labels(runtime: RuntimeImage, state: StateLayout) -> tuple[str, ...]:
+    """Return what a deployment reads: the volumes, the writable folder and the release command."""
+    labels = {WRITABLE: state.writable} if state.writable else {}
+    if runtime.release:
+        labels[RELEASE] = _exec(runtime.release)
+    return (
+        *((f"VOLUME {_exec(state.volumes)}",) if state.volumes else ()),
+        *((f"LABEL {' '.join(f'{name}={_label(value)}' for name, value in labels.items())}",) if labels else ()),
+    )
+
+
+def _label(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'
 
 
 def _network(runtime: RuntimeImage, port: int | None, health: str | None) -> tuple[str, ...]:

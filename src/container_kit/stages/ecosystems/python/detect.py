@@ -47,6 +47,7 @@ _NO_PROGRAMS = {"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "hatch_bu
 _RECOGNISED = ASGI | {"flask", "dash", "django"}
 """Frameworks whose application is seen in the code wherever it is made."""
 _MAX_READ = 60
+_FEW_FILES = 10
 _SERVER_MODULES = ("wsgi.py", "asgi.py")
 _SPIDER = r"^    name\s*(?::\s*str\s*)?=\s*[\"']([\w.-]+)[\"']"
 
@@ -65,10 +66,21 @@ def describe(folder: Folder, draft: ModuleDraft) -> None:
     application = _application(files)
     framework = _framework(application, files, draft)
     _claim_spider(folder, draft)
+    if framework and application is None and _makes_no_application(folder, framework, files):
+        draft.role.add("cli", "code", *[folder.place(file.path) for file in files[:1]], confidence=0.8)
+        framework = None
     if framework is None:
         _describe_program(folder, draft, files)
     else:
         _describe_framework(folder, draft, framework, application, files)
+
+
+def _makes_no_application(folder: Folder, framework: Framework, files: list[PythonFile]) -> bool:
+    """Return whether a small program only imports a framework: nothing in it makes or extends an application."""
+    if framework.name not in {"flask", "fastapi", "dash"} or len(files) > _FEW_FILES or _is_packaged(folder):
+        return False
+    made = r"\b(?:Flask|APIFlask|FlaskApp|FlaskAPI|App|Api|FastAPI|FastAPIOffline|Dash|OpenAPI|AirbrakeFlask)\b"
+    return folder.find(made, ".py") is None
 
 
 def _claim_spider(folder: Folder, draft: ModuleDraft) -> None:
@@ -232,6 +244,7 @@ def _describe_application(folder: Folder, draft: ModuleDraft, framework: str, en
         return
     place = _at(folder, entry)
     draft.entrypoint.add(entry.path, "code", place)
+    _claim_migration(folder, draft, entry)
     if entry.port:
         draft.port.add(entry.port[0], "code", f"{place.rpartition(':')[0]}:{entry.port[1]}")
     if framework == "functions-framework":
@@ -245,6 +258,17 @@ def _describe_application(folder: Folder, draft: ModuleDraft, framework: str, en
         draft.start.add(f"pserve {settings}", "framework", folder.place(settings), confidence=0.86)
     for command, trust in start_commands(framework, entry, draft):
         draft.start.add(command, "code" if trust > 0.8 else "framework", place, confidence=trust)
+
+
+def _claim_migration(folder: Folder, draft: ModuleDraft, entry: PythonFile) -> None:
+    """Claim the migration of a database by Alembic or Flask-Migrate, unless the start command does it."""
+    if "upgrade" in (draft.start.value or ""):
+        return
+    if "flask-migrate" in draft.dependencies and folder.has("migrations/env.py"):
+        place = folder.place("migrations/env.py")
+        draft.release.add(f"flask --app {entry.module} db upgrade", "framework", place, confidence=0.8)
+    elif "alembic" in draft.dependencies and folder.has("alembic.ini"):
+        draft.release.add("alembic upgrade head", "framework", folder.place("alembic.ini"), confidence=0.8)
 
 
 def _function(folder: Folder, entry: PythonFile) -> str:

@@ -20,6 +20,7 @@ def describe_django(folder: Folder, draft: ModuleDraft, manage: str) -> None:
     draft.framework.add("django", "code", place, draft.dependencies.get("django"), confidence=0.985)
     draft.entrypoint.add(manage, "code", place)
     claim_django_server(folder, draft, manage)
+    draft.release.add(f"python {manage} migrate --noinput", "framework", place, confidence=0.8)
     draft.start.add(f"python {manage} runserver 0.0.0.0:8000", "framework", place, confidence=0.8)
     draft.port.add(8000, "framework", place, confidence=0.835)
 

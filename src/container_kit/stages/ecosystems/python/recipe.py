@@ -19,14 +19,22 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
     system_packages,
 )
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
-from container_kit.stages.ecosystems.facets.generation.start_command import Command
-from container_kit.stages.ecosystems.facets.generation.version_ranges import preferred
+from container_kit.stages.ecosystems.python.django_serving import collect_static
+from container_kit.stages.ecosystems.python.interpreters import interpreters
+from container_kit.stages.ecosystems.python.launcher import LAUNCHER
 from container_kit.stages.ecosystems.python.requirements import (
     PRINT_DEPENDENCIES,
+    PRINT_PIPFILE,
     copy_included,
+    foreign,
+    leave_out_foreign,
     requirements,
     with_included,
 )
+from container_kit.stages.ecosystems.python.serving import default_variables, serving
+from container_kit.stages.ecosystems.python.shell_scripts import SERVE_FOLDER, Serving
+from container_kit.stages.ecosystems.python.source_files import read_python
+from container_kit.stages.ecosystems.python.stale_locks import is_stale
 
 _VERSIONS = ("3.13", "3.14", "3.12", "3.11", "3.15", "3.10", "3.9", "3.8")
 _PIP_CACHE = "/root/.cache/pip"
@@ -34,7 +42,10 @@ _VENV = {"VIRTUAL_ENV": "/opt/venv", "PATH": "/opt/venv/bin:$PATH"}
 _RUN = _VENV | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 _IGNORE = ("**/__pycache__", "**/*.py[cod]", "**/.venv", "**/venv", "**/.pytest_cache", "**/.mypy_cache",
     "**/.ruff_cache", "**/.tox", "**/*.egg-info", "**/htmlcov", "**/.coverage")  # fmt: skip
-_SERVERS = {"gunicorn": "gunicorn>=20", "uvicorn": "uvicorn>=0.20", "waitress-serve": "waitress>=2"}
+
+
+_MANIFESTS = ("pyproject.toml", "Pipfile", "setup.py", "setup.cfg")
+_OUT_OF_DATE = "{} is out of date and was not kept to; renew it with `{}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +69,21 @@ class _Install:
 def python_build(app: App, bases: Bases) -> Build:
     """Return a build stage that installs and then runs the build command, for a site that Python generates."""
     base = _base(app, bases)
-    return Build(base, _build(app, base, _MANAGERS.get(app.manager, _pip)(app), ""))
+    return Build(base, _build(app, base, _MANAGERS.get(app.manager, _pip)(app), None))
 
 
 def _base(app: App, bases: Bases) -> Base:
-    return bases.pick(
-        *(Base(f"python:{version}-slim", probe="python") for version in preferred(app.version, _VERSIONS)),
-        rationale=f"the project asks for Python {app.version}" if app.version else "the default Python",
-    )
+    versions, rationale = interpreters(app, _VERSIONS)
+    return bases.pick(*(Base(f"python:{version}-slim", probe="python") for version in versions), rationale=rationale)
 
 
 def python(app: App, bases: Bases) -> Recipe:
     """Make the recipe for a Python application."""
     base = _base(app, bases)
-    command = app.command(_reachable(app))
+    served = serving(app)
+    command = served.command
     install = _MANAGERS.get(app.manager, _pip)(app)
-    in_source = bool(install.project or install.needs_source or app.build)
+    in_source = bool(install.project or install.needs_source or app.build or collect_static(app))
     runtime = RuntimeImage(
         base,
         command.arguments,
@@ -81,22 +91,24 @@ def python(app: App, bases: Bases) -> Recipe:
             "COPY --from=build /opt/venv /opt/venv",
             f"COPY --from=build {app.folder} {app.folder}" if in_source else app.copy_source(),
         ),
-        environment=_RUN | _source_path(app) | dict(command.environment),
+        environment=_on_path(served) | _module_path(app, served) | default_variables(app) | dict(command.environment),
         packages=runtime_packages(app.packages),
         workdir=app.folder,
+        release=app.release,
     )
-    build = Build(base, _build(app, base, install, _missing_server(app, command)))
-    reasons = (Reason(decision=f"{app.manager or 'pip'} install", rationale=install.why),)
+    build = Build(base, _build(app, base, install, served))
+    reasons = (Reason(decision=f"{app.manager or 'pip'} install", rationale=install.why), *served.reasons)
     return Recipe((build,), runtime, ignore=_IGNORE, reasons=reasons)
 
 
-def _build(app: App, base: Base, install: _Install, server: str) -> tuple[str, ...]:
-    dependencies = chain(install.dependencies, f'{install.add} "{server}"' if server else "")
+def _build(app: App, base: Base, install: _Install, served: Serving | None) -> tuple[str, ...]:
+    added = " ".join(f'"{requirement}"' for requirement in served.requirements) if served else ""
+    dependencies = chain(install.dependencies, f"{install.add} {added}" if added else "")
     source = (app.copy_source(),)
     manifests = (*app.copy_manifests(), *copy_included(app), *(source if install.needs_source else ()))
-    later = chain(install.project, app.build or "")
+    later = chain(install.project, app.build or "", collect_static(app) if served else "")
     return (
-        *system_packages(base, build_packages(app.packages)),
+        *system_packages(base, (*build_packages(app.packages), *_clones(app))),
         *environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1", **dict(install.environment)}),
         "WORKDIR /app",
         cached(_PIP_CACHE, chain(f"pip install {install.tool}", "python -m venv /opt/venv"))
@@ -108,7 +120,23 @@ def _build(app: App, base: Base, install: _Install, server: str) -> tuple[str, .
         cached(install.cache, dependencies),
         *(source if later and not install.needs_source else ()),
         *((cached(install.cache, later),) if later else ()),
+        *(_write_file(name, text) for name, text in (served.files if served else ())),
     )
+
+
+def _clones(app: App) -> tuple[str, ...]:
+    """Return the program that a requirement from a repository needs."""
+    file = requirements(app)
+    texts = [with_included(app, file) if file else "", *(app.tree.text(app.inside(name)) or "" for name in _MANIFESTS)]
+    return ("git",) if any(re.search(r"\bgit\+(?:https|ssh)|[{,]\s*git\s*=", text) for text in texts) else ()
+
+
+def _write_file(name: str, text: str) -> str:
+    """Return the instruction that writes a file which the image has in addition to the project's."""
+    path = f"{SERVE_FOLDER}/{name}"
+    printed = " \\\n        ".join(("printf '%s\\n'", *(f"'{line}'" for line in text.splitlines()), f"> {path}"))
+    executable = "" if "." in name else f"chmod +x {path}"
+    return f"RUN {chain(f'mkdir -p {SERVE_FOLDER}', printed, executable)}"
 
 
 def _pip(app: App) -> _Install:
@@ -118,7 +146,11 @@ def _pip(app: App) -> _Install:
         local = re.search(r"^\s*(-e|--editable|\.{1,2}/|file:|\.\s*$)", text, re.MULTILINE) is not None
         hashed = "--hash=" in text
         why = "every requirement is checked by its hash" if hashed else "there is no lockfile: versions are as pinned"
-        return _Install(f"pip install -r {shell_word(file)}", why, needs_source=local)
+        install = f"pip install -r {shell_word(file)}"
+        if left_out := foreign(app, file):
+            install = chain(leave_out_foreign(app, file), install)
+            why = f"{why}; left out, because this system has no such packages: {', '.join(left_out[:8])}"
+        return _Install(install, why, needs_source=local)
     project = app.tree.toml(app.inside("pyproject.toml")).get("project")
     if isinstance(project, dict) and "dependencies" not in (project.get("dynamic") or ()):
         dependencies = chain(
@@ -127,34 +159,44 @@ def _pip(app: App) -> _Install:
         why = (
             "there is no lockfile; the dependencies are installed before the source is copied, so that they stay cached"
         )
-        return _Install(dependencies, why, project="pip install --no-deps .")
+        return _Install(dependencies, why, project="pip install --no-deps ." if _installs_itself(app) else "")
     if any(app.tree.exists(app.inside(name)) for name in ("pyproject.toml", "setup.py")):
         return _Install("pip install .", "the build names the dependencies and needs the source", needs_source=True)
     return _Install("python -c 'import sys; print(sys.version)'", "the project declares no dependencies")
 
 
 def _uv(app: App) -> _Install:
-    locked = "--locked " if app.has("uv.lock") else ""
+    stale = is_stale(app, "uv.lock")
+    locked = "--locked " if app.has("uv.lock") and not stale else ""
     member = app.workspace.member(app.module.path) if app.is_isolated_member and app.workspace else None
     package = f" --package {member.name}" if member and re.fullmatch(r"[\w.-]+", member.name) else ""
-    sync = f"uv sync {locked}--no-dev --no-editable{package}"
+    # The second sync would remove an added server without --inexact.
+    sync = f"uv sync {locked}--no-dev --no-editable --inexact{package}"
     return _Install(
         f"{sync} --no-install-{'workspace' if app.in_workspace else 'project'}",
-        "uv.lock must agree with pyproject.toml (--locked)" if locked else "there is no uv.lock to keep to",
+        "uv.lock must agree with pyproject.toml (--locked)"
+        if locked
+        else _OUT_OF_DATE.format("uv.lock", "uv lock")
+        if stale
+        else "there is no uv.lock to keep to",
         cache="/root/.cache/uv",
         tool="uv==0.13.9",
         environment=(("UV_LINK_MODE", "copy"), ("UV_COMPILE_BYTECODE", "1"), ("UV_PYTHON_DOWNLOADS", "never"),
+            ("UV_PYTHON", "/usr/local/bin/python"),
             ("UV_PROJECT_ENVIRONMENT", "/opt/venv")),
-        project=sync,
+        project=sync if app.in_workspace or _installs_itself(app) else "",
         add="uv pip install",
     )  # fmt: skip
 
 
 def _poetry(app: App) -> _Install:
     own_program = _is_own_program(app)
+    stale = is_stale(app, "poetry.lock")
     return _Install(
-        "poetry install --only main --no-root --no-interaction",
-        "poetry.lock must agree with pyproject.toml"
+        chain("poetry lock --no-interaction" if stale else "", "poetry install --only main --no-root --no-interaction"),
+        _OUT_OF_DATE.format("poetry.lock", "poetry lock")
+        if stale
+        else "poetry.lock must agree with pyproject.toml"
         if app.has("poetry.lock")
         else "there is no poetry.lock to keep to",
         cache="/root/.cache/pypoetry",
@@ -165,10 +207,15 @@ def _poetry(app: App) -> _Install:
 
 def _pdm(app: App) -> _Install:
     own = "" if _is_own_program(app) else " --no-self"
-    locked = " --frozen-lockfile" if app.has("pdm.lock") else ""
+    stale = is_stale(app, "pdm.lock")
+    locked = " --frozen-lockfile" if app.has("pdm.lock") and not stale else ""
     return _Install(
         f"pdm install --prod --no-self{locked}",
-        "pdm.lock is installed as it is" if locked else "there is no pdm.lock to keep to",
+        "pdm.lock is installed as it is"
+        if locked
+        else _OUT_OF_DATE.format("pdm.lock", "pdm lock")
+        if stale
+        else "there is no pdm.lock to keep to",
         cache="/root/.cache/pdm",
         tool="pdm==2.29.4",
         environment=(("PDM_CHECK_UPDATE", "false"),),
@@ -177,14 +224,19 @@ def _pdm(app: App) -> _Install:
 
 
 def _pipenv(app: App) -> _Install:
-    locked = app.has("Pipfile.lock")
-    return _Install(
-        "pipenv install --deploy" if locked else "pipenv install",
-        "Pipfile.lock must agree with Pipfile (--deploy)" if locked else "there is no Pipfile.lock to keep to",
-        cache="/root/.cache/pipenv",
-        tool="pipenv==2026.10.3",
-        environment=(("PIPENV_CACHE_DIR", "/root/.cache/pipenv"),),
-    )
+    """Install what the lock file pins by pip: pipenv refuses another version of Python than the developer's."""
+    stale = is_stale(app, "Pipfile.lock")
+    install = "pip install -r /tmp/requirements.txt"
+    if app.has("Pipfile.lock") and not stale:
+        # pip accepts no hashes if one requirement is a repository or a folder, which have none.
+        unhashed = re.search(r'"(?:git|path|file)":', app.tree.text(app.inside("Pipfile.lock")) or "")
+        return _Install(
+            chain(f"pipenv requirements{'' if unhashed else ' --hash'} > /tmp/requirements.txt", install),
+            "each version is the one in Pipfile.lock" + ("" if unhashed else ", checked by its hash"),
+            tool="pipenv==2026.10.3",
+        )
+    why = _OUT_OF_DATE.format("Pipfile.lock", "pipenv lock") if stale else "there is no Pipfile.lock to keep to"
+    return _Install(chain(f'python -c "{PRINT_PIPFILE}" > /tmp/requirements.txt', install), why)
 
 
 _MANAGERS = {"pip": _pip, "uv": _uv, "poetry": _poetry, "pdm": _pdm, "pipenv": _pipenv}
@@ -192,36 +244,50 @@ _MANAGERS = {"pip": _pip, "uv": _uv, "poetry": _poetry, "pdm": _pdm, "pipenv": _
 
 def _is_own_program(app: App) -> bool:
     """Return whether the start command is a script that the project itself installs."""
-    program = app.command().arguments[0]
-    text = app.tree.text(app.inside("pyproject.toml")) or ""
-    return re.search(rf"^\s*[\"']?{re.escape(program)}[\"']?\s*=", text, re.MULTILINE) is not None
+    data = app.tree.toml(app.inside("pyproject.toml"))
+    tool, project = data.get("tool"), data.get("project")
+    tables = [project, *(tool.values() if isinstance(tool, dict) else ())]
+    scripts = [table.get("scripts") for table in tables if isinstance(table, dict)]
+    return any(app.command().arguments[0] in names for names in scripts if isinstance(names, dict))
 
 
-def _reachable(app: App) -> str | None:
-    """Return the start command; for a file that has Flask's own server listen on the loopback address, another server.
+def _import_folders(app: App) -> list[str]:
+    """Return the folder of the entry point if it imports the files next to it by their bare names."""
+    entry = app.module.entrypoint.value or ""
+    folder = entry.rpartition("/")[0]
+    text = app.tree.text(app.inside(entry)) if folder and entry.endswith(".py") else None
+    if text is None or entry.endswith("manage.py"):
+        return []
+    siblings = {name.removesuffix(".py") for name in app.tree.names(app.inside(folder)) if name.endswith(".py")}
+    own = siblings & read_python(entry, text).imports
+    above = {name.removesuffix(".py") for name in app.tree.names(app.inside("."))}
+    return [folder] if own - above else []
 
-    `app.run()` without a host is reachable from inside the container only, and is not for production.
+
+def _on_path(served: Serving) -> dict[str, str]:
+    """Return the shared variables; added programs come first on the path."""
+    programs = any("." not in name for name, _ in served.files)
+    return _RUN | ({"PATH": f"{SERVE_FOLDER}:{_RUN['PATH']}"} if programs else {})
+
+
+def _installs_itself(app: App) -> bool:
+    """Return whether the application needs the project installed, not only its source next to it.
+
+    The start command is a script of the project, or the code reads the metadata of an installed package.
     """
-    script = re.fullmatch(r"python3? ([\w/]+)\.py", app.start or "")
-    if not script or app.framework != "flask" or app.start_given:
-        return app.start
-    text = app.tree.text(app.inside(f"{script[1]}.py")) or ""
-    binding = re.search(r"^(\w+)\s*=\s*Flask\(", text, re.MULTILINE)
-    if binding is None or "0.0.0.0" in text:  # noqa: S104 - looked for, not listened on
-        return app.start
-    return f"gunicorn {script[1].replace('/', '.')}:{binding[1]}"
+    if _is_own_program(app):
+        return True
+    prefix = "" if app.module.path == "." else f"{app.module.path}/"
+    patterns = ("*.py", "*/*.py", "src/*/*.py")
+    files = dict.fromkeys(path for pattern in patterns for path in app.tree.files(f"{prefix}{pattern}"))
+    return any("importlib.metadata" in (app.tree.text(path) or "") for path in list(files)[:100])
 
 
-def _missing_server(app: App, command: Command) -> str:
-    """Return the requirement for a server that the analysis proposes and no manifest declares."""
-    replaced = _reachable(app) != app.start
-    declared = app.module.start_command.provenance in {"declared", "code", "configuration"}
-    if app.start_given or (declared and not replaced):
-        return ""
-    return _SERVERS.get(command.arguments[0], "")
-
-
-def _source_path(app: App) -> dict[str, str]:
-    """Put `src` on the module path where the entry point lies in it."""
+def _module_path(app: App, served: Serving) -> dict[str, str]:
+    """Put `src` on the module path if the entry point is in it, and the folder of added modules."""
     inside = any(place.startswith(app.inside("src/")) for place in app.module.start_command.locations)
-    return {"PYTHONPATH": f"{app.folder}/src"} if inside else {}
+    paths = [f"{app.folder}/src"] if inside else []
+    paths += [f"{app.folder}/{folder}" for folder in _import_folders(app) if f"{app.folder}/{folder}" not in paths]
+    modules = [name for name, _ in served.files if name.endswith(".py") and name != LAUNCHER]
+    added = [SERVE_FOLDER, app.folder] if modules else []
+    return {"PYTHONPATH": ":".join((*paths, *added))} if paths or added else {}

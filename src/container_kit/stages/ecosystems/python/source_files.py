@@ -27,6 +27,8 @@ _FACTORIES = ("create_app", "make_app", "get_app", "build_app", "create_applicat
 _DJANGO_MAKERS = {"get_wsgi_application", "get_asgi_application"}
 _MAKERS = _DJANGO_MAKERS | {*_FACTORIES, "Bottle", "default_app"}
 _RUNNERS = {"run", "run_app", "run_server", "launch", "serve", "listen", "run_until_complete", "main"}
+_HARMLESS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Pass, ast.Return)
+_TALKATIVE = {"print", "basicConfig", "info", "debug", "load_dotenv", "freeze_support", "add_argument"}
 _WORTH_PARSING = (
     *(f"{name}(" for name in _APPLICATIONS),
     *(f"{name}(" for name in _FACTORIES),
@@ -63,6 +65,8 @@ class PythonFile:
     """True if the Flask application within one of Dash has a name, by which a server can start it."""
     absolute: bool = False
     """True if files import its outermost folder by name, so that Python has to start above that folder."""
+    only_runs: bool = False
+    """True if its main guard does nothing but run the application, so that a server can import it instead."""
 
     @property
     def module(self) -> str:
@@ -123,6 +127,7 @@ def read_python(path: str, text: str) -> PythonFile:
     found.imports = frozenset(_imports(tree))
     for node in tree.body:
         _read_statement(node, found)
+    found.only_runs = all(_only_runs(node, tree) for node in tree.body if _starts_something(node))
     if found.kind == "aiohttp" and "tornado" in found.imports:
         found.kind = "tornado"  # both call it web.Application
     return found
@@ -211,6 +216,37 @@ def _kind(node: ast.AST) -> str | None:
     if name == "Application" and isinstance(node.func, ast.Attribute):
         return {"web": "aiohttp"}.get(_name(node.func.value) or "")
     return _APPLICATIONS.get(name or "")
+
+
+def _only_runs(node: ast.stmt, tree: ast.Module) -> bool:
+    """Return whether a statement that starts something prepares nothing that a server would miss.
+
+    Without a main guard, importing the file would start its own server.
+    """
+    if not isinstance(node, ast.If):
+        return False
+    body = node.body
+    called = _function_called(body, tree)
+    return all(isinstance(inner, _HARMLESS) or _is_harmless_call(inner) for inner in called or body)
+
+
+def _function_called(body: list[ast.stmt], tree: ast.Module) -> list[ast.stmt]:
+    """Return the body of the function of the module that is the only thing called."""
+    only = body[0] if len(body) == 1 else None
+    name = _name(only.value.func) if isinstance(only, ast.Expr) and isinstance(only.value, ast.Call) else None
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return next((node.body for node in functions), [])
+
+
+def _is_harmless_call(node: ast.stmt) -> bool:
+    """Return whether a statement calls what runs an application, prints, or reads settings."""
+    if isinstance(node, ast.If):
+        return all(isinstance(inner, _HARMLESS) or _is_harmless_call(inner) for inner in (*node.body, *node.orelse))
+    if not isinstance(node, ast.Expr):
+        return False
+    return isinstance(node.value, ast.Constant) or (
+        isinstance(node.value, ast.Call) and _name(node.value.func) in _RUNNERS | _TALKATIVE
+    )
 
 
 def _name(node: ast.AST) -> str | None:

@@ -14,9 +14,9 @@ import anyio.to_thread
 
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.deploy.local import proxy
 from container_kit.stages.deploy.local.container import RESTART_POLICY
 from container_kit.stages.deploy.local.containers import Containers, create_volume, ensure_image
+from container_kit.stages.deploy.local.proxied import proxy
 from container_kit.stages.deploy.local.services import passwords
 from container_kit.stages.deploy.local.services.catalog import KINDS, ServiceSpec
 from container_kit.stages.docker.labels import SERVICE_OF, of_container

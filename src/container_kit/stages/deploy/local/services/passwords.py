@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from container_kit.stages.contract.fault import FaultCode
@@ -37,6 +38,11 @@ def get_or_create_password(name: str, may_create: bool) -> str:
         out.write(password)
     temporary.replace(file)
     return password
+
+
+def generate_secrets(app: str, variables: Iterable[str]) -> dict[str, str]:
+    """Return a secret for each variable of an application; each is generated once and kept. Blocking."""
+    return {name: get_or_create_password(f"{app}.{name}", may_create=True) for name in variables}
 
 
 def delete_password(name: str) -> None:

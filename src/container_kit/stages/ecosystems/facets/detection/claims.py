@@ -101,6 +101,7 @@ class ModuleDraft:
     build: Claims[str] = field(default_factory=Claims)
     start: Claims[str] = field(default_factory=Claims)
     program: Claims[str] = field(default_factory=Claims)
+    release: Claims[str] = field(default_factory=Claims)
     entrypoint: Claims[str] = field(default_factory=Claims)
     port: Claims[int] = field(default_factory=Claims)
     health: Claims[str] = field(default_factory=Claims)

@@ -104,6 +104,19 @@ class App:
         return Command(listening(command.arguments, self.port), command.environment)
 
     @property
+    def release(self) -> tuple[str, ...]:
+        """Return the arguments of the release command; empty without one, or if it cannot be read."""
+        line = self.module.release_command.value
+        try:
+            command = parse(line, self.port) if line else None
+        except ValueError:
+            return ()
+        if command is None:
+            return ()
+        assigned = tuple(f"{name}={value}" for name, value in command.environment.items())
+        return (*(("env", *assigned) if assigned else ()), *command.arguments)
+
+    @property
     def workspace_dependencies(self) -> tuple[WorkspaceMember, ...]:
         """The other members of the workspace that the module needs, each after what it needs itself."""
         needed = self.workspace.needed(self.module.path) if self.workspace else ()

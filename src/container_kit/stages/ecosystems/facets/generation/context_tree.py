@@ -15,6 +15,7 @@ from container_kit.stages.formats.path_globs import PathGlobs
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _LARGEST = 1_000_000
 """Bytes; a manifest above it is not read."""
 _MOST_MATCHES = 1000
@@ -62,7 +63,13 @@ class ContextTree:
     def text(self, path: str, largest: int = _LARGEST) -> str | None:
         """Return a text file's content; None if it is missing, larger than this or cannot be read."""
         content = self._content(path, largest)
+        if content is not None and content.startswith(_UTF16):
+            return content.decode("utf-16", errors="replace")
         return None if content is None else content.decode("utf-8-sig", errors="replace")
+
+    def is_utf16(self, path: str) -> bool:
+        """Return whether a file starts with the byte order mark of UTF-16, which PowerShell writes."""
+        return (self._content(path) or b"").startswith(_UTF16)
 
     def original(self, path: str) -> TextFile | None:
         """Return a small text file so that it can be written again as it is; None if it is not UTF-8 text."""

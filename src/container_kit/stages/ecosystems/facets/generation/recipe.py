@@ -37,6 +37,8 @@ class RuntimeImage:
     setup: tuple[str, ...] = ()
     """Shell commands run as root before the copies."""
     workdir: str = "/app"
+    release: tuple[str, ...] = ()
+    """The command that prepares a new version before it serves."""
     stop_signal: str | None = None
     """What ends the program in order, if that is not SIGTERM."""
 

@@ -1,0 +1,1 @@
+"""Commands that run once in a new image, and programs without a port."""
