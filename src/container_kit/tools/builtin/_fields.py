@@ -27,10 +27,10 @@ ApplicationName = Annotated[str, Field(description="Reusing a name replaces it")
 DeployedName = Annotated[str, Field(description="Application name")]
 HostPort = Annotated[int, Field(ge=1, le=65535, description="On 127.0.0.1; default: free")]
 ContainerPort = Annotated[int, Field(ge=1, le=65535, description="Default: detected")]
-Env = Annotated[dict[str, str], Field(description="NAME: value; never in results")]
-EnvFile = Annotated[str, Field(description="NAME=value lines; for secrets")]
+Env = Annotated[dict[str, str], Field(description="Values stay hidden")]
+EnvFile = Annotated[str, Field(description="NAME=value lines")]
 TargetName = Annotated[str, Field(description="Default: this machine")]
-HealthPath = Annotated[str, Field(description="Path for GET; default: detected")]
+HealthPath = Annotated[str, Field(description="GET path; default: detected")]
 HealthTimeout = Annotated[float, Field(gt=0, le=600, description="Seconds until healthy")]
 ReadOnly = Annotated[bool, Field(description="Read-only root, writable /tmp")]
 
