@@ -110,7 +110,7 @@ async def test_a_folder_that_became_a_link_leads_no_run_out_of_the_workspace(tmp
 async def test_a_retry_takes_only_the_arguments_of_the_tool_that_was_called(tmp_path: Path) -> None:
     async with server_in(tmp_path / "workspace", tmp_path / "home") as client:
         run = await failed_deployment(client)
-        for hidden in ({"user": "0"}, {"volumes": {"data": "/data"}}, {"gapless": True}, {"memory_mb": 1}):
+        for hidden in ({"builder": "--load"}, {"cache_to": ["type=local"]}, {"gapless": True}, {"memory_mb": 1}):
             fault = await call(client, "retry-run", run=run, input=hidden)
             assert fault["code"] == "request.invalid", fault
         again = await call(client, "retry-run", run=run, input={"memory_mb": 256})

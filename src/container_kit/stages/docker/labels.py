@@ -69,8 +69,11 @@ def of_image(source: str, dockerfile: str) -> dict[str, str]:
 
 
 def reserved(dockerfile: str) -> list[str]:
-    """Return the labels in a Dockerfile's text that only Container Kit sets."""
-    return sorted(set(_RESERVED.findall(dockerfile)))
+    """Return the labels in a Dockerfile's text that only Container Kit sets.
+
+    A Dockerfile may declare its release command and its writable folder: both concern only its own container.
+    """
+    return sorted(set(_RESERVED.findall(dockerfile)) - {RELEASE, WRITABLE})
 
 
 def run_labels(ctx: StageContext) -> dict[str, str]:

@@ -65,7 +65,7 @@ class _Response:
     def json(self) -> dict[str, Any]:
         try:
             loaded = json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return loaded if isinstance(loaded, dict) else {}
 

@@ -13,6 +13,7 @@ from container_kit.pipelines.request import PipelineOptions, PipelineResponse
 from container_kit.stages.contract.fault import FaultCode
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import RunId, scan_policy
+from container_kit.tools.builtin._options import given_arguments
 from container_kit.tools.pipeline_tool import RunHandler, outputs_of
 from container_kit.tools.results.fault import invalid_request
 from container_kit.tools.results.schema import result_schema
@@ -36,7 +37,8 @@ class RetryRunInput(ToolInput):
 async def _retry(call: ToolCall, arguments: RetryRunInput) -> PipelineResponse:
     backend = call.runs.backend(arguments.run)
     run = await backend.get(arguments.run, call.principal)
-    tool = call.tools.get(run.pipeline) or call.tools.get(run.pipeline.removesuffix("-source"))
+    name = (await backend.metadata(run.id, call.principal)).get("tool")
+    tool = call.tools.get(str(name)) or call.tools.get(run.pipeline)
     if tool is None:
         raise PIPELINE_DISABLED(f"{run.pipeline} cannot be retried on this server", pipeline=run.pipeline)
     changes = checked_changes(call, tool, arguments.input)
@@ -49,7 +51,7 @@ def checked_changes(call: ToolCall, tool: Tool, changes: dict[str, JsonValue]) -
         checked = _changes_model(tool.input).model_validate(changes)
     except ValidationError as error:
         raise invalid_request(replace(call, tool=tool, arguments=changes), error) from None  # it repeats the values
-    return checked.model_dump(mode="json", exclude_unset=True)
+    return given_arguments(checked)
 
 
 @cache

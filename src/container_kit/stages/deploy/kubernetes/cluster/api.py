@@ -355,7 +355,7 @@ def _object_name(content: Json | list[Json] | None, path: str) -> str:
 def _body(response: httpx2.Response) -> Any:
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return response.text[:2000]
 
 
