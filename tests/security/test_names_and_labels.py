@@ -136,7 +136,8 @@ def test_a_volume_of_another_application_cannot_be_named(docker_api: APIClient, 
 def test_a_container_has_every_label_so_that_none_of_its_image_counts() -> None:
     found = labels.of_container({labels.APP: "shop"})
     names = [value for name, value in vars(labels).items() if name.isupper() and not name.startswith(("_", "BASE"))]
-    assert set(found) >= {name for name in names if isinstance(name, str)} - {labels.HEALTHY, labels.RELEASE, labels.WRITABLE}
+    of_other_objects = {labels.HEALTHY, labels.RELEASE, labels.WRITABLE}
+    assert set(found) >= {name for name in names if isinstance(name, str)} - of_other_objects
     assert [name for name, value in found.items() if value] == [labels.APP]
 
 

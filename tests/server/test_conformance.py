@@ -56,6 +56,10 @@ WITH_THE_SUITES_TOOLS = [
 """All task scenarios except `tasks-status-notifications`, which has no checks yet; `test_tasks.py` has."""
 
 
+PLAIN = {"CONTAINER_KIT_RATE_LIMIT_PER_MINUTE": "6000", "CONTAINER_KIT_NO_TOKEN": "true"}
+"""The suite sends no token."""
+
+
 def judged(url: str, *options: str, folder: Path) -> None:
     """Run a scenario. It fails unless there were checks and all of them passed."""
     program = node_packages("conformance") / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
@@ -75,7 +79,7 @@ def judged(url: str, *options: str, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with listening("http", tmp_path_factory.mktemp("product"), CONTAINER_KIT_RATE_LIMIT_PER_MINUTE="6000") as (url, _):
+    with listening("http", tmp_path_factory.mktemp("product"), **PLAIN) as (url, _):
         yield url
 
 

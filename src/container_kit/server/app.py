@@ -53,7 +53,7 @@ class Server(MCPServer):
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool. The call of a tool that the server does not have ends with a structured fault."""
         tools = {tool.name: tool.definition for tool in self._tools}
-        if name not in tools:
+        if name not in tools and all(tool.name != name for tool in await super().list_tools()):
             return call_tool_result(unknown_tool(name, arguments, tools))
         return await super().call_tool(name, arguments, context)
 
