@@ -160,7 +160,7 @@ set_up_base_images() {
 # Other real programs that tests run; a test whose program is missing is skipped and says so.
 set_up_test_programs() {
     local entry packages=()
-    for entry in chromium docker-registry slirp4netns shellcheck mmdebstrap ip:iproute2; do
+    for entry in chromium docker-registry slirp4netns shellcheck mmdebstrap ip:iproute2 ssh:openssh-client sshd:openssh-server; do
         command -v "${entry%:*}" >/dev/null || packages+=("${entry#*:}")
     done
     if [ ! -d /usr/lib/postgresql ]; then

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from support import simulation_option  # first: it changes what the modules of Container Kit see
+
+# isort: split
 import contextlib
 import functools
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -25,6 +29,7 @@ from support.skip_policy import IN_CI, cannot_run
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run the stress tests too")
+    parser.addoption("--simulate", metavar="PLATFORM", help="run as on another platform: darwin or win32")
     parser.addoption("--street", action="store_true", help="deploy every application of tests/street, not only a few")
     parser.addoption("--update-snapshots", action="store_true", help="write generated pages and schema snapshots")
 
@@ -34,6 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        only = item.get_closest_marker("platforms")
+        if only and (simulation_option.platform or sys.platform) not in only.args:
+            item.add_marker(pytest.mark.skip(reason=f"a property of {', '.join(only.args)}"))
     if config.getoption("--run-slow"):
         return
     for item in items:

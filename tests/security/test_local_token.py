@@ -48,7 +48,7 @@ def test_every_route_but_health_needs_the_token(transport: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])
-async def test_a_client_connects_with_the_printed_url_alone(transport: str, tmp_path: Path) -> None:
+async def test_a_client_connects_with_only_the_printed_url(transport: str, tmp_path: Path) -> None:
     with listening(transport, tmp_path) as (url, _), anyio.fail_after(60):
         target = sse_client(url) if transport == "sse" else url
         async with Client(target, mode="legacy") as client:  # type: ignore[arg-type]

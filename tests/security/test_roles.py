@@ -30,7 +30,7 @@ VARIABLES = {
 @contextlib.asynccontextmanager
 async def client_with(url: str, token: str) -> AsyncIterator[Client]:
     async with (
-        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=90) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         yield client

@@ -141,7 +141,7 @@ async def test_a_rollback_cannot_be_retried_with_other_input(tmp_path: Path) -> 
     async with server_in(tmp_path / "workspace", tmp_path / "home") as client:
         run = await failed_deployment(client)
         undone = await call(client, "rollback-run", run=run)
-        fault = await call(client, "retry-run", run=undone["id"], input={"deploy_to": "other"})
+        fault = await call(client, "retry-run", run=undone["run"], input={"deploy_to": "other"})
     assert fault["code"] == "request.invalid", fault
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from street.application import Application
-from street.javascript import generated, kinds
+from street.javascript import generated, kinds, written
 from street.python import trees
 
-APPLICATIONS: tuple[Application, ...] = (*kinds.APPLICATIONS, *generated.APPLICATIONS, *trees.APPLICATIONS)
+APPLICATIONS: tuple[Application, ...] = (
+    *kinds.APPLICATIONS,
+    *written.APPLICATIONS,
+    *generated.APPLICATIONS,
+    *trees.APPLICATIONS,
+)

@@ -12,7 +12,10 @@ from pydantic import JsonValue
 
 from container_kit import Evidence, Fault, NextAction, Stage, StageContext, Workspace
 from container_kit.stages.artifacts.image import Image
+from container_kit.stages.contract.placeholder import placeholder
 from container_kit.tools.protocol.tool_adapter import TOOL_FAILURE
+from container_kit.tools.registry import ALL
+from container_kit.tools.run_view.watch_run import WatchRunInput, watch_run
 from support.mcp.tools import IMAGE, connected, runs_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", ["legacy", "auto"])]
@@ -71,18 +74,46 @@ async def test_a_failure_is_a_fault_in_the_text_the_structure_and_the_draft_key(
     assert "Dockerfile:3" in result.content[0].text
     fault = result.structured_content
     assert fault["next_actions"] == [
-        {"why": FAILED.next_actions[0].why, "arguments": {"path": ".", "tag": "shop:1"}, "tool": "build"}
+        {"why": FAILED.next_actions[0].why, "arguments": {"run": fault["resume"]["run_id"]}, "tool": "retry-run"}
     ]
     assert result.meta[TOOL_FAILURE] == fault
 
 
 async def test_a_next_action_works_unchanged(mode: str, workspace: Workspace) -> None:
-    once = runs_of(workspace, {"build": {"build": FAILED}})
-    async with connected(once, mode) as client:
+    async with connected(runs_of(workspace, {"build": {"build": [FAILED, IMAGE]}}), mode) as client:
         action = (await call(client, "build", path=".")).structured_content["next_actions"][0]
-    repaired = runs_of(workspace, {"build": {"build": IMAGE}})
-    async with connected(repaired, mode) as client:
         assert not (await call(client, action["tool"], **action["arguments"])).is_error
+
+
+async def test_a_placeholder_is_refused_by_name_before_anything_runs(mode: str, workspace: Workspace) -> None:
+    async with connected(runs_of(workspace, {}), mode) as client:
+        sent = {"image": "shop", "env": {"API_KEY": placeholder("API_KEY"), "COLOUR": "blue"}}
+        direct = await call(client, "deploy", **sent)
+        retry = await call(client, "retry-run", run="0" * 24, input={"env": {"API_KEY": placeholder("API_KEY")}})
+    assert direct.structured_content["code"] == "request.placeholder"
+    assert "env.API_KEY" in direct.structured_content["hint"]
+    assert retry.structured_content["code"] == "request.placeholder"
+    assert "input.env.API_KEY" in retry.structured_content["hint"]
+
+
+async def test_the_answer_get_run_and_the_page_show_the_same_next_actions(mode: str, workspace: Workspace) -> None:
+    action = NextAction(why="another tag", arguments={"tag": "shop:2"})
+    write = NextAction(why="write one", tool="write-dockerfile")
+    failed = FAILED.model_copy(update={"next_actions": (*FAILED.next_actions, action, write)})
+    runs = runs_of(workspace, {"build": {"build": failed}})
+    async with connected(runs, mode) as client:
+        answer = (await call(client, "build", path=".")).structured_content
+        run = answer["resume"]["run_id"]
+        seen = (await call(client, "get-run", run=run)).structured_content["fault"]
+        again = (await call(client, "retry-run", run=run)).structured_content
+        seen_again = (await call(client, "get-run", run=again["resume"]["run_id"])).structured_content["fault"]
+    tools = {tool.name: tool for tool in ALL}
+    page = await watch_run(runs, None, WatchRunInput(run=run), tools)
+    shown: Any = page["fault"]
+    assert [action["tool"] for action in answer["next_actions"]] == ["retry-run", "build", "write-dockerfile"]
+    assert answer["next_actions"] == seen["next_actions"] == shown["next_actions"]
+    assert [action["tool"] for action in again["next_actions"]] == ["retry-run", "retry-run", "write-dockerfile"]
+    assert again["next_actions"] == seen_again["next_actions"]
 
 
 async def test_invalid_arguments_are_a_fault_that_repeats_no_value(mode: str, workspace: Workspace) -> None:
@@ -113,7 +144,7 @@ async def test_an_unknown_tool_is_a_clear_error(mode: str, workspace: Workspace)
     async with connected(runs_of(workspace, {}), mode) as client:
         result = await call(client, "reboot")
     assert result.is_error
-    assert "Unknown tool: reboot" in result.content[0].text
+    assert 'there is no tool "reboot"' in result.content[0].text
 
 
 async def test_progress_rises_and_reaches_the_total(mode: str, workspace: Workspace) -> None:

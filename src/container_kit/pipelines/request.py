@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, JsonValue, PrivateAttr
@@ -36,6 +37,16 @@ def run_not_found(run_id: str) -> StageFailure:
 def new_run_id() -> str:
     """Return a random id of 96 bits, as 24 hexadecimal digits."""
     return secrets.token_hex(12)
+
+
+def merge_input(before: Mapping[str, JsonValue], changes: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the input of a retry. A mapping, such as `env`, keeps the entries that the changes do not name."""
+    merged = {**before, **changes}
+    for name, value in changes.items():
+        old = before.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            merged[name] = {key: item for key, item in {**old, **value}.items() if item is not None}
+    return merged
 
 
 class PipelineOptions(Artifact):

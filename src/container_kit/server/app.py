@@ -9,9 +9,11 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool as McpTool
 from mcp.server.request_state import RequestStateSecurity
 from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp_types import CallToolResult, InputRequiredResult
 from mcp_types import Tool as ListedTool
 
 from container_kit.pipelines.runs.service import RunService
@@ -23,8 +25,9 @@ from container_kit.tools.protocol.subscriptions import RunUpdates, server_lifesp
 from container_kit.tools.protocol.tasks.extension import TasksExtension
 from container_kit.tools.protocol.tasks.notifications import TaskNotifications
 from container_kit.tools.protocol.tasks.task import Tasks
-from container_kit.tools.protocol.tool_adapter import SdkTool
+from container_kit.tools.protocol.tool_adapter import SdkTool, call_tool_result
 from container_kit.tools.registry import instructions
+from container_kit.tools.results.unknown_tool import unknown_tool
 from container_kit.tools.run_view.watch_run import WATCH_RUN
 from container_kit.tools.tool import Tool
 
@@ -44,6 +47,15 @@ class Server(MCPServer):
         if current_role() != "viewer":
             return listed
         return [tool for tool in listed if tool.annotations is not None and tool.annotations.read_only_hint]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool. The call of a tool that the server does not have ends with a structured fault."""
+        tools = {tool.name: tool.definition for tool in self._tools}
+        if name not in tools:
+            return call_tool_result(unknown_tool(name, arguments, tools))
+        return await super().call_tool(name, arguments, context)
 
 
 def make_server(
@@ -83,7 +95,7 @@ def make_server(
         token_verifier=token_verifier,
     )
     updates.add_to(server)
-    add_resources(server, runs)
+    add_resources(server, runs, by_name)
     add_completions(server, runs, by_name)
     add_prompts(server, by_name)
     return server

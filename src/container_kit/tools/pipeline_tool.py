@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineOptions, PipelineRequest, PipelineResponse
 from container_kit.pipelines.runs.client import RunDetached
-from container_kit.stages.contract.fault import FaultCode, StageFailure
+from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.contract.log import logger
+from container_kit.stages.contract.placeholder import find_placeholders
 from container_kit.tools.results.fault import fault_result, invalid_request
 from container_kit.tools.results.success import success_result
 from container_kit.tools.tool import ToolCall, ToolInput, ToolResult
@@ -22,6 +23,12 @@ TOOL_CRASHED = FaultCode(
     "tool.crashed",
     means="A tool raised an unexpected exception (a bug in Container Kit, not in the arguments).",
     hint="Report it together with the server log; changing the arguments does not help.",
+)
+
+PLACEHOLDER = FaultCode(
+    "request.placeholder",
+    means="An argument still has the placeholder of a next action instead of a value.",
+    hint="Replace the placeholder in {fields} by the real value; ask the person if you do not know it.",
 )
 
 _OPTIONS = frozenset(PipelineOptions.model_fields)
@@ -40,13 +47,17 @@ Prepare = Callable[[ToolCall, Any], Awaitable[PipelineCall]]
 """Chooses the pipeline for the validated arguments of a call."""
 
 
-def pipeline_call(pipeline: str, arguments: ToolInput, **changes: JsonValue) -> PipelineCall:
+def pipeline_call(pipeline: str, arguments: ToolInput | Mapping[str, JsonValue], **changes: JsonValue) -> PipelineCall:
     """Make the call of a pipeline. Arguments that are not set stay unset, so that the pipeline's defaults apply.
 
     Args:
+        arguments: The arguments of the tool, or those of them that are set.
         changes: Fields that differ from the arguments; None removes a field.
     """
-    fields: dict[str, Any] = {**arguments.model_dump(mode="json", exclude_unset=True, exclude_none=True), **changes}
+    given = arguments
+    if isinstance(arguments, ToolInput):
+        given = arguments.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    fields: dict[str, Any] = {**dict(given), **changes}
     options = PipelineOptions.model_validate({key: value for key, value in fields.items() if key in _OPTIONS})
     given = {key: value for key, value in fields.items() if key not in _OPTIONS and value is not None}
     return PipelineCall(pipeline, given, options)
@@ -68,7 +79,7 @@ class RunHandler:
     def to_result(self, call: ToolCall, response: PipelineResponse) -> ToolResult:
         """Return the result of a finished run."""
         if response.fault is not None:
-            return fault_result(response.fault, call)
+            return fault_result(response.fault, call, response)
         return success_result(response, self.outputs(call, response))
 
 
@@ -110,6 +121,7 @@ async def execute_call(call: ToolCall) -> ToolResult:
             arguments = call.tool.input.model_validate(_decode_json_arguments(dict(call.arguments), call.tool.input))
         except ValidationError as error:
             raise invalid_request(call, error) from None  # the original error repeats the values
+        _refuse_placeholders(call)
         return await call.tool.handler(call, arguments)
 
     return await faults_as_results(call, execute)
@@ -130,6 +142,18 @@ async def faults_as_results(call: ToolCall, execute: Callable[[], Awaitable[Tool
     except Exception as error:  # noqa: BLE001 - the client gets a fault; the log has the traceback
         logger("container_kit.tools").exception("tool crashed", tool=call.tool.name)
         return fault_result(TOOL_CRASHED(f"{call.tool.name} crashed: {type(error).__name__}").fault, call)
+
+
+def _refuse_placeholders(call: ToolCall) -> None:
+    """Refuse a next action that was sent before its placeholders were replaced."""
+    paths = list(find_placeholders(dict(call.arguments)))
+    if paths:
+        shown = ", ".join(paths[:20])
+        raise PLACEHOLDER(
+            f"{shown} of {call.tool.name} is still a placeholder",
+            evidence=[Evidence(kind="value", where=path, text="a placeholder") for path in paths[:20]],
+            fields=shown,
+        )
 
 
 def _decode_json_arguments(arguments: dict[str, Any], model: type[ToolInput]) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin.analyze import ANALYZE
 from container_kit.tools.builtin.build import BUILD
 from container_kit.tools.builtin.cancel_run import CANCEL_RUN
+from container_kit.tools.builtin.control_deployment import CONTROL_DEPLOYMENT
 from container_kit.tools.builtin.deploy import DEPLOY
 from container_kit.tools.builtin.deploy_kubernetes import DEPLOY_KUBERNETES
 from container_kit.tools.builtin.deployment_logs import DEPLOYMENT_LOGS
+from container_kit.tools.builtin.exec_deployment import EXEC_DEPLOYMENT
 from container_kit.tools.builtin.full_deployment import FULL_DEPLOYMENT
 from container_kit.tools.builtin.get_run import GET_RUN
 from container_kit.tools.builtin.list_deployments import LIST_DEPLOYMENTS
@@ -48,6 +50,8 @@ ALL: tuple[Tool, ...] = (
     VERIFY,
     ROLLBACK_DEPLOYMENT,
     REMOVE_DEPLOYMENT,
+    CONTROL_DEPLOYMENT,
+    EXEC_DEPLOYMENT,
     DEPLOY_KUBERNETES,
     VERIFY_KUBERNETES,
     WRITE_MANIFESTS,
@@ -58,7 +62,7 @@ ALL: tuple[Tool, ...] = (
     ROLLBACK_RUN,
 )
 """All built-in tools. Clients list them in this order, so the most general one comes first."""
-DEFAULT_TOOLSETS = ("build", "scan", "deploy", "runs", "custom")
+DEFAULT_TOOLSETS = ("build", "scan", "deploy", "deployments", "runs", "custom")
 """The toolsets of a server whose settings select nothing."""
 
 

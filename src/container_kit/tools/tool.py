@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -22,6 +22,8 @@ class ToolInput(BaseModel):
     """The arguments of a tool. Unknown arguments are rejected, so that no misspelt option is ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    unlisted: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that the listed schema omits; they are accepted and documented elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

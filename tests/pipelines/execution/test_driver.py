@@ -372,3 +372,39 @@ async def test_a_private_key_in_the_output_of_a_stage_is_hidden_line_by_line() -
     lines = [event.message for event in events if event.kind == "stage_output"]
     assert (lines[0], lines[-1], len(lines)) == ("before", "after", 5)
     assert not any(part in line for line in lines for part in key)
+
+
+class Burn(Bake):
+    """Fails, and could not undo what it did."""
+
+    def __init__(self, repaired: bool) -> None:
+        self.repaired = repaired
+        self.undone: list[Bread] = []
+
+    async def execute(self, ctx: StageContext, dough: Dough) -> Bread:
+        raise StageFailure(burnt(), leftover=Bread(loaves=7))
+
+    async def rollback(self, ctx: StageContext, output: Bread) -> list[str]:
+        if not self.repaired:
+            raise BURNT("the oven is still hot")
+        self.undone.append(output)
+        return ["the tray stays: it is hot"]
+
+
+@pytest.mark.parametrize("kind", [AtomicPipeline, WorkflowPipeline])
+async def test_what_a_failed_stage_could_not_undo_is_rolled_back_by_the_run(
+    kind: type[AtomicPipeline | WorkflowPipeline],
+) -> None:
+    burn = Burn(repaired=True)
+    response = await kind("meal", inputs=Flour).add_stage(Knead()).add_stage(burn).run(Flour())
+    assert burn.undone == [Bread(loaves=7)]
+    assert response.stage(burn.name).status == "rolled_back"
+    assert response.stage(burn.name).notes == ("the tray stays: it is hot",)
+    assert Bread not in response.artifacts, "a failed stage has no output"
+
+
+async def test_a_run_says_what_it_could_not_roll_back() -> None:
+    burn = Burn(repaired=False)
+    pipeline = WorkflowPipeline("meal", inputs=Flour).add_stage(Knead()).add_stage(burn)
+    response = await pipeline.run(Flour())
+    assert (response.status, response.stage(burn.name).status) == ("rollback_incomplete", "failed")

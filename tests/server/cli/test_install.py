@@ -71,3 +71,14 @@ def test_printing_writes_nothing(somewhere: Path, capsys: pytest.CaptureFixture[
     assert main(["install", "vscode", "--print"]) == 0
     assert json.loads(capsys.readouterr().out)["servers"]["container-kit"]["type"] == "stdio"
     assert list(somewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["claude-code", "codex"])
+def test_an_entry_names_the_workspace_that_was_given(name: str, somewhere: Path) -> None:
+    (somewhere / "code").mkdir()
+    assert main(["install", name, "--workspace", str(somewhere / "code")]) == 0
+    client = clients()[name]
+    text = client.file.read_text()
+    known = tomllib.loads(text) if client.file.suffix == ".toml" else json.loads(text)
+    assert known[client.key]["container-kit"]["env"] == {"CONTAINER_KIT_WORKSPACE": str(somewhere / "code")}
+    assert main(["install", "vscode", "--workspace", str(somewhere / "nowhere")]) == 2

@@ -147,28 +147,31 @@ CASES = [
         "no key for the repository http",
     ),
     # pip
-    Case("build.pip_package_not_found", PYTHON + "RUN pip install nosuch-package-zz-zz\n", 2, "nosuch-package-zz-zz"),
-    Case("build.pip_version_not_found", PYTHON + "RUN pip install six==99.0\n", 2, "six==99.0"),
+    Case("build.package_not_found", PYTHON + "RUN pip install nosuch-package-zz-zz\n", 2, "nosuch-package-zz-zz"),
+    Case("build.package_version_not_found", PYTHON + "RUN pip install six==99.0\n", 2, "six==99.0"),
     Case(
-        "build.pip_conflict", PYTHON + 'RUN pip install "urllib3<1.21" "requests==2.32.3"\n', 2, "requirements conflict"
+        "build.dependency_conflict",
+        PYTHON + 'RUN pip install "urllib3<1.21" "requests==2.32.3"\n',
+        2,
+        "requirements conflict",
     ),
-    Case("build.pip_requirements_not_found", PYTHON + "RUN pip install -r r.txt\n", 2, "r.txt is not in the image yet"),
+    Case("build.manifest_not_found", PYTHON + "RUN pip install -r r.txt\n", 2, "r.txt is not in the image yet"),
     Case(
-        "build.pip_requirement_invalid",
+        "build.manifest_invalid",
         PYTHON + "COPY r.txt .\nRUN pip install -r r.txt\n",
         3,
         "flask=>1 is not a requirement",
         {"r.txt": "six\nflask=>1\n"},
     ),
     Case(
-        "build.pip_python_unsupported",
+        "build.runtime_unsupported",
         PYTHON + "COPY p /p\nRUN pip install /p\n",
         3,
         "needs Python >=3.99",
         {"p/pyproject.toml": '[project]\nname="x"\nversion="1"\nrequires-python=">=3.99"\n'},
     ),
     Case(
-        "build.pip_hash_mismatch",
+        "build.hash_mismatch",
         PYTHON + f'RUN echo "six==1.16.0 --hash=sha256:{"0" * 64}" > r && pip install -r r\n',
         2,
         "hash",
@@ -182,57 +185,75 @@ CASES = [
         {"p/setup.py": EXTENSION, "p/x.c": "#include <Python.h>\n"},
     ),
     # npm
-    Case("build.npm_package_not_found", NODE + "RUN npm install nosuch-package-zz-zz\n", 3, "nosuch-package-zz-zz"),
-    Case("build.npm_version_not_found", NODE + "RUN npm install is-odd@99.0.0\n", 3, "is-odd@99.0.0"),
-    Case("build.npm_lockfile_not_found", NODE + "COPY package.json .\nRUN npm ci\n", 4, "needs a lockfile", package()),
+    Case("build.package_not_found", NODE + "RUN npm install nosuch-package-zz-zz\n", 3, "nosuch-package-zz-zz"),
+    Case("build.package_version_not_found", NODE + "RUN npm install is-odd@99.0.0\n", 3, "is-odd@99.0.0"),
+    Case("build.lockfile_not_found", NODE + "COPY package.json .\nRUN npm ci\n", 4, "needs a lock file", package()),
     Case(
-        "build.npm_lockfile_outdated",
+        "build.lockfile_outdated",
         NODE + "COPY . .\nRUN npm ci\n",
         4,
         "does not match package.json",
         {**package(dependencies='{"is-odd": "3.0.1"}'), "package-lock.json": LOCK},
     ),
     Case(
-        "build.npm_manifest_invalid",
+        "build.manifest_invalid",
         NODE + "COPY . .\nRUN npm install\n",
         4,
         "not valid JSON",
         {"package.json": '{"name":"x",}'},
     ),
-    Case("build.npm_manifest_not_found", NODE + "RUN npm run build\n", 3, "/a/package.json is not in the image"),
-    Case("build.npm_script_not_found", NODE + "COPY . .\nRUN npm run build\n", 4, "no script build", package()),
+    Case("build.manifest_not_found", NODE + "RUN npm run build\n", 3, "/a/package.json is not in the image"),
+    Case("build.script_not_found", NODE + "COPY . .\nRUN npm run build\n", 4, "no script build", package()),
     Case(
-        "build.npm_peer_conflict",
+        "build.dependency_conflict",
         NODE + "COPY . .\nRUN npm install\n",
         4,
         "peer dependencies",
         package(dependencies='{"react": "17.0.2", "react-dom": "18.2.0"}'),
     ),
     Case(
-        "build.npm_engine_unsupported",
+        "build.runtime_unsupported",
         NODE + "COPY . .\nRUN npm install --engine-strict\n",
         4,
-        "Node version",
+        "Node.js",
         package(engines='{"node": ">=99"}'),
     ),
     # the network
     Case(
-        "build.dns_failure",
+        "build.index_unreachable",
         NODE + "RUN npm install --fetch-retries 0 --registry http://nosuch.invalid is-odd\n",
         3,
-        "nosuch.invalid cannot be resolved",
+        "http://nosuch.invalid/is-odd cannot be reached",
+    ),
+    Case(
+        "build.index_unreachable",
+        PYTHON + "RUN pip install --retries 1 --index-url http://127.0.0.1:9/simple six\n",
+        2,
+        "127.0.0.1 cannot be reached",
+    ),
+    Case(
+        "build.index_unreachable",
+        PYTHON
+        + """RUN python -c "import socket, time; s = socket.create_server(('', 81)); time.sleep(9)" & sleep 0.3; \\
+    pip install --retries 1 --timeout 0.5 --index-url http://127.0.0.1:81/simple six\n""",
+        2,
+        "127.0.0.1 cannot be reached",
+    ),
+    Case(
+        "build.dns_failure",
+        PYTHON + "RUN python -c \"import socket; socket.getaddrinfo('nosuch.invalid', 80)\"\n",
+        2,
+        "cannot be resolved",
     ),
     Case(
         "build.connection_refused",
-        PYTHON + "RUN pip install --retries 1 --index-url http://127.0.0.1:9/simple six\n",
+        PYTHON + "RUN python -c \"import socket; socket.create_connection(('127.0.0.1', 9))\"\n",
         2,
         "could not be reached",
     ),
     Case(
         "build.connection_timeout",
-        PYTHON
-        + """RUN python -c "import socket, time; s = socket.create_server(('', 81)); time.sleep(9)" & sleep 0.3; \\
-    pip install --retries 1 --timeout 0.5 --index-url http://127.0.0.1:81/simple six\n""",
+        PYTHON + 'RUN python -c "import errno, os; raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))"\n',
         2,
         "did not answer in time",
     ),
@@ -450,8 +471,8 @@ async def test_an_untrusted_certificate_inside_the_build_is_repaired_by_the_acti
     assert not any("container-kit" in variable for variable in inside)
 
 
-def test_every_kind_of_failure_is_provoked_somewhere_in_this_file() -> None:
+def test_every_kind_of_failure_is_provoked_here_or_recorded() -> None:
     provoked = {case.code for case in CASES}
-    text = Path(__file__).read_text()
+    text = Path(__file__).read_text() + Path(__file__).with_name("test_recorded_failures.py").read_text()
     missing = [code.code for code in FAULTS if code.code not in provoked and f'"{code.code}"' not in text]
     assert missing == []

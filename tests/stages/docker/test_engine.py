@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import json
 import os
 import shutil
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -18,15 +16,16 @@ from pathlib import Path
 
 import anyio
 import pytest
-from anyio.from_thread import start_blocking_portal
 from docker.errors import APIError
 
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.docker.endpoint import DEFAULT_HOST, EndpointError, find_endpoint
+from container_kit.stages.docker.endpoint import EndpointError, find_endpoint
 from container_kit.stages.docker.engine import DockerEngine
+from container_kit.stages.docker.local_address import DEFAULT_HOST
+from support.engine.tls import forwarded, make_certificates
 from support.pipelines.contexts import Contexts
 from support.pipelines.stages import execute
 
@@ -218,56 +217,9 @@ def tls_engine(tmp_path: Path, engine: DockerEngine) -> Iterator[tuple[str, Path
     """The machine's engine behind TLS that wants a client's certificate: its address, and the folder of the client."""
     certs = tmp_path / "certs"
     certs.mkdir()
-    _make_certificates(certs)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certs / "server.pem", certs / "server-key.pem")
-    context.load_verify_locations(certs / "ca.pem")
-    context.verify_mode = ssl.CERT_REQUIRED
-    with start_blocking_portal() as portal:
-        open_: list[asyncio.StreamWriter] = []
-        server = portal.call(_serve_tls, context, engine.host.removeprefix("unix://"), open_)
-        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}", certs
-        server.close()
-        portal.call(_close, open_)
-
-
-async def _serve_tls(context: ssl.SSLContext, path: str, open_: list[asyncio.StreamWriter]) -> asyncio.Server:
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        engine_reader, engine_writer = await asyncio.open_unix_connection(path)
-        open_.extend([writer, engine_writer])
-        await asyncio.gather(_pump(reader, engine_writer), _pump(engine_reader, writer))
-
-    return await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context)
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
-
-
-async def _close(writers: list[asyncio.StreamWriter]) -> None:
-    for writer in writers:
-        writer.transport.abort()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-
-def _make_certificates(folder: Path) -> None:
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    new = ["-newkey", "rsa:2048", "-nodes"]
-    openssl(
-        "req", "-x509", *new, "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca-key.pem", "-out", "ca.pem"
-    )
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    for name, cert, key in (("server", "server.pem", "server-key.pem"), ("client", "cert.pem", "key.pem")):
-        openssl("req", *new, "-subj", f"/CN={name}", "-keyout", key, "-out", f"{name}.csr")
-        sign = ["x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial"]
-        openssl(*sign, "-days", "2", "-extfile", "names", "-out", cert)
+    make_certificates(certs)
+    with forwarded(engine.host, certs) as host:
+        yield host, certs
 
 
 @pytest.mark.engine
@@ -299,7 +251,7 @@ async def test_an_engine_whose_certificate_is_not_trusted_is_not_called(
     host, certs = tls_engine
     other = tmp_path / "other"
     other.mkdir()
-    _make_certificates(other)
+    make_certificates(other)
     for name in ("cert.pem", "key.pem"):
         shutil.copy(certs / name, other / name)
     monkeypatch.setenv("DOCKER_HOST", host)

@@ -48,6 +48,8 @@ CHANGES: tuple[tuple[str, str, str, bool], ...] = (
     ("add-remote", "COPY . .", "ADD https://example.com/tool /bin/\nCOPY . .", False),
     ("add-for-copy", "COPY . .", "ADD server.js ./\nCOPY . .", True),
     ("cache-order", "COPY package.json package-lock.json ./\n", "COPY . .\n", True),
+    ("cache-mount", "RUN --mount=type=cache,target=/root/.npm npm ci", "RUN npm ci", True),
+    ("stage-leak", "npm ci --omit=dev\nCOPY . .\n", "npm ci --omit=dev\nCOPY . .\nRUN npm run build\n", False),
     ("lockfile-not-kept", "npm ci --omit=dev", "npm install", True),
     ("apt-lists", "USER 10001", "RUN apt-get update && apt-get install -y curl\nUSER 10001", True),
     ("apt-update-alone", "USER 10001", "RUN apt-get update\nRUN apt-get install -y curl\nUSER 10001", True),
@@ -178,3 +180,23 @@ async def test_an_equivalent_dockerfile_has_no_problem_either(
 def test_the_documentation_lists_every_rule() -> None:
     page = (Path(__file__).parents[3] / "docs" / "dockerfile.md").read_text()
     assert {rule for rule, *_ in CHANGES if f"`{rule}`" not in page} == set()
+
+
+async def test_dependencies_of_the_host_that_would_be_copied_are_an_error_until_they_are_excluded(
+    ctx: Contexts, source: Source
+) -> None:
+    (Path(source.path) / "node_modules" / "left").mkdir(parents=True)
+    review = await _review(ctx, source, GOOD)
+    assert [(problem.rule, problem.severity) for problem in review.problems] == [("host-folder", "error")]
+    assert "**/node_modules" in review.problems[0].rationale
+    (Path(source.path) / ".dockerignore").write_text("secret.txt\n**/node_modules\n")
+    assert (await _review(ctx, source)).problems == ()
+
+
+async def test_npm_ci_without_a_lock_file_is_an_error_whose_patch_installs_without_one(
+    ctx: Contexts, source: Source
+) -> None:
+    (Path(source.path) / "package-lock.json").unlink()
+    review = await _review(ctx, source, GOOD.replace(" package-lock.json", ""))
+    found = [problem for problem in review.problems if problem.rule == "no-lockfile"]
+    assert [(problem.severity, problem.patch is not None) for problem in found] == [("error", True)]

@@ -151,9 +151,7 @@ async def test_old_exports_are_stale_and_missing_exports_unavailable(
     assert (report.outcome, report.gate) == ("stale", "not_checked")
     report = await built_in(ctx, tmp_path, tmp_path / "nowhere")
     assert (report.outcome, report.gate) == ("unavailable", "not_checked")
-    assert (
-        f"exports of OSV (https://google.github.io/osv.dev/data/#data-dumps) into {tmp_path}" in report.gate_reason
-    )
+    assert f"exports of OSV (https://google.github.io/osv.dev/data/#data-dumps) into {tmp_path}" in report.gate_reason
 
 
 async def test_a_broken_export_is_reported(ctx: Contexts, tmp_path: Path) -> None:

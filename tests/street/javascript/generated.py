@@ -16,7 +16,7 @@ _LOCK_WITHOUT_INSTALLING = {
     "pnpm": ("npx", "pnpm@10", "install", "--lockfile-only", "--ignore-scripts"),
     "pnpm8": ("npx", "pnpm@8", "install", "--lockfile-only", "--ignore-scripts"),
     "pnpm7": ("npx", "pnpm@7", "install", "--lockfile-only", "--ignore-scripts"),
-    "yarn4": ("npx", "@yarnpkg/cli-dist@4", "install", "--mode=update-lockfile"),
+    "yarn4": ("npx", "@yarnpkg/cli-dist@4.18.1", "install", "--mode=update-lockfile"),
     "bun": ("npx", "bun@1", "install", "--lockfile-only"),
 }
 _MANAGERS = {"pnpm8": "pnpm", "pnpm7": "pnpm", "yarn4": "yarn", "yarn1": "yarn"}
@@ -33,7 +33,7 @@ def lock(folder: Path, manager: str) -> None:
             YARN_NODE_LINKER="node-modules",
             YARN_ENABLE_IMMUTABLE_INSTALLS="0",
         )
-        _declare(folder, packageManager="yarn@4.9.1")
+        _declare(folder, packageManager="yarn@4.18.1")
     elif manager != "none":
         run(folder, *_LOCK_WITHOUT_INSTALLING[manager])
     shutil.rmtree(folder / "node_modules", ignore_errors=True)
@@ -50,8 +50,9 @@ def generate(*command: str, manager: str = "none", change: Callable[[Path], None
 
     def make(folder: Path) -> None:
         run(folder, *command, HOME=str(Path.home()))
-        shutil.copytree(folder / "app", folder, dirs_exist_ok=True, symlinks=True)
-        shutil.rmtree(folder / "app")
+        generated = (folder / "app").rename(folder / ".generated")  # it may contain a folder `app` itself
+        shutil.copytree(generated, folder, dirs_exist_ok=True, symlinks=True)
+        shutil.rmtree(generated)
         for name in ("node_modules", ".git"):
             shutil.rmtree(folder / name, ignore_errors=True)
         if change:
@@ -96,9 +97,19 @@ VITE = (
 
 
 def _next(name: str, *options: str, change: Callable[[Path], None] | None = None, manager: str = "npm") -> Application:
-    command = ("npx", "create-next-app@latest", "app", "--yes", "--skip-install", "--disable-git", *options)
+    command = (
+        "npx",
+        "create-next-app@latest",
+        "app",
+        "--yes",
+        "--skip-install",
+        "--disable-git",
+        "--empty",
+        "--no-tailwind",
+        *options,
+    )
     maker = generate(*command, manager=manager, change=change)
-    return Application(name, "javascript", _MANAGERS.get(manager, manager), maker, "Next.js")
+    return Application(name, "javascript", _MANAGERS.get(manager, manager), maker, "Hello world!")
 
 
 def _next_setting(setting: str, folder: Path) -> None:
@@ -121,7 +132,6 @@ def _other(
     return Application(name, "javascript", _MANAGERS.get(manager, manager), maker, text, browser=browser, **more)
 
 
-_ASTRO = ("npx", "create-astro@latest", "app", "--no-install", "--no-git", "--skip-houston", "--yes", "--template")
 _SVELTE = (
     "npx",
     "sv@latest",
@@ -136,11 +146,14 @@ _SVELTE = (
 )
 
 
+_SVELTE_ADAPTERS = {"node": "^5.0.0", "static": "^3.0.0"}
+
+
 def _svelte_adapter(adapter: str, folder: Path) -> None:
     package = folder / "package.json"
     document = json.loads(package.read_text())
     document["devDependencies"].pop("@sveltejs/adapter-auto")
-    document["devDependencies"][f"@sveltejs/adapter-{adapter}"] = "latest"
+    document["devDependencies"][f"@sveltejs/adapter-{adapter}"] = _SVELTE_ADAPTERS[adapter]
     package.write_text(json.dumps(document))
     for config in (*folder.glob("svelte.config.*"), *folder.glob("vite.config.*")):
         config.write_text(config.read_text().replace("adapter-auto", f"adapter-{adapter}"))
@@ -148,38 +161,31 @@ def _svelte_adapter(adapter: str, folder: Path) -> None:
         (folder / "src/routes/+layout.ts").write_text("export const prerender = true;\n")
 
 
-def _astro_node(folder: Path) -> None:
-    package = folder / "package.json"
-    document = json.loads(package.read_text())
-    document["dependencies"]["@astrojs/node"] = "latest"
-    package.write_text(json.dumps(document))
-    (folder / "astro.config.mjs").write_text(
-        "import { defineConfig } from 'astro/config';\nimport node from '@astrojs/node';\n\n"
-        "export default defineConfig({ output: 'server', adapter: node({ mode: 'standalone' }) });\n"
-    )
-
-
-_ANGULAR = ("npx", "@angular/cli@latest", "new", "app", "--defaults", "--skip-install", "--skip-git", "--style=css")
+_ANGULAR = (
+    "npx",
+    "-p",
+    "node@24",
+    "-p",
+    "@angular/cli@latest",
+    "ng",
+    "new",
+    "app",
+    "--defaults",
+    "--skip-install",
+    "--skip-git",
+    "--style=css",
+)
 FRAMEWORKS = (
-    _other("nuxt", "nuxt", "npx", "nuxi@latest", "init", "app", "--template", "minimal", "--no-install",
-        "--packageManager", "npm", "--gitInit=false", "--no-modules"),
     _other("sveltekit-auto", "Welcome to SvelteKit", *_SVELTE, manager="npm"),
     _other("sveltekit-node", "Welcome to SvelteKit", *_SVELTE, manager="pnpm",
         change=partial(_svelte_adapter, "node")),
     _other("sveltekit-static", "Welcome to SvelteKit", *_SVELTE, change=partial(_svelte_adapter, "static")),
-    _other("astro-static", "Astro", *_ASTRO, "basics", manager="pnpm"),
-    _other("astro-node", "Astro", *_ASTRO, "minimal", change=_astro_node),
     _other("angular", "Hello, app", *_ANGULAR, "--ssr=false", browser=True),
     _other("angular-ssr", "Hello, app", *_ANGULAR, "--ssr=true"),
-    _other("react-router", "React Router", "npx", "create-react-router@latest", "app", "--yes", "--no-install",
-        "--no-git-init"),
     _other("express-generator", "Welcome to Express", "npx", "express-generator@latest", "--view=pug", "app"),
     _other("nest", "Hello World!", "npx", "@nestjs/cli@latest", "new", "app", "--skip-install", "--skip-git",
         "--package-manager", "npm"),
     _other("fastify-cli", "root", "npx", "fastify-cli@latest", "generate", "app", "--lang=js"),
-    _other("hono-node", "Hello Hono!", "npx", "create-hono@latest", "app", "--template", "nodejs", "--pm", "npm"),
-    _other("hono-bun", "Hello Hono!", "npx", "create-hono@latest", "app", "--template", "bun", "--pm", "bun",
-        manager="bun"),
     _other("docusaurus", "Docusaurus", "npx", "create-docusaurus@latest", "app", "classic", "--javascript",
         "--skip-install"),
     _other("tanstack-start", "TanStack", "npx", "@tanstack/cli@latest", "create", "app", "--no-install",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from street.application import Application, Files, tree
+from street.application import Application, Files, run, tree, write
 
 HELLO = "hello from the street"
 _SERVE = "require('http').createServer((q, r) => r.end('{text}')).listen(process.env.PORT || 3000, '0.0.0.0')\n"
@@ -149,7 +150,7 @@ SITES = (
         devDependencies={"vite": "5.4.8"}), "index.html": _PAGE, "main.js": "export {}"}),
     kind("vite-out-dir", {"package.json": package(scripts={"build": "vite build"}, devDependencies={"vite": "5.4.8"}),
         "vite.config.js": "export default { build: { outDir: 'www/out' } }\n", "index.html": _PAGE,
-        "main.js": "export {}"}),
+        "main.js": "export {}"}, in_ci=True),
     kind("vite-root-elsewhere", {"package.json": package(scripts={"build": "vite build"},
         devDependencies={"vite": "5.4.8"}),
         "vite.config.js": "export default { root: 'client', build: { outDir: '../public_dist', emptyOutDir: true } }\n",
@@ -167,10 +168,6 @@ PLACES = (
     kind("module-in-a-folder", {"services/web/package.json": _SERVICE, "services/web/index.js": SERVER},
         arguments={"module": "services/web"}),
     kind("module-in-a-folder-only", {"services/web/package.json": _SERVICE, "services/web/index.js": SERVER}),
-    kind("case-of-imports", {"package.json": package(scripts={"start": "node server.js"}),
-        "lib/utils.js": f"exports.hello = () => '{HELLO}'\n",
-        "server.js": "const u = require('./lib/Utils')\nrequire('http').createServer((q, r) => r.end(u.hello()))"
-            ".listen(3000)\n"}, fault="deploy.name_case"),
 )  # fmt: skip
 _MEMBERS = {
     "packages/logger/package.json": package("@repo/logger", main="dist/index.js", scripts={"build": "node build.js"}),
@@ -193,7 +190,7 @@ _ROOT = {"private": True, "workspaces": ["packages/*", "apps/*"]}
 WORKSPACES = (
     kind("workspace-pnpm", {**_MEMBERS, **_PNPM_MEMBERS, "apps/api/package.json": _api("workspace:*")}, "pnpm"),
     kind("workspace-npm", {**_MEMBERS, "package.json": package("root", **_ROOT, scripts={"build": "npm run build -ws"}),
-        "apps/api/package.json": _api("*")}),
+        "apps/api/package.json": _api("*")}, in_ci=True),
     kind("workspace-yarn1", {**_MEMBERS, "package.json": package("root", **_ROOT, packageManager="yarn@1.22.22"),
         "apps/api/package.json": _api("*")}, "yarn"),
     kind("workspace-yarn4", {**_MEMBERS, "package.json": package("root", **_ROOT, packageManager="yarn@4.9.1"),
@@ -208,4 +205,77 @@ WORKSPACES = (
         devDependencies={"lerna": "8.1.8"}), "apps/api/package.json": _api("*")}),
 )  # fmt: skip
 
-APPLICATIONS = (*LOCKS, *STARTS, *SITES, *PLACES, *WORKSPACES)
+_UI = {
+    "packages/ui/package.json": package("@repo/ui", main="dist/index.js", scripts={"build": "node build.js"}),
+    "packages/ui/build.js": "require('fs').mkdirSync('dist',{recursive:true});"
+    f"require('fs').writeFileSync('dist/index.js','export const text = \"{HELLO}\"\\n')\n",
+    "apps/web/index.html": "<!doctype html><div id=root></div><script type=module src=/main.js></script>",
+    "apps/web/main.js": "import { text } from '@repo/ui'; document.getElementById('root').textContent = text\n",
+}
+
+
+def _web(version: str) -> str:
+    return package(
+        "web",
+        scripts={"build": "vite build", "dev": "vite"},
+        dependencies={"@repo/ui": version},
+        devDependencies={"vite": "5.4.8"},
+    )
+
+
+WORKSPACE_SITES = (
+    kind("workspace-site-pnpm", {**_UI, **_PNPM_MEMBERS, "apps/web/package.json": _web("workspace:*")}, "pnpm",
+        browser=True),
+    kind("workspace-site-npm", {**_UI, "package.json": package("root", **_ROOT), "apps/web/package.json": _web("*")},
+        browser=True, arguments={"module": "apps/web"}),
+    kind("front-end-and-back-end", {"frontend/package.json": package("front", scripts={"build": "vite build"},
+        devDependencies={"vite": "5.4.8"}), "frontend/index.html": _PAGE, "frontend/main.js": "export {}",
+        "backend/package.json": package("back", scripts={"start": "node index.js"}), "backend/index.js": SERVER},
+        arguments={"module": "frontend"}),
+    kind("module-next-to-a-workspace", {"package.json": package("root", private=True, workspaces=["packages/*"]),
+        "packages/core/package.json": package("core", main="index.js"), "packages/core/index.js": "exports.x = 1\n",
+        "server/package.json": _NUMBER["package.json"], "server/index.js": _NUMBER["index.js"]},
+        arguments={"module": "server"}),
+)  # fmt: skip
+_PRIVATE = package(scripts={"start": "node index.js"}, dependencies={"@acme/lib": "^1.0.0"})
+_PUBLIC_TOKEN = "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n"
+REGISTRIES = (
+    kind("npmrc-token", {"package.json": _PRIVATE, "index.js": SERVER,
+        ".npmrc": "@acme:registry=https://npm.acme.invalid/\n//npm.acme.invalid/:_authToken=${NPM_TOKEN}\n"},
+        fault="build.secret_not_found"),
+    kind("npmrc-token-of-another-name", {"package.json": _PRIVATE, "index.js": SERVER,
+        ".npmrc": "registry=https://npm.acme.invalid/\n//npm.acme.invalid/:_password=${ACME_PASSWORD}\n"},
+        fault="build.secret_not_found"),
+    kind("npmrc-token-for-publishing", {**_NUMBER, ".npmrc": _PUBLIC_TOKEN}),
+    kind("npmrc-token-for-publishing-pnpm", {**_NUMBER, ".npmrc": _PUBLIC_TOKEN, "pnpm-lock.yaml": _LOCK_9}, "pnpm"),
+)  # fmt: skip
+_OLD_LOCK_9 = _LOCK_9.replace("^7.0.0", "^6.0.0")
+_NPM_LOCK = {"lockfileVersion": 3, "packages": {"": {"dependencies": {}}}}
+_HOST_MODULES = {
+    "node_modules/is-number/package.json": package("is-number", main="gone.js"),
+    ".dockerignore": "*.log\n",
+}
+_ESBUILD = {"package.json": package(scripts={"start": "node index.js"}, dependencies={"esbuild": "0.24.0"}),
+    "index.js": f"require('esbuild').transformSync('1')\n{SERVER}"}  # fmt: skip
+
+
+def _lock_of_a_mac(folder: Path) -> None:
+    """Lock esbuild, and leave out what npm/cli issue 4828 leaves out on macOS."""
+    write(folder, _ESBUILD)
+    run(folder, "npm", "install", "--package-lock-only", "--ignore-scripts")
+    path = folder / "package-lock.json"
+    lock = json.loads(path.read_text())
+    lock["packages"] = {key: entry for key, entry in lock["packages"].items()
+        if "@esbuild/" not in key or "darwin-arm64" in key}  # fmt: skip
+    path.write_text(json.dumps(lock, indent=2))
+
+
+STALE = (
+    kind("pnpm-outdated-lock", {**_NUMBER, "pnpm-lock.yaml": _OLD_LOCK_9}, "pnpm"),
+    kind("npm-outdated-lock", {**_NUMBER, "package-lock.json": json.dumps(_NPM_LOCK)}),
+    kind("yarn-outdated-lock", {**_NUMBER, "yarn.lock": "# yarn lockfile v1\n"}, "yarn"),
+    kind("host-modules", {**_NUMBER, **_HOST_MODULES}),
+    Application("npm-lock-of-a-mac", "javascript", "npm", _lock_of_a_mac, HELLO),
+)
+
+APPLICATIONS = (*WORKSPACE_SITES, *REGISTRIES, *STALE, *LOCKS, *STARTS, *SITES, *PLACES, *WORKSPACES)

@@ -32,7 +32,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/slow":
             time.sleep(1)
         ill = wrong == "sick" or (wrong == "shy" and socket.if_nameindex() != at_first)
-        status = 503 if ill else 200
+        status = 500 if wrong == "raises" else 503 if ill else 200
+        if wrong == "raises":
+            print("Traceback (most recent call last):\\nKeyError: 'prices of today'", flush=True)
         if self.path.startswith("/dial/"):
             socket.create_connection(tuple(self.path.split("/")[2:]), 5).close()
         body = (json.dumps(sorted(os.environ)) if self.path == "/names" else version).encode()

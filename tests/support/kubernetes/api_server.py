@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import json
 import threading
 import time
@@ -59,7 +60,7 @@ class ApiServer:
         self.port = 0
         for name in ("default", "kube-system", "kube-public", "shop"):
             self.add("v1", "Namespace", name, labels={"kubernetes.io/metadata.name": name})
-        routes = [Route("/{path:path}", self._answer, methods=["GET", "POST", "PATCH", "DELETE"])]
+        routes = [Route("/{path:path}", self._answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])]
         self._app = Starlette(routes=routes)
         self._tasks: anyio.abc.TaskGroup | None = None
 
@@ -118,7 +119,7 @@ class ApiServer:
         try:
             if self.busy:
                 return self.busy.pop(0)
-            changes = request.method in ("PATCH", "POST") and "dryRun" not in request.query_params
+            changes = request.method in ("PATCH", "POST", "PUT") and "dryRun" not in request.query_params
             if self.failing and changes and (answer := self.failing.pop(0)) is not None:
                 return answer
             return await self._route(request, path)
@@ -128,6 +129,9 @@ class ApiServer:
     async def _route(self, request: Request, path: list[str]) -> Response:
         if path == ["version"]:
             return JSONResponse({"gitVersion": "v1.36.0", "major": "1", "minor": "36"})
+        if path == ["apis"]:
+            groups = [{"name": v.partition("/")[0], "preferredVersion": {"groupVersion": v}} for v in KINDS if "/" in v]
+            return JSONResponse({"kind": "APIGroupList", "groups": groups})
         if path[0] == "apis" and path[-1].startswith("selfsubjectaccessreviews"):
             return await self._review(request)
         api_version, rest = (path[1], path[2:]) if path[0] == "api" else ("/".join(path[1:3]), path[3:])
@@ -147,7 +151,7 @@ class ApiServer:
         if below[:1] == ["proxy"]:
             return PlainTextResponse(self.application[1], self.application[0])
         self._may(request, plural, namespace, bool(name))
-        if request.method == "PATCH":
+        if request.method in ("PATCH", "PUT"):
             return await self._patch(request, (plural, namespace, name))
         if request.method == "DELETE":
             return await self._delete(request, (plural, namespace, name))
@@ -160,7 +164,9 @@ class ApiServer:
         return JSONResponse(self._list(request, plural, namespace))
 
     def _may(self, request: Request, plural: str, namespace: str, named: bool) -> None:
-        verb = {"PATCH": "patch", "DELETE": "delete", "POST": "create"}.get(request.method, "get" if named else "list")
+        verb = {"PATCH": "patch", "PUT": "update", "DELETE": "delete", "POST": "create"}.get(
+            request.method, "get" if named else "list"
+        )
         if (verb, plural) in self.denied:
             words = f'{plural} is forbidden: User "test" cannot {verb} resource "{plural}" in API group "apps"'
             raise Refused(403, "Forbidden", f'{words} in the namespace "{namespace}"')
@@ -184,9 +190,8 @@ class ApiServer:
         dry_run = request.query_params.get("dryRun") == "All"
         if key[1] and ("namespaces", "", key[1]) not in self.store.objects:
             raise Refused(404, "NotFound", f'namespaces "{key[1]}" not found')
-        if request.headers["content-type"] == "application/merge-patch+json":
-            live = self._found(key)
-            return JSONResponse(self.store.put(key, {**live, "spec": {**live["spec"], **body["spec"]}}))
+        if request.headers["content-type"] != "application/apply-patch+yaml":
+            return JSONResponse(self._update(request, key, body))
         before = self.store.objects.get(key)
         old = (before or {}).get("spec", {}).get("template")
         found, new = self.store.apply(
@@ -201,6 +206,34 @@ class ApiServer:
         for words in self._warnings(key, found):
             answer.headers.append("Warning", f'299 - "{words}"')
         return answer
+
+    def _update(self, request: Request, key: Key, body: Any) -> Json:
+        """Replace an object (PUT), or change it by a merge patch or by a JSON patch of one value."""
+        live = self._found(key)
+        wanted = copy.deepcopy(live)
+        if request.method == "PUT":
+            wanted = body
+        elif request.headers["content-type"] == "application/merge-patch+json":
+            wanted = _merged(wanted, body)
+        else:
+            [operation] = body
+            *above, last = operation["path"].strip("/").split("/")
+            holder = wanted
+            for name in above:
+                holder = holder[name]
+            holder[last] = operation["value"]
+        if request.method != "PUT":
+            for name in ("managedFields", "resourceVersion"):
+                wanted["metadata"].pop(name, None)
+        found = self.store.update(key, wanted, request.query_params["fieldManager"])
+        if key[0] == "deployments" and live["spec"]["template"] != found["spec"]["template"]:
+            self._start(found)
+        return found
+
+    def control(self, deployment: Json) -> None:
+        """Have the controllers see to a Deployment that a test changed, from the thread of the test."""
+        if self.store.loop is not None:
+            self.store.loop.call_soon_threadsafe(self._start, deployment)
 
     def _start(self, deployment: Json) -> None:
         """Have the controllers see to a new template."""
@@ -259,6 +292,19 @@ class ApiServer:
                 await changed.wait()
         finally:
             self.watches -= 1
+
+
+def _merged(live: Any, change: Any) -> Any:
+    """A JSON merge patch (RFC 7386)."""
+    if not isinstance(change, dict):
+        return change
+    merged = dict(live) if isinstance(live, dict) else {}
+    for key, value in change.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merged(merged.get(key), value)
+    return merged
 
 
 def _discovery(api_version: str) -> Json:

@@ -96,7 +96,7 @@ def _store(store: Store, found: Json, deployment: Json) -> None:
     if found["kind"] == "Deployment":
         key = ("deployments", metadata["namespace"], metadata["name"])
         live = copy.deepcopy(store.objects[key])
-        live["status"] = found.get("status") or {}
+        live["status"] = _with_availability(found.get("status") or {}, live.get("status") or {})
         revision = (found["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision")
         if revision:
             live["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = revision
@@ -109,6 +109,13 @@ def _store(store: Store, found: Json, deployment: Json) -> None:
             text.replace("{app}", f"{{{deployment['spec']['template']['spec']['containers'][0]['name']}}}")
         )
     store.put((plural, metadata["namespace"], found["metadata"]["name"]), found)
+
+
+def _with_availability(status: Json, before: Json) -> Json:
+    """A Deployment that was available stays so: with `maxUnavailable: 0` its old pods serve until the new ones do."""
+    available = [c for c in before.get("conditions") or [] if c["type"] == "Available" and c["status"] == "True"]
+    others = [c for c in status.get("conditions") or [] if c["type"] != "Available" or not available]
+    return {**status, "conditions": [*others, *available]}
 
 
 def _scaled(live: Json) -> Json:

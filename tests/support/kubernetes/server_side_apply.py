@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 Json = dict[str, Any]
@@ -164,7 +165,9 @@ def apply(live: Json | None, wanted: Json, manager: str) -> Json:
         other["fieldsV1"] = _without(other["fieldsV1"], forced)
     now = merge(now, wanted)
     entry = {"manager": manager, "operation": "Apply", "apiVersion": wanted["apiVersion"], "fieldsType": "FieldsV1",
-             "fieldsV1": fields}  # fmt: skip
+             "fieldsV1": fields, "time": _time()}  # fmt: skip
+    if mine and mine["fieldsV1"] == fields and all(read(live, path) == read(now, path) for path in owned):
+        entry["time"] = mine["time"]
     now["metadata"]["managedFields"] = [*[o for o in others if o["fieldsV1"]], *([entry] if fields else [])]
     return now
 
@@ -179,3 +182,42 @@ def _without(fields: Json, gone: set[Path], path: Path = ()) -> Json:
         if below or not inner:
             kept[key] = below
     return kept
+
+
+def update(live: Json, wanted: Json, manager: str) -> Json:
+    """The object after an update: its manager owns what it changed, and nobody what it removed.
+
+    `managedFields` of the update replace those of the object; then only changes of this update are added.
+    """
+    given = wanted["metadata"].get("managedFields") or live["metadata"].get("managedFields") or []
+    entries: list[Json] = copy.deepcopy(given)
+    old, new = _content(live), _content(wanted)
+    before, after = leaves(owned_fields(old)), leaves(owned_fields(new))
+    changed = {path for path in after if path[-1] != "." and read(old, path) != read(new, path)}
+    for entry in entries:
+        mine = (entry["manager"], entry["operation"]) == (manager, "Update")
+        entry["fieldsV1"] = _without(entry["fieldsV1"], (before - after) | (set() if mine else changed))
+    if changed:
+        mine = next((e for e in entries if (e["manager"], e["operation"]) == (manager, "Update")), None)
+        if mine is None:
+            mine = {"manager": manager, "operation": "Update", "apiVersion": live["apiVersion"], "fieldsV1": {}}
+            entries.append(mine)
+        mine["time"] = _time()
+        for path in changed:
+            fields = mine["fieldsV1"]
+            for depth, key in enumerate(path, 1):
+                fields = fields.setdefault(key, {})
+                if key.startswith("k:") and read(old, path[:depth]) is None:
+                    fields["."] = {}
+    result = copy.deepcopy(wanted)
+    result["metadata"]["managedFields"] = [entry for entry in entries if entry["fieldsV1"]]
+    return result
+
+
+def _time() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _content(found: Json) -> Json:
+    kept = {key: found["metadata"][key] for key in ("labels", "annotations") if found["metadata"].get(key)}
+    return {**{key: value for key, value in found.items() if key != "status"}, "metadata": kept}

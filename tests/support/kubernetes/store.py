@@ -27,6 +27,7 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {
         "Namespace": ("namespaces", False), "Pod": ("pods", True), "Service": ("services", True),
         "ServiceAccount": ("serviceaccounts", True), "Event": ("events", True), "Secret": ("secrets", True),
         "ConfigMap": ("configmaps", True), "ResourceQuota": ("resourcequotas", True),
+        "PersistentVolumeClaim": ("persistentvolumeclaims", True),
     },
     "apps/v1": {
         "Deployment": ("deployments", True), "ReplicaSet": ("replicasets", True), "StatefulSet": ("statefulsets", True),
@@ -132,6 +133,8 @@ class Store:
         if live is not None and not force and (found := ssa.conflicts(live, wanted, manager)):
             raise _conflict(found)
         merged = ssa.apply(live, wanted, manager)
+        if wanted["kind"] == "Deployment":
+            merged["spec"].setdefault("replicas", 1)
         if key[1]:
             merged["metadata"]["namespace"] = key[1]
         validate(merged, live)
@@ -144,6 +147,23 @@ class Store:
         else:
             merged["metadata"]["generation"] = 1
         return self.put(key, merged), live is None
+
+    def update(self, key: Key, wanted: Json, manager: str) -> Json:
+        """Replace an object, as PUT and patches do; the status stays."""
+        live = self.objects[key]
+        version = wanted["metadata"].get("resourceVersion")
+        if version is not None and version != live["metadata"]["resourceVersion"]:
+            raise Refused(409, "Conflict", "the object has been modified")
+        changed = ssa.update(live, wanted, manager)
+        for name in ("uid", "creationTimestamp", "generation", "namespace"):
+            if name in live["metadata"]:
+                changed["metadata"][name] = live["metadata"][name]
+        if "status" in live:
+            changed["status"] = live["status"]
+        validate(changed, live)
+        if "generation" in live["metadata"]:
+            changed["metadata"]["generation"] += changed.get("spec") != live.get("spec")
+        return self.put(key, changed)
 
 
 def _plain(found: Json) -> Json:

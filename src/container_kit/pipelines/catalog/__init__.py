@@ -46,6 +46,8 @@ _ON_TARGETS: dict[str, Callable[[Targets], Pipeline]] = {
     "deployment-logs": operate.deployment_logs,
     "rollback-deployment": operate.rollback_deployment,
     "remove-deployment": operate.remove_deployment,
+    "control-deployment": operate.control_deployment,
+    "exec-deployment": operate.exec_deployment,
     "verify": operate.verify,
 }
 _IN_CLUSTERS: dict[str, Callable[[Targets, DockerEngine], Pipeline]] = {

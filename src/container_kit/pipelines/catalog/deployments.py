@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, minutes
 from container_kit.stages.artifacts.deployments import (
     ApplicationQuery,
     ApplicationRef,
+    CommandOptions,
+    ControlOptions,
     LogQuery,
     RemovalOptions,
     VersionSelector,
@@ -61,6 +64,40 @@ def rollback_deployment(targets: Targets) -> Pipeline:
         return f"Roll {artifacts[ApplicationRef].name} back to an earlier version"
 
     return _changing(_on_target(pipeline, targets, RollbackDeployment(engine()), question))
+
+
+def control_deployment(targets: Targets) -> Pipeline:
+    """Stop, start or restart an application."""
+    from container_kit.stages.deploy.manage import ControlDeployment
+
+    pipeline = AtomicPipeline(
+        "control-deployment",
+        inputs=(ApplicationRef, ControlOptions, TargetSelector),
+        summary="Stop, start or restart an application; its versions and volumes stay.",
+    )
+
+    def question(artifacts: Artifacts) -> str:
+        return f"{artifacts[ControlOptions].action.capitalize()} {artifacts[ApplicationRef].name}"
+
+    return _changing(_on_target(pipeline, targets, ControlDeployment(engine()), question))
+
+
+def exec_deployment(targets: Targets) -> Pipeline:
+    """Run a one-off command in an application."""
+    from container_kit.stages.deploy.manage import ExecuteCommand
+
+    pipeline = AtomicPipeline(
+        "exec-deployment",
+        inputs=(ApplicationRef, CommandOptions, TargetSelector),
+        summary="Run a one-off command in an application's container.",
+    )
+
+    def question(artifacts: Artifacts) -> str:
+        command = shlex.join(artifacts[CommandOptions].command)[:200]
+        return f"Run {command} in {artifacts[ApplicationRef].name}"
+
+    on_target = _on_target(pipeline, targets, ExecuteCommand(engine()), question)
+    return on_target.with_timeout(minutes(15)).with_concurrency_key(concurrency_key)
 
 
 def remove_deployment(targets: Targets) -> Pipeline:

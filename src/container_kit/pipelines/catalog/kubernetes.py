@@ -155,7 +155,8 @@ def _add_delivery(pipeline: P, engine: DockerEngine) -> P:
     from container_kit.stages.push import PushImage
 
     pipeline.add_stage(ChooseRegistryName())
-    pipeline.add_conditional_stage(PushImage(engine), when=lambda artifacts: artifacts[Cluster].delivery == "registry")
+    push = PushImage(engine, for_cluster=True)
+    pipeline.add_conditional_stage(push, when=lambda artifacts: artifacts[Cluster].delivery == "registry")
     pipeline.add_stage(DeliverImage(engine))
     return pipeline
 

@@ -20,7 +20,7 @@ from container_kit.pipelines.durable.journal import (
     RUN_ENVIRONMENT_MISMATCH,
     RUN_PLAN_CHANGED,
     RunSpec,
-    is_completed,
+    can_be_rolled_back,
     read_outcome,
     stage_names,
 )
@@ -137,7 +137,7 @@ class Executor:
         return [
             (step, read_outcome(steps[f"run:{step.name}"], step.signature.output, step.name, replayed=True).output)
             for step in plan.steps()
-            if is_completed(step.name, steps)
+            if can_be_rolled_back(step.name, steps)
         ]
 
     async def _past_events(self, run_id: str) -> Sequence[tuple[int, Event]]:

@@ -123,7 +123,7 @@ def read_artifacts(plan: Plan, request: PipelineRequest, steps: Mapping[str, Map
         row = steps.get(f"run:{step.name}")
         if row is not None:
             outcome = read_outcome(row, step.signature.output, step.name, replayed=True)
-            if outcome.output is not None:
+            if outcome.output is not None and not outcome.failed:
                 artifacts.add(outcome.output)
     return artifacts
 
@@ -137,6 +137,13 @@ def is_completed(step: str, steps: Mapping[str, Mapping[str, Any]]) -> bool:
     """Return whether a stage succeeded and was not rolled back since."""
     row = steps.get(f"run:{step}")
     return row is not None and row["status"] == "success" and f"undo:{step}" not in steps
+
+
+def can_be_rolled_back(step: str, steps: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether a stage left changes: it succeeded or could not undo them, and was not rolled back since."""
+    row = steps.get(f"run:{step}") or {}
+    undone = (steps.get(f"undo:{step}") or {}).get("status") == "rolled_back"
+    return (row.get("status") == "success" or row.get("output") is not None) and not undone
 
 
 def seed_for_retry(

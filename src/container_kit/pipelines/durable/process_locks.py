@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from container_kit.stages.contract.private_files import make_private_folder
+from container_kit.stages.host.file_locks import acquire_lock_file, close_and_remove, open_lock_file, try_lock
 
 
 def new_executor_id() -> str:
@@ -58,21 +57,23 @@ class FileLocks:
         make_private_folder(folder, tighten=True)
         self._folder = folder
         self.executor_id = executor_id or new_executor_id()
-        self._lock = _acquire(folder / self.executor_id)
+        self._lock = acquire_lock_file(folder / self.executor_id)
 
     @contextmanager
     def probe(self, executor_id: str) -> Iterator[bool]:
         """Enter a context with whether a process is dead. A process without a file is dead too."""
         path = self._folder / Path(executor_id).name
-        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        lock = open_lock_file(path)
+        dead = False
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
+            dead = try_lock(lock)
+            yield dead
+        except BaseException:
+            os.close(lock)  # the file stays, so that the next process tries again
+            raise
+        if dead:
+            close_and_remove(lock, path)
         else:
-            yield True
-            path.unlink(missing_ok=True)
-        finally:
             os.close(lock)
 
     def leftovers(self) -> set[str]:
@@ -84,25 +85,13 @@ class FileLocks:
 
     def close(self) -> None:
         """Release the lock of this process and remove its file."""
-        (self._folder / self.executor_id).unlink(missing_ok=True)
-        os.close(self._lock)
+        close_and_remove(self._lock, self._folder / self.executor_id)
 
     @staticmethod
     def has_dead_process(folder: Path) -> bool:
         """Return whether a process died and left its lock file, without opening the store."""
         for path in folder.glob(_PATTERN) if folder.is_dir() else ():
-            with contextlib.suppress(BlockingIOError, FileNotFoundError), path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
+            with suppress(FileNotFoundError), path.open("rb+") as file:
+                if try_lock(file.fileno()):
+                    return True
         return False
-
-
-def _acquire(path: Path) -> int:
-    """Lock the file at a path. A process that probes for a dead one holds the lock briefly, and may remove the file."""
-    while True:
-        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(lock), path.stat()):
-                return lock
-        os.close(lock)

@@ -23,7 +23,7 @@ from container_kit.pipelines.durable.stage_logs import StageLogs
 from container_kit.pipelines.durable.worker import StoreSession
 from container_kit.pipelines.events import Event
 from container_kit.pipelines.plan import REQUEST_INVALID, Plan
-from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id
+from container_kit.pipelines.request import PipelineRequest, PipelineResponse, merge_input, new_run_id
 from container_kit.pipelines.run_info import RunInfo
 from container_kit.stages.contract.fault import Fault
 from container_kit.stages.contract.workspace import Workspace
@@ -237,7 +237,7 @@ class DurableRuns:
             raise REQUEST_INVALID(f"run {run_id} rolls back another run, so its input cannot change", fields="input")
         plan = self._config.find(spec.pipeline)
         old = spec.request
-        request = old.model_copy(update={"id": new_run_id(), "input": {**old.input, **(changes or {})}})
+        request = old.model_copy(update={"id": new_run_id(), "input": merge_input(old.input, changes or {})})
         before, after = plan.parse_input(old), plan.parse_input(request)
         changed: list[type[BaseModel]] = [type(new) for was, new in zip(before, after, strict=True) if was != new]
         update = {

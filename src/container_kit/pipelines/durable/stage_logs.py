@@ -12,6 +12,7 @@ from typing import BinaryIO
 from container_kit.pipelines.events import Event
 from container_kit.pipelines.run_info import LogPart
 from container_kit.stages.contract.private_files import make_private_folder
+from container_kit.stages.host.users import PRIVATE
 
 HALF = 512 * 1024
 """Bytes of one of the two files of a log: the newest 512 KiB to 1 MiB are kept."""
@@ -87,7 +88,7 @@ class LogWriter:
 
 
 def _open_private(path: Path) -> BinaryIO:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | PRIVATE
     return os.fdopen(os.open(path, flags, 0o600), "ab")
 
 

@@ -22,7 +22,7 @@ from container_kit.pipelines.execution.stage_runner import RUN_CANCELLED, StageR
 from container_kit.pipelines.observability.tracing import current_trace_id, record_fault, span
 from container_kit.pipelines.plan import Plan, Step
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse, RunStatus, StageResult, StageStatus
-from container_kit.stages.contract.fault import Fault, FaultCode, Resume, StageFailure
+from container_kit.stages.contract.fault import Evidence, Fault, FaultCode, Resume, StageFailure
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import Stage
 from container_kit.stages.contract.workspace import Workspace
@@ -56,8 +56,11 @@ class PipelineRun:
     artifacts: Artifacts = field(default_factory=Artifacts)
     results: dict[str, StageResult] = field(default_factory=dict)
     _completed: list[tuple[Step, BaseModel | None]] = field(default_factory=list)
+    _leftovers: list[tuple[Step, BaseModel | None]] = field(default_factory=list)
+    """The failed steps that could not undo their changes, with their outputs."""
     _running: set[str] = field(default_factory=set)
-    _rollback_failed: bool = False
+    _rollback_faults: dict[str, Fault] = field(default_factory=dict)
+    """The faults of stages that could not be rolled back, by stage."""
 
     def __post_init__(self) -> None:
         steps = list(self.plan.steps())
@@ -107,11 +110,18 @@ class PipelineRun:
         if fault is not None:
             return self._response(fault)
         self._completed = list(completed)
-        undone = await self._roll_back_all()
+        undone = await self._roll_back_all(self._completed)
         fault = None
-        if self._rollback_failed:
+        if self._rollback_faults:
+            reasons = [
+                Evidence(kind="condition", text=f"{fault.code}: {fault.message}", where=stage)
+                for stage, fault in self._rollback_faults.items()
+            ]
+            details = [item for fault in self._rollback_faults.values() for item in fault.evidence]
             fault = ROLLBACK_INCOMPLETE(
-                "some stages could not be rolled back", undone=", ".join(undone) or "nothing"
+                f"could not be rolled back: {', '.join(self._rollback_faults)}",
+                evidence=[*reasons, *details],
+                undone=", ".join(undone) or "nothing",
             ).fault
         return self._response(fault)
 
@@ -212,30 +222,33 @@ class PipelineRun:
         )
         if outcome.replayed:
             self.stages.emit_result(step, outcome)
-        if outcome.output is not None:
+        if outcome.output is not None and not outcome.failed:
             self.artifacts.add(outcome.output)
         if outcome.status == "success":
             self._completed.append((step, outcome.output))
+        elif outcome.failed and outcome.output is not None:
+            self._leftovers.append((step, outcome.output))
 
     async def _unwind(self, fault: Fault) -> Fault:
-        undone = await self._roll_back_all() if self.plan.kind == "atomic" else ()
+        self._completed += self._leftovers
+        undone = await self._roll_back_all(self._completed if self.plan.kind == "atomic" else self._leftovers)
         resume_at = undone[-1] if undone else fault.stage
         resume = Resume(run_id=self.request.id, stage=resume_at) if resume_at else None
         return fault.model_copy(update={"rolled_back": undone, "resume": resume})
 
-    async def _roll_back_all(self) -> tuple[str, ...]:
+    async def _roll_back_all(self, completed: Sequence[tuple[Step, BaseModel | None]]) -> tuple[str, ...]:
         undone = []
-        for step, output in reversed(self._completed):
+        for step, output in reversed(completed):
             if type(step.stage).rollback is Stage.rollback:
                 continue
             call = StepCall(f"undo:{step.name}", None, partial(self.stages.rollback, step, output))
             [outcome] = await self.runtime.run_steps([call])
             if outcome.status == "rolled_back":
                 undone.append(step.name)
-                result = self.results[step.name]
-                self.results[step.name] = result.model_copy(update={"status": "rolled_back"})
-            else:
-                self._rollback_failed = True
+                update = {"status": "rolled_back", "notes": outcome.notes}
+                self.results[step.name] = self.results[step.name].model_copy(update=update)
+            elif outcome.fault is not None:
+                self._rollback_faults[step.name] = outcome.fault
         return tuple(undone)
 
     def _response(self, fault: Fault | None) -> PipelineResponse:
@@ -262,7 +275,7 @@ class PipelineRun:
     def _status(self, fault: Fault | None) -> RunStatus:
         if fault is None:
             return "success"
-        if self._rollback_failed:
+        if self._rollback_faults:
             return "rollback_incomplete"
         if fault.code == RUN_CANCELLED.code:
             return "cancelled"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,6 @@ STAGE_CRASHED = FaultCode(
 FAULTS = (RUN_TIMEOUT, STAGE_TIMEOUT, RUN_CANCELLED, STAGE_CRASHED)
 
 _ROLLBACK_ATTEMPTS = 3
-_ROLLBACK_TIMEOUT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +63,14 @@ class StageRunner:
     deadline: float | None
     """Seconds since the epoch."""
     timeout: float | None
+    _leftovers: dict[str, BaseModel] = field(default_factory=dict, init=False)
+    """The outputs of failed stages that could not undo their changes, by stage."""
 
     async def execute(self, step: Step, artifacts: Artifacts, cancellation: CancelToken) -> StepOutcome:
         """Run a stage until it succeeds, its retries are used up, its deadline passes or the run is cancelled."""
         started = time.perf_counter()
         result: BaseModel | Fault | None = None
+        self._leftovers.pop(step.name, None)
         attempt = 0
         with span(f"stage {step.name}", run_id=self.run_id, stage=step.name) as opened:
             with anyio.CancelScope(deadline=self._deadline()) as scope, cancellation.linked(scope):
@@ -81,7 +83,10 @@ class StageRunner:
                 result = self._complete(self._interruption(step, cancellation).fault, step, attempt)
             if isinstance(result, Fault):
                 record_fault(opened, result)
-        return self.emit_result(step, _outcome(result, attempt, time.perf_counter() - started))
+        outcome = _outcome(result, attempt, time.perf_counter() - started)
+        if outcome.failed:
+            outcome = replace(outcome, output=self._leftovers.get(step.name))
+        return self.emit_result(step, outcome)
 
     async def preview(self, step: Step, artifacts: Artifacts) -> StepOutcome:
         """Validate and preview a stage for a dry run. A stage that only reads is executed."""
@@ -108,18 +113,21 @@ class StageRunner:
         """Roll back one stage. Ignores the deadline and cancellation, but has its own time limit."""
         self.events.emit("stage_rolling_back", step.name, message=f"rolling back {step.name}")
         fault: Fault | None = None
+        seconds = step.stage.rollback_timeout
         for attempt in range(1, _ROLLBACK_ATTEMPTS + 1):
             try:
                 with span(f"rollback {step.name}", run_id=self.run_id, stage=step.name, attempt=attempt):
-                    with anyio.fail_after(_ROLLBACK_TIMEOUT):
-                        await step.stage.rollback(self._context(step, attempt), output)
+                    with anyio.fail_after(seconds):
+                        kept = await step.stage.rollback(self._context(step, attempt), output)
             except TimeoutError:
-                fault = STAGE_TIMEOUT(f"the rollback of {step.name} took too long", seconds=_ROLLBACK_TIMEOUT).fault
+                fault = STAGE_TIMEOUT(f"the rollback of {step.name} took too long", seconds=seconds).fault
             except Exception as error:  # noqa: BLE001 - a bug in a stage is a fault too
                 fault = self._fault_of(error, step, attempt)
             else:
-                self.events.emit("stage_rolled_back", step.name, message=f"{step.name} was rolled back")
-                return StepOutcome("rolled_back", attempts=attempt)
+                notes = tuple(self.redact(line) for line in kept or ())
+                message = "; ".join((f"{step.name} was rolled back", *notes))
+                self.events.emit("stage_rolled_back", step.name, message=message)
+                return StepOutcome("rolled_back", attempts=attempt, notes=notes)
         assert fault is not None  # noqa: S101 - the loop ran at least once
         fault = self._complete(fault, step, _ROLLBACK_ATTEMPTS)
         self.events.emit("rollback_failed", step.name, message=fault.message, fault=fault)
@@ -218,6 +226,8 @@ class StageRunner:
     def _fault_of(self, error: Exception, step: Step, attempt: int) -> Fault:
         failure = _stage_failure(error)
         if failure is not None:
+            if failure.leftover is not None:
+                self._leftovers[step.name] = failure.leftover
             return failure.fault
         frames = traceback.extract_tb(error.__traceback__)
         where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else None

@@ -75,6 +75,10 @@ class RunBackend(Protocol):
         """Return the artifacts of a run so far."""
         ...
 
+    async def metadata(self, run_id: str, principal: str | None) -> Mapping[str, JsonValue]:
+        """Return the data that the caller stored with a run."""
+        ...
+
     async def log(
         self, run_id: str, principal: str | None, stage: str, first: int | None = None, count: int = 200
     ) -> LogPart:

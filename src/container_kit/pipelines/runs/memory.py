@@ -13,7 +13,13 @@ from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Listener
 from container_kit.pipelines.execution.in_memory import run_in_memory
 from container_kit.pipelines.plan import Plan
-from container_kit.pipelines.request import PipelineRequest, PipelineResponse, new_run_id, run_not_found
+from container_kit.pipelines.request import (
+    PipelineRequest,
+    PipelineResponse,
+    merge_input,
+    new_run_id,
+    run_not_found,
+)
 from container_kit.pipelines.run_info import LogPart, RunInfo, RunState
 from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.memory_run import MemoryRun
@@ -50,7 +56,7 @@ class MemoryRuns:
 
     async def execute(self, plan: Plan, request: PipelineRequest, caller: Caller) -> PipelineResponse:
         """Execute a run in the calling task."""
-        run = MemoryRun(plan, request, caller.principal)
+        run = MemoryRun(plan, request, caller)
         self._keep(run)
         self._active.add(request.id)
         try:
@@ -75,7 +81,7 @@ class MemoryRuns:
     ) -> PipelineResponse:
         """Execute the whole run again."""
         run = self._get(run_id, caller.principal)
-        update = {"id": new_run_id(), "input": {**run.request.input, **changes}}
+        update = {"id": new_run_id(), "input": merge_input(run.request.input, changes)}
         return await self.execute(run.plan, run.request.model_copy(update=update), caller)
 
     async def roll_back(self, run_id: str, caller: Caller) -> PipelineResponse:
@@ -100,6 +106,10 @@ class MemoryRuns:
         """Return the artifacts of a run that has ended."""
         response = self._get(run_id, principal).response
         return response.artifacts if response else Artifacts()
+
+    async def metadata(self, run_id: str, principal: str | None) -> Mapping[str, JsonValue]:
+        """Return the data that the caller stored with a run."""
+        return self._get(run_id, principal).metadata
 
     async def log(
         self, run_id: str, principal: str | None, stage: str, first: int | None = None, count: int = 200

@@ -13,6 +13,7 @@ from container_kit.pipelines.execution.runtime import CancelToken
 from container_kit.pipelines.plan import Plan
 from container_kit.pipelines.request import PipelineRequest, PipelineResponse
 from container_kit.pipelines.run_info import LogPart, RunInfo
+from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.stage_states import StageStates
 
 _LOG_LINES = 2000
@@ -24,14 +25,15 @@ class MemoryRun:
     """One run in memory. Pass it to the run as a listener.
 
     Args:
-        principal: The caller.
+        caller: The caller.
     """
 
-    def __init__(self, plan: Plan, request: PipelineRequest, principal: str | None) -> None:
+    def __init__(self, plan: Plan, request: PipelineRequest, caller: Caller) -> None:
         now = time.time()
         self.plan = plan
         self.request = request
-        self.principal = principal
+        self.principal = principal = caller.principal
+        self.metadata = dict(caller.metadata)
         self.cancellation = CancelToken()
         self.response: PipelineResponse | None = None
         self.states = StageStates.of(plan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.memory import MemoryRuns
 from container_kit.pipelines.runs.scope import RunScope
 from container_kit.pipelines.runs.stored import StoredRuns
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.deploy.targets import Targets
 

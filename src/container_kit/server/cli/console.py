@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from container_kit.pipelines.events import Event
 from container_kit.stages.contract.fault import Fault, NextAction
+from container_kit.stages.contract.untrusted_text import one_line, printable, quoted
 from container_kit.tools.protocol.progress import progress_line
 from container_kit.tools.registry import ALL
 from container_kit.tools.tool import ToolResult
@@ -54,7 +55,7 @@ class Console:
 
     def on_event(self, event: Event) -> None:
         """Print a line, unless it repeats the last one."""
-        line = progress_line(event)
+        line = one_line(progress_line(event))
         if self._quiet or event.kind in ("stage_output", "run_started") or line == self._last_line:
             return
         self._last_line = line
@@ -66,7 +67,7 @@ class Console:
 
     def success(self, result: ToolResult) -> None:
         """Print a result to stdout."""
-        print(result_text(result))  # noqa: T201
+        print(printable(result_text(result)))  # noqa: T201
 
     def fault(self, fault: Fault) -> None:
         """Print a fault and its next actions."""
@@ -165,7 +166,7 @@ class _StageLine:
             self.state = _FINAL_STATES[event.kind]
             self._seconds = self.seconds if event.seconds is None else event.seconds
         if event.kind in _MESSAGE_EVENTS:
-            self.message = event.message.partition("\n")[0]
+            self.message = one_line(event.message.partition("\n")[0])
 
 
 def result_text(result: ToolResult) -> str:
@@ -179,18 +180,18 @@ def result_text(result: ToolResult) -> str:
 def fault_lines(fault: Fault) -> list[str]:
     """Return a fault as lines: code, message, evidence, hint, and the commands to type next."""
     where = f" in {fault.stage}" if fault.stage else ""
-    lines = [f"{fault.code}{where}", fault.message]
+    lines = [f"{fault.code}{where}", one_line(fault.message)]
     if fault.attempts > 1:
         lines.append(f"attempts: {fault.attempts}")
     for item in fault.evidence:
-        lines.append(f"\n{item.where or item.kind}:")
-        lines += [f"  {line}" for line in item.text.splitlines()[-_EVIDENCE_LINES:]]
+        lines.append(f"\n{one_line(item.where or item.kind)}:")
+        lines += [f"  {line}" for line in quoted(item.text.rstrip("\n")).split("\n")[-_EVIDENCE_LINES:]]
     if fault.rolled_back:
         lines.append(f"\nrolled back: {', '.join(fault.rolled_back)}")
     if fault.hint:
-        lines.append(f"\nhint: {fault.hint}")
+        lines.append(f"\nhint: {one_line(fault.hint)}")
     for action in fault.next_actions:
-        lines += [f"\n{action.why}", f"  {command_line(action)}"]
+        lines += [f"\n{one_line(action.why)}", f"  {one_line(command_line(action))}"]
     return lines
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
+from importlib.metadata import version
+from pathlib import Path
 
 import anyio
 
@@ -12,13 +16,21 @@ from container_kit.server import logs
 from container_kit.server.cli.console import fault_lines
 from container_kit.server.settings import Settings, load
 from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.workspace import Workspace
 
+_ADDRESS = re.compile(r"\b(unix|npipe|tcp|ssh|https?)://[^\s,;`)]+")
+_IPV4 = re.compile(r"\b(?!127\.0\.0\.)(?:\d{1,3}\.){3}\d{1,3}\b")
+_PATH = re.compile(r"(?<![\w:/])(?:~|[A-Za-z]:)?[/\\][\w.@+~-]+(?:[/\\][\w.@+ ~-]*[\w.@+~-])*")
 _MARKS = {"ok": ("✓", "green"), "missing": ("-", "yellow"), "problem": ("✗", "red")}
 
 
-def doctor(*, as_json: bool) -> int:
+def doctor(*, as_json: bool, anonymous: bool = False) -> int:
     """Check the machine and print a report.
+
+    Args:
+        as_json: Print JSON.
+        anonymous: Print a block for bug reports, without names of users, hosts and folders.
 
     Returns:
         0 if everything required works, else 1.
@@ -33,7 +45,9 @@ def doctor(*, as_json: bool) -> int:
         print("\n".join(fault_lines(response.fault)))  # noqa: T201
         return 1
     report = response.artifacts[HostReport]
-    if as_json:
+    if anonymous:
+        print(_anonymous_block(report))  # noqa: T201
+    elif as_json:
         data = {"ready": report.ready, **report.model_dump(mode="json")}
         print(json.dumps(data, indent=2, ensure_ascii=False))  # noqa: T201
     else:
@@ -44,6 +58,19 @@ def doctor(*, as_json: bool) -> int:
 async def _check(settings: Settings) -> PipelineResponse:
     options = DoctorOptions(home=str(settings.home))
     return await catalog.pipeline("doctor").run(options, workspace=Workspace(settings.workspace))
+
+
+def _anonymous_block(report: HostReport) -> str:
+    """Return the report as Markdown; paths, addresses and names of this machine and user are replaced."""
+    names = {str(Path.home()): "~", getpass.getuser(): "USER", socket.gethostname(): "HOST"}
+    lines = [f"container-kit {version('container-kit')}", ""]
+    lines += [f"{check.outcome:8} {check.name.split(' /')[0]}: {check.detail}" for check in report.checks]
+    text = "\n".join(lines)
+    for name in sorted((name for name in names if len(name) > 1), key=len, reverse=True):
+        text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", names[name], text)
+    text = _ADDRESS.sub(r"\1://ADDRESS", text)
+    text = _IPV4.sub("ADDRESS", text)
+    return f"```\n{_PATH.sub('PATH', text)}\n```"
 
 
 def _print_report(report: HostReport) -> None:

@@ -41,14 +41,21 @@ def clients() -> dict[str, _Client]:
     }
 
 
-def install(name: str, *, only_print: bool) -> int:
+def install(name: str, *, only_print: bool, workspace: Path | None = None) -> int:
     """Register this server with a client and print the file that was changed.
+
+    Args:
+        name: The client.
+        only_print: Print the entry and change nothing.
+        workspace: The folder that the server may access; None leaves it to the folder that the client starts it in.
 
     Raises:
         ConfigurationError: The file cannot be read or written, or has another entry of this name.
     """
     client = clients()[name]
-    entry = {**dict(client.extra), "command": _command(), "args": ["serve"]}
+    entry: dict[str, Any] = {**dict(client.extra), "command": _command(), "args": ["serve"]}
+    if workspace is not None:
+        entry["env"] = {"CONTAINER_KIT_WORKSPACE": str(_folder(workspace))}
     if only_print:
         print(_with_entry({}, "", client, entry), end="")  # noqa: T201
         return 0
@@ -69,11 +76,17 @@ def install(name: str, *, only_print: bool) -> int:
 
 def _with_entry(config: dict[str, Any], text: str, client: _Client, entry: dict[str, Any]) -> str:
     if client.file.suffix == ".toml":  # appended, to keep the comments of the file
-        lines = [f"[{client.key}.{NAME}]", *(f"{key} = {json.dumps(value)}" for key, value in entry.items())]
+        lines = [f"[{client.key}.{NAME}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
         gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
         return text + gap + "\n".join(lines) + "\n"
     servers = {**config.get(client.key, {}), NAME: entry}
     return json.dumps({**config, client.key: servers}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value)
 
 
 def _read(file: Path) -> str:
@@ -105,6 +118,13 @@ def _write(file: Path, before: str, after: str) -> None:
         temporary.replace(file.resolve())  # keeps a symbolic link
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be written: {error}") from error
+
+
+def _folder(workspace: Path) -> Path:
+    folder = workspace.expanduser().resolve()
+    if not folder.is_dir():
+        raise ConfigurationError(f"--workspace: {folder} is not a folder; nothing was changed")
+    return folder
 
 
 def _command() -> str:

@@ -9,6 +9,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from container_kit.stages.contract.fault import ConfigurationError
 
@@ -43,10 +44,10 @@ def _execute(words: list[str]) -> int:
     if options.command == "install":
         from container_kit.server.cli.install import install
 
-        return install(options.client, only_print=options.print)
+        return install(options.client, only_print=options.print, workspace=options.workspace)
     from container_kit.server.cli.doctor import doctor
 
-    return doctor(as_json=options.json)
+    return doctor(as_json=options.json, anonymous=options.report)
 
 
 class _PrintVersion(argparse.Action):
@@ -96,10 +97,12 @@ def _parser() -> argparse.ArgumentParser:
 
     install = commands.add_parser("install", help="register this server with a client")
     install.add_argument("client", choices=("claude-code", "claude-desktop", "vscode", "cursor", "codex"))
+    install.add_argument("--workspace", type=Path, help="the folder of your repositories, which the server may access")
     install.add_argument("--print", action="store_true", help="print the entry without writing it")
 
     doctor = commands.add_parser("doctor", help="check this machine's prerequisites")
     doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.add_argument("--report", action="store_true", help="print an anonymous block for bug reports")
     return parser
 
 

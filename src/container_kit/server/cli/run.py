@@ -129,7 +129,7 @@ def parser_of(tool: Tool) -> argparse.ArgumentParser:
         is_optional = bool({*_TARGETS} & {*fields} - {*by_position})
         parser.add_argument(_TARGET, metavar=metavar, nargs="?" if is_optional else None)
     for name, field in fields.items():
-        if name not in by_position:
+        if name not in by_position and name != "options":  # each of its fields is an option
             _add_option(parser, name, field)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser

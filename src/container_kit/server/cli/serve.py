@@ -15,6 +15,7 @@ from container_kit.pipelines.observability.otel_metrics import Instruments
 from container_kit.pipelines.runs.service import RunService
 from container_kit.server import logs, telemetry
 from container_kit.server.app import make_server
+from container_kit.server.implicit_workspace import require_narrow_workspace
 from container_kit.server.settings import Settings, load
 from container_kit.server.tool_selection import configured_tools
 from container_kit.server.web import transports
@@ -47,6 +48,7 @@ def serve(options: argparse.Namespace) -> int:
         ConfigurationError: The settings are invalid.
     """
     settings = load(**{name: getattr(options, name) for name in _OPTIONS})
+    require_narrow_workspace(settings)
     logs.configure(settings.log_level, settings.log_format)
     telemetry.configure()
     use_workers()
@@ -86,7 +88,8 @@ def _serve_http(
     add_health_routes(server, runs, metrics, verifier)
     credentials = ValidCredentials()
     https = (settings.public_url or "").startswith("https:")
-    RunPages(runs, verifier, credentials, https=https).add_to(server)
+    by_name = {tool.name: tool for tool in tools}
+    RunPages(runs, verifier, credentials, https=https, tools=by_name).add_to(server)
     app = transports.http_app(server, transport, settings, security, credentials, url_has_token=token is not None)
     with transports.listen(settings) as listener:
         _enable_garbage_collection()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from container_kit.pipelines.durable.service import DurableRuns
 from container_kit.pipelines.observability.otel_metrics import Instruments
 from container_kit.server import logs, telemetry
 from container_kit.server.settings import Settings, load
+from container_kit.server.signals import receive_signals
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.isolation import use_workers
 from container_kit.tools.custom import load_custom_pipelines, pipeline_finder
@@ -44,6 +44,6 @@ async def _work_until_signal(settings: Settings) -> None:
     )
     async with DurableRuns(config).open():
         print("container-kit worker: waiting for runs", file=sys.stderr)  # noqa: T201
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with receive_signals() as signals:
             async for _ in signals:
                 return

@@ -7,7 +7,6 @@ never complete one must be stopped here.
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from container_kit.server.web.addresses import network_of
+from container_kit.stages.host.users import open_file_limit
 
 HEAD_TIMEOUT = 10.0
 """Seconds from the start of a connection, or from the last response, to the complete head of the next request."""
@@ -23,7 +23,7 @@ STALL_TIMEOUT = 60.0
 BACKLOG = 64
 """Connections that the event loop may accept at a time, before the limit is checked."""
 _RESERVE = 192
-"""Descriptors for everything that is no connection: the store, logs, the engine, and a full backlog."""
+"""Descriptors for everything except connections: the store, logs, the engine, and a full backlog."""
 _UNLIMITED = 8192
 _REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n"
@@ -167,7 +167,7 @@ def _evict(groups: Iterable[dict[LimitedProtocol, None]], newest: LimitedProtoco
 
 
 def _allowed_by_descriptors() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
+    soft = open_file_limit()
+    if soft is None:
         return _UNLIMITED
     return max(soft - _RESERVE, soft // 4)

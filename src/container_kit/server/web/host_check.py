@@ -1,7 +1,7 @@
 """The check of Host and Origin headers on every route.
 
-A web page can make a browser send requests to a server on loopback, also under a name of its own that resolves to the
-address (DNS rebinding). Such requests carry the page's name in one of these headers.
+A web page can make a browser send requests to a server on loopback, also under a name of the page's domain that
+resolves to the address (DNS rebinding). Such requests carry the page's name in one of these headers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _ANY_PORT = ":*"
 
 
-class HostCheck:
+class HostHeaderCheck:
     """ASGI middleware that rejects requests with a foreign Host (421) or Origin (403).
 
     Args:

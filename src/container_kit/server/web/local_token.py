@@ -35,7 +35,7 @@ def has_static_token(settings: Settings) -> bool:
 
 
 def local_token(home: Path) -> str:
-    """Return the token of a state folder. Creates it if there is none.
+    """Return the token of a state folder. Creates it if it does not exist.
 
     Raises:
         ConfigurationError: The file cannot be written, or other users can read or change it.
@@ -102,7 +102,7 @@ def _without_token(query: bytes) -> bytes:
 
 
 def _add_to_endpoint(send: Send, token: str) -> Send:
-    """Add the token to the URL that an SSE stream tells its client to post to."""
+    """Add the token to the URL to which the client of an SSE stream posts."""
     done = False
 
     async def sending(message: Message) -> None:

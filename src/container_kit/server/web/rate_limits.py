@@ -25,7 +25,7 @@ _STREAM_PATHS = frozenset({"/mcp", "/sse"})
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """The numbers of `RateLimits`."""
 
     max_concurrent: int
@@ -44,7 +44,7 @@ class RateLimits:
     A POST request counts as running only after its whole body has arrived, so that slow uploads do not block others.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, credentials: ValidCredentials) -> None:
+    def __init__(self, app: ASGIApp, limits: RequestLimits, credentials: ValidCredentials) -> None:
         self._app = app
         self._limits = limits
         self._credentials = credentials

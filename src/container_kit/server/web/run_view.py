@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +26,13 @@ from container_kit.server.web.local_token import LocalTokenVerifier, query_token
 from container_kit.server.web.view_sessions import ViewSession, ViewSessions
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.tools.protocol.identity import principal_of
+from container_kit.tools.registry import ALL
 from container_kit.tools.results.run_json import run_json
 from container_kit.tools.run_view.watch_run import WatchRunInput, watch_run
+from container_kit.tools.tool import Tool
 
 _COOKIE = "container_kit_view_{port}"
-"""The name has the port, because browsers do not tell the ports of a host apart."""
+"""The name has the port, because browsers do not distinguish the ports of a host."""
 _LISTED_RUNS = 100
 _SIGN_IN_BYTES = 16_384
 """Maximum size of a sign-in request."""
@@ -53,6 +55,7 @@ class RunPages:
         verifier: Verifies tokens; None if the server requires none.
         credentials: Receives the valid sessions, for the limits.
         https: Whether browsers reach the server only by HTTPS.
+        tools: The tools that next actions may name, by name.
     """
 
     runs: RunService
@@ -60,6 +63,7 @@ class RunPages:
     credentials: ValidCredentials
     https: bool = False
     sessions: ViewSessions = field(default_factory=ViewSessions)
+    tools: Mapping[str, Tool] = field(default_factory=lambda: {tool.name: tool for tool in ALL})
 
     def add_to(self, server: MCPServer) -> None:
         """Add the routes to a server."""
@@ -111,7 +115,7 @@ class RunPages:
         return self._set_cookie(request, Response(status_code=204, headers=_HEADERS), access)
 
     async def _sign_in_by_url(self, request: Request) -> Response | None:
-        """Exchange the token in the URL that the server prints for a session; None if there is none."""
+        """Exchange the token in the URL that the server prints for a session; None without a token."""
         token = query_token(request.scope) if isinstance(self.verifier, LocalTokenVerifier) else None
         access = await self._verify(token) if token else None
         if access is None:
@@ -140,7 +144,7 @@ class RunPages:
     async def _run(self, request: Request, principal: str | None) -> Response:
         try:
             arguments = WatchRunInput.model_validate({**request.query_params, "run": request.path_params["run"]})
-            return _json(await watch_run(self.runs, principal, arguments))
+            return _json(await watch_run(self.runs, principal, arguments, self.tools))
         except ValidationError:
             return _json({"message": "invalid query"}, 400)
         except StageFailure as failure:

@@ -21,9 +21,9 @@ from container_kit.pipelines.runs.service import RunService
 from container_kit.server.settings import Settings
 from container_kit.server.signals import handle_signals
 from container_kit.server.web.credentials import RecordCredentials, ValidCredentials
-from container_kit.server.web.host_check import HostCheck
+from container_kit.server.web.host_check import HostHeaderCheck
 from container_kit.server.web.local_token import QueryToken
-from container_kit.server.web.rate_limits import Limits, RateLimits
+from container_kit.server.web.rate_limits import RateLimits, RequestLimits
 from container_kit.stages.contract.fault import ConfigurationError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def http_app(
     make_app = server.sse_app if transport == "sse" else server.streamable_http_app
     app = make_app(host=settings.host, max_request_body_size=settings.max_body_bytes, transport_security=security)
     app.user_middleware.append(Middleware(RecordCredentials, credentials=credentials))  # after the authentication
-    limits = Limits(
+    limits = RequestLimits(
         max_concurrent=settings.max_concurrent_calls,
         per_minute=settings.rate_limit_per_minute,
         max_body_bytes=settings.max_body_bytes,
@@ -63,7 +63,7 @@ def http_app(
     app.add_middleware(RateLimits, limits=limits, credentials=credentials)
     if url_has_token:
         app.add_middleware(QueryToken)
-    app.add_middleware(HostCheck, security=security)  # the last one is the first to see a request
+    app.add_middleware(HostHeaderCheck, security=security)  # the last one is the first to see a request
     return app
 
 

@@ -67,7 +67,7 @@ def _check(root: Path, source: Source) -> None:
             f"{inner} is empty",
             path=inner,
             evidence=[Evidence(kind="value", text="no files but .git, if that")],
-            next_actions=[NextAction(why=f"Put the application's files into {inner}, then make the same call again.")],
+            next_actions=[NextAction(why=f"Put the application's files into {inner}, then retry the run.")],
         )
 
 

@@ -28,6 +28,8 @@ class DeployOptions(Artifact):
     """The path to probe with GET. Defaults to the analysis, else `/`. Any status below 500 is healthy."""
     health_timeout: float = Field(default=30.0, gt=0, le=600)
     """Seconds for the candidate to become healthy."""
+    start_command: str | None = Field(default=None, min_length=1, max_length=2000)
+    """Replaces the image's CMD. A command with variables or operators of a shell is run by `sh -c`."""
     memory_mb: int = Field(default=512, ge=16)
     cpus: float = Field(default=1.0, gt=0)
     read_only: bool = True
@@ -57,7 +59,9 @@ class Deployment(Artifact):
     kind: ProgramKind = "web"
     """A job has run to its end with exit code 0; a command was only built."""
     url: str
-    """`http://127.0.0.1:PORT`; empty without a port."""
+    """`http://127.0.0.1:PORT`, on the machine of the engine; empty without a port."""
+    forward_command: str | None = None
+    """The command that makes the URL work on this machine if the engine runs on another one."""
     container_id: str
     container_name: str
     image: str

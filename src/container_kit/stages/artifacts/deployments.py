@@ -43,6 +43,8 @@ class Application(Artifact):
     name: str
     target: str
     url: str | None = None
+    forward_command: str | None = None
+    """The command that makes the URL work on this machine if the engine runs on another one."""
     state: Literal["serving", "stopped", "absent"]
     """`absent` if only earlier versions are kept."""
     versions: tuple[Version, ...]
@@ -88,8 +90,48 @@ class RollbackResult(Artifact):
     version: str
     image: str
     url: str | None = None
+    forward_command: str | None = None
+    """The command that makes the URL work on this machine if the engine runs on another one."""
     replaced: str | None = None
     """The version that served before the rollback; it is kept."""
+
+
+class ControlOptions(Artifact):
+    """The change of an application's state."""
+
+    action: Literal["stop", "start", "restart"]
+
+
+class ControlResult(Artifact):
+    """The state of an application after it was stopped, started or restarted."""
+
+    name: str
+    on: Target
+    action: Literal["stop", "start", "restart"]
+    state: Literal["serving", "stopped"]
+    was: Literal["serving", "stopped"]
+    """The state before."""
+    url: str | None = None
+
+
+class CommandOptions(Artifact):
+    """A one-off command in an application's container."""
+
+    command: tuple[str, ...] = Field(min_length=1, max_length=100)
+    """The program and its arguments."""
+    seconds: float = Field(default=60.0, gt=0, le=600)
+    """The time limit; the command is then killed."""
+
+
+class CommandResult(Artifact):
+    """The result of a command."""
+
+    name: str
+    version: str
+    command: tuple[str, ...]
+    exit_code: int
+    lines: tuple[str, ...] = ()
+    """The last lines of stdout and stderr, with secrets redacted."""
 
 
 class RemovalOptions(Artifact):

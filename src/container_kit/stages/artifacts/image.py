@@ -23,6 +23,8 @@ class BuildOptions(Artifact):
     ca_file: str | None = None
     """A PEM file, relative to the source root, with extra CA certificates that RUN instructions trust, such as a
     corporate proxy's CA. It leaves no trace in the image."""
+    allow_secrets: bool = False
+    """Let files of the context that look like credentials become part of the image."""
     no_cache: bool = False
     platforms: tuple[str, ...] = ()
     """For example `linux/arm64`. Defaults to the engine's platform. Several platforms require docker buildx."""

@@ -28,9 +28,10 @@ class KubernetesOptions(Artifact):
     """The registry to push to, for example `registry.example.com/team`; defaults to the cluster's registry."""
     pull_secret: str | None = None
     """The name of a Secret of type kubernetes.io/dockerconfigjson in the namespace."""
-    replicas: int = Field(default=2, ge=1, le=500)
+    replicas: int | None = Field(default=None, ge=1, le=500)
+    """Defaults to the live number, which the last to set it owns; 2 for a new Deployment."""
     max_replicas: int | None = Field(default=None, ge=1, le=500)
-    """A value above `replicas` creates an autoscaler (HPA) on CPU."""
+    """A value above the number of replicas creates an autoscaler (HPA) on CPU."""
     port: int | None = Field(default=None, ge=1, le=65535)
     """The port that the application listens on; defaults to the analysis or the image's EXPOSE."""
     health_path: str | None = None
@@ -72,6 +73,11 @@ class KubernetesOptions(Artifact):
     """Seconds for the rollout to succeed."""
     on_first_failure: Literal["delete", "scale_to_zero", "keep"] = "delete"
     """The rollback of a Deployment without an earlier revision."""
+
+    @property
+    def initial_replicas(self) -> int:
+        """The number of replicas of a new Deployment, and the least of an autoscaler."""
+        return 2 if self.replicas is None else self.replicas
 
 
 class Cluster(Artifact):
@@ -147,8 +153,11 @@ class Applied(Artifact):
     uid: str | None = None
     change: Literal["created", "changed", "unchanged", "deleted"]
     before: dict[str, JsonValue] | None = None
-    """The manifest that restores what was there: what we had applied, or the bare object where that was another's;
-    None for a new object."""
+    """The manifest that Container Kit had applied before; None if it had applied nothing."""
+    live: dict[str, JsonValue] | None = None
+    """The whole previous object with the owners of its fields, if the apply took fields from others."""
+    after: str | None = None
+    """The fingerprint of the object after the apply; None if the answer was lost."""
 
 
 class KubernetesApplication(Artifact):
@@ -164,7 +173,9 @@ class KubernetesApplication(Artifact):
 class KubernetesDeployment(Artifact):
     """An application that was rolled out."""
 
-    response_exclude: ClassVar[dict[str, Any] | None] = {"applied": {"__all__": {"before", "uid", "api_version"}}}
+    response_exclude: ClassVar[dict[str, Any] | None] = {
+        "applied": {"__all__": {"before", "live", "after", "uid", "api_version"}}
+    }
 
     name: str
     namespace: str

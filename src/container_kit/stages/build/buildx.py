@@ -93,7 +93,7 @@ class BuildxBuilder:
 
     def _image_id(self, metadata: Path) -> str:
         """Read the id of the image; older versions of buildx do not write it, so the tag stands for it."""
-        written = json.loads(metadata.read_text()) if metadata.exists() else {}
+        written = json.loads(metadata.read_text(encoding="utf-8")) if metadata.exists() else {}
         return str(written.get("containerimage.config.digest") or self._request.tag)
 
     def _arguments(self, metadata: Path) -> Iterator[str]:
@@ -123,10 +123,17 @@ class BuildxBuilder:
             path.write_bytes(value)
             yield f"--secret=id={id_},src={path}"
 
+    def _tls(self) -> dict[str, str]:
+        """Return the variables of the TLS files of a Docker context, which DOCKER_HOST does not carry."""
+        tls = self._endpoint.tls
+        if tls is None or tls.ca is None:
+            return {}
+        return {"DOCKER_CERT_PATH": str(tls.ca.parent), "DOCKER_TLS_VERIFY": "1" if tls.verify else ""}
+
     def _environment(self, folder: Path) -> dict[str, str]:
         # Only arguments with secret names: an LD_PRELOAD or PATH of the caller would change the program itself.
         secret = {name: value for name, value in self._request.build_args.items() if looks_secret(name)}
-        environment = {**os.environ, **secret, "DOCKER_HOST": self._endpoint.host}
+        environment = {**os.environ, **secret, "DOCKER_HOST": self._endpoint.host, **self._tls()}
         if self._request.base_credentials:
             environment["DOCKER_CONFIG"] = str(docker_config_with(self._request.base_credentials, folder))
         return environment

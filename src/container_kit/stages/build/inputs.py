@@ -211,7 +211,7 @@ def _find_ignore_file(context: Path, file: Path | None) -> Path | None:
 
 
 def _edit_and_retry(path: str) -> NextAction:
-    return NextAction(why=f"Correct {path}, then make the same call again.")
+    return NextAction(why=f"Correct {path}, then retry the run.")
 
 
 def _reference(root: Path, module: str, tag: str | None) -> str:

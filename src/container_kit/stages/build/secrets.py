@@ -61,7 +61,7 @@ def _read_secret(ctx: StageContext, root: Path, id_: str, place: str) -> bytes:
 
 
 def _retry(id_: str) -> NextAction:
-    return NextAction(why=f"Make the secret {id_} available to the server process, then make the same call again.")
+    return NextAction(why=f"Make the secret {id_} available to the server process, then retry the run.")
 
 
 def read_ca_certificates(ctx: StageContext, root: Path, name: str) -> dict[str, bytes]:

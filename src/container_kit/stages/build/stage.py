@@ -18,7 +18,7 @@ from container_kit.stages.build import buildx, failures, inputs, select_builder
 from container_kit.stages.build.base_credentials import BaseCredentials
 from container_kit.stages.build.buildkit.progress import BuildLog
 from container_kit.stages.build.buildkit.session import SessionRefused
-from container_kit.stages.build.context import build_context
+from container_kit.stages.build.context import build_context, secrets
 from container_kit.stages.build.engine_builders import Builder, BuildRejected, BuildRequest
 from container_kit.stages.build.failures.base import BASE_UNAUTHORIZED
 from container_kit.stages.build.images import predict, untag_built
@@ -43,6 +43,7 @@ class BuildImage(Stage[Image]):
         *ENGINE_FAULTS,
         *inputs.FAULTS,
         *build_context.FAULTS,
+        secrets.SECRETS_IN_CONTEXT,
         *buildx.FAULTS,
         *select_builder.FAULTS,
         *failures.FAULTS,
@@ -81,6 +82,8 @@ class BuildImage(Stage[Image]):
         Raises:
             StageFailure: One of `faults`.
         """
+        if not options.allow_secrets:
+            await anyio.to_thread.run_sync(secrets.refuse_secrets, read, options.target)
         started = time.monotonic()
         try:
             image = await self._build(ctx, options, read)

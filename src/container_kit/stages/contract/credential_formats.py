@@ -165,7 +165,8 @@ def _end_of_userinfo(match: re.Match[str]) -> int | None:
 def _mask_group(match: re.Match[str], group: str, mask: str) -> str:
     if _REFERENCE.match(match[group]):
         return match[0]
-    start, end = match.start(group) - match.start(), match.end(group) - match.start()
+    number = match.re.groupindex[group]  # matches of RE2 know the spans of groups only by number
+    start, end = match.start(number) - match.start(), match.end(number) - match.start()
     return match[0][:start] + mask + match[0][end:]
 
 

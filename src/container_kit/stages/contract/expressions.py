@@ -5,9 +5,9 @@ process, and `re` holds the interpreter's lock all that time. RE2 never backtrac
 
     from container_kit.stages.contract import expressions as re
 
-RE2 has no lookaround, no back references and no atomic groups. An expression that needs them runs on `re`, and a test
-(tests/security/test_expressions.py) measures that each of them is linear. The classes `\w`, `\s`, `\d` and `\b` of
-RE2 are ASCII.
+RE2 has no lookaround, no back references and no atomic groups. An expression that needs them runs on `re`; use it on
+short texts only. The classes `\w`, `\s`, `\d` and `\b` of RE2 are ASCII, and its matches know the spans of groups
+only by number. `$` without MULTILINE is the very end of the text.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from container_kit.stages.contract.artifact import Artifact
 
@@ -95,11 +95,17 @@ class WiringError(ConfigurationError):
 
 
 class StageFailure(ContainerKitError):
-    """A stage failed; `fault` describes the failure."""
+    """A stage failed; `fault` describes the failure.
 
-    def __init__(self, fault: Fault) -> None:
+    Args:
+        fault: The failure.
+        leftover: The stage's output, if the stage could not undo its changes. A rollback of the run receives it.
+    """
+
+    def __init__(self, fault: Fault, leftover: BaseModel | None = None) -> None:
         super().__init__(f"{fault.code}: {fault.message}")
         self.fault = fault
+        self.leftover = leftover
 
     def __reduce__(self) -> tuple[type[StageFailure], tuple[Fault]]:
         return StageFailure, (self.fault,)  # a worker process sends it

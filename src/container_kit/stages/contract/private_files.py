@@ -8,6 +8,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from container_kit.stages.host.users import PRIVATE, group_id, make_private, permissions, user_id
+
 _SECRET_BYTES = 32
 
 
@@ -38,9 +40,9 @@ def make_private_folder(folder: Path, *, tighten: bool = False) -> None:
         raise UnsafePath(f"{folder} is not a folder")
     status = resolved.stat()
     _check_owner(resolved, status)
-    if tighten and status.st_mode & 0o077 and status.st_uid == os.geteuid():
+    if tighten and permissions(status.st_mode) & 0o077 and status.st_uid == user_id():
         resolved.chmod(0o700)
-    elif status.st_mode & 0o022:
+    elif permissions(status.st_mode) & 0o022:
         raise _writable(resolved)
     for parent in resolved.parents[:-1]:
         _check_parent(parent, parent.stat())
@@ -53,7 +55,7 @@ def make_private_file(path: Path) -> None:
         UnsafePath: It is not a regular file of this user.
         OSError: It cannot be created or changed.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    flags = os.O_RDWR | os.O_CREAT | PRIVATE
     try:
         file = os.open(path, flags, 0o600)
     except PermissionError:
@@ -62,16 +64,16 @@ def make_private_file(path: Path) -> None:
         raise
     try:
         status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid not in (os.geteuid(), 0):
+        if not stat.S_ISREG(status.st_mode) or status.st_uid not in (user_id(), 0):
             raise UnsafePath(f"{path} is not a regular file of this user")
-        if status.st_mode & 0o077:
-            os.fchmod(file, 0o600)
+        if permissions(status.st_mode) & 0o077:
+            make_private(file)
     finally:
         os.close(file)
 
 
 def shared_secret(path: Path) -> str:
-    """Return the secret in a file that only this user can read. Creates it if there is none.
+    """Return the secret in a file that only this user can read. Creates it if it does not exist.
 
     Raises:
         UnsafePath: Other users can read or change it.
@@ -82,12 +84,12 @@ def shared_secret(path: Path) -> str:
 
 def _read_secret(path: Path) -> str | None:
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        file = os.open(path, os.O_RDONLY | PRIVATE)
     except FileNotFoundError:
         return None
     with os.fdopen(file, encoding="ascii", errors="replace") as opened:
         status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != user_id() or permissions(status.st_mode) & 0o077:
             raise UnsafePath(f"other users can read or change {path}; remove it, and the next start makes a new one")
         secret = opened.read(1024).strip()
     if len(secret) < _SECRET_BYTES or not secret.isascii():
@@ -98,7 +100,7 @@ def _read_secret(path: Path) -> str | None:
 def _create_secret(path: Path) -> str:
     """Write a new secret, complete before it has its name. A process that starts at the same time may be faster."""
     draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    file = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    file = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | PRIVATE, 0o600)
     try:
         with os.fdopen(file, "w", encoding="ascii") as opened:
             opened.write(secrets.token_urlsafe(_SECRET_BYTES) + "\n")
@@ -115,13 +117,15 @@ def _check_parent(folder: Path, status: os.stat_result) -> None:
     Many systems give each user a group without other members, and folders that this group can write to.
     """
     _check_owner(folder, status)
-    is_shared = status.st_mode & 0o002 or (status.st_mode & 0o020 and status.st_gid != os.getegid())
-    if is_shared and not status.st_mode & stat.S_ISVTX:
+    is_shared = permissions(status.st_mode) & 0o002 or (
+        permissions(status.st_mode) & 0o020 and status.st_gid != group_id()
+    )
+    if is_shared and not permissions(status.st_mode) & stat.S_ISVTX:
         raise _writable(folder)
 
 
 def _check_owner(folder: Path, status: os.stat_result) -> None:
-    if status.st_uid not in (os.geteuid(), 0):
+    if status.st_uid not in (user_id(), 0):
         raise UnsafePath(f"{folder} belongs to another user")
 
 

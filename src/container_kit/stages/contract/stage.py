@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -84,6 +84,8 @@ class Stage(ABC, Generic[Artifacts]):
     """Whether `execute` changes nothing outside the run. A dry run executes read-only stages."""
     timeout: ClassVar[float | None] = None
     """Seconds for one attempt; None means only the pipeline's deadline applies."""
+    rollback_timeout: ClassVar[float] = 120.0
+    """Seconds for one attempt of a rollback."""
     faults: ClassVar[tuple[FaultCode, ...]] = ()
     """The fault codes that this stage can raise."""
 
@@ -123,8 +125,19 @@ class Stage(ABC, Generic[Artifacts]):
             StageFailure: The only exception that leaves a stage.
         """
 
-    async def rollback(self, ctx: StageContext, made: Artifacts) -> None:
-        """Undo `execute`. It may run again after a crash, so it must be idempotent."""
+    async def rollback(self, ctx: StageContext, output: Artifacts) -> Sequence[str] | None:
+        """Undo `execute`. It may run again after a crash, so it must be idempotent.
+
+        Args:
+            ctx: The context.
+            output: The return value of `execute`.
+
+        Returns:
+            What stays, one line each, with the reason; None if nothing does.
+
+        Raises:
+            StageFailure: Something could not be undone.
+        """
 
     async def preview(self, ctx: StageContext, *needs: Any, **named_needs: Any) -> Preview[Artifacts]:
         """Return the changes that `execute` would make, without making them.

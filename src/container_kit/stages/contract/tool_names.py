@@ -23,6 +23,8 @@ class ToolName(StrEnum):
     VERIFY = "verify"
     ROLLBACK_DEPLOYMENT = "rollback-deployment"
     REMOVE_DEPLOYMENT = "remove-deployment"
+    CONTROL_DEPLOYMENT = "control-deployment"
+    EXEC_DEPLOYMENT = "exec-deployment"
     DEPLOY_KUBERNETES = "deploy-kubernetes"
     VERIFY_KUBERNETES = "verify-kubernetes"
     WRITE_MANIFESTS = "write-manifests"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from container_kit.stages.artifacts.deployment import Verification
 from container_kit.stages.artifacts.deployments import (
     Application,
     ApplicationLog,
+    CommandOptions,
+    CommandResult,
+    ControlResult,
     RemovalOptions,
     RemovalResult,
     RollbackResult,
@@ -72,6 +75,20 @@ class DeploymentBackend(Protocol):
 
         Raises:
             StageFailure: `deployment.not_found`, `deployment.version_not_found`; the active version keeps serving.
+        """
+
+    async def control(self, ctx: StageContext, name: str, action: Literal["stop", "start", "restart"]) -> ControlResult:
+        """Stop, start or restart the active version.
+
+        Raises:
+            StageFailure: `deployment.not_found`, `target.option_unsupported`.
+        """
+
+    async def execute(self, ctx: StageContext, name: str, options: CommandOptions) -> CommandResult:
+        """Run a one-off command in the active version.
+
+        Raises:
+            StageFailure: `deployment.not_found`, `deployment.not_running`, `target.option_unsupported`.
         """
 
     async def remove(self, ctx: StageContext, name: str, removal: RemovalOptions) -> RemovalResult:

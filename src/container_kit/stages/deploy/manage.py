@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+from typing import Literal
+
 from container_kit.stages.artifacts.deployments import (
     ApplicationLog,
     ApplicationQuery,
     ApplicationRef,
     Applications,
+    CommandOptions,
+    CommandResult,
+    ControlOptions,
+    ControlResult,
     LogQuery,
     RemovalOptions,
     RemovalResult,
@@ -15,7 +22,8 @@ from container_kit.stages.artifacts.deployments import (
 )
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
-from container_kit.stages.deploy.faults import APPLICATION_NOT_FOUND, VERSION_NOT_FOUND
+from container_kit.stages.deploy.faults import APPLICATION_NOT_FOUND, OPTION_UNSUPPORTED, VERSION_NOT_FOUND
+from container_kit.stages.deploy.local.programs.one_off import FAULTS as COMMAND_FAULTS
 from container_kit.stages.deploy.registry import backend_for
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
@@ -82,6 +90,65 @@ class RollbackDeployment(Stage[RollbackResult]):
         """Activate the version that was replaced again."""
         if made.replaced is not None:
             await backend_for(made.on, self._engine).rollback(ctx, made.name, made.replaced)
+
+
+class ControlDeployment(Stage[ControlResult]):
+    """Stop, start or restart an application."""
+
+    faults = (APPLICATION_NOT_FOUND, VERSION_NOT_FOUND, OPTION_UNSUPPORTED, *ENGINE_FAULTS)
+
+    def __init__(self, engine: DockerEngine) -> None:
+        self._engine = engine
+
+    async def execute(
+        self, ctx: StageContext, target: Target, application: ApplicationRef, options: ControlOptions
+    ) -> ControlResult:
+        """Change the state of the active version.
+
+        Raises:
+            StageFailure: One of `faults`, or a fault of the target.
+        """
+        return await backend_for(target, self._engine).control(ctx, application.name, options.action)
+
+    async def preview(
+        self, ctx: StageContext, target: Target, application: ApplicationRef, options: ControlOptions
+    ) -> Preview[ControlResult]:
+        """Describe the change of the state."""
+        applications = await backend_for(target, self._engine).list(application.name)
+        return Preview(tuple(f"{options.action} {found.name}, which is {found.state}" for found in applications))
+
+    async def rollback(self, ctx: StageContext, made: ControlResult) -> None:
+        """Return to the state before."""
+        if made.state != made.was:
+            action: Literal["stop", "start"] = "start" if made.was == "serving" else "stop"
+            await backend_for(made.on, self._engine).control(ctx, made.name, action)
+
+
+class ExecuteCommand(Stage[CommandResult]):
+    """Run a one-off command in an application's container."""
+
+    faults = (APPLICATION_NOT_FOUND, OPTION_UNSUPPORTED, *COMMAND_FAULTS, *ENGINE_FAULTS)
+
+    def __init__(self, engine: DockerEngine) -> None:
+        self._engine = engine
+
+    async def execute(
+        self, ctx: StageContext, target: Target, application: ApplicationRef, options: CommandOptions
+    ) -> CommandResult:
+        """Run the command and wait for its end. Its effects cannot be undone.
+
+        Raises:
+            StageFailure: One of `faults`, or a fault of the target.
+        """
+        return await backend_for(target, self._engine).execute(ctx, application.name, options)
+
+    async def preview(
+        self, ctx: StageContext, target: Target, application: ApplicationRef, options: CommandOptions
+    ) -> Preview[CommandResult]:
+        """Describe the command and the container."""
+        applications = await backend_for(target, self._engine).list(application.name)
+        line = f"run {shlex.join(options.command)[:200]} for at most {options.seconds:g} s"
+        return Preview(tuple(f"{line} in {found.versions[0].version}" for found in applications if found.versions))
 
 
 class RemoveDeployment(Stage[RemovalResult]):

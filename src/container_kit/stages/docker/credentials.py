@@ -25,6 +25,7 @@ from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.docker.endpoint import docker_configuration_folder
 from container_kit.stages.docker.image_reference import DOCKER_HUB
+from container_kit.stages.host.paths import runtime_folders
 
 CREDENTIALS_UNREADABLE = FaultCode(
     "registry.credentials_unreadable",
@@ -155,11 +156,10 @@ def _podman_files() -> Iterator[Path]:
     """List the places where Podman reads logins (containers-auth.json(5))."""
     if file := os.environ.get("REGISTRY_AUTH_FILE"):
         yield Path(file)
-    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
-        yield Path(runtime) / "containers" / "auth.json"
-    else:
-        yield Path(f"/run/user/{os.getuid()}/containers/auth.json")
-        yield Path(f"/run/containers/{os.getuid()}/auth.json")
+    for folder in runtime_folders():
+        yield folder / "containers" / "auth.json"
+        if folder.parent == Path("/run/user"):
+            yield Path("/run/containers") / folder.name / "auth.json"
     yield Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers" / "auth.json"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-DEFAULT_HOST = "unix:///var/run/docker.sock"
+from container_kit.stages.docker.local_address import LOCAL_SCHEMES, dial_local, find_local_host, start_connected
+
 _TCP_PORT, _TLS_PORT = 2375, 2376
 _EXIT_TIMEOUT = 2.0
 
@@ -78,7 +80,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An engine's address: `unix://PATH`, `tcp://HOST:PORT` (with TLS if files are given) or `ssh://[USER@]HOST`."""
+    """An engine's address: `unix://PATH`, `npipe://PATH`, `ssh://[USER@]HOST` or `tcp://HOST:PORT`, also with TLS."""
 
     host: str
     tls: TlsFiles | None = None
@@ -91,13 +93,31 @@ class Endpoint:
             EndpointError: The scheme of the address is unknown.
         """
         url = urlsplit(self.host)
-        if url.scheme == "unix":
-            return Connection(_dial_unix(url.netloc + url.path, timeout))
+        if url.scheme in LOCAL_SCHEMES:
+            return Connection(dial_local(url.scheme, url.netloc + url.path, timeout))
         if url.scheme in {"tcp", "http", "https"} and url.hostname:
             return Connection(_dial_tcp(url.hostname, url.port or (_TLS_PORT if self.tls else _TCP_PORT), timeout))
         if url.scheme == "ssh" and url.hostname:
             return _dial_ssh(self.host, timeout)
-        raise EndpointError(f"{self.host!r} is not the address of an engine (unix://, tcp:// or ssh://)")
+        schemes = ", ".join(f"{scheme}://" for scheme in (*LOCAL_SCHEMES, "tcp", "ssh"))
+        raise EndpointError(f"{self.host!r} is not the address of an engine ({schemes})")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the address is a socket or pipe of this machine. The engine may still run in a virtual machine."""
+        return urlsplit(self.host).scheme in LOCAL_SCHEMES
+
+    def forward_command(self, port: int) -> str | None:
+        """Return the command that forwards a port of a remote engine's 127.0.0.1 to this machine; None for a local one.
+
+        The address of an engine behind `tcp://127.0.0.1` is that of a forwarded socket; its ports are unknown.
+        """
+        url = urlsplit(self.host)
+        if self.is_local or not url.hostname or url.hostname == "localhost" or url.hostname.startswith("127."):
+            return None
+        destination = f"{url.username}@{url.hostname}" if url.username else url.hostname
+        ssh_port = ["-p", str(url.port)] if url.scheme == "ssh" and url.port else []
+        return shlex.join(["ssh", "-N", "-L", f"{port}:127.0.0.1:{port}", *ssh_port, destination])
 
     @property
     def server_name(self) -> str | None:
@@ -150,17 +170,6 @@ class EngineConnection(http.client.HTTPConnection):
             self._connection.close()
 
 
-def _dial_unix(path: str, timeout: float | None) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(timeout)
-        sock.connect(path)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
 def _dial_tcp(host: str, port: int, timeout: float | None) -> socket.socket:
     sock = socket.create_connection((host, port), timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -171,21 +180,12 @@ def _dial_tcp(host: str, port: int, timeout: float | None) -> socket.socket:
 def _dial_ssh(host: str, timeout: float | None) -> Connection:
     """Connect to a remote engine through the user's ssh, as the docker command does."""
     url = urlsplit(host)
-    ours, theirs = socket.socketpair()
     command = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={int(timeout or 30)}", "-T"]
     command += ["-l", url.username] if url.username else []
     command += ["-p", str(url.port)] if url.port else []
     remote = ["docker", *(["--host", f"unix://{url.path}"] if url.path.strip("/") else []), "system", "dial-stdio"]
     command += ["--", str(url.hostname), shlex.join(remote)]
-    try:
-        with theirs:
-            end = theirs.fileno()
-            process = subprocess.Popen(command, stdin=end, stdout=end, stderr=subprocess.DEVNULL)  # noqa: S603 (an argv)
-    except BaseException:
-        ours.close()
-        raise
-    ours.settimeout(timeout)
-    return Connection(ours, process)
+    return Connection(*start_connected(command, timeout))
 
 
 def find_endpoint(host: str | None = None) -> Endpoint:
@@ -203,7 +203,7 @@ def find_endpoint(host: str | None = None) -> Endpoint:
     context = os.environ.get("DOCKER_CONTEXT") or _configuration().get("currentContext")
     if context and context != "default":
         return _from_context(str(context))
-    return Endpoint(next((f"unix://{path}" for path in _usual_sockets() if path.exists()), DEFAULT_HOST))
+    return Endpoint(find_local_host())
 
 
 def docker_configuration_folder() -> Path:
@@ -223,20 +223,21 @@ def _configuration() -> dict[str, Any]:
 
 
 def _from_context(name: str) -> Endpoint:
-    from docker.context import ContextAPI
-    from docker.errors import DockerException
-
+    """Read a context from Docker's configuration. The SDK looks elsewhere if the folder has no config.json."""
+    folder = docker_configuration_folder() / "contexts"
+    identity = hashlib.sha256(name.encode()).hexdigest()
     try:
-        context = ContextAPI.get_context(name)
-    except (DockerException, OSError, ValueError) as error:
-        raise EndpointError(f"the docker context {name!r} cannot be read: {error}") from error
-    if context is None:
-        raise EndpointError(f"the docker context {name!r} does not exist")
-    tls = context.TLSConfig
-    if not tls:
-        return Endpoint(_with_scheme(context.Host))
-    ca, cert, key = (Path(file) if file else None for file in (tls.ca_cert, *(tls.cert or (None, None))))
-    return Endpoint(_with_scheme(context.Host), TlsFiles(ca, cert, key, verify=bool(tls.verify)))
+        meta = json.loads((folder / "meta" / identity / "meta.json").read_text(encoding="utf-8"))
+        endpoint = meta["Endpoints"]["docker"]
+        host, verify = _with_scheme(str(endpoint["Host"])), not endpoint.get("SkipTLSVerify")
+    except FileNotFoundError:
+        raise EndpointError(f"the docker context {name!r} does not exist") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EndpointError(f"the docker context {name!r} cannot be read: {error!r}") from error
+    files = {file: folder / "tls" / identity / "docker" / f"{file}.pem" for file in ("ca", "cert", "key")}
+    ca, cert, key = (path if path.exists() else None for path in files.values())
+    is_tls = host.startswith(("tcp:", "http")) and (ca or cert or not verify)
+    return Endpoint(host, TlsFiles(ca, cert, key, verify=verify) if is_tls else None)
 
 
 def _tls_from_environment() -> TlsFiles | None:
@@ -247,17 +248,6 @@ def _tls_from_environment() -> TlsFiles | None:
     files = {name: Path(folder or docker_configuration_folder()) / f"{name}.pem" for name in ("ca", "cert", "key")}
     existing = {name: path if path.exists() else None for name, path in files.items()}
     return TlsFiles(existing["ca"], existing["cert"], existing["key"], verify=verify)
-
-
-def _usual_sockets() -> list[Path]:
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
-    return [
-        Path("/var/run/docker.sock"),
-        runtime / "docker.sock",
-        Path.home() / ".docker/run/docker.sock",
-        runtime / "podman/podman.sock",
-        Path("/run/podman/podman.sock"),
-    ]
 
 
 def _with_scheme(host: str) -> str:

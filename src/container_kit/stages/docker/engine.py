@@ -103,6 +103,26 @@ class DockerEngine:
         except EndpointError:
             return "an unusable address"
 
+    @property
+    def requested_host(self) -> str | None:
+        """The address that this engine was created with; None if it was found."""
+        return self._requested_host
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the address is a socket or pipe of this machine."""
+        try:
+            return self.endpoint.is_local
+        except EndpointError:
+            return False
+
+    def forward_command(self, port: int) -> str | None:
+        """Return the command that makes a port of a remote engine reachable on this machine; None for a local one."""
+        try:
+            return self.endpoint.forward_command(port)
+        except EndpointError:
+            return None
+
     async def call(self, work: Callable[[APIClient], T]) -> T:
         """Run blocking work with the SDK's low-level client in a thread.
 

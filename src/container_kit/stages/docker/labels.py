@@ -45,6 +45,10 @@ SERVICE_OF = "io.container-kit.service-of"
 NETWORK = "io.container-kit.network"
 
 
+HEALTHY = "io.container-kit.healthy"
+"""Annotation of a ReplicaSet whose revision was seen healthy."""
+
+
 def run_labels(ctx: StageContext) -> dict[str, str]:
     """Return the labels for everything that a stage creates, so that its leftovers can be found."""
     return {RUN: ctx.run_id, PIPELINE: ctx.pipeline, STAGE: ctx.stage}

@@ -74,5 +74,5 @@ def _digest(text: str) -> str:
 
 def _read(path: Path) -> TagMove | None:
     with suppress(OSError, ValueError, TypeError):
-        return TagMove(**json.loads(path.read_text()))
+        return TagMove(**json.loads(path.read_text(encoding="utf-8")))
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from container_kit.stages.artifacts.host_checks import HostCheck
 from container_kit.stages.docker import labels
+from container_kit.stages.doctor import environment
 from container_kit.stages.doctor.engine_client import EngineClient, NoAnswer
 
 BASE_IMAGES = ("debian:bookworm-slim", "python:3.11-slim", "node:20-slim", "eclipse-temurin:17-jdk")
@@ -31,6 +32,7 @@ async def engine(client: EngineClient) -> list[HostCheck]:
     api = ping.headers.get("api-version", "")
     return [
         _version(client, info.content, api),
+        *environment.describe(client.docker, info.content, ping.headers),
         _builder(ping.headers),
         _limits(info.content),
         *await _disk(client, info.content),
@@ -82,8 +84,7 @@ async def _disk(client: EngineClient, info: dict[str, Any]) -> list[HostCheck]:
 
 
 def _free(folder: Path) -> int:
-    state = os.statvfs(folder)
-    return state.f_bavail * state.f_frsize
+    return shutil.disk_usage(folder).free
 
 
 async def base_image(client: EngineClient, name: str) -> list[HostCheck]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from container_kit.stages.artifacts.host_checks import HostCheck
+from container_kit.stages.doctor.environment import slow_mount
 
 ADVISORIES = "advisories"
 _EXPORTS = "Put exports of OSV there, as {folder}/PyPI/all.zip: https://google.github.io/osv.dev/data/#data-dumps"
@@ -37,6 +38,9 @@ def _workspace(root: Path) -> HostCheck:
     except OSError as error:
         detail, repair = f"it cannot be read: {error.strerror}", "Name folders that exist in CONTAINER_KIT_WORKSPACE."
     else:
+        if remark := slow_mount(root):
+            repair = "Keep repositories in the Linux file system of WSL, for example below ~."
+            return HostCheck(name=name, outcome="problem", detail=remark, get=repair)
         return HostCheck(name=name, outcome="ok", detail="readable", needed=True)
     return HostCheck(name=name, outcome="problem", detail=detail, get=repair, needed=True)
 

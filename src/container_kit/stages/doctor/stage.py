@@ -13,7 +13,7 @@ import anyio
 from container_kit.stages.artifacts.host_checks import DoctorOptions, HostCheck, HostReport
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.docker.engine import DockerEngine
-from container_kit.stages.doctor import engine, machine, programs
+from container_kit.stages.doctor import engine, environment, machine, programs
 from container_kit.stages.doctor.engine_client import EngineClient
 
 _TIMEOUT = 3.0
@@ -67,6 +67,7 @@ class CheckHost(Stage[HostReport]):
             _Probe("python", machine.python, needed=True),
             *_folders(ctx, options),
             _Probe("docker engine", partial(engine.engine, client), needed=True),
+            _Probe("credential helpers", environment.credential_helpers),
             _Probe("registry", partial(engine.registry, client), through_engine=True),
             *(
                 _Probe(f"base image {name}", partial(engine.base_image, client, name), through_engine=True)

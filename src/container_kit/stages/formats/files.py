@@ -19,6 +19,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from container_kit.stages.host.paths import is_plain_name
+
 _MAX_LINKS = 40
 """As Linux: path_resolution(7)."""
 _HAS_OPENAT = os.open in os.supports_dir_fd
@@ -251,7 +253,10 @@ def _link_target(error: OSError, name: str, folder: int) -> str:
 
 
 def _components(path: str) -> list[str]:
-    return [name for name in path.split("/") if name not in ("", ".")]
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if not all(map(is_plain_name, names)):
+        raise LinkOutsideError(path)
+    return names
 
 
 def _below(root: str, target: str) -> str | None:

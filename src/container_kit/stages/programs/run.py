@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +10,8 @@ from subprocess import PIPE
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
+
+from container_kit.stages.host.processes import kill_tree
 
 MAX_OUTPUT = 128 * 2**20
 _TAIL = 4000
@@ -103,7 +103,7 @@ class _Output:
                 del self.data[:-_TAIL]
             elif len(self.data) > self._limit:
                 self.overflowed = True
-                _kill(process)
+                kill_tree(process.pid)
                 return
 
 
@@ -118,10 +118,5 @@ async def _end(process: Process, *, by_force: bool) -> None:
     """End the program, so that no process is left."""
     with anyio.CancelScope(shield=True), anyio.move_on_after(_EXIT_TIMEOUT):
         if by_force:
-            _kill(process)
+            kill_tree(process.pid)
         await process.aclose()
-
-
-def _kill(process: Process) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)

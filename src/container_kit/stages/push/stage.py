@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import anyio
@@ -73,6 +75,8 @@ class PushImage(Stage[PushedImage]):
 
     Args:
         engine: The engine that has the image. It sends the layers.
+        for_cluster: A cluster will run the image. A rollback then deletes nothing from the registry, because pods may
+            refer to the image.
     """
 
     faults: ClassVar[tuple[FaultCode, ...]] = (
@@ -86,8 +90,9 @@ class PushImage(Stage[PushedImage]):
         *docker_engine.FAULTS,
     )
 
-    def __init__(self, engine: DockerEngine) -> None:
+    def __init__(self, engine: DockerEngine, *, for_cluster: bool = False) -> None:
         self._engine = engine
+        self._for_cluster = for_cluster
 
     async def resolve(self, ctx: StageContext, options: PushOptions, image: Image) -> ImageReference:
         """Return the tag to push to. It defaults to the tag of the image.
@@ -142,8 +147,11 @@ class PushImage(Stage[PushedImage]):
         finally:
             registry.close()
 
-    async def rollback(self, ctx: StageContext, made: PushedImage) -> None:
+    async def rollback(self, ctx: StageContext, made: PushedImage) -> Sequence[str] | None:
         """Point the tag to its previous manifest again, or delete a new tag.
+
+        Returns:
+            The image that stays in the registry, if a cluster may run it.
 
         Raises:
             StageFailure: `push.cannot_undo` if the registry does not allow it, or the registry does not answer.
@@ -152,7 +160,7 @@ class PushImage(Stage[PushedImage]):
         registry = await self._registry(reference)
         ctx.progress(f"removing {made.reference} from the registry")
         try:
-            await anyio.to_thread.run_sync(undo, registry, made)
+            await anyio.to_thread.run_sync(partial(undo, registry, made, keep_manifest=self._for_cluster))
         except RegistryUnreachable as error:
             raise self._explain(str(error), registry) from error
         finally:
@@ -162,6 +170,7 @@ class PushImage(Stage[PushedImage]):
             await self._engine.call(
                 lambda api: images.restore_tag(api, local_tag, made.image_id, None, keep_image=True)
             )
+        return [f"{made.pinned} stays in the registry: pods may refer to it"] if self._for_cluster else None
 
     async def _registry(self, reference: ImageReference) -> Registry:
         found = await credentials.find_credentials(reference.registry, reference.path)

@@ -18,8 +18,13 @@ CANNOT_UNDO = FaultCode(
 _MAX_TAGS = 50
 
 
-def undo(registry: Registry, pushed: PushedImage) -> None:
+def undo(registry: Registry, pushed: PushedImage, *, keep_manifest: bool = False) -> None:
     """Undo a push. A tag that names another manifest by now is left alone.
+
+    Args:
+        registry: The registry.
+        pushed: The result of the push.
+        keep_manifest: Only point the tag to its previous manifest again; delete nothing.
 
     Raises:
         StageFailure: `push.cannot_undo`.
@@ -30,10 +35,13 @@ def undo(registry: Registry, pushed: PushedImage) -> None:
         if current is None or current.digest != pushed.digest or pushed.previous_digest == pushed.digest:
             return
         previous = registry.get(pushed.previous_digest) if pushed.previous_digest else None
+        if previous is not None:
+            registry.put(pushed.tag, previous)
+        if keep_manifest:
+            return
         if previous is None:
             _delete_tag(registry, pushed)
         else:
-            registry.put(pushed.tag, previous)
             _delete_manifest(registry, pushed)
     except RegistryError as error:
         raise CANNOT_UNDO(

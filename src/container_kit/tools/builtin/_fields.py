@@ -7,29 +7,31 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 SourcePath = Annotated[str, Field(description="Repository folder")]
-ModulePath = Annotated[str, Field(description="Monorepo module folder")]
-ImageName = Annotated[str, Field(description="Local image name or id")]
-NewImageName = Annotated[str, Field(description="name[:tag]; default: folder name")]
+ModulePath = Annotated[str, Field(description="Module folder")]
+ImageName = Annotated[str, Field(description="Local name or id")]
+NewImageName = Annotated[str, Field(description="name[:tag]")]
 DockerfilePath = Annotated[str, Field(description="Relative to path")]
-ImageRunId = Annotated[str, Field(description="Run that built the image")]
+ImageRunId = Annotated[str, Field(description="Run that built it")]
 RunId = Annotated[str, Field(description="Run id")]
 CaFile = Annotated[str, Field(description="Extra CA to trust (PEM file)")]
+AllowSecrets = bool
+Secrets = Annotated[dict[str, str], Field(description="id: env:NAME or file:PATH")]
 DryRun = Annotated[bool, Field(description="Preview only")]
 Timeout = Annotated[float, Field(gt=0, description="Seconds")]
 FailOn = Annotated[
     Literal["low", "medium", "high", "critical", "never"],
-    Field(description="Fail on findings of this severity or higher"),
+    Field(description="Lowest severity that fails"),
 ]
 
 ApplicationName = Annotated[str, Field(description="Reusing a name replaces it")]
-DeployedName = Annotated[str, Field(description="Name used when deploying")]
+DeployedName = Annotated[str, Field(description="Application name")]
 HostPort = Annotated[int, Field(ge=1, le=65535, description="On 127.0.0.1; default: free")]
 ContainerPort = Annotated[int, Field(ge=1, le=65535, description="Default: detected")]
-Env = Annotated[dict[str, str], Field(description="Values never appear in results")]
+Env = Annotated[dict[str, str], Field(description="NAME: value; never in results")]
 EnvFile = Annotated[str, Field(description="NAME=value lines; for secrets")]
-TargetName = Annotated[str, Field(description="Configured target")]
-HealthPath = Annotated[str, Field(description="HTTP GET health check")]
-HealthTimeout = Annotated[float, Field(gt=0, le=600, description="Seconds")]
+TargetName = Annotated[str, Field(description="Target; default: this machine")]
+HealthPath = Annotated[str, Field(description="Path for GET; default: detected")]
+HealthTimeout = Annotated[float, Field(gt=0, le=600, description="Seconds until healthy")]
 ReadOnly = Annotated[bool, Field(description="Read-only root, writable /tmp")]
 
 

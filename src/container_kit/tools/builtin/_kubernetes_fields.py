@@ -26,7 +26,7 @@ class KubernetesAppInput(ToolInput):
     module: ModulePath = "."
     name: KubernetesName | None = None
     namespace: Namespace | None = None
-    replicas: Annotated[int, Field(ge=1, le=500)] = 2
+    replicas: Annotated[int, Field(ge=1, le=500, description="Default: the live number; 2 at first")] | None = None
     max_replicas: Annotated[int, Field(ge=1, le=500, description="Above replicas: autoscale on CPU")] | None = None
     port: Annotated[int, Field(ge=1, le=65535, description="Port the application listens on")] | None = None
     health_path: Annotated[str, Field(description="Path for HTTP probes; default: detected, else TCP")] | None = None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from container_kit.stages.artifacts.deployment import Deployment, Verification
+from container_kit.stages.artifacts.deployment import Deployment, ServiceKind, Verification
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.tools.builtin._fields import (
     ApplicationName,
@@ -15,19 +15,18 @@ from container_kit.tools.builtin._fields import (
     Env,
     EnvFile,
     HealthPath,
-    HealthTimeout,
     HostPort,
-    ReadOnly,
     TargetName,
     Timeout,
 )
 from container_kit.tools.builtin._image_source import ImageSourceInput, application_name, image_of_run
+from container_kit.tools.builtin._options import DeployOptionsInput, given_arguments
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import result_schema
 from container_kit.tools.tool import Tool, ToolCall
 
 
-class DeployInput(ImageSourceInput):
+class DeployInput(ImageSourceInput, DeployOptionsInput):
     """The arguments of `deploy`."""
 
     name: ApplicationName | None = None
@@ -36,24 +35,21 @@ class DeployInput(ImageSourceInput):
     env: Env = Field(default_factory=dict)
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
-    health_timeout: HealthTimeout = 30.0
-    memory_mb: Annotated[int, Field(ge=16)] = 512
-    cpus: Annotated[float, Field(gt=0)] = 1.0
-    read_only: ReadOnly = True
-    release: bool = True
+    services: Annotated[tuple[ServiceKind, ...], Field(description="Databases to run with it")] = ()
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None
 
 
 async def _prepare(call: ToolCall, arguments: DeployInput) -> PipelineCall:
+    given = given_arguments(arguments)
     if arguments.path is not None:
-        return pipeline_call("deploy-source", arguments)
+        return pipeline_call("deploy-source", given)
     if arguments.run is not None:
         image = await image_of_run(call, arguments.run)
         name = arguments.name or application_name(image)
-        return pipeline_call("deploy", arguments, run=None, image=image.id, name=name)
-    return pipeline_call("deploy", arguments)
+        return pipeline_call("deploy", {**given, "run": None, "image": image.id, "name": name})
+    return pipeline_call("deploy", given)
 
 
 DEPLOY = Tool(
@@ -65,7 +61,7 @@ DEPLOY = Tool(
         "healthy. Next: open the URL, or fix what the evidence shows."
     ),
     input=DeployInput,
-    output=result_schema(Deployment, Verification),
+    output=result_schema(Deployment),
     toolset="deploy",
     effect="destructive",
     handler=runs_pipeline(_prepare, (Deployment, Verification)),

@@ -18,7 +18,7 @@ class DeploymentLogsInput(ToolInput):
     """The arguments of `deployment-logs`."""
 
     name: DeployedName
-    version: Annotated[str, Field(description="Version from list-deployments; default: the active one")] | None = None
+    version: Annotated[str, Field(description="From list-deployments; default: active")] | None = None
     lines: Annotated[int, Field(ge=1, le=2000, description="Number of last lines")] = 100
     deploy_to: TargetName | None = None
 
@@ -27,8 +27,8 @@ DEPLOYMENT_LOGS = Tool(
     name=ToolName.DEPLOYMENT_LOGS,
     title="Read a deployment's log",
     description=(
-        "Read the last log lines of a deployed application, with secrets redacted. Use it when an application "
-        "misbehaves. Changes nothing. Next: fix what the lines show and deploy again, or rollback-deployment."
+        "Read the last log lines of an application, with secrets redacted. Changes nothing. Next: fix what the lines "
+        "show and deploy again, or rollback-deployment."
     ),
     input=DeploymentLogsInput,
     output=result_schema(ApplicationLog),

@@ -15,13 +15,11 @@ from container_kit.stages.deploy.targets import find_target
 from container_kit.tools.builtin._fields import (
     ApplicationName,
     ContainerPort,
-    DockerfilePath,
     DryRun,
     Env,
     EnvFile,
     FailOn,
     HealthPath,
-    HealthTimeout,
     HostPort,
     ModulePath,
     NewImageName,
@@ -30,20 +28,18 @@ from container_kit.tools.builtin._fields import (
     Timeout,
     scan_policy,
 )
+from container_kit.tools.builtin._options import FullDeploymentOptionsInput, given_arguments
 from container_kit.tools.pipeline_tool import PipelineCall, pipeline_call, runs_pipeline
 from container_kit.tools.results.schema import result_schema
-from container_kit.tools.tool import Tool, ToolCall, ToolInput
+from container_kit.tools.tool import Tool, ToolCall
 
 
-class FullDeploymentInput(ToolInput):
-    """The arguments of `full-deployment`. The tools for single steps have more options."""
+class FullDeploymentInput(FullDeploymentOptionsInput):
+    """The arguments of `full-deployment`."""
 
     path: SourcePath
     module: ModulePath = "."
     tag: NewImageName | None = None
-    dockerfile: DockerfilePath | None = None
-    build_args: dict[str, str] = Field(default_factory=dict)
-    ca_file: str | None = None
     fail_on: FailOn = "critical"
     name: ApplicationName | None = None
     port: HostPort | None = None
@@ -51,10 +47,7 @@ class FullDeploymentInput(ToolInput):
     env: Env = Field(default_factory=dict)
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
-    health_timeout: HealthTimeout = 30.0
-    read_only: bool = True
     services: Annotated[bool, Field(description="Also run its databases")] = False
-    release: bool = True
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None
@@ -65,8 +58,9 @@ async def _prepare(call: ToolCall, arguments: FullDeploymentInput) -> PipelineCa
 
     target = find_target(call.runs.targets, arguments.deploy_to)
     backend = BACKENDS[target.kind]
-    changes = backend.map_options(arguments.model_dump(), arguments.model_fields_set, target.name)
-    prepared = pipeline_call(backend.full_deployment, arguments, **changes)
+    given = given_arguments(arguments)
+    changes = backend.map_options({**arguments.model_dump(), **given}, given.keys(), target.name)
+    prepared = pipeline_call(backend.full_deployment, {**given, **changes})
     return PipelineCall(prepared.pipeline, scan_policy(prepared.input), prepared.options)
 
 
@@ -81,13 +75,12 @@ FULL_DEPLOYMENT = Tool(
     name=ToolName.FULL_DEPLOYMENT,
     title="Deploy a repository",
     description=(
-        "Turn a repository into a healthy, scanned container on this machine in one call: analyze, write a "
-        "Dockerfile if missing, build, scan, deploy, verify. Use it for 'containerize this' or 'run this'. A "
-        "failure keeps completed steps and the previous deployment. Next: open the URL, or fix what the fault "
-        "names and call retry-run."
+        "Turn a repository into a healthy, scanned container: analyze, write a Dockerfile, build, "
+        "scan, deploy, verify. Use it for 'containerize this' or 'run this'. A failure keeps the previous "
+        "deployment. Next: open the URL, or fix the fault, then retry-run."
     ),
     input=FullDeploymentInput,
-    output=result_schema(None, Dockerfile, Image, ScanReport, Deployment, Verification),
+    output=result_schema(Deployment),
     toolset="deploy",
     effect="destructive",
     handler=runs_pipeline(_prepare, _outputs),

@@ -10,7 +10,9 @@ from pydantic import Field
 from container_kit.pipelines.run_info import RunInfo
 from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.tool_names import ToolName
+from container_kit.stages.contract.untrusted_text import quoted
 from container_kit.tools.builtin._fields import RunId
+from container_kit.tools.results.run_fault import with_ready_actions
 from container_kit.tools.results.run_json import RUN_SCHEMA, log_json, run_json, run_lines
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
@@ -35,6 +37,7 @@ class GetRunInput(ToolInput):
 async def _get(call: ToolCall, arguments: GetRunInput) -> ToolResult:
     backend = call.runs.backend(arguments.run)
     run = await backend.get(arguments.run, call.principal)
+    run = await with_ready_actions(run, call.runs, call.principal, call.tools)
     data, lines = run_json(run), run_lines(run)
     if arguments.stage is not None:
         _require_stage(run, arguments.stage)
@@ -42,7 +45,7 @@ async def _get(call: ToolCall, arguments: GetRunInput) -> ToolResult:
         data["log"] = log_json(part)
         last = part.first + len(part.lines) - 1
         shown = f"lines {part.first} to {last} of {part.total}:" if part.lines else f"none of {part.total} lines"
-        lines += [f"log of {arguments.stage}, {shown}", *part.lines]
+        lines += [f"log of {arguments.stage}, {shown}", *map(quoted, part.lines)]
     return ToolResult("\n".join(lines)[-_TEXT_LIMIT:], data)
 
 

@@ -21,9 +21,8 @@ LIST_DEPLOYMENTS = Tool(
     name=ToolName.LIST_DEPLOYMENTS,
     title="List deployments",
     description=(
-        "List the applications deployed on a target, each with its URL, its active version and the earlier versions "
-        "available for a rollback. Changes nothing. Next: deployment-logs, verify, rollback-deployment or "
-        "remove-deployment for one of them."
+        "List deployed applications with URL, active version and earlier versions for a rollback. Changes nothing. "
+        "Next: any other deployment tool for one of them."
     ),
     input=ListDeploymentsInput,
     output=result_schema(Applications),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from container_kit.pipelines.run_info import RunState
 from container_kit.stages.contract.tool_names import ToolName
-from container_kit.tools.results.run_json import RUN_SCHEMA, run_json, run_line
+from container_kit.tools.results.run_json import run_json, run_line
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
 
@@ -33,7 +33,7 @@ LIST_RUNS = Tool(
     title="List runs",
     description="List runs with id and status, newest first. Changes nothing. Next: get-run for one of them.",
     input=ListRunsInput,
-    output={"type": "object", "properties": {"runs": {"type": "array", "items": RUN_SCHEMA}}, "required": ["runs"]},
+    output={"type": "object", "properties": {"runs": {"type": "array"}}},
     toolset="runs",
     effect="read_only",
     handler=_list,

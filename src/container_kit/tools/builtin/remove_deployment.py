@@ -18,7 +18,7 @@ class RemoveDeploymentInput(ToolInput):
     """The arguments of `remove-deployment`."""
 
     name: DeployedName
-    volumes: Annotated[bool, Field(description="Also delete its volumes; this cannot be undone")] = False
+    volumes: Annotated[bool, Field(description="Also delete its volumes for good")] = False
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
 
@@ -26,10 +26,7 @@ class RemoveDeploymentInput(ToolInput):
 REMOVE_DEPLOYMENT = Tool(
     name=ToolName.REMOVE_DEPLOYMENT,
     title="Remove a deployment",
-    description=(
-        "Stop and remove an application with all its versions. Its images stay, and its volumes stay unless volumes "
-        "is true. Next: list-deployments shows what remains."
-    ),
+    description=("Stop and remove an application with all its versions; its images stay. Next: list-deployments."),
     input=RemoveDeploymentInput,
     output=result_schema(RemovalResult),
     toolset="deployments",

@@ -29,9 +29,7 @@ class RetryRunInput(ToolInput):
     """The arguments of `retry-run`."""
 
     run: RunId
-    input: Annotated[dict[str, JsonValue], Field(description="Arguments of the run's tool to change")] = Field(
-        default_factory=dict
-    )
+    input: Annotated[dict[str, JsonValue], Field(description="Changed arguments")] = Field(default_factory=dict)
     from_stage: Annotated[str, Field(description="Default: the stage that failed")] | None = None
 
 

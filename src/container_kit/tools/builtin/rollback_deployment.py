@@ -18,7 +18,7 @@ class RollbackDeploymentInput(ToolInput):
     """The arguments of `rollback-deployment`."""
 
     name: DeployedName
-    version: Annotated[str, Field(description="Version, image or image id; default: the previous one")] | None = None
+    version: Annotated[str, Field(description="Version or image; default: the previous")] | None = None
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
 
@@ -27,8 +27,8 @@ ROLLBACK_DEPLOYMENT = Tool(
     name=ToolName.ROLLBACK_DEPLOYMENT,
     title="Roll back a deployment",
     description=(
-        "Switch an application back to an earlier version within about a second. The current version is kept. If the "
-        "version you want is no longer kept, call deploy with its image. Next: verify."
+        "Switch an application back to an earlier version in about a second. The current one is kept. Next: verify, "
+        "or deploy an image that is no longer kept."
     ),
     input=RollbackDeploymentInput,
     output=result_schema(RollbackResult),

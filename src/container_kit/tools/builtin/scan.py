@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, WithJsonSchema
 
@@ -17,6 +17,8 @@ from container_kit.tools.tool import Tool, ToolCall
 
 class ScanInput(ImageSourceInput):
     """The arguments of `scan`."""
+
+    unlisted: ClassVar[frozenset[str]] = frozenset({"allow", "require_scanner"})
 
     fail_on: FailOn = "critical"
     only_fixable: Annotated[bool, Field(description="Fail only if a fix exists")] = True
@@ -46,7 +48,7 @@ SCAN = Tool(
     description=(
         "Find vulnerabilities in an image (image, or the run that built it) or a repository (path), and the "
         "changes that remove most. Outcome: clean, findings, unavailable or stale. Findings at or above fail_on "
-        "are a failure. Changes nothing. Next: make the changes and build, or deploy."
+        "are a failure. Changes nothing. Next: make the changes and build, or deploy. More: schema://scan."
     ),
     input=ScanInput,
     output=result_schema(ScanReport),

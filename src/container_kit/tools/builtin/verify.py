@@ -21,12 +21,11 @@ VERIFY = Tool(
     name=ToolName.VERIFY,
     title="Verify a deployment",
     description=(
-        "Check that a deployed application runs, stays up and answers requests; checks that were not possible are "
-        "reported as such. Changes nothing. Next: on failure read deployment-logs, then deploy again or "
-        "rollback-deployment."
+        "Check that an application runs, stays up and answers requests. Changes nothing. Next: on failure "
+        "deployment-logs or rollback-deployment."
     ),
     input=VerifyInput,
-    output=result_schema(Deployment, Verification),
+    output=result_schema(Verification),
     toolset="deployments",
     effect="read_only",
     handler=runs_pipeline("verify", (Deployment, Verification)),

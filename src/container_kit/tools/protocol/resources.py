@@ -14,8 +14,10 @@ from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.artifacts.scan import Sbom
 from container_kit.stages.contract.fault import ConfigurationError, StageFailure
 from container_kit.stages.contract.tool_names import ToolName
+from container_kit.tools.builtin._options import OPTIONS
 from container_kit.tools.protocol.identity import current_principal
 from container_kit.tools.results.pipeline_json import plan_json
+from container_kit.tools.results.run_fault import with_ready_actions
 from container_kit.tools.results.run_json import run_json
 from container_kit.tools.tool import Tool
 
@@ -24,12 +26,14 @@ _CYCLONEDX = "application/vnd.cyclonedx+json"
 _JSON = "application/json"
 
 
-def add_resources(server: MCPServer, runs: RunService) -> None:
-    """Add `run://{id}`, `run://{id}/stages/{stage}/log{?first,lines}`, `run://{id}/sbom` and `pipeline://{name}`."""
+def add_resources(server: MCPServer, runs: RunService, tools: Mapping[str, Tool]) -> None:
+    """Add the templates of runs (`run://{id}`, its logs and its SBOM), `pipeline://{name}` and `schema://{name}`."""
 
     async def run(id: str) -> str:  # noqa: A002 - the name in the template
         with _not_found_errors():
-            return json.dumps(run_json(await runs.backend(id).get(id, current_principal())))
+            principal = current_principal()
+            info = await runs.backend(id).get(id, principal)
+            return json.dumps(run_json(await with_ready_actions(info, runs, principal, tools)))
 
     async def log(id: str, stage: str, first: int = 0, lines: int = _LOG_LINES) -> str:  # noqa: A002 - as above
         principal = current_principal()
@@ -50,7 +54,19 @@ def add_resources(server: MCPServer, runs: RunService) -> None:
         with _not_found_errors():
             return json.dumps(plan_json(runs.find(name)))
 
+    def schema(name: str) -> str:
+        models = OPTIONS | {tool.name: tool.input for tool in tools.values()}
+        if name not in models:
+            raise ResourceNotFoundError(f"there is no schema {name[:100]!r}; the schemas are {', '.join(models)}")
+        return json.dumps(models[name].model_json_schema())
+
     add: Any = server.resource
+    add(
+        "schema://{name}",
+        name="schema",
+        description="The JSON schema of a tool's arguments, those that tools/list omits included, or of its options",
+        mime_type="application/schema+json",
+    )(schema)
     add("run://{id}", name="run", description="The status of a run", mime_type=_JSON)(run)
     add(
         "run://{id}/stages/{stage}/log{?first,lines}",

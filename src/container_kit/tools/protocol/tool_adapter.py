@@ -20,6 +20,7 @@ from container_kit.pipelines.request import run_not_found
 from container_kit.pipelines.runs.client import Caller, RunDetached
 from container_kit.pipelines.runs.service import RunService
 from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.contract.untrusted_text import printable
 from container_kit.tools.pipeline_tool import RunHandler, execute_call, faults_as_results
 from container_kit.tools.protocol.elicitation import (
     can_elicit,
@@ -46,6 +47,10 @@ ROLE_INSUFFICIENT = FaultCode(
     means="The role of the caller does not allow the tool.",
     hint="Use tools that only read, or ask the operator for a token with the role developer.",
 )
+
+
+_TARGET = "deploy_to"
+"""The argument that names a target. Without configured targets, it has only one value."""
 
 
 class SdkTool(McpTool):
@@ -75,9 +80,18 @@ class SdkTool(McpTool):
         sdk_tool._call = ToolCall(tool=tool, arguments={}, runs=runs, tools=tools)
         return sdk_tool
 
+    @property
+    def definition(self) -> Tool:
+        """The tool behind the SDK's form."""
+        return self._call.tool
+
     def build_schema(self) -> None:
         """Build the schema of the arguments. It takes a while, and only lists of tools need it."""
-        self.parameters = self.parameters or input_schema(self._call.tool.input)
+        if self.parameters:
+            return
+        model = self._call.tool.input
+        omitted = set(model.unlisted) | (set() if self._call.runs.targets else {_TARGET})
+        self.parameters = input_schema(model, omitted)
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
@@ -147,7 +161,7 @@ def call_tool_result(result: ToolResult) -> CallToolResult:
     """Return the SDK's form of a result. The fields of a fault are also under a draft key."""
     is_error = result.fault is not None
     return CallToolResult(
-        content=[TextContent(type="text", text=result.text)],
+        content=[TextContent(type="text", text=printable(result.text))],
         structured_content=result.data,
         is_error=is_error,
         _meta={TOOL_FAILURE: result.data} if is_error else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,13 +11,10 @@ from pydantic import JsonValue
 from container_kit.pipelines.run_info import LogPart, RunInfo
 from container_kit.stages.contract.fault import Fault, NextAction
 from container_kit.stages.contract.tool_names import ToolName
+from container_kit.stages.contract.untrusted_text import one_line
 from container_kit.tools.results.success import compact, stage_json
 
-RUN_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {name: {"type": "string"} for name in ("id", "pipeline", "status")},
-    "required": ["id", "status"],
-}
+RUN_SCHEMA: dict[str, Any] = {"type": "object"}
 
 
 def run_json(run: RunInfo) -> dict[str, JsonValue]:
@@ -48,7 +46,7 @@ def log_json(part: LogPart) -> dict[str, JsonValue]:
 
 
 def _fault_json(run_id: str, fault: Fault) -> dict[str, Any]:
-    """Return a fault whose next actions do not depend on the arguments of the failed call."""
+    """Return a fault whose next actions do not depend on the arguments of the failed call, unless they are ready."""
     actions = tuple(
         action
         if action.tool
@@ -77,7 +75,19 @@ def run_lines(run: RunInfo) -> list[str]:
         attempts = f", {stage.attempts} attempts" if stage.attempts > 1 else ""
         lines.append(f"- {stage.name}: {stage.status}{seconds}{attempts}")
     lines += [f"question: {run.question}"] if run.question else []
-    lines += [f"fault {run.fault.code}: {run.fault.message}", f"hint: {run.fault.hint}"] if run.fault else []
+    if run.fault:
+        lines += [f"fault {run.fault.code}: {run.fault.message}", f"hint: {run.fault.hint}"]
+        lines += action_lines(run.fault)
+    return lines
+
+
+def action_lines(fault: Fault) -> list[str]:
+    """Return the next actions of a fault, one line each."""
+    lines = []
+    for number, action in enumerate(fault.next_actions, 1):
+        if action.tool:
+            arguments = json.dumps(action.arguments, ensure_ascii=False)
+            lines.append(f"next {number}: {action.tool} {one_line(arguments)}: {one_line(action.why)}")
     return lines
 
 

@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
-import typing
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel
 
 from container_kit.stages.contract import expressions as re
 
-_OMITTED = frozenset({"title", "exclusiveMinimum", "minimum", "maximum"})
+_OMITTED = frozenset({"title", "exclusiveMinimum", "minimum", "maximum", "minItems", "maxItems"})
 """Keywords that are left out. A fault names a bound when an argument exceeds it."""
+_RARE = "options"
+_TEXTS = ("additionalProperties", {"type": "string"})
+"""The schema of an object of texts. It is left out: a fault names a value that is not a text."""
 _OMITTED_DEFAULTS: tuple[Any, ...] = (None, [], {}, False, ".")
-_JSON_TYPES: dict[Any, str] = {
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    tuple: "array",
-    list: "array",
-    dict: "object",
-}
 
 
-def input_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of a tool's arguments without titles, `null` alternatives and references."""
+def input_schema(model: type[BaseModel], omitted: Collection[str] = ()) -> dict[str, Any]:
+    """Return the schema of a tool's arguments without titles, `null` alternatives and references.
+
+    Args:
+        omitted: Names of arguments to leave out.
+    """
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
     trimmed: dict[str, Any] = _trim(schema, definitions)
     for key in ("description", "additionalProperties"):  # a fault reports unknown arguments
         trimmed.pop(key, None)
+    properties = {name: item for name, item in trimmed.get("properties", {}).items() if name not in omitted}
+    trimmed["properties"] = dict(sorted(properties.items(), key=lambda item: item[0] == _RARE))  # the rare ones last
     return trimmed
 
 
-def result_schema(main: type[BaseModel] | None = None, *others: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of the result of a pipeline tool: the run, its stages and the artifacts.
+def result_schema(*artifacts: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of the result of a pipeline tool with the first of its artifacts.
 
-    Args:
-        main: The artifact that the tool is called for, listed with its required fields.
-        others: Further artifacts, listed without fields; the tools made for them list those.
+    It is short, because the schemas of all tools are part of every session's context.
     """
-    properties: dict[str, Any] = {
-        "run": {"type": "string"},
-        "stages": {"type": "array"},
-    }
-    if main is not None:
-        properties[result_key(main)] = _shallow_schema(main)
-    properties |= {result_key(kind): {"type": "object"} for kind in others}
-    return {"type": "object", "properties": properties, "required": ["run", "stages"]}
+    properties = {result_key(kind): {"type": "object"} for kind in artifacts[:1]}
+    schema: dict[str, Any] = {"type": "object", "required": ["run"]}
+    return {**schema, "properties": properties} if properties else schema
 
 
 def result_key(kind: type[BaseModel]) -> str:
@@ -58,21 +51,6 @@ def result_key(kind: type[BaseModel]) -> str:
 def sbom_uri(run_id: str) -> str:
     """Return the URI of the resource that holds the SBOM of a run."""
     return f"run://{run_id}/sbom"
-
-
-def _shallow_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return a schema of the required fields. It is read from annotations, since full schemas slow the start."""
-    required = {name: field.annotation for name, field in model.model_fields.items() if field.is_required()}
-    return {"type": "object", "properties": {name: _json_type(kind) for name, kind in required.items()}}
-
-
-def _json_type(annotation: Any) -> dict[str, Any]:
-    origin = typing.get_origin(annotation) or annotation
-    if origin is typing.Literal:
-        return _json_type(type(typing.get_args(annotation)[0]))
-    if isinstance(origin, type) and issubclass(origin, BaseModel):
-        return {"type": "object"}
-    return {"type": _JSON_TYPES[origin]} if origin in _JSON_TYPES else {}
 
 
 def _trim(value: Any, definitions: dict[str, Any]) -> Any:
@@ -87,6 +65,7 @@ def _trim(value: Any, definitions: dict[str, Any]) -> Any:
         if key not in _OMITTED
         and not (key == "default" and item in _OMITTED_DEFAULTS)
         and not (key == "type" and "enum" in value)
+        and (key, item) != _TEXTS
     }
 
 

@@ -16,6 +16,8 @@ from container_kit.tools.tool import ToolResult
 
 _TEXT_LIMIT = 2000
 """Characters of an artifact's JSON that are shown in the text."""
+_INTERNAL_STAGES = frozenset({"choose-target", "find-image", "find-built-image", "find-deployment", "find-rollout"})
+"""Stages that only look up what later stages need."""
 _DRY_RUN_TEXT = {
     "previewed": "would run; it only reads",
     "indeterminate": "cannot be predicted",
@@ -28,7 +30,7 @@ def success_result(response: PipelineResponse, outputs: Iterable[type[BaseModel]
         "run": response.id,
         "status": response.status,
         "seconds": round(response.seconds, 3),
-        "stages": [stage_json(stage) for stage in response.stages],
+        "stages": [stage_json(stage) for stage in response.stages if stage.name not in _INTERNAL_STAGES],
     }
     for kind in outputs:
         artifact = response.artifacts.get(kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.request import PipelineResponse
 from container_kit.stages.artifacts.analysis import Analysis, Module
@@ -10,6 +12,8 @@ from container_kit.stages.artifacts.deployments import (
     Application,
     ApplicationLog,
     Applications,
+    CommandResult,
+    ControlResult,
     RemovalResult,
     RollbackResult,
 )
@@ -18,6 +22,7 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.kubernetes import ManifestFiles
 from container_kit.stages.artifacts.push import PushedImage, TaggedImage
 from container_kit.stages.artifacts.scan import Sbom, ScanReport
+from container_kit.stages.contract.untrusted_text import quoted
 from container_kit.tools.results.scan_text import report_lines
 from container_kit.tools.results.schema import sbom_uri
 
@@ -132,10 +137,16 @@ def _managed_deployment_lines(artifacts: Artifacts) -> list[str]:
         applications = [line for application in listing.applications for line in _application_lines(application)]
         lines += applications or [f"nothing is deployed on {listing.target}"]
     if log := artifacts.get(ApplicationLog):
-        lines += [f"{log.version}, last {len(log.lines)} lines:", *log.lines]
+        lines += [f"{log.version}, last {len(log.lines)} lines:", *map(quoted, log.lines)]
     if rollback := artifacts.get(RollbackResult):
         replaced = f", replacing {rollback.replaced}" if rollback.replaced else ""
         lines.append(f"{rollback.version} ({rollback.image}) is active again at {rollback.url}{replaced}")
+    if control := artifacts.get(ControlResult):
+        address = f" at {control.url}" if control.url else "; control-deployment with action=start serves it again"
+        lines.append(f"{control.name}: {control.state}{address} (was {control.was})")
+    if command := artifacts.get(CommandResult):
+        lines += [f"exit code {command.exit_code} of {shlex.join(command.command)[:200]} in {command.version}"]
+        lines += command.lines
     if removal := artifacts.get(RemovalResult):
         removed = ", ".join(removal.removed) or "nothing existed"
         kept = f"; kept {', '.join(removal.kept)}" if removal.kept else ""

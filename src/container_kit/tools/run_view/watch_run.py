@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from container_kit.pipelines.runs.service import RunService
 from container_kit.pipelines.runs.stage_states import StageProgress, StageStates
 from container_kit.stages.contract.fault import ConfigurationError
 from container_kit.tools.results.pipeline_json import groups
+from container_kit.tools.results.run_fault import with_ready_actions
 from container_kit.tools.results.run_json import RUN_SCHEMA, log_json, run_json, run_line
 from container_kit.tools.tool import Tool, ToolCall, ToolInput, ToolResult
 
@@ -34,8 +36,16 @@ class WatchRunInput(ToolInput):
     lines: Annotated[int, Field(ge=1, le=1000, description="Number of log lines")] = 300
 
 
-async def watch_run(runs: RunService, principal: str | None, arguments: WatchRunInput) -> dict[str, JsonValue]:
+async def watch_run(
+    runs: RunService, principal: str | None, arguments: WatchRunInput, tools: Mapping[str, Tool]
+) -> dict[str, JsonValue]:
     """Return a run as the view draws it.
+
+    Args:
+        runs: The service that has the run.
+        principal: The caller.
+        arguments: The run to show.
+        tools: The tools that next actions may name, by name.
 
     Raises:
         StageFailure: The run does not exist or has not started, or the store failed.
@@ -43,6 +53,7 @@ async def watch_run(runs: RunService, principal: str | None, arguments: WatchRun
     run_id = arguments.run or await _find_run(runs, principal, arguments)
     backend = runs.backend(run_id)
     run, states = await backend.stage_states(run_id, principal)
+    run = await with_ready_actions(run, runs, principal, tools)
     data = run_json(run) | {"now": time.time(), "groups": _groups(runs, run, states), "started": run.created}
     if run.finished:
         data["ended"] = run.updated
@@ -81,7 +92,7 @@ def _progress_json(stage: StageProgress) -> dict[str, Any]:
 
 
 async def _watch(call: ToolCall, arguments: WatchRunInput) -> ToolResult:
-    data: dict[str, Any] = await watch_run(call.runs, call.principal, arguments)
+    data: dict[str, Any] = await watch_run(call.runs, call.principal, arguments, call.tools)
     run_id = str(data["id"])
     return ToolResult(run_line(await call.runs.backend(run_id).get(run_id, call.principal)), data)
 

@@ -113,7 +113,8 @@ async def test_removing_takes_what_we_made_and_nothing_else(
     assert "deployment web" in removed.removed
     left = {key[0] for key in cluster.store.objects if key[1] == "shop"}
     assert left == {"secrets", "endpointslices", "events"}, "only what the controllers keep for a while"
-    assert (await place.remove(ctx(), "web", RemovalOptions())).removed == ()
+    with pytest.raises(StageFailure, match=r"deployment\.not_found"):
+        await place.remove(ctx(), "web", RemovalOptions())
 
 
 async def test_an_application_that_is_not_there_is_reported(place: KubernetesBackend, ctx: Contexts) -> None:

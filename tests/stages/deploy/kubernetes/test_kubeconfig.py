@@ -147,7 +147,7 @@ async def test_a_server_that_speaks_no_tls_is_a_fault(cluster: ApiServer, tmp_pa
     with pytest.raises(StageFailure) as caught:
         async with connect(None, str(path)) as api:
             await api.get("/version")
-    assert caught.value.fault.code == "kubernetes.certificate"
+    assert caught.value.fault.code == "kubernetes.unreachable"
 
 
 def test_lightkube_is_imported_only_when_it_is_used() -> None:

@@ -16,7 +16,11 @@ from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Limits, Target
 from container_kit.stages.contract.fault import Fault, StageFailure
+from container_kit.stages.contract.redaction import Redactor
+from container_kit.stages.deploy.local.diagnose import FailureSnapshot, unhealthy
 from container_kit.stages.deploy.local.ports import container_socket_tables
+from container_kit.stages.deploy.local.probe import ProbeResult
+from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.docker.engine import DockerEngine
 from support.engine.deployments import App, get
 from support.engine.private_engine import PrivateEngine
@@ -57,6 +61,32 @@ async def test_a_container_that_is_never_healthy_shows_the_last_answer(app: App,
     fault = await _refused(app, web, web("sick", ["8000", "sick"]))
     assert fault.code == "deploy.unhealthy"
     assert "503" in _evidence(fault, "http")
+
+
+async def test_a_server_error_shows_the_exception_behind_it(app: App, web: Web) -> None:
+    fault = await _refused(app, web, web("raises", ["8000", "raises"]), health_timeout=8.0)
+    assert fault.code == "deploy.server_error"
+    assert "prices of today" in fault.message
+    assert fault.next_actions
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "code"),
+    [
+        (401, "", "deploy.health_unauthorized"),
+        (
+            400,
+            "Invalid HTTP_HOST header: '127.0.0.1'. You may need to add it to ALLOWED_HOSTS.",
+            "deploy.host_not_allowed",
+        ),
+    ],
+)
+def test_an_answer_that_refuses_the_probe_is_explained(status: int, log: str, code: str) -> None:
+    spec = ContainerSpec("shop", "shop:1", "", 8000, "65534", "/", DeployOptions(), {}, Redactor())
+    snapshot = FailureSnapshot(spec, "0" * 64, {}, log)
+    fault = unhealthy(snapshot, None, ProbeResult(False, str(status), status)).fault
+    assert fault.code == code
+    assert fault.next_actions
 
 
 async def test_a_wrong_port_is_found_and_the_right_one_offered(app: App, web: Web) -> None:
@@ -130,7 +160,7 @@ async def test_a_program_for_another_processor_is_reported(app: App, web: Web) -
     header = "\\x7fELF\\x02\\x01\\x01" + "\\x00" * 9 + "\\x02\\x00\\xb7\\x00\\x01\\x00\\x00\\x00" + "\\x00" * 40
     command = ["sh", "-c", f"printf '{header}' >/tmp/x; chmod +x /tmp/x; cp /tmp/x /dev/shm/x; exec /dev/shm/x"]
     fault = await _refused(app, web, web("aarch64", Cmd=command))
-    assert fault.code in ("deploy.wrong_architecture", "deploy.permission_denied")
+    assert fault.code in ("deploy.wrong_architecture", "deploy.not_executable")
 
 
 async def test_a_missing_variable_is_named(app: App, web: Web) -> None:
@@ -227,11 +257,11 @@ async def test_more_than_the_target_allows_is_refused_and_a_default_is_lowered_t
     small = Target(name="small", limits=Limits(memory_mb=64, cpus=0.5))
     image = web("v1")
     with pytest.raises(StageFailure) as failure:
-        await validate(app.stage, app.ctx(), image, DeployOptions(name=app.name, memory_mb=65), target=small)
+        await validate(app.stage, app.ctx(), image, DeployOptions(name=app.name, memory_mb=65), small)
     fault = failure.value.fault
     assert fault.code == "target.over_limit"
     assert fault.next_actions[0].arguments == {"memory_mb": 64}
-    made = await execute(app.stage, app.ctx(), image, DeployOptions(name=app.name), target=small)
+    made = await execute(app.stage, app.ctx(), image, DeployOptions(name=app.name), small)
     host = app.api.inspect_container(made.container_id)["HostConfig"]
     assert (host["Memory"], host["NanoCpus"]) == (64 << 20, 500_000_000)
 

@@ -42,7 +42,9 @@ _WORDS = (
     "Http(",
     "default_value",
 )
-_NUMBER = r"(?P<port>\d{2,5})\b(?!\s*[+*%<>]|\.\d)"
+_NUMBER = r"(?P<port>\d{2,5})\b"
+_ARITHMETIC = re.compile(r"\s*[+*%<>]|\.\d")
+"""After a number, it is not a port: `3000 + 1`, `10.5`. Expressions with lookahead would not match in linear time."""
 _DIGITS = re.compile(r"\d\d")
 _GOES_ON = re.compile(
     r"PORT|\bport\b|default_value|default \{|\b(?:listen|serve|run|run_server|createServer|start|Serve|embeddedServer"
@@ -113,7 +115,7 @@ _LINES = tuple(
             + _NUMBER,
             0.9,
         ),
-        (r"\bnew\s+\w*(?:App|Server)\w*\([^\n;]{0,60}?(?<!\d)(?P<port>\d{4,5})\s*,?\s*\)", 0.85),
+        (r"\bnew\s+\w*(?:App|Server)\w*\((?:[^\n;]{0,60}?\D)?(?P<port>\d{4,5})\s*,?\s*\)", 0.85),
         (r"\bserve\(\s*Port\(\s*" + _NUMBER, 0.92),
         (r"\b(?:vweb|veb)\.run\w*[^\n(]*\([^\n]*?,\s*" + _NUMBER, 0.92),
         (r"\.start\(\s*" + _NUMBER + r"\s*\)", 0.9),
@@ -137,7 +139,7 @@ _LINES = tuple(
         ),
         # a name
         (r"(?:set\s+:port,|\.port\(|server\.port\s*=|\.Port\s*=|\bUsePort\()\s*['\"]?" + _NUMBER, 0.9),
-        (rf"{_NAME}\s*=\s*[^;\n?]{{1,80}}\?(?![?.])(?:[^?:\n;]|::)*:\s*['\"]?{_NUMBER}", 0.9),
+        (rf"{_NAME}\s*=\s*[^;\n?]{{1,80}}\?[^?.:\n;](?:[^?:\n;]|::)*:\s*['\"]?{_NUMBER}", 0.9),
         (rf"{_NAME}['\"]?\s*(?::\s*\w+\s*)?(?::=|=>|=|:)\s*(?:\w+\()?['\"`:]*{_NUMBER}", 0.75),
         (rf"{_NAME}\s*(?:\|\||\?\?)\s*['\"]?{_NUMBER}", 0.8),
         (rf"\bport_\w+\s*=\s*{_NUMBER}", 0.7),
@@ -230,7 +232,9 @@ def _first(
 ) -> tuple[int, float] | None:
     """Return the first match of a port of the application that begins in the first line."""
     for pattern, trust in patterns:
-        found = pattern.search(text)
+        found = next(
+            (m for m in pattern.finditer(text) if not _ARITHMETIC.match(text, m.end(m.re.groupindex["port"]))), None
+        )
         if found is None or found.start() >= len(line):
             continue
         name = found.groupdict().get("name") or ""
@@ -238,6 +242,10 @@ def _first(
             port = int(found["port"])
             return port, trust - 0.1 if port == 8443 else trust  # the TLS port is the second port
     return None
+
+
+def _is_arithmetic(match: re.Match[str]) -> bool:
+    return _ARITHMETIC.match(match.string, match.end(match.re.groupindex["port"])) is not None
 
 
 def _is_noise(port: int, line: str, at: int, trust: float, before: str) -> bool:

@@ -21,6 +21,8 @@ from container_kit.stages.build.buildkit import messages as protocol
 from container_kit.stages.build.context.build_context import ContextEntry, changed, unreadable, walk
 from container_kit.stages.build.context.symlinks import follow_links
 from container_kit.stages.formats.dockerignore import DockerIgnore
+from container_kit.stages.host import paths
+from container_kit.stages.host.xattrs import read_xattrs
 
 if TYPE_CHECKING:
     from grpclib.server import Stream
@@ -152,7 +154,7 @@ def _batch(packets: Iterator[bytes]) -> bytes:
 def _pieces(root: Path, path: str) -> Iterator[bytes]:
     """Read a file in pieces, with as few calls as possible, because there may be 100,000 files."""
     try:
-        descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(paths.join(str(root), path), paths.READ)
         try:
             piece = os.read(descriptor, _PIECE)
             while piece:
@@ -168,7 +170,7 @@ def _pieces(root: Path, path: str) -> Iterator[bytes]:
 
 def _stat(entry: ContextEntry) -> dict[str, Any]:
     status = entry.stat
-    mode = stat.S_IMODE(status.st_mode) & 0o777
+    mode = paths.permission_bits(status.st_mode) & 0o777
     for bit, flag in _GO_SPECIAL:
         if status.st_mode & bit:
             mode |= flag
@@ -182,16 +184,6 @@ def _stat(entry: ContextEntry) -> dict[str, Any]:
         packet["size"] = status.st_size
     if entry.link:
         packet["linkname"] = entry.link
-    if xattrs := _xattrs(entry.full):
-        packet["xattrs"] = xattrs
+    if xattrs := read_xattrs(entry.full):
+        packet["xattrs"] = [{"key": name, "value": value} for name, value in xattrs.items()]
     return packet
-
-
-def _xattrs(full: str) -> list[dict[str, Any]]:
-    """Read extended attributes, without those that belong to the kernel or to SELinux."""
-    try:
-        names = os.listxattr(full, follow_symlinks=False)
-        kept = [name for name in names if not name.startswith(("system.", "security.selinux"))]
-        return [{"key": name, "value": os.getxattr(full, name, follow_symlinks=False)} for name in kept]
-    except OSError:
-        return []  # the file system has none, or only root may read one

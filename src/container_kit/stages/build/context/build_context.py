@@ -10,6 +10,7 @@ from pathlib import Path
 
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.formats.dockerignore import DockerIgnore, PathMatch
+from container_kit.stages.host.paths import join, link_text
 
 CONTEXT_UNREADABLE = FaultCode(
     "build.context_unreadable",
@@ -65,7 +66,7 @@ def walk(root: Path, exclude: DockerIgnore, include: DockerIgnore | None = None)
     Raises:
         StageFailure: A folder cannot be read, or a name is not UTF-8.
     """
-    yield from _folder({}, str(root), "", exclude.root, None if include is None else include.root, [])
+    yield from _folder({}, join(str(root), ""), "", exclude.root, None if include is None else include.root, [])
 
 
 def _folder(
@@ -119,7 +120,7 @@ def _entry(item: os.DirEntry[str], path: str, seen: _Seen) -> ContextEntry | Non
     """Create the entry of one item; None for types that a context cannot contain, and for removed items."""
     try:
         status = item.stat(follow_symlinks=False)
-        link = os.readlink(item.path) if stat.S_ISLNK(status.st_mode) else ""  # noqa: PTH115 - the text as written
+        link = link_text(os.readlink(item.path)) if stat.S_ISLNK(status.st_mode) else ""  # noqa: PTH115 - as written
     except FileNotFoundError:
         return None
     except OSError as error:

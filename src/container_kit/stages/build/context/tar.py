@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from container_kit.stages.build.context.build_context import ContextEntry, changed, unreadable
+from container_kit.stages.host.paths import permission_bits
 
 _CHUNK = 1 << 18
 
@@ -64,7 +65,7 @@ def _add_text(archive: tarfile.TarFile, path: str, content: str) -> None:
 
 def _add(archive: tarfile.TarFile, entry: ContextEntry) -> None:
     header = tarfile.TarInfo(entry.path)
-    header.mode = stat.S_IMODE(entry.stat.st_mode)
+    header.mode = permission_bits(entry.stat.st_mode)
     header.mtime = int(entry.stat.st_mtime)
     header.linkname = entry.link
     if not stat.S_ISREG(entry.stat.st_mode) or entry.is_hard_link:

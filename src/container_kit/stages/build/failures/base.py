@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 
-from container_kit.stages.build.failures.pattern import Failure, edit_and_retry, pattern
+from container_kit.stages.build.failures import codes
+from container_kit.stages.build.failures.pattern import Failure, edit_and_retry, pattern, sign
 from container_kit.stages.build.secrets import SECRET_NOT_FOUND
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import FaultCode, NextAction, StageFailure
@@ -50,13 +51,11 @@ def _is_download(failure: Failure, _match: re.Match[str]) -> bool:
 _IMAGE = r"(?P<image>[^\s:\"]+(?::\d+/[^\s:\"]+)?(?::[\w][\w.-]*)?)"
 
 PATTERNS = (
-    pattern(
-        "build.download_failed",
+    sign(
+        codes.DOWNLOAD_FAILED,
         r"Get \"?(?P<url>https?://[^\s\"]+)\"?: (?P<why>.*)|invalid response status (?P<status>\d+)",
         "{url} could not be downloaded: {why}{status}",
-        means="ADD could not fetch a URL.",
-        hint="Correct the URL in {where}, or download it in a RUN instruction, whose output shows more.",
-        retryable=True,
+        "Correct the URL in {where}, or download it in a RUN instruction, whose output shows more.",
         when=_is_download,
     ),
     pattern(

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from container_kit.stages.build.buildkit.progress import BuildLog, BuildStep
 from container_kit.stages.build.buildx import BUILDX_UNSUPPORTED
-from container_kit.stages.build.failures import base, copying, network, packages, process
+from container_kit.stages.build.failures import (
+    base,
+    codes,
+    copying,
+    ecosystems,
+    javascript,
+    network,
+    packages,
+    process,
+    python,
+)
 from container_kit.stages.build.failures.pattern import Failure, FailurePattern, edit_and_retry
 from container_kit.stages.build.inputs import Inputs
 from container_kit.stages.contract import expressions as re
@@ -23,14 +33,28 @@ BUILD_FAILED = FaultCode(
     hint="Read the builder's message in the evidence, and correct {where}.",
 )
 
-_OUTPUT_PATTERNS: tuple[FailurePattern, ...] = (*network.PATTERNS, *packages.PATTERNS, *process.PATTERNS)
+_OUTPUT_PATTERNS: tuple[FailurePattern, ...] = (
+    *network.PATTERNS,
+    javascript.DEVELOPMENT_DEPENDENCY,
+    *python.EARLY,
+    *packages.PATTERNS,
+    *javascript.PATTERNS,
+    *python.PATTERNS,
+    *ecosystems.PATTERNS,
+    *network.GENERAL,
+    *process.PATTERNS,
+    *javascript.LATE,
+    *python.LATE,
+    *process.LATE,
+)
 
 FAULTS: tuple[FaultCode, ...] = (
     STEP_FAILED,
     BUILD_FAILED,
     *base.FAULTS,
     *copying.FAULTS,
-    *(pattern.code for pattern in _OUTPUT_PATTERNS),
+    *codes.CODES,
+    *(pattern.code for pattern in _OUTPUT_PATTERNS if pattern.code not in codes.CODES),
 )
 
 _EXIT_CODE = re.compile(r"(?:exit code|returned a non-zero code|exit status):? (\d+)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -75,21 +76,44 @@ class FailurePattern:
     actions: Actions | None = None
     when: When | None = None
     """A further condition."""
+    repair: str = ""
+    """The value of `{repair}` in the hint, for a code that several patterns share; it may use the same names."""
 
     def explain(self, failure: Failure, text: str) -> StageFailure | None:
         """Create the fault if the text matches."""
         match = self.expression.search(text)
         if match is None or (self.when is not None and not self.when(failure, match)):
             return None
-        facts: dict[str, Any] = {name: (value or "").strip() for name, value in match.groupdict().items()}
+        facts = _facts(match)
         facts["where"] = failure.where
+        facts["repair"] = " ".join(self.repair.format_map(facts).split())
         actions = list(self.actions(failure, match)) if self.actions else []
         return self.code(
-            " ".join(f"{failure.where}: {self.message.format(**facts)}".split()),
+            " ".join(f"{failure.where}: {self.message.format_map(facts)}".split()),
             evidence=failure.evidence(match.group(0)),
             next_actions=actions or [edit_and_retry(self.code.hint.format(**facts))],
             **facts,
         )
+
+
+def _facts(match: re.Match[str]) -> defaultdict[str, Any]:
+    """Return the named groups; of the groups with one name, that of the alternative that matched."""
+    facts: defaultdict[str, Any] = defaultdict(str)
+    for name, value in match.groupdict().items():
+        shown = name.partition("__")[0]
+        facts[shown] = facts.get(shown) or (value or "").strip()
+    return facts
+
+
+def _compile(expression: str) -> re.Pattern[str]:
+    """Compile an expression whose alternatives may use the same names."""
+    seen: dict[str, int] = {}
+
+    def rename(group: re.Match[str]) -> str:
+        seen[group[1]] = number = seen.get(group[1], 0) + 1
+        return group[0] if number == 1 else f"(?P<{group[1]}__{number}>"
+
+    return re.compile(re.sub(r"\(\?P<(\w+)>", rename, expression), re.MULTILINE)
 
 
 def pattern(
@@ -105,9 +129,36 @@ def pattern(
 ) -> FailurePattern:
     """Declare a pattern together with its fault code."""
     fault = FaultCode(code, means=means, hint=hint, retryable=retryable)
-    return FailurePattern(fault, re.compile(expression, re.MULTILINE), message, actions, when)
+    return FailurePattern(fault, _compile(expression), message, actions, when)
+
+
+def sign(
+    code: FaultCode,
+    expression: str,
+    message: str,
+    repair: str,
+    *,
+    actions: Actions | None = None,
+    when: When | None = None,
+) -> FailurePattern:
+    """Declare one more text that identifies a failure of a code; the hint of the code is `{repair}`."""
+    return FailurePattern(code, _compile(expression), message, actions, when, repair)
+
+
+def shared(code: str, means: str, *, retryable: bool = False) -> FaultCode:
+    """Declare the code of a problem that several programs report, each with its own repair."""
+    return FaultCode(code, means=means, hint="{repair}", retryable=retryable)
+
+
+def exit_is(*codes: int) -> When:
+    """Return the condition that the command ended with one of these exit codes."""
+
+    def holds(failure: Failure, _match: re.Match[str]) -> bool:
+        return failure.exit_code in codes
+
+    return holds
 
 
 def edit_and_retry(repair: str) -> NextAction:
     """Create the action for a repair that is an edit: the same call, after the edit."""
-    return NextAction(why=f"{repair} Then make the same call again.")
+    return NextAction(why=f"{repair} Then retry the run.")

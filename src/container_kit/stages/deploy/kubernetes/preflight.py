@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +35,11 @@ NAMESPACE_NOT_FOUND = FaultCode(
     hint="Create namespace {namespace}, or set create_namespace=true.",
 )
 
-_DRAIN_SECONDS = 5.0
-"""Seconds in which the garbage collector marks the pods of a removed Deployment."""
+_DRAIN_SECONDS = 10.0
+"""Seconds in which the garbage collector removes what belonged to a removed Deployment."""
+_OF_THE_CLUSTER = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
+"""The objects that Kubernetes creates in every namespace."""
+_TRANSIENT_KINDS = {"Event", "EndpointSlice", "Endpoints", "Lease", "PodMetrics"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +91,24 @@ class PreflightCluster(Stage[Cluster]):
         changes = [check.detail for check in cluster.checks if check.name == "namespace" and "would be" in check.detail]
         return Preview((f"context {cluster.context}, Kubernetes {cluster.version}", *changes), cluster)
 
-    async def rollback(self, ctx: StageContext, made: Cluster) -> None:
-        """Delete a namespace that was created, unless something runs in it now."""
-        if made.namespace_uid is None:
-            return
-        async with connect(made.context, self._kubeconfig) as api:
-            with anyio.move_on_after(_DRAIN_SECONDS):
-                while await _is_used(api, made.namespace):  # noqa: ASYNC110 - the API has no event for this
-                    await anyio.sleep(0.5)
-                await api.delete(f"/api/v1/namespaces/{made.namespace}", uid=made.namespace_uid)
+    async def rollback(self, ctx: StageContext, output: Cluster) -> Sequence[str] | None:
+        """Delete a namespace that was created, if nothing of anybody else is in it.
+
+        Returns:
+            What is in a namespace that stays.
+        """
+        if output.namespace_uid is None:
+            return None
+        async with connect(output.context, self._kubeconfig) as api:
+            deadline = anyio.current_time() + _DRAIN_SECONDS
+            # the API has no event for an empty namespace
+            while (content := await _content(api, output.namespace)) and anyio.current_time() < deadline:  # noqa: ASYNC110
+                await anyio.sleep(1)
+            if content:
+                more = f" and {len(content) - 10} more" if len(content) > 10 else ""
+                return [f"namespace {output.namespace} stays, because it has {', '.join(content[:10])}{more}"]
+            await api.delete(f"/api/v1/namespaces/{output.namespace}", uid=output.namespace_uid)
+        return None
 
     async def _check(self, ctx: StageContext, options: KubernetesOptions, *, create: bool) -> Cluster:
         async with connect(options.kube_context, self._kubeconfig) as api:
@@ -119,12 +132,24 @@ class PreflightCluster(Stage[Cluster]):
         )
 
 
-async def _is_used(api: KubernetesApi, namespace: str) -> bool:
-    """Return whether anything runs in the namespace, not counting objects that are being deleted."""
-    pods = await api.get(f"/api/v1/namespaces/{namespace}/pods")
-    deployments = await api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments")
-    objects = [*(deployments.get("items") or []), *(pods.get("items") or [])]
-    return any(not obj["metadata"].get("deletionTimestamp") for obj in objects)
+async def _content(api: KubernetesApi, namespace: str) -> list[str]:
+    """Return what is in a namespace, without the objects of Kubernetes itself and those that another object owns."""
+    content = []
+    for api_version, kind in await api.namespaced_kinds():
+        if kind in _TRANSIENT_KINDS:
+            continue
+        try:
+            listed = await api.get(await api.collection(api_version, kind, namespace))
+        except StageFailure as failure:
+            if failure.fault.code == "kubernetes.forbidden":
+                content.append(f"perhaps objects of kind {kind}, which may not be listed")
+                continue
+            raise
+        for item in listed.get("items") or []:
+            metadata = item["metadata"]
+            if (kind, metadata["name"]) not in _OF_THE_CLUSTER and not metadata.get("ownerReferences"):
+                content.append(f"{kind}/{metadata['name']}")
+    return content
 
 
 async def _namespace(

@@ -85,7 +85,7 @@ def _limits(options: KubernetesOptions, target: Target) -> dict[str, Any]:
     if limits.cpus is not None:
         allowed |= dict.fromkeys(("cpu", "cpu_limit"), f"{int(limits.cpus * 1000)}m")
     for option, limit in allowed.items():
-        requested = getattr(options, option)
+        requested = options.initial_replicas if option == "replicas" else getattr(options, option)
         if requested is None or _amount(option, requested) <= _amount(option, limit):
             continue
         if option in options.model_fields_set:

@@ -13,6 +13,9 @@ from container_kit.stages.artifacts.deployment import Deployment, Verification
 from container_kit.stages.artifacts.deployments import (
     Application,
     ApplicationLog,
+    CommandOptions,
+    CommandResult,
+    ControlResult,
     RemovalOptions,
     RemovalResult,
     RollbackResult,
@@ -23,11 +26,12 @@ from container_kit.stages.contract.artifact import Artifact
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.backend import check_lines
-from container_kit.stages.deploy.faults import application_not_found, version_not_found
+from container_kit.stages.deploy.faults import OPTION_UNSUPPORTED, application_not_found, version_not_found
 from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, AppContainer, Networks
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, find_active
 from container_kit.stages.deploy.local.lock import hold_lock
+from container_kit.stages.deploy.local.programs.one_off import not_running, run_command
 from container_kit.stages.deploy.local.recovery import STOP_GRACE, recover
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services
@@ -37,6 +41,11 @@ from container_kit.stages.docker.labels import IMAGE, RUN
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+Action = Literal["stop", "start", "restart"]
+
+_OUTPUT_LINES = 200
+_LINE_LENGTH = 2000
 
 
 class LocalBackend:
@@ -51,7 +60,14 @@ class LocalBackend:
 
     @staticmethod
     def map_options(options: Mapping[str, Any], given: Set[str], target: str) -> dict[str, Any]:  # noqa: ARG004
-        """Return no changes: `full-deployment` has the options of this backend."""
+        """Return no changes: `full-deployment` has the options of this backend.
+
+        Raises:
+            StageFailure: `target.option_unsupported`.
+        """
+        if "replicas" in given:
+            message = f"replicas is not supported by {target}, which runs one container of an application"
+            raise OPTION_UNSUPPORTED(message, options="replicas")
         return {}
 
     @staticmethod
@@ -64,7 +80,9 @@ class LocalBackend:
         released = [f"ran before it served: {deployment.release_command}"] if deployment.release_command else []
         names = ", ".join(deployment.generated)
         secrets = [f"generated for this application, and kept: {names}"] if names else []
-        return [head, *released, *secrets, *kept, *check_lines(verification)]
+        command = deployment.forward_command
+        reach = [f"The engine is remote. To open the URL on this machine, run: {command}"] if command else []
+        return [head, *reach, *released, *secrets, *kept, *check_lines(verification)]
 
     async def list(self, name: str | None) -> Sequence[Application]:
         """Return the applications on the engine, by name."""
@@ -103,7 +121,54 @@ class LocalBackend:
             version=earlier.version_name,
             image=earlier.labels[IMAGE],
             url=f"http://{PUBLIC_ADDRESS}:{earlier.port}",
+            forward_command=self._containers.engine.forward_command(earlier.port),
             replaced=replaced,
+        )
+
+    async def control(self, ctx: StageContext, name: str, action: Action) -> ControlResult:
+        """Stop, start or restart the active version, and its proxy."""
+        async with hold_lock(self._containers.engine.host, name):
+            active, _ = await self._versions(name)
+            version = active.version
+            if version is None:
+                raise version_not_found(name, None, [])
+            parts = {part.id: part for part in (version, active.port_holder) if part is not None}.values()
+            with anyio.CancelScope(shield=True):
+                if action in ("stop", "restart"):
+                    ctx.progress(f"stopping {name}")
+                    for part in sorted(
+                        parts, key=lambda part: not part.is_proxy
+                    ):  # the proxy first: it drains requests
+                        await self._containers.stop(part.id, STOP_GRACE)
+                if action in ("start", "restart"):
+                    ctx.progress(f"starting {name}")
+                    for part in sorted(parts, key=lambda part: part.is_proxy):
+                        await self._containers.start(part.id)
+        return ControlResult(
+            name=name,
+            on=self._target,
+            action=action,
+            state="stopped" if action == "stop" else "serving",
+            was="serving" if version.running else "stopped",
+            url=f"http://{PUBLIC_ADDRESS}:{version.port}" if action != "stop" else None,
+        )
+
+    async def execute(self, ctx: StageContext, name: str, options: CommandOptions) -> CommandResult:
+        """Run a command in the active version; the values of its variables are redacted in the output."""
+        active, _ = await self._versions(name)
+        version = active.version
+        if version is None or not version.running:
+            raise not_running(name)
+        ctx.progress(f"running {options.command[0]} in {name}")
+        output = await run_command(self._containers.engine, name, version.id, options.command, options.seconds)
+        redact = await self._redactor(version)
+        lines = ctx.redact(redact(output.text)).splitlines()[-_OUTPUT_LINES:]
+        return CommandResult(
+            name=name,
+            version=version.version_name,
+            command=options.command,
+            exit_code=output.exit_code,
+            lines=tuple(line[:_LINE_LENGTH] for line in lines),
         )
 
     async def remove(self, ctx: StageContext, name: str, removal: RemovalOptions) -> RemovalResult:
@@ -149,6 +214,7 @@ class LocalBackend:
             name=name,
             target=self._target.name,
             url=f"http://{PUBLIC_ADDRESS}:{version.port}" if version and version.port else None,
+            forward_command=self._containers.engine.forward_command(version.port) if version and version.port else None,
             state=state,
             versions=tuple(_version(container, active) for container in versions),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ FAULTS = (IMAGE_NOT_FOUND, PORT_IN_USE)
 
 _TMPFS = {"/tmp": "size=64m,mode=1777"}  # noqa: S108 (a path in the container)
 _PIDS = 256
+_SHELL = re.compile(r"[$`|&;<>()*?~\n]")
+"""Characters that only a shell understands."""
 
 
 async def start(ctx: StageContext, containers: Containers, spec: ContainerSpec, port: int | None, network: str) -> str:
@@ -45,8 +48,9 @@ async def start(ctx: StageContext, containers: Containers, spec: ContainerSpec, 
     Raises:
         StageFailure: One of `FAULTS`, of `diagnose.FAULTS` if the process cannot be started, or of the engine.
     """
+    published = port is not None and (not spec.options.zero_downtime or await containers.can_swap())
     try:
-        created = await containers.engine.call(lambda api: _create(api, ctx, network, spec, port))
+        created = await containers.engine.call(lambda api: _create(api, ctx, network, spec, port, published=published))
     except StageFailure as failure:
         if "no such image" in _text(failure).lower():
             raise not_found(spec.image, containers.engine.host) from failure
@@ -89,14 +93,17 @@ def _publisher(api: APIClient, port: int) -> str | None:
     return None
 
 
-def _create(api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec, port: int | None) -> str:
-    # Behind a proxy, the probe can use any free port of 127.0.0.2.
-    publish = {spec.container_port: None if spec.options.zero_downtime else port} if port is not None else {}
+def _create(
+    api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec, port: int | None, *, published: bool
+) -> str:
+    # Behind a proxy, the probe can use any free port of 127.0.0.2, if this machine has it.
+    publish = {spec.container_port: None if spec.options.zero_downtime else port} if published else {}
     create_volumes(api, spec)
     name = f"{spec.app}-{secrets.token_hex(4)}{CANDIDATE_SUFFIX}"
     created = api.create_container(
         _reference(api, spec),
         name=name,
+        command=_command(spec.options.start_command),
         user=spec.user,
         environment=dict(spec.env),
         labels=_labels(ctx, spec, port),
@@ -108,6 +115,13 @@ def _create(api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec
         aliases = [proxy.network_alias(name)]
         api.connect_container_to_network(created["Id"], proxy.app_network(spec.app), aliases=aliases)
     return str(created["Id"])
+
+
+def _command(text: str | None) -> list[str] | None:
+    """Return the arguments that replace CMD; None keeps it."""
+    if text is None:
+        return None
+    return ["sh", "-c", text] if _SHELL.search(text) else shlex.split(text)
 
 
 def _labels(ctx: StageContext, spec: ContainerSpec, port: int | None) -> dict[str, str]:

@@ -1,9 +1,12 @@
 """The containers of an application on the engine, and the two networks that decide which container is served.
 
-A container's port mapping names no host address. The engine uses the address of the network that is the container's
-gateway: 127.0.0.2 on the staging network, where a candidate starts, and 127.0.0.1 on the public network. The name of
-the public network sorts first, so it becomes the gateway as soon as the container joins it. Joining the public network
-thus publishes the port without a restart.
+If the networks of the engine are networks of this machine (`can_swap`), a container's port mapping names no host
+address. The engine uses the address of the network that is the container's gateway: 127.0.0.2 on the staging network,
+where a candidate starts, and 127.0.0.1 on the public network. The name of the public network sorts first, so it becomes
+the gateway as soon as the container joins it. Joining the public network thus publishes the port without a restart.
+
+Other engines forward ports through a virtual machine or a user namespace, or run elsewhere. There, HAProxy publishes
+the port, and no version is published.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from container_kit.stages.deploy.local.container import (
     attached_networks,
     from_listing,
 )
+from container_kit.stages.deploy.local.ports import has_interface, has_staging_address
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.labels import APP, NETWORK
 
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PODMAN_PREFIX = re.compile(r"^(localhost|docker\.io/library|docker\.io)/")
+"""Podman lists images with their registry."""
+
 
 class Containers:
     """Calls to the engine. Each succeeds if its effect is already in place."""
@@ -39,6 +46,7 @@ class Containers:
     def __init__(self, engine: DockerEngine, networks: Networks) -> None:
         self.engine = engine
         self.networks = networks
+        self._can_swap: bool | None = None
 
     async def list_app(self, app: str) -> list[AppContainer]:
         """Return all containers of an application, running or not, the newest first."""
@@ -52,10 +60,22 @@ class Containers:
         listed = await self.engine.call(lambda api: api.containers(all=True, filters={"label": label}))
         return sorted(map(from_listing, listed), key=lambda container: container.created, reverse=True)
 
-    def port_holder(self, containers: list[AppContainer]) -> AppContainer | None:
-        """Return the container that holds the public port, or would hold it if it ran."""
+    def port_holders(self, containers: list[AppContainer]) -> list[AppContainer]:
+        """Return the containers that hold a public port, or would hold it if they ran; the likeliest first."""
         public = [container for container in containers if self.networks.public in container.networks]
-        return max(public, key=lambda container: container.running, default=None)
+        return sorted(public, key=lambda container: not container.running)
+
+    async def can_swap(self) -> bool:
+        """Return whether a container's port can move between networks that this machine sees, without a restart."""
+        if self._can_swap is None:
+            self._can_swap = has_staging_address() and await self._has_bridge_here()
+        return self._can_swap
+
+    async def _has_bridge_here(self) -> bool:
+        """Return whether the bridge of the engine's public network is an interface of this machine."""
+        await self.create_networks()
+        found = await self.engine.call(lambda api: api.networks(names=[self.networks.public]))
+        return any(has_interface(f"br-{network['Id'][:12]}") for network in found)
 
     async def get(self, app: str, container_id: str) -> AppContainer | None:
         """Return one of an application's containers by its id."""
@@ -202,6 +222,12 @@ class Containers:
 
         return await self.engine.call(work)
 
+    async def published_ports(self) -> set[int]:
+        """Return the ports that running containers of any application hold on the engine's machine."""
+        listed = await self.engine.call(lambda api: api.containers())
+        ports = (binding.get("PublicPort") for container in listed for binding in container.get("Ports") or ())
+        return {port for port in ports if port}
+
     async def exec_output(self, container: str, *command: str) -> str:
         """Return the standard output of a command in a running container; empty if it cannot be executed."""
 
@@ -218,7 +244,8 @@ class Containers:
 
 def ensure_image(api: APIClient, names: tuple[str, ...], built: str, dockerfile: str) -> str | None:
     """Return the first of the images that the engine has; else build `built`. None if the build fails."""
-    existing = {tag for image in api.images() for tag in image.get("RepoTags") or ()}
+    tags = (tag for image in api.images() for tag in image.get("RepoTags") or ())
+    existing = {_PODMAN_PREFIX.sub("", tag) for tag in tags}
     if image := next((name for name in names if name in existing), None):
         return image
     recipe = io.BytesIO(dockerfile.encode())
@@ -235,9 +262,15 @@ def _create_network(api: APIClient, name: str, address: str | None) -> None:
         "com.docker.network.bridge.host_binding_ipv4": address,
         "com.docker.network.bridge.enable_icc": "false",  # applications must not reach one another
     }
-    isolation = {"internal": True} if address is None else {"options": options}
+    isolation: dict[str, Any] = {"internal": True} if address is None else {"options": options}
     try:
-        api.create_network(name, "bridge", check_duplicate=True, labels={NETWORK: name}, **isolation)
+        try:
+            api.create_network(name, "bridge", check_duplicate=True, labels={NETWORK: name}, **isolation)
+        except APIError as error:
+            if "unsupported" not in str(error):
+                raise
+            # Podman has another option: networks with it do not reach those of others.
+            api.create_network(name, "bridge", labels={NETWORK: name}, options={"isolate": "true"})
     except APIError as error:
-        if error.status_code != 409:  # another process created it first
+        if error.status_code != 409 and "already" not in str(error):  # another process created it first
             raise

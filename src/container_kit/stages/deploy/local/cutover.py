@@ -28,12 +28,15 @@ class ActiveVersion:
 
 async def find_active(containers: Containers, existing: list[AppContainer]) -> ActiveVersion:
     """Find the active version among an application's containers."""
-    holder = containers.port_holder(existing)
-    if holder is None or not holder.is_proxy:
-        return ActiveVersion(holder, holder)
-    target = await proxy.read_target(containers, holder.id)
-    version = next((c for c in existing if target and proxy.network_alias(c.name) == target), None)
-    return ActiveVersion(holder, version)
+    holders = containers.port_holders(existing)
+    for holder in holders:
+        if not holder.is_proxy:
+            return ActiveVersion(holder, holder)
+        target = await proxy.read_target(containers, holder.id)
+        version = next((c for c in existing if target and proxy.network_alias(c.name) == target), None)
+        if version is not None:
+            return ActiveVersion(holder, version)
+    return ActiveVersion(next(iter(holders), None))
 
 
 async def cut_over(containers: Containers, active: ActiveVersion, new: AppContainer, image: str | None) -> float:
@@ -49,11 +52,24 @@ async def cut_over(containers: Containers, active: ActiveVersion, new: AppContai
         await proxy.route_to(containers, existing_proxy.id, new)
         return 0.0
     old_port = active.port_holder.port if active.port_holder else new.port
+    if image is not None and not await containers.can_swap():
+        await _publish(containers, new, image)
+        return 0.0
     if image is None:
         return await swap(containers, active.port_holder, old_port, new.id)
     labels = {name: value for name, value in new.labels.items() if name == RUN}
     new_proxy = await proxy.create(containers, image, labels, new)
     return await swap(containers, active.port_holder, old_port, new_proxy)
+
+
+async def _publish(containers: Containers, new: AppContainer, image: str) -> None:
+    """Let a proxy on the version's port serve it: the one that probed it, or a new one."""
+    existing = await containers.list_app(new.app)
+    if own := next((c for c in existing if c.is_proxy and c.port == new.port), None):
+        await proxy.route_to(containers, own.id, new)
+        return
+    labels = {name: value for name, value in new.labels.items() if name == RUN}
+    await proxy.create_published(containers, image, labels, new.app, new.port, new)
 
 
 async def revert_cutover(containers: Containers, before: ActiveVersion, new: AppContainer) -> None:

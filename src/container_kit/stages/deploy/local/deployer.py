@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import anyio
 import anyio.to_thread
@@ -13,12 +14,14 @@ from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.faults import VERSION_NOT_FOUND, version_not_found
 from container_kit.stages.deploy.local import candidate, proxy, readiness, swap
-from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, STAGING_ADDRESS, AppContainer, Networks
+from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, AppContainer, Networks
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over, find_active, revert_cutover
 from container_kit.stages.deploy.local.lock import BUSY, hold_lock
 from container_kit.stages.deploy.local.ports import free_port, is_free
+from container_kit.stages.deploy.local.probe import probe_address
 from container_kit.stages.deploy.local.programs import portless, release
+from container_kit.stages.deploy.local.proxied.probe_inside import probe_public, probe_staged
 from container_kit.stages.deploy.local.recovery import clean_up, recover, retire
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services
@@ -46,7 +49,7 @@ class LocalDeployer:
     """Runs applications as containers of the local engine, each on a port of 127.0.0.1.
 
     Args:
-        engine: The engine; it must run on this machine.
+        engine: The engine, on this machine, in a virtual machine or remote.
         networks: Other names for the two networks, for a separate installation.
     """
 
@@ -64,17 +67,27 @@ class LocalDeployer:
         if port is None:
             return
         own_ports = {c.port for c in await self._containers.list_app(spec.app) if c.running}
-        if port not in own_ports and not is_free(port):
+        taken = await self._containers.published_ports()
+        if port not in own_ports and (port in taken or (self._engine.is_local and not is_free(port))):
             raise await candidate.port_in_use(self._containers, spec.app, port)
+
+    async def _adapt(self, ctx: StageContext | None, spec: ContainerSpec) -> ContainerSpec:
+        """Require zero downtime if the port of a container cannot move between networks on this engine."""
+        if spec.options.zero_downtime or await self._containers.can_swap():
+            return spec
+        if ctx is not None:
+            ctx.progress("the engine forwards ports, so HAProxy holds the port")
+        return replace(spec, options=spec.options.model_copy(update={"zero_downtime": True}))
 
     async def plan(self, spec: ContainerSpec) -> tuple[str, ...]:
         """Describe the changes, one line each."""
         existing = await self._containers.list_app(spec.app)
         active = await find_active(self._containers, existing)
-        port, old = self._port_for(spec, active), active.version
         if spec.kind != "web":
             what = {"worker": "as a worker", "job": "to its end"}.get(spec.kind)
             return (f"run {spec.image} {what}, without a port" if what else f"nothing: {spec.image} is a command",)
+        spec = await self._adapt(None, spec)
+        port, old = await self._port_for(spec, active), active.version
         lines = [f"run {spec.image} as {spec.app} on {PUBLIC_ADDRESS}:{port}"]
         if old:
             how = (
@@ -101,8 +114,9 @@ class LocalDeployer:
             StageFailure: One of `FAULTS`; the previous version keeps serving.
         """
         async with hold_lock(self._engine.host, spec.app):
+            spec = await self._adapt(ctx, spec) if spec.kind == "web" else spec
             active, existing = await recover(self._containers, spec.app)
-            port = self._port_for(spec, active)
+            port = await self._port_for(spec, active)
             spec = spec.with_env(await anyio.to_thread.run_sync(generate_secrets, spec.app, spec.generated))
             async with self._with_services(ctx, spec, existing) as complete:
                 await release.run_release(ctx, self._containers, complete)
@@ -122,20 +136,22 @@ class LocalDeployer:
         """Run the first version of an application directly on the port, since nothing else uses it."""
         async with self._candidate(ctx, spec, port, self._containers.networks.public) as new:
             ctx.progress(f"waiting until {spec.app} is healthy", 0.2)
-            seconds = await readiness.wait_until_healthy(self._containers, new, spec, PUBLIC_ADDRESS, port)
+            send = probe_address(PUBLIC_ADDRESS, port)
+            seconds = await readiness.wait_until_healthy(self._containers, new, spec, send)
             with anyio.CancelScope(shield=True):
                 container = _require(await self._containers.list_app(spec.app), spec.app, new)
                 await self._containers.commit(container)
-        return deployment_of(container, None, seconds, 0.0)
+        return self._describe(container, None, seconds, 0.0)
 
     async def _replace(self, ctx: StageContext, spec: ContainerSpec, active: ActiveVersion, port: int) -> Deployment:
         """Run a version next to the active one, and make it active once it is healthy."""
         haproxy = await self._prepare(ctx, spec, active)
         network = self._containers.networks.staging
         async with self._candidate(ctx, spec, port, network) as new, watchdog(self._containers, spec.app):
+            prober = await self._prober(ctx, spec, active, port, haproxy)
             ctx.progress(f"waiting until {spec.app} is healthy", 0.2)
-            staging = await self._containers.staging_port(new, spec.container_port or 0)
-            seconds = await readiness.wait_until_healthy(self._containers, new, spec, STAGING_ADDRESS, staging)
+            send = await probe_staged(self._containers, new, spec.container_port or 0, prober)
+            seconds = await readiness.wait_until_healthy(self._containers, new, spec, send)
             ctx.progress(f"healthy after {seconds:.1f} s; taking port {port}", 0.7)
             with anyio.CancelScope(shield=True):
                 existing = await self._containers.list_app(spec.app)
@@ -143,7 +159,7 @@ class LocalDeployer:
                 gap = await self._cut_over(active, container, haproxy)
         with anyio.CancelScope(shield=True):
             await self._finish(ctx, spec, active, container, existing)
-        return deployment_of(container, _previous(container, existing) if active.version else None, seconds, gap)
+        return self._describe(container, _previous(container, existing) if active.version else None, seconds, gap)
 
     async def undo(self, ctx: StageContext, made: Deployment) -> None:
         """Restore the version that a deployment replaced, or remove a first one. Does nothing the second time.
@@ -212,7 +228,8 @@ class LocalDeployer:
     async def _cut_over(self, active: ActiveVersion, new: AppContainer, haproxy: str | None) -> float:
         try:
             gap = await cut_over(self._containers, active, new, haproxy)
-            await swap.wait_until_answering(new.app, new.port, new.probe, new.health_path)
+            send = await probe_public(self._containers, new)
+            await swap.wait_until_answering(new.app, new.port, new.probe, new.health_path, send)
             await self._containers.commit(new)
         except BaseException as error:
             await revert_cutover(self._containers, active, new)
@@ -258,8 +275,29 @@ class LocalDeployer:
             await self._containers.remove(trial)
         return spec.with_port(port)
 
-    def _port_for(self, spec: ContainerSpec, active: ActiveVersion) -> int:
-        return spec.options.port or (active.version.port if active.version else 0) or free_port(spec.app)
+    async def _port_for(self, spec: ContainerSpec, active: ActiveVersion) -> int:
+        if port := spec.options.port or (active.version.port if active.version else 0):
+            return port
+        return free_port(spec.app, taken=await self._containers.published_ports())
+
+    async def _prober(
+        self, ctx: StageContext, spec: ContainerSpec, active: ActiveVersion, port: int, haproxy: str | None
+    ) -> str | None:
+        """Return a proxy that can probe the candidate; None if this machine reaches the staging network."""
+        if haproxy is None or await self._containers.can_swap():
+            return None
+        if active.port_holder is not None and active.port_holder.is_proxy:
+            return active.port_holder.id
+        labels = {RUN: ctx.run_id}
+        try:
+            return await proxy.create_published(self._containers, haproxy, labels, spec.app, port)
+        except StageFailure as failure:
+            if candidate.is_port_conflict(failure):
+                raise await candidate.port_in_use(self._containers, spec.app, port) from failure
+            raise
+
+    def _describe(self, container: AppContainer, previous: str | None, seconds: float, gap: float) -> Deployment:
+        return deployment_of(self._engine, container, previous, seconds, gap)
 
 
 def _require(existing: list[AppContainer], app: str, container_id: str) -> AppContainer:
@@ -278,13 +316,16 @@ def _previous(new: AppContainer, existing: list[AppContainer]) -> str | None:
     return next((c.id for c in others if c.labels.get(RUN) != new.labels.get(RUN)), None)
 
 
-def deployment_of(container: AppContainer, previous: str | None, seconds: float, gap: float) -> Deployment:
+def deployment_of(
+    engine: DockerEngine, container: AppContainer, previous: str | None, seconds: float, gap: float
+) -> Deployment:
     """Describe the deployment that a container belongs to."""
     if not container.container_port:
         return portless.worker_of(container, previous)
     return Deployment(
         name=container.app,
         url=f"http://{PUBLIC_ADDRESS}:{container.port}",
+        forward_command=engine.forward_command(container.port),
         container_id=container.id,
         container_name=container.version_name,
         image=container.labels[IMAGE],

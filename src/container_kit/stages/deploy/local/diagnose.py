@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.tool_names import ToolName
+from container_kit.stages.deploy import failures
+from container_kit.stages.deploy.failures.code import EXCEPTION
+from container_kit.stages.deploy.failures.crash import Crash, fold
+from container_kit.stages.deploy.failures.explain import explain_crash, explain_hang
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.ports import Listener, container_socket_tables, parse_listeners
 from container_kit.stages.deploy.local.probe import ProbeResult
@@ -22,31 +27,6 @@ OUT_OF_MEMORY = FaultCode(
     "deploy.out_of_memory",
     means="The kernel killed the container for using more memory than its limit.",
     hint="Deploy with memory_mb={more}, or make the application use less than {limit} MB.",
-)
-COMMAND_NOT_FOUND = FaultCode(
-    "deploy.command_not_found",
-    means="The image's start command is not in the image or may not be executed.",
-    hint="Correct CMD or ENTRYPOINT: the program must be installed and executable in the final stage.",
-)
-WRONG_ARCHITECTURE = FaultCode(
-    "deploy.wrong_architecture",
-    means="The image is for another processor architecture.",
-    hint="Build the image for this machine's architecture; it is for {platform}.",
-)
-READ_ONLY = FaultCode(
-    "deploy.read_only_file_system",
-    means="The application writes to a read-only file system.",
-    hint="Mount a volume at the folder it writes to (volumes), write to /tmp, or deploy with read_only=false.",
-)
-PERMISSION = FaultCode(
-    "deploy.permission_denied",
-    means="The application's user has no permission to read, write or execute a file.",
-    hint="Give user {user} access in the Dockerfile (COPY --chown, chmod), or deploy with another `user`.",
-)
-VARIABLE_NOT_FOUND = FaultCode(
-    "deploy.variable_not_found",
-    means="The application exited because a required environment variable is not set.",
-    hint="Set {name} in env, or in env_file if it is a secret.",
 )
 WRONG_PORT = FaultCode(
     "deploy.wrong_port",
@@ -69,20 +49,29 @@ NOT_LISTENING = FaultCode(
     hint="See its log for what it waits for; give a slow start a health_timeout above {seconds:g} s.",
 )
 
+NOT_ALLOWED = FaultCode(
+    "deploy.host_not_allowed",
+    means="The application answers only requests for certain host names.",
+    hint="Allow 127.0.0.1 and localhost in the list of hosts (Django: ALLOWED_HOSTS, Rails: config.hosts).",
+)
+HEALTH_DENIED = FaultCode(
+    "deploy.health_unauthorized",
+    means="The health path requires a login.",
+    hint="Give the path of a page that needs no login in health_path instead of {path}.",
+)
+SERVER_ERROR = FaultCode(
+    "deploy.server_error",
+    means="The application answers its health path with a server error.",
+    hint="Fix the exception in the log, which {path} raises.",
+)
+
 FAULTS = (
-    EXITED, OUT_OF_MEMORY, COMMAND_NOT_FOUND, WRONG_ARCHITECTURE, READ_ONLY, PERMISSION,
-    VARIABLE_NOT_FOUND, WRONG_PORT, LOOPBACK_ONLY, UNHEALTHY, NOT_LISTENING,
+    EXITED, OUT_OF_MEMORY, WRONG_PORT, LOOPBACK_ONLY, UNHEALTHY, NOT_LISTENING, NOT_ALLOWED, HEALTH_DENIED,
+    SERVER_ERROR, *(code for code in failures.FAULTS if code.code != "deploy.out_of_memory"),
 )  # fmt: skip
 
-_READ_ONLY = re.compile(r"read-only file system|EROFS", re.IGNORECASE)
-_PERMISSION = re.compile(r"permission denied|EACCES|operation not permitted|EPERM", re.IGNORECASE)
-_NO_COMMAND = re.compile(
-    r"executable file not found|no such file or directory|command not found|not found in \$PATH", re.IGNORECASE
-)
-_WRONG_CPU = re.compile(r"exec format error", re.IGNORECASE)
-_MEMORY = re.compile(r"OutOfMemoryError|heap out of memory|^MemoryError|Cannot allocate memory", re.MULTILINE)
+_HOST = re.compile(r"Invalid HTTP_HOST header|DisallowedHost|Blocked hosts?:|Invalid [Hh]ost header")
 _SIGKILLED = 137
-_WRITTEN = re.compile(r"""['"]?(/[\w./-]+)['"]?""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +88,7 @@ class FailureSnapshot:
     def evidence(self, *more: Evidence) -> list[Evidence]:
         """Return the end of the log, after more specific evidence."""
         where = f"the last lines of {self.spec.app}"
-        return [*more, *([Evidence(kind="log", text=self.log[-4000:], where=where)] if self.log else [])]
+        return [*more, *([Evidence(kind="log", text=fold(self.log)[-4000:], where=where)] if self.log else [])]
 
 
 async def take_snapshot(containers: Containers, container: str, spec: ContainerSpec) -> FailureSnapshot:
@@ -111,20 +100,8 @@ async def take_snapshot(containers: Containers, container: str, spec: ContainerS
 
 def start_failed(failure: StageFailure, spec: ContainerSpec) -> StageFailure:
     """Return the fault of a process that the engine could not start."""
-    text = " ".join(evidence.text for evidence in failure.fault.evidence)
-    evidence = [Evidence(kind="value", text=spec.redact(text)[-600:])]
-    if _WRONG_CPU.search(text):
-        return WRONG_ARCHITECTURE(
-            f"{spec.image} cannot run on this processor", evidence=evidence, platform="another one"
-        )
-    if "permission denied" in text.lower():
-        return PERMISSION(f"user {spec.user} may not start {spec.image}", evidence=evidence, user=spec.user)
-    if _NO_COMMAND.search(text) and ("exec" in text or "stat" in text):
-        message = f"the start command of {spec.image} cannot be found"
-        return COMMAND_NOT_FOUND(
-            message, evidence=evidence, next_actions=[redeploy_action("Correct CMD or ENTRYPOINT")]
-        )
-    return failure
+    text = spec.redact(" ".join(evidence.text for evidence in failure.fault.evidence))
+    return explain_crash(_crash(spec, text, None)) or failure
 
 
 def exited(snapshot: FailureSnapshot) -> StageFailure:
@@ -132,25 +109,34 @@ def exited(snapshot: FailureSnapshot) -> StageFailure:
     spec, code = snapshot.spec, snapshot.state.get("ExitCode", -1)
     evidence = snapshot.evidence(Evidence(kind="exit_code", text=str(code), where=spec.image))
     # Only the kernel kills a candidate, and the engine does not always report that memory was the cause.
-    if snapshot.state.get("OOMKilled") or code == _SIGKILLED or _MEMORY.search(snapshot.log):
+    if snapshot.state.get("OOMKilled") or code == _SIGKILLED:
         return _out_of_memory(spec, evidence)
-    if _WRONG_CPU.search(snapshot.log):
-        return WRONG_ARCHITECTURE(
-            f"{spec.image} cannot run on this processor", evidence=evidence, platform="another one"
-        )
-    if code in (126, 127) and _NO_COMMAND.search(snapshot.log):
-        message = f"{spec.app} exited with code {code}: command not found"
-        return COMMAND_NOT_FOUND(
-            message, evidence=evidence, next_actions=[redeploy_action("Correct CMD or ENTRYPOINT")]
-        )
-    if _READ_ONLY.search(snapshot.log):
-        return _read_only(snapshot, evidence)
-    if missing := next((name for name in spec.missing_variables if name in snapshot.log), None):
-        return _variable_missing(spec, missing, evidence)
-    if _PERMISSION.search(snapshot.log):
-        return _permission(spec, evidence)
+    explained = explain_crash(_crash(spec, snapshot.log, code))
+    if explained is not None and explained.fault.code == OUT_OF_MEMORY.code:
+        return _out_of_memory(spec, evidence)
+    if explained is not None:
+        return _with_evidence(explained, evidence)
     message = f"{spec.app} exited immediately with code {code}"
     return EXITED(message, evidence=evidence, next_actions=[redeploy_action("Fix what its log shows")], code=code)
+
+
+def _crash(spec: ContainerSpec, log: str, code: int | None) -> Crash:
+    return Crash(
+        app=spec.app,
+        image=spec.image,
+        log=fold(log),
+        exit_code=code,
+        user=spec.user,
+        root=spec.root,
+        environment=frozenset(spec.env),
+        missing=spec.missing_variables,
+        services=spec.known_services,
+    )
+
+
+def _with_evidence(failure: StageFailure, more: Sequence[Evidence]) -> StageFailure:
+    fault = failure.fault
+    return StageFailure(fault.model_copy(update={"evidence": (*fault.evidence, *more)}))
 
 
 def redeploy_action(edit: str) -> NextAction:
@@ -163,26 +149,6 @@ def _out_of_memory(spec: ContainerSpec, evidence: list[Evidence]) -> StageFailur
     action = NextAction(why=f"Allow {more} MB", arguments={"memory_mb": more})
     message = f"{spec.app} was killed because it needs more than its {limit} MB of memory"
     return OUT_OF_MEMORY(message, evidence=evidence, next_actions=[action], more=more, limit=limit)
-
-
-def _read_only(snapshot: FailureSnapshot, evidence: list[Evidence]) -> StageFailure:
-    line = next(line for line in snapshot.log.splitlines() if _READ_ONLY.search(line))
-    path = _WRITTEN.search(line)
-    message = f"{snapshot.spec.app} wrote to a read-only file system" + (f": {path[1]}" if path else "")
-    actions = [NextAction(why="Make the container's file system writable", arguments={"read_only": False})]
-    return READ_ONLY(message, evidence=evidence, next_actions=actions)
-
-
-def _variable_missing(spec: ContainerSpec, name: str, evidence: list[Evidence]) -> StageFailure:
-    action = NextAction(why=f"Set {name} to its real value", arguments={"env": {name: "…"}})
-    message = f"{spec.app} exited because {name} is not set"
-    return VARIABLE_NOT_FOUND(message, evidence=evidence, next_actions=[action], name=name)
-
-
-def _permission(spec: ContainerSpec, evidence: list[Evidence]) -> StageFailure:
-    action = NextAction(why="Run as root, still without capabilities", arguments={"user": "0:0"})
-    message = f"{spec.app} exited because user {spec.user} was denied a permission"
-    return PERMISSION(message, evidence=evidence, next_actions=[action], user=spec.user)
 
 
 async def open_ports(containers: Containers, snapshot: FailureSnapshot) -> list[Listener] | None:
@@ -218,8 +184,9 @@ def wrong_port(snapshot: FailureSnapshot, ports: list[Listener] | None) -> Stage
 def unhealthy(snapshot: FailureSnapshot, ports: list[Listener] | None, last: ProbeResult) -> StageFailure:
     """Return the fault of a container that runs but does not become healthy."""
     spec, seconds = snapshot.spec, snapshot.spec.options.health_timeout
-    if _READ_ONLY.search(snapshot.log):
-        return _read_only(snapshot, snapshot.evidence(Evidence(kind="http", text=last.detail)))
+    explained = explain_hang(_crash(spec, snapshot.log, None)) if last.status is None or last.status >= 500 else None
+    if explained is not None:
+        return _with_evidence(explained, snapshot.evidence(Evidence(kind="http", text=last.detail)))
     slower = NextAction(why="Wait longer", arguments={"health_timeout": min(600.0, seconds * 4)})
     if ports == []:
         message = f"{spec.app} runs but listens on no port after {seconds:g} s"
@@ -228,8 +195,30 @@ def unhealthy(snapshot: FailureSnapshot, ports: list[Listener] | None, last: Pro
     evidence = snapshot.evidence(
         Evidence(kind="http", text=f"{request}: {last.detail}", where=f"port {spec.container_port}")
     )
+    if answered := _answered(snapshot, last, evidence):
+        return answered
     actions = [redeploy_action(f"Fix the answer of {spec.health_path}")] if last.status is not None else [slower]
     if last.not_http:
         actions = [NextAction(why="It does not speak HTTP", arguments={"probe": "tcp"})]
     message = f"{spec.app} did not become healthy within {seconds:g} s; the last answer to {request} was {last.detail}"
     return UNHEALTHY(message, evidence=evidence, next_actions=actions, path=spec.health_path, seconds=seconds)
+
+
+def _answered(snapshot: FailureSnapshot, last: ProbeResult, evidence: list[Evidence]) -> StageFailure | None:
+    """Return the fault of an application that answers, but not as a healthy one; None for other answers."""
+    spec, path = snapshot.spec, snapshot.spec.health_path
+    if last.status == 400 and _HOST.search(snapshot.log):
+        message = f"{spec.app} rejects the host name of the health check"
+        edit = redeploy_action("Allow 127.0.0.1 and localhost in the list of hosts")
+        return NOT_ALLOWED(message, evidence=evidence, next_actions=[edit])
+    if last.status in (401, 403):
+        message = f"{spec.app} requires a login for {path} ({last.status})"
+        action = NextAction(why="Check only that the port answers", arguments={"probe": "tcp"})
+        return HEALTH_DENIED(message, evidence=evidence, next_actions=[action], path=path)
+    exception = EXCEPTION.explain(_crash(spec, snapshot.log, None)) if last.status and last.status >= 500 else None
+    if exception is not None:
+        shown = exception.fault.message.removeprefix(f"{spec.app}: ")
+        message = f"{spec.app} answers {path} with {last.status}: {shown}"
+        evidence = [*exception.fault.evidence, *evidence]
+        return SERVER_ERROR(message, evidence=evidence, next_actions=exception.fault.next_actions, path=path)
+    return None

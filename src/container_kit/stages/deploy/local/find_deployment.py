@@ -33,4 +33,4 @@ class FindDeployment(Stage[Deployment]):
         if active.version is None:
             deployed = {c.app for c in await self._containers.list_all() if not c.is_proxy} - {application.name}
             raise application_not_found(application.name, "local", sorted(deployed))
-        return deployment_of(active.version, None, 0.0, 0.0)
+        return deployment_of(self._containers.engine, active.version, None, 0.0, 0.0)

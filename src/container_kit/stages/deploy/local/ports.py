@@ -37,9 +37,22 @@ def can_listen(address: str, port: int) -> bool:
     return True
 
 
+def has_staging_address() -> bool:
+    """Return whether this machine has 127.0.0.2. macOS has only 127.0.0.1, and so do some containers."""
+    return can_listen(STAGING_ADDRESS, 0)
+
+
+def has_interface(name: str) -> bool:
+    """Return whether a network interface of this name exists in this process's network namespace."""
+    try:
+        return socket.if_nametoindex(name) > 0
+    except (OSError, AttributeError):
+        return False
+
+
 def is_free(port: int) -> bool:
-    """Return whether a port is free on both the public and the staging address."""
-    return can_listen(PUBLIC_ADDRESS, port) and can_listen(STAGING_ADDRESS, port)
+    """Return whether a port is free on both the public and, if it exists, the staging address."""
+    return can_listen(PUBLIC_ADDRESS, port) and (can_listen(STAGING_ADDRESS, port) or not has_staging_address())
 
 
 def free_port(app: str, taken: Iterable[int] = ()) -> int:
@@ -61,7 +74,7 @@ def socket_tables(pid: int | str = "self") -> list[str]:
     tables = []
     for name in ("tcp", "tcp6"):
         with suppress(OSError):
-            tables.append(Path(f"/proc/{pid}/net/{name}").read_text())
+            tables.append(Path(f"/proc/{pid}/net/{name}").read_text(encoding="utf-8"))
     return tables
 
 
@@ -73,7 +86,7 @@ def container_socket_tables(container: str, pid: int) -> list[str]:
         pid: The process id that the engine reports.
     """
     with suppress(OSError):
-        if pid and container in Path(f"/proc/{pid}/cgroup").read_text():
+        if pid and container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"):
             return socket_tables(pid)
     return []
 
@@ -84,7 +97,7 @@ def find_holder(port: int) -> str | None:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+                return f"{(process / 'comm').read_text(encoding='utf-8').strip()} (process {process.name})"
     return None
 
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 import io
 import secrets
 import tarfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 
-from container_kit.stages.artifacts.deployment import Probe
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.deploy.local.container import (
     APP_NETWORK_PREFIX,
     CANDIDATE_SUFFIX,
+    PUBLIC_ADDRESS,
     RESTART_POLICY,
     AppContainer,
 )
@@ -44,13 +45,14 @@ PROXY_FAILED = FaultCode(
 FAULTS = (PROXY_NOT_FOUND, PROXY_FAILED)
 
 BUILT_IMAGE = "container-kit/haproxy:1"
-_IMAGES = (BUILT_IMAGE, "haproxy:lts", "haproxy:lts-alpine")
+_IMAGES = (BUILT_IMAGE, "haproxy:lts")
 _DOCKERFILE = f"""FROM debian:bookworm-slim
 LABEL {IMAGE}=haproxy
 RUN apt-get update && apt-get install -y --no-install-recommends haproxy && rm -rf /var/lib/apt/lists/*
 """
 _FOLDER, _FILE = "/etc", "container-kit-haproxy.cfg"
-_LISTEN_PORT = 8080
+LISTEN_PORT = 8080
+"""The port that it listens on in its container."""
 _NOBODY = "65534:65534"
 _DRAIN_SECONDS = 35.0
 _RELOAD_SECONDS = 10.0
@@ -73,13 +75,13 @@ defaults
   option redispatch
   {http_options}
 resolvers engine
-  nameserver dns 127.0.0.11:53
+  parse-resolv-conf
   hold valid 5s
 frontend public
   bind :8080
   default_backend app
 backend app
-  server live {target}:{port} resolvers engine init-addr libc,none
+{server}
 """
 # Without the first option, a change closes idle connections just when their clients may use them again.
 _HTTP_OPTIONS = "option idle-close-on-response\n  option forwardfor\n  http-reuse never"
@@ -110,22 +112,55 @@ async def find_image(containers: Containers) -> str:
 async def create(containers: Containers, image: str, labels: dict[str, str], target: AppContainer) -> str:
     """Start a proxy for a container on the staging network, at 127.0.0.2 until it joins the public network.
 
-    Returns:
-        The proxy's id.
+    Raises:
+        StageFailure: A fault of the engine.
     """
-    port, staging = target.port, containers.networks.staging
+    network, binding = containers.networks.staging, target.port
+    new = ProxySpec(target.app, image, labels, network, binding)
+    return await _start(containers, new, target)
 
+
+async def create_published(
+    containers: Containers, image: str, labels: dict[str, str], app: str, port: int, target: AppContainer | None = None
+) -> str:
+    """Start a proxy that holds a public port from its start. Without a target it answers 503.
+
+    Raises:
+        StageFailure: A fault of the engine, for example if the port is in use.
+    """
+    new = ProxySpec(app, image, labels, containers.networks.public, (PUBLIC_ADDRESS, port))
+    return await _start(containers, new, target)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySpec:
+    """A proxy to start."""
+
+    app: str
+    image: str
+    labels: dict[str, str]
+    network: str
+    binding: int | tuple[str, int]
+    """The public port, with its address unless the network has one."""
+
+    @property
+    def port(self) -> int:
+        """The public port."""
+        return self.binding if isinstance(self.binding, int) else self.binding[1]
+
+
+async def _start(containers: Containers, new: ProxySpec, target: AppContainer | None) -> str:
     def work(api: APIClient) -> str:
         created = api.create_container(
-            image,
+            new.image,
             ["haproxy", "-W", "-db", "-f", f"{_FOLDER}/{_FILE}"],
-            name=f"{target.app}-proxy-{secrets.token_hex(4)}",
+            name=f"{new.app}-proxy-{secrets.token_hex(4)}",
             user=_NOBODY,
-            labels={**labels, APP: target.app, PORT: str(port), PROXY: "haproxy"},
-            ports=[_LISTEN_PORT],
+            labels={**new.labels, APP: new.app, PORT: str(new.port), PROXY: "haproxy"},
+            ports=[LISTEN_PORT],
             host_config=api.create_host_config(
-                network_mode=staging,
-                port_bindings={_LISTEN_PORT: port},
+                network_mode=new.network,
+                port_bindings={LISTEN_PORT: new.binding},
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
                 mem_limit=128 << 20,
@@ -133,9 +168,13 @@ async def create(containers: Containers, image: str, labels: dict[str, str], tar
                 restart_policy=RESTART_POLICY,
             ),
         )["Id"]
-        api.connect_container_to_network(created, app_network(target.app))
-        _write(api, created, target)
-        api.start(created)
+        try:
+            api.connect_container_to_network(created, app_network(new.app))
+            _write(api, created, target)
+            api.start(created)
+        except BaseException:
+            api.remove_container(created, force=True)
+            raise
         return str(created)
 
     return await containers.engine.call(work)
@@ -203,13 +242,17 @@ async def read_target(containers: Containers, proxy: str) -> str:
         return ""
 
 
-def _configuration(target: str, port: int, kind: Probe) -> str:
-    mode, options = ("http", _HTTP_OPTIONS) if kind == "http" else ("tcp", "")
-    return _CONFIGURATION.format(target=target, port=port, mode=mode, http_options=options)
+def _configuration(target: AppContainer | None) -> bytes:
+    if target is None:
+        return _CONFIGURATION.format(target="-", mode="http", http_options=_HTTP_OPTIONS, server="").encode()
+    alias = network_alias(target.name)
+    server = f"  server live {alias}:{target.container_port} resolvers engine init-addr libc,none"
+    mode, options = ("http", _HTTP_OPTIONS) if target.probe == "http" else ("tcp", "")
+    return _CONFIGURATION.format(target=alias, mode=mode, http_options=options, server=server).encode()
 
 
-def _write(api: APIClient, proxy: str, target: AppContainer) -> None:
-    data = _configuration(network_alias(target.name), target.container_port, target.probe).encode()
+def _write(api: APIClient, proxy: str, target: AppContainer | None) -> None:
+    data = _configuration(target)
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo(_FILE)
@@ -219,7 +262,7 @@ def _write(api: APIClient, proxy: str, target: AppContainer) -> None:
 
 
 def _workers(api: APIClient, proxy: str) -> set[str]:
-    master = str(api.inspect_container(proxy)["State"]["Pid"])
     listed = api.top(proxy)
-    pid = listed["Titles"].index("PID")
-    return {row[pid] for row in listed["Processes"] if row[pid] != master}
+    pid, parent = listed["Titles"].index("PID"), listed["Titles"].index("PPID")
+    processes = {row[pid]: row[parent] for row in listed["Processes"]}
+    return {process for process, its_parent in processes.items() if its_parent in processes}  # the master has none here

@@ -7,7 +7,7 @@ import anyio
 from container_kit.stages.contract.fault import NextAction, StageFailure
 from container_kit.stages.deploy.faults import PORT_NOT_FOUND
 from container_kit.stages.deploy.local import diagnose, probe
-from container_kit.stages.deploy.local.container import STAGING_ADDRESS, AppContainer
+from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.spec import ContainerSpec
 
@@ -22,10 +22,11 @@ _WRONG_PORT_CHECKS = 4
 """How many checks in a row must find only other ports open, before the application counts as listening there."""
 
 
-async def wait_until_healthy(
-    containers: Containers, container: str, spec: ContainerSpec, address: str, port: int
-) -> float:
-    """Wait until a container answers twice in a row on a port of this machine and still runs.
+async def wait_until_healthy(containers: Containers, container: str, spec: ContainerSpec, send: probe.Send) -> float:
+    """Wait until a container answers twice in a row and still runs.
+
+    Args:
+        send: Probes the container.
 
     Returns:
         Seconds until the first healthy answer.
@@ -37,11 +38,11 @@ async def wait_until_healthy(
     last = probe.ProbeResult(False, "not probed yet")
     wrong_port_checks, ports_due, state_due = 0, began + _PORTS_INTERVAL, began + _STATE_INTERVAL
     while anyio.current_time() - began < spec.options.health_timeout:
-        last = await probe.send(address, port, spec.options.probe, spec.health_path)
+        last = await send(spec.options.probe, spec.health_path)
         if last.healthy:
             seconds = anyio.current_time() - began
             await anyio.sleep(_CONFIRM_SECONDS)
-            last = await probe.send(address, port, spec.options.probe, spec.health_path)
+            last = await send(spec.options.probe, spec.health_path)
         if last.healthy or anyio.current_time() >= state_due:
             await _require_running(containers, container, spec)
             state_due = anyio.current_time() + _STATE_INTERVAL
@@ -106,9 +107,9 @@ async def _is_running(containers: Containers, container: str) -> bool:
     return bool((details.get("State") or {}).get("Running"))
 
 
-async def wait_until_answering(containers: Containers, container: AppContainer, port: int) -> bool:
-    """Wait until a kept version answers on `127.0.0.2:port`; False if it exited."""
-    while not (await probe.send(STAGING_ADDRESS, port, container.probe, container.health_path)).healthy:
+async def wait_until_answering(containers: Containers, container: AppContainer, send: probe.Send) -> bool:
+    """Wait until a kept version answers to `send`; False if it exited."""
+    while not (await send(container.probe, container.health_path)).healthy:
         if not await _is_running(containers, container.id):
             return False
         await anyio.sleep(_PROBE_INTERVAL / 2)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import anyio
 
-from container_kit.stages.deploy.local import proxy, readiness
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.deploy.local import proxy, readiness, swap
 from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over
+from container_kit.stages.deploy.local.proxied.probe_inside import probe_public, probe_staged
 from container_kit.stages.deploy.local.recovery import clean_up
 from container_kit.stages.deploy.local.watchdog import watchdog
+from container_kit.stages.docker.labels import RUN
 
 _START_SECONDS = 30.0
 
@@ -28,11 +33,32 @@ async def activate(containers: Containers, active: ActiveVersion, previous: AppC
                 await containers.create_app_network(previous.app_network)
             await containers.rejoin(previous)
             await containers.start(previous.id)
-            staging = await containers.staging_port(previous.id, previous.container_port)
+            prober = await _prober(containers, active, previous, haproxy)
+            send = await probe_staged(containers, previous.id, previous.container_port, prober)
             with anyio.move_on_after(_START_SECONDS):  # a version that does not answer can still be restored
-                await readiness.wait_until_answering(containers, previous, staging)
+                await readiness.wait_until_answering(containers, previous, send)
             with anyio.CancelScope(shield=True):
                 await cut_over(containers, active, previous, haproxy)
+                await _wait_for_public_answer(containers, previous)
     except BaseException:
         await clean_up(containers, previous.app)
         raise
+
+
+async def _wait_for_public_answer(containers: Containers, version: AppContainer) -> None:
+    """Wait until a new proxy has started to listen; a version that does not answer can still be restored."""
+    send = await probe_public(containers, version)
+    with suppress(StageFailure):
+        await swap.wait_until_answering(version.app, version.port, version.probe, version.health_path, send)
+
+
+async def _prober(
+    containers: Containers, active: ActiveVersion, previous: AppContainer, haproxy: str | None
+) -> str | None:
+    """Return a proxy that can probe a version; None if this machine reaches the staging network."""
+    if haproxy is None or await containers.can_swap():
+        return None
+    if active.port_holder is not None and active.port_holder.is_proxy:
+        return active.port_holder.id
+    labels = {name: value for name, value in previous.labels.items() if name == RUN}
+    return await proxy.create_published(containers, haproxy, labels, previous.app, previous.port)

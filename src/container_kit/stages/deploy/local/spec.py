@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -61,6 +62,10 @@ class ContainerSpec:
     """The folder with the code, if the application writes to it; each container has its own copy."""
     release: tuple[str, ...] = ()
     """The command that prepares the version before it serves."""
+    root: Path | None = None
+    """The module's folder in the source tree, if the container comes from one."""
+    known_services: Mapping[str, str] = field(default_factory=dict)
+    """The variables of the services that the analysis found, by kind."""
 
     def with_port(self, container_port: int) -> ContainerSpec:
         """Return a copy with the application's port."""
@@ -112,6 +117,8 @@ async def resolve_spec(
         volumes=_volumes(app, image, options),
         writable=image.writable,
         release=image.release if options.release else (),
+        root=_module_folder(ctx, source),
+        known_services={service.kind: service.variable or "" for service in module.services} if module else {},
         missing_variables=tuple(v.name for v in module.variables if v.required and v.name not in given)
         if module
         else (),
@@ -132,6 +139,13 @@ def _kind(image: Image, options: DeployOptions, module: Module | None) -> Progra
 def unset_variables(module: Module | None, env: Mapping[str, str]) -> list[Variable]:
     """Return the variables that the code reads without a default and that nothing sets."""
     return [v for v in module.variables if not v.default and v.name not in env] if module else []
+
+
+def _module_folder(ctx: StageContext, source: Source | None) -> Path | None:
+    if source is None:
+        return None
+    root = Path(ctx.workspace.directory(source.path))
+    return root if source.module == "." else Path(ctx.workspace.directory(str(root / source.module)))
 
 
 def _application_name(requested: str | None, image: Image, source: Source | None) -> str:
@@ -164,12 +178,22 @@ def _check(options: DeployOptions) -> None:
     if options.health_path is not None and not _PATH.fullmatch(options.health_path):
         rule = "a path that starts with / and has no spaces, for example /health"
         raise OPTION_INVALID("health_path is not a path", option="health_path", rule=rule)
+    if options.start_command is not None and not _is_command(options.start_command):
+        rule = "a command with closed quotes, for example `gunicorn app:app`"
+        raise OPTION_INVALID("start_command cannot be split", option="start_command", rule=rule)
     if options.user is not None and not _USER.fullmatch(options.user):
         raise OPTION_INVALID("user is not a valid user", option="user", rule="UID, UID:GID or a user name")
     for name, path in options.volumes.items():
         if not _is_mountable(name, path):
             rule = 'lower-case volume names mapped to paths in the container, for example {"data": "/var/lib/app"}'
             raise OPTION_INVALID(f"the volume {name[:40]!r} cannot be mounted", option="volumes", rule=rule)
+
+
+def _is_command(text: str) -> bool:
+    try:
+        return bool(shlex.split(text)) and "\0" not in text
+    except ValueError:
+        return False
 
 
 def _is_mountable(name: str, path: str) -> bool:

@@ -62,14 +62,14 @@ async def revert(containers: Containers, old: AppContainer | None, new: str) -> 
             await containers.connect(old.id, network)
 
 
-async def wait_until_answering(app: str, port: int, kind: Probe, path: str) -> None:
-    """Probe the public port until it is healthy, for a few seconds.
+async def wait_until_answering(app: str, port: int, kind: Probe, path: str, send: probe.Send) -> None:
+    """Probe the public port with `send` until it is healthy, for a few seconds.
 
     Raises:
         StageFailure: `deploy.swap_failed`.
     """
     deadline = anyio.current_time() + _ANSWER_SECONDS
-    while not (last := await probe.send(PUBLIC_ADDRESS, port, kind, path)).healthy:
+    while not (last := await send(kind, path)).healthy:
         if anyio.current_time() > deadline:
             evidence = [Evidence(kind="http", text=last.detail, where=f"{PUBLIC_ADDRESS}:{port}")]
             raise SWAP_FAILED(f"{app} did not answer on port {port} after the swap: {last.detail}", evidence=evidence)

@@ -11,7 +11,10 @@ from container_kit.stages.artifacts.deployment import Check, Deployment, Verific
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.contract.stage import Stage, StageContext
-from container_kit.stages.deploy.local import probe
+from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, Networks
+from container_kit.stages.deploy.local.containers import Containers
+from container_kit.stages.deploy.local.probe import ProbeResult, Send, probe_address
+from container_kit.stages.deploy.local.proxied.probe_inside import probe_public
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
 
@@ -53,14 +56,27 @@ class Verify(Stage[Verification]):
         details = await self._inspect(deployment)
         checks = [_runs(details), _image(deployment, details), _stable(details)]
         if deployment.kind == "web":
-            checks += [_published(deployment, details), await _answers(deployment)]
-            checks += [await page_check(deployment)] if deployment.probe == "http" else []
+            checks += [_published(deployment, details), *await self._answers(deployment)]
         checks.append(_image_health(details))
         failed = [check for check in checks if check.outcome == "failed"]
         if failed:
             raise await self._unhealthy(ctx, deployment, failed)
         ctx.progress(f"{deployment.name} is healthy at {deployment.url}", 1.0)
         return Verification(healthy=True, url=deployment.url, checks=tuple(checks))
+
+    async def _answers(self, deployment: Deployment) -> list[Check]:
+        """Probe the public port, and from here too if the engine's own addresses are not those of this machine."""
+        containers = Containers(self._engine, Networks())
+        version = await containers.get(deployment.name, deployment.container_id)
+        here = probe_address(PUBLIC_ADDRESS, deployment.host_port)
+        send = await probe_public(containers, version) if version else here
+        answer = await send(deployment.probe, deployment.health_path)
+        request = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
+        check = _check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")
+        checks = [check, await page_check(deployment, send)] if deployment.probe == "http" else [check]
+        if await containers.can_swap():
+            return checks
+        return [*checks, await _from_here(deployment, here)]
 
     async def _inspect(self, deployment: Deployment) -> dict[str, Any]:
         def work(api: APIClient) -> dict[str, Any]:
@@ -128,19 +144,25 @@ def _published(deployment: Deployment, details: dict[str, Any]) -> Check:
     return _check("port", good=good, detail=f"published at {', '.join(addresses) or 'no address'}")
 
 
-async def _answers(deployment: Deployment) -> Check:
-    answer = await probe.send("127.0.0.1", deployment.host_port, deployment.probe, deployment.health_path)
-    request = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
-    return _check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")
+async def _from_here(deployment: Deployment, here: Send) -> Check:
+    name = "answer from here"
+    if deployment.forward_command:
+        detail = f"the engine is remote; run `{deployment.forward_command}` and open {deployment.url}"
+        return Check(name=name, outcome="not_checked", detail=detail)
+    answer = await here(deployment.probe, deployment.health_path)
+    if answer.healthy:
+        return Check(name=name, outcome="ok", detail=answer.detail)
+    detail = f"this process does not reach {deployment.url}: it or the engine is in another network"
+    return Check(name=name, outcome="not_checked", detail=detail)
 
 
-async def page_check(deployment: Deployment) -> Check:
+async def page_check(deployment: Deployment, send: Send) -> Check:
     """Check what a visitor gets: the root, or else another usual page, must answer below 400.
 
     A root that refuses every visitor, or fails, is a failure; one that does not exist or asks for a login is only
     reported, because an API may have none.
     """
-    answer, path = await _follow(deployment.host_port, "/"), "/"
+    answer, path = await _follow(send, deployment.host_port, "/"), "/"
     detail = f"GET /: {answer.detail}"
     if _requires_tls(answer.location, deployment.host_port):
         return _check("page", good=False, detail=f"{detail} to {answer.location}, which it does not serve itself")
@@ -149,19 +171,19 @@ async def page_check(deployment: Deployment) -> Check:
     if answer.status in _REFUSED or answer.status >= 500:
         return _check("page", good=False, detail=detail)
     for path in dict.fromkeys((deployment.health_path, *_USUAL_PAGES)):
-        if path != "/" and (await _follow(deployment.host_port, path)).status in range(200, 400):
+        if path != "/" and (await _follow(send, deployment.host_port, path)).status in range(200, 400):
             return _check("page", good=True, detail=f"{detail}; {path} answers")
     return Check(name="page", outcome="not_checked", detail=f"{detail}, and no other page is known")
 
 
-async def _follow(port: int, path: str) -> probe.ProbeResult:
+async def _follow(send: Send, port: int, path: str) -> ProbeResult:
     """Request a page, and what it redirects to on the same server."""
-    answer = await probe.send("127.0.0.1", port, "http", path)
+    answer = await send("http", path)
     for _ in range(_MOST_REDIRECTIONS):
         target = _path_on_server(answer.location, port)
         if target is None:
             break
-        answer = await probe.send("127.0.0.1", port, "http", target)
+        answer = await send("http", target)
     return answer
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -39,7 +40,8 @@ async def watchdog(containers: Containers, app: str) -> AsyncIterator[None]:
     """Run the block with a watchdog."""
     networks = containers.networks
     deployment = {
-        "host": containers.engine.host,
+        "host": containers.engine.requested_host,
+        "lock": containers.engine.host,
         "app": app,
         "public": networks.public,
         "staging": networks.staging,
@@ -74,9 +76,9 @@ def _dismiss(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
-async def _recover(deployment: dict[str, str]) -> None:
+async def _recover(deployment: dict[str, Any]) -> None:
     containers = Containers(DockerEngine(deployment["host"]), Networks(deployment["public"], deployment["staging"]))
-    async with hold_lock(deployment["host"], deployment["app"]):
+    async with hold_lock(deployment["lock"], deployment["app"]):
         for delay in _DELAYS:
             await anyio.sleep(delay)
             await recover(containers, deployment["app"])

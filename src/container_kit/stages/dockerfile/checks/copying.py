@@ -82,6 +82,30 @@ def _reordered(file: ReviewContext, stage: BuildStage, copy: Instruction, instal
     return Patch(first_line=copy.line, last_line=install.last_line, replacement=text)
 
 
+def _host_folders(file: ReviewContext) -> Iterator[DockerfileProblem]:
+    """Find installed dependencies of the host that a COPY of everything puts over those of the image."""
+    everything = next((copy for copy, path in _context_sources(file) if path in {".", "./", "/"}), None)
+    if everything is None or file.ignored is None:
+        return
+    for name in ("node_modules", ".venv", "venv", "__pycache__", "vendor/bundle"):
+        if file.tree.exists(name) and not file.is_ignored(name):
+            rationale = f"it replaces what the image installed: add the line **/{name} to .dockerignore"
+            message = f"{name} of the host is copied into the image"
+            yield problem("host-folder", everything, "error", message, rationale)
+
+
+def _leaks(file: ReviewContext) -> Iterator[DockerfileProblem]:
+    """Find copies of the whole working folder of a build stage into the last one."""
+    for copy in file.last.of("COPY"):
+        origin = file.dockerfile.source_stage(copy.flag("from") or "")
+        if origin is None or not any(path.rstrip("/") in {"", "/app", "/src", "/usr/src/app"} for path in copy.sources):
+            continue
+        if any(run for run in origin.of("RUN") if re.search(r"\b(?:build|compile|package|publish)\b", run.script)):
+            rationale = "source, tests and perhaps secrets reach the image: copy only the result of the build"
+            message = f"the whole folder {copy.sources[0]} of the build stage is copied"
+            yield problem("stage-leak", copy, "info", message, rationale)
+
+
 def _no_ignore_file(file: ReviewContext) -> Iterator[DockerfileProblem]:
     sources = list(_context_sources(file))
     everything = next((copy for copy, path in sources if path in {".", "./", "/"}), None)
@@ -97,4 +121,4 @@ def _no_ignore_file(file: ReviewContext) -> Iterator[DockerfileProblem]:
     yield problem("no-dockerignore", everything, "warning", "there is no .dockerignore", rationale, patch)
 
 
-CHECKS = (_missing_sources, _add, _cache_order, _no_ignore_file)
+CHECKS = (_missing_sources, _add, _cache_order, _host_folders, _leaks, _no_ignore_file)

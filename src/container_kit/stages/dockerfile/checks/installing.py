@@ -97,4 +97,40 @@ def _joined(file: ReviewContext, pair: tuple[Instruction, ...]) -> Patch | None:
     return Patch(first_line=update.line, last_line=install.last_line, replacement=joined)
 
 
-CHECKS = (_lockfile, _apt_lists, _apt_update_alone)
+_CACHES = (
+    (re.compile(r"\bpip3? install\b(?!.*--no-cache-dir)"), "/root/.cache/pip"),
+    (re.compile(r"\bnpm (?:ci|install|i)\b"), "/root/.npm"),
+    (re.compile(r"\bgo (?:build|mod download)\b"), "/root/.cache/go-build"),
+    (re.compile(r"\bcargo build\b"), "/usr/local/cargo/registry"),
+    (re.compile(r"\bmvn\b"), "/root/.m2"),
+)
+
+
+def _cache_mounts(file: ReviewContext) -> Iterator[DockerfileProblem]:
+    for stage in file.stages:
+        for run in stage.of("RUN"):
+            cache = next((folder for command, folder in _CACHES if command.search(run.script)), None)
+            if cache is None or run.is_json or run.flag("mount") or run.heredocs:
+                continue
+            text = re.sub(r"(?i)^(\s*run)\s+", rf"\1 --mount=type=cache,target={cache} ", file.source(run), count=1)
+            rationale = "each change of a manifest downloads every package again"
+            message = "the package manager's cache is not kept between builds"
+            yield problem("cache-mount", run, "info", message, rationale, replace(run, text))
+
+
+def _no_lockfile(file: ReviewContext) -> Iterator[DockerfileProblem]:
+    names = {path.rsplit("/", 1)[-1] for path in file.manifests}
+    locks = {"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"}
+    if "package.json" not in names or names & locks or any(file.tree.exists(lock) for lock in locks):
+        return
+    install = next((run for stage in file.stages for run in stage.of("RUN") if INSTALL.search(run.script)), None)
+    if install is None:
+        return
+    strict = re.search(r"\bnpm ci\b", install.script)
+    patch = replace(install, re.sub(r"\bnpm ci\b", "npm install", file.source(install))) if strict else None
+    message = "there is no lock file" + (", and npm ci stops without one" if strict else "")
+    rationale = "the same commit then builds different images: run `npm install --package-lock-only` and commit it"
+    yield problem("no-lockfile", install, "error" if strict else "warning", message, rationale, patch)
+
+
+CHECKS = (_cache_mounts, _no_lockfile, _lockfile, _apt_lists, _apt_update_alone)

@@ -67,7 +67,7 @@ def resolve(analysis: Analysis, path: str, tree: ContextTree, options: Dockerfil
         tree=tree,
         role=role,
         language=language,
-        manifests=_manifests(analysis, module, tree, workspace),
+        manifests=_manifests(analysis, module, tree, workspace, below_lock=below_lock),
         start=start,
         port=port,
         workspace=workspace,
@@ -90,7 +90,7 @@ def _root_build(module: Module, tree: ContextTree) -> RootBuild | None:
 
 
 def _workspace(tree: ContextTree, manager: str) -> PackageWorkspace | None:
-    """Return the workspace at the root; None if there is none, or if another tool manages it."""
+    """Return the workspace at the root; None if it does not exist, or if another tool manages it."""
     declared = catalog().managers.get(manager)
     return declared.workspace(tree) if declared and declared.workspace else None
 
@@ -166,11 +166,11 @@ def _refuse_malformed(analysis: Analysis, module: Module) -> None:
 
 
 def _manifests(
-    analysis: Analysis, module: Module, tree: ContextTree, workspace: PackageWorkspace | None
+    analysis: Analysis, module: Module, tree: ContextTree, workspace: PackageWorkspace | None, *, below_lock: bool
 ) -> tuple[str, ...]:
     """Return the module's manifests and, in a workspace, those of all members: the lock file covers all of them."""
     paths = [*(workspace.manifests(module.path) if workspace else ()), *module.manifests]
-    if analysis.workspace_tool and not workspace:
+    if below_lock and not workspace:
         paths += [path for other in analysis.modules for path in other.manifests]
     return tuple(
         path

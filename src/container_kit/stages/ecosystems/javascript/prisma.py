@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
-from container_kit.stages.ecosystems.javascript.install_root import all_dependencies, dependencies
+from container_kit.stages.ecosystems.javascript.installation.install_root import all_dependencies, dependencies
 
 _SCHEMAS = ("prisma/schema.prisma", "schema.prisma", "src/prisma/schema.prisma", "db/schema.prisma")
 _CONFIGS = ("prisma.config.ts", "prisma.config.js", "prisma.config.mjs")
@@ -30,8 +29,7 @@ def generate_client(app: App) -> tuple[str, ...]:
         return ()
     packages = all_dependencies(app)
     program = "prisma" if "prisma" in packages else shell_word(f"prisma@{packages['@prisma/client']}")
-    variables = " ".join(f"{name}={value}" for name, value in placeholders(app).items())
-    return (f"{variables} npx --yes {program} generate".strip(),)
+    return (f"npx --yes {program} generate",)
 
 
 def placeholders(app: App) -> dict[str, str]:

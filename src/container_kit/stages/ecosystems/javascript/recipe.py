@@ -19,12 +19,27 @@ from container_kit.stages.ecosystems.facets.generation.recipe import (
 )
 from container_kit.stages.ecosystems.facets.generation.shell_quote import shell_word
 from container_kit.stages.ecosystems.facets.generation.start_command import Command
-from container_kit.stages.ecosystems.javascript.install_hooks import build_variables, reads_source, without_git_hooks
-from container_kit.stages.ecosystems.javascript.install_root import install_root, root_file
-from container_kit.stages.ecosystems.javascript.node_versions import node_versions
-from container_kit.stages.ecosystems.javascript.package_managers import Manager, node_manager
+from container_kit.stages.ecosystems.javascript.build_values import build_values
+from container_kit.stages.ecosystems.javascript.installation.install_hooks import (
+    build_variables,
+    reads_source,
+    without_git_hooks,
+)
+from container_kit.stages.ecosystems.javascript.installation.install_root import (
+    brings_packages,
+    install_root,
+    root_file,
+)
+from container_kit.stages.ecosystems.javascript.installation.node_versions import node_versions
+from container_kit.stages.ecosystems.javascript.installation.package_managers import Manager, node_manager
+from container_kit.stages.ecosystems.javascript.installation.registry_secrets import (
+    mount_flags,
+    read_commands,
+    registry_secrets,
+)
 from container_kit.stages.ecosystems.javascript.prisma import generate_client, uses_prisma
 from container_kit.stages.ecosystems.javascript.start import Start, read_start, scripts
+from container_kit.stages.ecosystems.javascript.sveltekit import NODE, replace_adapter, replaced_adapter
 
 _BUILD = re.compile(r"^(?:npm|yarn|pnpm|bun)(?:\s+(?:run|run-script))?\s+(?:-\S+\s+)*([\w:.-]+)(?:\s+--)?(.*)$")
 IGNORE = ("**/node_modules", "**/.next", "**/.nuxt", "**/.svelte-kit", "**/.turbo", "**/.parcel-cache",
@@ -59,6 +74,7 @@ def node(app: App, bases: Bases) -> Recipe:
 def _reasons(app: App, manager: Manager, start: Start, command: Command, *, standalone: bool) -> tuple[Reason, ...]:
     tools = "its program, or a package that it loads, is among the development dependencies"
     pid_1 = "a package manager as PID 1 would not pass signals on"
+    adapter = replaced_adapter(app)
     return (
         *install_reasons(app, manager),
         *(
@@ -71,6 +87,7 @@ def _reasons(app: App, manager: Manager, start: Start, command: Command, *, stan
             else ()
         ),
         *((Reason(decision="development packages are kept", rationale=tools),) if start.needs_tools else ()),
+        *((Reason(decision=NODE, rationale=f"what {adapter} makes runs in no container"),) if adapter else ()),
         Reason(decision=f"PID 1 {command.arguments[0]}", rationale=pid_1),
     )
 
@@ -80,7 +97,17 @@ def install_reasons(app: App, manager: Manager) -> tuple[Reason, ...]:
     if not has_manifest(app):
         return (Reason(decision="no installation", rationale="there is no package.json"),)
     setup = Reason(decision=manager.setup, rationale=manager.setup_why)
-    return (*((setup,) if manager.setup_why else ()), Reason(decision=manager.install, rationale=manager.why))
+    secrets = (
+        Reason(decision=f"build secret {name}", rationale=".npmrc or .yarnrc.yml reads it for a private registry")
+        for name, required in registry_secrets(app).items()
+        if required
+    )
+    values = (
+        Reason(decision=f"{name} has a placeholder in the build", rationale="the build reads it, but need not connect")
+        for name in build_values(app)
+    )
+    installed = Reason(decision=manager.install, rationale=manager.why)
+    return (*((setup,) if manager.setup_why else ()), installed, *secrets, *values)
 
 
 def has_manifest(app: App) -> bool:
@@ -101,14 +128,22 @@ def install_lines(app: App, base: Base, manager: Manager, *after: str) -> tuple[
     if not has_manifest(app):
         return (*system_packages(base, build_packages(app.packages)), "WORKDIR /app")
     variables = dict(manager.environment) | build_variables(app)
+    secrets = registry_secrets(app)
+    install = chain(
+        *read_commands(secrets),
+        "find . -name node_modules -prune -exec rm -rf {} +" if brings_packages(app) else "",
+        without_git_hooks(app),
+        manager.install,
+        *after,
+    )
     return (
         *system_packages(base, build_packages(app.packages)),
         *environment(variables),
         "WORKDIR /app",
         *((cached("/root/.npm", manager.setup),) if manager.setup else ()),
-        *((app.copy_source(),) if reads_source(app) else (*app.copy_manifests(), *_read_when_installing(app))),
+        *((app.copy_source(),) if _source_first(app) else (*app.copy_manifests(), *_read_when_installing(app))),
         *(() if app.in_workspace else app.enter()),
-        cached(manager.cache, chain(without_git_hooks(app), manager.install, *after)),
+        cached(manager.cache, install, *mount_flags(secrets)),
     )
 
 
@@ -132,7 +167,11 @@ def source_and_build(app: App, manager: Manager, builds: tuple[str, ...], *after
 
 def _copy_once(app: App, *lines: str) -> tuple[str, ...]:
     """Return COPY instructions; none if the source came before the installation."""
-    return () if has_manifest(app) and reads_source(app) else lines
+    return () if has_manifest(app) and _source_first(app) else lines
+
+
+def _source_first(app: App) -> bool:
+    return reads_source(app) or brings_packages(app)
 
 
 def build_site(app: App, bases: Bases) -> Build:
@@ -153,12 +192,23 @@ def _read_when_installing(app: App) -> tuple[str, ...]:
 
 def _builds(app: App, manager: Manager, start: Start | None = None) -> tuple[str, ...]:
     """Return the commands of the build: generated code, the build script, and what the start script builds."""
-    build = _as_script(app, manager, app.build or "")
+    build = _as_script(app, manager, _build_command(app))
     moved = [_as_script(app, manager, command) for command in (start.builds if start else ())]
     others = [command for command in moved if command != build]
     programs = f"export PATH={_programs(app)}:$PATH" if others else ""
-    commands = (*generate_client(app), build, programs, *others)
+    values = [f"export {name}={shell_word(value)}" for name, value in build_values(app).items()]
+    commands = (*generate_client(app), *replace_adapter(app), build, programs, *others)
+    if not any(commands):
+        return ()
+    commands = (*values, *commands)
     return tuple(dict.fromkeys(command for command in commands if command))
+
+
+def _build_command(app: App) -> str:
+    """Return the build command. Nuxt writes the pages of a site without a server only with `generate`."""
+    if app.framework == "nuxt" and app.role == "static":
+        return "npm run generate" if "generate" in scripts(app) else "npx nuxt generate"
+    return app.build or ""
 
 
 def _as_script(app: App, manager: Manager, command: str) -> str:
@@ -173,7 +223,7 @@ def _lines(app: App, base: Base, manager: Manager, start: Start) -> tuple[str, .
 
     In a workspace with unknown members they stay, because other members may need them.
     """
-    kept = (app.in_workspace and not app.workspace) or _is_standalone(app) or start.needs_tools or _loses_client(app)
+    kept = (app.in_workspace and not app.workspace) or _is_standalone(app) or start.needs_tools or _loses_results(app)
     prune = "" if kept or not has_manifest(app) else manager.prune
     builds = _builds(app, manager, start)
     if builds:
@@ -181,17 +231,18 @@ def _lines(app: App, base: Base, manager: Manager, start: Start) -> tuple[str, .
     return install_lines(app, base, manager, prune) + source_and_build(app, manager, ())
 
 
-def _loses_client(app: App) -> bool:
-    """Return whether dropping packages would also drop the client that Prisma generated among them."""
-    return uses_prisma(app) and app.manager != "npm"
+def _loses_results(app: App) -> bool:
+    """Return whether dropping packages would drop what was made in them: Prisma's client, or compiled modules."""
+    installs_again = app.manager == "bun" or (app.manager == "pnpm" and app.workspace is not None)
+    return (uses_prisma(app) and app.manager != "npm") or (installs_again and "g++" in app.packages)
 
 
 def _is_standalone(app: App) -> bool:
     """Return whether Next traces the files that its server uses, which leaves nothing to prune."""
     names = ("next.config.js", "next.config.mjs", "next.config.ts")
     text = "".join(app.tree.text(app.inside(name)) or "" for name in names)
-    match = re.search(r"^\s*output\s*:\s*[\"']standalone[\"']", text, re.MULTILINE)
-    return app.framework == "nextjs" and app.module.path == "." and match is not None
+    match = re.search(r"^[^/*\n]*\boutput\s*:\s*[\"']standalone[\"']", text, re.MULTILINE)
+    return app.framework == "nextjs" and app.module.path == "." and match is not None and "distDir" not in text
 
 
 def _standalone(app: App) -> tuple[str, ...]:
@@ -213,4 +264,6 @@ def _environment(app: App, command: Command) -> dict[str, str]:
     base = {"NODE_ENV": "production", "HOST": "0.0.0.0", "PATH": f"{_programs(app)}:$PATH"}  # noqa: S104 - a container's own addresses
     if app.framework.startswith("next"):
         base |= {"NEXT_TELEMETRY_DISABLED": "1", "HOSTNAME": "0.0.0.0"}  # noqa: S104 - as above
+    if "chromium" in app.packages:
+        base["PUPPETEER_EXECUTABLE_PATH"] = "/usr/bin/chromium"  # the browser that Puppeteer brings is not downloaded
     return base | dict(command.environment)

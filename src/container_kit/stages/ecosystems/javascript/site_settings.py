@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
-from container_kit.stages.ecosystems.javascript.install_root import dependencies
+from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies
 
 _CONFIGS = re.compile(
     r"(?:vite|vue|astro|svelte|next|nuxt|rsbuild|docusaurus|webpack|\.?eleventy|gatsby-config|farm|stencil|quasar|angular)"
     r"(?:\.config)?(?:\.prod\w*)?\.(?:[cm]?[jt]s|json)"
 )
 _FOLDER = re.compile(
-    r"^(?!\s*//).*?\b(?:outDir|outputPath|outputDir|distDir|distFolder|pages)\b['\"]?\s*[:=]\s*"
+    r"\b(?:outDir|outputPath|outputDir|distDir|distFolder|pages)\b['\"]?\s*[:=]\s*"
     r"(?:\{\s*['\"]base['\"]\s*:\s*)?(?:(?:path\.)?(?:resolve|join)\(\s*(?:__dirname|import\.meta\.\w+)\s*,\s*)?"
     r"['\"]([\w./@+~-]+)['\"]",
     re.MULTILINE,
 )
+_LONGEST = 32_000
+"""Characters of a configuration file that are read."""
+_COMMENT = re.compile(r"(?m)(?:^|[\s{,;(])//[^\n]*|/\*[^*]{0,500}\*+/")
 _ROOT = re.compile(
     r"(?:^|[{,])\s*root\s*:\s*(?:(?:path\.)?(?:resolve|join)\(\s*__dirname\s*,\s*)?['\"]([\w./-]+)['\"]", re.MULTILINE
 )
 _OPTION = re.compile(r"(?:--out-?[dD]ir|--dist-dir|--output(?:-path)?|--out|--dest|-o|-d)[= ]([\w./@+~-]+)")
 _BASE = re.compile(
-    r"^(?!\s*//).*?\b(?:base|baseUrl|baseURL|basePath|publicPath|baseHref)\b['\"]?\s*:\s*['\"](/[\w./-]+?)/?['\"]",
+    r"\b(?:base|baseUrl|baseURL|basePath|publicPath|baseHref)\b['\"]?\s*:\s*['\"](/[\w./-]+?)/?['\"]",
     re.MULTILINE,
 )
-_BASE_OPTION = re.compile(r"--(?:base|base-href|public-url)[= ](/[\w./-]+?)/?(?=\s|$)")
+_BASE_OPTION = re.compile(r"--(?:base|base-href|public-url)[= ](/[\w./-]+?)/?(?:\s|$)")
 
 
 def output_folders(app: App) -> Iterator[str]:
@@ -58,4 +61,4 @@ def base_path(app: App) -> str:
 def _configs(app: App) -> Iterator[str]:
     for name in sorted(app.tree.names(app.module.path)):
         if _CONFIGS.fullmatch(name):
-            yield (app.tree.text(app.inside(name)) or "")[:64_000]
+            yield _COMMENT.sub("", (app.tree.text(app.inside(name)) or "")[:_LONGEST])

@@ -50,10 +50,54 @@ def describe_site(folder: Folder, package: NodePackage, draft: ModuleDraft, site
     if served:
         draft.program.add(served, "framework", place, confidence=0.7)
     script_ports(folder, package, draft, script)
+    _claim_build(folder, package, draft, site, place)
     if role == "static" or site.name == "nuxt":
         _config_port(folder, draft, site)
     on_vite = site.name in {"react-router", "sveltekit"} and served is None
     draft.port.add(5173 if on_vite else site.port, "framework", place)  # only Vite serves it here
+
+
+_BUILD_SCRIPTS = ("docs:build", "site:build", "build:prod", "build:production", "build:client", "build:web", "generate",
+    "export", "bundle")  # fmt: skip
+_BUILD_COMMANDS = {
+    "vite": "vite build",
+    "sveltekit": "vite build",
+    "nextjs": "next build",
+    "nuxt": "nuxt build",
+    "astro": "astro build",
+    "angular": "ng build",
+    "eleventy": "eleventy",
+    "gatsby": "gatsby build",
+    "docusaurus": "docusaurus build",
+    "vitepress": "vitepress build",
+    "vuepress": "vuepress build",
+    "create-react-app": "react-scripts build",
+    "vue-cli": "vue-cli-service build",
+    "react-router": "react-router build",
+    "remix": "remix vite:build",
+    "hexo": "hexo generate",
+    "webpack": "webpack --mode production",
+    "rspack": "rspack build",
+    "rsbuild": "rsbuild build",
+    "slidev": "slidev build",
+    "ember": "ember build --environment=production",
+    "quasar": "quasar build",
+}
+_SOURCE_FOLDER = re.compile(r"\b(?:vitepress|vuepress)\s+(?:dev|serve)\s+([\w./-]+)")
+
+
+def _claim_build(folder: Folder, package: NodePackage, draft: ModuleDraft, site: Site, place: str) -> None:
+    """Claim a script with another name that builds the site, else the framework's own command."""
+    if "build" in package.scripts:
+        return
+    script = next((name for name in _BUILD_SCRIPTS if name in package.scripts), None)
+    if script:
+        at = folder.place("package.json", f'"{script}"')
+        draft.build.add(f"{draft.package_manager.value or 'npm'} run {script}", "declared", at, confidence=0.9)
+    elif command := _BUILD_COMMANDS.get(site.name):
+        sources = (_SOURCE_FOLDER.search(text) for text in package.scripts.values())
+        source = next((f" {match[1]}" for match in sources if match), "")
+        draft.build.add(f"npx {command}{source}", "framework", place, confidence=0.6)
 
 
 def _evidence(folder: Folder, package: NodePackage, site: Site) -> str:

@@ -6,12 +6,13 @@ to the build, nothing changes, and variables come from the deployment.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.ecosystems.facets.generation.app import App
-from container_kit.stages.ecosystems.javascript.install_root import dependencies, root_file
+from container_kit.stages.ecosystems.javascript.installation.install_root import dependencies, root_file
+from container_kit.stages.ecosystems.javascript.sveltekit import SERVER, replaced_adapter
 
 _SCRIPT = re.compile(r"^(?:npm|yarn|pnpm|bun)(?:\s+(?:run|run-script))?\s+(?:-\S+\s+)*([\w:.-]+)(?:\s+--)?(.*)$")
 _COMMANDS = {"run", "start", "test", "add", "build", "create", "deploy", "global", "init", "workspace"}
@@ -23,11 +24,12 @@ _INSTALLS = re.compile(r"\s*(?:(?:npm|pnpm|bun)\s+(?:install|i|ci)|yarn(?:\s+ins
 _BUILDS = re.compile(
     r"\s*(?:npx\s+)?(?:cross-env\s+)?(?:[A-Z]\w*=\S*\s+)*(?:"
     r"tsc|tsc-alias|tsup|tsdown|unbuild|ncc|rollup|esbuild|swc|babel|gulp|grunt|tailwindcss|postcss|sass|rimraf|"
-    r"rm\s+-r?f|mkdir|cp|copyfiles|cpx|cpy|shx|del-cli|webpack(?!-dev-server|\s+(?:serve|--watch))|"
-    r"(?:vite|next|nuxt|nuxi|nest|ng|react-scripts|vue-cli-service|astro|remix|react-router|parcel|ncc|remix|vinxi)"
+    r"rm\s+-r?f|mkdir|cp|copyfiles|cpx|cpy|shx|del-cli|webpack|"
+    r"(?:vite|next|nuxt|nuxi|nest|ng|react-scripts|vue-cli-service|astro|remix|react-router|parcel|vinxi)"
     r"\s+(?:build|generate)|prisma\s+generate|svelte-kit\s+sync|turbo\s+(?:run\s+)?build"
-    r")(?=\s|$)(?!.*\s(?:--watch|-w)\b)"
+    r")(?:\s.*)?"
 )
+_WATCHES = re.compile(r"\s(?:--watch|-w|serve)(?:\s|$)")
 _BUILD_SCRIPT = re.compile(r"(?:pre|post)?(?:build|compile|bundle|transpile|clean|tsc|generate)\b")
 
 
@@ -53,6 +55,8 @@ def scripts(app: App) -> dict[str, str]:
 
 def read_start(app: App) -> Start:
     """Follow the start command through the scripts that it calls."""
+    if replaced_adapter(app) and not app.start_given:
+        return Start(SERVER)
     line, builds = app.start or "", list[str]()
     for _ in range(6 if len(line) <= _LONGEST else 0):
         before = line
@@ -93,8 +97,12 @@ def _is_building(app: App, piece: str) -> bool:
     script = _SCRIPT.match(piece)
     if script and script[1] in scripts(app):
         parts = _pieces(scripts(app)[script[1]])
-        return _BUILD_SCRIPT.match(script[1]) is not None or all(_BUILDS.match(part) for part in parts)
-    return _BUILDS.match(piece) is not None
+        return _BUILD_SCRIPT.match(script[1]) is not None or all(_compiles(part) for part in parts)
+    return _compiles(piece)
+
+
+def _compiles(piece: str) -> bool:
+    return _BUILDS.fullmatch(piece) is not None and _WATCHES.search(piece) is None
 
 
 def _follow(app: App, line: str) -> tuple[str, list[str]]:
@@ -176,7 +184,7 @@ _CHANGES: tuple[tuple[re.Pattern[str], Callable[[App, re.Match[str]], str]], ...
     (re.compile(_BEFORE + r"nest\s+start\b.*$"), _nest),
     (re.compile(_BEFORE + r"env-cmd\s+(?:(?:-\S+\s+)*\S*\.env\S*\s+|-\S+\s+)*(?:--\s+)?(.+)$"), _cut),
     (re.compile(_BEFORE + r"(?:dotenv|dotenvx\s+run)\s+(?:-[ef]\s+\S+\s+)*(?:--\s+)?(.+)$"), _cut),
-    (re.compile(r"^(.*\btsx\s+)watch\s+((?:--(?:clear-screen|ignore|include|exclude)(?:=\S+)?\s+)*\S.*)$"), _cut),
+    (re.compile(r"^(.*\btsx\s+)watch\s+(?:--(?:clear-screen|ignore|include|exclude)=\S+\s+)*(\S.*)$"), _cut),
     (
         re.compile(r"^(.*\b(?:node|bun|tsx|deno)\s(?:.*\s)?)--(?:watch(?:-path=\S+|-preserve-output)?|hot)\s+(.*)$"),
         _cut,
@@ -225,9 +233,8 @@ def _is_provided(program: str, packages: dict[str, str]) -> bool:
     return _PROVIDERS.get(program, program) in packages or bool({program, f"{program}-cli"} & flat)
 
 
-_IMPORT = re.compile(
-    r"(?:\bimport\s+(?!type\b)[^'\";]{0,500}?|\bfrom\s*|\bimport\(\s*|\brequire\(\s*)['\"]([^'\".][^'\"]*)['\"]"
-)
+_TYPES = re.compile(r"\b(?:import|export)\s+type\b[^'\";]{0,500}['\"][^'\"]*['\"]")
+_IMPORT = re.compile(r"(?:\bimport\s+[^'\";]{0,500}?|\bfrom\s*|\bimport\(\s*|\brequire\(\s*)['\"]([^'\".][^'\"]*)['\"]")
 
 
 def _imported(app: App, words: list[str]) -> set[str]:
@@ -242,5 +249,5 @@ def _imported(app: App, words: list[str]) -> set[str]:
         ]
         for candidate in candidates if "/" in file or "." in file else ():
             if text := app.tree.text(app.inside(candidate)):
-                return {_package_of(name) for name in _IMPORT.findall(text)}
+                return {_package_of(name) for name in _IMPORT.findall(_TYPES.sub("", text[:64_000]))}
     return set()

@@ -199,7 +199,7 @@ def _fault(path: str, line: int, text: str, repair: str) -> StageFailure:
     return DOCKERFILE_SYNTAX(
         f"{where}: {repair}",
         evidence=[Evidence(kind="instruction", text=text[:_MAX_SHOWN], where=where)],
-        next_actions=[NextAction(why=f"Edit {where} first ({repair}), then make the same call again.")],
+        next_actions=[NextAction(why=f"Edit {where} first ({repair}), then retry the run.")],
         line=line,
         path=path,
         repair=repair,

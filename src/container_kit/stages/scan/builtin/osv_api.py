@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import tempfile
 import time
 from collections import defaultdict
@@ -22,6 +21,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.scan.builtin.osv import Advisory
 
 if TYPE_CHECKING:

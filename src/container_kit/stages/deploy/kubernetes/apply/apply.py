@@ -1,22 +1,28 @@
-"""Applies manifests so that they can be undone: check all, record the previous objects, apply, restore."""
+"""Applies manifests so that they can be undone: check all, record the previous objects, apply."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
 
 from container_kit.stages.artifacts.kubernetes import Applied, Manifests
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, StageFailure
 from container_kit.stages.deploy.kubernetes.apply.diff import changes, project
 from container_kit.stages.deploy.kubernetes.apply.managed_fields import identity, last_applied
 from container_kit.stages.deploy.kubernetes.apply.prune import delete, find_obsolete
-from container_kit.stages.deploy.kubernetes.cluster.api import KubernetesApi
+from container_kit.stages.deploy.kubernetes.apply.undo import fingerprint
+from container_kit.stages.deploy.kubernetes.cluster.api import FIELD_MANAGER, KubernetesApi
 from container_kit.stages.deploy.kubernetes.rollout.faults import POD_SECURITY
 
 Json = dict[str, Any]
+
+_REPLICAS_MANAGER = f"{FIELD_MANAGER}-replicas"
+"""Keeps the number of replicas of a Deployment when a manifest no longer sets it."""
+_MANAGER = re.compile(r'conflict with "([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,16 @@ class Planned:
         if self.live is None:
             return changes(None, self.desired)
         return changes(self.before or project(self.live, self.desired), self.desired)
+
+    def with_live_replicas(self) -> Planned:
+        """Return the plan with the live number of replicas, or without one if somebody else has set it since."""
+        if self.live is None or self.desired["kind"] != "Deployment" or "replicas" not in self.desired["spec"]:
+            return self
+        ours = ((self.before or {}).get("spec") or {}).get("replicas")
+        spec = {key: value for key, value in self.desired["spec"].items() if key != "replicas"}
+        if ours is not None:
+            spec = {"replicas": ours, **spec}
+        return replace(self, desired={**self.desired, "spec": spec})
 
     @property
     def before(self) -> Json | None:
@@ -76,7 +92,7 @@ async def check(api: KubernetesApi, planned: Sequence[Planned], *, force: bool) 
     enforced: dict[str, str] = {}
     for item in planned:
         earlier = len(api.warnings)
-        await api.apply(item.desired, item.path, dry_run=True, force=force)
+        await _apply(api, item, dry_run=True, force=force)
         for warning in api.warnings[earlier:]:
             namespace = item.path.partition("/namespaces/")[2].partition("/")[0]
             if "would violate PodSecurity" in warning and namespace not in enforced:
@@ -94,7 +110,7 @@ async def apply_all(
     *,
     force: bool,
     on_progress: Callable[[str, float | None], None],
-) -> None:
+) -> list[Json]:
     """Apply the objects in order, and delete those of an earlier deployment that are no longer part of it.
 
     Args:
@@ -105,34 +121,78 @@ async def apply_all(
         force: Take ownership of fields that others manage.
         on_progress: Called for each object.
 
+    Returns:
+        The objects as the API server answered.
+
     Raises:
         StageFailure: A fault of the API.
     """
+    results = []
     for index, item in enumerate(planned):
         on_progress(f"applying {item.label}", 0.3 * index / len(planned))
-        await _apply_one(api, item, applied, force=force)
-    done = {id(item.desired) for item in planned}
-    rest = [obj for obj in manifests.objects if id(obj) not in done]
+        results.append(await _apply_one(api, item, applied, force=force))
+    done = {_key(item.desired) for item in planned}
+    rest = [obj for obj in manifests.objects if _key(obj) not in done]
     if rest:  # kinds whose definitions were applied just now
-        for item in await plan(api, rest, manifests.namespace):
-            await _apply_one(api, item, applied, force=force)
+        late = await plan(api, rest, manifests.namespace)
+        results += [await _apply_one(api, item, applied, force=force) for item in late]
     for obj in await find_obsolete(api, manifests):
         on_progress(f"removing {obj['kind']}/{obj['metadata']['name']}", 0.3)
         applied.append(await delete(api, obj))
+    return results
 
 
-async def _apply_one(api: KubernetesApi, item: Planned, applied: list[Applied], *, force: bool) -> None:
+def _key(obj: Json) -> tuple[str, str, str | None, str]:
+    metadata = obj["metadata"]
+    return obj["apiVersion"], obj["kind"], metadata.get("namespace"), metadata["name"]
+
+
+async def _apply_one(api: KubernetesApi, item: Planned, applied: list[Applied], *, force: bool) -> Json:
     """Apply one object and record it; an unrecorded change could not be undone."""
     with anyio.CancelScope(shield=True):
         try:
-            applied.append(_applied(item, await api.apply(item.desired, item.path, force=force)))
+            await _hand_over_replicas(api, item)
+            result = await _apply(api, item, force=force)
         except StageFailure as failure:
             if failure.fault.code == "kubernetes.unreachable":  # perhaps only the answer was lost
-                applied.append(_applied(item, item.desired))
+                applied.append(_applied(item, None, force=force))
             raise
+        applied.append(_applied(item, result, force=force))
+    return result
 
 
-def _applied(item: Planned, result: Json) -> Applied:
+async def _apply(api: KubernetesApi, item: Planned, *, force: bool, dry_run: bool = False) -> Json:
+    """Apply an object. Fields that earlier changes of Container Kit own under another entry do not conflict."""
+    try:
+        return await api.apply(item.desired, item.path, dry_run=dry_run, force=force)
+    except StageFailure as failure:
+        managers = {name for evidence in failure.fault.evidence for name in _MANAGER.findall(evidence.text)}
+        if failure.fault.code != "kubernetes.conflict" or not managers <= {FIELD_MANAGER, _REPLICAS_MANAGER}:
+            raise
+    return await api.apply(item.desired, item.path, dry_run=dry_run, force=True)
+
+
+async def _hand_over_replicas(api: KubernetesApi, item: Planned) -> None:
+    """Keep the live number of replicas if the manifest no longer sets it; given up, it would become 1."""
+    if item.desired["kind"] != "Deployment" or "replicas" in (item.desired.get("spec") or {}):
+        return
+    if item.live is None or "replicas" not in ((item.before or {}).get("spec") or {}):
+        return
+    # `before` names no value of a field that another manager owns now, so the live one is ours
+    kept = {**identity(item.live), "spec": {"replicas": item.live["spec"]["replicas"]}}
+    await api.apply(kept, item.path, manager=_REPLICAS_MANAGER, force=True)
+
+
+def _applied(item: Planned, result: Json | None, *, force: bool) -> Applied:
+    """Return the record of an applied object.
+
+    Args:
+        item: The object.
+        result: The answer of the API server; None if it was lost.
+        force: Whether fields were taken from other managers.
+    """
+    took_over = item.live is not None and (force or item.before is None)
+    answer, result = result, result or item.live or item.desired
     metadata = result["metadata"]
     unchanged = item.live is not None and item.live["metadata"].get("resourceVersion") == metadata.get(
         "resourceVersion"
@@ -144,40 +204,10 @@ def _applied(item: Planned, result: Json) -> Applied:
         namespace=metadata.get("namespace"),
         uid=metadata.get("uid"),
         change="created" if item.live is None else "unchanged" if unchanged else "changed",
-        before=item.before if item.live is None or item.before is not None else identity(item.live),
+        before=item.before,
+        live={key: value for key, value in item.live.items() if key != "status"} if took_over and item.live else None,
+        after=None if answer is None else fingerprint(answer, whole=took_over),
     )
-
-
-async def undo(api: KubernetesApi, applied: Sequence[Applied], on_first_failure: str) -> list[str]:
-    """Restore the previous objects, the last change first; a failure does not stop the rest.
-
-    Args:
-        api: The connection.
-        applied: The changes to undo.
-        on_first_failure: What happens to new objects: `delete`, `scale_to_zero` or `keep`.
-
-    Returns:
-        The objects that could not be restored, each with the reason.
-    """
-    failures = []
-    for item in reversed(applied):
-        try:
-            await _undo_one(api, item, on_first_failure)
-        except StageFailure as failure:
-            reason = " ".join(evidence.text for evidence in failure.fault.evidence[:3])
-            failures.append(f"{item.kind}/{item.name}: {reason or failure.fault.message}"[:500])
-    return failures
-
-
-async def _undo_one(api: KubernetesApi, item: Applied, on_first_failure: str) -> None:
-    metadata = {"name": item.name, **({"namespace": item.namespace} if item.namespace else {})}
-    path = await api.path({"apiVersion": item.api_version, "kind": item.kind, "metadata": metadata})
-    if item.change == "created" and on_first_failure == "delete":
-        await api.delete(path, uid=item.uid)
-    elif item.change == "created" and on_first_failure == "scale_to_zero" and item.kind == "Deployment":
-        await api.merge(path, {"spec": {"replicas": 0}})
-    elif item.change in ("changed", "deleted") and item.before is not None:
-        await api.apply(dict(item.before), path, force=True)
 
 
 async def _enforced_level(api: KubernetesApi, namespace: str) -> str:

@@ -7,19 +7,23 @@ of a set, `.` the value itself.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
-from container_kit.stages.deploy.kubernetes.cluster.api import FIELD_MANAGER
+from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.deploy.kubernetes.cluster.api import FIELD_MANAGER, KubernetesApi
+from container_kit.stages.docker import labels
 
 Json = dict[str, Any]
+
+_WRITE_ATTEMPTS = 10
 
 
 def last_applied(live: Json) -> Json | None:
     """Return the manifest that was applied last; applying it again restores it. None if nothing was applied."""
     owned: Json = {}
     for entry in live["metadata"].get("managedFields") or []:
-        ours = entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply"
-        if ours and not entry.get("subresource"):
+        if _is_ours(entry, "Apply"):
             owned = entry.get("fieldsV1") or {}
     if not owned:
         return None
@@ -34,6 +38,58 @@ def identity(live: Json, manifest: Any = None) -> Json:
     if "namespace" in live["metadata"]:
         metadata["namespace"] = live["metadata"]["namespace"]
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}
+
+
+def last_change(live: Json) -> str:
+    """Describe the last change of an object's content: its manager, its time, and its run if it was one of ours."""
+    entries = [e for e in live["metadata"].get("managedFields") or [] if not e.get("subresource")]
+    if not entries:
+        return "changed since"
+    # of several changes in one second, that of somebody else is the one to name
+    last = max(entries, key=lambda entry: (str(entry.get("time") or ""), not _is_ours(entry, "Apply")))
+    run = (live["metadata"].get("annotations") or {}).get(labels.RUN)
+    by_run = f", run {run}" if run and str(last.get("manager", "")).startswith(FIELD_MANAGER) else ""
+    return f"changed by {last.get('manager')} at {last.get('time') or 'an unknown time'}{by_run}"
+
+
+async def adopt_updates(api: KubernetesApi, path: str) -> Json:
+    """Record the pod template that Container Kit has written by a patch as applied, and return the object.
+
+    The next apply then removes the fields that it no longer sets. An object that was never applied stays as it is.
+
+    Raises:
+        StageFailure: A fault of the API.
+    """
+    for _ in range(_WRITE_ATTEMPTS - 1):
+        with suppress(StageFailure):  # its controller wrote the status in between
+            return await _adopt_updates(api, path)
+    return await _adopt_updates(api, path)
+
+
+async def _adopt_updates(api: KubernetesApi, path: str) -> Json:
+    live = await api.get(path)
+    entries = live["metadata"].get("managedFields") or []
+    applied = next((e for e in entries if _is_ours(e, "Apply")), None)
+    updates = [e for e in entries if _is_ours(e, "Update") and "f:template" in (e["fieldsV1"].get("f:spec") or {})]
+    if applied is None or not updates:
+        return live
+    for entry in updates:
+        spec = entry["fieldsV1"]["f:spec"]
+        _merge_fields(applied["fieldsV1"], {"f:spec": {"f:template": spec.pop("f:template")}})
+        if not spec:
+            del entry["fieldsV1"]["f:spec"]
+    live["metadata"]["managedFields"] = [entry for entry in entries if entry["fieldsV1"]]
+    return await api.replace(path, live)
+
+
+def _is_ours(entry: Json, operation: str) -> bool:
+    ours = entry.get("manager") == FIELD_MANAGER and entry.get("operation") == operation
+    return ours and not entry.get("subresource") and isinstance(entry.get("fieldsV1"), dict)
+
+
+def _merge_fields(fields: Json, more: Json) -> None:
+    for key, inner in more.items():
+        _merge_fields(fields.setdefault(key, {}), inner)
 
 
 def _owned_part(value: Any, owned: Json) -> Any:

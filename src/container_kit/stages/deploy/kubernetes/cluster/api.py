@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import anyio
 
@@ -19,6 +20,7 @@ from container_kit.stages.contract.fault import Evidence, StageFailure
 from container_kit.stages.deploy.kubernetes.cluster.api_faults import (
     API_ERROR,
     CERTIFICATE,
+    INVALID,
     KIND_NOT_FOUND,
     UNAUTHENTICATED,
     UNREACHABLE,
@@ -44,6 +46,7 @@ class Resource:
 
     plural: str
     namespaced: bool
+    listable: bool = True
 
 
 class KubernetesApi:
@@ -64,11 +67,11 @@ class KubernetesApi:
         """Return the path of an object.
 
         Raises:
-            StageFailure: `kubernetes.kind_not_found`.
+            StageFailure: `kubernetes.kind_not_found`, or `kubernetes.invalid` for a name that cannot be a path segment.
         """
         metadata = obj["metadata"]
         base = await self.collection(obj["apiVersion"], obj["kind"], metadata.get("namespace") or namespace)
-        return f"{base}/{metadata['name']}"
+        return f"{base}/{_segment(metadata['name'])}"
 
     async def collection(self, api_version: str, kind: str, namespace: str | None) -> str:
         """Return the path of a kind's objects, in a namespace if the kind is namespaced.
@@ -78,10 +81,30 @@ class KubernetesApi:
         """
         resource = await self._resource(api_version, kind)
         root = _root(api_version)
-        scope = f"/namespaces/{namespace or self.namespace}" if resource.namespaced else ""
+        scope = f"/namespaces/{_segment(namespace or self.namespace)}" if resource.namespaced else ""
         return f"{root}{scope}/{resource.plural}"
 
+    async def namespaced_kinds(self) -> list[tuple[str, str]]:
+        """Return the API version and the kind of everything that can be listed in a namespace, preferred versions."""
+        groups = (await self.get("/apis")).get("groups") or []
+        versions = ["v1", *(str(group["preferredVersion"]["groupVersion"]) for group in groups)]
+        kinds = []
+        for version in versions:
+            try:
+                resources = await self._resources(version)
+            except StageFailure as failure:  # an aggregated API whose server is away
+                if failure.fault.code not in {"kubernetes.busy", "kubernetes.api_error", "kubernetes.not_found"}:
+                    raise
+                continue
+            kinds += [(version, kind) for kind, item in resources.items() if item.namespaced and item.listable]
+        return kinds
+
     async def _resource(self, api_version: str, kind: str) -> Resource:
+        if (resource := (await self._resources(api_version)).get(kind)) is None:
+            raise KIND_NOT_FOUND(f"the cluster has no kind {kind} of {api_version}", kind=f"{kind} ({api_version})")
+        return resource
+
+    async def _resources(self, api_version: str) -> dict[str, Resource]:
         if api_version not in self._kinds:
             try:
                 listed = await self.get(_root(api_version))
@@ -90,13 +113,13 @@ class KubernetesApi:
                     raise
                 listed = {"resources": []}
             self._kinds[api_version] = {
-                str(item["kind"]): Resource(str(item["name"]), bool(item.get("namespaced")))
+                str(item["kind"]): Resource(
+                    str(item["name"]), bool(item.get("namespaced")), "list" in (item.get("verbs") or ["list"])
+                )
                 for item in listed.get("resources") or []
                 if "/" not in str(item["name"])
             }
-        if (resource := self._kinds[api_version].get(kind)) is None:
-            raise KIND_NOT_FOUND(f"the cluster has no kind {kind} of {api_version}", kind=f"{kind} ({api_version})")
-        return resource
+        return self._kinds[api_version]
 
     async def get(self, path: str, **params: str) -> Json:
         """Read an object, list or discovery document."""
@@ -111,7 +134,9 @@ class KubernetesApi:
                 return None
             raise
 
-    async def apply(self, obj: Json, path: str, *, dry_run: bool = False, force: bool = False) -> Json:
+    async def apply(
+        self, obj: Json, path: str, *, dry_run: bool = False, force: bool = False, manager: str = FIELD_MANAGER
+    ) -> Json:
         """Apply an object (server-side apply); Container Kit then owns its fields.
 
         Args:
@@ -119,11 +144,12 @@ class KubernetesApi:
             path: Its path.
             dry_run: Let the server check everything, without changing anything.
             force: Take ownership of fields that others manage.
+            manager: The field manager.
 
         Raises:
             StageFailure: `kubernetes.conflict`, `kubernetes.invalid`, `kubernetes.immutable`, `kubernetes.forbidden`, …
         """
-        params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": str(force).lower()}
+        params = {"fieldManager": manager, "fieldValidation": "Strict", "force": str(force).lower()}
         if dry_run:
             params["dryRun"] = "All"
         return await self._request("PATCH", path, params, obj, content_type="application/apply-patch+yaml")
@@ -136,6 +162,18 @@ class KubernetesApi:
         """Change some fields (JSON merge patch)."""
         params = {"fieldManager": FIELD_MANAGER}
         return await self._request("PATCH", path, params, change, content_type="application/merge-patch+json")
+
+    async def patch(self, path: str, operations: list[Json]) -> Json:
+        """Change an object by a JSON patch (RFC 6902)."""
+        params = {"fieldManager": FIELD_MANAGER}
+        return await self._send("PATCH", path, params, operations, "application/json-patch+json")
+
+    async def replace(self, path: str, obj: Json) -> Json:
+        """Replace the content of an object.
+
+        `metadata.managedFields` of `obj` replaces the ownership of its fields too.
+        """
+        return await self._request("PUT", path, {"fieldManager": FIELD_MANAGER}, obj)
 
     async def delete(self, path: str, *, uid: str | None = None) -> None:
         """Delete an object and its dependents; a missing object, or a new one of the same name, is ignored."""
@@ -188,9 +226,14 @@ class KubernetesApi:
     async def _request(
         self, method: str, path: str, params: dict[str, str], content: Json | None = None, *, content_type: str = ""
     ) -> Json:
+        return await self._send(method, path, params, content, content_type or "application/json")
+
+    async def _send(
+        self, method: str, path: str, params: dict[str, str], content: Json | list[Json] | None, content_type: str
+    ) -> Json:
         import json
 
-        headers = {"Accept": "application/json", "Content-Type": content_type or "application/json"}
+        headers = {"Accept": "application/json", "Content-Type": content_type}
         data = None if content is None else json.dumps(content).encode()
         with self._faults(path):
             response = await self._http.request(method, path, params=params, content=data, headers=headers)
@@ -252,7 +295,7 @@ class _TranslateErrors:
             raise UNAUTHENTICATED(
                 "the credential plugin of the kubeconfig failed", evidence=evidence, context=self._context
             ) from error
-        if isinstance(error, httpx2.ConnectError) and isinstance(_root_cause(error), ssl.SSLError):
+        if isinstance(error, httpx2.ConnectError) and _is_certificate_error(_root_cause(error)):
             raise _certificate(self._context, error) from error
         if isinstance(error, httpx2.HTTPError | OSError):
             evidence = [Evidence(kind="value", text=f"{type(error).__name__}: {error}"[:500], where=self._path)]
@@ -271,12 +314,28 @@ def _root_cause(error: BaseException) -> BaseException:
     return _root_cause(below) if below is not None else error
 
 
+def _is_certificate_error(cause: BaseException) -> bool:
+    """Return whether a certificate was rejected, by this side or (TLS alerts) by the server; not a lost connection."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return True
+    return isinstance(cause, ssl.SSLError) and any(word in (cause.reason or "") for word in ("CERTIFICATE", "_CA"))
+
+
+def _segment(name: str) -> str:
+    """Quote a name as one segment of a path; the API's rule for names of any kind (`IsValidPathSegmentName`)."""
+    if name in {"", ".", ".."} or "/" in name or "%" in name:
+        evidence = [Evidence(kind="value", text=repr(name[:200]))]
+        message = f"{name[:80]!r} is not the name of an object"
+        raise INVALID(message, evidence=evidence, fields="metadata.name or metadata.namespace", what="the object")
+    return quote(name, safe="")
+
+
 def _root(api_version: str) -> str:
     return f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
 
 
-def _object_name(content: Json | None, path: str) -> str:
-    if content is not None and isinstance(content.get("metadata"), dict) and "name" in content["metadata"]:
+def _object_name(content: Json | list[Json] | None, path: str) -> str:
+    if isinstance(content, dict) and isinstance(content.get("metadata"), dict) and "name" in content["metadata"]:
         return f"{content.get('kind')}/{content['metadata']['name']}"
     return "/".join(path.rstrip("/").split("/")[-2:])
 

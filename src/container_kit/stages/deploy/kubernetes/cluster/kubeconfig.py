@@ -111,7 +111,7 @@ def _read(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _invalid(path, f"{type(error).__name__}: it cannot be read as YAML") from error
     if not isinstance(content, dict):

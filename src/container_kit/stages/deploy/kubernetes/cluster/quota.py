@@ -39,7 +39,7 @@ async def _new_pods(api: KubernetesApi, namespace: str, options: KubernetesOptio
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{options.name}"
         if await api.find(path) is not None:
             return 1
-    return options.replicas
+    return options.initial_replicas
 
 
 def _check(resource_quota: Json, options: KubernetesOptions, pods: int) -> None:

@@ -21,7 +21,7 @@ def objects(app: ManifestValues) -> list[Json]:
     generated = [_service_account(app), _network_policy(app), _deployment(app), _disruption_budget(app)]
     if app.port is not None:
         generated.append(_service(app))
-    if app.options.max_replicas is not None and app.options.max_replicas > app.options.replicas:
+    if app.options.max_replicas is not None and app.options.max_replicas > app.options.initial_replicas:
         generated.append(_autoscaler(app))
     if app.options.host is not None and app.port is not None:
         generated.append(_ingress(app))
@@ -67,8 +67,8 @@ def _deployment(app: ManifestValues) -> Json:
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "template": {"metadata": {"labels": _labels(app)}, "spec": _pod(app)},
     }
-    if app.options.max_replicas is None or app.options.max_replicas <= app.options.replicas:
-        spec = {"replicas": app.options.replicas, **spec}  # otherwise an autoscaler sets them
+    if app.options.max_replicas is None or app.options.max_replicas <= app.options.initial_replicas:
+        spec = {"replicas": app.options.initial_replicas, **spec}  # otherwise an autoscaler sets them
     return _object(app, "apps/v1", "Deployment", spec=spec)
 
 
@@ -168,7 +168,7 @@ def _autoscaler(app: ManifestValues) -> Json:
     cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}
     spec = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": app.name},
-        "minReplicas": app.options.replicas,
+        "minReplicas": app.options.initial_replicas,
         "maxReplicas": app.options.max_replicas,
         "metrics": [cpu],
     }

@@ -105,7 +105,7 @@ def read_kustomization(path: Path) -> Json:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         evidence = [Evidence(kind="file", text=str(error)[:500], where=path.name)]
         raise KUSTOMIZE_FAILED(f"{path.name} cannot be read", evidence=evidence, folder=path.parent) from error

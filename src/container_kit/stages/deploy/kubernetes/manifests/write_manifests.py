@@ -78,16 +78,16 @@ class WriteManifests(Stage[ManifestFiles]):
 def _write(path: Path, content: str) -> str | None:
     """Write a file atomically, and return its previous content."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    before = path.read_text() if path.is_file() else None
+    before = path.read_text(encoding="utf-8") if path.is_file() else None
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(content)
+    temporary.write_text(content, encoding="utf-8")
     temporary.replace(path)
     return before
 
 
 def _restore(path: Path, content: str | None) -> None:
     if content is not None:
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")
     else:
         path.unlink(missing_ok=True)
         for folder in (path.parent, path.parent.parent):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,6 @@ from container_kit.stages.deploy.kubernetes.cluster.api import KubernetesApi
 
 Json = dict[str, Any]
 
-_MAX_FAILURES = 5
-"""Consecutive failures until the watch gives up."""
 _MAX_PAUSE = 4.0
 _WATCH_SECONDS = "290"
 
@@ -34,7 +32,9 @@ class _Expired(Exception):
     """The resource version is too old (410 Gone): list again."""
 
 
-async def follow(api: KubernetesApi, path: str, kind: str) -> AsyncGenerator[WatchEvent, None]:
+async def follow(
+    api: KubernetesApi, path: str, kind: str, *, on_lost: Callable[[StageFailure], None] = lambda _: None
+) -> AsyncGenerator[WatchEvent, None]:
     """Yield every object of a collection, and then each change, without end.
 
     A watch that ends is resumed. After an expired one, the collection is listed again, and objects that disappeared in
@@ -44,9 +44,10 @@ async def follow(api: KubernetesApi, path: str, kind: str) -> AsyncGenerator[Wat
         api: The connection.
         path: The collection's path.
         kind: The kind of its objects, which list items do not include.
+        on_lost: Called with each failure after which the API is tried again. The caller limits the time.
 
     Raises:
-        StageFailure: The API rejected the list or watch, or failed several times in a row.
+        StageFailure: The API rejected the list or watch.
     """
     known: dict[str, Json] = {}
     version: str | None = None
@@ -67,11 +68,12 @@ async def follow(api: KubernetesApi, path: str, kind: str) -> AsyncGenerator[Wat
                         yield event
         except (_Expired, StageFailure) as failure:
             failures += 1
-            permanent = isinstance(failure, StageFailure) and not failure.fault.retryable
-            if permanent or (failures >= _MAX_FAILURES and isinstance(failure, StageFailure)):
-                raise
+            if isinstance(failure, StageFailure):
+                if not failure.fault.retryable:
+                    raise
+                on_lost(failure)
             version = None
-            await anyio.sleep(min(0.05 * 2**failures, _MAX_PAUSE))
+            await anyio.sleep(min(0.05 * 2 ** min(failures, 10), _MAX_PAUSE))
 
 
 async def _watched(api: KubernetesApi, path: str, kind: str, version: str) -> AsyncGenerator[WatchEvent, None]:

@@ -93,14 +93,14 @@ class RolloutState:
         Until the controller has observed a new specification, the Deployment still has the old revision number. The
         ReplicaSet is then found by its pod template, as the controller does it.
         """
-        template = _template(self.deployment)
+        template = pod_template(self.deployment)
         revision = dig(self.deployment, "metadata", "annotations", _REVISION) if self.observed else None
         for obj in self.replica_sets.values():
             if not is_owned(obj, self.deployment):
                 continue
             if revision is not None and dig(obj, "metadata", "annotations", _REVISION) == revision:
                 return obj
-            if revision is None and _template(obj) == template:
+            if revision is None and pod_template(obj) == template:
                 return obj
         return {}
 
@@ -173,7 +173,7 @@ def is_owned(obj: Json, owner: Json) -> bool:
     return uid is not None and any(reference.get("uid") == uid for reference in references)
 
 
-def _template(obj: Json) -> Json:
+def pod_template(obj: Json) -> Json:
     """Return the pod template without the label that the controller adds."""
     template = dict(dig(obj, "spec", "template") or {})
     metadata = dict(template.get("metadata") or {})

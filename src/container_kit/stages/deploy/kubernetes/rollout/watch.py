@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import anyio
@@ -12,11 +13,12 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from container_kit.stages.artifacts.kubernetes import Manifests
 from container_kit.stages.contract.fault import Evidence, Fault, FaultCode, StageFailure
+from container_kit.stages.deploy.kubernetes.apply.managed_fields import last_change
 from container_kit.stages.deploy.kubernetes.cluster.api import KubernetesApi
 from container_kit.stages.deploy.kubernetes.rollout.container import dig
 from container_kit.stages.deploy.kubernetes.rollout.diagnosis import Diagnosis, Failed
 from container_kit.stages.deploy.kubernetes.rollout.list_watch import WatchEvent, follow
-from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState
+from container_kit.stages.deploy.kubernetes.rollout.state import RolloutState, pod_template
 
 Json = dict[str, Any]
 
@@ -36,6 +38,23 @@ ROLLOUT_TIMEOUT = FaultCode(
     retryable=True,
 )
 
+SUPERSEDED = FaultCode(
+    "kubernetes.superseded",
+    means="Another deployment replaced the pods of this one during its rollout.",
+    hint="See which deployment won with list-deployments, and deploy again if this one should.",
+)
+DEPLOYMENT_DELETED = FaultCode(
+    "kubernetes.deployment_deleted",
+    means="The Deployment was deleted during its rollout.",
+    hint="Find out who deleted Deployment {deployment}, then deploy again.",
+)
+PAUSED = FaultCode(
+    "kubernetes.paused",
+    means="The Deployment is paused, so it rolls nothing out.",
+    hint="Run `kubectl rollout resume deployment/{deployment}`, then deploy again.",
+)
+WATCH_FAULTS = (ROLLOUT_TIMEOUT, SUPERSEDED, DEPLOYMENT_DELETED, PAUSED)
+
 _MAX_PREFIX = 50
 """Pod names contain only this many characters of the ReplicaSet's name."""
 
@@ -50,6 +69,7 @@ class RolloutWatch:
         namespace: Their namespace.
         deployments: Their names.
         services: For each Deployment, the Services that must reach its pods.
+        expected: The Deployments as they were applied.
         since: The server's time of the apply.
         stable_seconds: How long a rollout must stay complete.
         on_progress: Called with a line and a fraction as the rollouts progress.
@@ -62,11 +82,14 @@ class RolloutWatch:
         deployments: Sequence[str],
         *,
         services: dict[str, tuple[str, ...]],
+        expected: Sequence[Json],
         since: datetime,
         stable_seconds: float,
         on_progress: Callable[[str, float | None], None],
     ) -> None:
         self._api = api
+        self._expected = {str(deployment["metadata"]["name"]): deployment for deployment in expected}
+        self._lost: dict[str, StageFailure] = {}
         self._namespace = namespace
         self._on_progress = on_progress
         self._reported = ""
@@ -87,6 +110,8 @@ class RolloutWatch:
 
     def _timed_out(self, seconds: float) -> Fault:
         """Return the fault of a rollout without a verdict in time, with its most likely symptoms."""
+        if self._lost:
+            return next(iter(self._lost.values())).fault
         suspicions = [s for diagnosis in self.diagnoses.values() if (s := diagnosis.suspicion) is not None]
         evidence = [item for suspicion in suspicions for item in suspicion.evidence]
         state = Evidence(kind="value", text=self._reported or "no pod was observed")
@@ -112,8 +137,10 @@ class RolloutWatch:
         async with send:
             try:
                 path = f"{root}/namespaces/{self._namespace}/{plural}"
-                async with aclosing(follow(self._api, path, kind)) as changes:
+                lost = partial(self._lost.__setitem__, kind)
+                async with aclosing(follow(self._api, path, kind, on_lost=lost)) as changes:
                     async for event in changes:
+                        self._lost.pop(kind, None)
                         await send.send(event)
             except StageFailure as failure:
                 await send.send(failure)
@@ -128,6 +155,8 @@ class RolloutWatch:
             observed = await _next(receive, None if due is None else start + due - anyio.current_time())
             if isinstance(observed, StageFailure):
                 return observed
+            if observed is not None and (fault := self._interruption(observed)) is not None:
+                return fault
             t = anyio.current_time() - start
             for diagnosis in undecided:
                 verdict = diagnosis.advance(t)
@@ -136,6 +165,22 @@ class RolloutWatch:
                 if isinstance(verdict, Failed):
                     return await self._with_logs(verdict.fault)
             self._report()
+
+    def _interruption(self, event: WatchEvent) -> Fault | None:
+        """Return the fault of a Deployment that somebody else deleted, paused or replaced."""
+        name = str(dig(event.obj, "metadata", "name"))
+        expected = self._expected.get(name)
+        if event.kind != "Deployment" or expected is None:
+            return None
+        evidence = [Evidence(kind="condition", text=last_change(event.obj), where=f"Deployment/{name}")]
+        if event.deleted:
+            return DEPLOYMENT_DELETED(f"Deployment/{name} was deleted", evidence=evidence, deployment=name).fault
+        if dig(event.obj, "spec", "paused"):
+            return PAUSED(f"Deployment/{name} is paused", evidence=evidence, deployment=name).fault
+        newer = int(dig(event.obj, "metadata", "generation") or 0) > int(dig(expected, "metadata", "generation") or 0)
+        if newer and pod_template(event.obj) != pod_template(expected):
+            return SUPERSEDED(f"Deployment/{name} was replaced by another deployment", evidence=evidence).fault
+        return None
 
     def _report(self) -> None:
         """Report the progress of the rollouts if it changed."""
@@ -196,12 +241,22 @@ async def watch_rollouts(
     api: KubernetesApi,
     manifests: Manifests,
     *,
+    expected: Sequence[Json],
     since: datetime,
     seconds: float,
     stable_seconds: float,
     on_progress: Callable[[str, float | None], None],
 ) -> Fault | None:
     """Watch every Deployment of the manifests; return the first fault, or None if all succeeded.
+
+    Args:
+        api: The connection.
+        manifests: The objects of the application.
+        expected: The Deployments as they were applied.
+        since: The server's time of the apply.
+        seconds: The time limit.
+        stable_seconds: How long a rollout must stay complete.
+        on_progress: Called with a line and a fraction as the rollouts progress.
 
     Raises:
         StageFailure: The API rejected a watch, or did not respond.
@@ -215,6 +270,7 @@ async def watch_rollouts(
             namespace,
             [deployment["metadata"]["name"] for deployment in deployments],
             services={item["metadata"]["name"]: matching_services(manifests, item) for item in deployments},
+            expected=[item for item in expected if item["metadata"].get("namespace") == namespace],
             since=since,
             stable_seconds=stable_seconds,
             on_progress=on_progress,

@@ -44,7 +44,7 @@ NAME_UNUSABLE = FaultCode(
 MANIFEST_MALFORMED = FaultCode(
     "dockerfile.manifest_malformed",
     means="A manifest of the module cannot be read, so its dependencies could not be installed in an image either.",
-    hint="Correct {path} at the line that the evidence names, then make the same call again.",
+    hint="Correct {path} at the line that the evidence names, then retry the run.",
 )
 
 FAULTS = (
@@ -66,7 +66,7 @@ def start_unknown(module: Module, message: str) -> StageFailure:
 def malformed(path: str, risk: Risk) -> StageFailure:
     """Return the fault for a broken manifest."""
     broken = [Evidence(kind="file", text=risk.message, where=risk.place)]
-    again = NextAction(why=f"Correct {risk.place or path}, then make the same call again.")
+    again = NextAction(why=f"Correct {risk.place or path}, then retry the run.")
     return MANIFEST_MALFORMED(risk.message, evidence=broken, next_actions=[again], path=path)
 
 

@@ -54,10 +54,16 @@ class Recipe:
     reasons: tuple[Reason, ...] = ()
 
 
-def cached(targets: str | Iterable[str], command: str) -> str:
-    """Return a RUN instruction whose caches stay with the builder and never reach a layer."""
+def cached(targets: str | Iterable[str], command: str, *flags: str) -> str:
+    """Return a RUN instruction whose caches stay with the builder and never reach a layer.
+
+    Args:
+        targets: The folders of the caches.
+        command: The shell command.
+        flags: Other mounts.
+    """
     folders = [targets] if isinstance(targets, str) else list(targets)
-    mounts = " ".join(f"--mount=type=cache,target={folder}" for folder in folders)
+    mounts = " ".join((*(f"--mount=type=cache,target={folder}" for folder in folders), *flags))
     return f"RUN {mounts} \\\n    {command}"
 
 

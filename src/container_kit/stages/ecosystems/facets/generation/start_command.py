@@ -128,6 +128,13 @@ _SERVERS = (
     _Server(("streamlit", "run"), ("--server.address",), ("--server.port",), extra=("--server.headless=true",)),
     _Server(("next", "start"), ("--hostname", "-H"), ("--port", "-p")),
     _Server(("vite", "preview"), ("--host",), ("--port",)),
+    _Server(("astro", "preview"), ("--host",), ("--port",)),
+    _Server(("docusaurus", "serve"), ("--host", "-h"), ("--port", "-p")),
+    _Server(("gatsby", "serve"), ("--host", "-H"), ("--port", "-p")),
+    _Server(("vinxi", "start"), ("--host",), ("--port",)),
+    _Server(("fastify", "start"), ("--address", "-a"), ("--port", "-p")),
+    _Server(("json-server",), ("--host", "-H"), ("--port", "-p")),
+    _Server(("sirv",), ("--host", "-H"), ("--port", "-p")),
     _Server(("puma",), ("--bind", "-b"), address="tcp://0.0.0.0:{port}"),
     _Server(("rails", "server"), ("--binding", "-b"), ("--port", "-p"), extra=("--pid", "/tmp/server.pid")),  # noqa: S108 - the image's only writable folder
     _Server(("rackup",), ("--host", "-o"), ("--port", "-p")),
