@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,9 @@ from pydantic_settings import (
 from container_kit.pipelines.durable.config import RESULT_TTL, DurableConfig, Retention
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.fault import ConfigurationError
+from container_kit.stages.contract.operator_policy import OperatorPolicy
 from container_kit.stages.contract.paths import state_folder
+from container_kit.stages.deploy.places import resolve_targets
 from container_kit.stages.deploy.targets import Targets
 
 FILE = "container-kit.toml"
@@ -76,7 +79,13 @@ class Settings(BaseSettings):
     """Modules whose pipelines become tools."""
 
     targets: dict[str, Target] = Field(default_factory=dict)
-    """Deployment targets by name, in addition to the local engine, whose name is `local`."""
+    """Deployment targets by name. If there are any, nothing else can be deployed to: configure `local` for the engine
+    of this machine. Without any, the local engine and the contexts of the kubeconfig are the targets."""
+
+    build_secrets: Names = ()
+    """Variables of the server, or patterns such as `BUILD_*`, that a build may receive as secrets. None by default."""
+    registries: Names = ()
+    """Registries, or patterns such as `*.example.org`, that images may be pushed to. Empty allows every registry."""
 
     osv_api: str | None = None
     """The address of the API of OSV, which scans query with names and versions of packages; `off` turns that off.
@@ -126,10 +135,15 @@ class Settings(BaseSettings):
             retention=Retention(self.retention_runs, self.retention_days * 24 * 3600, RESULT_TTL),
         )
 
-    @property
+    @cached_property
     def deployment_targets(self) -> Targets:
-        """Return the configured targets."""
-        return tuple(self.targets.values())
+        """The configured targets, resolved once for this process. Reads the kubeconfig if a target is a cluster."""
+        return resolve_targets(tuple(self.targets.values()))
+
+    @property
+    def policy(self) -> OperatorPolicy:
+        """Return the rules on what leaves this machine."""
+        return OperatorPolicy(build_secrets=self.build_secrets, registries=self.registries, osv_api=self.osv_api)
 
     @field_validator("request_state_keys")
     @classmethod
@@ -163,6 +177,8 @@ class Settings(BaseSettings):
         "tools",
         "exclude_tools",
         "pipelines",
+        "build_secrets",
+        "registries",
         "allowed_hosts",
         "allowed_origins",
         "request_state_keys",

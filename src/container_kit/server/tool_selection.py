@@ -26,4 +26,4 @@ def configured_tools(settings: Settings) -> tuple[tuple[Tool, ...], Callable[[st
         disable_destructive=settings.disable_destructive,
     )
     tools = select_tools((*ALL, *map(custom_tool, custom)), selection)
-    return tools, pipeline_finder(custom, settings.deployment_targets, settings.osv_api)
+    return tools, pipeline_finder(custom, settings.deployment_targets, settings.policy)

@@ -14,6 +14,7 @@ from container_kit.pipelines.catalog import plan as from_catalog
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.fault import ConfigurationError
+from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.deploy.targets import Targets
 from container_kit.tools.builtin._fields import DryRun, Timeout
 from container_kit.tools.pipeline_tool import outputs_of, runs_pipeline
@@ -39,18 +40,18 @@ def load_custom_pipelines(modules: Sequence[str]) -> tuple[Pipeline, ...]:
 
 
 def pipeline_finder(
-    custom: Iterable[Pipeline], targets: Targets = (), osv_api: str | None = None
+    custom: Iterable[Pipeline], targets: Targets = (), policy: OperatorPolicy = DEFAULT
 ) -> Callable[[str], Plan]:
     """Return a function that finds a custom pipeline or one of the catalog by name.
 
     Args:
         targets: The targets to which pipelines of the catalog deploy.
-        osv_api: The address of the API of OSV, or `off`; None means the default.
+        policy: The operator's rules for pipelines of the catalog.
     """
     by_name = {pipeline.name: pipeline.plan() for pipeline in custom}
 
     def find(name: str) -> Plan:
-        return by_name[name] if name in by_name else from_catalog(name, targets, osv_api)
+        return by_name[name] if name in by_name else from_catalog(name, targets, policy)
 
     return find
 

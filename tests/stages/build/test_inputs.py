@@ -86,7 +86,7 @@ def test_nothing_outside_the_workspace_is_read(
         ({"builder": "--help"}, None),
         ({"builder": "a b"}, "build.argument_invalid"),
         ({"cache_to": ("type=local,dest=/etc",)}, "build.argument_invalid"),
-        ({"secrets": {"s": "env:CK_NO_SUCH_VARIABLE"}}, "build.secret_not_found"),
+        ({"secrets": {"s": "env:CK_NO_SUCH_VARIABLE"}}, "build.secret_not_allowed"),
         ({"secrets": {"s": "file:nosuch"}}, "build.secret_not_found"),
         ({"secrets": {"s,src=/etc/shadow": "env:HOME"}}, "build.secret_not_found"),
         ({"ca_file": "nosuch.pem"}, "build.ca_file_invalid"),

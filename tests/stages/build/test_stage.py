@@ -18,6 +18,7 @@ from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import BuildImage
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.docker.built_images import source_digest
 from container_kit.stages.docker.engine import DockerEngine
 from support.pipelines.contexts import Contexts
 from support.pipelines.stages import execute, validate
@@ -79,7 +80,8 @@ async def test_an_image_is_built_and_described(
     assert any(line.startswith(f"step 3/{image.steps}: RUN echo seen") for line in ctx.messages)
     labels = docker_api.inspect_image(image.id)["Config"]["Labels"]
     ours = {name: value for name, value in labels.items() if name.startswith("io.container-kit.")}
-    assert ours == {"io.container-kit.source": str(root)}
+    assert ours == {"io.container-kit.source": source_digest(str(root))}
+    assert str(root) not in str(docker_api.inspect_image(image.id)), "no path of this machine is published"
 
 
 async def test_a_second_build_says_which_steps_were_cached(
@@ -124,7 +126,7 @@ async def test_an_unchanged_build_makes_the_same_image_and_leaves_none_without_a
     first = await _build(stage, ctx(run_id=unique()), root, name)
     second = await _build(stage, ctx(run_id=unique()), root, name)
     assert second.id == first.id
-    unnamed = {"label": f"io.container-kit.source={root}", "dangling": True}
+    unnamed = {"label": f"io.container-kit.source={source_digest(str(root))}", "dangling": True}
     assert docker_api.images(filters=unnamed) == []
     await stage.rollback(ctx(), second)
     assert docker_api.inspect_image(first.reference)["Id"] == first.id, "what was there before stays"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from container_kit.pipelines import catalog
@@ -21,9 +23,36 @@ async def chosen(ctx: Contexts, name: str | None, *targets: Target) -> Target:
     return await ChooseTarget(targets).execute(ctx(), TargetSelector(deploy_to=name))
 
 
-async def test_without_a_name_it_is_the_local_engine_unprotected(ctx: Contexts) -> None:
-    found = await chosen(ctx, None, SHOP)
-    assert (found.name, found.kind, found.protected) == ("local", "local", False)
+async def test_without_a_name_it_is_the_only_target_that_fits(ctx: Contexts) -> None:
+    assert await chosen(ctx, None, SHOP, CLUSTER) == SHOP
+
+
+async def test_without_any_target_it_is_the_local_engine_unprotected(ctx: Contexts) -> None:
+    for name in (None, "local"):
+        found = await chosen(ctx, name)
+        assert (found.name, found.kind, found.protected) == ("local", "local", False)
+
+
+@pytest.mark.parametrize("kinds", [("local",), ("kubernetes",), ("local", "kubernetes")])
+async def test_once_a_target_is_configured_nothing_else_can_be_deployed_to(kinds: Any, ctx: Contexts) -> None:
+    only = CLUSTER if "local" in kinds else SHOP
+    for name in ("local", "kubernetes", "", "LOCAL", " local"):
+        with pytest.raises(StageFailure) as failure:
+            await ChooseTarget((only,), kinds).execute(ctx(), TargetSelector(deploy_to=name))
+        assert failure.value.fault.code == "target.not_found"
+    if only.kind not in kinds:
+        with pytest.raises(StageFailure) as failure:
+            await ChooseTarget((only,), kinds).execute(ctx(), TargetSelector())
+        assert failure.value.fault.code == "target.kind_unsupported"
+
+
+async def test_of_several_local_targets_one_has_to_be_named(ctx: Contexts) -> None:
+    with pytest.raises(StageFailure) as failure:
+        await chosen(ctx, None, SHOP, Target(name="lab"))
+    assert [action.arguments for action in failure.value.fault.next_actions] == [
+        {"deploy_to": "shop"},
+        {"deploy_to": "lab"},
+    ]
 
 
 async def test_a_configured_target_is_found_by_its_name(ctx: Contexts) -> None:
@@ -40,15 +69,15 @@ async def test_an_unknown_name_is_refused_with_those_there_are(ctx: Contexts) ->
         await chosen(ctx, "shpo", SHOP)
     fault = failure.value.fault
     assert fault.code == "target.not_found"
-    assert [action.arguments for action in fault.next_actions] == [{"deploy_to": "local"}, {"deploy_to": "shop"}]
-    assert "local, shop" in fault.hint
+    assert [action.arguments for action in fault.next_actions] == [{"deploy_to": "shop"}]
+    assert "shop" in fault.hint
 
 
 async def test_a_target_of_another_kind_is_refused_with_those_that_fit(ctx: Contexts) -> None:
     with pytest.raises(StageFailure) as failure:
         await chosen(ctx, "cluster", CLUSTER, SHOP)
     assert failure.value.fault.code == "target.kind_unsupported"
-    assert "local, shop" in failure.value.fault.hint
+    assert "shop" in failure.value.fault.hint
 
 
 async def test_an_unknown_target_ends_a_full_deployment_before_anything_is_built() -> None:
@@ -62,7 +91,8 @@ async def test_an_unknown_target_ends_a_full_deployment_before_anything_is_built
 
 async def test_a_cluster_is_the_only_one_that_is_configured_or_the_kubeconfigs(ctx: Contexts) -> None:
     assert await ChooseTarget((SHOP, CLUSTER), ("kubernetes",)).execute(ctx(), TargetSelector()) == CLUSTER
-    assert (await ChooseTarget((SHOP,), ("kubernetes",)).execute(ctx(), TargetSelector())).kind == "kubernetes"
+    found = await ChooseTarget((), ("kubernetes",)).execute(ctx(), TargetSelector())
+    assert (found.kind, found.implicit) == ("kubernetes", True)
 
 
 async def test_of_several_clusters_one_has_to_be_named(ctx: Contexts) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from docker import APIClient
 from docker.errors import APIError
 
+from container_kit.stages.docker.built_images import source_of
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.tag_journal import drop_runs
 
@@ -51,7 +52,7 @@ def _remove_images(api: APIClient, name: str) -> None:
 
 def _remove_replaced_images(api: APIClient, sources: Path) -> None:
     for image in api.images(filters={"label": SOURCE, "dangling": True}):
-        if Path(image["Labels"][SOURCE]).is_relative_to(sources):
+        if (folder := source_of(image["Id"])) and Path(folder).is_relative_to(sources):
             _gone(api.remove_image, image["Id"])
 
 

@@ -38,8 +38,8 @@ def import_web_image(api: APIClient, reference: str, version: str) -> Image:
 
 def copy_haproxy(target: APIClient) -> None:
     """Copy the image of the proxy from the machine's engine, which builds it if it has none."""
-    from container_kit.stages.deploy.local import proxy
     from container_kit.stages.deploy.local.containers import ensure_image
+    from container_kit.stages.deploy.local.proxied import proxy
 
     with closing(APIClient(base_url=DockerEngine().host, version="auto", timeout=120)) as source:
         if ensure_image(source, (HAPROXY,), HAPROXY, proxy._DOCKERFILE) is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
 from container_kit.pipelines.catalog import deployments as operate
 from container_kit.pipelines.catalog import images, local
@@ -17,25 +16,23 @@ from container_kit.pipelines.catalog.shared import engine
 from container_kit.pipelines.pipeline import Pipeline
 from container_kit.pipelines.plan import Plan
 from container_kit.stages.contract.fault import ConfigurationError
+from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.deploy.targets import Targets
-
-if TYPE_CHECKING:
-    from container_kit.stages.docker.engine import DockerEngine
 
 _BUILDERS: dict[str, Callable[[], Pipeline]] = {
     "analyze": images.analyze,
     "write-dockerfile": images.write_dockerfile,
     "review-dockerfile": images.review_dockerfile,
     "patch-dockerfile": images.patch_dockerfile,
-    "build": images.build,
-    "push": images.push,
-    "push-source": partial(images.push, source=True),
     "tag": images.tag,
     "tag-source": partial(images.tag, source=True),
     "doctor": images.doctor,
     "write-manifests": clusters.write_manifests,
 }
-_SCANNING: dict[str, Callable[[str | None], Pipeline]] = {
+_WITH_POLICY: dict[str, Callable[[OperatorPolicy], Pipeline]] = {
+    "build": images.build,
+    "push": images.push,
+    "push-source": partial(images.push, source=True),
     "scan": images.scan,
     "scan-source": images.scan_source,
 }
@@ -49,15 +46,16 @@ _ON_TARGETS: dict[str, Callable[[Targets], Pipeline]] = {
     "control-deployment": operate.control_deployment,
     "exec-deployment": operate.exec_deployment,
     "verify": operate.verify,
-}
-_IN_CLUSTERS: dict[str, Callable[[Targets, DockerEngine], Pipeline]] = {
-    "deploy-kubernetes": clusters.deploy_kubernetes,
-    "deploy-kubernetes-source": clusters.deploy_kubernetes_source,
     "deploy-kubernetes-pinned": clusters.deploy_kubernetes_pinned,
     "deploy-manifests": clusters.deploy_manifests,
     "verify-kubernetes": clusters.verify_kubernetes,
 }
-_FULL = ("full-deployment", "full-deployment-kubernetes")
+_DELIVERING: dict[str, Callable[[Targets, OperatorPolicy], Pipeline]] = {
+    "full-deployment": local.full_deployment,
+    "deploy-kubernetes": clusters.deploy_kubernetes,
+    "deploy-kubernetes-source": clusters.deploy_kubernetes_source,
+    "full-deployment-kubernetes": clusters.full_deployment_kubernetes,
+}
 
 
 def execution_environment() -> tuple[str, ...]:
@@ -84,39 +82,35 @@ async def sweep(run_ids: Sequence[str]) -> list[str]:
 
 def names() -> tuple[str, ...]:
     """Return the names of all pipelines."""
-    return (*_BUILDERS, *_SCANNING, *_ON_TARGETS, *_IN_CLUSTERS, *_FULL)
+    return (*_BUILDERS, *_WITH_POLICY, *_ON_TARGETS, *_DELIVERING)
 
 
-def pipeline(name: str, targets: Targets = (), osv_api: str | None = None) -> Pipeline:
+def pipeline(name: str, targets: Targets = (), policy: OperatorPolicy = DEFAULT) -> Pipeline:
     """Build the pipeline with this name.
 
     Args:
-        targets: The configured targets, in addition to the local engine.
-        osv_api: The address of the API of OSV, or `off`; None means the default of the scanners.
+        targets: The configured targets. Without any, the local engine and the contexts of the kubeconfig.
+        policy: The operator's rules on what leaves this machine, and the sources of advisories.
 
     Raises:
         ConfigurationError: There is no such pipeline.
     """
-    if name in _SCANNING:
-        return _SCANNING[name](osv_api)
-    if name == _FULL[0]:
-        return local.full_deployment(targets, osv_api)
-    if name == _FULL[1]:
-        return clusters.full_deployment_kubernetes(targets, engine(), osv_api)
     if name in _ON_TARGETS:
         return _ON_TARGETS[name](targets)
-    if name in _IN_CLUSTERS:
-        return _IN_CLUSTERS[name](targets, engine())
+    if name in _DELIVERING:
+        return _DELIVERING[name](targets, policy)
+    if name in _WITH_POLICY:
+        return _WITH_POLICY[name](policy)
     if name not in _BUILDERS:
         raise ConfigurationError(f"there is no pipeline {name!r}; the pipelines are {', '.join(names())}")
     return _BUILDERS[name]()
 
 
 @cache
-def plan(name: str, targets: Targets = (), osv_api: str | None = None) -> Plan:
+def plan(name: str, targets: Targets = (), policy: OperatorPolicy = DEFAULT) -> Plan:
     """Return the plan of the pipeline with this name. Plans are shared: they cannot change.
 
     Raises:
         ConfigurationError: There is no such pipeline.
     """
-    return pipeline(name, targets, osv_api).plan()
+    return pipeline(name, targets, policy).plan()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
@@ -52,6 +50,7 @@ def deployment_logs(targets: Targets) -> Pipeline:
 
 def rollback_deployment(targets: Targets) -> Pipeline:
     """Roll an application back to an earlier version."""
+    from container_kit.stages.deploy.describe import DescribeRollback
     from container_kit.stages.deploy.manage import RollbackDeployment
 
     pipeline = AtomicPipeline(
@@ -60,14 +59,13 @@ def rollback_deployment(targets: Targets) -> Pipeline:
         summary="Roll an application back to an earlier version.",
     )
 
-    def question(artifacts: Artifacts) -> str:
-        return f"Roll {artifacts[ApplicationRef].name} back to an earlier version"
-
-    return _changing(_on_target(pipeline, targets, RollbackDeployment(engine()), question))
+    describe = DescribeRollback(engine())
+    return _changing(_on_target(pipeline, targets, RollbackDeployment(engine()), describe, "roll back"))
 
 
 def control_deployment(targets: Targets) -> Pipeline:
     """Stop, start or restart an application."""
+    from container_kit.stages.deploy.describe import DescribeControl
     from container_kit.stages.deploy.manage import ControlDeployment
 
     pipeline = AtomicPipeline(
@@ -76,14 +74,13 @@ def control_deployment(targets: Targets) -> Pipeline:
         summary="Stop, start or restart an application; its versions and volumes stay.",
     )
 
-    def question(artifacts: Artifacts) -> str:
-        return f"{artifacts[ControlOptions].action.capitalize()} {artifacts[ApplicationRef].name}"
-
-    return _changing(_on_target(pipeline, targets, ControlDeployment(engine()), question))
+    describe = DescribeControl(engine())
+    return _changing(_on_target(pipeline, targets, ControlDeployment(engine()), describe, "change the state of"))
 
 
 def exec_deployment(targets: Targets) -> Pipeline:
     """Run a one-off command in an application."""
+    from container_kit.stages.deploy.describe import DescribeCommand
     from container_kit.stages.deploy.manage import ExecuteCommand
 
     pipeline = AtomicPipeline(
@@ -92,16 +89,14 @@ def exec_deployment(targets: Targets) -> Pipeline:
         summary="Run a one-off command in an application's container.",
     )
 
-    def question(artifacts: Artifacts) -> str:
-        command = shlex.join(artifacts[CommandOptions].command)[:200]
-        return f"Run {command} in {artifacts[ApplicationRef].name}"
-
-    on_target = _on_target(pipeline, targets, ExecuteCommand(engine()), question)
+    describe = DescribeCommand(engine())
+    on_target = _on_target(pipeline, targets, ExecuteCommand(engine()), describe, "run a command in")
     return on_target.with_timeout(minutes(15)).with_concurrency_key(concurrency_key)
 
 
 def remove_deployment(targets: Targets) -> Pipeline:
     """Remove an application."""
+    from container_kit.stages.deploy.describe import DescribeRemoval
     from container_kit.stages.deploy.manage import RemoveDeployment
 
     pipeline = AtomicPipeline(
@@ -110,10 +105,8 @@ def remove_deployment(targets: Targets) -> Pipeline:
         summary="Remove an application with all its versions, and its volumes on request.",
     )
 
-    def question(artifacts: Artifacts) -> str:
-        return f"Remove {artifacts[ApplicationRef].name} with all its versions"
-
-    return _changing(_on_target(pipeline, targets, RemoveDeployment(engine()), question))
+    describe = DescribeRemoval(engine())
+    return _changing(_on_target(pipeline, targets, RemoveDeployment(engine()), describe, "remove"))
 
 
 def verify(targets: Targets) -> Pipeline:
@@ -131,14 +124,14 @@ def verify(targets: Targets) -> Pipeline:
 
 
 def _on_target(
-    pipeline: P, targets: Targets, stage: Stage[Any], question: Callable[[Artifacts], str] | None = None
+    pipeline: P, targets: Targets, stage: Stage[Any], describe: Stage[Any] | None = None, action: str = ""
 ) -> P:
     """Choose a target of any kind, ask for approval if the stage changes a protected one, and run the stage."""
     from container_kit.stages.deploy.registry import BACKENDS
 
     pipeline.add_stage(ChooseTarget(targets, tuple(BACKENDS)))
-    if question is not None:
-        with_consent(pipeline, question)
+    if describe is not None:
+        with_consent(pipeline, describe, action, targets)
     return pipeline.add_stage(stage)
 
 

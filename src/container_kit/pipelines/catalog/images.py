@@ -13,6 +13,7 @@ from container_kit.stages.artifacts.push import PushOptions, TagOptions
 from container_kit.stages.artifacts.scan import SbomOptions, ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.contract.artifact import Artifact
+from container_kit.stages.contract.operator_policy import OperatorPolicy
 from container_kit.stages.contract.stage import Stage
 
 
@@ -62,17 +63,17 @@ def patch_dockerfile() -> Pipeline:
     return pipeline.with_timeout(minutes(2))
 
 
-def build() -> Pipeline:
+def build(policy: OperatorPolicy) -> Pipeline:
     """Build an image."""
     from container_kit.stages.build import BuildImage
 
     pipeline = AtomicPipeline(
         "build", inputs=(Source, BuildOptions), summary="Build an image from the repository's Dockerfile."
     )
-    return pipeline.add_stage(BuildImage(engine())).with_retry(TRANSIENT).with_timeout(minutes(30))
+    return pipeline.add_stage(BuildImage(engine(), policy)).with_retry(TRANSIENT).with_timeout(minutes(30))
 
 
-def scan(osv_api: str | None = None) -> Pipeline:
+def scan(policy: OperatorPolicy) -> Pipeline:
     """Scan an image."""
     from container_kit.stages.docker.find_image import FindImage
     from container_kit.stages.scan import GenerateImageSbom, ScanImage
@@ -84,10 +85,10 @@ def scan(osv_api: str | None = None) -> Pipeline:
     )
     pipeline.add_stage(FindImage(engine()))
     pipeline.add_conditional_stage(GenerateImageSbom(engine()), when=lambda artifacts: artifacts[SbomOptions].sbom)
-    return pipeline.add_stage(ScanImage(engine(), scanner_settings(osv_api))).with_timeout(minutes(15))
+    return pipeline.add_stage(ScanImage(engine(), scanner_settings(policy.osv_api))).with_timeout(minutes(15))
 
 
-def scan_source(osv_api: str | None = None) -> Pipeline:
+def scan_source(policy: OperatorPolicy) -> Pipeline:
     """Scan a repository."""
     from container_kit.stages.scan import GenerateSourceSbom, ScanSource
 
@@ -97,15 +98,15 @@ def scan_source(osv_api: str | None = None) -> Pipeline:
         summary="Find vulnerabilities in a repository and its Dockerfile, and write its SBOM on request.",
     )
     pipeline.add_conditional_stage(GenerateSourceSbom(), when=lambda artifacts: artifacts[SbomOptions].sbom)
-    return pipeline.add_stage(ScanSource(scanner_settings(osv_api))).with_timeout(minutes(15))
+    return pipeline.add_stage(ScanSource(scanner_settings(policy.osv_api))).with_timeout(minutes(15))
 
 
-def push(*, source: bool = False) -> Pipeline:
+def push(policy: OperatorPolicy, *, source: bool = False) -> Pipeline:
     """Push an image to a registry."""
     from container_kit.stages.push import PushImage
 
     summary = "Push {} to a registry and verify its digest."
-    return _on_image("push", PushOptions, PushImage(engine()), summary, source=source)
+    return _on_image("push", PushOptions, PushImage(engine(), policy), summary, source=source)
 
 
 def tag(*, source: bool = False) -> Pipeline:

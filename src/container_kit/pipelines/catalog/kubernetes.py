@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.catalog.consent import with_consent
-from container_kit.pipelines.catalog.shared import TRANSIENT, application, needs_dockerfile, scanner_settings
+from container_kit.pipelines.catalog.shared import (
+    TRANSIENT,
+    application,
+    engine,
+    needs_dockerfile,
+    scanner_settings,
+)
 from container_kit.pipelines.pipeline import AtomicPipeline, Pipeline, WorkflowPipeline, minutes
 from container_kit.pipelines.retry import RetryPolicy
 from container_kit.stages.artifacts.image import BuildOptions, LocalImage
@@ -20,10 +26,9 @@ from container_kit.stages.artifacts.kubernetes import (
 from container_kit.stages.artifacts.scan import ScanPolicy
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import TargetKind, TargetSelector
+from container_kit.stages.contract.operator_policy import OperatorPolicy
+from container_kit.stages.contract.stage import Stage
 from container_kit.stages.deploy.targets import ChooseTarget, Targets
-
-if TYPE_CHECKING:
-    from container_kit.stages.docker.engine import DockerEngine
 
 _ONCE = RetryPolicy()
 """A failed rollout was watched for as long as it may take, so a retry would fail the same way."""
@@ -33,7 +38,7 @@ P = TypeVar("P", bound=Pipeline)
 _KINDS: tuple[TargetKind, ...] = ("kubernetes",)
 
 
-def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
+def deploy_kubernetes(targets: Targets, policy: OperatorPolicy) -> Pipeline:
     """Deploy an image of the local engine."""
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
     from container_kit.stages.docker.find_image import FindImage
@@ -43,11 +48,11 @@ def deploy_kubernetes(targets: Targets, engine: DockerEngine) -> Pipeline:
         inputs=(LocalImage, KubernetesOptions, TargetSelector),
         summary="Deliver an image to a cluster and roll it out.",
     )
-    _with_target(pipeline, targets).add_stage(FindImage(engine)).add_stage(PreflightCluster())
-    return _add_rollout(_add_delivery(pipeline, engine)).with_timeout(minutes(75))
+    _with_target(pipeline, targets, find=[FindImage(engine())]).add_stage(PreflightCluster())
+    return _add_rollout(_add_delivery(pipeline, policy)).with_timeout(minutes(75))
 
 
-def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline:
+def deploy_kubernetes_source(targets: Targets, policy: OperatorPolicy) -> Pipeline:
     """Deploy the newest image that was built from a folder, with the analysis of the folder."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
@@ -59,12 +64,12 @@ def deploy_kubernetes_source(targets: Targets, engine: DockerEngine) -> Pipeline
         inputs=(Source, KubernetesOptions, TargetSelector),
         summary="Deliver the newest image built from a folder to a cluster and roll it out.",
     )
-    _with_target(pipeline, targets)
-    pipeline.add_stage(FindBuiltImage(engine)).add_stage(FindImage(engine)).add_stage(PreflightCluster())
-    return _add_rollout(_add_delivery(pipeline.add_stage(Analyze()), engine)).with_timeout(minutes(75))
+    _with_target(pipeline, targets, find=[FindBuiltImage(engine()), FindImage(engine())])
+    pipeline.add_stage(PreflightCluster())
+    return _add_rollout(_add_delivery(pipeline.add_stage(Analyze()), policy)).with_timeout(minutes(75))
 
 
-def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
+def deploy_kubernetes_pinned(targets: Targets) -> Pipeline:
     """Deploy an image that is already in a registry."""
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 
@@ -77,7 +82,7 @@ def deploy_kubernetes_pinned(targets: Targets, _: DockerEngine) -> Pipeline:
     return _add_rollout(pipeline).with_timeout(minutes(65))
 
 
-def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
+def deploy_manifests(targets: Targets) -> Pipeline:
     """Apply a user's manifests."""
     from container_kit.stages.deploy.kubernetes.preflight import PreflightCluster
 
@@ -90,7 +95,7 @@ def deploy_manifests(targets: Targets, _: DockerEngine) -> Pipeline:
     return _add_rollout(pipeline).with_timeout(minutes(65))
 
 
-def full_deployment_kubernetes(targets: Targets, engine: DockerEngine, osv_api: str | None = None) -> Pipeline:
+def full_deployment_kubernetes(targets: Targets, policy: OperatorPolicy) -> Pipeline:
     """Take a repository to a rollout; the cluster is checked before anything is built."""
     from container_kit.stages.analyze import Analyze
     from container_kit.stages.build import BuildImage
@@ -104,9 +109,9 @@ def full_deployment_kubernetes(targets: Targets, engine: DockerEngine, osv_api: 
         summary="From a repository to a rollout in a cluster: check the cluster, build, scan, deliver, deploy.",
     )
     _with_target(pipeline, targets).add_stage(PreflightCluster()).add_stage(Analyze())
-    pipeline.add_conditional_stage(WriteDockerfile(engine=engine), when=needs_dockerfile)
-    pipeline.add_stage(BuildImage(engine)).add_stage(ScanImage(engine, scanner_settings(osv_api)))
-    return _add_rollout(_add_delivery(pipeline, engine)).with_timeout(minutes(100))
+    pipeline.add_conditional_stage(WriteDockerfile(engine=engine()), when=needs_dockerfile)
+    pipeline.add_stage(BuildImage(engine(), policy)).add_stage(ScanImage(engine(), scanner_settings(policy.osv_api)))
+    return _add_rollout(_add_delivery(pipeline, policy)).with_timeout(minutes(100))
 
 
 def write_manifests() -> Pipeline:
@@ -124,7 +129,7 @@ def write_manifests() -> Pipeline:
     return pipeline.with_timeout(minutes(2))
 
 
-def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
+def verify_kubernetes(targets: Targets) -> Pipeline:
     """Check an application in a cluster."""
     from container_kit.stages.deploy.kubernetes.find_rollout import FindRollout
     from container_kit.stages.deploy.kubernetes.verify import VerifyKubernetes
@@ -138,26 +143,29 @@ def verify_kubernetes(targets: Targets, _: DockerEngine) -> Pipeline:
     return pipeline.with_retry(TRANSIENT).with_timeout(minutes(3))
 
 
-def _with_target(pipeline: P, targets: Targets) -> P:
-    """Choose the target, and ask for approval first if it is protected, because the preflight may change it."""
+def _with_target(pipeline: P, targets: Targets, *, find: Sequence[Stage[Any]] = ()) -> P:
+    """Choose the target, and ask for approval first if it is protected, because the preflight may change it.
 
-    def question(artifacts: Artifacts) -> str:
-        source, image = artifacts.get(Source), artifacts.get(LocalImage)
-        what = image.image if image else (Path(source.path).resolve() / source.module).name if source else "it"
-        return f"Deploy {what}"
+    Args:
+        find: Stages that find the image, so that the question names its digest.
+    """
+    from container_kit.stages.deploy.kubernetes.describe import DescribeRollout
 
-    return with_consent(pipeline.add_stage(ChooseTarget(targets, _KINDS)), question)
+    pipeline.add_stage(ChooseTarget(targets, _KINDS))
+    for stage in find:
+        pipeline.add_stage(stage)
+    return with_consent(pipeline, DescribeRollout(), "deploy", targets)
 
 
-def _add_delivery(pipeline: P, engine: DockerEngine) -> P:
+def _add_delivery(pipeline: P, policy: OperatorPolicy) -> P:
     """Deliver the image to the nodes: push it, or load it into them."""
     from container_kit.stages.deploy.kubernetes.image_delivery.stages import ChooseRegistryName, DeliverImage
     from container_kit.stages.push import PushImage
 
     pipeline.add_stage(ChooseRegistryName())
-    push = PushImage(engine, for_cluster=True)
+    push = PushImage(engine(), policy, for_cluster=True)
     pipeline.add_conditional_stage(push, when=lambda artifacts: artifacts[Cluster].delivery == "registry")
-    pipeline.add_stage(DeliverImage(engine))
+    pipeline.add_stage(DeliverImage(engine()))
     return pipeline
 
 

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from glob import escape
 from typing import Any
 
 import anyio
@@ -27,6 +28,7 @@ from container_kit.server.cli.prompt import terminal_prompt
 from container_kit.server.settings import Settings, load
 from container_kit.server.signals import run_until_signal
 from container_kit.stages.contract.fault import ConfigurationError
+from container_kit.stages.contract.operator_policy import OperatorPolicy
 from container_kit.stages.contract.workspace import Workspace
 from container_kit.tools.custom import custom_tool, load_custom_pipelines, pipeline_finder
 from container_kit.tools.pipeline_tool import execute_call
@@ -60,13 +62,14 @@ def run(words: Sequence[str]) -> int:
     telemetry.configure()
     console = make_console(quiet=as_json)
     prompt = terminal_prompt(console)
+    arguments = _arguments(tool, options)
     call = ToolCall(
         tool=tool,
-        arguments=_arguments(tool, options),
+        arguments=arguments,
         runs=RunService(
             _workspace(settings, options.get(_TARGET)),
             _store(settings, tool),
-            find=pipeline_finder(custom, settings.deployment_targets, settings.osv_api),
+            find=pipeline_finder(custom, settings.deployment_targets, _policy(settings, arguments)),
             targets=settings.deployment_targets,
             all_workspaces=True,
         ),
@@ -192,6 +195,14 @@ def _pairs(name: str, values: list[str]) -> dict[str, JsonValue]:
     if not all(separator for _, separator, _ in pairs):
         raise ConfigurationError(f"--{name.replace('_', '-')} takes NAME=VALUE")
     return {key: value for key, _, value in pairs}
+
+
+def _policy(settings: Settings, arguments: dict[str, JsonValue]) -> OperatorPolicy:
+    """Return the operator's rules. A variable that a person named on the command line may be given to the build."""
+    secrets = arguments.get("secrets")
+    places = [str(place) for place in secrets.values()] if isinstance(secrets, dict) else []
+    names = [escape(place.removeprefix("env:")) for place in places if place.startswith("env:")]
+    return settings.policy.model_copy(update={"build_secrets": (*settings.policy.build_secrets, *names)})
 
 
 def _workspace(settings: Settings, target: str | None) -> Workspace:

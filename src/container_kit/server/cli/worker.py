@@ -39,7 +39,7 @@ async def _work_until_signal(settings: Settings) -> None:
     config = replace(
         settings.run_store(),
         role="worker",
-        find=pipeline_finder(load_custom_pipelines(settings.pipelines), settings.deployment_targets, settings.osv_api),
+        find=pipeline_finder(load_custom_pipelines(settings.pipelines), settings.deployment_targets, settings.policy),
         listeners=[Instruments()],
     )
     async with DurableRuns(config).open():

@@ -26,6 +26,8 @@ class BuildOptions(Artifact):
     allow_secrets: bool = False
     """Let files of the context that look like credentials become part of the image."""
     no_cache: bool = False
+    replace_tag: bool = False
+    """Move the tag even from an image that was not built from this folder."""
     platforms: tuple[str, ...] = ()
     """For example `linux/arm64`. Defaults to the engine's platform. Several platforms require docker buildx."""
     builder: str | None = None
@@ -65,6 +67,8 @@ class Image(Artifact):
     """The resolved source folder, if known."""
     previous_id: str | None = None
     """The image that the tag pointed to before; a rollback restores it. Equals `id` if the build changed nothing."""
+    secret_variables: tuple[str, ...] = ()
+    """The variables of the server that the Dockerfile received as build secrets."""
 
 
 class LocalImage(Artifact):

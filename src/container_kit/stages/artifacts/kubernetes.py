@@ -133,10 +133,12 @@ class ManifestLayout(Artifact):
 class ManifestFiles(Artifact):
     """Manifests as files, by path."""
 
-    response_exclude: ClassVar[dict[str, Any] | None] = {"replaced": True}
+    response_exclude: ClassVar[dict[str, Any] | None] = {"replaced": True, "root": True}
 
     layout: Layout
     files: dict[str, str]
+    root: str = ""
+    """The root of the source tree; empty if the files were not written."""
     folder: str = ""
     """The folder of the written files; empty if they were not written."""
     replaced: dict[str, str | None] = Field(default_factory=dict)

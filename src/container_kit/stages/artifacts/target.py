@@ -27,12 +27,14 @@ class Target(Artifact):
     """Whether a person must approve each change."""
     limits: Limits = Limits()
     context: str | None = None
-    """The kubeconfig context. Defaults to the current context."""
+    """The kubeconfig context. Defaults to the current context at the start of the process."""
     namespace: str | None = None
-    """Defaults to the namespace of the context."""
+    """Defaults to the namespace of the context. Callers cannot choose another one."""
     registry: str | None = None
     """The registry that images are pushed to, for example `registry.example.com/team`. Defaults to the delivery method
     of the context."""
+    implicit: bool = False
+    """Set if no target is configured: callers then choose the context and the namespace themselves."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -45,4 +47,5 @@ class TargetSelector(Artifact):
     """The target that a run requests."""
 
     deploy_to: str | None = None
-    """The target's name. Defaults to `local`, the local engine."""
+    """The target's name. Without configured targets, the local engine is `local`. Defaults to `local`, else to the only
+    configured target that fits."""

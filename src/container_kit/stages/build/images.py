@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.build.inputs import Inputs
-from container_kit.stages.docker import images
+from container_kit.stages.contract.fault import FaultCode
+from container_kit.stages.docker import built_images, images, labels
 from container_kit.stages.formats.dockerfile import configuration_of
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+
+TAG_TAKEN = FaultCode(
+    "build.tag_taken",
+    means="The tag names an image that was not built from this folder, such as a base image.",
+    hint="Build with another tag. To move {tag} anyway, call tag with the built image afterwards.",
+)
+
+
+def own_name(reference: str, source: str) -> str:
+    """Return the name with a part that belongs to the folder, so that no other image has it."""
+    name, _, tag = reference.rpartition(":")
+    return f"{name}-{hashlib.sha256(source.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}:{tag}"
+
+
+def is_foreign(api: APIClient, reference: str, source: str) -> bool:
+    """Return whether a tag names an image that was not built from a folder on this machine. It blocks."""
+    details = images.inspect(api, reference)
+    if details is None:
+        return False
+    label = ((details.get("Config") or {}).get("Labels") or {}).get(labels.SOURCE)
+    earlier = label == source  # a release before the records
+    return details["Id"] not in built_images.images_of(source) and not earlier
 
 
 def untag_built(api: APIClient, reference: str, source: str, previous: str | None) -> None:
@@ -18,9 +43,9 @@ def untag_built(api: APIClient, reference: str, source: str, previous: str | Non
     details = images.inspect(api, reference)
     if details is None or details["Id"] == previous:
         return
-    image = images.describe(details, reference)
-    if image.source == source:
-        images.restore_tag(api, reference, image.id, previous, keep_image=False)
+    label = ((details.get("Config") or {}).get("Labels") or {}).get(labels.SOURCE)
+    if label == built_images.source_digest(source):
+        images.restore_tag(api, reference, details["Id"], previous, keep_image=False)
 
 
 def predict(inputs: Inputs, options: BuildOptions) -> Image:

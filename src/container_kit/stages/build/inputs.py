@@ -12,9 +12,10 @@ from pathlib import Path
 from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions
 from container_kit.stages.artifacts.source import Source
-from container_kit.stages.build import ca_certificates, secrets
+from container_kit.stages.build import ca_certificates, caches, secrets
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.contract.redaction import Redactor
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.contract.tool_names import ToolName
@@ -28,6 +29,7 @@ from container_kit.stages.formats.dockerfile import (
     parse_dockerfile,
 )
 from container_kit.stages.formats.dockerignore import IGNORE_INVALID, DockerIgnore, parse_ignore_file
+from container_kit.stages.formats.workspace_files import read_workspace_file
 
 TARGET_NOT_FOUND = FaultCode(
     "build.target_not_found",
@@ -95,7 +97,13 @@ class Inputs:
             yield Path(folder), "Dockerfile"
 
 
-def read_inputs(ctx: StageContext, source: Source, options: BuildOptions, generated: Dockerfile | None) -> Inputs:
+def read_inputs(
+    ctx: StageContext,
+    source: Source,
+    options: BuildOptions,
+    generated: Dockerfile | None,
+    policy: OperatorPolicy = DEFAULT,
+) -> Inputs:
     """Read and check all inputs of a build. It blocks, but reads only small files.
 
     Raises:
@@ -110,14 +118,14 @@ def read_inputs(ctx: StageContext, source: Source, options: BuildOptions, genera
     parsed.check()
     _check_target(parsed, options.target)
     _check_forms(options)
-    build_secrets = secrets.read_secrets(ctx, root, options.secrets)
+    build_secrets = secrets.read_secrets(ctx, root, options.secrets, policy)
     redact = secrets.redactor(options.build_args, build_secrets)
     if options.ca_file is not None:
         build_secrets |= secrets.read_ca_certificates(ctx, root, options.ca_file)
         content = ca_certificates.inject(content, parsed)
     proposed = generated.ignore if generated is not None and file is None else None
     ignore_file = _find_ignore_file(context, file)
-    ignore_text = proposed if proposed is not None else (_read_text(ignore_file, root) if ignore_file else "")
+    ignore_text = proposed if proposed is not None else (_read_text(ctx, ignore_file, root) if ignore_file else "")
     ignore_path = _relative(ignore_file, root) if ignore_file else ".dockerignore"
     return Inputs(
         root=root,
@@ -154,7 +162,7 @@ def _read_dockerfile(
     if file is None:
         raise _not_found(root, module, requested or "Dockerfile")
     ctx.workspace.directory(str(file.resolve().parent))
-    return file, _read_text(file, root)
+    return file, _read_text(ctx, file, root)
 
 
 def _not_found(root: Path, module: Path, requested: str) -> StageFailure:
@@ -179,20 +187,19 @@ def _is_dockerfile(path: Path) -> bool:
     return is_dockerfile_name(path.name) and path.is_file()
 
 
-def _read_text(path: Path, root: Path) -> str:
+def _read_text(ctx: StageContext, path: Path, root: Path) -> str:
     shown = _relative(path, root)
     try:
-        if path.stat().st_size > _MAX_DOCKERFILE:
-            raise DOCKERFILE_UNREADABLE(f"{shown} is larger than {_MAX_DOCKERFILE >> 20} MiB", path=shown)
-        content = path.read_text(encoding="utf-8-sig")
+        content = read_workspace_file(ctx.workspace, path, _MAX_DOCKERFILE).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        evidence = [Evidence(kind="file", text=str(error), where=shown)]
+        text = error.strerror or "unreadable" if isinstance(error, OSError) else "not UTF-8 text"
+        evidence = [Evidence(kind="file", text=text, where=shown)]
         raise DOCKERFILE_UNREADABLE(
             f"{shown} cannot be read as text", evidence=evidence, next_actions=[_edit_and_retry(shown)], path=shown
         ) from error
     if "\0" in content:
         raise DOCKERFILE_UNREADABLE(f"{shown} is binary", next_actions=[_edit_and_retry(shown)], path=shown)
-    return content
+    return content.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _find_context(
@@ -244,14 +251,10 @@ def _check_target(parsed: ParsedDockerfile, target: str | None) -> None:
     )
 
 
-# A cache in a local folder would be a path outside the workspace.
-_CACHE = (r"[\w./:@-]+|type=(registry|inline|gha|s3|azblob)(,\S*)?", "a cache is in a registry, gha, s3 or azblob")
 _FORMS = {
     "build_args": (r"[A-Za-z_][A-Za-z0-9_]*", "a name consists of letters, digits and `_`"),
     "platforms": (r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_]+)?", "a platform is OS/ARCHITECTURE, for example linux/arm64"),
-    "builder": (r"[\w.-]+", "the name of a builder consists of letters, digits, `.`, `-` and `_`"),
-    "cache_from": _CACHE,
-    "cache_to": _CACHE,
+    "builder": (r"[A-Za-z0-9][A-Za-z0-9_.-]*", "a builder's name has letters, digits, `.`, `-` and `_`"),
 }
 
 
@@ -261,6 +264,10 @@ def _check_forms(options: BuildOptions) -> None:
         for text in [value] if isinstance(value, str) else value or ():
             if not re.fullmatch(expression, text):
                 raise ARGUMENT_INVALID(f"{text[:100]!r} in {what}: {form}", what=what, form=form)
+    for what in ("cache_from", "cache_to"):
+        for text in getattr(options, what):
+            if required := caches.explain_invalid(text):
+                raise ARGUMENT_INVALID(f"{text[:100]!r} in {what}: {required}", what=what, form=required)
 
 
 def _is_number(target: str, stages: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -15,18 +16,20 @@ from container_kit.stages.artifacts.dockerfile import Dockerfile
 from container_kit.stages.artifacts.image import BuildOptions, Image
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.build import buildx, failures, inputs, select_builder
+from container_kit.stages.build import secrets as build_secrets
 from container_kit.stages.build.base_credentials import BaseCredentials
 from container_kit.stages.build.buildkit.progress import BuildLog
 from container_kit.stages.build.buildkit.session import SessionRefused
 from container_kit.stages.build.context import build_context, secrets
 from container_kit.stages.build.engine_builders import Builder, BuildRejected, BuildRequest
 from container_kit.stages.build.failures.base import BASE_UNAUTHORIZED
-from container_kit.stages.build.images import predict, untag_built
+from container_kit.stages.build.images import TAG_TAKEN, is_foreign, own_name, predict, untag_built
 from container_kit.stages.build.inputs import Inputs
-from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.contract.fault import Evidence, NextAction, StageFailure
+from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.docker import credentials, images, labels, tag_journal
+from container_kit.stages.docker import built_images, credentials, images, labels, tag_journal
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
 from container_kit.stages.docker.tag_journal import TagMove
@@ -42,6 +45,7 @@ class BuildImage(Stage[Image]):
         *PATH_FAULTS,
         *ENGINE_FAULTS,
         *inputs.FAULTS,
+        TAG_TAKEN,
         *build_context.FAULTS,
         secrets.SECRETS_IN_CONTEXT,
         *buildx.FAULTS,
@@ -50,8 +54,9 @@ class BuildImage(Stage[Image]):
         *credentials.FAULTS,
     )
 
-    def __init__(self, engine: DockerEngine | None = None) -> None:
+    def __init__(self, engine: DockerEngine | None = None, policy: OperatorPolicy = DEFAULT) -> None:
         self._engine = engine or DockerEngine()
+        self._policy = policy
 
     async def resolve(
         self,
@@ -65,7 +70,7 @@ class BuildImage(Stage[Image]):
         Raises:
             StageFailure: A fault of the source, the options, the Dockerfile's syntax or the secrets.
         """
-        return await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile)
+        return await anyio.to_thread.run_sync(inputs.read_inputs, ctx, source, options, dockerfile, self._policy)
 
     async def validate(self, ctx: StageContext, read: Inputs) -> None:
         """Ping the engine."""
@@ -85,14 +90,36 @@ class BuildImage(Stage[Image]):
         if not options.allow_secrets:
             await anyio.to_thread.run_sync(secrets.refuse_secrets, read, options.target)
         started = time.monotonic()
+        received = _received(options)
+        if received:
+            ctx.progress(received)
         try:
             image = await self._build(ctx, options, read)
         except StageFailure as failure:
-            raise StageFailure(failure.fault.redacted(read.redact)) from failure
+            evidence = [Evidence(kind="value", text=received)] if received else []
+            fault = failure.fault.model_copy(update={"evidence": (*failure.fault.evidence, *evidence)})
+            raise StageFailure(fault.redacted(read.redact)) from failure
         return image.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+
+    async def _with_free_tag(self, options: BuildOptions, read: Inputs) -> Inputs:
+        """Return the inputs with a tag that moves from no image but one that was built from this folder.
+
+        Raises:
+            StageFailure: `build.tag_taken`.
+        """
+        source = str(read.root)
+        if options.replace_tag or not await self._engine.call(lambda api: is_foreign(api, read.reference, source)):
+            return read
+        free = own_name(read.reference, source)
+        if options.tag is None:
+            return replace(read, reference=free)
+        action = NextAction(why="Build under a name that is free", arguments={"tag": free})
+        message = f"{read.reference} names an image that was not built from {read.root}"
+        raise TAG_TAKEN(message, next_actions=[action], tag=read.reference)
 
     async def _build(self, ctx: StageContext, options: BuildOptions, read: Inputs) -> Image:
         headers = await self._engine.ping()
+        read = await self._with_free_tag(options, read)
         previous = await self._engine.call(lambda api: images.image_id(api, read.reference))
         previous = tag_journal.record(ctx.run_id, TagMove(self._engine.host, read.reference, previous)).image
         base_credentials = BaseCredentials(read.parsed)
@@ -108,6 +135,7 @@ class BuildImage(Stage[Image]):
             if not built:
                 await self._clean_up(ctx, read, previous)
         details = await self._engine.call(lambda api: api.inspect_image(built))
+        await anyio.to_thread.run_sync(built_images.record, str(details["Id"]), str(read.root))
         steps = log.instructions
         return images.describe(details, read.reference).model_copy(
             update={
@@ -116,6 +144,7 @@ class BuildImage(Stage[Image]):
                 "builder": builder.name,
                 "source": str(read.root),
                 "previous_id": previous,
+                "secret_variables": build_secrets.variables(options.secrets),
             }
         )
 
@@ -128,6 +157,9 @@ class BuildImage(Stage[Image]):
         base_credentials: BaseCredentials,
     ) -> tuple[Builder, BuildLog]:
         relay = _Relay(ctx, read)
+        source = await anyio.to_thread.run_sync(built_images.source_digest, str(read.root))
+        if names := labels.reserved(read.content):
+            ctx.progress(f"labels that only Container Kit sets are emptied: {', '.join(names)[:200]}")
         with read.dockerfile_folder() as (folder, name):
             request = BuildRequest(
                 context=read.context,
@@ -138,7 +170,7 @@ class BuildImage(Stage[Image]):
                 tag=read.reference,
                 target=options.target,
                 build_args=options.build_args,
-                labels={labels.SOURCE: str(read.root)},
+                labels=labels.of_image(source, read.content),
                 secrets=read.secrets,
                 find_credentials=base_credentials.find,
                 base_credentials=tuple(await base_credentials.find_all()),
@@ -190,7 +222,14 @@ class BuildImage(Stage[Image]):
         options: BuildOptions = BuildOptions(),  # noqa: B008 (frozen)
     ) -> Preview[Image]:
         """Return the reference and the context of the build, and the predicted image."""
-        return Preview((f"build {read.reference} from {read.context}",), predict(read, options))
+        received = _received(options)
+        changes = (f"build {read.reference} from {read.context}", *((received,) if received else ()))
+        return Preview(changes, predict(read, options))
+
+
+def _received(options: BuildOptions) -> str:
+    names = ", ".join(build_secrets.variables(options.secrets))
+    return f"the Dockerfile receives these variables of the server: {names}" if names else ""
 
 
 def _explain(log: BuildLog, read: Inputs, base_credentials: BaseCredentials) -> StageFailure:

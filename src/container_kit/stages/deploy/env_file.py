@@ -10,9 +10,9 @@ import anyio
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction
 from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.formats.workspace_files import read_workspace_file
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_MAX_BYTES = 1 << 20
 
 ENV_FILE_NOT_FOUND = FaultCode(
     "deploy.env_file_not_found",
@@ -58,7 +58,7 @@ def check(variables: dict[str, str]) -> None:
 
 
 def _read(ctx: StageContext, path: str, base: str | None) -> dict[str, str]:
-    text = _text(_find(ctx, path, base), path)
+    text = _text(ctx, _find(ctx, path, base), path)
     from dotenv.parser import parse_stream
 
     variables: dict[str, str] = {}
@@ -79,17 +79,13 @@ def _read(ctx: StageContext, path: str, base: str | None) -> dict[str, str]:
 def _find(ctx: StageContext, path: str, base: str | None) -> Path:
     requested = Path(base or ".") / path
     folder = ctx.workspace.directory(str(requested.parent))
-    file = (folder / requested.name).resolve()
-    ctx.workspace.directory(str(file.parent))  # a link must not lead outside
-    return file
+    return folder / requested.name
 
 
-def _text(file: Path, path: str) -> str:
+def _text(ctx: StageContext, file: Path, path: str) -> str:
     without = NextAction(why="Deploy without the file", arguments={"env_file": None})
     try:
-        if not file.is_file() or file.stat().st_size > _MAX_BYTES:
-            raise ENV_FILE_NOT_FOUND(f"{path} is not an environment file", next_actions=[without], path=path)
-        return file.read_text(encoding="utf-8-sig")
+        return read_workspace_file(ctx.workspace, file).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ENV_FILE_NOT_FOUND(f"{path} cannot be read: {reason}", next_actions=[without], path=path) from error

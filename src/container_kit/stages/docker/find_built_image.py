@@ -10,7 +10,7 @@ from container_kit.stages.contract.fault import FaultCode, NextAction
 from container_kit.stages.contract.stage import Stage, StageContext
 from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.contract.workspace import FAULTS as PATH_FAULTS
-from container_kit.stages.docker import images, labels
+from container_kit.stages.docker import built_images, images
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine
 
@@ -34,7 +34,7 @@ class FindBuiltImage(Stage[LocalImage]):
         self._engine = engine or DockerEngine()
 
     async def execute(self, ctx: StageContext, source: Source) -> LocalImage:
-        """Look for images whose label `io.container-kit.source` names the folder.
+        """Look for the images that this machine recorded. A label of an image does not count.
 
         Raises:
             StageFailure: `image.not_built` with the call that builds one, or a fault of the path or the engine.
@@ -52,7 +52,8 @@ class FindBuiltImage(Stage[LocalImage]):
 
 def _newest(api: APIClient, folder: str) -> str | None:
     """Return the most recently tagged image. Its creation time does not count: a cached build keeps an old one."""
-    candidates = api.images(filters={"label": f"{labels.SOURCE}={folder}"})
+    recorded = built_images.images_of(folder)
+    candidates = [image for image in api.images() if image["Id"] in recorded] if recorded else []
     if not candidates:
         return None
     newest = max(candidates, key=lambda one: (bool(images.tags(one)), _tagged_at(api, one["Id"]), one["Created"]))

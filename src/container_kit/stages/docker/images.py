@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.docker import labels
+from container_kit.stages.docker import built_images, labels
 from container_kit.stages.docker.image_reference import ImageReference
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def describe(details: dict[str, Any], reference: str) -> Image:
         volumes=tuple(sorted(config.get("Volumes") or {})),
         writable=known.get(labels.WRITABLE),
         release=_command(known.get(labels.RELEASE)),
-        source=known.get(labels.SOURCE),
+        source=built_images.source_of(details["Id"]),
     )
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from container_kit.stages.contract import expressions as re
+
 if TYPE_CHECKING:
     from container_kit.stages.contract.stage import StageContext
 
+
+_RESERVED = re.compile(r"\bio\.container-kit\.[a-z0-9.-]*[a-z0-9]")
 
 RUN = "io.container-kit.run"
 """The id of the run that created a container."""
@@ -14,7 +18,7 @@ PIPELINE = "io.container-kit.pipeline"
 STAGE = "io.container-kit.stage"
 
 SOURCE = "io.container-kit.source"
-"""The folder that an image was built from."""
+"""A keyed digest of the folder that an image was built from; `built_images` has the folder."""
 BASE_IMAGE_LOCAL = "io.container-kit.base-image.local"
 """Set on a base image that was made on this machine instead of pulled."""
 BASE_IMAGE_SOURCE = "io.container-kit.base-image.source"
@@ -47,6 +51,26 @@ NETWORK = "io.container-kit.network"
 
 HEALTHY = "io.container-kit.healthy"
 """Annotation of a ReplicaSet whose revision was seen healthy."""
+_OF_OBJECTS = (
+    RUN, PIPELINE, STAGE, SOURCE, APP, IMAGE, PORT, CONTAINER_PORT, PROBE, HEALTH_PATH, ZERO_DOWNTIME, PROXY, SERVICES,
+    SERVICE_OF, NETWORK,
+)  # fmt: skip
+"""Labels that mean something on a container, image, network or volume. Those of base images are not among them."""
+
+
+def of_container(own: dict[str, str]) -> dict[str, str]:
+    """Return all labels of a container. The engine adds the labels of the image, so unused ones are set empty."""
+    return {**dict.fromkeys(_OF_OBJECTS, ""), **own}
+
+
+def of_image(source: str, dockerfile: str) -> dict[str, str]:
+    """Return the labels of a built image. They override the reserved labels that its Dockerfile sets."""
+    return {**dict.fromkeys(reserved(dockerfile), ""), SOURCE: source}
+
+
+def reserved(dockerfile: str) -> list[str]:
+    """Return the labels in a Dockerfile's text that only Container Kit sets."""
+    return sorted(set(_RESERVED.findall(dockerfile)))
 
 
 def run_labels(ctx: StageContext) -> dict[str, str]:

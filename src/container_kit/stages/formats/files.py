@@ -177,6 +177,23 @@ def remove_inside(root: str, path: str) -> None:
         _unlink_at(folder, name)
 
 
+def remove_empty_folders_inside(root: str, path: str) -> None:
+    """Remove a folder and its parents below the root, as long as they are empty.
+
+    Raises:
+        LinkError: A parent folder is a symbolic link.
+    """
+    while _components(path):
+        try:
+            with _parent(root, path, create=False) as (folder, name):
+                _rmdir_at(folder, name)
+        except LinkOutsideError:
+            raise
+        except OSError:  # it is not empty, does not exist, or is not a folder
+            return
+        path = path.rpartition("/")[0]
+
+
 def decoded(content: bytes) -> str:
     """Decode UTF-8, or UTF-16 with a byte order mark. Invalid bytes are replaced, CRLF becomes LF."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -374,3 +391,10 @@ def _unlink_at(folder: int | str, name: str) -> None:
         os.unlink(name, dir_fd=folder)
     else:
         (Path(folder) / name).unlink()
+
+
+def _rmdir_at(folder: int | str, name: str) -> None:
+    if isinstance(folder, int):
+        os.rmdir(name, dir_fd=folder)
+    else:
+        (Path(folder) / name).rmdir()

@@ -74,7 +74,14 @@ REFUSED = FaultCode(
     means="The registry or the engine rejected the push for a reason without a separate code.",
     hint="See the message of {registry} in the evidence.",
 )
+REGISTRY_NOT_ALLOWED = FaultCode(
+    "push.registry_not_allowed",
+    means="The operator does not allow pushes to this registry, or its address is never a registry's.",
+    hint="Push to an allowed registry ({allowed}), or ask the operator to add {registry} to CONTAINER_KIT_REGISTRIES. "
+    "Link-local addresses are always refused.",
+)
 FAULTS = (
+    REGISTRY_NOT_ALLOWED,
     UNAUTHORIZED,
     DENIED,
     QUOTA_EXCEEDED,
@@ -88,6 +95,8 @@ FAULTS = (
     REGISTRY_ERROR,
     REFUSED,
 )
+
+_BODY = re.compile(r"(?:response body|server message|body|response)\s*:.*", re.IGNORECASE | re.DOTALL)
 
 # The first match counts: an exceeded quota, for example, is often reported as a denial.
 _PATTERNS: tuple[tuple[str, FaultCode], ...] = (
@@ -124,7 +133,7 @@ def explain(
         engine_host: The engine's address.
         started: Whether layers were being sent; an address that does not answer is then a lost connection.
     """
-    message = Redactor(credentials.secrets)(message)
+    message = without_body(Redactor(credentials.secrets)(message))
     code = next((code for pattern, code in _PATTERNS if re.search(pattern, message, re.IGNORECASE)), REFUSED)
     if code is REGISTRY_UNREACHABLE and started:
         code = REGISTRY_CONNECTION_LOST
@@ -132,7 +141,7 @@ def explain(
         code = UNAUTHORIZED  # without credentials, a denial says nothing about a user's permissions
     return code(
         f"{reference}: {' '.join(message.split())[:300]}",
-        evidence=[Evidence(kind="value", text=message[:2000], where=reference.registry)],
+        evidence=[Evidence(kind="value", text=message[:500], where=reference.registry)],
         next_actions=_actions(code, reference.registry),
         registry=reference.registry,
         repository=reference.name,
@@ -140,6 +149,11 @@ def explain(
         found=f"credentials from {credentials.source}" if credentials.secrets else "no credentials",
         host=engine_host,
     )
+
+
+def without_body(message: str) -> str:
+    """Return an engine's message without the body of a response: it can come from any server that it was led to."""
+    return _BODY.sub("response (its body is not shown)", message)
 
 
 def _actions(code: FaultCode, registry: str) -> list[NextAction]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import ipaddress
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
 
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.docker.credentials import Credentials
 from container_kit.stages.docker.image_reference import DOCKER_HUB, ImageReference
+from container_kit.stages.push.addresses import AddressRefused, checking_adapter, resolve
 
 if TYPE_CHECKING:
     from requests import Session
@@ -31,6 +35,8 @@ _TIMEOUTS = (5.0, 20.0)
 _MAX_BYTES = 8 * 2**20
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+_DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,128}")
+_MAX_REDIRECTS = 4
 
 
 class RegistryUnreachable(Exception):
@@ -66,7 +72,7 @@ class _Response:
     def raise_for_status(self) -> _Response:
         if self.status < 400:
             return self
-        raise RegistryError(self.status, " ".join(self.content[:4000].decode(errors="replace").split())[:500])
+        raise RegistryError(self.status, _error_text(self.status, self.json()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ class Registry:
         if response.status == 404:
             return None
         digest = response.raise_for_status().headers.get("Docker-Content-Digest", "")
-        return RegistryManifest(digest) if digest else self.get(name)
+        return RegistryManifest(digest) if _DIGEST.fullmatch(digest) else self.get(name)
 
     def get(self, name: str) -> RegistryManifest | None:
         """Read a manifest, and compute its digest."""
@@ -172,18 +178,43 @@ class Registry:
         raise RegistryUnreachable("; ".join(reasons))
 
     def _fetch(self, method: str, url: str, **options: Any) -> _Response:
-        """Send one request, and read at most a few megabytes of its response."""
+        """Send one request, and follow redirects of a read as long as they stay on the same host and port."""
+        for _ in range(_MAX_REDIRECTS):
+            response = self._send(method, url, **options)
+            if not 300 <= response.status < 400:
+                return response
+            location = urljoin(url, response.headers.get("Location", ""))
+            if method not in ("GET", "HEAD") or _origin(location) != _origin(url):
+                break
+            url = location
+        raise RegistryError(response.status, "the registry redirects to another place, which is not followed")
+
+    def _send(self, method: str, url: str, **options: Any) -> _Response:
+        """Send one request, and read at most a few megabytes of its response.
+
+        Raises:
+            RegistryError: The host has an address that is never a registry's.
+            RegistryUnreachable: The registry does not answer.
+        """
         import requests
         import urllib3
 
+        try:
+            _check_address(url)
+        except AddressRefused as refused:
+            raise RegistryError(403, str(refused)) from refused
         if self._session is None:
             self._session = requests.Session()
             self._session.auth = lambda request: request  # otherwise a .netrc replaces the credentials
-        options |= {"timeout": _TIMEOUTS, "stream": True} | self._trust()
+            for scheme in ("http://", "https://"):
+                self._session.mount(scheme, checking_adapter())
+        options |= {"timeout": _TIMEOUTS, "stream": True, "allow_redirects": False} | self._trust()
         try:
             with self._session.request(method, url, **options) as response:
                 content = response.raw.read(_MAX_BYTES, decode_content=True)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except AddressRefused as refused:  # the name has another address by now
+            raise RegistryError(403, str(refused)) from refused
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
             raise RegistryUnreachable(_reason(error)) from error
         return _Response(response.status_code, response.headers, content)
 
@@ -218,7 +249,9 @@ class Registry:
     def _token(self, challenge: dict[str, str], path: str) -> str:
         """Get a token (distribution specification, "Token Authentication"), by OAuth2 for an identity token."""
         realm = challenge.get("realm", "")
-        if not realm.startswith(("https://", "http://" if self.insecure else "https://")):
+        parts = urlsplit(realm)
+        own_host = parts.hostname == urlsplit(self._bases()[0]).hostname
+        if parts.scheme != "https" and not (self.insecure and parts.scheme == "http" and own_host):
             raise RegistryError(401, "the registry's token server does not use HTTPS")
         scope = "" if path == "/v2/" else f"repository:{self.reference.path}:pull,push,delete"
         query = {"service": challenge.get("service", "")} | ({"scope": scope} if scope else {})
@@ -250,6 +283,47 @@ def is_insecure(image: ImageReference, engine: dict[str, Any]) -> bool:
         return False
     networks = [*(engine.get("InsecureRegistryCIDRs") or []), "127.0.0.0/8", "::1/128"]
     return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
+
+
+def check_registry(registry: str) -> None:
+    """Check the address of a registry. It blocks.
+
+    Args:
+        registry: `host[:port]`.
+
+    Raises:
+        AddressRefused: It has an address that is never a registry's.
+    """
+    _check_address(f"https://{registry}")
+
+
+def _check_address(url: str) -> None:
+    """Check the host of a URL, also for a connection through a proxy. A proxy may know names that this machine doesn't.
+
+    Raises:
+        AddressRefused: The host has an address that is never a registry's.
+    """
+    parts = urlsplit(url)
+    with suppress(OSError, UnicodeError):
+        resolve(parts.hostname or "", parts.port or 0)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _error_text(status: int, answer: dict[str, Any]) -> str:
+    """Return the errors of an answer in the form of the distribution specification; nothing else of it is reported."""
+    errors = answer.get("errors")
+    listed = [error for error in errors[:3] if isinstance(error, dict)] if isinstance(errors, list) else []
+    texts = [f"{_line(error.get('code'), 60)}: {_line(error.get('message'), 200)}" for error in listed]
+    return "; ".join(texts) or http.client.responses.get(status, "no error of the registry")
+
+
+def _line(value: object, longest: int) -> str:
+    text = value if isinstance(value, str) else ""
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:longest]).split())
 
 
 def _basic(credentials: Credentials) -> str:

@@ -14,7 +14,8 @@ import anyio.to_thread
 
 from container_kit.stages.artifacts.image import Image
 from container_kit.stages.artifacts.push import PushedImage, PushOptions
-from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
+from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
+from container_kit.stages.contract.operator_policy import DEFAULT, OperatorPolicy
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.docker import credentials, images
 from container_kit.stages.docker import engine as docker_engine
@@ -26,11 +27,13 @@ from container_kit.stages.docker.image_reference import (
     read_repository,
 )
 from container_kit.stages.push import failures
+from container_kit.stages.push.addresses import AddressRefused
 from container_kit.stages.push.registry import (
     Registry,
     RegistryError,
     RegistryManifest,
     RegistryUnreachable,
+    check_registry,
     is_insecure,
 )
 from container_kit.stages.push.undo import CANNOT_UNDO, undo
@@ -75,6 +78,7 @@ class PushImage(Stage[PushedImage]):
 
     Args:
         engine: The engine that has the image. It sends the layers.
+        policy: Names the registries that may be pushed to.
         for_cluster: A cluster will run the image. A rollback then deletes nothing from the registry, because pods may
             refer to the image.
     """
@@ -90,8 +94,9 @@ class PushImage(Stage[PushedImage]):
         *docker_engine.FAULTS,
     )
 
-    def __init__(self, engine: DockerEngine, *, for_cluster: bool = False) -> None:
+    def __init__(self, engine: DockerEngine, policy: OperatorPolicy = DEFAULT, *, for_cluster: bool = False) -> None:
         self._engine = engine
+        self._policy = policy
         self._for_cluster = for_cluster
 
     async def resolve(self, ctx: StageContext, options: PushOptions, image: Image) -> ImageReference:
@@ -124,6 +129,7 @@ class PushImage(Stage[PushedImage]):
 
     async def preview(self, ctx: StageContext, image: Image, reference: ImageReference) -> Preview[PushedImage]:
         """Return the destination. The digest is known only after a push."""
+        await self._registry(reference)
         return Preview((f"push {image.reference} to {reference}",))
 
     async def execute(self, ctx: StageContext, image: Image, reference: ImageReference) -> PushedImage:
@@ -173,6 +179,17 @@ class PushImage(Stage[PushedImage]):
         return [f"{made.pinned} stays in the registry: pods may refer to it"] if self._for_cluster else None
 
     async def _registry(self, reference: ImageReference) -> Registry:
+        """Return the client of a registry that may be pushed to.
+
+        Raises:
+            StageFailure: `push.registry_not_allowed`, or a fault of the credentials.
+        """
+        if not self._policy.allows_registry(reference.registry):
+            raise self._not_allowed(reference, f"pushes to {reference.registry} are not allowed")
+        try:
+            await anyio.to_thread.run_sync(check_registry, reference.registry)
+        except AddressRefused as refused:
+            raise self._not_allowed(reference, str(refused)) from refused
         found = await credentials.find_credentials(reference.registry, reference.path)
         config: dict[str, Any] = await self._engine.call(lambda api: api.info().get("RegistryConfig") or {})
         return Registry(reference, found, is_insecure(reference, config))
@@ -254,6 +271,13 @@ class PushImage(Stage[PushedImage]):
                     lambda api: images.restore_tag(api, tag, before.image_id, before.local_id, keep_image=True)
                 )
 
+    def _not_allowed(self, reference: ImageReference, message: str) -> StageFailure:
+        allowed = ", ".join(self._policy.registries) or "every other one"
+        action = NextAction(why=f"Push to a registry that is allowed: {allowed}")
+        return failures.REGISTRY_NOT_ALLOWED(
+            message, next_actions=[action], registry=reference.registry, allowed=allowed
+        )
+
     def _explain(self, message: str, registry: Registry, *, started: bool = False) -> StageFailure:
         return failures.explain(message, registry.reference, registry.credentials, self._engine.host, started=started)
 
@@ -299,5 +323,5 @@ def _digest_from_engine(api: APIClient, registry: Registry) -> str | None:
     headers = {"X-Registry-Auth": registry.credentials.header}
     response = api.get(f"{api.base_url}/distribution/{registry.reference}/json", headers=headers, timeout=30)
     if response.status_code != 200:
-        raise RegistryError(response.status_code, response.text[:500])
+        raise RegistryError(response.status_code, failures.without_body(response.text)[:300])
     return str(response.json()["Descriptor"]["digest"])

@@ -29,7 +29,7 @@ HostPort = Annotated[int, Field(ge=1, le=65535, description="On 127.0.0.1; defau
 ContainerPort = Annotated[int, Field(ge=1, le=65535, description="Default: detected")]
 Env = Annotated[dict[str, str], Field(description="NAME: value; never in results")]
 EnvFile = Annotated[str, Field(description="NAME=value lines; for secrets")]
-TargetName = Annotated[str, Field(description="Target; default: this machine")]
+TargetName = Annotated[str, Field(description="Configured target; default: this machine")]
 HealthPath = Annotated[str, Field(description="Path for GET; default: detected")]
 HealthTimeout = Annotated[float, Field(gt=0, le=600, description="Seconds until healthy")]
 ReadOnly = Annotated[bool, Field(description="Read-only root, writable /tmp")]

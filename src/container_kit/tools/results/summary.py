@@ -120,7 +120,8 @@ def image_line(image: Image) -> str:
     """Return one line about a built image."""
     ports = f", ports {', '.join(map(str, image.ports))}" if image.ports else ""
     cached = f", {image.cached_steps} of {image.steps} steps cached" if image.steps else ""
-    return f"built {image.reference} ({image.size / 1e6:.0f} MB{ports}{cached}) {image.id[:19]}"
+    received = f"; its Dockerfile received {', '.join(image.secret_variables)}" if image.secret_variables else ""
+    return f"built {image.reference} ({image.size / 1e6:.0f} MB{ports}{cached}) {image.id[:19]}{received}"
 
 
 def pushed_line(pushed: PushedImage) -> str:

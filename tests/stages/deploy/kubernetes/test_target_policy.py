@@ -26,9 +26,17 @@ def test_without_a_target_the_options_stay_as_they_are() -> None:
     assert apply_target(options, None) == options
 
 
-def test_what_a_target_leaves_open_is_the_callers_choice() -> None:
-    found = apply_target(KubernetesOptions(namespace="other"), Target(name="lab", kind="kubernetes"))
-    assert (found.namespace, found.kube_context) == ("other", None)
+def test_only_without_configured_targets_is_the_place_the_callers_choice() -> None:
+    options = KubernetesOptions(namespace="other", kube_context="lab")
+    found = apply_target(options, Target(name="kubernetes", kind="kubernetes", implicit=True))
+    assert (found.namespace, found.kube_context) == ("other", "lab")
+
+
+@pytest.mark.parametrize("option", [{"kube_context": "prod"}, {"namespace": "shop"}])
+def test_a_place_that_a_target_leaves_open_is_the_default_one(option: dict[str, Any]) -> None:
+    with pytest.raises(StageFailure) as caught:
+        apply_target(KubernetesOptions(**option), Target(name="lab", kind="kubernetes"))
+    assert caught.value.fault.code == "deploy.option_invalid"
 
 
 @pytest.mark.parametrize("option", [{"kube_context": "lab"}, {"namespace": "kube-system"}, {"registry": "evil.test"}])
@@ -60,8 +68,7 @@ def test_more_than_is_allowed_is_refused_with_what_is(option: dict[str, Any], li
     "found",
     [
         {"kind": "Secret", "metadata": {"name": "x", "namespace": "kube-system"}},
-        {"kind": "Namespace", "metadata": {"name": "x"}},
-        {"kind": "ClusterRoleBinding", "metadata": {"name": "x"}},
+        {"kind": "Service", "metadata": {"name": "x", "namespace": "Shop"}},
     ],
 )
 def test_own_objects_outside_the_targets_namespace_are_refused(found: dict[str, Any]) -> None:

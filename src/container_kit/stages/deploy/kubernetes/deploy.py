@@ -17,8 +17,11 @@ from container_kit.stages.artifacts.kubernetes import (
     KubernetesOptions,
     Manifests,
 )
+from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.fault import Evidence, Fault, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
+from container_kit.stages.deploy.faults import OPTION_INVALID, OVER_LIMIT
+from container_kit.stages.deploy.kubernetes import object_policy
 from container_kit.stages.deploy.kubernetes.apply.apply import Planned, apply_all, check, plan
 from container_kit.stages.deploy.kubernetes.apply.prune import find_obsolete
 from container_kit.stages.deploy.kubernetes.apply.undo import UNDO_SECONDS, UndoResult, find_changed, undo
@@ -80,8 +83,8 @@ class DeployToKubernetes(Stage[KubernetesDeployment]):
 
     rollback_timeout = UNDO_SECONDS + 60
     faults = (
-        NOTHING_TO_APPLY, UNDO_INCOMPLETE, CHANGED_SINCE, *WATCH_FAULTS, *ROLLOUT_FAULTS, *API_FAULTS,
-        *KUBECONFIG_FAULTS,
+        NOTHING_TO_APPLY, UNDO_INCOMPLETE, CHANGED_SINCE, OPTION_INVALID, OVER_LIMIT, *object_policy.FAULTS,
+        *WATCH_FAULTS, *ROLLOUT_FAULTS, *API_FAULTS, *KUBECONFIG_FAULTS,
     )  # fmt: skip
 
     def __init__(
@@ -96,16 +99,23 @@ class DeployToKubernetes(Stage[KubernetesDeployment]):
         self._undo_seconds = undo_seconds
 
     async def resolve(
-        self, ctx: StageContext, manifests: Manifests, options: KubernetesOptions, cluster: Cluster
+        self,
+        ctx: StageContext,
+        manifests: Manifests,
+        options: KubernetesOptions,
+        cluster: Cluster,
+        target: Target | None = None,
     ) -> RolloutPlan:
         """Plan the changes, and let the API server check every object without changing anything.
 
         Raises:
-            StageFailure: A fault of the API, `kubernetes.pod_security`, `kubernetes.nothing_to_apply`.
+            StageFailure: A fault of the API, of the target's rules, `kubernetes.pod_security`,
+                `kubernetes.nothing_to_apply`.
         """
         if not manifests.objects:
             raise NOTHING_TO_APPLY("the manifests contain no objects")
         async with connect(cluster.context, self._kubeconfig) as api:
+            await object_policy.check_objects(api, manifests, target)
             objects = await plan(api, manifests.objects, manifests.namespace)
             _reject_paused(objects)
             if manifests.generated and options.replicas is None:

@@ -11,11 +11,6 @@ from container_kit.stages.artifacts.target import Target
 from container_kit.stages.deploy.faults import OPTION_INVALID, over_limit
 from container_kit.stages.deploy.kubernetes.validation import quantity
 
-_CLUSTER_SCOPED = (
-    "Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "PersistentVolume", "StorageClass",
-    "PriorityClass", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy",
-)  # fmt: skip
-
 
 def apply_target(options: KubernetesOptions, target: Target | None) -> KubernetesOptions:
     """Apply a target's settings to the options.
@@ -42,29 +37,37 @@ def resolve_location(
     Raises:
         StageFailure: `deploy.option_invalid` if the caller requests others.
     """
-    if target is None:
+    if target is None or target.implicit:
         return context, namespace
     return (
-        _target_value("kube_context", context, target, target.context),
-        _target_value("namespace", namespace, target, target.namespace),
+        _fixed_value("kube_context", context, target, target.context),
+        _fixed_value("namespace", namespace, target, target.namespace),
     )
 
 
 def require_namespace(objects: Sequence[dict[str, Any]], target: Target | None) -> None:
-    """Reject a user's objects outside the target's namespace.
+    """Reject a user's objects in another namespace than the target's; `object_policy` checks the kinds.
 
     Raises:
         StageFailure: `deploy.option_invalid`.
     """
-    if target is None or target.namespace is None:
+    if target is None or target.implicit or target.namespace is None:
         return
     for obj in objects:
         namespace = obj["metadata"].get("namespace")
-        if namespace not in (None, target.namespace) or obj["kind"] in _CLUSTER_SCOPED:
+        if namespace not in (None, target.namespace):
             name = f"{obj['kind']}/{obj['metadata'].get('name')}"
-            scope = f"in namespace {namespace}" if namespace else "cluster-scoped"
+            scope = f"in namespace {str(namespace)[:80]!r}"
             rule = f"only objects of namespace {target.namespace}, which target {target.name} sets"
             raise OPTION_INVALID(f"manifests: {name} is {scope}", option="manifests", rule=rule)
+
+
+def _fixed_value(option: str, requested: str | None, target: Target, setting: str | None) -> str | None:
+    """Return a setting that decides the place. Without it, the caller cannot choose either: the default applies."""
+    if setting is None and requested is not None:
+        rule = f"nothing: target {target.name} has the default, and callers cannot leave it"
+        raise OPTION_INVALID(f"{option} cannot be chosen on {target.name}", option=option, rule=rule)
+    return _target_value(option, requested, target, setting)
 
 
 def _target_value(option: str, requested: str | None, target: Target, setting: str | None) -> str | None:

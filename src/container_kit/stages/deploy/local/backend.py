@@ -31,7 +31,7 @@ from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, AppConta
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, find_active
 from container_kit.stages.deploy.local.lock import hold_lock
-from container_kit.stages.deploy.local.programs.one_off import not_running, run_command
+from container_kit.stages.deploy.local.one_off import not_running, run_command
 from container_kit.stages.deploy.local.recovery import STOP_GRACE, recover
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services
@@ -73,16 +73,15 @@ class LocalBackend:
     @staticmethod
     def summarize(deployment: Deployment, verification: Verification | None) -> Sequence[str]:
         """Describe a deployment and its checks in a few lines."""
-        head = _headline(deployment)
+        command = deployment.forward_command
+        reach = [f"The engine is remote. To open the URL on this machine, run: {command}"] if command else []
         kept = [
             f"{path} is on the volume {name}, which survives new versions" for name, path in deployment.volumes.items()
         ]
         released = [f"ran before it served: {deployment.release_command}"] if deployment.release_command else []
         names = ", ".join(deployment.generated)
         secrets = [f"generated for this application, and kept: {names}"] if names else []
-        command = deployment.forward_command
-        reach = [f"The engine is remote. To open the URL on this machine, run: {command}"] if command else []
-        return [head, *reach, *released, *secrets, *kept, *check_lines(verification)]
+        return [_headline(deployment), *reach, *released, *secrets, *kept, *check_lines(verification)]
 
     async def list(self, name: str | None) -> Sequence[Application]:
         """Return the applications on the engine, by name."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.deploy.local import diagnose, proxy
+from container_kit.stages.deploy.local import diagnose
 from container_kit.stages.deploy.local.container import CANDIDATE_SUFFIX
-from container_kit.stages.deploy.local.containers import Containers
+from container_kit.stages.deploy.local.containers import VOLUME_FOREIGN, Containers, create_volume, volume_name
 from container_kit.stages.deploy.local.ports import find_holder, free_port
+from container_kit.stages.deploy.local.proxied import proxy
 from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.docker import labels
 from container_kit.stages.docker.images import IMAGE_NOT_FOUND, not_found
@@ -27,7 +28,7 @@ PORT_IN_USE = FaultCode(
     hint="Deploy with port={free}, which is free, or stop what uses the port.",
 )
 
-FAULTS = (IMAGE_NOT_FOUND, PORT_IN_USE)
+FAULTS = (IMAGE_NOT_FOUND, PORT_IN_USE, VOLUME_FOREIGN)
 
 _TMPFS = {"/tmp": "size=64m,mode=1777"}  # noqa: S108 (a path in the container)
 _PIDS = 256
@@ -97,8 +98,9 @@ def _create(
     api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec, port: int | None, *, published: bool
 ) -> str:
     # Behind a proxy, the probe can use any free port of 127.0.0.2, if this machine has it.
-    publish = {spec.container_port: None if spec.options.zero_downtime else port} if published else {}
-    create_volumes(api, spec)
+    has_port = published and spec.container_port is not None
+    publish = {spec.container_port: None if spec.options.zero_downtime else port} if has_port else {}
+    volumes = create_volumes(api, spec)
     name = f"{spec.app}-{secrets.token_hex(4)}{CANDIDATE_SUFFIX}"
     created = api.create_container(
         _reference(api, spec),
@@ -109,7 +111,7 @@ def _create(
         labels=_labels(ctx, spec, port),
         ports=list(publish),
         volumes=writable_folders(spec),
-        host_config=host_config(api, network, spec, publish),
+        host_config=host_config(api, network, spec, publish, volumes),
     )
     if spec.options.zero_downtime or spec.services:
         aliases = [proxy.network_alias(name)]
@@ -125,7 +127,7 @@ def _command(text: str | None) -> list[str] | None:
 
 
 def _labels(ctx: StageContext, spec: ContainerSpec, port: int | None) -> dict[str, str]:
-    return {
+    own = {
         **labels.run_labels(ctx),
         labels.APP: spec.app,
         labels.IMAGE: spec.image,
@@ -136,6 +138,7 @@ def _labels(ctx: StageContext, spec: ContainerSpec, port: int | None) -> dict[st
         **({labels.ZERO_DOWNTIME: "haproxy"} if spec.options.zero_downtime else {}),
         **({labels.SERVICES: ",".join(kind.name for kind, _ in spec.services)} if spec.services else {}),
     }
+    return labels.of_container(own)
 
 
 def _reference(api: APIClient, spec: ContainerSpec) -> str:
@@ -148,10 +151,12 @@ def _reference(api: APIClient, spec: ContainerSpec) -> str:
     return spec.image_id or spec.image
 
 
-def create_volumes(api: APIClient, spec: ContainerSpec) -> None:
-    """Create the named volumes of a version; those that exist are kept."""
-    for volume in spec.volumes:
-        api.create_volume(volume, labels={labels.APP: spec.app})
+def create_volumes(api: APIClient, spec: ContainerSpec) -> dict[str, str]:
+    """Create the named volumes of a version, and return their names on the engine with their paths."""
+    volumes = {volume_name(api, spec.app, volume): path for volume, path in spec.volumes.items()}
+    for volume in volumes:
+        create_volume(api, spec.app, volume)
+    return volumes
 
 
 def writable_folders(spec: ContainerSpec) -> list[str]:
@@ -161,14 +166,18 @@ def writable_folders(spec: ContainerSpec) -> list[str]:
 
 
 def host_config(
-    api: APIClient, network: str, spec: ContainerSpec, publish: dict[int | None, int | None]
+    api: APIClient,
+    network: str,
+    spec: ContainerSpec,
+    publish: dict[int | None, int | None],
+    volumes: dict[str, str],
 ) -> dict[str, Any]:
     """Return the limits and the mounts of a container of a version."""
     memory = spec.options.memory_mb << 20
     config: dict[str, Any] = api.create_host_config(
         network_mode=network,
         port_bindings=publish,
-        binds=[f"{volume}:{path}" for volume, path in spec.volumes.items()],
+        binds=[f"{volume}:{path}" for volume, path in volumes.items()],
         init=True,
         read_only=spec.options.read_only,
         tmpfs=_TMPFS,

@@ -14,6 +14,7 @@ from container_kit.stages.docker.labels import (
     PORT,
     PROBE,
     PROXY,
+    RUN,
     SERVICES,
     ZERO_DOWNTIME,
 )
@@ -23,6 +24,7 @@ CANDIDATE_SUFFIX = "-candidate"
 APP_NETWORK_PREFIX = "container-kit-app-"
 """Begins the name of the internal network that connects an application to its proxy and services."""
 PUBLIC_ADDRESS, STAGING_ADDRESS = "127.0.0.1", "127.0.0.2"
+_RANDOM, _HEXADECIMAL = 8, frozenset("0123456789abcdef")
 RESTART_POLICY = {"Name": "unless-stopped", "MaximumRetryCount": 0}
 
 
@@ -76,18 +78,27 @@ class AppContainer:
     @property
     def zero_downtime(self) -> bool:
         """Whether it is served through a proxy."""
-        return ZERO_DOWNTIME in self.labels
+        return bool(self.labels.get(ZERO_DOWNTIME))
 
     @property
     def app_network(self) -> str | None:
         """The application's internal network, if the container belongs to it: behind a proxy, or with services."""
-        member = self.zero_downtime or self.is_proxy or SERVICES in self.labels
+        member = self.zero_downtime or self.is_proxy or bool(self.labels.get(SERVICES))
         return APP_NETWORK_PREFIX + self.app if member else None
 
     @property
     def is_proxy(self) -> bool:
         """Whether it is the proxy of an application."""
-        return PROXY in self.labels
+        return bool(self.labels.get(PROXY))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether Container Kit created it. Its name says so: any image can bring the labels."""
+        app, kind = self.labels.get(APP), "proxy-" if self.is_proxy else ""
+        if not app or not (self.is_proxy or self.labels.get(RUN)):
+            return False
+        prefix, random = f"{app}-{kind}", self.version_name.removeprefix(f"{app}-{kind}")
+        return self.name.startswith(prefix) and len(random) == _RANDOM and set(random) <= _HEXADECIMAL
 
     @property
     def version_name(self) -> str:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from container_kit.stages.contract import expressions as re
-from container_kit.stages.contract.fault import StageFailure
+from container_kit.stages.contract.fault import FaultCode, StageFailure
 from container_kit.stages.deploy.local.container import (
     PUBLIC_ADDRESS,
     RESTART_POLICY,
@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+VOLUME_FOREIGN = FaultCode(
+    "deploy.volume_foreign",
+    means="A volume of the required name exists, and another application or person created it.",
+    hint="Deploy under another name than {app}, or remove the volume {volume} if its data are not needed.",
+)
 _PODMAN_PREFIX = re.compile(r"^(localhost|docker\.io/library|docker\.io)/")
 """Podman lists images with their registry."""
 
@@ -58,7 +63,8 @@ class Containers:
 
     async def _list(self, label: str) -> list[AppContainer]:
         listed = await self.engine.call(lambda api: api.containers(all=True, filters={"label": label}))
-        return sorted(map(from_listing, listed), key=lambda container: container.created, reverse=True)
+        own = [container for container in map(from_listing, listed) if container.is_own]
+        return sorted(own, key=lambda container: container.created, reverse=True)
 
     def port_holders(self, containers: list[AppContainer]) -> list[AppContainer]:
         """Return the containers that hold a public port, or would hold it if they ran; the likeliest first."""
@@ -185,7 +191,8 @@ class Containers:
     async def list_volumes(self, app: str) -> list[str]:
         """Return the names of an application's volumes."""
         listed = await self.engine.call(lambda api: api.volumes(filters={"label": f"{APP}={app}"}))
-        return sorted(volume["Name"] for volume in listed["Volumes"] or ())
+        names = [str(volume["Name"]) for volume in listed["Volumes"] or ()]
+        return sorted(name for name in names if name.startswith((f"{app}.", f"{app}-")))  # a label is not enough
 
     async def remove_volumes(self, names: list[str]) -> None:
         """Remove unused volumes."""
@@ -240,6 +247,27 @@ class Containers:
             return ""
 
         return await self.engine.call(work)
+
+
+def volume_name(api: APIClient, app: str, volume: str) -> str:
+    """Return the name of an application's volume. The point cannot be part of a name, so no other pair has it.
+
+    A volume of an earlier release, whose name had a hyphen, is used if it has the label of this application.
+    """
+    earlier = f"{app}-{volume}"
+    existing = {item["Name"]: item.get("Labels") or {} for item in api.volumes()["Volumes"] or ()}
+    return earlier if existing.get(earlier, {}).get(APP) == app else f"{app}.{volume}"
+
+
+def create_volume(api: APIClient, app: str, name: str) -> None:
+    """Create a volume of an application if it does not exist.
+
+    Raises:
+        StageFailure: `deploy.volume_foreign`.
+    """
+    created = api.create_volume(name, labels={APP: app})  # returns an existing volume as it is
+    if (created.get("Labels") or {}).get(APP) != app:
+        raise VOLUME_FOREIGN(f"the volume {name} does not belong to {app}", volume=name, app=app)
 
 
 def ensure_image(api: APIClient, names: tuple[str, ...], built: str, dockerfile: str) -> str | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from container_kit.stages.deploy.local import proxy
 from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
+from container_kit.stages.deploy.local.proxied import proxy
 from container_kit.stages.deploy.local.swap import revert, swap
 from container_kit.stages.docker.labels import RUN
 

@@ -13,7 +13,7 @@ from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.faults import VERSION_NOT_FOUND, version_not_found
-from container_kit.stages.deploy.local import candidate, proxy, readiness, swap
+from container_kit.stages.deploy.local import candidate, readiness, swap
 from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, AppContainer, Networks
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over, find_active, revert_cutover
@@ -21,6 +21,7 @@ from container_kit.stages.deploy.local.lock import BUSY, hold_lock
 from container_kit.stages.deploy.local.ports import free_port, is_free
 from container_kit.stages.deploy.local.probe import probe_address
 from container_kit.stages.deploy.local.programs import portless, release
+from container_kit.stages.deploy.local.proxied import proxy
 from container_kit.stages.deploy.local.proxied.probe_inside import probe_public, probe_staged
 from container_kit.stages.deploy.local.recovery import clean_up, recover, retire
 from container_kit.stages.deploy.local.rollback import activate
@@ -83,11 +84,11 @@ class LocalDeployer:
         """Describe the changes, one line each."""
         existing = await self._containers.list_app(spec.app)
         active = await find_active(self._containers, existing)
+        spec = await self._adapt(None, spec)
+        port, old = await self._port_for(spec, active), active.version
         if spec.kind != "web":
             what = {"worker": "as a worker", "job": "to its end"}.get(spec.kind)
             return (f"run {spec.image} {what}, without a port" if what else f"nothing: {spec.image} is a command",)
-        spec = await self._adapt(None, spec)
-        port, old = await self._port_for(spec, active), active.version
         lines = [f"run {spec.image} as {spec.app} on {PUBLIC_ADDRESS}:{port}"]
         if old:
             how = (
@@ -114,7 +115,7 @@ class LocalDeployer:
             StageFailure: One of `FAULTS`; the previous version keeps serving.
         """
         async with hold_lock(self._engine.host, spec.app):
-            spec = await self._adapt(ctx, spec) if spec.kind == "web" else spec
+            spec = await self._adapt(ctx, spec)
             active, existing = await recover(self._containers, spec.app)
             port = await self._port_for(spec, active)
             spec = spec.with_env(await anyio.to_thread.run_sync(generate_secrets, spec.app, spec.generated))

@@ -12,10 +12,10 @@ from contextlib import suppress
 import anyio
 
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.local import proxy
 from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, find_active
+from container_kit.stages.deploy.local.proxied import proxy
 
 STOP_GRACE = 10
 """Seconds that a replaced version gets to finish its work, as with `docker stop`."""

@@ -7,10 +7,11 @@ from contextlib import suppress
 import anyio
 
 from container_kit.stages.contract.fault import StageFailure
-from container_kit.stages.deploy.local import proxy, readiness, swap
+from container_kit.stages.deploy.local import readiness, swap
 from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over
+from container_kit.stages.deploy.local.proxied import proxy
 from container_kit.stages.deploy.local.proxied.probe_inside import probe_public, probe_staged
 from container_kit.stages.deploy.local.recovery import clean_up
 from container_kit.stages.deploy.local.watchdog import watchdog

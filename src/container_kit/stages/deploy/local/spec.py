@@ -53,19 +53,19 @@ class ContainerSpec:
     """The backing services, each with the variable that takes its address."""
     missing_variables: tuple[str, ...] = ()
     """Variables that the application requires and that nothing sets."""
-    kind: ProgramKind = "web"
-    generated: tuple[str, ...] = ()
-    """Variables with a secret of the application itself, for which any random value will do."""
-    volumes: Mapping[str, str] = field(default_factory=dict)
-    """The names of volumes on the engine, mapped to paths in the container."""
-    writable: str | None = None
-    """The folder with the code, if the application writes to it; each container has its own copy."""
-    release: tuple[str, ...] = ()
-    """The command that prepares the version before it serves."""
     root: Path | None = None
     """The module's folder in the source tree, if the container comes from one."""
     known_services: Mapping[str, str] = field(default_factory=dict)
     """The variables of the services that the analysis found, by kind."""
+    kind: ProgramKind = "web"
+    generated: tuple[str, ...] = ()
+    """Variables with a secret of the application itself, for which any random value will do."""
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """The names of the application's volumes, mapped to paths in the container."""
+    writable: str | None = None
+    """The folder with the code, if the application writes to it; each container has its own copy."""
+    release: tuple[str, ...] = ()
+    """The command that prepares the version before it serves."""
 
     def with_port(self, container_port: int) -> ContainerSpec:
         """Return a copy with the application's port."""
@@ -91,10 +91,10 @@ async def resolve_spec(
         StageFailure: One of `FAULTS`, or a workspace fault of the file's path.
     """
     module = analysis.module(source.module if source else ".") if analysis else None
-    app = _application_name(options.name, image, source)
+    base = str(ctx.workspace.directory(source.path)) if source else None
+    app = _application_name(options.name, image, base, source.module if source else ".")
     _check(options)
     options = _apply_limits(options, target)
-    base = str(ctx.workspace.directory(source.path)) if source else None
     from_file = await env_file.read(ctx, options.env_file, base) if options.env_file else {}
     env = _with_port_variable({**from_file, **options.env}, image, options, module)
     services = _services(options, module, env)
@@ -112,17 +112,24 @@ async def resolve_spec(
         env=env,
         redact=Redactor([*from_file.values(), *options.env.values()]),
         services=services,
-        kind=_kind(image, options, module),
-        generated=generated,
-        volumes=_volumes(app, image, options),
-        writable=image.writable,
-        release=image.release if options.release else (),
         root=_module_folder(ctx, source),
         known_services={service.kind: service.variable or "" for service in module.services} if module else {},
+        kind=_kind(image, options, module),
+        generated=generated,
+        volumes=_volumes(image, options),
+        writable=image.writable,
+        release=image.release if options.release else (),
         missing_variables=tuple(v.name for v in module.variables if v.required and v.name not in given)
         if module
         else (),
     )
+
+
+def _module_folder(ctx: StageContext, source: Source | None) -> Path | None:
+    if source is None:
+        return None
+    root = Path(ctx.workspace.directory(source.path))
+    return root if source.module == "." else Path(ctx.workspace.directory(str(root / source.module)))
 
 
 def _kind(image: Image, options: DeployOptions, module: Module | None) -> ProgramKind:
@@ -141,14 +148,7 @@ def unset_variables(module: Module | None, env: Mapping[str, str]) -> list[Varia
     return [v for v in module.variables if not v.default and v.name not in env] if module else []
 
 
-def _module_folder(ctx: StageContext, source: Source | None) -> Path | None:
-    if source is None:
-        return None
-    root = Path(ctx.workspace.directory(source.path))
-    return root if source.module == "." else Path(ctx.workspace.directory(str(root / source.module)))
-
-
-def _application_name(requested: str | None, image: Image, source: Source | None) -> str:
+def _application_name(requested: str | None, image: Image, folder: str | None, module: str) -> str:
     if requested is not None:
         if not _NAME.fullmatch(requested):
             suggestion = _valid_name(requested)
@@ -160,10 +160,9 @@ def _application_name(requested: str | None, image: Image, source: Source | None
                 f"for example `{suggestion}`",
             )
         return requested
-    if source is not None:
-        folder = Path(image.source or source.path).resolve()
-        module = PurePosixPath(source.module).name
-        return _valid_name(folder.name if source.module == "." else f"{folder.name}-{module}")
+    if folder is not None:
+        name = PurePosixPath(folder).name
+        return _valid_name(name if module == "." else f"{name}-{PurePosixPath(module).name}")
     return _valid_name(short_name(image.reference))
 
 
@@ -201,13 +200,13 @@ def _is_mountable(name: str, path: str) -> bool:
     return bool(valid) and PurePosixPath(path) != PurePosixPath("/")
 
 
-def _volumes(app: str, image: Image, options: DeployOptions) -> dict[str, str]:
-    """Return the requested volumes and those of the image, by their names on the engine."""
-    mounted = {f"{app}-{name}": path for name, path in options.volumes.items()}
+def _volumes(image: Image, options: DeployOptions) -> dict[str, str]:
+    """Return the paths of the requested volumes and of those of the image, by the names of the volumes."""
+    mounted = dict(options.volumes)
     for path in image.volumes:
         if path not in mounted.values() and _is_mountable("volume", path):
             name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "data"
-            mounted.setdefault(f"{app}-{name}"[:200], path)
+            mounted.setdefault(name[:100], path)
     return mounted
 
 

@@ -72,8 +72,8 @@ class Verify(Stage[Verification]):
         send = await probe_public(containers, version) if version else here
         answer = await send(deployment.probe, deployment.health_path)
         request = f"GET {deployment.health_path}" if deployment.probe == "http" else "TCP connection"
-        check = _check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")
-        checks = [check, await page_check(deployment, send)] if deployment.probe == "http" else [check]
+        checks = [_check("answer", good=answer.healthy, detail=f"{request}: {answer.detail}")]
+        checks += [await page_check(deployment, send)] if deployment.probe == "http" else []
         if await containers.can_swap():
             return checks
         return [*checks, await _from_here(deployment, here)]

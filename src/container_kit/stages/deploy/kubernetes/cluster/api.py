@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import anyio
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, StageFailure
 from container_kit.stages.deploy.kubernetes.cluster.api_faults import (
     API_ERROR,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 FIELD_MANAGER = "container-kit"
+_API_VERSION = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/)?v[a-z0-9]+")
 _SECONDS = 20.0
 _READ_SECONDS = 320.0
 """Seconds after which a silent watch is dead; the server ends each watch earlier."""
@@ -73,6 +75,14 @@ class KubernetesApi:
         base = await self.collection(obj["apiVersion"], obj["kind"], metadata.get("namespace") or namespace)
         return f"{base}/{_segment(metadata['name'])}"
 
+    async def is_namespaced(self, api_version: str, kind: str) -> bool:
+        """Return whether the objects of a kind belong to a namespace, as the API says.
+
+        Raises:
+            StageFailure: `kubernetes.kind_not_found`.
+        """
+        return (await self._resource(api_version, kind)).namespaced
+
     async def collection(self, api_version: str, kind: str, namespace: str | None) -> str:
         """Return the path of a kind's objects, in a namespace if the kind is namespaced.
 
@@ -100,6 +110,8 @@ class KubernetesApi:
         return kinds
 
     async def _resource(self, api_version: str, kind: str) -> Resource:
+        if not _API_VERSION.fullmatch(api_version):
+            raise KIND_NOT_FOUND(f"{api_version[:80]!r} is not an API version", kind=f"{kind} ({api_version[:80]})")
         if (resource := (await self._resources(api_version)).get(kind)) is None:
             raise KIND_NOT_FOUND(f"the cluster has no kind {kind} of {api_version}", kind=f"{kind} ({api_version})")
         return resource

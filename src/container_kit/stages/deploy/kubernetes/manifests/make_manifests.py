@@ -7,6 +7,7 @@ from typing import Any
 from container_kit.stages.artifacts.analysis import Analysis
 from container_kit.stages.artifacts.image import Image, LocalImage
 from container_kit.stages.artifacts.kubernetes import Cluster, ClusterImage, KubernetesOptions, Manifests
+from container_kit.stages.artifacts.planned_change import PlannedChange
 from container_kit.stages.artifacts.source import Source
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.redaction import looks_secret
@@ -16,7 +17,11 @@ from container_kit.stages.deploy.faults import OPTION_INVALID, OVER_LIMIT, PORT_
 from container_kit.stages.deploy.kubernetes import validation as fields
 from container_kit.stages.deploy.kubernetes.manifests.application import check_options, combine
 from container_kit.stages.deploy.kubernetes.manifests.generate import objects
-from container_kit.stages.deploy.kubernetes.manifests.user_manifests import USER_MANIFEST_FAULTS, read_user_manifests
+from container_kit.stages.deploy.kubernetes.manifests.user_manifests import (
+    USER_MANIFEST_FAULTS,
+    digest,
+    read_user_manifests,
+)
 from container_kit.stages.deploy.kubernetes.manifests.yaml_text import FAULTS as YAML_FAULTS
 from container_kit.stages.deploy.kubernetes.target_policy import apply_target, require_namespace
 from container_kit.stages.docker.image_reference import short_name
@@ -49,6 +54,7 @@ class MakeManifests(Stage[Manifests]):
         built: Image | None,
         named: LocalImage | None = None,
         target: Target | None = None,
+        approved: PlannedChange | None = None,
     ) -> Manifests:
         """Make the manifests; without a cluster, they are only written as files.
 
@@ -56,12 +62,17 @@ class MakeManifests(Stage[Manifests]):
             StageFailure: One of `faults`.
         """
         options = apply_target(options, target)
+        if approved is not None and options.manifests is None:
+            options = options.model_copy(update={"name": options.name or approved.application})
         namespace = fields.namespace("namespace", options.namespace or (cluster.namespace if cluster else "default"))
         reference = built.reference if built is not None else named.image if named is not None else None
         delivered = image or (ClusterImage(reference=reference) if reference is not None else None)
         if options.manifests is not None and source is not None:
             objects_read = await read_user_manifests(ctx, source.path, options.manifests)
             require_namespace(objects_read, target)
+            if approved is not None and approved.digest != digest(objects_read):
+                rule = "the manifests that were approved: deploy again to ask for approval of the new ones"
+                raise OPTION_INVALID("the manifests changed after their approval", option="manifests", rule=rule)
             return _user_manifests(objects_read, options.manifests, namespace, delivered)
         if delivered is None:
             raise OPTION_INVALID("no image is given", option="image", rule="build or name an image first")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,18 @@ import anyio
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.contract.workspace import PATH_NOT_FOUND, below
-from container_kit.stages.deploy.kubernetes.manifests.yaml_text import read
+from container_kit.stages.deploy.kubernetes.manifests.kustomization import (
+    KUSTOMIZE_FAILED,
+    check_references,
+    find_kustomization,
+    offline_environment,
+    read_kustomization,
+)
+from container_kit.stages.deploy.kubernetes.manifests.yaml_text import YAML_INVALID, read
+from container_kit.stages.formats import files
 
 Json = dict[str, Any]
 
-KUSTOMIZE_FAILED = FaultCode(
-    "kubernetes.kustomize_failed",
-    means="The kustomization cannot be built.",
-    hint="Correct what kustomize names in the evidence; try `kubectl kustomize {folder}`.",
-)
 KUSTOMIZE_NOT_FOUND = FaultCode(
     "kubernetes.kustomize_not_found",
     means="The kustomization needs kustomize or kubectl, and neither is installed.",
@@ -30,9 +36,9 @@ KUSTOMIZE_NOT_FOUND = FaultCode(
 )
 USER_MANIFEST_FAULTS = (KUSTOMIZE_FAILED, KUSTOMIZE_NOT_FOUND)
 
-_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _SUFFIXES = (".yaml", ".yml", ".json")
 _MAX_FILES = 500
+_MAX_BYTES = 8 * 2**20
 _BUILD_SECONDS = 60.0
 _SUPPORTED_FIELDS = {"apiVersion", "kind", "namespace", "resources"}
 _ORDER = (
@@ -51,18 +57,22 @@ async def read_user_manifests(ctx: StageContext, root: str, path: str) -> list[J
         StageFailure: `path.not_found`, `path.outside_workspace`, `kubernetes.yaml_invalid`,
             `kubernetes.kustomize_failed`, `kubernetes.kustomize_not_found`.
     """
-    location = _inside(ctx.workspace.directory(root), path)
-    kustomization = next((location / name for name in _KUSTOMIZATIONS if (location / name).is_file()), None)
-    if location.name in _KUSTOMIZATIONS and location.is_file():
-        kustomization = location
+    tree = ctx.workspace.directory(root)
+    location = _inside(tree, path)
+    kustomization = find_kustomization(location)
     if kustomization is not None:
-        objects = await _build(kustomization)
+        objects = await _build(tree, kustomization)
     else:
-        objects = await anyio.to_thread.run_sync(_read_files, location)
+        objects = await anyio.to_thread.run_sync(_read_files, tree, location)
     for obj in objects:
         if obj["kind"] == "Secret":
             ctx.redact.add(_secret_values(obj))
     return sorted(objects, key=lambda obj: _ORDER.index(obj["kind"]) if obj["kind"] in _ORDER else len(_ORDER))
+
+
+def digest(objects: Sequence[Json]) -> str:
+    """Return the digest of objects, to recognize them again."""
+    return hashlib.sha256(json.dumps(list(objects), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _inside(root: Path, path: str) -> Path:
@@ -73,54 +83,47 @@ def _inside(root: Path, path: str) -> Path:
     return location
 
 
-def _read_files(location: Path) -> list[Json]:
-    files = sorted(path for path in location.rglob("*") if path.suffix in _SUFFIXES)[:_MAX_FILES]
-    files = [location] if location.is_file() else files
-    root = location.resolve()
-    objects = []
-    for path in files:
-        if path.resolve().is_relative_to(root) and path.is_file():
-            objects += read(path.read_text(encoding="utf-8", errors="replace"), path.name)
-    return objects
+def _read_files(root: Path, location: Path) -> list[Json]:
+    if not location.is_dir():
+        return _read_file(root, location)
+    inside = sorted(path for path in location.rglob("*") if path.suffix in _SUFFIXES)[:_MAX_FILES]
+    return [obj for path in inside if path.is_file() for obj in _read_file(root, path)]
 
 
-async def _build(kustomization: Path) -> list[Json]:
+def _read_file(root: Path, path: Path) -> list[Json]:
+    """Read a file through the source tree. A link that leads out of the tree has no objects."""
+    name = path.relative_to(root).as_posix()
+    try:
+        content = files.read_inside(str(root), name, _MAX_BYTES)
+    except files.LinkOutsideError:
+        return []
+    except OSError as error:
+        raise YAML_INVALID(f"{name} cannot be read: {error.strerror}", place=name, rule="it must be a file") from error
+    if len(content) > _MAX_BYTES:
+        raise YAML_INVALID(f"{name} is too large", place=name, rule=f"at most {_MAX_BYTES} bytes in one file")
+    return read(files.decoded(content), path.name)
+
+
+async def _build(root: Path, kustomization: Path) -> list[Json]:
     """Build a kustomization with kustomize or kubectl; without them, only resources and a namespace."""
+    await anyio.to_thread.run_sync(check_references, root, kustomization)
     folder = str(kustomization.parent)
     for command in (["kustomize", "build", folder], ["kubectl", "kustomize", folder]):
         if shutil.which(command[0]) is not None:
             return read(await _run(command, folder), "kustomize")
-    content = read_kustomization(kustomization)
+    content = read_kustomization(root, kustomization)
     if uses := sorted(set(content) - _SUPPORTED_FIELDS):
         raise KUSTOMIZE_NOT_FOUND("the kustomization needs kustomize", uses=", ".join(uses))
-    return await anyio.to_thread.run_sync(_build_simple, kustomization.parent, content)
+    return await anyio.to_thread.run_sync(_build_simple, root, kustomization.parent, content)
 
 
-def read_kustomization(path: Path) -> Json:
-    """Read a kustomization, which has no metadata.
-
-    Raises:
-        StageFailure: `kubernetes.kustomize_failed`.
-    """
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        evidence = [Evidence(kind="file", text=str(error)[:500], where=path.name)]
-        raise KUSTOMIZE_FAILED(f"{path.name} cannot be read", evidence=evidence, folder=path.parent) from error
-    if not isinstance(content, dict) or not isinstance(content.get("resources", []), list):
-        raise KUSTOMIZE_FAILED(f"{path.name} is not a kustomization", folder=path.parent)
-    return content
-
-
-def _build_simple(folder: Path, content: Json) -> list[Json]:
+def _build_simple(root: Path, folder: Path, content: Json) -> list[Json]:
     objects: list[Json] = []
     for name in content.get("resources") or []:
         path = (folder / str(name)).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
             raise KUSTOMIZE_FAILED(f"resource {name} is not a file of the folder", folder=folder)
-        objects += read(path.read_text(encoding="utf-8", errors="replace"), path.name)
+        objects += _read_file(root, path)
     if namespace := content.get("namespace"):
         for obj in objects:
             if obj["kind"] not in ("Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"):
@@ -131,7 +134,7 @@ def _build_simple(folder: Path, content: Json) -> list[Json]:
 async def _run(command: list[str], folder: str) -> str:
     done = None
     with anyio.move_on_after(_BUILD_SECONDS):
-        done = await anyio.run_process(command, stdin=subprocess.DEVNULL, check=False)
+        done = await anyio.run_process(command, stdin=subprocess.DEVNULL, check=False, env=offline_environment())
     if done is None or done.returncode != 0:
         text = done.stderr.decode(errors="replace")[-2000:] if done else f"not finished within {_BUILD_SECONDS:g} s"
         evidence = [Evidence(kind="log", text=text, where=" ".join(command[:2]))]

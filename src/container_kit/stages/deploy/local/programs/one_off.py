@@ -1,100 +1,76 @@
-"""One-off commands in a running container, with a time limit and bounded output."""
+"""Containers that run one command of a version to its end."""
 
 from __future__ import annotations
 
-import http.client
-import json
-from dataclasses import dataclass
-from typing import IO
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
-from container_kit.stages.docker.endpoint import EngineConnection
-from container_kit.stages.docker.engine import DockerEngine
+import anyio
 
-COMMAND_TIMEOUT = FaultCode(
-    "deployment.command_timeout",
-    means="A one-off command did not end within its time limit.",
-    hint="Pass a higher limit in seconds (at most 600). The command may still run: control-deployment with "
-    "action=restart ends it.",
-)
-NOT_RUNNING = FaultCode(
-    "deployment.not_running",
-    means="The application is stopped, so that no command can run in it.",
-    hint="Start it with control-deployment and action=start, then send the call again.",
-)
-COMMAND_REFUSED = FaultCode(
-    "deployment.command_not_found",
-    means="The program of a one-off command cannot be started in the container.",
-    hint="Name a program of the image. Images without a shell have neither sh nor its commands.",
-)
-FAULTS = (COMMAND_TIMEOUT, NOT_RUNNING, COMMAND_REFUSED)
+from container_kit.stages.contract.stage import StageContext
+from container_kit.stages.deploy.local.candidate import create_volumes, host_config, writable_folders
+from container_kit.stages.deploy.local.containers import Containers
+from container_kit.stages.deploy.local.diagnose import FailureSnapshot, take_snapshot
+from container_kit.stages.deploy.local.proxied import proxy
+from container_kit.stages.deploy.local.spec import ContainerSpec
+from container_kit.stages.docker import labels
 
-_MAX_OUTPUT = 256 * 1024
-_NOT_STARTED = (126, 127)
-_HEADER = 8
+if TYPE_CHECKING:
+    from docker import APIClient
 
-
-@dataclass(frozen=True, slots=True)
-class CommandOutput:
-    """The end of a command's output, and its exit code."""
-
-    text: str
-    exit_code: int
+_INTERVAL = 0.2
 
 
 async def run_command(
-    engine: DockerEngine, name: str, container: str, command: tuple[str, ...], seconds: float
-) -> CommandOutput:
-    """Run a command in a running container and wait for its end.
+    ctx: StageContext, containers: Containers, spec: ContainerSpec, command: Sequence[str], seconds: float
+) -> tuple[int | None, FailureSnapshot]:
+    """Run a command with the environment, the volumes and the limits of a version, and remove its container.
 
-    Raises:
-        StageFailure: One of `FAULTS`, or a fault of the engine.
+    Returns:
+        The exit code, or None if the command did not end in time; and the state and the log of its container.
     """
-    execution: str = await engine.call(lambda api: api.exec_create(container, list(command))["Id"])
-    connection = engine.connection(seconds)
+
+    async def create() -> str:
+        return await containers.engine.call(lambda api: _create(api, ctx, containers, spec, command))
+
+    container = await containers.with_networks(create)
     try:
-        output = await engine.stream(lambda: _read(connection, execution), connection.abort)
-    except TimeoutError as error:
-        longer = NextAction(why="Allow more time.", arguments={"seconds": min(600.0, seconds * 2)})
-        raise COMMAND_TIMEOUT(
-            f"{command[0]} in {name} did not end within {seconds:g} s", next_actions=[longer]
-        ) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise engine.translate(error) from error
-    code = await engine.call(lambda api: api.exec_inspect(execution)["ExitCode"])
-    text = output.decode("utf-8", "replace")
-    if code in _NOT_STARTED and "exec failed" in text:
-        raise COMMAND_REFUSED(
-            f"{command[0]!r} cannot be started in {name}", evidence=[Evidence(kind="value", text=text[-500:])]
-        )
-    return CommandOutput(text, int(code or 0))
-
-
-def not_running(name: str) -> StageFailure:
-    """Return the fault of a command for a stopped application."""
-    return NOT_RUNNING(f"{name} is stopped")
-
-
-def _read(connection: EngineConnection, execution: str) -> bytes:
-    """Start the command, and return the end of its output."""
-    try:
-        body = json.dumps({"Detach": False, "Tty": False})
-        connection.request("POST", f"/exec/{execution}/start", body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        if response.status != http.client.OK:
-            return response.read(_MAX_OUTPUT)
-        return _frames(response)
+        await containers.with_networks(lambda: containers.start(container))
+        code = await wait_for_exit(containers, container, seconds)
+        return code, await take_snapshot(containers, container, spec)
     finally:
-        connection.close()
+        with anyio.CancelScope(shield=True):
+            await containers.remove(container)
 
 
-def _frames(stream: IO[bytes]) -> bytes:
-    """Return the content of the engine's frames: a type, a size of four bytes, and the content."""
-    output = bytearray()
-    while len(header := stream.read(_HEADER)) == _HEADER:
-        left = int.from_bytes(header[4:], "big")
-        while left and (chunk := stream.read(min(left, 2**16))):
-            left -= len(chunk)
-            output += chunk
-            del output[:-_MAX_OUTPUT]
-    return bytes(output)
+async def wait_for_exit(containers: Containers, container: str, seconds: float) -> int | None:
+    """Return the exit code of a container; None if it still runs after these seconds."""
+    began = anyio.current_time()
+    while True:
+        state = ((await containers.inspect(container)) or {}).get("State") or {}
+        if state.get("Status") in {"exited", "dead"}:
+            return int(state.get("ExitCode", -1))
+        if anyio.current_time() - began >= seconds:
+            return None
+        await anyio.sleep(_INTERVAL)
+
+
+def _create(
+    api: APIClient, ctx: StageContext, containers: Containers, spec: ContainerSpec, command: Sequence[str]
+) -> str:
+    volumes = create_volumes(api, spec)
+    created: dict[str, Any] = api.create_container(
+        spec.image_id or spec.image,
+        command=list(command),
+        entrypoint=[],
+        name=f"{spec.app}-{secrets.token_hex(4)}-once",
+        user=spec.user,
+        environment=dict(spec.env),
+        labels=labels.of_container(labels.run_labels(ctx)),
+        volumes=writable_folders(spec),
+        host_config=host_config(api, containers.networks.staging, spec, {}, volumes),
+    )
+    if spec.services:
+        api.connect_container_to_network(created["Id"], proxy.app_network(spec.app))
+    return str(created["Id"])

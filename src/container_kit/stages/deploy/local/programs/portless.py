@@ -10,7 +10,7 @@ from container_kit.stages.deploy.local import candidate, diagnose
 from container_kit.stages.deploy.local.container import AppContainer
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion
-from container_kit.stages.deploy.local.programs.run_once import wait_for_exit
+from container_kit.stages.deploy.local.programs.one_off import wait_for_exit
 from container_kit.stages.deploy.local.recovery import clean_up, retire
 from container_kit.stages.deploy.local.spec import ContainerSpec
 from container_kit.stages.docker.labels import IMAGE

@@ -8,7 +8,7 @@ from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.local import diagnose
 from container_kit.stages.deploy.local.containers import Containers
-from container_kit.stages.deploy.local.programs.run_once import run_once
+from container_kit.stages.deploy.local.programs.one_off import run_command
 from container_kit.stages.deploy.local.spec import ContainerSpec
 
 RELEASE_FAILED = FaultCode(
@@ -32,7 +32,7 @@ async def run_release(ctx: StageContext, containers: Containers, spec: Container
         return
     command = release_text(spec.release)
     ctx.progress(f"running the release command: {command}", 0.05)
-    code, snapshot = await run_once(ctx, containers, spec, spec.release, _SECONDS)
+    code, snapshot = await run_command(ctx, containers, spec, spec.release, _SECONDS)
     if code == 0:
         return
     reason = f"exited with code {code}" if code is not None else f"did not end within {_SECONDS:g} s"

@@ -17,7 +17,7 @@ from container_kit.stages.deploy.local.probe import (
     read_answer,
     request,
 )
-from container_kit.stages.deploy.local.proxy import LISTEN_PORT, network_alias
+from container_kit.stages.deploy.local.proxied.proxy import LISTEN_PORT, network_alias
 
 # $0 is the host, $1 the port, $2 the request. The proxy's image has bash and coreutils, but no HTTP client.
 _CONNECT = 'exec 3<>"/dev/tcp/$0/$1" || { echo refused; exit; }; echo connected; '

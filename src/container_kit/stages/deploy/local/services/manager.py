@@ -14,12 +14,12 @@ import anyio.to_thread
 
 from container_kit.stages.contract.fault import Evidence, FaultCode
 from container_kit.stages.contract.stage import StageContext
-from container_kit.stages.deploy.local import proxy
 from container_kit.stages.deploy.local.container import RESTART_POLICY
-from container_kit.stages.deploy.local.containers import Containers, ensure_image
+from container_kit.stages.deploy.local.containers import Containers, create_volume, ensure_image
+from container_kit.stages.deploy.local.proxied import proxy
 from container_kit.stages.deploy.local.services import passwords
 from container_kit.stages.deploy.local.services.catalog import KINDS, ServiceSpec
-from container_kit.stages.docker.labels import APP, SERVICE_OF
+from container_kit.stages.docker.labels import SERVICE_OF, of_container
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -91,7 +91,7 @@ async def _image(containers: Containers, kind: ServiceSpec) -> str:
 
 def _create(api: APIClient, app: str, kind: ServiceSpec, image: str, password: str) -> None:
     name, network = f"{app}-{kind.name}", proxy.app_network(app)
-    api.create_volume(name, labels={APP: app})
+    create_volume(api, app, name)
     config: dict[str, Any] = api.create_host_config(
         network_mode=network,
         binds=[f"{name}:{kind.data_folder}"],
@@ -112,7 +112,7 @@ def _create(api: APIClient, app: str, kind: ServiceSpec, image: str, password: s
         name=name,
         user=kind.user,
         environment={**kind.environment, kind.password_variable: password},
-        labels={SERVICE_OF: app},
+        labels=of_container({SERVICE_OF: app}),
         host_config=config,
         networking_config=api.create_networking_config({network: api.create_endpoint_config(aliases=[kind.name])}),
     )
@@ -151,7 +151,8 @@ async def remove(containers: Containers, app: str) -> list[str]:
 
     def list_names(api: APIClient) -> list[str]:
         services = api.containers(all=True, filters={"label": f"{SERVICE_OF}={app}"})
-        return [service["Names"][0].lstrip("/") for service in services]
+        found = [service["Names"][0].lstrip("/") for service in services if service["Names"]]
+        return [name for name in found if name in {f"{app}-{kind}" for kind in KINDS}]  # others only bring the label
 
     names = await containers.engine.call(list_names)
     for name in names:

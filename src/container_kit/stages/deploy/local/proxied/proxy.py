@@ -25,7 +25,7 @@ from container_kit.stages.deploy.local.container import (
     AppContainer,
 )
 from container_kit.stages.deploy.local.containers import Containers, ensure_image
-from container_kit.stages.docker.labels import APP, IMAGE, PORT, PROXY
+from container_kit.stages.docker.labels import APP, IMAGE, PORT, PROXY, of_container
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -156,7 +156,7 @@ async def _start(containers: Containers, new: ProxySpec, target: AppContainer | 
             ["haproxy", "-W", "-db", "-f", f"{_FOLDER}/{_FILE}"],
             name=f"{new.app}-proxy-{secrets.token_hex(4)}",
             user=_NOBODY,
-            labels={**new.labels, APP: new.app, PORT: str(new.port), PROXY: "haproxy"},
+            labels=of_container({**new.labels, APP: new.app, PORT: str(new.port), PROXY: "haproxy"}),
             ports=[LISTEN_PORT],
             host_config=api.create_host_config(
                 network_mode=new.network,
