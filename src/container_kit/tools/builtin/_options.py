@@ -26,6 +26,7 @@ Volumes = Annotated[dict[str, str], Field(description="Name: path in the contain
 ReadOnlyRoot = Annotated[bool, Field(description="Read-only root with a writable /tmp; default true")]
 ProbeKind = Annotated[Literal["http", "tcp"], Field(description="Kind of health probe; default http")]
 ZeroDowntime = Annotated[bool, Field(description="Put a proxy in front: an update fails no request; default false")]
+Release = Annotated[bool, Field(description="Run the release command, such as a migration, first; default true")]
 KeepVersions = Annotated[int, Field(ge=1, le=50, description="Replaced versions to keep for a rollback; default 3")]
 Platform = Annotated[
     str, Field(pattern=r"^[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?$", description="Such as linux/arm64; default: the engine's")
@@ -52,6 +53,7 @@ class DeployExtras(ToolInput):
     health_timeout: HealthTimeout | None = None
     zero_downtime: ZeroDowntime | None = None
     keep_versions: KeepVersions | None = None
+    release: Release | None = None
 
 
 class FullDeploymentExtras(DeployExtras):

@@ -36,7 +36,6 @@ class DeployInput(ImageSourceInput, DeployOptionsInput):
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
     services: Annotated[tuple[ServiceKind, ...], Field(description="Databases to run with it")] = ()
-    release: bool = True
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None

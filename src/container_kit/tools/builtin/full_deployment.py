@@ -48,7 +48,6 @@ class FullDeploymentInput(FullDeploymentOptionsInput):
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
     services: Annotated[bool, Field(description="Also run its databases")] = False
-    release: bool = True
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None
