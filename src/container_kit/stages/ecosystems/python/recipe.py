@@ -217,7 +217,7 @@ def _pdm(app: App) -> _Install:
         if stale
         else "there is no pdm.lock to keep to",
         cache="/root/.cache/pdm",
-        tool="'pdm[locked]==2.29.4'",  # with the versions that it was released with: a newer one of hishel breaks it
+        tool="pdm==2.29.4 'hishel<2'",  # the next version of hishel breaks it
         environment=(("PDM_CHECK_UPDATE", "false"),),
         project="" if own else f"pdm install --prod{locked}",
     )
