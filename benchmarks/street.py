@@ -32,18 +32,13 @@ from street.deployment import Outcome, deploy
 BAR = 0.95
 
 
-async def visit_all(
-    applications: list[Application], folder: Path, api: APIClient, faults: Path | None
-) -> list[Outcome]:
+async def visit_all(applications: list[Application], folder: Path, api: APIClient) -> list[Outcome]:
     """Deploy one application after the other, with a line for each."""
     outcomes = []
     for number, application in enumerate(applications, start=1):
         outcome = await deploy(application, folder, f"ck-street-{uuid.uuid4().hex[:8]}", api)
         outcomes.append(outcome)
         print(f"{number}/{len(applications)} {outcome.line}", file=sys.stderr, flush=True)
-        if faults:
-            known = {outcome.application.name: outcome.fault for outcome in outcomes if outcome.fault}
-            faults.write_text(json.dumps(known, indent=1))
     return outcomes
 
 
@@ -86,7 +81,10 @@ def main() -> int:
         os.environ["CONTAINER_KIT_HOME"] = f"{folder}/state"
         (work := Path(folder) / "work").mkdir()
         with contextlib.closing(APIClient(version="auto", timeout=60)) as api:
-            outcomes = anyio.run(visit_all, chosen, work, api, arguments.faults)
+            outcomes = anyio.run(visit_all, chosen, work, api)
+    if arguments.faults:
+        known = {outcome.application.name: outcome.fault for outcome in outcomes if outcome.fault}
+        arguments.faults.write_text(json.dumps(known, indent=1))
     rows = list(figures(outcomes))
     if arguments.json:
         print(json.dumps(rows, indent=1))

@@ -11,6 +11,7 @@ from container_kit.stages.artifacts.target import Target
 CHANGE_NO_TARGET = {
     *("choose-target", "analyze", "write-dockerfile", "build", "generate-image-sbom", "scan-image"),
     *("describe-deployment", "describe-rollout", "describe-rollback", "describe-removal"),
+    *("describe-control", "describe-command"),
     *("find-image", "find-built-image", "find-deployment", "find-rollout"),
     *("verify", "verify-kubernetes", "list-deployments", "read-logs"),
 }

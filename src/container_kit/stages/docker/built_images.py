@@ -1,7 +1,7 @@
 """The images that were built from a folder, as this machine recorded them.
 
-A label proves nothing: any image can bring any label. An image carries only a keyed digest of its folder, so that pushing
-it publishes no path of this machine.
+A label proves nothing: any image can bring any label. An image carries only a keyed digest of its folder, so that a
+push publishes no path of this machine.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ ProbeKind = Annotated[Literal["http", "tcp"], Field(description="Kind of health 
 ZeroDowntime = Annotated[bool, Field(description="Put a proxy in front: an update fails no request; default false")]
 Release = Annotated[bool, Field(description="Run the release command, such as a migration, first; default true")]
 KeepVersions = Annotated[int, Field(ge=1, le=50, description="Replaced versions to keep for a rollback; default 3")]
+Release = Annotated[bool, Field(description="Run the release command, such as a migration, first; default true")]
 Platform = Annotated[
     str, Field(pattern=r"^[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?$", description="Such as linux/arm64; default: the engine's")
 ]

@@ -35,7 +35,7 @@ class DeployInput(ImageSourceInput, DeployOptionsInput):
     env: Env = Field(default_factory=dict)
     env_file: EnvFile | None = None
     health_path: HealthPath | None = None
-    services: Annotated[tuple[ServiceKind, ...], Field(description="Databases to run with it")] = ()
+    services: Annotated[tuple[ServiceKind, ...], Field(description="Databases to run")] = ()
     deploy_to: TargetName | None = None
     dry_run: DryRun = False
     timeout: Timeout | None = None

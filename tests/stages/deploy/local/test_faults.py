@@ -333,9 +333,8 @@ async def test_a_proxy_that_hangs_is_started_again_with_the_old_version_and_take
     (proxy,) = [one["Id"] for one in app.containers() if one["Id"] != first.container_id]
     app.api.kill(proxy, "SIGSTOP")
     with monkeypatch.context() as patched:
-        patched.setattr(
-            "container_kit.stages.deploy.local.proxied.proxy._RELOAD_SECONDS", 1.0
-        )  # what is stopped never does
+        # a stopped proxy never reloads
+        patched.setattr("container_kit.stages.deploy.local.proxied.proxy._RELOAD_SECONDS", 1.0)
         with pytest.raises(StageFailure) as failure:
             await app.deploy(web("v2"), zero_downtime=True)
     assert failure.value.fault.code == "deploy.proxy_failed"
