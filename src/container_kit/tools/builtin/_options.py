@@ -26,7 +26,6 @@ Volumes = Annotated[dict[str, str], Field(description="Name: path in the contain
 ReadOnlyRoot = Annotated[bool, Field(description="Read-only root with a writable /tmp; default true")]
 ProbeKind = Annotated[Literal["http", "tcp"], Field(description="Kind of health probe; default http")]
 ZeroDowntime = Annotated[bool, Field(description="Put a proxy in front: an update fails no request; default false")]
-Release = Annotated[bool, Field(description="Run the release command, such as a migration, first; default true")]
 KeepVersions = Annotated[int, Field(ge=1, le=50, description="Replaced versions to keep for a rollback; default 3")]
 Release = Annotated[bool, Field(description="Run the release command, such as a migration, first; default true")]
 Platform = Annotated[
