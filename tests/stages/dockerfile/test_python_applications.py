@@ -139,6 +139,7 @@ def test_a_redirection_to_https_does_not_hold_on_this_machine(tmp_path: Path) ->
         ("pandas==2.1.4", "python:3.12-slim"),
         ("Django==3.2.25", "python:3.11-slim"),
         ("pydantic==2.5.0", "python:3.12-slim"),
+        ("bottle==0.12.25", "python:3.12-slim"),
         ("numpy==2.2.0", "python:3.13-slim"),
         ("numpy>=1.24", "python:3.13-slim"),
     ],
@@ -225,6 +226,7 @@ def test_uv_keeps_to_its_lock_only_if_the_lock_agrees(tmp_path: Path, specifier:
     project = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["flask>=3"]\n'
     content = generate(tmp_path, {"pyproject.toml": project, "uv.lock": lock, "app.py": _FLASK}).content
     assert ("--locked" in content) is kept
+    assert 'uv pip install --python /opt/venv/bin/python "gunicorn>=20"' in content
 
 
 def test_a_pipfile_for_another_python_is_installed_by_pip(tmp_path: Path) -> None:

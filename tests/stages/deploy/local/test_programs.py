@@ -58,7 +58,7 @@ async def test_the_release_command_runs_once_per_version_on_the_volumes_of_the_i
     image = image.model_copy(update={"volumes": ("/data",), "release": _RELEASE, "user": "0:0"})
     first = await app.deploy(image, user="0:0")
     await app.deploy(image, user="0:0")
-    assert first.volumes == {f"{app.name}-data": "/data"}
+    assert first.volumes == {"data": "/data"}
     assert first.release_command
     script = "print(open('/data/released').read())"
     exec_id = app.api.exec_create(app.running()[0], ["python", "-c", script])["Id"]

@@ -73,7 +73,12 @@ class LocalDeployer:
             raise await candidate.port_in_use(self._containers, spec.app, port)
 
     async def _adapt(self, ctx: StageContext | None, spec: ContainerSpec) -> ContainerSpec:
-        """Require zero downtime if the port of a container cannot move between networks on this engine."""
+        """Require zero downtime if the port of a container cannot move between networks on this engine.
+
+        A program without a port needs no proxy.
+        """
+        if spec.kind != "web":
+            return replace(spec, options=spec.options.model_copy(update={"zero_downtime": False}))
         if spec.options.zero_downtime or await self._containers.can_swap():
             return spec
         if ctx is not None:

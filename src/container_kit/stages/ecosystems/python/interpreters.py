@@ -15,6 +15,7 @@ _MINORS = ("3.11", "3.12", "3.13", "3.14")
 _FIRST: dict[str, tuple[str, str, str, str]] = {
     "aiohttp": ("3.8.3", "3.9", "3.10.6", "3.12.15"),
     "asyncpg": ("0.27", "0.29", "0.30", "0.31"),
+    "bottle": ("0", "0", "0.13", "0.13"),
     "cffi": ("1.15.1", "1.16", "1.17.1", "2"),
     "django": ("3.0", "4.0", "4.2", "4.2.24"),
     "flask": ("0", "0", "0", "2.3"),
@@ -47,6 +48,7 @@ _FIRST: dict[str, tuple[str, str, str, str]] = {
     "tiktoken": ("0.1.2", "0.5.1", "0.8", "0.12"),
     "torch": ("2.0", "2.2", "2.5", "2.9"),
     "uvloop": ("0.17", "0.18", "0.21", "0.22"),
+    "webob": ("0", "0", "1.8.9", "1.8.9"),
     "yarl": ("1.8.2", "1.9.3", "1.12", "1.20"),
 }
 """The first version of a package that works with each of `_MINORS`: by its wheels, or by what it imports of Python.

@@ -185,7 +185,7 @@ def _uv(app: App) -> _Install:
             ("UV_PYTHON", "/usr/local/bin/python"),
             ("UV_PROJECT_ENVIRONMENT", "/opt/venv")),
         project=sync if app.in_workspace or _installs_itself(app) else "",
-        add="uv pip install",
+        add="uv pip install --python /opt/venv/bin/python",
     )  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def _pdm(app: App) -> _Install:
         if stale
         else "there is no pdm.lock to keep to",
         cache="/root/.cache/pdm",
-        tool="pdm==2.29.4",
+        tool="pdm==2.29.4 'hishel<2'",  # the next version of hishel breaks it
         environment=(("PDM_CHECK_UPDATE", "false"),),
         project="" if own else f"pdm install --prod{locked}",
     )
