@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(15
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, int]]:
     """Start a server with the pipeline `hold`, on the store of a folder."""
-    with listening("http", folder, **offering(folder)) as server:
+    with listening("http", folder, CONTAINER_KIT_NO_TOKEN="true", **offering(folder)) as server:
         yield server
 
 
