@@ -67,7 +67,7 @@ async def test_a_session_deploys_two_versions_with_no_other_loopback_address(
         async with session(platform, tmp_path, **variables) as client:
             for image, version in zip(images, ("v1", "v2"), strict=True):
                 made = await call(client, "deploy", image=image.reference, name=name)
-                url = str(made["artifacts"]["deployment"]["url"]) if "artifacts" in made else str(made["url"])
+                url = str(made["deployment"]["url"])
                 assert get(int(url.rpartition(":")[2])) == version
             await call(client, "verify", name=name)
             await call(client, "rollback-deployment", name=name)

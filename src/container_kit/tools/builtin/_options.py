@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema, model_validator
 
 from container_kit.tools.builtin._fields import AllowSecrets, CaFile, DockerfilePath, HealthTimeout
 from container_kit.tools.tool import ToolInput
@@ -21,7 +21,20 @@ CpuLimit = Annotated[float, Field(gt=0, description="CPU limit in cores; default
 StartCommand = Annotated[
     str, Field(min_length=1, max_length=2000, description="Replaces CMD, such as `gunicorn app:app`; default: CMD")
 ]
-User = Annotated[str, Field(description="UID, UID:GID or name; default: the image's user, or 65534 for root")]
+
+
+def _reject_root(user: str) -> str:
+    """Reject root: it is for pipelines of the operator only."""
+    if user.partition(":")[0] in {"", "0", "root"}:
+        raise ValueError("name a user other than root")
+    return user
+
+
+User = Annotated[
+    str,
+    AfterValidator(_reject_root),
+    Field(description="UID, UID:GID or name; default: the image's user, or 65534 for root"),
+]
 Volumes = Annotated[dict[str, str], Field(description="Name: path in the container, such as data: /var/lib/app")]
 ReadOnlyRoot = Annotated[bool, Field(description="Read-only root with a writable /tmp; default true")]
 ProbeKind = Annotated[Literal["http", "tcp"], Field(description="Kind of health probe; default http")]

@@ -170,7 +170,7 @@ async def test_a_volume_outlives_its_container(app: App, web: Web, docker_api: A
     made = await app.deploy(web("writes", ["8000", "writes"]), **options)
     assert get(made.host_port) == "writes"
     await app.stage.rollback(app.ctx(), made)
-    assert docker_api.inspect_volume(f"{app.name}-state")
+    assert docker_api.inspect_volume(f"{app.name}.state")
 
 
 async def test_variables_come_from_the_file_and_the_options_and_are_never_reported(

@@ -182,9 +182,6 @@ def _check(options: DeployOptions) -> None:
         raise OPTION_INVALID("start_command cannot be split", option="start_command", rule=rule)
     if options.user is not None and not _USER.fullmatch(options.user):
         raise OPTION_INVALID("user is not a valid user", option="user", rule="UID, UID:GID or a user name")
-    if options.user is not None and options.user.partition(":")[0] in _ROOT:
-        rule = "a user other than root, for example the UID that owns the application's files"
-        raise OPTION_INVALID("user is root", option="user", rule=rule)
     for name, path in options.volumes.items():
         if not _is_mountable(name, path):
             rule = 'lower-case volume names mapped to paths in the container, for example {"data": "/var/lib/app"}'
