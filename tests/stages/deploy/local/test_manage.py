@@ -153,9 +153,9 @@ async def test_removing_takes_all_versions_and_leaves_the_volumes_unless_asked(
     removed = await operator.remove()
     assert app.containers() == []
     assert set(removed.removed) == {f"container {one.container_name}" for one in made}
-    assert removed.kept == (f"volume {app.name}-state",)
+    assert removed.kept == (f"volume {app.name}.state",)
     again = await operator.remove(volumes=True)
-    assert again.removed == (f"volume {app.name}-state",)
+    assert again.removed == (f"volume {app.name}.state",)
     assert (await operator.remove()).removed == ()
 
 

@@ -27,9 +27,9 @@ def app(docker_api: APIClient, tiny_image: str, unique: Callable[[], str]) -> It
     created = docker_api.create_container(
         tiny_image,
         ["sleep", "300"],
-        name=name,
+        name=f"{name}-0a1b2c3d",
         environment={"TOKEN": "planted-secret-value"},
-        labels={labels.APP: name, labels.IMAGE: tiny_image, labels.PORT: "8000"},
+        labels=labels.of_container({labels.APP: name, labels.RUN: name, labels.IMAGE: tiny_image, labels.PORT: "8000"}),
         host_config=docker_api.create_host_config(network_mode=name, init=True),
     )
     docker_api.start(created)

@@ -79,11 +79,12 @@ def _read(connection: EngineConnection, execution: str) -> bytes:
     """Start the command, and return the end of its output."""
     try:
         body = json.dumps({"Detach": False, "Tty": False})
-        connection.request("POST", f"/exec/{execution}/start", body, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", "Connection": "Upgrade", "Upgrade": "tcp"}
+        connection.request("POST", f"/exec/{execution}/start", body, headers)
         response = connection.getresponse()
-        if response.status != http.client.OK:
+        if response.status != http.client.SWITCHING_PROTOCOLS:
             return response.read(_MAX_OUTPUT)
-        return _frames(response)
+        return _frames(response.fp)  # the frames are no part of the HTTP response
     finally:
         connection.close()
 

@@ -112,6 +112,8 @@ def _cache_mounts(file: ReviewContext) -> Iterator[DockerfileProblem]:
             cache = next((folder for command, folder in _CACHES if command.search(run.script)), None)
             if cache is None or run.is_json or run.flag("mount") or run.heredocs:
                 continue
+            if any(copy.arguments[0] in {".", "./"} for copy in stage.of("COPY", "ADD") if copy.line < run.line):
+                continue  # `cache-order` moves the instruction
             text = re.sub(r"(?i)^(\s*run)\s+", rf"\1 --mount=type=cache,target={cache} ", file.source(run), count=1)
             rationale = "each change of a manifest downloads every package again"
             message = "the package manager's cache is not kept between builds"

@@ -194,9 +194,7 @@ def _applied(item: Planned, result: Json | None, *, force: bool) -> Applied:
     took_over = item.live is not None and (force or item.before is None)
     answer, result = result, result or item.live or item.desired
     metadata = result["metadata"]
-    unchanged = item.live is not None and item.live["metadata"].get("resourceVersion") == metadata.get(
-        "resourceVersion"
-    )
+    unchanged = item.live is not None and not took_over and answer is not None and _same_content(item.live, answer)
     return Applied(
         kind=item.desired["kind"],
         api_version=item.desired["apiVersion"],
@@ -208,6 +206,12 @@ def _applied(item: Planned, result: Json | None, *, force: bool) -> Applied:
         live={key: value for key, value in item.live.items() if key != "status"} if took_over and item.live else None,
         after=None if answer is None else fingerprint(answer, whole=took_over),
     )
+
+
+def _same_content(one: Json, other: Json) -> bool:
+    """Return whether two states of an object differ at most in what its controller writes."""
+    replicas = [(obj.get("spec") or {}).get("replicas") for obj in (one, other)]
+    return replicas[0] == replicas[1] and fingerprint(one, whole=True) == fingerprint(other, whole=True)
 
 
 async def _enforced_level(api: KubernetesApi, namespace: str) -> str:

@@ -46,7 +46,10 @@ def last_change(live: Json) -> str:
     if not entries:
         return "changed since"
     # of several changes in one second, that of somebody else is the one to name
-    last = max(entries, key=lambda entry: (str(entry.get("time") or ""), not _is_ours(entry, "Apply")))
+    last = max(
+        entries,
+        key=lambda entry: (str(entry.get("time") or ""), not str(entry.get("manager", "")).startswith(FIELD_MANAGER)),
+    )
     run = (live["metadata"].get("annotations") or {}).get(labels.RUN)
     by_run = f", run {run}" if run and str(last.get("manager", "")).startswith(FIELD_MANAGER) else ""
     return f"changed by {last.get('manager')} at {last.get('time') or 'an unknown time'}{by_run}"
