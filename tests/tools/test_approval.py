@@ -115,7 +115,8 @@ async def test_an_approved_deployment_is_executed(connect: Connect, engine: Engi
     assert result.structured_content is not None
     assert result.structured_content["deployment"]["name"] == "shop"
     [question] = person.asked
-    assert question == f"Deploy shop:latest ({IMAGE.id[:19]}) as shop on the protected target prod?"
+    assert question.startswith('On the protected target prod ("engine ')
+    assert f'deploy "shop"; image "shop:latest {IMAGE.id}"; replaces nothing?' in question
     assert engine.deploy.executions == 1
 
 

@@ -61,12 +61,13 @@ async def test_a_deployment_is_listed_logged_verified_rolled_back_and_removed(
     assert (gone.structured_content or {})["code"] == "deployment.not_found"
 
 
-def test_the_toolset_is_selected_only_by_name() -> None:
+def test_the_toolset_is_on_by_default() -> None:
     names = {tool.name for tool in DEPLOYMENTS}
     assert names == {
-        "list-deployments", "deployment-logs", "verify", "rollback-deployment", "remove-deployment"
+        "list-deployments", "deployment-logs", "verify", "rollback-deployment", "remove-deployment",
+        "control-deployment", "exec-deployment",
     }  # fmt: skip
-    assert not names & {tool.name for tool in select_tools(ALL, ToolSelection())}
+    assert names <= {tool.name for tool in select_tools(ALL, ToolSelection())}
     assert {tool.name for tool in select_tools(ALL, ToolSelection(toolsets=["deployments"], read_only=True))} == {
         "list-deployments", "deployment-logs", "verify"
     }  # fmt: skip

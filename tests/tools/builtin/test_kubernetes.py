@@ -129,7 +129,8 @@ async def test_an_image_with_a_digest_is_rolled_out_unchanged(runs: RunService) 
     result = await call(runs, "deploy-kubernetes", image=image, port=8080, name="web")
     assert not result.is_error, result.content
     assert result.structured_content["kubernetes_deployment"]["image"] == image
-    assert [stage["name"] for stage in result.structured_content["stages"]][:2] == [
+    assert [stage["name"] for stage in result.structured_content["stages"]][:3] == [
+        "describe-rollout",
         "preflight-cluster",
         "make-manifests",
     ]

@@ -212,5 +212,10 @@ def place_name(target: Target, engine: DockerEngine) -> str:
 
 
 def _command(api: APIClient, image: str) -> str:
-    config = api.inspect_image(image).get("Config") or {}
+    from docker.errors import ImageNotFound
+
+    try:
+        config = api.inspect_image(image).get("Config") or {}
+    except ImageNotFound:
+        return ""
     return " ".join([*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())])

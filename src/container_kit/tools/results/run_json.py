@@ -14,7 +14,7 @@ from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.contract.untrusted_text import one_line
 from container_kit.tools.results.success import compact, stage_json
 
-RUN_SCHEMA: dict[str, Any] = {"type": "object"}
+RUN_SCHEMA: dict[str, Any] = {"type": "object", "required": ["id"]}
 
 
 def run_json(run: RunInfo) -> dict[str, JsonValue]:

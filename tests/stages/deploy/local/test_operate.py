@@ -81,13 +81,13 @@ async def test_a_stopped_application_starts_again(
 ) -> None:
     stopped = await backend.control(ctx(), app, "stop")
     assert (stopped.was, stopped.state, stopped.url) == ("serving", "stopped", None)
-    assert docker_api.inspect_container(app)["State"]["Running"] is False
+    assert docker_api.inspect_container(f"{app}-0a1b2c3d")["State"]["Running"] is False
     with pytest.raises(StageFailure) as refused:
         await backend.execute(ctx(), app, command("true"))
     assert refused.value.fault.code == "deployment.not_running"
     started = await backend.control(ctx(), app, "start")
     assert (started.was, started.state, started.url) == ("stopped", "serving", "http://127.0.0.1:8000")
-    assert docker_api.inspect_container(app)["State"]["Running"] is True
+    assert docker_api.inspect_container(f"{app}-0a1b2c3d")["State"]["Running"] is True
 
 
 async def test_an_unknown_application_is_a_fault(backend: LocalBackend, ctx: Contexts) -> None:
