@@ -24,6 +24,7 @@ from container_kit.stages.contract.workspace import Workspace
 from container_kit.stages.docker.engine import DockerEngine
 from support.engine.cleanup import sweep
 from support.pipelines.contexts import Contexts
+from support.pipelines.stages import execute
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 from image_healthcheck import health_url
@@ -73,7 +74,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
         stage = BuildImage(engine)
         options = BuildOptions(tag=f"{name}:1", dockerfile="Dockerfile")
         try:
-            yield anyio.run(stage.execute, contexts(), Source(path=str(ROOT)), options)
+            yield anyio.run(execute, stage, contexts(), Source(path=str(ROOT)), options)
         finally:
             with contextlib.closing(APIClient(base_url=engine.host, version="auto", timeout=60)) as api:
                 sweep(api, [name])

@@ -20,7 +20,7 @@ DryRun = Annotated[bool, Field(description="Preview only")]
 Timeout = Annotated[float, Field(gt=0, description="Seconds")]
 FailOn = Annotated[
     Literal["low", "medium", "high", "critical", "never"],
-    Field(description="Lowest severity that fails"),
+    Field(description="Severity that fails"),
 ]
 
 ApplicationName = Annotated[str, Field(description="Reusing a name replaces it")]

@@ -77,7 +77,7 @@ FULL_DEPLOYMENT = Tool(
     description=(
         "Turn a repository into a healthy, scanned container: analyze, write a Dockerfile, build, "
         "scan, deploy, verify. Use it for 'containerize this' or 'run this'. A failure keeps the previous "
-        "deployment. Next: open the URL, or fix the fault, then retry-run."
+        "deployment. Next: open the URL, or fix and retry-run."
     ),
     input=FullDeploymentInput,
     output=result_schema(Deployment),
