@@ -84,7 +84,7 @@ def _read(connection: EngineConnection, execution: str) -> bytes:
         response = connection.getresponse()
         if response.status != http.client.SWITCHING_PROTOCOLS:
             return response.read(_MAX_OUTPUT)
-        return _frames(response.fp)  # the frames are no part of the HTTP response
+        return _frames(response.fp)  # the frames follow the HTTP response
     finally:
         connection.close()
 
