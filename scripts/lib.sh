@@ -160,9 +160,11 @@ set_up_base_images() {
 # Other real programs that tests run; a test whose program is missing is skipped and says so.
 set_up_test_programs() {
     local entry packages=()
-    for entry in chromium docker-registry slirp4netns shellcheck mmdebstrap ip:iproute2 ssh:openssh-client sshd:openssh-server; do
+    for entry in chromium docker-registry slirp4netns shellcheck mmdebstrap ip:iproute2 \
+        ssh:openssh-client sshd:openssh-server podman catatonit newuidmap:uidmap rootlesskit; do
         command -v "${entry%:*}" >/dev/null || packages+=("${entry#*:}")
     done
+    [ -x /usr/lib/podman/aardvark-dns ] || packages+=(netavark aardvark-dns)
     if [ ! -d /usr/lib/postgresql ]; then
         packages+=(postgresql)
         [ "$(id -u)" != 0 ] || no_database_server

@@ -22,11 +22,11 @@ def import_web_image(api: APIClient, reference: str, version: str) -> Image:
     busybox = shutil.which("busybox") or cannot_run("busybox is missing: apt-get install busybox-static")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        tar.add(busybox, "bin/busybox")
-        for folder in ("tmp", "www"):
+        for folder in ("bin", "tmp", "www"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o777
             tar.addfile(entry)
+        tar.add(busybox, "bin/busybox")
         page = tarfile.TarInfo("www/index.html")
         page.size = len(version)
         tar.addfile(page, io.BytesIO(version.encode()))

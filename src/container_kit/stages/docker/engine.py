@@ -13,6 +13,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
+from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, StageFailure
 from container_kit.stages.docker.endpoint import Endpoint, EndpointError, EngineConnection, find_endpoint
 
@@ -48,6 +49,16 @@ ENGINE_DISK_FULL = FaultCode(
     means="The engine's disk is full.",
     hint="Free space on the engine's disk, for example with `docker system df` and `docker builder prune`.",
 )
+ENGINE_INIT_NOT_FOUND = FaultCode(
+    "engine.init_not_found",
+    means="The engine has no init program, which forwards signals to an application and reaps its processes.",
+    hint="Install it on the engine's machine: `apt-get install catatonit` for Podman, docker-init for Docker.",
+)
+ENGINE_NETWORK_FAILED = FaultCode(
+    "engine.network_failed",
+    means="The engine could not set up the network of a container.",
+    hint="Repair the engine's network on its machine, as the evidence says; any other container fails too.",
+)
 ENGINE_ERROR = FaultCode(
     "engine.error",
     means="The engine rejected a call for a reason without a separate code.",
@@ -60,9 +71,15 @@ FAULTS = (
     ENGINE_CONNECTION_LOST,
     ENGINE_PERMISSION_DENIED,
     ENGINE_DISK_FULL,
+    ENGINE_INIT_NOT_FOUND,
+    ENGINE_NETWORK_FAILED,
     ENGINE_ERROR,
 )
 
+_NO_INIT = re.compile(r"container-init binary not found|(?:docker-init|catatonit)\S*: (?:executable file )?not found")
+_NO_NETWORK = re.compile(
+    r"slirp4netns failed|pasta failed|netavark: |aardvark-dns|CNI network|failed to create endpoint"
+)
 _MAX_CALLS = 8
 _MAX_STREAMS = 16
 _PING_TIMEOUT = 5.0
@@ -267,7 +284,7 @@ class DockerEngine:
 
     def translate(self, error: Exception) -> StageFailure:
         """Translate an exception of the SDK or the socket to a fault."""
-        text = str(error)
+        text = str(getattr(error, "explanation", None) or error)
         evidence = [Evidence(kind="value", text=text[:2000])]
         if "no space left on device" in text.lower():
             return ENGINE_DISK_FULL("the engine's disk is full", evidence=evidence)
@@ -275,6 +292,10 @@ class DockerEngine:
             return self.connection_lost(error)
         if "permission denied" in text.lower() and "socket" in text.lower():
             return ENGINE_PERMISSION_DENIED(f"no permission to use {self.host}", evidence=evidence, host=self.host)
+        if _NO_INIT.search(text):
+            return ENGINE_INIT_NOT_FOUND("the engine has no init program for containers", evidence=evidence)
+        if _NO_NETWORK.search(text):
+            return ENGINE_NETWORK_FAILED(f"the engine cannot set up a network: {_first_line(text)}", evidence=evidence)
         return ENGINE_ERROR(_first_line(text), evidence=evidence)
 
 

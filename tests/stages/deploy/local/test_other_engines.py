@@ -30,6 +30,7 @@ from container_kit.stages.deploy.manage import ListDeployments, ReadLogs, Remove
 from container_kit.stages.deploy.targets import LOCAL
 from container_kit.stages.docker.engine import DockerEngine
 from support.engine.deployments import App
+from support.engine.kinds import EngineOfKind, Kind, Part, engine_of_kind
 from support.engine.private_engine import PrivateEngine, can_have_private_engines
 from support.engine.small_web import copy_haproxy, import_web_image
 from support.engine.ssh import ssh_server
@@ -105,39 +106,86 @@ def make_context(config: Path, name: str, host: str, certificates: Path) -> None
         shutil.copy(certificates / file, tls / file)
 
 
+async def live_through(engine: DockerEngine, other: PrivateEngine | EngineOfKind, app: App, folder: Path) -> set[str]:
+    """Build, deploy, replace, verify, roll back and remove an application; return the builders that were used."""
+    name = app.name
+    base = import_web_image(other.api, f"{name}-base:1", "base").reference
+    ports, builders = set(), set()
+    for version in ("v1", "v2"):
+        (folder / version).mkdir()
+        (folder / version / "index.html").write_text(version)
+        (folder / version / "Dockerfile").write_text(f"FROM {base}\nCOPY index.html /www/\n")
+        source = Source(path=str(folder / version))
+        image = await execute(BuildImage(engine), app.ctx(), source, BuildOptions(tag=f"{name}:{version}"))
+        deployment = await app.deploy(image)
+        assert other.run("busybox", "wget", "-qO-", deployment.url) == version
+        assert deployment.gap_seconds == 0
+        ports.add(deployment.host_port)
+        builders.add(image.builder)
+    assert len(ports) == 1
+    listed = await FindDeployment(engine).execute(app.ctx(), ApplicationRef(name=name))
+    verification = await Verify(engine).execute(app.ctx(), listed)
+    assert {check.name: check.outcome for check in verification.checks}["answer"] == "ok"
+    application = ApplicationRef(name=name)
+    [entry] = (await ListDeployments(engine).execute(app.ctx(), LOCAL, ApplicationQuery(name=name))).applications
+    assert entry.state == "serving"
+    await RollbackDeployment(engine).execute(app.ctx(), LOCAL, application, VersionSelector())
+    assert other.run("busybox", "wget", "-qO-", deployment.url) == "v1"
+    log = await ReadLogs(engine).execute(app.ctx(), LOCAL, application, LogQuery())
+    assert "response:200" in " ".join(log.lines)
+    await RemoveDeployment(engine).execute(app.ctx(), LOCAL, application, RemovalOptions())
+    assert app.containers() == []
+    return builders
+
+
 @pytest.mark.parametrize("way", ["socket", "ssh", "tls", "context"])
 async def test_an_application_is_built_deployed_replaced_rolled_back_and_removed(
     way: str, other_engine: PrivateEngine, ctx: Contexts, tmp_path: Path, variables: Callable[..., None]
 ) -> None:
-    name = f"ck-{way}"
-    base = import_web_image(other_engine.api, f"{name}-base:1", "base").reference
     with reached(way, other_engine, tmp_path, variables), contextlib.closing(DockerEngine()) as engine:
-        app = App(name, engine, other_engine.api, ctx)
-        ports = set()
-        for version in ("v1", "v2"):
-            (tmp_path / version).mkdir()
-            (tmp_path / version / "index.html").write_text(version)
-            (tmp_path / version / "Dockerfile").write_text(f"FROM {base}\nCOPY index.html /www/\n")
-            source = Source(path=str(tmp_path / version))
-            image = await execute(BuildImage(engine), ctx(), source, BuildOptions(tag=f"{name}:{version}"))
-            assert image.builder == "buildkit-session"
-            made = await app.deploy(image)
-            assert other_engine.run("busybox", "wget", "-qO-", made.url) == version
-            assert made.gap_seconds == 0
-            ports.add(made.host_port)
-        assert len(ports) == 1
-        found = await FindDeployment(engine).execute(ctx(), ApplicationRef(name=name))
-        verification = await Verify(engine).execute(ctx(), found)
-        assert {check.name: check.outcome for check in verification.checks}["answer"] == "ok"
-        application = ApplicationRef(name=name)
-        [listed] = (await ListDeployments(engine).execute(ctx(), LOCAL, ApplicationQuery(name=name))).applications
-        assert listed.state == "serving"
-        await RollbackDeployment(engine).execute(ctx(), LOCAL, application, VersionSelector())
-        assert other_engine.run("busybox", "wget", "-qO-", made.url) == "v1"
-        log = await ReadLogs(engine).execute(ctx(), LOCAL, application, LogQuery())
-        assert "response:200" in " ".join(log.lines)
-        await RemoveDeployment(engine).execute(ctx(), LOCAL, application, RemovalOptions())
-        assert app.containers() == []
+        app = App(f"ck-{way}", engine, other_engine.api, ctx)
+        assert await live_through(engine, other_engine, app, tmp_path) == {"buildkit-session"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "builder"),
+    [
+        ("podman", "classic"),
+        pytest.param("rootless-podman", "classic", marks=pytest.mark.slow),
+        ("rootless-docker", "buildkit-session"),
+    ],
+)
+async def test_podman_and_rootless_engines_do_the_same(
+    kind: Kind, builder: str, ctx: Contexts, tmp_path: Path, variables: Callable[..., None]
+) -> None:
+    with engine_of_kind(kind) as other:
+        copy_haproxy(other.api)
+        variables(DOCKER_HOST=other.host)
+        with contextlib.closing(DockerEngine()) as engine:
+            app = App(f"ck-{kind}", engine, other.api, ctx)
+            assert await live_through(engine, other, app, tmp_path) == {builder}
+            crashing = import_web_image(other.api, "ck-crashing:1", "v1")
+            with pytest.raises(StageFailure) as failure:
+                await app.deploy(crashing, start_command="/bin/busybox false")
+            assert (failure.value.fault.code, failure.value.fault.evidence[0].text) == ("deploy.exited", "1")
+            assert app.containers() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "without", "code"),
+    [("podman", "init", "engine.init_not_found"), ("rootless-podman", "tun", "engine.network_failed")],
+)
+async def test_a_part_that_the_engine_does_not_have_is_named(
+    kind: Kind, without: Part, code: str, ctx: Contexts, variables: Callable[..., None]
+) -> None:
+    with engine_of_kind(kind, without) as other:
+        copy_haproxy(other.api)
+        variables(DOCKER_HOST=other.host)
+        image = import_web_image(other.api, "ck-incomplete:1", "v1")
+        with contextlib.closing(DockerEngine()) as engine, pytest.raises(StageFailure) as failure:
+            await App("ck-incomplete", engine, other.api, ctx).deploy(image)
+        assert failure.value.fault.code == code
+        assert "http+docker" not in failure.value.fault.message
 
 
 async def test_a_version_that_fails_leaves_the_old_one_or_nothing(

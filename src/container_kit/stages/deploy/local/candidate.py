@@ -11,7 +11,7 @@ from container_kit.stages.contract import expressions as re
 from container_kit.stages.contract.fault import Evidence, FaultCode, NextAction, StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.local import diagnose
-from container_kit.stages.deploy.local.container import CANDIDATE_SUFFIX
+from container_kit.stages.deploy.local.container import CANDIDATE_SUFFIX, RESTART_POLICY
 from container_kit.stages.deploy.local.containers import VOLUME_FOREIGN, Containers, create_volume, volume_name
 from container_kit.stages.deploy.local.ports import find_holder, free_port
 from container_kit.stages.deploy.local.proxied import proxy
@@ -50,8 +50,11 @@ async def start(ctx: StageContext, containers: Containers, spec: ContainerSpec, 
         StageFailure: One of `FAULTS`, of `diagnose.FAULTS` if the process cannot be started, or of the engine.
     """
     published = port is not None and (not spec.options.zero_downtime or await containers.can_swap())
+    policy = None if await containers.can_update() else RESTART_POLICY  # set once the version is healthy, if possible
     try:
-        created = await containers.engine.call(lambda api: _create(api, ctx, network, spec, port, published=published))
+        created = await containers.engine.call(
+            lambda api: _create(api, ctx, network, spec, port, published=published, policy=policy)
+        )
     except StageFailure as failure:
         if "no such image" in _text(failure).lower():
             raise not_found(spec.image, containers.engine.host) from failure
@@ -95,7 +98,14 @@ def _publisher(api: APIClient, port: int) -> str | None:
 
 
 def _create(
-    api: APIClient, ctx: StageContext, network: str, spec: ContainerSpec, port: int | None, *, published: bool
+    api: APIClient,
+    ctx: StageContext,
+    network: str,
+    spec: ContainerSpec,
+    port: int | None,
+    *,
+    published: bool,
+    policy: dict[str, Any] | None,
 ) -> str:
     # Behind a proxy, the probe can use any free port of 127.0.0.2, if this machine has it.
     has_port = published and spec.container_port is not None
@@ -111,7 +121,7 @@ def _create(
         labels=_labels(ctx, spec, port),
         ports=list(publish),
         volumes=writable_folders(spec),
-        host_config=host_config(api, network, spec, publish, volumes),
+        host_config=host_config(api, network, spec, publish, volumes) | {"RestartPolicy": policy},
     )
     if spec.options.zero_downtime or spec.services:
         aliases = [proxy.network_alias(name)]

@@ -52,6 +52,7 @@ class Containers:
         self.engine = engine
         self.networks = networks
         self._can_swap: bool | None = None
+        self._can_update: bool | None = None
 
     async def list_app(self, app: str) -> list[AppContainer]:
         """Return all containers of an application, running or not, the newest first."""
@@ -82,6 +83,12 @@ class Containers:
         await self.create_networks()
         found = await self.engine.call(lambda api: api.networks(names=[self.networks.public]))
         return any(has_interface(f"br-{network['Id'][:12]}") for network in found)
+
+    async def can_update(self) -> bool:
+        """Return whether the restart policy of a container can change. Podman 4 has no such call."""
+        if self._can_update is None:
+            self._can_update = "libpod-api-version" not in await self.engine.ping()
+        return self._can_update
 
     async def get(self, app: str, container_id: str) -> AppContainer | None:
         """Return one of an application's containers by its id."""
@@ -166,10 +173,12 @@ class Containers:
         """Give a container the name and the restart policy of an active version."""
 
         def work(api: APIClient) -> None:
-            api.update_container(container.id, restart_policy=RESTART_POLICY)
+            if can_update:  # else it has the policy since its creation
+                api.update_container(container.id, restart_policy=RESTART_POLICY)
             if container.is_candidate:
                 api.rename(container.id, container.version_name)
 
+        can_update = await self.can_update()
         await self.engine.call(work)
 
     async def remove(self, container: str) -> None:

@@ -17,6 +17,7 @@ from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.ports import Listener, container_socket_tables, parse_listeners
 from container_kit.stages.deploy.local.probe import ProbeResult
 from container_kit.stages.deploy.local.spec import ContainerSpec
+from container_kit.stages.docker.engine import ENGINE_ERROR
 
 EXITED = FaultCode(
     "deploy.exited",
@@ -99,7 +100,9 @@ async def take_snapshot(containers: Containers, container: str, spec: ContainerS
 
 
 def start_failed(failure: StageFailure, spec: ContainerSpec) -> StageFailure:
-    """Return the fault of a process that the engine could not start."""
+    """Return the fault of a process that the engine could not start; a fault of the engine itself stays."""
+    if failure.fault.code != ENGINE_ERROR.code:
+        return failure
     text = spec.redact(" ".join(evidence.text for evidence in failure.fault.evidence))
     return explain_crash(_crash(spec, text, None)) or failure
 

@@ -17,6 +17,7 @@ _PROBE_INTERVAL = 0.01
 _CONFIRM_SECONDS = 0.02
 """Seconds between the first healthy answer and the second, which confirms it."""
 _STATE_INTERVAL = 0.2
+_NEXT_EXIT_SECONDS = 5.0
 _PORTS_INTERVAL = 1.0
 _WRONG_PORT_CHECKS = 4
 """How many checks in a row must find only other ports open, before the application counts as listening there."""
@@ -98,8 +99,15 @@ async def _wrong_port(containers: Containers, container: str, spec: ContainerSpe
 
 
 async def _require_running(containers: Containers, container: str, spec: ContainerSpec) -> None:
-    if not await _is_running(containers, container):
-        raise diagnose.exited(await diagnose.take_snapshot(containers, container, spec))
+    details = await containers.inspect(container) or {}
+    running, restarted = (details.get("State") or {}).get("Running"), details.get("RestartCount")
+    if running and not restarted:
+        return
+    with anyio.move_on_after(_NEXT_EXIT_SECONDS):  # between two restarts, the engine reports the exit code
+        while running:
+            await anyio.sleep(_PROBE_INTERVAL)
+            running = await _is_running(containers, container)
+    raise diagnose.exited(await diagnose.take_snapshot(containers, container, spec))
 
 
 async def _is_running(containers: Containers, container: str) -> bool:

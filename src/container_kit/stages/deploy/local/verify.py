@@ -207,7 +207,7 @@ def _path_on_server(location: str | None, port: int) -> str | None:
 def _image_health(details: dict[str, Any]) -> Check:
     """Check the image's HEALTHCHECK, which the engine runs at its own interval."""
     health = ((details.get("State") or {}).get("Health") or {}).get("Status")
-    if health in (None, "none"):
+    if health in (None, "none", ""):  # Podman reports an empty status
         return Check(name="image's HEALTHCHECK", outcome="not_checked", detail="the image has none")
     if health == "starting":
         return Check(name="image's HEALTHCHECK", outcome="not_checked", detail="it has no result yet")

@@ -6,7 +6,12 @@ import base64
 import binascii
 
 from container_kit.stages.artifacts.deployment import Probe
-from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, STAGING_ADDRESS, AppContainer
+from container_kit.stages.deploy.local.container import (
+    APP_NETWORK_PREFIX,
+    PUBLIC_ADDRESS,
+    STAGING_ADDRESS,
+    AppContainer,
+)
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.probe import (
     TCP_OPEN_SECONDS,
@@ -43,8 +48,15 @@ async def probe_staged(containers: Containers, container: str, port: int, proxy:
     """Return a function that probes a container in staging: through a proxy, or at 127.0.0.2 if it is None."""
     if proxy is None:
         return probe_address(STAGING_ADDRESS, await containers.staging_port(container, port))
+    return probe_through(containers, proxy, await _address(containers, container), port)
+
+
+async def _address(containers: Containers, container: str) -> str:
+    """Return a container's address in the network of its proxy; its alias may not be known to the engine's DNS yet."""
     details = await containers.inspect(container) or {}
-    return probe_through(containers, proxy, network_alias(str(details.get("Name", "")).lstrip("/")), port)
+    networks = ((details.get("NetworkSettings") or {}).get("Networks") or {}).items()
+    addresses = [network.get("IPAddress") for name, network in networks if name.startswith(APP_NETWORK_PREFIX)]
+    return next(filter(None, addresses), None) or network_alias(str(details.get("Name", "")).lstrip("/"))
 
 
 async def probe_public(containers: Containers, version: AppContainer) -> Send:

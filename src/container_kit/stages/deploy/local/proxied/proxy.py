@@ -54,6 +54,9 @@ _FOLDER, _FILE = "/etc", "container-kit-haproxy.cfg"
 LISTEN_PORT = 8080
 """The port that it listens on in its container."""
 _NOBODY = "65534:65534"
+_MASTER = "1"
+_LIST_PROCESSES = "cat /proc/[0-9]*/stat 2>/dev/null"
+"""Prints a line for each process: id, (name), state, parent, … (proc(5))."""
 _DRAIN_SECONDS = 35.0
 _RELOAD_SECONDS = 10.0
 _RESTART_SECONDS = 20.0
@@ -186,7 +189,7 @@ async def route_to(containers: Containers, proxy: str, target: AppContainer) -> 
     Raises:
         StageFailure: `deploy.proxy_failed`, or a fault of the engine.
     """
-    before = await containers.engine.call(lambda api: _workers(api, proxy))
+    before = await _workers(containers, proxy)
 
     def work(api: APIClient) -> None:
         _write(api, proxy, target)
@@ -195,7 +198,7 @@ async def route_to(containers: Containers, proxy: str, target: AppContainer) -> 
     await containers.engine.call(work)
     began = anyio.current_time()
     while anyio.current_time() - began < _DRAIN_SECONDS:
-        now = await containers.engine.call(lambda api: _workers(api, proxy))
+        now = await _workers(containers, proxy)
         if now and not now & before:
             return
         if not now - before and anyio.current_time() - began > _RELOAD_SECONDS:
@@ -219,7 +222,7 @@ async def force_route_to(containers: Containers, proxy: str, target: AppContaine
             raise
         await containers.engine.call(lambda api: api.restart(proxy, timeout=0))  # the configuration is written
         with anyio.move_on_after(_RESTART_SECONDS):
-            while not await containers.engine.call(lambda api: _workers(api, proxy)):  # noqa: ASYNC110 (another process starts)
+            while not await _workers(containers, proxy):  # noqa: ASYNC110 (another process starts)
                 await anyio.sleep(_POLL_SECONDS)
             return
         raise
@@ -261,8 +264,8 @@ def _write(api: APIClient, proxy: str, target: AppContainer | None) -> None:
     api.put_archive(proxy, _FOLDER, archive.getvalue())
 
 
-def _workers(api: APIClient, proxy: str) -> set[str]:
-    listed = api.top(proxy)
-    pid, parent = listed["Titles"].index("PID"), listed["Titles"].index("PPID")
-    processes = {row[pid]: row[parent] for row in listed["Processes"]}
-    return {process for process, its_parent in processes.items() if its_parent in processes}  # the master has none here
+async def _workers(containers: Containers, proxy: str) -> set[str]:
+    """Return the ids of the workers inside a proxy's container. Podman's list of processes needs `ps` in the image."""
+    listed = await containers.exec_output(proxy, "bash", "-c", _LIST_PROCESSES)
+    rows = (line.split() for line in listed.splitlines())
+    return {row[0] for row in rows if row[1:2] == ["(haproxy)"] and row[3:4] == [_MASTER]}
