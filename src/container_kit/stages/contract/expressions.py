@@ -26,19 +26,20 @@ _SUPPORTED = MULTILINE | DOTALL | IGNORECASE | ASCII
 
 
 class Pattern(Generic[AnyStr]):
-    """A compiled expression.
+    """An expression, compiled when it is first used: most programs use few of the package's expressions.
 
     Args:
         pattern: Its text.
         flags: Flags of `re`.
     """
 
-    __slots__ = ("_compiled", "flags", "pattern")
-
     def __init__(self, pattern: AnyStr, flags: int = 0) -> None:
         self.pattern: AnyStr = pattern
         self.flags = flags
-        self._compiled: Any = _compile(pattern, flags)
+
+    @functools.cached_property
+    def _compiled(self) -> Any:
+        return _compile(self.pattern, self.flags)
 
     @property
     def backtracks(self) -> bool:
@@ -90,11 +91,7 @@ class Pattern(Generic[AnyStr]):
 
 
 def compile(pattern: AnyStr | Pattern[AnyStr], flags: int = 0) -> Pattern[AnyStr]:  # noqa: A001 - the name of `re`
-    """Compile an expression.
-
-    Raises:
-        re.error: It is malformed.
-    """
+    """Return an expression. Its first use raises `re.error` if it is malformed."""
     return pattern if isinstance(pattern, Pattern) else _cached(pattern, int(flags))
 
 
