@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from container_kit.stages.contract.artifact import Artifact
+
 A = TypeVar("A", bound=BaseModel)
 
 
@@ -30,6 +32,13 @@ class Artifacts:
 
     def __iter__(self) -> Iterator[BaseModel]:
         return iter(self._by_type.values())
+
+    def run_subject(self) -> dict[str, str]:
+        """Return what a run with these inputs is about."""
+        subject: dict[str, str] = {}
+        for artifact in self:
+            subject |= artifact.run_subject() if isinstance(artifact, Artifact) else {}
+        return subject
 
     def add(self, artifact: BaseModel) -> None:
         """Add the output of a stage."""

@@ -47,6 +47,8 @@ class RunInfo(Artifact):
     """The open questions of a run that awaits approval, by approval point."""
     principal: str | None = None
     """The caller that started the run, if callers are authenticated."""
+    subject: dict[str, str] = Field(default_factory=dict)
+    """What the run is about: `application`, `source`, `module`, `image` or `repository`, as the caller gave them."""
     roots: tuple[str, ...] = ()
     """The folders that the run may read."""
     approval_digest: str = ""
@@ -62,6 +64,11 @@ class RunInfo(Artifact):
     def question(self) -> str | None:
         """The first open question."""
         return next(iter(self.questions.values()), None)
+
+    def concerns(self, application: str | None) -> bool:
+        """Return whether the run is about an application, by its name or its folder's; None means any."""
+        folder = self.subject.get("source", "").replace("\\", "/").rstrip("/").rpartition("/")[2]
+        return application is None or application in (self.subject.get("application"), folder)
 
     @property
     def finished(self) -> bool:

@@ -66,7 +66,7 @@ async def test_a_run_can_be_read_after_its_end(open_backend: Open, tmp_path: Pat
         assert [stage.state for stage in states.stages(run.stages)] == ["success"] * 3
         assert (await backend.log(run_id, "ann", "second")).lines == ("second begins",)
         assert Path((await backend.artifacts(run_id, "ann"))[Three].effect).exists()
-        assert [run.id for run in await backend.list_runs("ann", "success", "workflow", 5)] == [run_id]
+        assert [run.id for run in await backend.list_runs("ann", "success", "workflow", None, 5)] == [run_id]
     assert (events[0].kind, events[-1].kind) == ("run_started", "run_finished")
 
 
@@ -85,7 +85,7 @@ async def test_the_run_of_another_caller_is_not_found(open_backend: Open, tmp_pa
             lambda: backend.roll_back(run_id, bob),
         ]
         assert {await code_of(call) for call in calls} == {"run.not_found"}
-        assert await backend.list_runs("bob", None, None, 5) == []
+        assert await backend.list_runs("bob", None, None, None, 5) == []
 
 
 @both
@@ -101,7 +101,7 @@ async def test_a_run_can_be_cancelled_by_its_id(open_backend: Open, tmp_path: Pa
         with anyio.fail_after(40):
             while not list(tmp_path.glob("attempt-*-second-*")):
                 await anyio.sleep(0.01)
-            [running] = await backend.list_runs(None, "running", None, 5)
+            [running] = await backend.list_runs(None, "running", None, None, 5)
             ready = anyio.Event()
 
             async def collect() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,34 @@ async def test_a_dry_run_leaves_nothing_in_the_store(runs: RunService, tmp_path:
     async with connected(runs) as client:
         await call(client, "build", path=".", dry_run=True)
     assert not (tmp_path / "home").exists()
+
+
+async def test_a_list_of_runs_is_small_and_says_what_each_was_about(runs: RunService, tmp_path: Path) -> None:
+    folders = [f"service-{number:02}-of-a-repository-with-a-long-name" for number in range(21)]
+    async with connected(runs) as client:
+        for folder in folders:
+            (tmp_path / folder / "api").mkdir(parents=True)
+            await call(client, "build", path=folder, module="api")
+        listed = await call(client, "list-runs")
+        rest = await call(client, "list-runs", offset=20)
+        [found] = (await call(client, "list-runs", application=folders[3])).structured_content["runs"]
+    page = listed.structured_content
+    assert len(page["runs"]) == 20
+    assert len(json.dumps(page)) + len(listed.content[0].text) <= 2 * 6144  # the same as data and as text
+    assert len(json.dumps(page)) <= 6144
+    first = page["runs"][0]
+    assert (first["source"], first["module"], first["cause"]) == (folders[20], "api", "build.step_failed: it broke")
+    assert first["seconds"] >= 0
+    assert page["next_offset"] == 20
+    assert [run["source"] for run in rest.structured_content["runs"]] == [folders[0]]
+    assert "next_offset" not in rest.structured_content
+    assert found["source"] == folders[3]
+
+
+async def test_text_of_a_request_cannot_break_the_lines_of_a_list(runs: RunService, tmp_path: Path) -> None:
+    (tmp_path / "shop\nnext 1").mkdir()
+    async with connected(runs) as client:
+        await call(client, "build", path="shop\nnext 1")
+        listed = await call(client, "list-runs")
+    assert len(listed.content[0].text.splitlines()) == 1
+    assert "\n" not in listed.structured_content["runs"][0]["source"]

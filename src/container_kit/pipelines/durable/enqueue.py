@@ -30,11 +30,12 @@ def serialize_spec(spec: RunSpec) -> dict[str, Any]:
     return spec.model_copy(update={"trace": carrier}).model_dump(mode="json")
 
 
-def attributes(spec: RunSpec) -> dict[str, Any]:
+def attributes(plan: Plan, spec: RunSpec) -> dict[str, Any]:
     """Return the attributes of a run that can be read without its input."""
     values = {
         "pipeline": spec.pipeline,
         "principal": spec.principal,
+        "subject": Artifacts(plan.parse_input(spec.request)).run_subject(),
         "roots": list(spec.roots),
         "approval_digest": spec.approval_digest,
         "retry_of": spec.retry_of,
@@ -44,14 +45,14 @@ def attributes(spec: RunSpec) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
 
 
-async def enqueue(spec: RunSpec, key: str | None, priority: int | None) -> None:
+async def enqueue(plan: Plan, spec: RunSpec, key: str | None, priority: int | None) -> None:
     """Put a run into the queue, in which runs with one concurrency key run one after another."""
     options: dict[str, Any] = {
         "workflow_name": WORKFLOW,
         "queue_name": queue_name(spec.environment_id),
         "workflow_id": spec.request.id,
         "queue_partition_key": key or spec.request.id,
-        "attributes": attributes(spec),
+        "attributes": attributes(plan, spec),
     }
     if priority is not None:
         options["priority"] = priority

@@ -60,6 +60,7 @@ class RunQueries:
         status: RunState | None = None,
         pipeline: str | None = None,
         principal: str | None = None,
+        application: str | None = None,
         includes: Callable[[RunInfo], bool] = lambda _: True,
         limit: int = 50,
     ) -> list[RunInfo]:
@@ -69,6 +70,7 @@ class RunQueries:
             status: The status of the runs.
             pipeline: The name of their pipeline.
             principal: Their caller.
+            application: The name of their application, or of its folder.
             includes: Returns whether a run may be in the list.
             limit: How many runs at most.
         """
@@ -84,7 +86,11 @@ class RunQueries:
                 load_input=False,
             )
             filters = {"status": status, "pipeline": pipeline, "principal": principal}
-            matches += [run for run in await self._infos(page) if _matches(run, filters) and includes(run)]
+            matches += [
+                run
+                for run in await self._infos(page)
+                if _matches(run, filters) and run.concerns(application) and includes(run)
+            ]
             offset += len(page)
             if len(page) < _PAGE:
                 break
@@ -158,6 +164,7 @@ def _info(workflow: WorkflowStatus, latest: Event | None, questions: dict[str, s
         stage=latest.stage if latest else None,
         progress=latest.progress if latest else 0.0,
         principal=attributes.get("principal"),
+        subject=attributes.get("subject", {}),
         roots=attributes.get("roots", ()),
         approval_digest=attributes.get("approval_digest", ""),
         retry_of=attributes.get("retry_of"),

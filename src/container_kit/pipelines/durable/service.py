@@ -297,10 +297,10 @@ class DurableRuns:
                 owners = self._session.owners
                 await owners.check(key, spec.pipeline, spec.principal, is_operator=is_operator)
             if self._config.role != "local" or key is not None:
-                await enqueue(spec, key, priority)
+                await enqueue(plan, spec, key, priority)
                 return run_id
             self._session.executor.new_runs.add(run_id)
-            with SetWorkflowID(run_id), SetWorkflowAttributes(attributes(spec)):
+            with SetWorkflowID(run_id), SetWorkflowAttributes(attributes(plan, spec)):
                 handle = await DBOS.start_workflow_async(self._session.workflow, serialize_spec(spec))
             self._handles[run_id] = handle
         return run_id

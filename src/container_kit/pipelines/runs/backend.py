@@ -90,7 +90,12 @@ class RunBackend(Protocol):
         ...
 
     async def list_runs(
-        self, principal: str | None, status: RunState | None, pipeline: str | None, limit: int
+        self,
+        principal: str | None,
+        status: RunState | None,
+        pipeline: str | None,
+        application: str | None,
+        limit: int,
     ) -> list[RunInfo]:
         """Return the newest runs that match, newest first, without their stages."""
         ...

@@ -124,11 +124,17 @@ class MemoryRuns:
         return run.info()
 
     async def list_runs(
-        self, principal: str | None, status: RunState | None, pipeline: str | None, limit: int
+        self,
+        principal: str | None,
+        status: RunState | None,
+        pipeline: str | None,
+        application: str | None,
+        limit: int,
     ) -> list[RunInfo]:
         """Return the newest runs that match, newest first."""
         infos = (run.info() for run in reversed(self._runs.values()) if run.principal == principal)
         matches = (run for run in infos if status in (None, run.status) and pipeline in (None, run.pipeline))
+        matches = (run for run in matches if run.concerns(application))
         return list(islice(matches, limit))
 
     async def stop(self) -> None:

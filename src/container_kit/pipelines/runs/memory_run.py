@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import anyio
 
+from container_kit.pipelines.artifacts import Artifacts
 from container_kit.pipelines.events import Event
 from container_kit.pipelines.execution.runtime import CancelToken
 from container_kit.pipelines.plan import Plan
@@ -15,6 +17,7 @@ from container_kit.pipelines.request import PipelineRequest, PipelineResponse
 from container_kit.pipelines.run_info import LogPart, RunInfo
 from container_kit.pipelines.runs.client import Caller
 from container_kit.pipelines.runs.stage_states import StageStates
+from container_kit.stages.contract.fault import StageFailure
 
 _LOG_LINES = 2000
 _CHANGES_KEPT = 100
@@ -38,7 +41,13 @@ class MemoryRun:
         self.response: PipelineResponse | None = None
         self.states = StageStates.of(plan)
         self._info = RunInfo(
-            id=request.id, pipeline=plan.name, status="running", created=now, updated=now, principal=principal
+            id=request.id,
+            pipeline=plan.name,
+            status="running",
+            created=now,
+            updated=now,
+            principal=principal,
+            subject=_subject(plan, request),
         )
         self._logs: dict[str, deque[str]] = {}
         self._watchers: set[Callable[[str | None], None]] = set()
@@ -93,3 +102,9 @@ class MemoryRun:
         if event.kind == "run_finished":
             changes |= {"status": event.status, "fault": event.fault, "stage": None}
         self._info = self._info.model_copy(update=changes)
+
+
+def _subject(plan: Plan, request: PipelineRequest) -> dict[str, str]:
+    with suppress(StageFailure):  # the run itself reports an input that is not valid
+        return Artifacts(plan.parse_input(request)).run_subject()
+    return {}

@@ -106,12 +106,13 @@ class RunService:
         principal: str | None = None,
         status: RunState | None = None,
         pipeline: str | None = None,
+        application: str | None = None,
         limit: int = 20,
     ) -> list[RunInfo]:
         """Return the newest runs that match, newest first, without their stages."""
-        runs = await self._memory.list_runs(principal, status, pipeline, limit)
+        runs = await self._memory.list_runs(principal, status, pipeline, application, limit)
         if self._stored is not None and self._stored.exists:
-            runs += await self._stored.list_runs(principal, status, pipeline, limit)
+            runs += await self._stored.list_runs(principal, status, pipeline, application, limit)
         return sorted(runs, key=lambda run: run.created, reverse=True)[:limit]
 
     @property

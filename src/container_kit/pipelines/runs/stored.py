@@ -232,12 +232,19 @@ class StoredRuns:
         await durable.resolve_approval(run_id, decision, approval)
 
     async def list_runs(
-        self, principal: str | None, status: RunState | None, pipeline: str | None, limit: int
+        self,
+        principal: str | None,
+        status: RunState | None,
+        pipeline: str | None,
+        application: str | None,
+        limit: int,
     ) -> list[RunInfo]:
         """Return the newest runs that match, newest first, without their stages."""
         queries = (await self._store.open()).queries
         includes = partial(self._scope.includes, principal=principal)
-        return await queries.list_runs(status=status, pipeline=pipeline, includes=includes, limit=limit)
+        return await queries.list_runs(
+            status=status, pipeline=pipeline, application=application, includes=includes, limit=limit
+        )
 
     async def stop(self) -> None:
         """Cancel the runs that were started here, and wait for their clean-up."""

@@ -139,7 +139,7 @@ class RunPages:
             runs = await self.runs.list_runs(principal=principal, limit=_LISTED_RUNS)
         except StageFailure as failure:
             return _fault(failure)
-        return _json({"runs": [run_json(run) for run in runs]})
+        return _json({"runs": [run_json(run) | {"subject": dict(run.subject)} for run in runs]})
 
     async def _run(self, request: Request, principal: str | None) -> Response:
         try:

@@ -51,6 +51,10 @@ class DeployOptions(Artifact):
     keep_versions: int = Field(default=3, ge=1, le=50)
     """How many replaced containers are kept, stopped, for rollback."""
 
+    def run_subject(self) -> dict[str, str]:
+        """Return the application, if it is named."""
+        return {"application": self.name} if self.name else {}
+
 
 class Deployment(Artifact):
     """A deployed application."""
@@ -69,6 +73,8 @@ class Deployment(Artifact):
     image_id: str
     host_port: int
     container_port: int
+    unchanged: bool = False
+    """Whether the same version ran already and was healthy, so that nothing was restarted."""
     previous_container_id: str | None = None
     """The replaced container, stopped and kept for rollback; None for a first deployment."""
     seconds_to_healthy: float = 0.0

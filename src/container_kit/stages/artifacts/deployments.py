@@ -14,6 +14,10 @@ class ApplicationRef(Artifact):
     name: str
     """The name used when deploying."""
 
+    def run_subject(self) -> dict[str, str]:
+        """Return the application."""
+        return {"application": self.name}
+
 
 class ApplicationQuery(Artifact):
     """A filter over applications."""

@@ -76,3 +76,7 @@ class LocalImage(Artifact):
 
     image: str
     """`name:tag`, `name@sha256:…`, or an image id."""
+
+    def run_subject(self) -> dict[str, str]:
+        """Return the image."""
+        return {"image": self.image}

@@ -79,6 +79,10 @@ class KubernetesOptions(Artifact):
         """The number of replicas of a new Deployment, and the least of an autoscaler."""
         return 2 if self.replicas is None else self.replicas
 
+    def run_subject(self) -> dict[str, str]:
+        """Return the application, if it is named."""
+        return {"application": self.name} if self.name else {}
+
 
 class Cluster(Artifact):
     """A cluster that passed the preflight checks."""

@@ -15,6 +15,10 @@ class PushOptions(Artifact):
     tag: str | None = None
     """Defaults to the tag of the image's reference."""
 
+    def run_subject(self) -> dict[str, str]:
+        """Return the repository."""
+        return {"repository": self.repository}
+
 
 class TagOptions(Artifact):
     """Options of a tag."""

@@ -10,3 +10,7 @@ class Source(Artifact):
     """As the caller gave it. A stage resolves it with `ctx.workspace.directory(source.path)`."""
     module: str = "."
     """The deployable module to build and deploy, as a path relative to `path`; `.` is the root."""
+
+    def run_subject(self) -> dict[str, str]:
+        """Return the folder, and the module unless it is the root."""
+        return {"source": self.path} | ({"module": self.module} if self.module != "." else {})

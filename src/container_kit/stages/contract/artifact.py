@@ -15,3 +15,7 @@ class Artifact(BaseModel):
     """Fields that tool results omit, in the form of pydantic's `exclude`: rollback needs them, readers do not."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    def run_subject(self) -> dict[str, str]:
+        """Return what a run with this input is about, for lists of runs, such as `{"application": "shop"}`."""
+        return {}

@@ -23,7 +23,7 @@ from container_kit.stages.artifacts.deployments import (
 from container_kit.stages.artifacts.target import Target
 from container_kit.stages.contract.stage import Preview, Stage, StageContext
 from container_kit.stages.deploy.faults import APPLICATION_NOT_FOUND, OPTION_UNSUPPORTED, VERSION_NOT_FOUND
-from container_kit.stages.deploy.local.one_off import FAULTS as COMMAND_FAULTS
+from container_kit.stages.deploy.local.programs.exec_command import FAULTS as COMMAND_FAULTS
 from container_kit.stages.deploy.registry import backend_for
 from container_kit.stages.docker.engine import FAULTS as ENGINE_FAULTS
 from container_kit.stages.docker.engine import DockerEngine

@@ -42,6 +42,8 @@ ZERO_DOWNTIME = "io.container-kit.zero-downtime"
 """Set on a container that is served through a proxy."""
 PROXY = "io.container-kit.proxy"
 """Set on the proxy."""
+SPECIFICATION = "io.container-kit.specification"
+"""A digest of everything that decides how a container runs."""
 SERVICES = "io.container-kit.services"
 """The backing services that a container uses."""
 SERVICE_OF = "io.container-kit.service-of"
@@ -52,8 +54,8 @@ NETWORK = "io.container-kit.network"
 HEALTHY = "io.container-kit.healthy"
 """Annotation of a ReplicaSet whose revision was seen healthy."""
 _OF_OBJECTS = (
-    RUN, PIPELINE, STAGE, SOURCE, APP, IMAGE, PORT, CONTAINER_PORT, PROBE, HEALTH_PATH, ZERO_DOWNTIME, PROXY, SERVICES,
-    SERVICE_OF, NETWORK,
+    RUN, PIPELINE, STAGE, SOURCE, APP, IMAGE, PORT, CONTAINER_PORT, PROBE, HEALTH_PATH, ZERO_DOWNTIME, PROXY,
+    SPECIFICATION, SERVICES, SERVICE_OF, NETWORK,
 )  # fmt: skip
 """Labels that mean something on a container, image, network or volume. Those of base images are not among them."""
 

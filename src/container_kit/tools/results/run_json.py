@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from container_kit.stages.contract.tool_names import ToolName
 from container_kit.stages.contract.untrusted_text import one_line
 from container_kit.tools.results.success import compact, stage_json
 
+_SUBJECT_WIDTH, _CAUSE_WIDTH = 80, 120
 RUN_SCHEMA: dict[str, Any] = {"type": "object", "required": ["id"]}
 
 
@@ -40,6 +42,32 @@ def run_json(run: RunInfo) -> dict[str, JsonValue]:
     return data
 
 
+def run_entry(run: RunInfo) -> dict[str, JsonValue]:
+    """Return a run as an entry of a list: what it was about, how long it took, and one line of its cause."""
+    cause = f"{run.fault.code}: {run.fault.message}" if run.fault else ""
+    entry: dict[str, JsonValue] = compact(
+        {
+            "id": run.id,
+            "pipeline": run.pipeline,
+            "status": run.status,
+            **{key: _shorten(value, _SUBJECT_WIDTH) for key, value in run.subject.items()},
+            "created": iso_time(run.created),
+            "seconds": round(run.updated - run.created, 1) if run.finished else None,
+            "cause": _shorten(cause, _CAUSE_WIDTH),
+            "question": _shorten(run.question or "", _CAUSE_WIDTH),
+            "stage": None if run.finished else run.stage,
+            "retry_of": run.retry_of,
+            "rolls_back": run.rolls_back,
+        }
+    )
+    return entry
+
+
+def _shorten(text: str, width: int) -> str:
+    line = one_line(text)
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
 def log_json(part: LogPart) -> dict[str, JsonValue]:
     """Return lines of a log."""
     return {"lines": list(part.lines), "first": part.first, "total": part.total}
@@ -61,15 +89,30 @@ def _fault_json(run_id: str, fault: Fault) -> dict[str, Any]:
 
 
 def run_line(run: RunInfo) -> str:
-    """Return one line about a run."""
-    head = f"{run.pipeline}: {run.status}"
-    message = run.message.removeprefix(head)  # the last message of a finished run repeats it
-    return f"{run.id} {iso_time(run.created)} {head} {message}".rstrip()
+    """Return one line about a run: its id, what it was about, and its state with one line of the cause."""
+    entry = run_entry(run)
+    cause = entry.get("cause") or entry.get("question") or one_line(_news(run))
+    return f"{_head(run, entry)} - {cause}" if cause else _head(run, entry)
+
+
+def _head(run: RunInfo, entry: Mapping[str, JsonValue]) -> str:
+    about = entry.get("application") or entry.get("repository") or entry.get("source") or entry.get("image")
+    what = f"{run.pipeline} of {about}" if about else run.pipeline
+    module = f" ({entry['module']})" if "module" in entry else ""
+    took = f" in {entry['seconds']} s" if "seconds" in entry else ""
+    return f"{run.id} {iso_time(run.created)} {what}{module}: {run.status}{took}"
+
+
+def _news(run: RunInfo) -> str:
+    """Return the newest message, without what every last message of a finished run repeats."""
+    return run.message.removeprefix(f"{run.pipeline}: {run.status}").strip()
 
 
 def run_lines(run: RunInfo) -> list[str]:
     """Return lines about a run, its stages and its fault."""
-    lines = [run_line(run)]
+    lines = [_head(run, run_entry(run))]
+    if not run.fault and (news := _news(run)):
+        lines.append(one_line(news))
     for stage in run.stages:
         seconds = f" {stage.seconds:.1f} s" if stage.seconds else ""
         attempts = f", {stage.attempts} attempts" if stage.attempts > 1 else ""

@@ -31,7 +31,7 @@ from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, AppConta
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, find_active
 from container_kit.stages.deploy.local.lock import hold_lock
-from container_kit.stages.deploy.local.one_off import not_running, run_command
+from container_kit.stages.deploy.local.programs.exec_command import not_running, run_command
 from container_kit.stages.deploy.local.recovery import STOP_GRACE, recover
 from container_kit.stages.deploy.local.rollback import activate
 from container_kit.stages.deploy.local.services import manager as services
@@ -245,7 +245,8 @@ def _headline(deployment: Deployment) -> str:
         case "command":
             return f"{name} is a command line program; run it with `docker run --rm {image} …` (no deployment)"
         case _:
-            return f"deployed {name}: {deployment.url} (container {deployment.container_name})"
+            verb = "unchanged, still serving" if deployment.unchanged else "deployed"
+            return f"{verb} {name}: {deployment.url} (container {deployment.container_name})"
 
 
 def _select(name: str, versions: Sequence[AppContainer], requested: str) -> AppContainer:

@@ -144,6 +144,7 @@ def _labels(ctx: StageContext, spec: ContainerSpec, port: int | None) -> dict[st
         labels.PROBE: spec.options.probe,
         labels.HEALTH_PATH: spec.health_path,
         labels.PORT: str(port or ""),
+        labels.SPECIFICATION: spec.digest,
         labels.CONTAINER_PORT: str(spec.container_port or ""),
         **({labels.ZERO_DOWNTIME: "haproxy"} if spec.options.zero_downtime else {}),
         **({labels.SERVICES: ",".join(kind.name for kind, _ in spec.services)} if spec.services else {}),

@@ -13,7 +13,7 @@ from container_kit.stages.artifacts.deployment import Deployment
 from container_kit.stages.contract.fault import StageFailure
 from container_kit.stages.contract.stage import StageContext
 from container_kit.stages.deploy.faults import VERSION_NOT_FOUND, version_not_found
-from container_kit.stages.deploy.local import candidate, readiness, swap
+from container_kit.stages.deploy.local import candidate, readiness, swap, unchanged
 from container_kit.stages.deploy.local.container import PUBLIC_ADDRESS, AppContainer, Networks
 from container_kit.stages.deploy.local.containers import Containers
 from container_kit.stages.deploy.local.cutover import ActiveVersion, cut_over, find_active, revert_cutover
@@ -103,7 +103,7 @@ class LocalDeployer:
             )
             change = f"{old.image} with {spec.image}"
             if old.image == spec.image:
-                change = f"the running {old.image} with a new container"
+                change = f"the running {old.image}, if anything changed,"
             lines = [f"replace {change} on {PUBLIC_ADDRESS}:{port}, {how}"]
         if old and old.port != port:
             lines.append(f"move from port {old.port} to {port}")
@@ -125,6 +125,9 @@ class LocalDeployer:
             port = await self._port_for(spec, active)
             spec = spec.with_env(await anyio.to_thread.run_sync(generate_secrets, spec.app, spec.generated))
             async with self._with_services(ctx, spec, existing) as complete:
+                complete = replace(complete, digest=unchanged.digest(complete) if complete.image_id else "")
+                if active.version and await unchanged.is_unchanged(ctx, self._containers, complete, active, port):
+                    return self._keep(ctx, complete, active.version)
                 await release.run_release(ctx, self._containers, complete)
                 if complete.kind != "web":
                     return await portless.deploy_portless(ctx, self._containers, complete, active)
@@ -137,6 +140,11 @@ class LocalDeployer:
             return deployment.model_copy(
                 update={"volumes": dict(spec.volumes), "release_command": command, "generated": spec.generated}
             )
+
+    def _keep(self, ctx: StageContext, spec: ContainerSpec, version: AppContainer) -> Deployment:
+        ctx.progress(f"unchanged: {version.name} runs this version and is healthy")
+        found = {"unchanged": True, "volumes": dict(spec.volumes), "generated": spec.generated}
+        return self._describe(version, None, 0.0, 0.0).model_copy(update=found)
 
     async def _deploy_first(self, ctx: StageContext, spec: ContainerSpec, port: int) -> Deployment:
         """Run the first version of an application directly on the port, since nothing else uses it."""
@@ -173,6 +181,8 @@ class LocalDeployer:
         Raises:
             StageFailure: `deployment.version_not_found`, or a fault of the engine.
         """
+        if made.unchanged:
+            return
         async with hold_lock(self._engine.host, made.name):
             active, existing = await recover(self._containers, made.name)
             if active.version is None or active.version.id != made.container_id:

@@ -66,6 +66,8 @@ class ContainerSpec:
     """The folder with the code, if the application writes to it; each container has its own copy."""
     release: tuple[str, ...] = ()
     """The command that prepares the version before it serves."""
+    digest: str = ""
+    """A digest of all of this, before a port is detected."""
 
     def with_port(self, container_port: int) -> ContainerSpec:
         """Return a copy with the application's port."""
