@@ -108,6 +108,7 @@ def clients() -> Mapping[str, ClientFiles]:
             home / ".gemini" / "settings.json",
             Path(".gemini/settings.json"),
             milliseconds,
+            "Restart it and trust the folder: it starts no servers in other folders.",
             next_step_in_project=trusted,
         ),
         "opencode": ClientFiles(

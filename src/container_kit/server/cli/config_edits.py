@@ -35,12 +35,8 @@ def parse_json(text: str) -> Any:
     Raises:
         ValueError: The text is something else.
     """
-    tokens = _tokens(text)
-    parts = [
-        token.text
-        for token, following in zip(tokens, [*tokens[1:], None], strict=True)
-        if not (token.text == "," and following and following.text in "}]")
-    ]
+    texts = [token.text for token in _tokens(text)]
+    parts = [part for index, part in enumerate(texts) if not _is_trailing_comma(texts, index)]
     return json.loads(" ".join(parts)) if parts else {}
 
 
@@ -117,6 +113,11 @@ def _tokens(text: str) -> list[_Token]:
     return tokens
 
 
+def _is_trailing_comma(texts: list[str], index: int) -> bool:
+    before, after = texts[index - 1 : index], texts[index + 1 : index + 2]
+    return texts[index] == "," and after in (["}"], ["]"]) and before not in ([","], ["{"], ["["])
+
+
 def _members(tokens: list[_Token], opening: int) -> dict[str, _Member]:
     """Return the members of the object that opens at a position. The text has been parsed before."""
     members: dict[str, _Member] = {}
@@ -153,7 +154,9 @@ def _insert(text: str, tokens: list[_Token], opening: int, name: str, value: Any
     newline = "\r\n" if "\r\n" in text else "\n"
     dumped = f"{json.dumps(name)}: {json.dumps(value, indent=2, ensure_ascii=False)}".replace("\n", newline + inner)
     head = text[:closing].rstrip()
-    if members and tokens[members[-1].last + 1].text != ",":
+    if members and tokens[members[-1].last + 1].text == ",":
+        dumped += ","  # the style of the file
+    elif members:
         end = tokens[members[-1].last].end
         head = head[:end] + "," + head[end:]
     return f"{head}{newline}{inner}{dumped}{newline}{outer}{text[closing:]}"

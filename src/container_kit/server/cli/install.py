@@ -135,7 +135,7 @@ def _write(file: Path, before: str, after: str) -> None:
     target = file.resolve()
     try:
         if target.exists() and not target.stat().st_mode & 0o222:
-            raise ConfigurationError(f"{file} is read-only; nothing was changed")  # noqa: TRY301
+            raise ConfigurationError(f"{file} is read-only; nothing was changed")
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.")
         try:
