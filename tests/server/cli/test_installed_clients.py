@@ -1,4 +1,4 @@
-"""The entries, read by the clients that this machine has."""
+"""The entries, read by the clients that this machine has. Each client takes seconds to start: run with `--run-slow`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ PROGRAMS = {
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_client_lists_the_server_after_its_installation_and_not_before(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
