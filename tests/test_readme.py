@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from container_kit.server.cli.main import CLIENTS
 from support.examples import python_blocks, run_example
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-TWO_COMMANDS, INSTALL, *_ = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+INSTALL, TWO_COMMANDS, *_ = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.mark.anyio
@@ -22,21 +23,42 @@ async def test_the_pipeline_that_it_shows_runs(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == "success 6\n"
 
 
-def test_the_two_commands_come_first() -> None:
+def test_the_two_commands_of_a_checkout_exist() -> None:
     assert [line.split()[0] for line in TWO_COMMANDS.splitlines()] == ["scripts/demo", "scripts/test"]
     assert all((ROOT / line.split()[0]).stat().st_mode & 0o111 for line in TWO_COMMANDS.splitlines())
 
 
-def test_a_reader_finds_installation_then_clients_then_commands_then_pipelines_then_the_map() -> None:
+def test_a_reader_finds_the_picture_then_installation_then_clients_then_commands_then_the_map() -> None:
     assert re.findall(r"^## (.+)$", README, re.MULTILINE) == [
         "Install",
+        "Two commands of a checkout",
         "What it does",
         "Connect an assistant",
+        "A first conversation",
         "Command line",
         "Custom pipelines",
         "Map",
     ]
-    assert README.index("docs/picture.svg") < README.index("## Connect an assistant")
+    assert README.index("docs/picture.svg") < README.index("## Install")
+
+
+def test_its_links_work_on_the_package_index_and_lead_to_files() -> None:
+    inline = re.findall(r"\]\(([^)]+)\)", README)
+    definitions = dict(re.findall(r"^\[([^\]]+)\]: (\S+)$", README, re.MULTILINE))
+    assert [link for link in [*inline, *definitions.values()] if not link.startswith("https://")] == []
+    used = set(re.findall(r"\[[^\]]+\]\[([^\]]+)\]", README))
+    assert used == definitions.keys()
+    assert len(used) >= 15
+    repository = re.compile(
+        r"https://(?:raw\.githubusercontent|github)\.com/container-kit/container-kit/(?:blob/)?main/"
+    )
+    paths = [repository.sub("", link) for link in [*inline, *definitions.values()]]
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
+
+
+def test_each_client_has_its_line() -> None:
+    table = README.partition("## Connect an assistant")[2].partition("## ")[0]
+    assert [name for name in CLIENTS if f"`{name}`" not in table and f"install {name}`" not in table] == []
 
 
 def test_installation_starts_with_commands_that_work_without_a_publication() -> None:

@@ -13,6 +13,24 @@ from pathlib import Path
 
 from container_kit.stages.contract.fault import ConfigurationError
 
+CLIENTS = (
+    "amp",
+    "claude-code",
+    "claude-desktop",
+    "cline",
+    "codex",
+    "copilot-cli",
+    "cursor",
+    "gemini-cli",
+    "opencode",
+    "qwen-code",
+    "vscode",
+    "windsurf",
+    "zed",
+)
+"""The names of the clients, without an import of their files."""
+_SCOPE = "user: your file (default); project: the file in the current directory, which teams commit"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Execute a command and return its exit code."""
@@ -42,9 +60,15 @@ def _execute(words: list[str]) -> int:
 
         return work()
     if options.command == "install":
-        from container_kit.server.cli.install import install
+        from container_kit.server.cli.install import install, list_clients
 
-        return install(options.client, only_print=options.print, workspace=options.workspace)
+        if options.client == "list":
+            return list_clients()
+        return install(options.client, scope=options.scope, only_print=options.print, workspace=options.workspace)
+    if options.command == "uninstall":
+        from container_kit.server.cli.install import uninstall
+
+        return uninstall(options.client, scope=options.scope)
     from container_kit.server.cli.doctor import doctor
 
     return doctor(as_json=options.json, anonymous=options.report)
@@ -96,9 +120,14 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("worker", help="execute runs that servers enqueue on the same store")
 
     install = commands.add_parser("install", help="register this server with a client")
-    install.add_argument("client", choices=("claude-code", "claude-desktop", "vscode", "cursor", "codex"))
+    install.add_argument("client", choices=(*CLIENTS, "list"), help="the client; list: print the files of each")
+    install.add_argument("--scope", choices=("user", "project"), default="user", help=_SCOPE)
     install.add_argument("--workspace", type=Path, help="the folder of your repositories, which the server may access")
     install.add_argument("--print", action="store_true", help="print the entry without writing it")
+
+    uninstall = commands.add_parser("uninstall", help="remove this server from a client's configuration")
+    uninstall.add_argument("client", choices=CLIENTS)
+    uninstall.add_argument("--scope", choices=("user", "project"), default="user", help=_SCOPE)
 
     doctor = commands.add_parser("doctor", help="check this machine's prerequisites")
     doctor.add_argument("--json", action="store_true", help="print JSON")
