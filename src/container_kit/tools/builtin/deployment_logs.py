@@ -27,8 +27,8 @@ DEPLOYMENT_LOGS = Tool(
     name=ToolName.DEPLOYMENT_LOGS,
     title="Read a deployment's log",
     description=(
-        "Read the last log lines of an application, with secrets redacted. Changes nothing. Next: fix what the lines "
-        "show and deploy again, or rollback-deployment."
+        "Read the last log lines of an application, with secrets redacted. Changes nothing. Next: fix the cause "
+        "and deploy again, or rollback-deployment."
     ),
     input=DeploymentLogsInput,
     output=result_schema(ApplicationLog),

@@ -21,8 +21,8 @@ LIST_DEPLOYMENTS = Tool(
     name=ToolName.LIST_DEPLOYMENTS,
     title="List deployments",
     description=(
-        "List deployed applications with URL, active version and earlier versions for a rollback. Changes nothing. "
-        "Next: any other deployment tool for one of them."
+        "List deployed applications with URL, active version and earlier versions. Changes nothing. "
+        "Next: another deployment tool."
     ),
     input=ListDeploymentsInput,
     output=result_schema(Applications),

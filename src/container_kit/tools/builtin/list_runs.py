@@ -19,7 +19,7 @@ class ListRunsInput(ToolInput):
     pipeline: str | None = None
     application: Annotated[str | None, Field(description="Its name or folder")] = None
     limit: Annotated[int, Field(ge=1, le=200)] = 20
-    offset: Annotated[int, Field(ge=0, le=100_000, description="Runs to skip")] = 0
+    offset: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
 async def _list(call: ToolCall, arguments: ListRunsInput) -> ToolResult:
@@ -41,7 +41,7 @@ async def _list(call: ToolCall, arguments: ListRunsInput) -> ToolResult:
 LIST_RUNS = Tool(
     name=ToolName.LIST_RUNS,
     title="List runs",
-    description="List runs, newest first. Changes nothing. Next: get-run for one of them.",
+    description="List runs, newest first. Changes nothing. Next: get-run.",
     input=ListRunsInput,
     output={"type": "object", "properties": {"runs": {"type": "array"}, "next_offset": {"type": "integer"}}},
     toolset="runs",

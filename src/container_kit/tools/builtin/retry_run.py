@@ -75,7 +75,7 @@ RETRY_RUN = Tool(
     title="Retry a run",
     description=(
         "Run again from the failed stage, with changed arguments. Completed stages are kept and secrets "
-        "remembered. Use it once the cause is fixed. Next: as after the run's own tool."
+        "remembered. Next: as after the run's own tool."
     ),
     input=RetryRunInput,
     output=result_schema(),

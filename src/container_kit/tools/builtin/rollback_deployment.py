@@ -27,8 +27,8 @@ ROLLBACK_DEPLOYMENT = Tool(
     name=ToolName.ROLLBACK_DEPLOYMENT,
     title="Roll back a deployment",
     description=(
-        "Switch an application back to an earlier version in about a second. The current one is kept. Next: verify, "
-        "or deploy an image that is no longer kept."
+        "Switch an application back to an earlier version. The current one is kept. Next: verify, or deploy an image "
+        "that is no longer kept."
     ),
     input=RollbackDeploymentInput,
     output=result_schema(RollbackResult),

@@ -57,12 +57,18 @@ async def deploy(app: App, image: Image, found: Analysis, **options: float) -> D
 async def test_the_release_command_runs_once_per_version_on_the_volumes_of_the_image(app: App, image: Image) -> None:
     image = image.model_copy(update={"volumes": ("/data",), "release": _RELEASE, "user": "0:0"})
     first = await app.deploy(image, user="0:0")
-    await app.deploy(image, user="0:0")
     assert first.volumes == {"data": "/data"}
     assert first.release_command
-    script = "print(open('/data/released').read())"
-    exec_id = app.api.exec_create(app.running()[0], ["python", "-c", script])["Id"]
-    assert app.api.exec_start(exec_id).strip() == b"xx"
+
+    def released() -> bytes:
+        script = "print(open('/data/released').read())"
+        exec_id = app.api.exec_create(app.running()[0], ["python", "-c", script])["Id"]
+        return bytes(app.api.exec_start(exec_id).strip())
+
+    unchanged = await app.deploy(image, user="0:0")
+    assert (unchanged.unchanged, released()) == (True, b"x")
+    changed = await app.deploy(image, user="0:0", env={"CHANGED": "1"})
+    assert (changed.unchanged, released()) == (False, b"xx")
 
 
 async def test_a_failed_release_command_keeps_the_previous_version(app: App, image: Image) -> None:

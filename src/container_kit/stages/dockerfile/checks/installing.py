@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from container_kit.stages.artifacts.dockerfile import DockerfileProblem, Patch
@@ -35,25 +36,30 @@ _LISTS = re.compile(r"rm -r?f?r? .*?/var/lib/apt/lists|/var/lib/apt|/var/cache/a
 def _lockfile(file: ReviewContext) -> Iterator[DockerfileProblem]:
     names = {path.rsplit("/", 1)[-1] for path in file.manifests}
     for stage in file.stages:
+        copied = {lockfile: _copy_line(stage, lockfile) for lockfile, _, _ in _LOOSE if lockfile in names}
         for run in stage.of("RUN"):
             for lockfile, loose, strict in _LOOSE:
                 if lockfile in names and loose.search(run.script):
-                    yield _loose(file, stage, run, lockfile, loose.sub(strict, file.source(run)))
+                    strict_text = loose.sub(strict, file.source(run))
+                    yield _loose(file, run, lockfile, strict_text, copied=copied[lockfile] < run.line)
 
 
-def _loose(file: ReviewContext, stage: BuildStage, run: Instruction, lockfile: str, text: str) -> DockerfileProblem:
-    copied = _copied(stage, run, lockfile)
+def _loose(file: ReviewContext, run: Instruction, lockfile: str, text: str, *, copied: bool) -> DockerfileProblem:
     effect = "versions may differ from it" if copied else "it is not copied before this instruction"
     patch = replace(run, text) if copied and text != file.source(run) else None
     rationale = "the same commit then builds different images"
     return problem("lockfile-not-kept", run, "warning", f"{lockfile} exists, but {effect}", rationale, patch)
 
 
-def _copied(stage: BuildStage, run: Instruction, name: str) -> bool:
-    """Return whether a lockfile is in the image when an instruction runs."""
-    words = [word for copy in stage.of("COPY", "ADD") if copy.line < run.line for word in copy.context_sources]
-    stem = name.split(".")[0].split("-")[0]
-    return any(word.strip("./") in {"", name} or ("*" in word and word.strip("./").startswith(stem)) for word in words)
+def _copy_line(stage: BuildStage, lockfile: str) -> float:
+    """Return the line that first copies a lockfile; infinity if none does."""
+    stem = lockfile.split(".")[0].split("-")[0]
+    for copy in stage.of("COPY", "ADD"):
+        for word in copy.context_sources:
+            path = word.strip("./")
+            if path in {"", lockfile} or ("*" in word and path.startswith(stem)):
+                return copy.line
+    return math.inf
 
 
 def _apt_lists(file: ReviewContext) -> Iterator[DockerfileProblem]:
@@ -108,11 +114,12 @@ _CACHES = (
 
 def _cache_mounts(file: ReviewContext) -> Iterator[DockerfileProblem]:
     for stage in file.stages:
+        whole = [copy.line for copy in stage.of("COPY", "ADD") if {".", "./"}.intersection(copy.arguments[:1])]
         for run in stage.of("RUN"):
             cache = next((folder for command, folder in _CACHES if command.search(run.script)), None)
             if cache is None or run.is_json or run.flag("mount") or run.heredocs:
                 continue
-            if any(copy.arguments[0] in {".", "./"} for copy in stage.of("COPY", "ADD") if copy.line < run.line):
+            if whole and whole[0] < run.line:
                 continue  # `cache-order` moves the instruction
             text = re.sub(r"(?i)^(\s*run)\s+", rf"\1 --mount=type=cache,target={cache} ", file.source(run), count=1)
             rationale = "each change of a manifest downloads every package again"
